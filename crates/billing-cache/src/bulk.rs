@@ -1,0 +1,302 @@
+//! Many keys at once: a read of many, and warm-up. Two round trips to Redis and one database snapshot a batch.
+//!
+//! Invariants (`protocol.md`, section 7): the snapshot begins after all leases of the batch were answered; tokens are fresh
+//! for every batch; a warm-up never replaces a value and never delays a reader, who may take its lease over.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tracing::debug;
+
+use crate::cache::{Cache, TypeState};
+use crate::cached_type::{CachedType, Loaded, Source};
+use crate::counters::Event;
+use crate::l2::error::L2Error;
+use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::read::{Answer, Cached, ReadError, Tier, decode, event_of, micros, note_redis_error};
+
+/// So many single reads of a batch go on at once where a batch could not answer them.
+const SINGLE_READS: usize = 16;
+
+/// What a warm-up did with its keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WarmedUp {
+    /// Loaded and stored.
+    pub stored: usize,
+    /// Left alone, because they were cached already or are being loaded by a reader.
+    pub skipped: usize,
+    /// Loaded, but not stored: invalidated or taken over meanwhile, past their validity, or refused by Redis.
+    pub not_stored: usize,
+}
+
+impl std::ops::AddAssign for WarmedUp {
+    fn add_assign(&mut self, other: Self) {
+        self.stored += other.stored;
+        self.skipped += other.skipped;
+        self.not_stored += other.not_stored;
+    }
+}
+
+/// Why a warm-up stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WarmUpError<E: std::error::Error + 'static> {
+    /// The source could not give the values.
+    #[error(transparent)]
+    Load(#[from] ReadError<E>),
+    /// Redis could not be used.
+    #[error(transparent)]
+    Redis(#[from] crate::l2::error::RedisUnreachable),
+}
+
+impl<S: Source> Cache<S> {
+    /// Reads many values, in the order of `keys`: one round trip for what is cached, one snapshot for the rest.
+    ///
+    /// May be dropped at any await; a load that was begun still fills the cache.
+    ///
+    /// # Errors
+    /// Only those of the loader.
+    pub async fn get_many<T: CachedType<Source = S>>(
+        &self,
+        keys: &[T::Key],
+    ) -> Result<Vec<Cached<T::Value>>, ReadError<S::Error>> {
+        let started = Instant::now();
+        let mut found: HashMap<T::Key, Cached<T::Value>> = HashMap::with_capacity(keys.len());
+        for batch in keys.chunks(self.shared().settings.batch_size) {
+            self.read_batch::<T>(batch, &mut found).await?;
+        }
+        let state = self.state::<T>();
+        let answers: Vec<_> = keys.iter().map(|key| found[key].clone()).collect();
+        for answer in &answers {
+            state.counters.add(event_of(answer.tier));
+        }
+        debug!(cache_type = T::NAME, keys = keys.len(), elapsed_us = micros(started), "get many");
+        Ok(answers)
+    }
+
+    /// Loads those of `keys` that are not cached and stores them, a batch of `cache.batch_size` at a time; `progress` hears
+    /// of each batch.
+    ///
+    /// # Errors
+    /// The source failed or Redis is away. Batches before stay stored.
+    pub async fn warm_up<T: CachedType<Source = S>>(
+        &self,
+        keys: &[T::Key],
+        progress: &mut (dyn FnMut(WarmedUp) + Send),
+    ) -> Result<WarmedUp, WarmUpError<S::Error>> {
+        let mut total = WarmedUp::default();
+        for batch in keys.chunks(self.shared().settings.batch_size) {
+            let warmed = self.warm_up_batch::<T>(batch).await?;
+            progress(warmed);
+            total += warmed;
+        }
+        Ok(total)
+    }
+
+    async fn warm_up_batch<T: CachedType<Source = S>>(
+        &self,
+        keys: &[T::Key],
+    ) -> Result<WarmedUp, WarmUpError<S::Error>> {
+        let texts: Vec<String> = keys.iter().map(|key| self.key_text::<T>(key)).collect();
+        let acquired = store::acquire_many(&self.shared().link, &texts, Mode::Warm, self.lease_ttl()).await;
+        let acquired = acquired.map_err(|error| self.shared().link.unreachable(error))?;
+        let granted: Vec<Grant<T>> = keys.iter().cloned().zip(texts).zip(acquired).filter_map(Grant::of).collect();
+        let skipped = keys.len() - granted.len();
+        let filled = self.load_and_fill_many(granted).await?;
+        let stored = filled.iter().filter(|(_, _, filled)| *filled == Filled::Stored).count();
+        Ok(WarmedUp { stored, skipped, not_stored: filled.len() - stored })
+    }
+
+    async fn read_batch<T: CachedType<Source = S>>(
+        &self,
+        keys: &[T::Key],
+        found: &mut HashMap<T::Key, Cached<T::Value>>,
+    ) -> Result<(), ReadError<S::Error>> {
+        let wanted: HashSet<&T::Key> = keys.iter().filter(|key| !found.contains_key(*key)).collect();
+        let wanted = wanted.into_iter().map(|key| (key.clone(), self.key_text::<T>(key)));
+        let (suspect, wanted): (Vec<_>, Vec<_>) = wanted.partition(|(_, text)| self.shared().suspects.contains(text));
+        let mut singly: Vec<T::Key> = suspect.into_iter().map(|(key, _)| key).collect();
+        match self.look_up_and_acquire::<T>(wanted.clone(), found).await {
+            Ok(asked) => {
+                singly.extend(asked.singly);
+                self.load_granted(asked.granted, found).await?;
+            }
+            Err(error) => {
+                note_redis_error(self.state::<T>(), wanted.first().map_or("", |(_, text)| text), &error);
+                let rest = wanted.into_iter().map(|(key, _)| key).filter(|key| !found.contains_key(key)).collect();
+                self.bypass_many::<T>(rest, found).await?;
+            }
+        }
+        self.read_singly::<T>(singly, found).await
+    }
+
+    /// One look for all keys, then the leases of those that are not there.
+    async fn look_up_and_acquire<T: CachedType<Source = S>>(
+        &self,
+        wanted: Vec<(T::Key, String)>,
+        found: &mut HashMap<T::Key, Cached<T::Value>>,
+    ) -> Result<Asked<T>, L2Error> {
+        let state = self.state::<T>();
+        let (keys, texts): (Vec<T::Key>, Vec<String>) = wanted.into_iter().unzip();
+        let mut asked = Asked { granted: Vec::new(), singly: Vec::new() };
+        if keys.is_empty() {
+            return Ok(asked);
+        }
+        let values = store::get_many(&self.shared().link, &texts).await?;
+        let mut missing = Vec::new();
+        for ((key, text), json) in keys.into_iter().zip(texts).zip(values) {
+            match json.and_then(|json| decode(state, &text, &json)) {
+                Some(value) => drop(found.insert(key, Cached::new(value, Tier::L2))),
+                None => missing.push((key, text)),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(asked);
+        }
+        let texts: Vec<String> = missing.iter().map(|(_, text)| text.clone()).collect();
+        let acquired = store::acquire_many(&self.shared().link, &texts, Mode::Read, self.lease_ttl()).await?;
+        for ((key, text), acquired) in missing.into_iter().zip(acquired) {
+            match acquired {
+                Acquired::Granted(token) => asked.granted.push(Grant { key, text, token }),
+                // A value that came in between, or one that does not decode: the path of one key handles both.
+                Acquired::Hit(_) | Acquired::Contended | Acquired::Present | Acquired::Refused => {
+                    asked.singly.push(key)
+                }
+            }
+        }
+        Ok(asked)
+    }
+
+    async fn bypass_many<T: CachedType<Source = S>>(
+        &self,
+        keys: Vec<T::Key>,
+        found: &mut HashMap<T::Key, Cached<T::Value>>,
+    ) -> Result<(), ReadError<S::Error>> {
+        let mut loaded = self.load::<T>(&keys).await?;
+        for key in keys {
+            let value = loaded.remove(&key).and_then(|loaded| loaded.value);
+            found.insert(key, Cached::new(value, Tier::Bypassed));
+        }
+        Ok(())
+    }
+
+    /// The load and the fills go on in a task of their own when the caller is dropped. An answer covers its caller, who
+    /// came before the load began, whether it could be stored or not.
+    async fn load_granted<T: CachedType<Source = S>>(
+        &self,
+        granted: Vec<Grant<T>>,
+        found: &mut HashMap<T::Key, Cached<T::Value>>,
+    ) -> Result<(), ReadError<S::Error>> {
+        if granted.is_empty() {
+            return Ok(());
+        }
+        let cache = self.clone();
+        let task = tokio::spawn(async move { cache.load_and_fill_many(granted).await });
+        let filled = task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        found.extend(filled.into_iter().map(|(key, value, _)| (key, Cached::new(value, Tier::Loaded))));
+        Ok(())
+    }
+
+    async fn load_and_fill_many<T: CachedType<Source = S>>(&self, granted: Vec<Grant<T>>) -> FilledMany<T> {
+        let keys: Vec<T::Key> = granted.iter().map(|grant| grant.key.clone()).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut loaded = match self.load::<T>(&keys).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                self.give_leases_back(granted.into_iter().map(|grant| grant.text).collect()).await;
+                return Err(error);
+            }
+        };
+        let state = self.state::<T>();
+        let (mut fills, mut past, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+        for grant in granted {
+            let loaded = loaded.remove(&grant.key).unwrap_or_else(Loaded::absent);
+            match state.policy.ttl_of(loaded.valid_until, SystemTime::now()) {
+                Some(ttl) => fills.push((outcomes.len(), grant.fill(&loaded.value, ttl))),
+                None => past.push(grant.text),
+            }
+            outcomes.push((grant.key, loaded.value, Filled::Lost));
+        }
+        let (places, fills): (Vec<usize>, Vec<Fill>) = fills.into_iter().unzip();
+        for (place, filled) in places.into_iter().zip(self.store_many(state, &fills).await) {
+            outcomes[place].2 = filled;
+        }
+        self.give_leases_back(past).await;
+        Ok(outcomes)
+    }
+
+    async fn store_many<T: CachedType<Source = S>>(&self, state: &TypeState<T>, fills: &[Fill]) -> Vec<Filled> {
+        let filled = store::fill_many(&self.shared().link, fills).await.unwrap_or_else(|error| {
+            note_redis_error(state, fills.first().map_or("", |fill| fill.key.as_str()), &error);
+            vec![Filled::Lost; fills.len()]
+        });
+        let stored = filled.iter().filter(|filled| **filled == Filled::Stored).count();
+        state.counters.add_many(Event::FillStored, stored);
+        state.counters.add_many(Event::FillLost, filled.len() - stored);
+        filled
+    }
+
+    async fn give_leases_back(&self, keys: Vec<String>) {
+        if !keys.is_empty()
+            && let Err(error) = store::invalidate(&self.shared().link, &keys).await
+        {
+            debug!(%error, "leases are left to expire");
+        }
+    }
+
+    async fn read_singly<T: CachedType<Source = S>>(
+        &self,
+        keys: Vec<T::Key>,
+        found: &mut HashMap<T::Key, Cached<T::Value>>,
+    ) -> Result<(), ReadError<S::Error>> {
+        let reads = stream::iter(keys).map(|key| async move {
+            let text = self.key_text::<T>(&key);
+            let answer: Answer<T> = self.read(self.state::<T>(), &key, &text).await;
+            answer.map(|cached| (key, cached))
+        });
+        let read: Vec<_> = reads.buffer_unordered(SINGLE_READS).try_collect().await?;
+        found.extend(read);
+        Ok(())
+    }
+
+    fn lease_ttl(&self) -> Duration {
+        Duration::from_millis(self.shared().settings.lease_ttl_ms)
+    }
+}
+
+/// What became of each key of a batch, or why the load failed.
+type FilledMany<T> = Result<
+    Vec<(<T as CachedType>::Key, Option<<T as CachedType>::Value>, Filled)>,
+    ReadError<<<T as CachedType>::Source as Source>::Error>,
+>;
+
+/// A key of the batch that this process may fill.
+struct Grant<T: CachedType> {
+    key: T::Key,
+    text: String,
+    token: Token,
+}
+
+impl<T: CachedType> Grant<T> {
+    fn of(((key, text), acquired): ((T::Key, String), Acquired)) -> Option<Self> {
+        match acquired {
+            Acquired::Granted(token) => Some(Self { key, text, token }),
+            _ => None,
+        }
+    }
+
+    fn fill(&self, value: &Option<T::Value>, ttl: Duration) -> Fill {
+        let json = serde_json::to_vec(value).expect("a snapshot struct has a JSON form");
+        Fill { key: self.text.clone(), token: self.token.clone(), json, ttl }
+    }
+}
+
+/// What a batch of reads still needs after Redis was asked.
+struct Asked<T: CachedType> {
+    granted: Vec<Grant<T>>,
+    /// Keys for the path of one key, which knows how to wait.
+    singly: Vec<T::Key>,
+}

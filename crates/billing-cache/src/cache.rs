@@ -1,0 +1,237 @@
+//! The cache: what is shared by all its operations, and how it is put together.
+//!
+//! Reading is in [`crate::read`] and [`crate::bulk`], invalidation in [`crate::invalidate`]. Cloning a [`Cache`] is cheap, and
+//! all clones are one cache.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use crate::cached_type::{CachedType, Source, TypeInfo};
+use crate::counters::{Counters, Event};
+use crate::flight::Flights;
+use crate::invalidate;
+use crate::key::KeySpace;
+use crate::l2::error::{L2Error, RedisUnreachable};
+use crate::l2::link::Link;
+use crate::policy::TtlPolicy;
+use crate::read::Answer;
+use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
+use crate::stamp::Stamps;
+use crate::suspect::Suspects;
+use crate::usage;
+
+/// A read-through cache in Redis over one [`Source`]. See the crate's page for what it guarantees.
+pub struct Cache<S: Source> {
+    pub(crate) inner: Arc<Inner<S>>,
+}
+
+pub(crate) struct Inner<S: Source> {
+    pub(crate) source: S,
+    pub(crate) shared: Arc<Shared>,
+    states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    background: Vec<AbortHandle>,
+}
+
+/// What does not depend on the source, so that background tasks can hold it.
+pub(crate) struct Shared {
+    pub(crate) link: Link,
+    pub(crate) settings: CacheSettings,
+    pub(crate) space: KeySpace,
+    pub(crate) stamps: Stamps,
+    pub(crate) suspects: Suspects,
+    pub(crate) flushed: usage::Flushed,
+    pub(crate) types: Vec<RegisteredType>,
+}
+
+/// A cached type and what was counted for it.
+#[derive(Clone, Debug)]
+pub(crate) struct RegisteredType {
+    pub(crate) info: TypeInfo,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// What the cache keeps for one cached type.
+pub(crate) struct TypeState<T: CachedType> {
+    pub(crate) policy: TtlPolicy,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) flights: Arc<Flights<Answer<T>>>,
+}
+
+/// The cache could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A setting that cannot work.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// The settings make no address of a Redis server.
+    #[error("the Redis settings make no address: {0}; check REDIS_HOST, REDIS_PORT and REDIS_URL")]
+    Address(#[source] L2Error),
+    /// The configuration speaks of a type that does not exist.
+    #[error("cache.types.{name} names no cached type; there are {known}")]
+    UnknownType {
+        /// The name in the configuration.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+}
+
+/// Collects the cached types of a [`Cache`].
+pub struct CacheBuilder<S: Source> {
+    source: S,
+    settings: CacheSettings,
+    types: Vec<RegisteredType>,
+    states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+}
+
+impl<S: Source> CacheBuilder<S> {
+    /// A cache without types yet, over `source`.
+    pub fn new(source: S, settings: CacheSettings) -> Self {
+        Self { source, settings, types: Vec::new(), states: HashMap::new() }
+    }
+
+    /// Adds a cached type, with its TTL from the settings or else from its declaration.
+    #[must_use]
+    pub fn with<T: CachedType<Source = S>>(mut self) -> Self {
+        let counters = Arc::new(Counters::default());
+        let ttl = self.settings.types.get(T::NAME).map_or(T::TTL, |settings| Duration::from_secs(settings.ttl_seconds));
+        let state = TypeState::<T> {
+            policy: TtlPolicy::new(ttl, self.settings.ttl_jitter_percent),
+            counters: Arc::clone(&counters),
+            flights: Arc::new(Flights::new()),
+        };
+        self.types.push(RegisteredType { info: TypeInfo { ttl, ..TypeInfo::of::<T>() }, counters });
+        self.states.insert(TypeId::of::<T>(), Arc::new(state));
+        self
+    }
+
+    /// Connects and starts the background tasks. A Redis that is away is no error here: it is dialled in the background
+    /// and reads go to the source meanwhile; see [`Cache::check_redis`].
+    ///
+    /// # Errors
+    /// Settings that cannot work.
+    pub async fn open(self, redis: &RedisSettings) -> Result<Cache<S>, SetupError> {
+        self.settings.check()?;
+        self.check_type_names()?;
+        let link = Link::open(redis).await.map_err(SetupError::Address)?;
+        let space = KeySpace::with_prefix(self.settings.key_space.clone());
+        let shared = Arc::new(Shared {
+            link,
+            space,
+            settings: self.settings,
+            stamps: Stamps::new(),
+            suspects: Suspects::default(),
+            flushed: usage::Flushed::default(),
+            types: self.types,
+        });
+        let background = vec![
+            tokio::spawn(invalidate::mend(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(usage::flush_regularly(Arc::clone(&shared))).abort_handle(),
+        ];
+        Ok(Cache { inner: Arc::new(Inner { source: self.source, shared, states: self.states, background }) })
+    }
+
+    fn check_type_names(&self) -> Result<(), SetupError> {
+        let known = |name: &str| self.types.iter().any(|registered| registered.info.name == name);
+        match self.settings.types.keys().find(|name| !known(name)) {
+            Some(name) => {
+                let names: Vec<&str> = self.types.iter().map(|registered| registered.info.name).collect();
+                Err(SetupError::UnknownType { name: name.clone(), known: names.join(", ") })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl<S: Source> Cache<S> {
+    /// Where values are loaded from.
+    #[must_use]
+    pub fn source(&self) -> &S {
+        &self.inner.source
+    }
+
+    /// The key space of this cache.
+    #[must_use]
+    pub fn space(&self) -> &KeySpace {
+        &self.shared().space
+    }
+
+    /// The cached types, in the order in which they were added, with the TTLs in force.
+    pub fn types(&self) -> impl Iterator<Item = &TypeInfo> {
+        self.shared().types.iter().map(|registered| &registered.info)
+    }
+
+    /// What this process counted for a type.
+    ///
+    /// # Panics
+    /// If the type was not added to this cache.
+    #[must_use]
+    pub fn count<T: CachedType<Source = S>>(&self, event: Event) -> u64 {
+        self.state::<T>().counters.get(event)
+    }
+
+    /// The text under which a value stands in Redis.
+    #[must_use]
+    pub fn key_text<T: CachedType<Source = S>>(&self, key: &T::Key) -> String {
+        self.shared().space.render(T::PREFIX, key)
+    }
+
+    /// Where Redis is expected, without secrets.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.shared().link.endpoint()
+    }
+
+    /// Asks Redis for an answer on a connection of its own.
+    ///
+    /// # Errors
+    /// A sentence that names the server, the cause and what to look at.
+    pub async fn check_redis(&self) -> Result<(), RedisUnreachable> {
+        let mut connection = self.shared().link.own_connection().await?;
+        let ping = connection.command::<()>(&redis::cmd("PING")).await;
+        ping.map_err(|error| self.shared().link.unreachable(error))
+    }
+
+    /// Adds what was counted since the last flush to the counters in Redis; call it before the process ends.
+    pub async fn flush_counters(&self) {
+        usage::flush(self.shared()).await;
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    pub(crate) fn state<T: CachedType<Source = S>>(&self) -> &TypeState<T> {
+        let state = self.inner.states.get(&TypeId::of::<T>()).and_then(|state| state.downcast_ref());
+        state.expect("a type is added to the builder before it is read")
+    }
+}
+
+impl<S: Source> Clone for Cache<S> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<S: Source> Drop for Inner<S> {
+    fn drop(&mut self) {
+        for task in &self.background {
+            task.abort();
+        }
+    }
+}
+
+impl<S: Source> fmt::Debug for Cache<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("endpoint", &self.endpoint())
+            .field("types", &self.shared().types)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,136 @@
+//! The declaration of a cached type: what a crate that owns data implements, once for each kind of value.
+//!
+//! Invariant: a key type belongs to one cached type, so the key of one kind cannot read a value of another
+//! (the idea of svix-webhooks' `CacheKey`). The cache itself names no concrete type.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::key::{self, CacheKey, KeySpace};
+
+/// Where values are loaded from, usually a handle to a database.
+pub trait Source: Clone + Send + Sync + 'static {
+    /// Why a load failed.
+    type Error: std::error::Error + Send + Sync + 'static;
+}
+
+/// One kind of cached data: its name, key, TTL and loader.
+pub trait CachedType: Send + Sync + 'static {
+    /// Where its values are loaded from.
+    type Source: Source;
+    /// What identifies one value.
+    type Key: CacheKey;
+    /// A snapshot made for the cache; its JSON is what stands in Redis.
+    type Value: Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// The name on the command line, in metrics and in the configuration: `tax_rates`.
+    const NAME: &'static str;
+    /// Other names the command line accepts.
+    const ALIASES: &'static [&'static str] = &[];
+    /// The key text before the parts: `tax_rate`.
+    const PREFIX: &'static str;
+    /// How long a value may be served unless the configuration says otherwise.
+    const TTL: Duration;
+
+    /// Loads the values of `keys` from one snapshot that begins after the call.
+    ///
+    /// A key without an entry in the answer is cached as absent. Must read the primary, and outside any
+    /// transaction of the caller's. May be cancelled at its deadline.
+    fn load(source: &Self::Source, keys: &[Self::Key]) -> impl Future<Output = LoadResult<Self>> + Send;
+
+    /// Up to `limit` keys worth loading into a cold cache, the most wanted first.
+    fn hot_keys(source: &Self::Source, limit: u64) -> impl Future<Output = HotKeysResult<Self>> + Send;
+}
+
+/// The values of a batch by key, or the error of the source.
+pub type LoadResult<T> = Result<
+    HashMap<<T as CachedType>::Key, Loaded<<T as CachedType>::Value>>,
+    <<T as CachedType>::Source as Source>::Error,
+>;
+
+/// Keys for warm-up, or the error of the source.
+pub type HotKeysResult<T> = Result<Vec<<T as CachedType>::Key>, <<T as CachedType>::Source as Source>::Error>;
+
+/// A value as its loader read it.
+#[derive(Clone, Debug)]
+pub struct Loaded<V> {
+    /// The value; `None` where there is no such row, which is cached too.
+    pub value: Option<V>,
+    /// The moment at which the value changes by itself, without any write. It is not served beyond it.
+    pub valid_until: Option<SystemTime>,
+}
+
+impl<V> Loaded<V> {
+    /// A value that only a write can change.
+    pub fn lasting(value: V) -> Self {
+        Self { value: Some(value), valid_until: None }
+    }
+
+    /// The absence of a row.
+    #[must_use]
+    pub fn absent() -> Self {
+        Self { value: None, valid_until: None }
+    }
+}
+
+/// What the tools need to know of a cached type without knowing its Rust type.
+#[derive(Clone, Copy)]
+pub struct TypeInfo {
+    /// See [`CachedType::NAME`].
+    pub name: &'static str,
+    /// See [`CachedType::ALIASES`].
+    pub aliases: &'static [&'static str],
+    /// See [`CachedType::PREFIX`].
+    pub prefix: &'static str,
+    /// See [`CacheKey::PARTS`].
+    pub parts: &'static [&'static str],
+    /// See [`CachedType::TTL`].
+    pub ttl: Duration,
+    pub(crate) owns: fn(&str) -> bool,
+}
+
+impl TypeInfo {
+    /// The description of `T`.
+    #[must_use]
+    pub const fn of<T: CachedType>() -> Self {
+        Self {
+            name: T::NAME,
+            aliases: T::ALIASES,
+            prefix: T::PREFIX,
+            parts: T::Key::PARTS,
+            ttl: T::TTL,
+            owns: |text| key::parse::<T::Key>(T::PREFIX, text).is_some(),
+        }
+    }
+
+    /// The key scheme as people write it: `tax_rate:{country}:{region}`.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        let parts: String = self.parts.iter().map(|part| format!(":{{{part}}}")).collect();
+        format!("{}{parts}", self.prefix)
+    }
+
+    /// Whether this text, as it stands in Redis, is a key of this type in that space.
+    #[must_use]
+    pub fn owns(&self, space: &KeySpace, text: &str) -> bool {
+        space.strip(text).is_some_and(self.owns)
+    }
+
+    /// A `SCAN MATCH` pattern that no key of this type in that space escapes; others may match too.
+    pub(crate) fn scan_pattern(&self, space: &KeySpace) -> String {
+        let prefix = key::escape_glob(space.prefix());
+        let any = if self.parts.is_empty() { "" } else { ":*" };
+        format!("{prefix}{}{any}", self.prefix)
+    }
+}
+
+impl fmt::Debug for TypeInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TypeInfo").field("name", &self.name).field("pattern", &self.pattern()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! What can go wrong between the cache and Redis. Reads swallow these errors and count them; tools show them.
+
+use redis::RedisError;
+use redis::ServerErrorKind;
+
+/// Redis did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum L2Error {
+    /// There is no connection at the moment; it is being restored in the background.
+    #[error("no connection to Redis")]
+    Away,
+    /// No answer within the limit.
+    #[error("Redis did not answer within {limit_ms} ms")]
+    Timeout {
+        /// The limit, in milliseconds.
+        limit_ms: u64,
+    },
+    /// Redis answered with an error, or the connection broke.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// Redis answered something the protocol does not know.
+    #[error("unexpected answer from Redis to {command}")]
+    Unexpected {
+        /// The command that was answered.
+        command: &'static str,
+    },
+}
+
+impl L2Error {
+    /// The key holds something else than a string.
+    pub(crate) fn is_wrong_type(&self) -> bool {
+        matches!(self, Self::Redis(error) if error.code() == Some("WRONGTYPE"))
+    }
+}
+
+/// The server has forgotten the scripts, as after `SCRIPT FLUSH`.
+pub(crate) fn is_no_script(error: &RedisError) -> bool {
+    error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// Redis could not be reached; says where and what to look at, never the password.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use Redis at {endpoint}: {source}; {advice}")]
+pub struct RedisUnreachable {
+    pub(crate) endpoint: String,
+    pub(crate) advice: &'static str,
+    pub(crate) source: L2Error,
+}
+
+/// The next thing to look at, by the kind of failure.
+pub(crate) fn advice(error: &L2Error) -> &'static str {
+    let L2Error::Redis(error) = error else {
+        return "is the server running, and are REDIS_HOST and REDIS_PORT right?";
+    };
+    match (error.kind(), error.code()) {
+        (redis::ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
+            "check REDIS_PASSWORD and REDIS_USERNAME"
+        }
+        (_, Some("NOPERM")) => "this Redis user lacks a permission the cache needs",
+        (redis::ErrorKind::Server(ServerErrorKind::ReadOnly), _) => {
+            "this is a replica; point REDIS_HOST at the primary"
+        }
+        (redis::ErrorKind::Server(ServerErrorKind::BusyLoading), _) => {
+            "the server is loading its data; try again shortly"
+        }
+        (redis::ErrorKind::Server(_), _) => "the server refused the command",
+        _ => "is the server running, and are REDIS_HOST and REDIS_PORT right?",
+    }
+}

@@ -1,0 +1,46 @@
+//! The history id: which life of the Redis data an acknowledgement belongs to.
+//!
+//! It changes when the server restarts or another one is promoted; acknowledged deletions may then be undone, which is why
+//! every relayed outbox row carries it (`protocol.md`, section 5).
+
+use std::fmt;
+
+/// Run id of the server process and replication id of its data, as `INFO` tells them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct History(String);
+
+impl History {
+    pub(crate) fn new(run_id: &str, replication_id: &str) -> Self {
+        Self(format!("{run_id}:{replication_id}"))
+    }
+
+    /// The id as it is stored beside a relayed row; at most 128 characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The value of a field in the text of `INFO`.
+pub(crate) fn info_field<'a>(info: &'a str, field: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).map(str::trim_end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn info_fields_are_found_by_their_whole_name() {
+        let info = "# Replication\r\nrole:master\r\nmaster_replid2:0000\r\nmaster_replid:abcd\r\n";
+        assert_eq!(info_field(info, "role"), Some("master"));
+        assert_eq!(info_field(info, "master_replid"), Some("abcd"));
+        assert_eq!(info_field(info, "master"), None);
+    }
+}

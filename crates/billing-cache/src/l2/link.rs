@@ -1,0 +1,279 @@
+//! The link: one multiplexed connection shared by the whole read path, and the task that restores it.
+//!
+//! Invariants: a caller never waits for a connection attempt, only for a command, and for that no longer than its limit;
+//! nothing is resent by the link, because a resent ACQUIRE would break the protocol. One shared connection batches the
+//! commands of many tasks; a checkout from a pool for each command costs a second round trip, so the pool serves only what
+//! wants a connection of its own.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use deadpool_redis::{Manager, Pool, PoolError, Runtime};
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{
+    AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline,
+    RedisConnectionInfo, RedisResult,
+};
+use secrecy::ExposeSecret;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tracing::{info, warn};
+
+use super::error::{L2Error, RedisUnreachable, advice};
+use super::history::info_field;
+use super::store;
+use crate::settings::RedisSettings;
+
+/// So many commands in a row without an answer, and the connection is given up and dialled anew.
+const TIMEOUTS_BEFORE_REDIAL: u32 = 3;
+const RECONNECT_MIN: Duration = Duration::from_millis(20);
+
+/// A handle on the shared connection, and what is known about the server behind it.
+#[derive(Clone)]
+pub(crate) struct Wire {
+    pub(crate) connection: MultiplexedConnection,
+    /// The run id of the server, if it tells.
+    pub(crate) run_id: Option<Arc<str>>,
+}
+
+struct Live {
+    wire: Wire,
+    number: u64,
+}
+
+/// See the module.
+pub(crate) struct Link {
+    shared: Arc<Shared>,
+    supervisor: AbortHandle,
+}
+
+struct Shared {
+    pool: Pool,
+    endpoint: String,
+    settings: RedisSettings,
+    live: ArcSwapOption<Live>,
+    lost: Notify,
+    restored: Notify,
+    timeouts_in_a_row: AtomicU32,
+    dials: AtomicU64,
+}
+
+impl Link {
+    /// Dials once, and goes on dialling in the background if that fails.
+    ///
+    /// # Errors
+    /// Only if the settings make no connection address.
+    pub(crate) async fn open(settings: &RedisSettings) -> Result<Self, L2Error> {
+        let info = connection_info(settings)?;
+        let endpoint = format!("{}, database {}", info.addr(), info.redis_settings().db());
+        let shared = Arc::new(Shared {
+            pool: pool(info, settings)?,
+            endpoint,
+            settings: settings.clone(),
+            live: ArcSwapOption::empty(),
+            lost: Notify::new(),
+            restored: Notify::new(),
+            timeouts_in_a_row: AtomicU32::new(0),
+            dials: AtomicU64::new(0),
+        });
+        if let Err(error) = shared.dial().await {
+            warn!(endpoint = shared.endpoint, %error, "redis is away, reads go to the database");
+            shared.lost.notify_one();
+        }
+        let supervisor = tokio::spawn(supervise(Arc::clone(&shared))).abort_handle();
+        Ok(Self { shared, supervisor })
+    }
+
+    /// Where the server is, without any secret.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.shared.endpoint
+    }
+
+    /// Runs one command of the read path on the shared connection.
+    ///
+    /// May be dropped at any await: the late answer is thrown away by the connection.
+    pub(crate) async fn command<T, F>(&self, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        self.shared.run(self.shared.settings.command_timeout(), operation).await
+    }
+
+    /// Runs a pipeline of many commands on the shared connection.
+    pub(crate) async fn batch<T, F>(&self, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        self.shared.run(self.shared.settings.batch_timeout(), operation).await
+    }
+
+    /// A connection of one's own, for walks over many keys that must not stand in the way of reads.
+    pub(crate) async fn own_connection(&self) -> Result<OwnConnection, RedisUnreachable> {
+        let limit = self.shared.settings.connect_timeout();
+        let taken = tokio::time::timeout(limit, self.shared.checkout()).await;
+        let connection = taken.unwrap_or_else(|_| Err(timeout_of(limit))).map_err(|error| self.unreachable(error))?;
+        Ok(OwnConnection { connection, limit: self.shared.settings.batch_timeout() })
+    }
+
+    /// Wraps an error into a sentence for people.
+    pub(crate) fn unreachable(&self, source: L2Error) -> RedisUnreachable {
+        RedisUnreachable { endpoint: self.endpoint().to_owned(), advice: advice(&source), source }
+    }
+
+    /// Resolves when a lost connection has been restored.
+    pub(crate) async fn restored(&self) {
+        self.shared.restored.notified().await;
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.supervisor.abort();
+    }
+}
+
+/// A connection from the pool; goes back when it is dropped.
+pub(crate) struct OwnConnection {
+    connection: deadpool_redis::Connection,
+    limit: Duration,
+}
+
+impl OwnConnection {
+    /// Runs one command under the batch limit.
+    pub(crate) async fn command<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, L2Error> {
+        limited(self.limit, command.query_async(&mut self.connection)).await
+    }
+
+    /// Runs one pipeline under the batch limit.
+    pub(crate) async fn pipeline<T: FromRedisValue>(&mut self, pipeline: &Pipeline) -> Result<T, L2Error> {
+        limited(self.limit, pipeline.query_async(&mut self.connection)).await
+    }
+}
+
+async fn limited<T>(limit: Duration, answer: impl Future<Output = RedisResult<T>>) -> Result<T, L2Error> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(timeout_of(limit)),
+    }
+}
+
+impl Shared {
+    async fn run<T, F>(&self, limit: Duration, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let live = self.live.load_full().ok_or(L2Error::Away)?;
+        let live = live.as_ref();
+        match tokio::time::timeout(limit, operation(live.wire.clone())).await {
+            Ok(Ok(answer)) => {
+                self.timeouts_in_a_row.store(0, Ordering::Relaxed);
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                if error.is_unrecoverable_error() || error.is_io_error() {
+                    self.give_up(live, &error);
+                }
+                Err(error.into())
+            }
+            Err(_) => {
+                let error = timeout_of(limit);
+                if self.timeouts_in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_BEFORE_REDIAL {
+                    self.give_up(live, &error);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn checkout(&self) -> Result<deadpool_redis::Connection, L2Error> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error.into(),
+            _ => timeout_of(self.settings.connect_timeout()),
+        })
+    }
+
+    /// Drops the connection `live`, unless it was already replaced, and wakes the supervisor.
+    fn give_up(&self, live: &Live, error: &dyn std::fmt::Display) {
+        let current = self.live.load();
+        if current.as_ref().is_some_and(|current| current.number == live.number) {
+            let before = self.live.compare_and_swap(&*current, None);
+            if before.as_ref().is_some_and(|before| before.number == live.number) {
+                warn!(endpoint = self.endpoint, %error, "redis connection lost, reads go to the database");
+                self.lost.notify_one();
+            }
+        }
+    }
+
+    /// Connects, loads the scripts and notes the run id.
+    async fn dial(&self) -> Result<(), L2Error> {
+        let limit = self.settings.connect_timeout();
+        let dialled = tokio::time::timeout(limit, self.greet()).await.map_err(|_| timeout_of(limit))??;
+        self.timeouts_in_a_row.store(0, Ordering::Relaxed);
+        self.live.store(Some(Arc::new(dialled)));
+        Ok(())
+    }
+
+    async fn greet(&self) -> Result<Live, L2Error> {
+        let mut connection = deadpool_redis::Connection::take(self.checkout().await?);
+        store::load_scripts(&mut connection).await?;
+        // A server that hides INFO is served all the same; its rows then carry no history.
+        let info: Option<String> = redis::cmd("INFO").arg("server").query_async(&mut connection).await.ok();
+        let run_id = info.as_deref().and_then(|info| info_field(info, "run_id")).map(Arc::from);
+        Ok(Live { wire: Wire { connection, run_id }, number: self.dials.fetch_add(1, Ordering::Relaxed) })
+    }
+}
+
+/// Dials until the server answers, each time the connection was lost. Ends when its [`Link`] is dropped.
+async fn supervise(shared: Arc<Shared>) {
+    loop {
+        shared.lost.notified().await;
+        let mut pause = RECONNECT_MIN;
+        while shared.dial().await.is_err() {
+            tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+            pause = (pause * 2).min(Duration::from_millis(shared.settings.reconnect_max_ms));
+        }
+        info!(endpoint = shared.endpoint, "redis is back");
+        shared.restored.notify_one();
+    }
+}
+
+fn timeout_of(limit: Duration) -> L2Error {
+    L2Error::Timeout { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) }
+}
+
+fn connection_info(settings: &RedisSettings) -> Result<ConnectionInfo, L2Error> {
+    let info = if settings.has_url() {
+        settings.url.expose_secret().into_connection_info()?
+    } else {
+        let mut redis = RedisConnectionInfo::default().set_db(i64::from(settings.db));
+        if !settings.username.is_empty() {
+            redis = redis.set_username(&settings.username);
+        }
+        if !settings.password.expose_secret().is_empty() {
+            redis = redis.set_password(settings.password.expose_secret());
+        }
+        ConnectionAddr::Tcp(settings.host.clone(), settings.port).into_connection_info()?.set_redis_settings(redis)
+    };
+    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+}
+
+fn pool(info: ConnectionInfo, settings: &RedisSettings) -> Result<Pool, L2Error> {
+    // The limits of single commands are set where they are sent, so that there is one limit for each wait.
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(settings.connect_timeout()))
+        .set_response_timeout(None);
+    let manager = Manager::new_with_config(info, config)?;
+    let limit = Some(settings.connect_timeout());
+    let pool = Pool::builder(manager)
+        .max_size(settings.pool_size.max(1))
+        .wait_timeout(limit)
+        .create_timeout(limit)
+        .recycle_timeout(Some(settings.command_timeout()))
+        .runtime(Runtime::Tokio1)
+        .build();
+    Ok(pool.expect("a runtime is set, the only thing build can miss"))
+}

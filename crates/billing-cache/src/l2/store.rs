@@ -1,0 +1,282 @@
+//! The commands of the cache protocol: GET, ACQUIRE, FILL, INVALIDATE, each atomic on one key and its lease.
+//!
+//! Invariants (`protocol.md`, sections 2 and 9): a value is set only by FILL, and only while the lease still holds the
+//! filler's token; ACQUIRE carries a fresh token each time it is sent; INVALIDATE removes value and lease at once.
+
+use std::future::Future;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Pipeline, RedisResult, Script, Value};
+
+use super::error::{L2Error, is_no_script};
+use super::history::{History, info_field};
+use super::link::Link;
+use crate::key::lease_of;
+
+/// `KEYS` value, lease; `ARGV` token, lease ms, mode. Answers the value, or 2 (present), 1 (granted), 0 (contended).
+///
+/// What is no string is taken for absent: FILL replaces it.
+static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if ARGV[3] == 'warm' then
+  if redis.call('EXISTS', KEYS[1]) == 1 then return 2 end
+elseif ARGV[3] == 'read' then
+  local value = redis.pcall('GET', KEYS[1])
+  if type(value) == 'string' then return value end
+end
+local lease = redis.call('GET', KEYS[2])
+if lease and not (ARGV[3] == 'read' and string.sub(lease, 1, 1) == 'w') then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return 1",
+    )
+});
+
+/// `KEYS` value, lease; `ARGV` token, value, ttl ms. Answers 1 (stored) or 0 (lost).
+///
+/// The lease goes first: should the SET be refused because memory is full, nobody waits for a dead lease.
+static FILL: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1",
+    )
+});
+
+/// On what terms a lease is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// A reader: an existing value is the answer, and the lease of a warm-up may be taken over.
+    Read,
+    /// A warm-up: an existing value is left alone, and readers may take the lease over.
+    Warm,
+    /// Replace what is there, such as a value that does not decode.
+    Refresh,
+}
+
+impl Mode {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Warm => "warm",
+            Self::Refresh => "refresh",
+        }
+    }
+}
+
+/// The right to fill one key, as the lease names its holder. Unique for every send.
+#[derive(Clone, Debug)]
+pub(crate) struct Token(String);
+
+impl Token {
+    fn fresh(mode: Mode) -> Self {
+        let mark = if mode == Mode::Warm { 'w' } else { 'r' };
+        Self(format!("{mark}{:032x}", rand::random::<u128>()))
+    }
+}
+
+/// How an ACQUIRE ended.
+#[derive(Debug)]
+pub(crate) enum Acquired {
+    /// The value is there.
+    Hit(Vec<u8>),
+    /// The value is there, and a warm-up does not need it.
+    Present,
+    /// The caller may load and fill.
+    Granted(Token),
+    /// Somebody else holds the lease.
+    Contended,
+    /// The server refused this one key of a batch, as when memory is full.
+    Refused,
+}
+
+/// How a FILL ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    Stored,
+    /// An invalidation, or the end of the lease, came between.
+    Lost,
+}
+
+/// A value to fill.
+pub(crate) struct Fill {
+    pub(crate) key: String,
+    pub(crate) token: Token,
+    pub(crate) json: Vec<u8>,
+    pub(crate) ttl: Duration,
+}
+
+/// Reads one value.
+pub(crate) async fn get(link: &Link, key: &str) -> Result<Option<Vec<u8>>, L2Error> {
+    link.command(|mut wire| async move { redis::cmd("GET").arg(key).query_async(&mut wire.connection).await }).await
+}
+
+/// Reads many values in one round trip, in the order of the keys.
+pub(crate) async fn get_many(link: &Link, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, L2Error> {
+    link.command(|mut wire| async move { redis::cmd("MGET").arg(keys).query_async(&mut wire.connection).await }).await
+}
+
+/// Asks for the lease of one key.
+pub(crate) async fn acquire(link: &Link, key: &str, mode: Mode, lease_ttl: Duration) -> Result<Acquired, L2Error> {
+    let ask = |mut connection: MultiplexedConnection| async move {
+        let token = Token::fresh(mode);
+        let answer: Value = acquire_command(key, &token, mode, lease_ttl).query_async(&mut connection).await?;
+        Ok((token, answer))
+    };
+    let (token, answer) = link.command(|wire| with_scripts(wire.connection, ask)).await?;
+    acquired(token, answer)
+}
+
+/// Asks for the leases of many keys in one pipeline; answers in the order of the keys.
+pub(crate) async fn acquire_many(
+    link: &Link,
+    keys: &[String],
+    mode: Mode,
+    lease_ttl: Duration,
+) -> Result<Vec<Acquired>, L2Error> {
+    let ask = |connection: MultiplexedConnection| async move {
+        let tokens: Vec<Token> = keys.iter().map(|_| Token::fresh(mode)).collect();
+        let commands = keys.iter().zip(&tokens).map(|(key, token)| acquire_command(key, token, mode, lease_ttl));
+        let answers = each(pipeline_of(commands), connection).await?;
+        Ok(tokens.into_iter().zip(answers).collect::<Vec<_>>())
+    };
+    let asked = link.batch(|wire| with_scripts(wire.connection, ask)).await?;
+    let one = |(token, answer): (Token, RedisResult<Value>)| match answer {
+        Ok(answer) => acquired(token, answer),
+        Err(_) => Ok(Acquired::Refused),
+    };
+    asked.into_iter().map(one).collect()
+}
+
+/// Stores one loaded value if its lease still stands.
+pub(crate) async fn fill(link: &Link, fill: &Fill) -> Result<Filled, L2Error> {
+    let store =
+        |mut connection: MultiplexedConnection| async move { fill_command(fill).query_async(&mut connection).await };
+    Ok(filled(&link.command(|wire| with_scripts(wire.connection, store)).await?))
+}
+
+/// Stores many loaded values; answers in the order of the fills. A refused one does not stop the others.
+pub(crate) async fn fill_many(link: &Link, fills: &[Fill]) -> Result<Vec<Filled>, L2Error> {
+    let store = |connection: MultiplexedConnection| each(pipeline_of(fills.iter().map(fill_command)), connection);
+    let stored = link.batch(|wire| with_scripts(wire.connection, store)).await?;
+    Ok(stored.into_iter().map(|answer| answer.map_or(Filled::Lost, |answer| filled(&answer))).collect())
+}
+
+/// Removes keys with their leases in one pipeline, and says to which history that was done.
+///
+/// A single UNLINK is atomic over both names, and runs when memory is full. The history is read before the removals, on the
+/// same connection, from a server that says it is the primary.
+pub(crate) async fn invalidate(link: &Link, keys: &[String]) -> Result<Option<History>, L2Error> {
+    link.batch(|mut wire| async move {
+        let mut pipeline = Pipeline::with_capacity(keys.len() + 1);
+        pipeline.ignore_errors().cmd("INFO").arg("replication");
+        for key in keys {
+            pipeline.add_command(unlink(key));
+        }
+        let answers: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
+        let mut answers = answers.into_iter();
+        let info = answers.next().and_then(Result::ok);
+        for answer in answers {
+            answer?;
+        }
+        Ok(history(wire.run_id.as_deref(), info))
+    })
+    .await
+}
+
+/// The atomic removal of a key and its lease; answers how many of the two were there.
+pub(crate) fn unlink(key: &str) -> Cmd {
+    let mut command = redis::cmd("UNLINK");
+    command.arg(key).arg(lease_of(key));
+    command
+}
+
+/// Makes the scripts known to the server.
+pub(crate) async fn load_scripts(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let mut pipeline = redis::pipe();
+    pipeline.load_script(&ACQUIRE).ignore().load_script(&FILL).ignore();
+    pipeline.exec_async(connection).await
+}
+
+/// Runs an operation; if the server has forgotten the scripts, loads them and runs it anew. Tokens are made inside the
+/// operation, so that the second send carries fresh ones.
+async fn with_scripts<T, F>(
+    mut connection: MultiplexedConnection,
+    operation: impl Fn(MultiplexedConnection) -> F,
+) -> RedisResult<T>
+where
+    F: Future<Output = RedisResult<T>>,
+{
+    match operation(connection.clone()).await {
+        Err(error) if is_no_script(&error) => {
+            load_scripts(&mut connection).await?;
+            operation(connection).await
+        }
+        other => other,
+    }
+}
+
+fn pipeline_of(commands: impl Iterator<Item = Cmd>) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for command in commands {
+        pipeline.add_command(command);
+    }
+    pipeline
+}
+
+/// Runs script calls in one pipeline; each has a result of its own, but a server without the scripts fails them all.
+async fn each(mut pipeline: Pipeline, mut connection: MultiplexedConnection) -> RedisResult<Vec<RedisResult<Value>>> {
+    pipeline.ignore_errors();
+    let answers: Vec<RedisResult<Value>> = pipeline.query_async(&mut connection).await?;
+    match answers.iter().find_map(|answer| answer.as_ref().err().filter(|error| is_no_script(error))) {
+        Some(error) => Err(error.clone()),
+        None => Ok(answers),
+    }
+}
+
+fn evalsha(script: &Script, key: &str) -> Cmd {
+    let mut command = redis::cmd("EVALSHA");
+    command.arg(script.get_hash()).arg(2).arg(key).arg(lease_of(key));
+    command
+}
+
+fn acquire_command(key: &str, token: &Token, mode: Mode, lease_ttl: Duration) -> Cmd {
+    let mut command = evalsha(&ACQUIRE, key);
+    command.arg(&token.0).arg(millis(lease_ttl)).arg(mode.as_str());
+    command
+}
+
+fn fill_command(fill: &Fill) -> Cmd {
+    let mut command = evalsha(&FILL, &fill.key);
+    command.arg(&fill.token.0).arg(&fill.json).arg(millis(fill.ttl));
+    command
+}
+
+fn acquired(token: Token, answer: Value) -> Result<Acquired, L2Error> {
+    match answer {
+        Value::BulkString(value) => Ok(Acquired::Hit(value)),
+        Value::Int(2) => Ok(Acquired::Present),
+        Value::Int(1) => Ok(Acquired::Granted(token)),
+        Value::Int(0) => Ok(Acquired::Contended),
+        _ => Err(L2Error::Unexpected { command: "ACQUIRE" }),
+    }
+}
+
+fn filled(answer: &Value) -> Filled {
+    if *answer == Value::Int(1) { Filled::Stored } else { Filled::Lost }
+}
+
+fn history(run_id: Option<&str>, info: Option<Value>) -> Option<History> {
+    let info: String = redis::from_redis_value(info?).ok()?;
+    let is_primary = info_field(&info, "role") == Some("master");
+    let replication_id = info_field(&info, "master_replid")?;
+    run_id.filter(|_| is_primary).map(|run_id| History::new(run_id, replication_id))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

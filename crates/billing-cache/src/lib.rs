@@ -1,0 +1,40 @@
+//! A read-through cache for billing data in a Redis shared with other programs: key schemes, TTL policies, and a lease
+//! protocol under which no reader is served an older value after a write was acknowledged.
+//!
+//! The crate knows no table, row or currency. Whoever owns data declares each kind of it once as a [`CachedType`], adds the
+//! types to a [`CacheBuilder`], and then reads through [`Cache::get`] and [`Cache::get_many`]. Writers call
+//! [`Cache::invalidate`] between their commit and their answer.
+//!
+//! Where to read on: [`key`] (what stands in Redis), [`read`] (the path of one read), `l2::store` (the three scripts),
+//! [`invalidate`] and [`bulk`]. The protocol and what each of its parts is for stand in `docs/protocol.md`.
+
+pub mod bulk;
+pub mod cache;
+pub mod cached_type;
+pub mod clear;
+pub mod counters;
+mod flight;
+pub mod invalidate;
+pub mod key;
+mod l2;
+pub mod policy;
+pub mod read;
+pub mod settings;
+mod stamp;
+pub mod survey;
+mod suspect;
+pub mod usage;
+
+pub use bulk::{WarmUpError, WarmedUp};
+pub use cache::{Cache, CacheBuilder, SetupError};
+pub use cached_type::{CachedType, HotKeysResult, LoadResult, Loaded, Source, TypeInfo};
+pub use counters::Event;
+pub use invalidate::{AnyKey, Invalidation};
+pub use key::{CacheKey, KeySpace, KeyWriter, SingleKey};
+pub use l2::admin::{ClearMode, Cleared};
+pub use l2::error::{L2Error, RedisUnreachable};
+pub use l2::history::History;
+pub use read::{Answer, Cached, ReadError, Tier};
+pub use settings::{CacheSettings, RedisSettings, TypeSettings};
+pub use survey::{ServerInfo, Survey, TtlDistribution, TypeSurvey};
+pub use usage::Usage;

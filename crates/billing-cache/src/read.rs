@@ -1,0 +1,345 @@
+//! The read path of one key: look into Redis, else fly.
+//!
+//! Invariants: trouble with Redis never becomes an error of a read, only the loader can fail it; whatever a read returns
+//! was validated after the read began (`protocol.md`, section 3).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tracing::debug;
+
+use crate::cache::{Cache, Shared, TypeState};
+use crate::cached_type::{CachedType, Loaded, Source};
+use crate::counters::Event;
+use crate::flight::{Boarding, Flight, Landing, Mark, Outcome};
+use crate::l2::error::L2Error;
+use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+
+/// A fill that was lost is tried again so often before its load is answered uncached.
+const FILL_ATTEMPTS: u32 = 3;
+const POLL_MIN: Duration = Duration::from_millis(2);
+const POLL_MAX: Duration = Duration::from_millis(25);
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Tier {
+    /// Redis.
+    L2,
+    /// The database, through the cache.
+    Loaded,
+    /// The database, past the cache, because Redis could not be used.
+    Bypassed,
+}
+
+impl Tier {
+    /// The name in headers, metrics and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::L2 => "l2",
+            Self::Loaded => "loaded",
+            Self::Bypassed => "bypassed",
+        }
+    }
+}
+
+/// A value and where it came from. `None` is the knowledge that there is no such row.
+#[derive(Debug)]
+pub struct Cached<V> {
+    /// The value, shared with whoever else asked.
+    pub value: Option<Arc<V>>,
+    /// Where it came from.
+    pub tier: Tier,
+}
+
+impl<V> Clone for Cached<V> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), tier: self.tier }
+    }
+}
+
+impl<V> Cached<V> {
+    pub(crate) fn new(value: Option<V>, tier: Tier) -> Self {
+        Self { value: value.map(Arc::new), tier }
+    }
+}
+
+/// The source could not give the value. Redis is never a reason.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError<E: std::error::Error + 'static> {
+    /// The loader failed; the error is shared by all who waited for this load.
+    #[error("load {cache_type}: {error}")]
+    Load {
+        /// The name of the cached type.
+        cache_type: &'static str,
+        /// What the loader said.
+        #[source]
+        error: Arc<E>,
+    },
+    /// The load took too long.
+    #[error("load {cache_type}: no answer within {limit_ms} ms (cache.load_deadline_ms)")]
+    Deadline {
+        /// The name of the cached type.
+        cache_type: &'static str,
+        /// The limit, in milliseconds.
+        limit_ms: u64,
+    },
+}
+
+impl<E: std::error::Error> Clone for ReadError<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Load { cache_type, error } => Self::Load { cache_type, error: Arc::clone(error) },
+            Self::Deadline { cache_type, limit_ms } => Self::Deadline { cache_type, limit_ms: *limit_ms },
+        }
+    }
+}
+
+/// What a read of `T` gives.
+pub type Answer<T> = Result<Cached<<T as CachedType>::Value>, ReadError<<<T as CachedType>::Source as Source>::Error>>;
+
+/// What a plain look into Redis found.
+enum Lookup<V> {
+    Hit(Option<V>),
+    Miss,
+    /// Redis cannot be used for this key now.
+    Unusable,
+}
+
+impl<S: Source> Cache<S> {
+    /// Reads one value through the cache.
+    ///
+    /// May be dropped at any await; a load that was begun goes on for the others who wait for it.
+    ///
+    /// # Errors
+    /// Only those of the loader.
+    pub async fn get<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
+        let started = Instant::now();
+        let state = self.state::<T>();
+        let text = self.key_text::<T>(key);
+        let answer = self.read(state, key, &text).await;
+        match &answer {
+            Ok(cached) => {
+                state.counters.add(event_of(cached.tier));
+                debug!(
+                    cache_type = T::NAME,
+                    key = text,
+                    tier = cached.tier.as_str(),
+                    elapsed_us = micros(started),
+                    "get"
+                );
+            }
+            Err(error) => debug!(cache_type = T::NAME, key = text, %error, elapsed_us = micros(started), "get failed"),
+        }
+        answer
+    }
+
+    pub(crate) async fn read<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        key: &T::Key,
+        text: &str,
+    ) -> Answer<T> {
+        let shared = self.shared();
+        for _ in 0..2 {
+            let stamp = shared.stamps.current(text);
+            let usable = match lookup(shared, state, text).await {
+                Lookup::Hit(value) => return Ok(Cached::new(value, Tier::L2)),
+                Lookup::Miss => true,
+                Lookup::Unusable => false,
+            };
+            let seat = state.flights.join(text, stamp, |flight| {
+                let pilot = Pilot::<T> { cache: self.clone(), key: key.clone(), text: text.to_owned(), flight };
+                async move { pilot.fly(usable).await }
+            });
+            if seat.boarding == Boarding::Joined {
+                state.counters.add(Event::Coalesced);
+            }
+            if let Landing::Covered(answer) = seat.landing().await {
+                return answer;
+            }
+        }
+        self.load_past_cache::<T>(key).await
+    }
+
+    async fn load_past_cache<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
+        let loaded = self.load_one::<T>(key).await?;
+        Ok(Cached::new(loaded.value, Tier::Bypassed))
+    }
+
+    async fn load_one<T: CachedType<Source = S>>(&self, key: &T::Key) -> Result<Loaded<T::Value>, ReadError<S::Error>> {
+        let mut loaded = self.load::<T>(std::slice::from_ref(key)).await?;
+        Ok(loaded.remove(key).unwrap_or_else(Loaded::absent))
+    }
+
+    /// Asks the source, under the deadline.
+    pub(crate) async fn load<T: CachedType<Source = S>>(
+        &self,
+        keys: &[T::Key],
+    ) -> Result<std::collections::HashMap<T::Key, Loaded<T::Value>>, ReadError<S::Error>> {
+        let counters = &self.state::<T>().counters;
+        let limit_ms = self.shared().settings.load_deadline_ms;
+        counters.add(Event::Load);
+        let loading = T::load(self.source(), keys);
+        let error = match tokio::time::timeout(Duration::from_millis(limit_ms), loading).await {
+            Ok(Ok(loaded)) => return Ok(loaded),
+            Ok(Err(error)) => ReadError::Load { cache_type: T::NAME, error: Arc::new(error) },
+            Err(_) => ReadError::Deadline { cache_type: T::NAME, limit_ms },
+        };
+        counters.add(Event::LoadFailed);
+        Err(error)
+    }
+}
+
+/// GET, and nothing else. A value that does not decode is a miss; the flight replaces it.
+async fn lookup<T: CachedType>(shared: &Shared, state: &TypeState<T>, text: &str) -> Lookup<T::Value> {
+    if shared.suspects.contains(text) {
+        return Lookup::Unusable;
+    }
+    match store::get(&shared.link, text).await {
+        Ok(Some(json)) => decode(state, text, &json).map_or(Lookup::Miss, Lookup::Hit),
+        Ok(None) => Lookup::Miss,
+        Err(error) if error.is_wrong_type() => Lookup::Miss,
+        Err(error) => {
+            note_redis_error(state, text, &error);
+            Lookup::Unusable
+        }
+    }
+}
+
+/// The value in a JSON text, `None` if it has another shape than ours.
+pub(crate) fn decode<T: CachedType>(state: &TypeState<T>, text: &str, json: &[u8]) -> Option<Option<T::Value>> {
+    match serde_json::from_slice(json) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            state.counters.add(Event::Undecodable);
+            debug!(cache_type = T::NAME, key = text, %error, "a cached value does not decode, it will be replaced");
+            None
+        }
+    }
+}
+
+/// Swallows an error of Redis: the read goes on without it. Counted here, logged once by the link.
+pub(crate) fn note_redis_error<T: CachedType>(state: &TypeState<T>, text: &str, error: &L2Error) {
+    state.counters.add(Event::RedisError);
+    debug!(cache_type = T::NAME, key = text, %error, "redis could not be used");
+}
+
+/// Flies one load: ACQUIRE, load, FILL, and says whom each answer covers.
+struct Pilot<T: CachedType> {
+    cache: Cache<T::Source>,
+    key: T::Key,
+    text: String,
+    flight: Arc<Flight<Answer<T>>>,
+}
+
+/// What holding a lease led to.
+enum Attempt<A> {
+    Done(Outcome<A>),
+    /// The fill was lost; the load covers these.
+    Lost(Outcome<A>),
+}
+
+impl<T: CachedType> Pilot<T> {
+    async fn fly(self, usable: bool) -> Outcome<Answer<T>> {
+        if !usable {
+            return self.bypass().await;
+        }
+        let shared = self.cache.shared();
+        let patience_ends = Instant::now() + Duration::from_millis(shared.settings.patience_ms);
+        let lease_ttl = Duration::from_millis(shared.settings.lease_ttl_ms);
+        let (mut mode, mut attempts, mut pause) = (Mode::Read, 0, POLL_MIN);
+        loop {
+            let covers = self.flight.mark();
+            match store::acquire(&shared.link, &self.text, mode, lease_ttl).await {
+                Ok(Acquired::Hit(json)) => match decode(self.state(), &self.text, &json) {
+                    Some(value) => return Outcome { covers, answer: Ok(Cached::new(value, Tier::L2)) },
+                    None => mode = Mode::Refresh,
+                },
+                Ok(Acquired::Granted(token)) => {
+                    attempts += 1;
+                    match self.load_and_fill(token).await {
+                        Attempt::Lost(_) if attempts < FILL_ATTEMPTS => {}
+                        Attempt::Done(outcome) | Attempt::Lost(outcome) => return outcome,
+                    }
+                }
+                Ok(Acquired::Contended | Acquired::Present) if Instant::now() < patience_ends => {
+                    self.state().counters.add(Event::Contended);
+                    tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+                    pause = (pause * 2).min(POLL_MAX);
+                    mode = Mode::Read;
+                }
+                Ok(_) => return self.bypass().await,
+                Err(error) => {
+                    note_redis_error(self.state(), &self.text, &error);
+                    return self.bypass().await;
+                }
+            }
+        }
+    }
+
+    /// The database snapshot begins after the grant was received, or an invalidation between the two would be missed.
+    async fn load_and_fill(&self, token: Token) -> Attempt<Answer<T>> {
+        let covered_by_load = self.flight.mark();
+        let loaded = match self.cache.load_one::<T>(&self.key).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                self.give_lease_back().await;
+                return Attempt::Done(Outcome { covers: covered_by_load, answer: Err(error) });
+            }
+        };
+        let ttl = self.state().policy.ttl_of(loaded.valid_until, SystemTime::now());
+        let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
+        let answer = Ok(Cached::new(loaded.value, Tier::Loaded));
+        let Some(ttl) = ttl else {
+            self.give_lease_back().await;
+            return Attempt::Done(Outcome { covers: covered_by_load, answer });
+        };
+        let fill = Fill { key: self.text.clone(), token, json, ttl };
+        let covered_by_fill = self.flight.mark();
+        match store::fill(&self.cache.shared().link, &fill).await {
+            Ok(Filled::Stored) => {
+                self.state().counters.add(Event::FillStored);
+                Attempt::Done(Outcome { covers: covered_by_fill, answer })
+            }
+            Ok(Filled::Lost) => {
+                self.state().counters.add(Event::FillLost);
+                Attempt::Lost(Outcome { covers: covered_by_load, answer })
+            }
+            Err(error) => {
+                note_redis_error(self.state(), &self.text, &error);
+                Attempt::Done(Outcome { covers: covered_by_load, answer })
+            }
+        }
+    }
+
+    /// Nothing will be filled, so the others need not wait for the lease to end. An invalidation is always safe.
+    async fn give_lease_back(&self) {
+        if let Err(error) = store::invalidate(&self.cache.shared().link, std::slice::from_ref(&self.text)).await {
+            note_redis_error(self.state(), &self.text, &error);
+        }
+    }
+
+    async fn bypass(&self) -> Outcome<Answer<T>> {
+        let covers: Mark = self.flight.mark();
+        Outcome { covers, answer: self.cache.load_past_cache::<T>(&self.key).await }
+    }
+
+    fn state(&self) -> &TypeState<T> {
+        self.cache.state()
+    }
+}
+
+pub(crate) fn event_of(tier: Tier) -> Event {
+    match tier {
+        Tier::L2 => Event::HitL2,
+        Tier::Loaded => Event::Miss,
+        Tier::Bypassed => Event::Bypass,
+    }
+}
+
+pub(crate) fn micros(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,162 @@
+//! Settings of the cache and of its Redis connection, as they stand in `config/default.toml`.
+//!
+//! This module only describes and checks them; reading files and the environment is up to the caller.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+/// How to reach Redis. Every wait has a limit.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisSettings {
+    /// Server name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Database number.
+    pub db: u16,
+    /// ACL user; empty for the default user.
+    pub username: String,
+    /// Password; empty for none.
+    pub password: SecretString,
+    /// A whole `redis://` or `redis+unix://` URL; empty to use the fields above, otherwise it replaces them.
+    pub url: SecretString,
+    /// Limit of connecting, authentication included.
+    pub connect_timeout_ms: u64,
+    /// Limit of one command of the read path. The caller of a read waits no longer than this for Redis.
+    pub command_timeout_ms: u64,
+    /// Limit of one pipeline of many commands (warm-up, clear, stats).
+    pub batch_timeout_ms: u64,
+    /// Longest pause between two attempts to reconnect.
+    pub reconnect_max_ms: u64,
+    /// Connections of the pool that tools draw from; the read path shares one connection of its own.
+    pub pool_size: usize,
+}
+
+impl RedisSettings {
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.connect_timeout_ms)
+    }
+
+    pub(crate) fn command_timeout(&self) -> Duration {
+        Duration::from_millis(self.command_timeout_ms)
+    }
+
+    pub(crate) fn batch_timeout(&self) -> Duration {
+        Duration::from_millis(self.batch_timeout_ms)
+    }
+
+    pub(crate) fn has_url(&self) -> bool {
+        !self.url.expose_secret().is_empty()
+    }
+}
+
+/// How the cache behaves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheSettings {
+    /// Prefix of all keys; empty in production, where the Python processes share the keys.
+    pub key_space: String,
+    /// TTLs are shortened by up to this share, so that entries made together do not end together.
+    pub ttl_jitter_percent: u8,
+    /// Limit of one load from the database.
+    pub load_deadline_ms: u64,
+    /// Life of a lease. Longer than a load, or its fill is lost.
+    pub lease_ttl_ms: u64,
+    /// How long a reader waits for the load of another process before it reads the database itself.
+    pub patience_ms: u64,
+    /// How long a writer tries to reach Redis before it returns with the invalidation pending.
+    pub invalidation_deadline_ms: u64,
+    /// Pause between two additions of this process's counters to those in Redis; 0 turns them off.
+    pub counters_flush_ms: u64,
+    /// `COUNT` of each `SCAN` and the size of the pipelines that follow it.
+    pub scan_count: usize,
+    /// Keys in one batch of a load of many keys.
+    pub batch_size: usize,
+    /// Settings of single cached types, by name. A type that is absent has what its declaration says.
+    #[serde(default)]
+    pub types: HashMap<String, TypeSettings>,
+}
+
+/// What can be set for one cached type.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypeSettings {
+    /// How long a value may be served.
+    pub ttl_seconds: u64,
+}
+
+/// A setting that cannot work.
+#[derive(Debug, thiserror::Error)]
+#[error("{key} is {value}: {reason}")]
+pub struct InvalidSetting {
+    key: String,
+    value: String,
+    reason: &'static str,
+}
+
+impl CacheSettings {
+    /// Refuses values that cannot work, naming the key.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        let at_least_one = "must be at least 1";
+        let rules = [
+            (
+                "cache.ttl_jitter_percent",
+                u64::from(self.ttl_jitter_percent),
+                self.ttl_jitter_percent <= 50,
+                "must be at most 50",
+            ),
+            ("cache.load_deadline_ms", self.load_deadline_ms, self.load_deadline_ms > 0, at_least_one),
+            (
+                "cache.lease_ttl_ms",
+                self.lease_ttl_ms,
+                self.lease_ttl_ms > self.load_deadline_ms,
+                "must be more than cache.load_deadline_ms",
+            ),
+            (
+                "cache.invalidation_deadline_ms",
+                self.invalidation_deadline_ms,
+                self.invalidation_deadline_ms > 0,
+                at_least_one,
+            ),
+            (
+                "cache.scan_count",
+                self.scan_count as u64,
+                (1..=10_000).contains(&self.scan_count),
+                "must be from 1 to 10000",
+            ),
+            (
+                "cache.batch_size",
+                self.batch_size as u64,
+                (1..=5_000).contains(&self.batch_size),
+                "must be from 1 to 5000",
+            ),
+        ];
+        for (key, value, holds, reason) in rules {
+            if !holds {
+                return Err(InvalidSetting { key: key.into(), value: value.to_string(), reason });
+            }
+        }
+        if self.key_space.contains(['{', '}']) {
+            let value = format!("{:?}", self.key_space);
+            return Err(InvalidSetting { key: "cache.key_space".into(), value, reason: "must not contain braces" });
+        }
+        self.check_types()
+    }
+
+    fn check_types(&self) -> Result<(), InvalidSetting> {
+        match self.types.iter().find(|(_, settings)| settings.ttl_seconds == 0) {
+            Some((name, _)) => {
+                let key = format!("cache.types.{name}.ttl_seconds");
+                Err(InvalidSetting { key, value: "0".into(), reason: "must be at least 1" })
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Stamps: a counter for each stripe of keys, moved on by every invalidation that this process hears of.
+//!
+//! Invariant: stamps only grow and are never dropped (a counter collected when idle is broken: `protocol.md`, section 9).
+//! A flight belongs to the stamp under which it was opened, so whoever comes after an invalidation opens a new one.
+
+use std::hash::BuildHasher;
+use std::hash::RandomState;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const STRIPES: usize = 4096;
+
+/// The counters of all stripes, and one for everything at once.
+#[derive(Debug)]
+pub(crate) struct Stamps {
+    stripes: Box<[AtomicU64]>,
+    generation: AtomicU64,
+    hasher: RandomState,
+}
+
+/// The state of a key's stripe at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Stamp {
+    generation: u64,
+    stripe: u64,
+}
+
+impl Stamps {
+    pub(crate) fn new() -> Self {
+        let stripes = (0..STRIPES).map(|_| AtomicU64::new(0)).collect();
+        Self { stripes, generation: AtomicU64::new(0), hasher: RandomState::new() }
+    }
+
+    pub(crate) fn current(&self, key: &str) -> Stamp {
+        Stamp { generation: self.generation.load(Ordering::SeqCst), stripe: self.stripe(key).load(Ordering::SeqCst) }
+    }
+
+    /// One key was invalidated.
+    pub(crate) fn bump(&self, key: &str) {
+        self.stripe(key).fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Any key may have been invalidated.
+    pub(crate) fn bump_all(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn stripe(&self, key: &str) -> &AtomicU64 {
+        let hash = self.hasher.hash_one(key);
+        &self.stripes[usize::try_from(hash % STRIPES as u64).expect("less than the number of stripes")]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invalidation_moves_the_stamp_on() {
+        let stamps = Stamps::new();
+        let before = stamps.current("invoice:1");
+        assert_eq!(stamps.current("invoice:1"), before);
+        stamps.bump("invoice:1");
+        assert_ne!(stamps.current("invoice:1"), before);
+        let before = stamps.current("invoice:2");
+        stamps.bump_all();
+        assert_ne!(stamps.current("invoice:2"), before);
+    }
+}

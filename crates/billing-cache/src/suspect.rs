@@ -1,0 +1,144 @@
+//! Suspect keys: written by this process while Redis could not be told.
+//!
+//! Invariant: a suspect key is read from the database until an invalidation of it, sent after it became suspect, got
+//! through. Without this the writer would not read its own write when Redis comes back (`protocol.md`, section 4).
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// Beyond so many, everything is suspect until all caches of the types were cleared.
+const LIMIT: usize = 100_000;
+
+/// The suspect keys of a process.
+#[derive(Debug, Default)]
+pub(crate) struct Suspects {
+    keys: Mutex<Keys>,
+    /// Read without the lock on every lookup.
+    count: AtomicUsize,
+    pub(crate) added: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Keys {
+    /// Key and the number of the failure that made it suspect last.
+    failed: HashMap<String, u64>,
+    failures: u64,
+    overflowed_at: Option<u64>,
+}
+
+/// What must be invalidated, and as of which failure.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) keys: Vec<String>,
+    /// Too many keys to remember: every type must be cleared.
+    pub(crate) everything: bool,
+    as_of: u64,
+}
+
+impl Suspects {
+    pub(crate) fn contains(&self, key: &str) -> bool {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return false;
+        }
+        let keys = self.lock();
+        keys.overflowed_at.is_some() || keys.failed.contains_key(key)
+    }
+
+    /// The invalidation of these keys did not get through.
+    pub(crate) fn add(&self, failed: &[String]) {
+        let mut keys = self.lock();
+        keys.failures += 1;
+        let number = keys.failures;
+        for key in failed {
+            if keys.failed.len() >= LIMIT {
+                keys.failed.clear();
+                keys.overflowed_at = Some(number);
+            }
+            if keys.overflowed_at.is_some() {
+                keys.overflowed_at = Some(number);
+                break;
+            }
+            keys.failed.insert(key.clone(), number);
+        }
+        self.recount(&keys);
+        drop(keys);
+        self.added.notify_one();
+    }
+
+    /// Up to `limit` keys to invalidate again; empty if there are none.
+    pub(crate) fn batch(&self, limit: usize) -> Batch {
+        let keys = self.lock();
+        Batch {
+            keys: keys.failed.keys().take(limit).cloned().collect(),
+            everything: keys.overflowed_at.is_some(),
+            as_of: keys.failures,
+        }
+    }
+
+    /// The batch got through. Keys that failed again in the meantime stay suspect.
+    pub(crate) fn settle(&self, batch: &Batch) {
+        let mut keys = self.lock();
+        for key in &batch.keys {
+            if keys.failed.get(key).is_some_and(|number| *number <= batch.as_of) {
+                keys.failed.remove(key);
+            }
+        }
+        if batch.everything && keys.overflowed_at.is_some_and(|number| number <= batch.as_of) {
+            keys.overflowed_at = None;
+        }
+        self.recount(&keys);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == 0
+    }
+
+    fn recount(&self, keys: &Keys) {
+        self.count.store(keys.failed.len() + usize::from(keys.overflowed_at.is_some()), Ordering::SeqCst);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Keys> {
+        self.keys.lock().expect("no panic while the suspects are locked")
+    }
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && !self.everything
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> String {
+        format!("invoice:{number}")
+    }
+
+    #[test]
+    fn a_key_that_failed_again_stays_suspect() {
+        let suspects = Suspects::default();
+        suspects.add(&[key(1), key(2)]);
+        let batch = suspects.batch(10);
+        suspects.add(&[key(2)]);
+        suspects.settle(&batch);
+        assert!(!suspects.contains(&key(1)));
+        assert!(suspects.contains(&key(2)));
+    }
+
+    #[test]
+    fn too_many_keys_make_everything_suspect_until_all_was_cleared() {
+        let suspects = Suspects::default();
+        let many: Vec<String> = (0..=LIMIT).map(key).collect();
+        suspects.add(&many);
+        assert!(suspects.contains("another"));
+        let batch = suspects.batch(10);
+        assert!(batch.everything);
+        suspects.settle(&batch);
+        assert!(suspects.is_empty());
+    }
+}

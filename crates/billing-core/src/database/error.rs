@@ -1,0 +1,173 @@
+//! What can go wrong with the database, and whether trying again helps.
+//!
+//! Invariant: no message contains a password; whoever needs to react asks [`is_transient`] or [`is_unreachable`], not
+//! the text. Used by everything that talks to the database.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sea_orm::sqlx;
+use sea_orm::{DbErr, RuntimeErr};
+use thiserror::Error;
+
+/// An error of the database layer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// The URL cannot be understood.
+    #[error("DATABASE_URL cannot be used: {reason}")]
+    InvalidUrl {
+        /// What is wrong with it; never the URL itself.
+        reason: String,
+    },
+    /// The SQLite file is not there.
+    #[error("there is no database file {}; correct DATABASE_URL, or run `cache-admin migrate` to create it", path.display())]
+    MissingFile {
+        /// The file, as understood from the URL.
+        path: PathBuf,
+    },
+    /// The database refused the connection.
+    #[error("cannot connect to {database}; check DATABASE_URL")]
+    Connect {
+        /// The database, without user and password.
+        database: String,
+        /// What it answered.
+        source: DbErr,
+    },
+    /// The database did not answer.
+    #[error("no connection to {database} within {waited:?}; check that it runs, or raise database.connect_timeout_ms")]
+    ConnectTimeout {
+        /// The database, without user and password.
+        database: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The tables are not there.
+    #[error("{database} has no table {table}; run `cache-admin migrate`")]
+    NoSchema {
+        /// The database, without user and password.
+        database: String,
+        /// The first table that is missing.
+        table: &'static str,
+    },
+    /// The tables are of an older version.
+    #[error("{database} lacks the migrations {}; run `cache-admin migrate`", pending.join(", "))]
+    PendingMigrations {
+        /// The database, without user and password.
+        database: String,
+        /// Names of the migrations.
+        pending: Vec<String>,
+    },
+    /// A migration failed; nothing of it was kept.
+    #[error("cannot migrate {database}; nothing was changed, correct the cause and run `cache-admin migrate` again")]
+    Migrate {
+        /// The database, without user and password.
+        database: String,
+        /// The cause.
+        source: DbErr,
+    },
+    /// A statement failed.
+    #[error(transparent)]
+    Statement(#[from] DbErr),
+}
+
+impl DatabaseError {
+    /// Whether the same call may succeed a moment later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::ConnectTimeout { .. }) || self.db_err().is_some_and(is_transient)
+    }
+
+    /// Whether the database could not be reached at all.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::ConnectTimeout { .. } | Self::MissingFile { .. })
+            || matches!(self, Self::Connect { .. })
+            || self.db_err().is_some_and(is_unreachable)
+    }
+
+    fn db_err(&self) -> Option<&DbErr> {
+        match self {
+            Self::Connect { source, .. } | Self::Migrate { source, .. } => Some(source),
+            Self::Statement(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the same transaction may succeed a moment later: the connection was lost, another transaction was in the
+/// way, or the server is short of something.
+#[must_use]
+pub fn is_transient(error: &DbErr) -> bool {
+    is_unreachable(error) || sql_state(error).is_some_and(|state| is_retryable(&state))
+}
+
+/// Whether the error is of the connection, not of the statement.
+#[must_use]
+pub fn is_unreachable(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) => true,
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => is_connection_error(error),
+        _ => false,
+    }
+}
+
+fn is_connection_error(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        // 08: connection exception. 57P01 to 57P03: the server is shutting down or starting.
+        sqlx::Error::Database(error) => error.code().is_some_and(|state| {
+            state.len() == 5 && (state.starts_with("08") || state.starts_with("57P0"))
+        }),
+        _ => false,
+    }
+}
+
+fn sql_state(error: &DbErr) -> Option<String> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+        }
+        _ => None,
+    }
+}
+
+/// PostgreSQL's states have five characters: 40 is a transaction to be repeated, 53 a shortage, 55P03 a lock, 57014 a
+/// timeout. SQLite's are numbers whose low byte is 5 (busy) or 6 (locked).
+fn is_retryable(state: &str) -> bool {
+    if state.len() == 5 {
+        return state.starts_with("40")
+            || state.starts_with("53")
+            || matches!(state, "55P03" | "57014");
+    }
+    state.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_worth_a_second_try() {
+        for (state, retry) in [
+            ("40001", true),
+            ("40P01", true),
+            ("53300", true),
+            ("55P03", true),
+            ("5", true),
+            ("517", true),
+            ("262", true),
+            ("23505", false),
+            ("2067", false),
+            ("1", false),
+        ] {
+            assert_eq!(is_retryable(state), retry, "{state}");
+        }
+    }
+}

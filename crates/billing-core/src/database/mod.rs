@@ -1,0 +1,228 @@
+//! The database the platform already has: one handle for PostgreSQL and SQLite.
+//!
+//! Invariant: reads that belong together run in one [`Snapshot`]; writes begin here and nowhere else; no message of
+//! this module contains a password. Used by the loaders, the write transaction, the relay, migrations and tools.
+//!
+//! Every future here may be dropped at any await: an unfinished transaction rolls back.
+
+mod error;
+mod schema;
+mod settings;
+mod url;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sea_orm::sqlx::{self, ConnectOptions, Connection};
+use sea_orm::{
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    RuntimeErr, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector,
+    TransactionOptions, TransactionTrait,
+};
+
+pub use error::{DatabaseError, is_transient, is_unreachable};
+pub(crate) use schema::table_exists;
+pub use settings::DatabaseSettings;
+use url::{DatabaseUrl, SqliteFile, SqliteMode};
+
+/// A connection that was idle for longer is asked before it is used; asking every time doubles the round trips.
+const PING_AFTER_IDLE: Duration = Duration::from_secs(30);
+
+/// More connections make SQLite no faster: one writes, the others wait for the disk.
+const MAX_SQLITE_CONNECTIONS: u32 = 4;
+
+/// What to do when the SQLite file is not there. PostgreSQL databases are never created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingFile {
+    /// Fail with [`DatabaseError::MissingFile`]: a wrong path must not look like an empty shop.
+    Refuse,
+    /// Make an empty one; for `cache-admin migrate`.
+    Create,
+}
+
+/// A pool of connections to the billing database; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    connection: DatabaseConnection,
+    description: Arc<str>,
+}
+
+impl Database {
+    /// Connect to an existing database and fail at once, with the reason, if it does not answer.
+    pub async fn connect(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
+        Self::open(settings, MissingFile::Refuse).await
+    }
+
+    /// Connect, and say what happens to an SQLite file that is not there. A URL with `mode=rwc` always creates it.
+    pub async fn open(
+        settings: &DatabaseSettings,
+        missing: MissingFile,
+    ) -> Result<Self, DatabaseError> {
+        match url::parse(&settings.url)? {
+            DatabaseUrl::Sqlite(file) => open_sqlite(settings, &file, missing).await,
+            DatabaseUrl::Postgres(options) => open_postgres(settings, *options).await,
+        }
+    }
+
+    /// The pool, for single statements; what must be consistent takes a [`Database::snapshot`].
+    #[must_use]
+    pub fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+
+    /// PostgreSQL or SQLite.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    /// Which database this is, for messages: host, port and name, or the file; no user, no password.
+    #[must_use]
+    pub fn describe(&self) -> &str {
+        &self.description
+    }
+
+    /// A read-only transaction in which every query sees the same state.
+    pub async fn snapshot(&self) -> Result<Snapshot, DatabaseError> {
+        let transaction = match self.backend() {
+            // A plain transaction is a snapshot in WAL mode; SQLite has no levels and warns when given one.
+            DbBackend::Sqlite => self.connection.begin().await,
+            _ => {
+                let level = Some(IsolationLevel::RepeatableRead);
+                self.connection.begin_with_config(level, Some(AccessMode::ReadOnly)).await
+            }
+        };
+        Ok(Snapshot(transaction?))
+    }
+
+    /// A transaction for writing: read committed on PostgreSQL (rows are locked by `SELECT … FOR UPDATE`), the write
+    /// lock from the start on SQLite, because a reader that turns writer there fails if another one wrote meanwhile.
+    pub(crate) async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+        let sqlite_transaction_mode = match self.backend() {
+            DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
+            _ => None,
+        };
+        let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
+        self.connection.begin_with_options(options).await
+    }
+
+    /// Close every connection; calls after this fail.
+    pub async fn close(&self) -> Result<(), DatabaseError> {
+        Ok(self.connection.close_by_ref().await?)
+    }
+}
+
+/// A read-only transaction; a `ConnectionTrait` by `&*snapshot`. Dropping it releases the connection.
+#[derive(Debug)]
+pub struct Snapshot(DatabaseTransaction);
+
+impl Snapshot {
+    /// Give the connection back now; dropping does the same a little later.
+    pub async fn finish(self) -> Result<(), DatabaseError> {
+        Ok(self.0.rollback().await?)
+    }
+}
+
+impl Deref for Snapshot {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.0
+    }
+}
+
+async fn open_sqlite(
+    settings: &DatabaseSettings,
+    file: &SqliteFile,
+    missing: MissingFile,
+) -> Result<Database, DatabaseError> {
+    let create = missing == MissingFile::Create || file.mode == SqliteMode::Create;
+    if !create && !file.path.exists() {
+        return Err(DatabaseError::MissingFile { path: file.path.clone() });
+    }
+    let options = sqlite_options(settings, file).create_if_missing(create);
+    let description = format!("SQLite file {}", file.path.display());
+    let pool = SqlitePoolOptions::new()
+        .max_connections(settings.max_connections.clamp(1, MAX_SQLITE_CONNECTIONS))
+        .acquire_timeout(settings.acquire_timeout())
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(|error| cannot_connect(&description, error))?;
+    let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
+    Ok(Database { connection, description: description.into() })
+}
+
+fn sqlite_options(settings: &DatabaseSettings, file: &SqliteFile) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new()
+        .filename(&file.path)
+        .foreign_keys(true)
+        .busy_timeout(settings.busy_timeout());
+    if file.mode == SqliteMode::ReadOnly {
+        return options.read_only(true);
+    }
+    // WAL: readers see a snapshot and never wait for the writer. NORMAL: a power cut may undo the last commits but
+    // cannot corrupt; their outbox rows go with them.
+    options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Normal)
+}
+
+async fn open_postgres(
+    settings: &DatabaseSettings,
+    options: PgConnectOptions,
+) -> Result<Database, DatabaseError> {
+    let description = describe_postgres(&options);
+    let timeout = settings.statement_timeout().as_millis().to_string();
+    let options = options.options([("statement_timeout", timeout)]);
+    try_postgres(settings, &options, &description).await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(settings.max_connections.max(1))
+        .acquire_timeout(settings.acquire_timeout())
+        .test_before_acquire(false)
+        .before_acquire(|connection, idle| {
+            Box::pin(async move {
+                if idle.idle_for >= PING_AFTER_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options);
+    let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+    Ok(Database { connection, description: description.into() })
+}
+
+/// One connection outside of the pool: the pool tries a refused connection again until its timeout, and then only says
+/// that it timed out.
+async fn try_postgres(
+    settings: &DatabaseSettings,
+    options: &PgConnectOptions,
+    description: &str,
+) -> Result<(), DatabaseError> {
+    let attempt = async {
+        let connection: PgConnection = options.connect().await?;
+        connection.close().await
+    };
+    let waited = settings.connect_timeout();
+    match tokio::time::timeout(waited, attempt).await {
+        Ok(result) => result.map_err(|error| cannot_connect(description, error)),
+        Err(_) => Err(DatabaseError::ConnectTimeout { database: description.to_owned(), waited }),
+    }
+}
+
+fn describe_postgres(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or_else(|| options.get_username());
+    match options.get_socket() {
+        Some(socket) => format!("PostgreSQL {}/{database}", socket.display()),
+        None => format!("PostgreSQL {}:{}/{database}", options.get_host(), options.get_port()),
+    }
+}
+
+fn cannot_connect(database: &str, error: sqlx::Error) -> DatabaseError {
+    let source = DbErr::Conn(RuntimeErr::SqlxError(error.into()));
+    DatabaseError::Connect { database: database.to_owned(), source }
+}

@@ -1,0 +1,15 @@
+//! The JSON shapes under the Redis keys: `to_dict` of the platform.
+//!
+//! Invariant: byte for byte what section 3 of the contract says: key order, decimals as strings, times as
+//! `isoformat()`, absent as `null`. Fields beyond ours are ignored on reading, because Python processes write these
+//! values too. Made by `Model::to_dict` and the loaders; golden files in `tests/golden/` hold the bytes.
+
+mod credit_note;
+mod discount;
+mod invoice;
+mod tax_rate;
+
+pub use credit_note::CreditNote;
+pub use discount::Discount;
+pub use invoice::{CreditNoteLine, DiscountLine, Invoice, InvoiceDetails, PaymentLine, TaxLine};
+pub use tax_rate::TaxRate;

@@ -1,0 +1,38 @@
+//! `credit_notes`: a credit note of a user and what remains of it.
+//!
+//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions.
+
+use sea_orm::entity::prelude::*;
+
+use crate::money::Money;
+
+/// A row of `credit_notes`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "credit_notes")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    /// Whose credit.
+    pub user_id: i32,
+    /// What it was issued for.
+    pub amount: Money,
+    /// What is not applied yet.
+    pub remaining_amount: Money,
+    /// Up to 255 characters.
+    pub reason: String,
+    /// The invoice it was issued for.
+    pub reference_invoice_id: Option<i32>,
+    /// A word of [`super::CreditNoteStatus`], or one this code does not know.
+    pub status: String,
+    /// UTC.
+    pub created_at: DateTime,
+    /// When it was used up, UTC.
+    pub applied_at: Option<DateTime>,
+}
+
+/// No relations: loaders ask for many rows of one table by id.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

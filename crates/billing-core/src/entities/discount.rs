@@ -1,0 +1,44 @@
+//! `discounts`: a discount that can be applied to invoices while it is valid.
+//!
+//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions.
+
+use sea_orm::entity::prelude::*;
+
+use crate::money::Money;
+
+/// A row of `discounts`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "discounts")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    /// Shown to customers.
+    pub name: String,
+    /// Longer text.
+    pub description: Option<String>,
+    /// The platform's word for its kind.
+    pub discount_type: String,
+    /// An amount, or a percentage if `is_percentage`.
+    pub value: Money,
+    /// How to read `value`.
+    pub is_percentage: bool,
+    /// Switched on.
+    pub is_active: bool,
+    /// First moment of validity, UTC.
+    pub valid_from: DateTime,
+    /// Last moment of validity, UTC; none is for ever.
+    pub valid_to: Option<DateTime>,
+    /// Any JSON; null is every plan.
+    pub applicable_plans: Option<Json>,
+    /// UTC.
+    pub created_at: DateTime,
+    /// UTC.
+    pub updated_at: DateTime,
+}
+
+/// No relations: loaders ask for many rows of one table by id.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,32 @@
+//! `invoice_discounts`: a discount applied to an invoice, with a copy of its name at that time.
+//!
+//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions; triggers fill the copy for writers that do not know it.
+
+use sea_orm::entity::prelude::*;
+
+use crate::money::Money;
+
+/// A row of `invoice_discounts`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "invoice_discounts")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    /// The invoice.
+    pub invoice_id: i32,
+    /// The discount.
+    pub discount_id: i32,
+    /// What was taken off.
+    pub amount: Money,
+    /// UTC.
+    pub created_at: DateTime,
+    /// The discount's name when it was applied (our column).
+    pub name: Option<String>,
+}
+
+/// No relations: loaders ask for many rows of one table by id.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,18 @@
+//! The platform's tables and our outbox, one entity a file.
+//!
+//! Invariant: names and types are those of the contract (section 4); ids are the platform's 32-bit integers, times are
+//! naive UTC, numeric columns are [`crate::money`] types. Used by the loaders, the service and the relay.
+
+pub mod cache_invalidation;
+pub mod credit_note;
+pub mod credit_note_application;
+pub mod discount;
+pub mod invoice;
+pub mod invoice_discount;
+pub mod invoice_tax;
+pub mod payment;
+mod status;
+pub mod tax_rate;
+pub mod user;
+
+pub use status::{CreditNoteStatus, InvoiceStatus, PaymentStatus};

@@ -1,0 +1,108 @@
+//! The status words of the contract.
+//!
+//! Invariant: a word this code does not know is no error when a row is read; rules ask [`InvoiceStatus::parse`] and
+//! decide. Columns stay text. Used by the service and the loaders.
+
+macro_rules! status_words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every word, in the contract's order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word as the column holds it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+
+            /// The status of a column's word; none if the word is unknown here.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|status| status.as_str() == word)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(status: $name) -> Self {
+                status.as_str().to_owned()
+            }
+        }
+
+        impl PartialEq<$name> for String {
+            fn eq(&self, status: &$name) -> bool {
+                self == status.as_str()
+            }
+        }
+    };
+}
+
+status_words! {
+    /// Where an invoice stands.
+    InvoiceStatus {
+        /// Nothing was paid.
+        Unpaid = "unpaid",
+        /// Something was paid or credited, something is due.
+        Partial = "partial",
+        /// Nothing is due.
+        Paid = "paid",
+        /// Past its due date with something due.
+        Overdue = "overdue",
+        /// Withdrawn; takes no payment.
+        Cancelled = "cancelled",
+    }
+}
+
+status_words! {
+    /// Where a payment stands; only completed ones count.
+    PaymentStatus {
+        /// Not settled yet.
+        Pending = "pending",
+        /// Settled.
+        Completed = "completed",
+        /// Refused by the provider.
+        Failed = "failed",
+    }
+}
+
+status_words! {
+    /// Where a credit note stands.
+    CreditNoteStatus {
+        /// All of it remains.
+        Issued = "issued",
+        /// Some of it remains.
+        Partial = "partial",
+        /// Nothing remains.
+        Applied = "applied",
+        /// Withdrawn; cannot be applied.
+        Cancelled = "cancelled",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_parses_back_and_an_unknown_one_is_none() {
+        for status in InvoiceStatus::ALL {
+            assert_eq!(InvoiceStatus::parse(status.as_str()), Some(*status));
+        }
+        assert_eq!(InvoiceStatus::parse("disputed"), None);
+        assert_eq!(PaymentStatus::parse("Completed"), None);
+        assert!("applied".to_owned() == CreditNoteStatus::Applied);
+    }
+}

@@ -1,0 +1,38 @@
+//! `tax_rates`: a tax rate of a country, or of a region of it.
+//!
+//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions.
+
+use sea_orm::entity::prelude::*;
+
+use crate::money::Percent;
+
+/// A row of `tax_rates`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tax_rates")]
+pub struct Model {
+    /// Primary key.
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    /// Shown on invoices.
+    pub name: String,
+    /// Longer text.
+    pub description: Option<String>,
+    /// Percent of the taxable amount.
+    pub rate: Percent,
+    /// Two upper-case letters.
+    pub country: String,
+    /// Null or empty is the whole country.
+    pub region: Option<String>,
+    /// Whether it is the one that applies.
+    pub is_default: bool,
+    /// UTC.
+    pub created_at: DateTime,
+    /// UTC.
+    pub updated_at: DateTime,
+}
+
+/// No relations: loaders ask for many rows of one table by id.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,8 @@
+//! The billing core: entities, rules, cached types and the outbox. No Redis types.
+
+pub mod database;
+pub mod dict;
+pub mod entities;
+pub mod migration;
+pub mod money;
+pub mod time;

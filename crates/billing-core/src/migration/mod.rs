@@ -1,0 +1,95 @@
+//! What makes a database ready: missing tables, our columns and the outbox, and the triggers of the cached types.
+//!
+//! Invariant: everything happens in one transaction, so that a failure leaves the database as it was; nothing of the
+//! platform's rows and columns is changed; running it again changes nothing. Called by `cache-admin migrate`, tests and
+//! the demo.
+
+mod m0001_platform_tables;
+mod m0002_outbox;
+pub mod triggers;
+
+use sea_orm::sea_query::IntoIden;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DynIden};
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+use crate::database::{Database, DatabaseError};
+pub use triggers::{
+    InstalledTrigger, TableDependency, TriggerChange, TypeDependencies, expected_triggers,
+    install_triggers, installed_triggers,
+};
+
+/// Key of the advisory lock that lets one process migrate at a time; any number no other program uses ("billcach").
+const ADVISORY_LOCK: i64 = 0x6269_6c6c_6361_6368;
+
+/// The migrations of this crate, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_platform_tables::Migration), Box::new(m0002_outbox::Migration)]
+    }
+
+    /// A name of our own: the platform may keep its own migrations in the default table.
+    fn migration_table_name() -> DynIden {
+        "billing_cache_migrations".into_iden()
+    }
+}
+
+/// What [`migrate`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationReport {
+    /// Names of the migrations applied now, in order; empty if all had been.
+    pub applied: Vec<String>,
+    /// Whether the invalidation triggers had to be replaced.
+    pub triggers: TriggerChange,
+}
+
+/// Bring the database to what this version needs; the triggers follow `declarations`.
+///
+/// One transaction: concurrent calls wait for each other, a failure or a dropped future changes nothing. On PostgreSQL
+/// a table in long use by another transaction fails it after ten seconds (`is_transient`), rather than letting all
+/// writers queue behind it.
+pub async fn migrate(
+    database: &Database,
+    declarations: &[TypeDependencies],
+) -> Result<MigrationReport, DatabaseError> {
+    run(database, declarations).await.map_err(|source| DatabaseError::Migrate {
+        database: database.describe().to_owned(),
+        source,
+    })
+}
+
+async fn run(
+    database: &Database,
+    declarations: &[TypeDependencies],
+) -> Result<MigrationReport, DbErr> {
+    let transaction = database.begin_write().await?;
+    lock(&transaction).await?;
+    let applied = pending(&transaction).await?;
+    if !applied.is_empty() {
+        Migrator::up(&transaction, None).await?;
+    }
+    let triggers = install_triggers(&transaction, declarations).await?;
+    transaction.commit().await?;
+    Ok(MigrationReport { applied, triggers })
+}
+
+/// SQLite needs no lock of its own: the transaction holds the write lock already.
+async fn lock(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DbBackend::Sqlite {
+        return Ok(());
+    }
+    let sql = format!(
+        "SET LOCAL statement_timeout = 0; \
+         SELECT pg_advisory_xact_lock({ADVISORY_LOCK}); \
+         SET LOCAL lock_timeout = '10s'"
+    );
+    transaction.execute_unprepared(&sql).await?;
+    Ok(())
+}
+
+async fn pending(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
+    let pending = Migrator::get_pending_migrations_read_only(transaction).await?;
+    Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+}

@@ -1,0 +1,134 @@
+//! The invalidation triggers: they write the outbox, whoever changes a table.
+//!
+//! Invariant: every change of a row puts the keys it made wrong into `cache_invalidations`, in the same transaction: the
+//! new key on insert, the old one on delete, both on an update that moved the row. The triggers are generated from the
+//! declarations of the cached types; a trigger whose name begins with [`PREFIX`] and is not among them is removed.
+//! Called by [`super::migrate`]; `doctor` compares [`installed_triggers`] with [`expected_triggers`].
+
+mod postgres;
+mod sqlite;
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+/// Beginning of the names of all invalidation triggers and their functions.
+pub const PREFIX: &str = "billing_cache_";
+
+/// The channel on which PostgreSQL announces new outbox rows.
+pub const NOTIFY_CHANNEL: &str = "cache_invalidations";
+
+/// A table whose changes make keys of a cached type wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableDependency {
+    /// The table.
+    pub table: &'static str,
+    /// The columns whose values are the parts of the key, in order; none for a type with one key.
+    pub key_columns: &'static [&'static str],
+}
+
+/// Everything a cached type depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeDependencies {
+    /// The CLI name of the cached type.
+    pub cache_type: &'static str,
+    /// Its tables.
+    pub tables: &'static [TableDependency],
+}
+
+/// An invalidation trigger, as it is or as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InstalledTrigger {
+    /// Its name.
+    pub name: String,
+    /// The table it watches.
+    pub table: String,
+    /// What it does, in the database's own words: the statement on SQLite; on PostgreSQL its definition, a line end,
+    /// and the body of its function. A trigger that was disabled differs from every expected one.
+    pub sql: String,
+}
+
+/// What installing did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriggerChange {
+    /// They were as they should be.
+    Unchanged,
+    /// All were dropped and made again.
+    Replaced {
+        /// How many there are now.
+        count: usize,
+    },
+}
+
+/// Make the installed triggers those of the declarations. Run it in a transaction: in between, changes go unseen.
+pub async fn install_triggers<C: ConnectionTrait>(
+    connection: &C,
+    declarations: &[TypeDependencies],
+) -> Result<TriggerChange, DbErr> {
+    let expected = expected_triggers(connection.get_database_backend(), declarations);
+    let installed = installed_triggers(connection).await?;
+    if installed == expected {
+        return Ok(TriggerChange::Unchanged);
+    }
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => sqlite::replace(connection, &installed, &expected).await?,
+        _ => postgres::replace(connection, &installed, declarations).await?,
+    }
+    Ok(TriggerChange::Replaced { count: expected.len() })
+}
+
+/// The invalidation triggers of the database, by name.
+pub async fn installed_triggers<C: ConnectionTrait>(
+    connection: &C,
+) -> Result<Vec<InstalledTrigger>, DbErr> {
+    let mut triggers = match connection.get_database_backend() {
+        DbBackend::Sqlite => sqlite::installed(connection).await?,
+        _ => postgres::installed(connection).await?,
+    };
+    triggers.sort();
+    Ok(triggers)
+}
+
+/// The invalidation triggers the declarations ask for, by name.
+#[must_use]
+pub fn expected_triggers(
+    backend: DbBackend,
+    declarations: &[TypeDependencies],
+) -> Vec<InstalledTrigger> {
+    let mut triggers: Vec<_> = by_table(declarations)
+        .iter()
+        .flat_map(|table| match backend {
+            DbBackend::Sqlite => sqlite::expected(table),
+            _ => postgres::expected(table),
+        })
+        .collect();
+    triggers.sort();
+    triggers
+}
+
+/// A table and the keys its rows belong to.
+struct WatchedTable {
+    name: &'static str,
+    keys: Vec<WatchedKey>,
+}
+
+struct WatchedKey {
+    cache_type: &'static str,
+    columns: &'static [&'static str],
+}
+
+/// The declarations turned around, by table, in the order of their first mention.
+fn by_table(declarations: &[TypeDependencies]) -> Vec<WatchedTable> {
+    let mut tables: Vec<WatchedTable> = Vec::new();
+    for declaration in declarations {
+        for dependency in declaration.tables {
+            let key = WatchedKey {
+                cache_type: declaration.cache_type,
+                columns: dependency.key_columns,
+            };
+            match tables.iter_mut().find(|table| table.name == dependency.table) {
+                Some(table) => table.keys.push(key),
+                None => tables.push(WatchedTable { name: dependency.table, keys: vec![key] }),
+            }
+        }
+    }
+    tables
+}

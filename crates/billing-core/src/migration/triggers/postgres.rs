@@ -1,0 +1,196 @@
+//! The triggers in PostgreSQL's words: for each table one function for rows and one for TRUNCATE.
+//!
+//! Invariant: the definition here is spelled as `pg_get_triggerdef` spells it, so that comparing them is comparing
+//! strings. The functions run with their owner's rights and a fixed search path: a writer needs no right on the outbox,
+//! and cannot redirect what they write. Called by the parent.
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use super::{
+    InstalledTrigger, NOTIFY_CHANNEL, PREFIX, TypeDependencies, WatchedKey, WatchedTable, by_table,
+};
+
+/// A trigger and the function of the same name.
+struct Trigger {
+    name: String,
+    table: &'static str,
+    definition: String,
+    body: String,
+}
+
+pub(super) fn expected(table: &WatchedTable) -> Vec<InstalledTrigger> {
+    triggers(table)
+        .into_iter()
+        .map(|trigger| InstalledTrigger {
+            name: trigger.name,
+            table: trigger.table.to_owned(),
+            sql: format!("{}\n{}", trigger.definition, trigger.body),
+        })
+        .collect()
+}
+
+/// `tgenabled`: `O` fires for all but replication; `D` is disabled, `R` and `A` are somebody's setting.
+pub(super) async fn installed<C: ConnectionTrait>(
+    connection: &C,
+) -> Result<Vec<InstalledTrigger>, DbErr> {
+    let sql = format!(
+        "SELECT t.tgname::text, t.tgrelid::regclass::text, \
+                pg_get_triggerdef(t.oid, true) || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' (not enabled)' END \
+                || E'\\n' || p.prosrc \
+         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid \
+         WHERE NOT t.tgisinternal AND starts_with(t.tgname::text, '{PREFIX}') \
+           AND pg_table_is_visible(t.tgrelid)"
+    );
+    let rows = connection.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(InstalledTrigger {
+                name: row.try_get_by_index(0)?,
+                table: row.try_get_by_index(1)?,
+                sql: row.try_get_by_index(2)?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn replace<C: ConnectionTrait>(
+    connection: &C,
+    installed: &[InstalledTrigger],
+    declarations: &[TypeDependencies],
+) -> Result<(), DbErr> {
+    for trigger in installed {
+        let sql = format!("DROP TRIGGER \"{}\" ON {}", trigger.name, trigger.table);
+        connection.execute_unprepared(&sql).await?;
+    }
+    drop_functions(connection).await?;
+    let schema = outbox_schema(connection).await?;
+    for trigger in by_table(declarations).iter().flat_map(triggers) {
+        connection.execute_unprepared(&trigger.create_function(&schema)).await?;
+        connection.execute_unprepared(&trigger.definition).await?;
+    }
+    Ok(())
+}
+
+async fn drop_functions<C: ConnectionTrait>(connection: &C) -> Result<(), DbErr> {
+    let sql = format!(
+        "SELECT p.oid::regprocedure::text FROM pg_proc p \
+         WHERE starts_with(p.proname::text, '{PREFIX}') AND p.prorettype = 'trigger'::regtype \
+           AND pg_function_is_visible(p.oid)"
+    );
+    let rows = connection.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    for row in rows {
+        let function: String = row.try_get_by_index(0)?;
+        connection.execute_unprepared(&format!("DROP FUNCTION {function}")).await?;
+    }
+    Ok(())
+}
+
+/// The quoted schema the functions write to.
+async fn outbox_schema<C: ConnectionTrait>(connection: &C) -> Result<String, DbErr> {
+    let sql = "SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE c.oid = 'cache_invalidations'::regclass";
+    let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("the schema of cache_invalidations".to_owned()))?
+        .try_get_by_index(0)
+}
+
+impl Trigger {
+    fn create_function(&self, schema: &str) -> String {
+        format!(
+            "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
+             SET search_path = {schema}, pg_temp AS $body${}$body$",
+            self.name, self.body,
+        )
+    }
+}
+
+fn triggers(table: &WatchedTable) -> Vec<Trigger> {
+    vec![row_trigger(table), truncate_trigger(table)]
+}
+
+fn row_trigger(table: &WatchedTable) -> Trigger {
+    let name = format!("{PREFIX}{}", table.name);
+    let definition = format!(
+        "CREATE TRIGGER {name} AFTER INSERT OR DELETE OR UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION {name}()",
+        table.name,
+    );
+    Trigger { name, table: table.name, definition, body: row_body(table) }
+}
+
+fn truncate_trigger(table: &WatchedTable) -> Trigger {
+    let name = format!("{PREFIX}{}_truncate", table.name);
+    let definition = format!(
+        "CREATE TRIGGER {name} AFTER TRUNCATE ON {} FOR EACH STATEMENT EXECUTE FUNCTION {name}()",
+        table.name,
+    );
+    let whole_types = insert(table, |_| "NULL".to_owned());
+    let body = format!("\nBEGIN\n{whole_types}{}    RETURN NULL;\nEND ", notify());
+    Trigger { name, table: table.name, definition, body }
+}
+
+/// `*=` compares the rows' images, so it works for columns without an equality of their own, such as json.
+fn row_body(table: &WatchedTable) -> String {
+    let old = insert(table, |key| key_parts(key, "OLD"));
+    let new = insert(table, |key| key_parts(key, "NEW"));
+    format!(
+        "\nBEGIN\n\
+         IF TG_OP = 'INSERT' THEN\n{new}\
+         ELSIF TG_OP = 'DELETE' THEN\n{old}\
+         ELSIF OLD *= NEW THEN\n    RETURN NULL;\n\
+         ELSE\n{old}{}\
+         END IF;\n{}    RETURN NULL;\nEND ",
+        inserts_where_moved(table),
+        notify(),
+    )
+}
+
+fn insert(table: &WatchedTable, key_parts: impl Fn(&WatchedKey) -> String) -> String {
+    let rows: Vec<_> =
+        table.keys.iter().map(|key| values(table, key, &key_parts(key))).collect();
+    format!("{INSERT_INTO} VALUES {};\n", rows.join(", "))
+}
+
+fn inserts_where_moved(table: &WatchedTable) -> String {
+    table
+        .keys
+        .iter()
+        .filter(|key| !key.columns.is_empty())
+        .map(|key| {
+            let values = values(table, key, &key_parts(key, "NEW"));
+            format!("    IF {} THEN\n{INSERT_INTO} VALUES {values};\n    END IF;\n", moved(key))
+        })
+        .collect()
+}
+
+const INSERT_INTO: &str = "    INSERT INTO cache_invalidations (cache_type, key_parts, table_name)";
+
+fn values(table: &WatchedTable, key: &WatchedKey, key_parts: &str) -> String {
+    format!("('{}', {key_parts}, '{}')", key.cache_type, table.name)
+}
+
+/// A JSON array without blanks, as SQLite's `json_array` writes it; `json_build_array` would put some in.
+fn key_parts(key: &WatchedKey, row: &str) -> String {
+    let parts: Vec<_> = key
+        .columns
+        .iter()
+        .map(|column| format!("coalesce(to_json({row}.{column})::text, 'null')"))
+        .collect();
+    if parts.is_empty() {
+        return "'[]'".to_owned();
+    }
+    format!("'[' || {} || ']'", parts.join(" || ',' || "))
+}
+
+fn moved(key: &WatchedKey) -> String {
+    let columns: Vec<_> = key
+        .columns
+        .iter()
+        .map(|column| format!("OLD.{column} IS DISTINCT FROM NEW.{column}"))
+        .collect();
+    columns.join(" OR ")
+}
+
+/// One notification for a transaction: PostgreSQL merges equal ones.
+fn notify() -> String {
+    format!("    PERFORM pg_notify('{NOTIFY_CHANNEL}', '');\n")
+}

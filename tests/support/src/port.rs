@@ -1,0 +1,104 @@
+//! A loopback port that stays ours for as long as the guard lives, also while no server listens on it.
+//!
+//! Invariant: two test processes of one user never hold the same port. A lock on a file names the owner (the kernel
+//! lets go of it when a process dies), and the range lies below the ephemeral ports of Linux and macOS, so that no
+//! outgoing connection takes the port between `stop` and `restart`. Redis adds 10,000 for its cluster bus: that is
+//! below them too.
+
+use std::fs::{File, create_dir_all};
+use std::hash::{BuildHasher, RandomState};
+use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+const PORTS: Range<u16> = 20_000..22_500;
+const CLUSTER_BUS_OFFSET: u16 = 10_000;
+
+/// The right to use one port; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct ReservedPort {
+    number: u16,
+    _lock: File,
+}
+
+impl ReservedPort {
+    /// Finds a port that nobody listens on and no other test holds.
+    pub(crate) fn reserve() -> Result<Self> {
+        let directory = lock_directory();
+        create_dir_all(&directory).with_context(|| format!("create {}", directory.display()))?;
+        let first = random_start();
+        for step in 0..PORTS.len() {
+            let number = PORTS.start + u16::try_from((first + step) % PORTS.len())?;
+            let path = directory.join(format!("{number}.lock"));
+            let lock = File::create(&path).with_context(|| format!("create {}", path.display()))?;
+            if lock.try_lock().is_ok() && is_free(number) && is_free(number + CLUSTER_BUS_OFFSET) {
+                return Ok(Self {
+                    number,
+                    _lock: lock,
+                });
+            }
+        }
+        bail!(
+            "find a free port between {} and {}: all are taken",
+            PORTS.start,
+            PORTS.end - 1
+        )
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+}
+
+/// One directory a user, because nobody may lock another user's files.
+fn lock_directory() -> PathBuf {
+    std::env::temp_dir().join(format!(
+        "billing-test-ports-{}",
+        rustix::process::getuid().as_raw()
+    ))
+}
+
+/// Parallel tests start their search in different places.
+fn random_start() -> usize {
+    let hash = RandomState::new().hash_one(std::process::id());
+    usize::try_from(hash % PORTS.len() as u64)
+        .expect("the remainder is below the length of a range")
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn reservations_that_live_together_never_share_a_port() {
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                std::thread::spawn(|| {
+                    (0..5)
+                        .map(|_| ReservedPort::reserve().unwrap())
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let held: Vec<_> = threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect();
+        let numbers: HashSet<_> = held.iter().map(ReservedPort::number).collect();
+        assert_eq!(numbers.len(), 40);
+    }
+
+    #[test]
+    fn a_port_somebody_listens_on_is_not_free() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert!(!is_free(listener.local_addr().unwrap().port()));
+    }
+}

@@ -1,0 +1,391 @@
+//! One real `redis-server` for one test, with the ways it can fail in production: stop, kill, restart empty, pause.
+//!
+//! Invariant: the process that is waited for, signalled and ended is the child of this value and no other; `start`
+//! compares the process id in the answer of the server with the child's.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::RedisOptions;
+use crate::port::ReservedPort;
+use crate::redis_options::Kind;
+
+const START_ATTEMPTS: usize = 5;
+const START_DEADLINE: Duration = Duration::from_secs(10);
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// A running `redis-server` on a loopback port, without persistence; ended and cleaned up when dropped.
+///
+/// All methods block for milliseconds (`start`, `restart`: tens of them), which a test may do inside a runtime.
+#[derive(Debug)]
+pub struct RedisServer {
+    options: RedisOptions,
+    // `Drop` ends the child before the fields go: first the directory, then the port.
+    child: Mutex<Option<Child>>,
+    directory: TempDir,
+    port: ReservedPort,
+}
+
+/// One line of `INFO commandstats`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommandStats {
+    /// How often the command ran.
+    pub calls: u64,
+    /// Microseconds it took on the server, all calls together.
+    pub microseconds: u64,
+    /// Calls that were refused before they ran.
+    pub rejected: u64,
+    /// Calls that ran and ended with an error.
+    pub failed: u64,
+}
+
+impl RedisServer {
+    /// Starts an empty server and waits until it answers. The program is `REDIS_SERVER_BIN`, or `redis-server` of
+    /// `PATH`.
+    ///
+    /// # Errors
+    /// No such program, or no answer within ten seconds; the error has the end of the server's log.
+    pub fn start() -> Result<Self> {
+        Self::start_with(RedisOptions::default())
+    }
+
+    /// Options for a server that differs: `RedisServer::options().password("secret").start()`.
+    #[must_use]
+    pub fn options() -> RedisOptions {
+        RedisOptions::default()
+    }
+
+    pub(crate) fn start_with(options: RedisOptions) -> Result<Self> {
+        // Another user's program may take the port between our look and the server's bind.
+        let mut last = anyhow!("no attempt was made");
+        for _ in 0..START_ATTEMPTS {
+            let server = Self {
+                options: options.clone(),
+                child: Mutex::new(None),
+                directory: tempfile::Builder::new()
+                    .prefix("billing-redis-")
+                    .tempdir()?,
+                port: ReservedPort::reserve()?,
+            };
+            match server.launch() {
+                Ok(()) => return Ok(server),
+                Err(error)
+                    if error
+                        .chain()
+                        .any(|cause| cause.to_string().contains("Address already in use")) =>
+                {
+                    last = error;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.context(format!(
+            "start redis-server: {START_ATTEMPTS} ports in a row were taken"
+        )))
+    }
+
+    /// The port on 127.0.0.1; the same before and after a restart.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// `redis://[:password@]127.0.0.1:port/0`
+    #[must_use]
+    pub fn url(&self) -> String {
+        let password = self.options.password.as_deref().map(percent_encoded);
+        let credentials = password
+            .map(|password| format!(":{password}@"))
+            .unwrap_or_default();
+        format!("redis://{credentials}127.0.0.1:{}/0", self.port())
+    }
+
+    /// The password of the options.
+    #[must_use]
+    pub fn password(&self) -> Option<&str> {
+        self.options.password.as_deref()
+    }
+
+    /// The process id, or none while the server is stopped.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.lock_child().as_ref().map(Child::id)
+    }
+
+    /// A blocking connection for arranging and asserting.
+    ///
+    /// # Errors
+    /// No answer within two seconds, for example because the server is stopped or paused.
+    pub fn connection(&self) -> Result<redis::Connection> {
+        let port = self.port();
+        let client = redis::Client::open(self.url()).context("parse the url of the test server")?;
+        let connection = client
+            .get_connection_with_timeout(ANSWER_TIMEOUT)
+            .with_context(|| format!("connect to the test server on port {port}"))?;
+        connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        connection.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+        Ok(connection)
+    }
+
+    /// Runs one command: `server.command(&["SET", "k", "v"])`. For arranging and asserting.
+    ///
+    /// # Errors
+    /// What the server or the connection says.
+    pub fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> Result<T> {
+        let (name, arguments) = words.split_first().context("run a command: no words")?;
+        let answer = redis::cmd(name)
+            .arg(arguments)
+            .query(&mut self.connection()?);
+        answer.with_context(|| format!("run {name}"))
+    }
+
+    /// A section of `INFO` as name and value, for example `info("memory")?["used_memory"]`.
+    ///
+    /// # Errors
+    /// As [`RedisServer::command`].
+    pub fn info(&self, section: &str) -> Result<BTreeMap<String, String>> {
+        let text: String = self.command(&["INFO", section])?;
+        let pairs = text.lines().filter_map(|line| line.split_once(':'));
+        Ok(pairs
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect())
+    }
+
+    /// What ran on the server since its start or [`RedisServer::reset_command_stats`], by command in lower case
+    /// (`get`, `client|tracking`). The calls of this method are in it, as `info`.
+    ///
+    /// # Errors
+    /// As [`RedisServer::command`].
+    pub fn command_stats(&self) -> Result<BTreeMap<String, CommandStats>> {
+        let lines = self.info("commandstats")?;
+        let stats = lines.iter().filter_map(|(name, value)| {
+            let command = name.strip_prefix("cmdstat_")?;
+            Some((command.to_owned(), CommandStats::parse(value)))
+        });
+        Ok(stats.collect())
+    }
+
+    /// How often `command` ran; zero if never.
+    ///
+    /// # Errors
+    /// As [`RedisServer::command`].
+    pub fn calls(&self, command: &str) -> Result<u64> {
+        let stats = self.command_stats()?;
+        Ok(stats
+            .get(&command.to_ascii_lowercase())
+            .map_or(0, |stats| stats.calls))
+    }
+
+    /// Sets all counters of the server to zero.
+    ///
+    /// # Errors
+    /// As [`RedisServer::command`].
+    pub fn reset_command_stats(&self) -> Result<()> {
+        self.command(&["CONFIG", "RESETSTAT"])
+    }
+
+    /// Ends the server the polite way (SIGTERM), as an operator would; connections get an end of file.
+    ///
+    /// # Errors
+    /// The server was not running, or had to be killed after five seconds.
+    pub fn stop(&self) -> Result<()> {
+        let mut child = self.take_child()?;
+        signal(&child, Signal::TERM)?;
+        // A paused server takes the signal only when it goes on.
+        signal(&child, Signal::CONT)?;
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while Instant::now() < deadline {
+            if child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        end(&mut child);
+        bail!("stop redis-server: it did not end within {STOP_DEADLINE:?} and was killed")
+    }
+
+    /// Ends the server without warning (SIGKILL).
+    ///
+    /// # Errors
+    /// The server was not running.
+    pub fn kill(&self) -> Result<()> {
+        end(&mut self.take_child()?);
+        Ok(())
+    }
+
+    /// Starts again on the same port, empty; ends the running server first, if there is one.
+    ///
+    /// # Errors
+    /// As [`RedisServer::start`].
+    pub fn restart(&self) -> Result<()> {
+        if let Some(mut child) = self.lock_child().take() {
+            end(&mut child);
+        }
+        self.launch()
+    }
+
+    /// Stops the process without ending it (SIGSTOP): connections stay open and nothing answers.
+    ///
+    /// # Errors
+    /// The server was not running.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a paused server go on (SIGCONT).
+    ///
+    /// # Errors
+    /// The server was not running.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, which: Signal) -> Result<()> {
+        signal(
+            self.lock_child()
+                .as_ref()
+                .context("signal redis-server: it is not running")?,
+            which,
+        )
+    }
+
+    fn lock_child(&self) -> MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_child(&self) -> Result<Child> {
+        self.lock_child()
+            .take()
+            .context("stop redis-server: it is not running")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.path().join("redis.log")
+    }
+
+    fn launch(&self) -> Result<()> {
+        let directory = self.directory.path();
+        let config = directory.join("redis.conf");
+        fs::write(&config, self.options.config_file(self.port(), directory))
+            .context("write redis.conf")?;
+        let log = File::create(self.log_path()).context("create redis.log")?;
+        let program = std::env::var_os("REDIS_SERVER_BIN").unwrap_or_else(|| "redis-server".into());
+        let mut command = Command::new(&program);
+        command
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        if self.options.kind == Kind::Sentinel {
+            command.arg("--sentinel");
+        }
+        let child = command.spawn().with_context(|| {
+            let program = program.display();
+            format!("start {program}: install Redis and have it in PATH, or set REDIS_SERVER_BIN, or run `cargo xtask test`")
+        })?;
+        *self.lock_child() = Some(child);
+        self.wait_until_it_answers()
+    }
+
+    fn wait_until_it_answers(&self) -> Result<()> {
+        let deadline = Instant::now() + START_DEADLINE;
+        loop {
+            if let Some(status) = self
+                .lock_child()
+                .as_mut()
+                .context("wait for redis-server")?
+                .try_wait()?
+            {
+                bail!(
+                    "start redis-server: it ended with {status}: {}",
+                    self.end_of_log()
+                );
+            }
+            match self.answers_as_ours() {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() > deadline => {
+                    return Err(error.context(format!(
+                        "start redis-server: no answer: {}",
+                        self.end_of_log()
+                    )));
+                }
+                Err(_) => std::thread::sleep(POLL_INTERVAL),
+            }
+        }
+    }
+
+    fn answers_as_ours(&self) -> Result<()> {
+        let info = self.info("server")?;
+        let answered = info.get("process_id").and_then(|pid| pid.parse().ok());
+        ensure!(
+            answered == self.pid(),
+            "another server answers on port {}",
+            self.port()
+        );
+        Ok(())
+    }
+
+    fn end_of_log(&self) -> String {
+        let log = fs::read_to_string(self.log_path()).unwrap_or_default();
+        let lines: Vec<_> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(8)..].join(" | ")
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.lock_child().take() {
+            end(&mut child);
+        }
+    }
+}
+
+impl CommandStats {
+    /// `calls=2,usec=14,usec_per_call=7.00,rejected_calls=0,failed_calls=0`
+    fn parse(text: &str) -> Self {
+        let field = |name: &str| {
+            let pair = text
+                .split(',')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|pair| pair.0 == name);
+            pair.and_then(|pair| pair.1.parse().ok()).unwrap_or(0)
+        };
+        Self {
+            calls: field("calls"),
+            microseconds: field("usec"),
+            rejected: field("rejected_calls"),
+            failed: field("failed_calls"),
+        }
+    }
+}
+
+fn signal(child: &Child, which: Signal) -> Result<()> {
+    kill_process(Pid::from_child(child), which)
+        .with_context(|| format!("send {which:?} to redis-server"))
+}
+
+/// SIGKILL also ends a paused process. An error means that it has ended already, which is what we want.
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}

@@ -1,0 +1,259 @@
+//! Servers and tools that must be on the machine, and how to get them there with its package manager.
+//!
+//! Invariant: nothing is installed that is there already, and every command that changes the machine is printed, with
+//! the reason, before it runs.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::failure::Unavailable;
+use crate::process::{find_program, run, say};
+use crate::{postgres, python, redis};
+
+/// Something a task cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Redis,
+    Postgres,
+    PythonVenv,
+}
+
+impl Need {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::Postgres => "PostgreSQL (initdb and postgres)",
+            Self::PythonVenv => "python3 with venv",
+        }
+    }
+
+    fn is_met(self) -> bool {
+        match self {
+            Self::Redis => redis::program().is_some(),
+            Self::Postgres => postgres::programs().is_some(),
+            Self::PythonVenv => python::can_make_environments(),
+        }
+    }
+
+    fn package(self, manager: Manager) -> &'static str {
+        match (self, manager) {
+            (Self::Redis, Manager::Apt) => "redis-server",
+            (Self::Redis, Manager::Dnf | Manager::Brew) => "redis",
+            (Self::Postgres, Manager::Apt) => "postgresql",
+            (Self::Postgres, Manager::Dnf) => "postgresql-server",
+            (Self::Postgres, Manager::Brew) => "postgresql@17",
+            (Self::PythonVenv, Manager::Apt) => "python3-venv",
+            (Self::PythonVenv, Manager::Dnf | Manager::Brew) => "python3",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manager {
+    Apt,
+    Dnf,
+    Brew,
+}
+
+/// How a command becomes root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Elevation {
+    NotNeeded,
+    Sudo,
+    /// Nobody is there who could type a password.
+    SudoWithoutPrompt,
+}
+
+/// Installs what is missing of `needs`.
+pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
+    let missing: Vec<_> = needs.iter().copied().filter(|need| !need.is_met()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.iter().map(|need| need.name()).collect::<Vec<_>>().join(", ");
+    let exists = |program: &str| find_program(program, &[]).is_some();
+    let manager = choose_manager(exists).ok_or_else(|| no_manager(&names))?;
+    let elevation = choose_elevation(manager, is_root(), exists("sudo"), has_person());
+    let packages: Vec<_> = missing.iter().map(|need| need.package(manager)).collect();
+    let elevation = elevation.ok_or_else(|| no_root(manager, &names, &packages))?;
+    say(&format!("not on this machine: {names}; installing {}", packages.join(", ")));
+    for command in command_lines(manager, elevation, &packages) {
+        execute(&command)?;
+    }
+    match missing.iter().find(|need| !need.is_met()) {
+        Some(need) => Err(Unavailable(format!("{} is still not found after installing it", need.name())).into()),
+        None => Ok(()),
+    }
+}
+
+fn choose_manager(exists: impl Fn(&str) -> bool) -> Option<Manager> {
+    let managers = [("apt-get", Manager::Apt), ("dnf", Manager::Dnf), ("brew", Manager::Brew)];
+    managers.into_iter().find(|(program, _)| exists(program)).map(|(_, manager)| manager)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Root {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Person {
+    AtTheTerminal,
+    Absent,
+}
+
+fn is_root() -> Root {
+    if rustix::process::geteuid().is_root() { Root::Yes } else { Root::No }
+}
+
+fn has_person() -> Person {
+    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    if std::io::stdin().is_terminal() && !in_ci { Person::AtTheTerminal } else { Person::Absent }
+}
+
+/// None if the manager needs root and there is no way to it.
+fn choose_elevation(manager: Manager, root: Root, sudo_exists: bool, person: Person) -> Option<Elevation> {
+    match (manager, root, person) {
+        (Manager::Brew, _, _) | (_, Root::Yes, _) => Some(Elevation::NotNeeded),
+        (_, Root::No, _) if !sudo_exists => None,
+        (_, Root::No, Person::AtTheTerminal) => Some(Elevation::Sudo),
+        (_, Root::No, Person::Absent) => Some(Elevation::SudoWithoutPrompt),
+    }
+}
+
+/// One step of an installation.
+#[derive(Debug, PartialEq, Eq)]
+struct CommandLine {
+    why: String,
+    words: Vec<String>,
+    failure: OnFailure,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnFailure {
+    Stop,
+    GoOn,
+}
+
+fn command_lines(manager: Manager, elevation: Elevation, packages: &[&str]) -> Vec<CommandLine> {
+    let prefix = match elevation {
+        Elevation::NotNeeded => "",
+        Elevation::Sudo => "sudo",
+        Elevation::SudoWithoutPrompt => "sudo -n",
+    };
+    // Another installation may hold apt's lock for a while, on a fresh machine above all.
+    let apt = "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300";
+    // One list may fail (a mirror, a third-party source) and the package still be there.
+    let update = [(format!("{apt} update"), "know the packages", OnFailure::GoOn)];
+    let unique: BTreeSet<_> = packages.iter().copied().collect();
+    let list = unique.into_iter().collect::<Vec<_>>().join(" ");
+    let why = format!("install {list}");
+    let commands = match manager {
+        Manager::Apt => {
+            let install = format!("{apt} install -y --no-install-recommends {list}");
+            update.into_iter().chain([(install, why.as_str(), OnFailure::Stop)]).collect()
+        }
+        Manager::Dnf => vec![(format!("dnf install -y {list}"), why.as_str(), OnFailure::Stop)],
+        Manager::Brew => vec![(format!("brew install {list}"), why.as_str(), OnFailure::Stop)],
+    };
+    let line = |(command, why, failure): (String, &str, OnFailure)| CommandLine {
+        why: why.to_owned(),
+        words: format!("{prefix} {command}").split_whitespace().map(str::to_owned).collect(),
+        failure,
+    };
+    commands.into_iter().map(line).collect()
+}
+
+fn execute(line: &CommandLine) -> Result<()> {
+    let typed = line.words.join(" ");
+    say(&format!("$ {typed}    # {}", line.why));
+    let (program, arguments) = line.words.split_first().expect("a command line has a program");
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(std::io::stderr());
+    if has_person() == Person::Absent {
+        command.stdin(Stdio::null());
+    }
+    match (run(&typed, &mut command), line.failure) {
+        (Ok(()), _) => Ok(()),
+        (Err(error), OnFailure::GoOn) => {
+            say(&format!("{error:#}; going on"));
+            Ok(())
+        }
+        (Err(error), OnFailure::Stop) => Err(error.context(Unavailable(format!("{} failed", line.why)))),
+    }
+}
+
+fn no_manager(names: &str) -> Unavailable {
+    Unavailable(format!("{names} is needed, and there is no apt-get, dnf or brew to install it with: install it yourself"))
+}
+
+fn no_root(manager: Manager, names: &str, packages: &[&str]) -> Unavailable {
+    let commands = command_lines(manager, Elevation::NotNeeded, packages);
+    let typed = commands.iter().map(|line| line.words.join(" ")).collect::<Vec<_>>().join(" && ");
+    Unavailable(format!("{names} is needed, and only root can install it: run as root `{typed}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(manager: Manager, elevation: Elevation, packages: &[&str]) -> Vec<String> {
+        command_lines(manager, elevation, packages).iter().map(|line| line.words.join(" ")).collect()
+    }
+
+    #[test]
+    fn the_manager_of_the_system_comes_before_brew() {
+        assert_eq!(choose_manager(|program| program != "dnf"), Some(Manager::Apt));
+        assert_eq!(choose_manager(|program| program == "dnf"), Some(Manager::Dnf));
+        assert_eq!(choose_manager(|program| program == "brew"), Some(Manager::Brew));
+        assert_eq!(choose_manager(|_| false), None);
+    }
+
+    #[test]
+    fn sudo_only_where_it_is_needed_and_there() {
+        use Elevation::{NotNeeded, Sudo, SudoWithoutPrompt};
+        for (manager, root, sudo_exists, person, expected) in [
+            (Manager::Apt, Root::Yes, true, Person::Absent, Some(NotNeeded)),
+            (Manager::Apt, Root::No, true, Person::AtTheTerminal, Some(Sudo)),
+            (Manager::Dnf, Root::No, true, Person::Absent, Some(SudoWithoutPrompt)),
+            (Manager::Apt, Root::No, false, Person::AtTheTerminal, None),
+            (Manager::Brew, Root::No, true, Person::AtTheTerminal, Some(NotNeeded)),
+        ] {
+            assert_eq!(choose_elevation(manager, root, sudo_exists, person), expected, "{manager:?} {root:?}");
+        }
+    }
+
+    #[test]
+    fn apt_updates_first_and_asks_nothing() {
+        let apt = "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300";
+        assert_eq!(
+            typed(Manager::Apt, Elevation::SudoWithoutPrompt, &["redis-server", "postgresql"]),
+            [
+                format!("sudo -n {apt} update"),
+                format!("sudo -n {apt} install -y --no-install-recommends postgresql redis-server"),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_others_install_at_once() {
+        assert_eq!(typed(Manager::Dnf, Elevation::Sudo, &["redis"]), ["sudo dnf install -y redis"]);
+        assert_eq!(typed(Manager::Brew, Elevation::NotNeeded, &["redis"]), ["brew install redis"]);
+    }
+
+    #[test]
+    fn a_failed_list_stops_nothing_and_a_failed_package_does() {
+        let lines = command_lines(Manager::Apt, Elevation::NotNeeded, &["redis-server"]);
+        assert_eq!(lines.iter().map(|line| line.failure).collect::<Vec<_>>(), [OnFailure::GoOn, OnFailure::Stop]);
+    }
+
+    #[test]
+    fn without_root_the_message_has_the_command() {
+        let message = no_root(Manager::Apt, "redis-server", &["redis-server"]).to_string();
+        assert!(message.contains("apt-get") && message.contains("install -y"), "{message}");
+    }
+}

@@ -1,0 +1,67 @@
+//! The tasks of a developer: `cargo xtask demo | test | services | tidy`.
+//!
+//! Invariants: this crate depends on no other crate of the workspace (it shells out); data goes to stdout and talk to
+//! stderr; whatever a task starts or creates ends with it (`cleanup.rs`), except the servers of `services up`.
+
+#![allow(clippy::print_stdout, reason = "printing is what this program is for")]
+
+mod cleanup;
+mod demo;
+mod failure;
+mod http;
+mod install;
+mod net;
+mod postgres;
+mod process;
+mod python;
+mod redis;
+mod services;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "Tasks of this workspace", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Show the whole thing on this machine: Redis, a seeded database, the tools, a payment through HTTP
+    Demo(demo::Options),
+    /// Check and test everything, against servers of its own
+    Test(test::Options),
+    /// A Redis and a PostgreSQL for development, in the background
+    #[command(subcommand)]
+    Services(services::Action),
+    /// Check the conventions of this code base
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cleanup::on_interrupt().and_then(|()| run(cli.task)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cleanup::let_interrupt_finish();
+            eprintln!("error: {error:#}");
+            failure::exit_code(&error)
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Services(action) => services::run(&action),
+        Task::Tidy => tidy::run(),
+    }
+}

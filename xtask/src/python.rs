@@ -1,0 +1,47 @@
+//! A Python with redis-py for the tests that check the contract from the other side: what the existing processes of
+//! the platform read and write.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::failure::Unavailable;
+use crate::process::{run, say, shown, succeeds};
+
+const REDIS_PY_VERSION: &str = "7.4.1";
+
+/// The module `ensurepip` is what Debian leaves out of python3 and puts into python3-venv.
+pub(crate) fn can_make_environments() -> bool {
+    succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]))
+}
+
+/// The Python of a virtual environment in `directory` that has redis-py; made when it is not there.
+pub(crate) fn with_redis_py(directory: &Path) -> Result<PathBuf> {
+    let python = directory.join("bin").join("python");
+    if !has_redis_py(&python) {
+        make(directory, &python).map_err(|error| {
+            let why = format!("redis-py {REDIS_PY_VERSION} in {} is needed for the contract tests", directory.display());
+            error.context(Unavailable(why))
+        })?;
+    }
+    Ok(python)
+}
+
+fn has_redis_py(python: &Path) -> bool {
+    let check = format!("import redis; assert redis.__version__ == '{REDIS_PY_VERSION}'");
+    succeeds(Command::new(python).args(["-c", &check]))
+}
+
+fn make(directory: &Path, python: &Path) -> Result<()> {
+    let mut environment = Command::new("python3");
+    environment.args(["-m", "venv", "--clear"]).arg(directory);
+    let mut package = Command::new(python);
+    let requirement = format!("redis=={REDIS_PY_VERSION}");
+    package.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &requirement]);
+    for command in [&mut environment, &mut package] {
+        say(&format!("$ {}    # the other side of the contract", shown(command)));
+        run(&shown(command), command.stdout(std::io::stderr()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Where things are: the root of the workspace, the target directory, the built programs; and directories that go away
+//! with the task.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::cleanup::AtEnd;
+use crate::process::stdout_of;
+
+/// The directory of the workspace's `Cargo.toml`.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a directory of the workspace")
+}
+
+/// `cargo`, of the same toolchain, in the root of the workspace.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// The target directory, wherever the environment or a configuration file puts it.
+pub(crate) fn target_directory() -> Result<PathBuf> {
+    let metadata = stdout_of(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).context("parse cargo metadata")?;
+    let directory = metadata["target_directory"].as_str().context("read cargo metadata: no target_directory")?;
+    Ok(directory.into())
+}
+
+/// A directory under the system's temporary one; removed with the task.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    path: PathBuf,
+    _remove: AtEnd,
+}
+
+impl Scratch {
+    pub(crate) fn new(purpose: &str) -> Result<Self> {
+        let prefix = format!("billing-{purpose}-");
+        let directory = tempfile::Builder::new().prefix(&prefix).tempdir().context("create a temporary directory")?;
+        let path = directory.keep();
+        let removed = path.clone();
+        let remove = AtEnd::new(move || {
+            if let Err(error) = std::fs::remove_dir_all(&removed) {
+                eprintln!("left behind {}: {error}", removed.display());
+            }
+        });
+        Ok(Self { path, _remove: remove })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_has_the_workspace() {
+        assert!(root().join("Cargo.toml").is_file());
+        assert!(root().join("xtask").is_dir());
+    }
+
+    #[test]
+    fn a_scratch_directory_goes_with_its_content() {
+        let scratch = Scratch::new("unit-test").unwrap();
+        let path = scratch.path().to_owned();
+        std::fs::write(path.join("file"), "content").unwrap();
+        drop(scratch);
+        assert!(!path.exists());
+    }
+}
