@@ -1,7 +1,8 @@
 //! What must happen at the end of a task, however it ends: return, error, panic, Ctrl-C, SIGTERM, a closed terminal.
 //!
 //! Invariant: each registered action runs exactly once, the latest first: when its guard is dropped, or by the signal
-//! handler, whichever comes first.
+//! handler, whichever comes first. Actions run under the lock of the list, so the handler neither overtakes one that is
+//! under way nor ends the program before it is done, and nothing new is registered meanwhile.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,12 +35,9 @@ impl AtEnd {
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
-        let action = {
-            let mut actions = actions();
-            let position = actions.iter().position(|(id, _)| *id == self.id);
-            position.map(|position| actions.remove(position).1)
-        };
-        if let Some(action) = action {
+        let mut actions = actions();
+        if let Some(position) = actions.iter().position(|(id, _)| *id == self.id) {
+            let (_, action) = actions.remove(position);
             action();
         }
     }
@@ -50,7 +48,8 @@ pub(crate) fn on_interrupt() -> Result<()> {
     let handler = || {
         INTERRUPTED.store(true, Ordering::SeqCst);
         eprintln!("\ninterrupted: ending what was started");
-        while let Some((_, action)) = { actions().pop() } {
+        let mut actions = actions();
+        while let Some((_, action)) = actions.pop() {
             action();
         }
         std::process::exit(EXIT_CODE_INTERRUPTED);

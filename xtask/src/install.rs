@@ -76,7 +76,7 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     let names = missing.iter().map(|need| need.name()).collect::<Vec<_>>().join(", ");
     let exists = |program: &str| find_program(program, &[]).is_some();
     let manager = choose_manager(exists).ok_or_else(|| no_manager(&names))?;
-    let elevation = choose_elevation(manager, is_root(), exists("sudo"), has_person());
+    let elevation = choose_elevation(manager, is_root(), has_person(), exists);
     let packages: Vec<_> = missing.iter().map(|need| need.package(manager)).collect();
     let elevation = elevation.ok_or_else(|| no_root(manager, &names, &packages))?;
     say(&format!("not on this machine: {names}; installing {}", packages.join(", ")));
@@ -116,10 +116,10 @@ fn has_person() -> Person {
 }
 
 /// None if the manager needs root and there is no way to it.
-fn choose_elevation(manager: Manager, root: Root, sudo_exists: bool, person: Person) -> Option<Elevation> {
+fn choose_elevation(manager: Manager, root: Root, person: Person, exists: impl Fn(&str) -> bool) -> Option<Elevation> {
     match (manager, root, person) {
         (Manager::Brew, _, _) | (_, Root::Yes, _) => Some(Elevation::NotNeeded),
-        (_, Root::No, _) if !sudo_exists => None,
+        (_, Root::No, _) if !exists("sudo") => None,
         (_, Root::No, Person::AtTheTerminal) => Some(Elevation::Sudo),
         (_, Root::No, Person::Absent) => Some(Elevation::SudoWithoutPrompt),
     }
@@ -188,7 +188,9 @@ fn execute(line: &CommandLine) -> Result<()> {
 }
 
 fn no_manager(names: &str) -> Unavailable {
-    Unavailable(format!("{names} is needed, and there is no apt-get, dnf or brew to install it with: install it yourself"))
+    Unavailable(format!(
+        "{names} is needed, and there is no apt-get, dnf or brew to install it with: install it yourself"
+    ))
 }
 
 fn no_root(manager: Manager, names: &str, packages: &[&str]) -> Unavailable {
@@ -216,14 +218,15 @@ mod tests {
     #[test]
     fn sudo_only_where_it_is_needed_and_there() {
         use Elevation::{NotNeeded, Sudo, SudoWithoutPrompt};
-        for (manager, root, sudo_exists, person, expected) in [
-            (Manager::Apt, Root::Yes, true, Person::Absent, Some(NotNeeded)),
-            (Manager::Apt, Root::No, true, Person::AtTheTerminal, Some(Sudo)),
-            (Manager::Dnf, Root::No, true, Person::Absent, Some(SudoWithoutPrompt)),
-            (Manager::Apt, Root::No, false, Person::AtTheTerminal, None),
-            (Manager::Brew, Root::No, true, Person::AtTheTerminal, Some(NotNeeded)),
+        for (manager, root, person, installed, expected) in [
+            (Manager::Apt, Root::Yes, Person::Absent, "sudo", Some(NotNeeded)),
+            (Manager::Apt, Root::No, Person::AtTheTerminal, "sudo", Some(Sudo)),
+            (Manager::Dnf, Root::No, Person::Absent, "sudo", Some(SudoWithoutPrompt)),
+            (Manager::Apt, Root::No, Person::AtTheTerminal, "", None),
+            (Manager::Brew, Root::No, Person::AtTheTerminal, "sudo", Some(NotNeeded)),
         ] {
-            assert_eq!(choose_elevation(manager, root, sudo_exists, person), expected, "{manager:?} {root:?}");
+            let chosen = choose_elevation(manager, root, person, |program| program == installed);
+            assert_eq!(chosen, expected, "{manager:?} {root:?}");
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod cleanup;
 mod demo;
+mod environment;
 mod failure;
 mod http;
 mod install;

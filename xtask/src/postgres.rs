@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow};
 use rustix::process::Signal;
 
 use crate::net::{self, Readiness};
-use crate::process::{Running, end_of, find_program, run_quietly, stdout_of, to_log};
+use crate::process::{Running, end_of, find_program, run_quietly, stdout_of, succeeds, to_log};
 
 const START_ATTEMPTS: usize = 5;
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -78,6 +78,12 @@ struct Account {
 }
 
 impl Cluster {
+    /// Whether a cluster can live in `directory`: root's own directories are closed to the server's user.
+    pub(crate) fn can_live_in(directory: &Path) -> Result<bool> {
+        let Some(account) = Account::for_servers()? else { return Ok(true) };
+        Ok(succeeds(Command::new("ls").arg(directory).current_dir("/").uid(account.user).gid(account.group)))
+    }
+
     /// Uses `directory` (which exists), and initialises it if there is no data in it yet.
     pub(crate) fn open(directory: &Path, durability: Durability) -> Result<Self> {
         let programs = programs().context("find initdb and postgres")?;
@@ -140,7 +146,7 @@ impl Cluster {
     }
 
     /// Waits until the server with process id `id` takes connections.
-    pub(crate) fn wait_until_ready(&self, id: u32, has_ended: impl Fn() -> Result<bool>) -> Result<()> {
+    pub(crate) fn wait_until_ready(&self, id: u32, has_ended: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
         let file = self.data().join("postmaster.pid");
         net::wait_for("PostgreSQL", START_DEADLINE, || {
             if has_ended()? {
@@ -194,7 +200,7 @@ impl PostgresServer {
         for _ in 0..START_ATTEMPTS {
             let port = net::free_port()?;
             let running = Running::spawn(&mut cluster.command(port)?, END_SIGNAL)?;
-            match cluster.wait_until_ready(running.id(), || Ok(running.ended()?.is_some())) {
+            match cluster.wait_until_ready(running.id(), &mut || running.has_ended()) {
                 Ok(()) => return Ok(Self { port, _running: running }),
                 Err(error) if end_of(&cluster.log()).contains("could not bind") => last = error,
                 Err(error) => return Err(error),

@@ -47,8 +47,12 @@ impl Running {
     }
 
     /// The exit status, if it has ended.
-    pub(crate) fn ended(&self) -> Result<Option<ExitStatus>> {
+    fn ended(&self) -> Result<Option<ExitStatus>> {
         try_wait(&self.child)
+    }
+
+    pub(crate) fn has_ended(&self) -> Result<bool> {
+        Ok(self.ended()?.is_some())
     }
 
     fn wait(&self) -> Result<ExitStatus> {
@@ -137,7 +141,8 @@ pub(crate) fn shown(command: &Command) -> String {
     words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
-fn quoted(word: &str) -> String {
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_=./:@%+,".contains(character);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -18,19 +18,25 @@ pub(crate) fn can_make_environments() -> bool {
 
 /// The Python of a virtual environment in `directory` that has redis-py; made when it is not there.
 pub(crate) fn with_redis_py(directory: &Path) -> Result<PathBuf> {
-    let python = directory.join("bin").join("python");
-    if !has_redis_py(&python) {
+    let python = python_in(directory);
+    if !has_redis_py(directory) {
         make(directory, &python).map_err(|error| {
-            let why = format!("redis-py {REDIS_PY_VERSION} in {} is needed for the contract tests", directory.display());
+            let why =
+                format!("redis-py {REDIS_PY_VERSION} in {} is needed for the contract tests", directory.display());
             error.context(Unavailable(why))
         })?;
     }
     Ok(python)
 }
 
-fn has_redis_py(python: &Path) -> bool {
+/// Whether the environment is there, works, and has the version of this file.
+pub(crate) fn has_redis_py(directory: &Path) -> bool {
     let check = format!("import redis; assert redis.__version__ == '{REDIS_PY_VERSION}'");
-    succeeds(Command::new(python).args(["-c", &check]))
+    succeeds(Command::new(python_in(directory)).args(["-c", &check]))
+}
+
+fn python_in(directory: &Path) -> PathBuf {
+    directory.join("bin").join("python")
 }
 
 fn make(directory: &Path, python: &Path) -> Result<()> {

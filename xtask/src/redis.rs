@@ -15,6 +15,9 @@ use crate::process::{Running, end_of, find_program, to_log};
 
 const START_ATTEMPTS: usize = 5;
 const START_DEADLINE: Duration = Duration::from_secs(10);
+/// Redis ends in order at SIGTERM.
+pub(crate) const END_SIGNAL: Signal = Signal::TERM;
+
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// `REDIS_SERVER_BIN`, or `redis-server` of `PATH` and of the places package managers use.
@@ -38,9 +41,9 @@ impl RedisServer {
         let mut last = anyhow!("no attempt was made");
         for _ in 0..START_ATTEMPTS {
             let port = net::free_port()?;
-            let mut command = command(port, directory)?;
-            let running = Running::spawn(to_log(command.args(["--save", ""]), &log)?, Signal::TERM)?;
-            match wait_until_ready(port, running.id(), &log, || Ok(running.ended()?.is_some())) {
+            let mut command = command(None, port, directory)?;
+            let running = Running::spawn(to_log(command.args(["--save", ""]), &log)?, END_SIGNAL)?;
+            match wait_until_ready(port, running.id(), &log, &mut || running.has_ended()) {
                 Ok(()) => return Ok(Self { port, _running: running }),
                 Err(error) if end_of(&log).contains("Address already in use") => last = error,
                 Err(error) => return Err(error),
@@ -50,16 +53,23 @@ impl RedisServer {
     }
 }
 
-/// `redis-server` in the foreground, on the loopback; the caller may add options.
-pub(crate) fn command(port: u16, directory: &Path) -> Result<Command> {
+/// `redis-server` in the foreground, on the loopback, with a configuration file or with the defaults; the caller may
+/// add options.
+pub(crate) fn command(config: Option<&Path>, port: u16, directory: &Path) -> Result<Command> {
     let mut command = Command::new(program().context("find redis-server")?);
     let port = port.to_string();
+    command.args(config);
     command.args(["--port", &port, "--bind", "127.0.0.1", "--daemonize", "no"]).arg("--dir").arg(directory);
     Ok(command)
 }
 
 /// Waits until the server with process id `id` answers on `port`.
-pub(crate) fn wait_until_ready(port: u16, id: u32, log: &Path, has_ended: impl Fn() -> Result<bool>) -> Result<()> {
+pub(crate) fn wait_until_ready(
+    port: u16,
+    id: u32,
+    log: &Path,
+    has_ended: &mut dyn FnMut() -> Result<bool>,
+) -> Result<()> {
     net::wait_for(&format!("redis-server on port {port}"), START_DEADLINE, || {
         if has_ended()? {
             return Ok(Readiness::Failed(end_of(log)));

@@ -161,7 +161,7 @@ impl<S: Source> Cache<S> {
                 Acquired::Granted(token) => asked.granted.push(Grant { key, text, token }),
                 // A value that came in between, or one that does not decode: the path of one key handles both.
                 Acquired::Hit(_) | Acquired::Contended | Acquired::Present | Acquired::Refused => {
-                    asked.singly.push(key)
+                    asked.singly.push(key);
                 }
             }
         }

@@ -33,6 +33,18 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// All tiers, the fastest first.
+    pub const ALL: [Self; 3] = [Self::L2, Self::Loaded, Self::Bypassed];
+
+    /// Whether the answer was found in the cache, without a load.
+    #[must_use]
+    pub fn is_hit(self) -> bool {
+        match self {
+            Self::L2 => true,
+            Self::Loaded | Self::Bypassed => false,
+        }
+    }
+
     /// The name in headers, metrics and reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,8 +1,13 @@
 //! The billing core: entities, rules, cached types and the outbox. No Redis types.
 
+pub mod cached;
+pub mod country;
 pub mod database;
 pub mod dict;
 pub mod entities;
 pub mod migration;
 pub mod money;
+pub mod outbox;
+pub mod service;
+pub mod settings;
 pub mod time;

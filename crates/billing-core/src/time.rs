@@ -79,10 +79,7 @@ pub mod isoformat {
         struct Present(#[serde(with = "super")] NaiveDateTime);
 
         /// Write the time or `null`.
-        pub fn serialize<S: Serializer>(
-            time: &Option<NaiveDateTime>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
+        pub fn serialize<S: Serializer>(time: &Option<NaiveDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
             match time {
                 Some(time) => super::serialize(time, serializer),
                 None => serializer.serialize_none(),
@@ -90,9 +87,7 @@ pub mod isoformat {
         }
 
         /// Read the time or `null`.
-        pub fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<NaiveDateTime>, D::Error> {
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDateTime>, D::Error> {
             Ok(Option::<Present>::deserialize(deserializer)?.map(|Present(time)| time))
         }
     }

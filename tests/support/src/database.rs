@@ -40,19 +40,9 @@ impl TestDatabase {
     /// # Errors
     /// No directory for temporary files.
     pub fn sqlite() -> Result<Self> {
-        let directory = tempfile::Builder::new()
-            .prefix("billing-sqlite-")
-            .tempdir()?;
-        let url = format!(
-            "sqlite://{}?mode=rwc",
-            directory.path().join("billing.sqlite").display()
-        );
-        Ok(Self {
-            url,
-            place: Place::Sqlite {
-                _directory: directory,
-            },
-        })
+        let directory = tempfile::Builder::new().prefix("billing-sqlite-").tempdir()?;
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("billing.sqlite").display());
+        Ok(Self { url, place: Place::Sqlite { _directory: directory } })
     }
 
     /// A new database of a unique name on the server of `BILLING_TEST_POSTGRES_URL`.
@@ -67,10 +57,7 @@ impl TestDatabase {
         );
         let name = unique_name();
         admin(&server_url, &format!("CREATE DATABASE {name}")).await?;
-        Ok(Self {
-            url: with_database(&server_url, &name),
-            place: Place::Postgres { server_url, name },
-        })
+        Ok(Self { url: with_database(&server_url, &name), place: Place::Postgres { server_url, name } })
     }
 
     /// What to connect to, as `DATABASE_URL` has it.
@@ -82,11 +69,7 @@ impl TestDatabase {
     /// `sqlite` or `postgres`, for messages of tests that run on both.
     #[must_use]
     pub fn backend_name(&self) -> &'static str {
-        if self.url.starts_with("sqlite:") {
-            "sqlite"
-        } else {
-            "postgres"
-        }
+        if self.url.starts_with("sqlite:") { "sqlite" } else { "postgres" }
     }
 
     /// Removes the database now, together with the connections that are still open, and says if that failed. `Drop`
@@ -97,9 +80,7 @@ impl TestDatabase {
     pub async fn drop_database(mut self) -> Result<()> {
         match std::mem::replace(&mut self.place, Place::Gone) {
             Place::Postgres { server_url, name } => drop_on_server(&server_url, &name).await,
-            Place::Sqlite {
-                _directory: directory,
-            } => directory.close().context("remove the SQLite database"),
+            Place::Sqlite { _directory: directory } => directory.close().context("remove the SQLite database"),
             Place::Gone => Ok(()),
         }
     }
@@ -107,15 +88,12 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let Place::Postgres { server_url, name } = std::mem::replace(&mut self.place, Place::Gone)
-        else {
+        let Place::Postgres { server_url, name } = std::mem::replace(&mut self.place, Place::Gone) else {
             return;
         };
         // A thread and a runtime of its own: `drop` may run inside a runtime, which cannot be blocked on twice.
         let dropped = std::thread::spawn(move || -> Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(drop_on_server(&server_url, &name))
         })
         .join();
@@ -128,28 +106,18 @@ impl Drop for TestDatabase {
 }
 
 async fn drop_on_server(server_url: &str, name: &str) -> Result<()> {
-    admin(
-        server_url,
-        &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-    )
-    .await
+    admin(server_url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
 }
 
 /// Runs one statement that must not be in a transaction. The statement has no values of a user's.
 async fn admin(server_url: &str, statement: &str) -> Result<()> {
     let mut options = ConnectOptions::new(server_url);
     options.max_connections(1).sqlx_logging(false);
-    let connection = Database::connect(options).await.with_context(|| {
-        format!("connect to the server of {SERVER_VARIABLE} to run {statement}")
-    })?;
-    let result = connection
-        .execute_unprepared(statement)
+    let connection = Database::connect(options)
         .await
-        .with_context(|| statement.to_owned());
-    connection
-        .close()
-        .await
-        .context("close the connection to the test server")?;
+        .with_context(|| format!("connect to the server of {SERVER_VARIABLE} to run {statement}"))?;
+    let result = connection.execute_unprepared(statement).await.with_context(|| statement.to_owned());
+    connection.close().await.context("close the connection to the test server")?;
     result.map(drop)
 }
 
@@ -166,9 +134,7 @@ fn unique_name() -> String {
 fn with_database(server_url: &str, name: &str) -> String {
     let (address, parameters) = server_url.split_once('?').unwrap_or((server_url, ""));
     let authority = address.find("://").map_or(0, |at| at + "://".len());
-    let path = address[authority..]
-        .find('/')
-        .map_or(address.len(), |at| authority + at);
+    let path = address[authority..].find('/').map_or(address.len(), |at| authority + at);
     let separator = if parameters.is_empty() { "" } else { "?" };
     format!("{}/{name}{separator}{parameters}", &address[..path])
 }
@@ -183,10 +149,7 @@ mod tests {
             ("postgres://u:p@h:1/postgres", "postgres://u:p@h:1/x"),
             ("postgres://u@h:1", "postgres://u@h:1/x"),
             ("postgres://h/", "postgres://h/x"),
-            (
-                "postgres://h/a?sslmode=disable",
-                "postgres://h/x?sslmode=disable",
-            ),
+            ("postgres://h/a?sslmode=disable", "postgres://h/x?sslmode=disable"),
             ("postgres:///a?host=/run/pg", "postgres:///x?host=/run/pg"),
         ] {
             assert_eq!(with_database(server, "x"), expected);

@@ -25,11 +25,7 @@ impl Probe for bool {
     type Value = ();
 
     fn outcome(self) -> Result<(), String> {
-        if self {
-            Ok(())
-        } else {
-            Err("the condition is still false".to_owned())
-        }
+        if self { Ok(()) } else { Err("the condition is still false".to_owned()) }
     }
 }
 
@@ -64,10 +60,7 @@ where
     let end = Instant::now() + deadline;
     let mut last = "the first poll did not end".to_owned();
     loop {
-        match tokio::time::timeout_at(end, probe())
-            .await
-            .map(Probe::outcome)
-        {
+        match tokio::time::timeout_at(end, probe()).await.map(Probe::outcome) {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(missing)) => last = missing,
             Err(_) => bail!("not within {deadline:?}: {last}"),
@@ -100,22 +93,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_error_has_the_last_answer() {
-        let error = eventually(Duration::from_millis(30), || async {
-            Err::<(), _>("two of three")
-        })
-        .await
-        .unwrap_err();
+        let error = eventually(Duration::from_millis(30), || async { Err::<(), _>("two of three") }).await.unwrap_err();
         assert_eq!(error.to_string(), "not within 30ms: two of three");
     }
 
     #[tokio::test]
     async fn a_probe_that_hangs_is_cut_off() {
-        let error = eventually(Duration::from_millis(30), std::future::pending::<bool>)
-            .await
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "not within 30ms: the first poll did not end"
-        );
+        let error = eventually(Duration::from_millis(30), std::future::pending::<bool>).await.unwrap_err();
+        assert_eq!(error.to_string(), "not within 30ms: the first poll did not end");
     }
 }

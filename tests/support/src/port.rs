@@ -34,17 +34,10 @@ impl ReservedPort {
             let path = directory.join(format!("{number}.lock"));
             let lock = File::create(&path).with_context(|| format!("create {}", path.display()))?;
             if lock.try_lock().is_ok() && is_free(number) && is_free(number + CLUSTER_BUS_OFFSET) {
-                return Ok(Self {
-                    number,
-                    _lock: lock,
-                });
+                return Ok(Self { number, _lock: lock });
             }
         }
-        bail!(
-            "find a free port between {} and {}: all are taken",
-            PORTS.start,
-            PORTS.end - 1
-        )
+        bail!("find a free port between {} and {}: all are taken", PORTS.start, PORTS.end - 1)
     }
 
     pub(crate) fn number(&self) -> u16 {
@@ -54,17 +47,13 @@ impl ReservedPort {
 
 /// One directory a user, because nobody may lock another user's files.
 fn lock_directory() -> PathBuf {
-    std::env::temp_dir().join(format!(
-        "billing-test-ports-{}",
-        rustix::process::getuid().as_raw()
-    ))
+    std::env::temp_dir().join(format!("billing-test-ports-{}", rustix::process::getuid().as_raw()))
 }
 
 /// Parallel tests start their search in different places.
 fn random_start() -> usize {
     let hash = RandomState::new().hash_one(std::process::id());
-    usize::try_from(hash % PORTS.len() as u64)
-        .expect("the remainder is below the length of a range")
+    usize::try_from(hash % PORTS.len() as u64).expect("the remainder is below the length of a range")
 }
 
 fn is_free(port: u16) -> bool {
@@ -80,18 +69,9 @@ mod tests {
     #[test]
     fn reservations_that_live_together_never_share_a_port() {
         let threads: Vec<_> = (0..8)
-            .map(|_| {
-                std::thread::spawn(|| {
-                    (0..5)
-                        .map(|_| ReservedPort::reserve().unwrap())
-                        .collect::<Vec<_>>()
-                })
-            })
+            .map(|_| std::thread::spawn(|| (0..5).map(|_| ReservedPort::reserve().unwrap()).collect::<Vec<_>>()))
             .collect();
-        let held: Vec<_> = threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap())
-            .collect();
+        let held: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         let numbers: HashSet<_> = held.iter().map(ReservedPort::number).collect();
         assert_eq!(numbers.len(), 40);
     }

@@ -35,8 +35,7 @@ impl RedisOptions {
     /// Limits the memory to `bytes` and says what is evicted then, for example `allkeys-lru`.
     #[must_use]
     pub fn maxmemory(self, bytes: u64, policy: &str) -> Self {
-        self.config("maxmemory", &bytes.to_string())
-            .config("maxmemory-policy", policy)
+        self.config("maxmemory", &bytes.to_string()).config("maxmemory-policy", policy)
     }
 
     /// Adds one directive as `redis.conf` has it, for example `("cluster-enabled", "yes")` or
@@ -51,16 +50,9 @@ impl RedisOptions {
     #[must_use]
     pub fn sentinel_of(name: &str, primary: &RedisServer) -> Self {
         let monitor = format!("monitor {name} 127.0.0.1 {} 1", primary.port());
-        let mut options = Self {
-            kind: Kind::Sentinel,
-            ..Self::default()
-        }
-        .config("sentinel", &monitor);
+        let mut options = Self { kind: Kind::Sentinel, ..Self::default() }.config("sentinel", &monitor);
         if let Some(password) = primary.password() {
-            options = options.config(
-                "sentinel",
-                &format!("auth-pass {name} {}", quoted(password)),
-            );
+            options = options.config("sentinel", &format!("auth-pass {name} {}", quoted(password)));
         }
         options
             .config("sentinel", &format!("down-after-milliseconds {name} 500"))
@@ -73,10 +65,8 @@ impl RedisOptions {
     }
 
     pub(crate) fn config_file(&self, port: u16, directory: &Path) -> String {
-        let mut file = format!(
-            "port {port}\nbind 127.0.0.1\ndaemonize no\ndir {}\n",
-            quoted(&directory.display().to_string())
-        );
+        let mut file =
+            format!("port {port}\nbind 127.0.0.1\ndaemonize no\ndir {}\n", quoted(&directory.display().to_string()));
         if self.kind == Kind::Server {
             file.push_str("save \"\"\nappendonly no\n");
         }
@@ -105,22 +95,14 @@ mod tests {
     #[test]
     fn the_file_keeps_to_the_loopback_and_writes_nothing_to_disk() {
         let file = RedisOptions::default().config_file(20_001, Path::new("/tmp/x"));
-        assert_eq!(
-            file,
-            "port 20001\nbind 127.0.0.1\ndaemonize no\ndir \"/tmp/x\"\nsave \"\"\nappendonly no\n"
-        );
+        assert_eq!(file, "port 20001\nbind 127.0.0.1\ndaemonize no\ndir \"/tmp/x\"\nsave \"\"\nappendonly no\n");
     }
 
     #[test]
     fn options_follow_the_base_and_a_password_is_quoted() {
-        let options = RedisOptions::default()
-            .password("a \"b\"")
-            .maxmemory(1024, "allkeys-lru");
+        let options = RedisOptions::default().password("a \"b\"").maxmemory(1024, "allkeys-lru");
         let file = options.config_file(1, Path::new("/"));
         assert!(file.contains("requirepass \"a \\\"b\\\"\"\n"), "{file}");
-        assert!(
-            file.ends_with("maxmemory 1024\nmaxmemory-policy allkeys-lru\n"),
-            "{file}"
-        );
+        assert!(file.ends_with("maxmemory 1024\nmaxmemory-policy allkeys-lru\n"), "{file}");
     }
 }

@@ -6,17 +6,18 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::RedisOptions;
 use crate::port::ReservedPort;
 use crate::redis_options::Kind;
+use crate::server_process::ServerProcess;
 
 const START_ATTEMPTS: usize = 5;
 const START_DEADLINE: Duration = Duration::from_secs(10);
@@ -30,8 +31,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct RedisServer {
     options: RedisOptions,
-    // `Drop` ends the child before the fields go: first the directory, then the port.
-    child: Mutex<Option<Child>>,
+    // Fields go in this order: the process, then its directory, then the right to its port.
+    process: Mutex<Option<ServerProcess>>,
     directory: TempDir,
     port: ReservedPort,
 }
@@ -71,27 +72,19 @@ impl RedisServer {
         for _ in 0..START_ATTEMPTS {
             let server = Self {
                 options: options.clone(),
-                child: Mutex::new(None),
-                directory: tempfile::Builder::new()
-                    .prefix("billing-redis-")
-                    .tempdir()?,
+                process: Mutex::new(None),
+                directory: tempfile::Builder::new().prefix("billing-redis-").tempdir()?,
                 port: ReservedPort::reserve()?,
             };
             match server.launch() {
                 Ok(()) => return Ok(server),
-                Err(error)
-                    if error
-                        .chain()
-                        .any(|cause| cause.to_string().contains("Address already in use")) =>
-                {
+                Err(error) if error.chain().any(|cause| cause.to_string().contains("Address already in use")) => {
                     last = error;
                 }
                 Err(error) => return Err(error),
             }
         }
-        Err(last.context(format!(
-            "start redis-server: {START_ATTEMPTS} ports in a row were taken"
-        )))
+        Err(last.context(format!("start redis-server: {START_ATTEMPTS} ports in a row were taken")))
     }
 
     /// The port on 127.0.0.1; the same before and after a restart.
@@ -104,9 +97,7 @@ impl RedisServer {
     #[must_use]
     pub fn url(&self) -> String {
         let password = self.options.password.as_deref().map(percent_encoded);
-        let credentials = password
-            .map(|password| format!(":{password}@"))
-            .unwrap_or_default();
+        let credentials = password.map(|password| format!(":{password}@")).unwrap_or_default();
         format!("redis://{credentials}127.0.0.1:{}/0", self.port())
     }
 
@@ -119,7 +110,7 @@ impl RedisServer {
     /// The process id, or none while the server is stopped.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.lock_child().as_ref().map(Child::id)
+        self.lock_process().as_ref().map(ServerProcess::id)
     }
 
     /// A blocking connection for arranging and asserting.
@@ -143,9 +134,7 @@ impl RedisServer {
     /// What the server or the connection says.
     pub fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> Result<T> {
         let (name, arguments) = words.split_first().context("run a command: no words")?;
-        let answer = redis::cmd(name)
-            .arg(arguments)
-            .query(&mut self.connection()?);
+        let answer = redis::cmd(name).arg(arguments).query(&mut self.connection()?);
         answer.with_context(|| format!("run {name}"))
     }
 
@@ -156,9 +145,7 @@ impl RedisServer {
     pub fn info(&self, section: &str) -> Result<BTreeMap<String, String>> {
         let text: String = self.command(&["INFO", section])?;
         let pairs = text.lines().filter_map(|line| line.split_once(':'));
-        Ok(pairs
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect())
+        Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
     /// What ran on the server since its start or [`RedisServer::reset_command_stats`], by command in lower case
@@ -181,9 +168,7 @@ impl RedisServer {
     /// As [`RedisServer::command`].
     pub fn calls(&self, command: &str) -> Result<u64> {
         let stats = self.command_stats()?;
-        Ok(stats
-            .get(&command.to_ascii_lowercase())
-            .map_or(0, |stats| stats.calls))
+        Ok(stats.get(&command.to_ascii_lowercase()).map_or(0, |stats| stats.calls))
     }
 
     /// Sets all counters of the server to zero.
@@ -199,19 +184,7 @@ impl RedisServer {
     /// # Errors
     /// The server was not running, or had to be killed after five seconds.
     pub fn stop(&self) -> Result<()> {
-        let mut child = self.take_child()?;
-        signal(&child, Signal::TERM)?;
-        // A paused server takes the signal only when it goes on.
-        signal(&child, Signal::CONT)?;
-        let deadline = Instant::now() + STOP_DEADLINE;
-        while Instant::now() < deadline {
-            if child.try_wait()?.is_some() {
-                return Ok(());
-            }
-            std::thread::sleep(POLL_INTERVAL);
-        }
-        end(&mut child);
-        bail!("stop redis-server: it did not end within {STOP_DEADLINE:?} and was killed")
+        self.take_process()?.terminate(STOP_DEADLINE).context("stop redis-server")
     }
 
     /// Ends the server without warning (SIGKILL).
@@ -219,7 +192,7 @@ impl RedisServer {
     /// # Errors
     /// The server was not running.
     pub fn kill(&self) -> Result<()> {
-        end(&mut self.take_child()?);
+        drop(self.take_process()?);
         Ok(())
     }
 
@@ -228,9 +201,7 @@ impl RedisServer {
     /// # Errors
     /// As [`RedisServer::start`].
     pub fn restart(&self) -> Result<()> {
-        if let Some(mut child) = self.lock_child().take() {
-            end(&mut child);
-        }
+        drop(self.lock_process().take());
         self.launch()
     }
 
@@ -251,22 +222,15 @@ impl RedisServer {
     }
 
     fn signal(&self, which: Signal) -> Result<()> {
-        signal(
-            self.lock_child()
-                .as_ref()
-                .context("signal redis-server: it is not running")?,
-            which,
-        )
+        self.lock_process().as_ref().context("signal redis-server: it is not running")?.signal(which)
     }
 
-    fn lock_child(&self) -> MutexGuard<'_, Option<Child>> {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_process(&self) -> MutexGuard<'_, Option<ServerProcess>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_child(&self) -> Result<Child> {
-        self.lock_child()
-            .take()
-            .context("stop redis-server: it is not running")
+    fn take_process(&self) -> Result<ServerProcess> {
+        self.lock_process().take().context("stop redis-server: it is not running")
     }
 
     fn log_path(&self) -> PathBuf {
@@ -276,48 +240,34 @@ impl RedisServer {
     fn launch(&self) -> Result<()> {
         let directory = self.directory.path();
         let config = directory.join("redis.conf");
-        fs::write(&config, self.options.config_file(self.port(), directory))
-            .context("write redis.conf")?;
+        fs::write(&config, self.options.config_file(self.port(), directory)).context("write redis.conf")?;
         let log = File::create(self.log_path()).context("create redis.log")?;
         let program = std::env::var_os("REDIS_SERVER_BIN").unwrap_or_else(|| "redis-server".into());
         let mut command = Command::new(&program);
-        command
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
+        command.arg(&config).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         if self.options.kind == Kind::Sentinel {
             command.arg("--sentinel");
         }
-        let child = command.spawn().with_context(|| {
+        let process = ServerProcess::spawn(&mut command, directory).with_context(|| {
             let program = program.display();
-            format!("start {program}: install Redis and have it in PATH, or set REDIS_SERVER_BIN, or run `cargo xtask test`")
+            format!(
+                "start {program}: install Redis and have it in PATH, or set REDIS_SERVER_BIN, or run `cargo xtask test`"
+            )
         })?;
-        *self.lock_child() = Some(child);
+        *self.lock_process() = Some(process);
         self.wait_until_it_answers()
     }
 
     fn wait_until_it_answers(&self) -> Result<()> {
         let deadline = Instant::now() + START_DEADLINE;
         loop {
-            if let Some(status) = self
-                .lock_child()
-                .as_mut()
-                .context("wait for redis-server")?
-                .try_wait()?
-            {
-                bail!(
-                    "start redis-server: it ended with {status}: {}",
-                    self.end_of_log()
-                );
+            if let Some(status) = self.lock_process().as_mut().context("wait for redis-server")?.ended()? {
+                bail!("start redis-server: it ended with {status}: {}", self.end_of_log());
             }
             match self.answers_as_ours() {
                 Ok(()) => return Ok(()),
                 Err(error) if Instant::now() > deadline => {
-                    return Err(error.context(format!(
-                        "start redis-server: no answer: {}",
-                        self.end_of_log()
-                    )));
+                    return Err(error.context(format!("start redis-server: no answer: {}", self.end_of_log())));
                 }
                 Err(_) => std::thread::sleep(POLL_INTERVAL),
             }
@@ -327,11 +277,7 @@ impl RedisServer {
     fn answers_as_ours(&self) -> Result<()> {
         let info = self.info("server")?;
         let answered = info.get("process_id").and_then(|pid| pid.parse().ok());
-        ensure!(
-            answered == self.pid(),
-            "another server answers on port {}",
-            self.port()
-        );
+        ensure!(answered == self.pid(), "another server answers on port {}", self.port());
         Ok(())
     }
 
@@ -342,22 +288,11 @@ impl RedisServer {
     }
 }
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.lock_child().take() {
-            end(&mut child);
-        }
-    }
-}
-
 impl CommandStats {
     /// `calls=2,usec=14,usec_per_call=7.00,rejected_calls=0,failed_calls=0`
     fn parse(text: &str) -> Self {
         let field = |name: &str| {
-            let pair = text
-                .split(',')
-                .filter_map(|pair| pair.split_once('='))
-                .find(|pair| pair.0 == name);
+            let pair = text.split(',').filter_map(|pair| pair.split_once('=')).find(|pair| pair.0 == name);
             pair.and_then(|pair| pair.1.parse().ok()).unwrap_or(0)
         };
         Self {
@@ -369,22 +304,9 @@ impl CommandStats {
     }
 }
 
-fn signal(child: &Child, which: Signal) -> Result<()> {
-    kill_process(Pid::from_child(child), which)
-        .with_context(|| format!("send {which:?} to redis-server"))
-}
-
-/// SIGKILL also ends a paused process. An error means that it has ended already, which is what we want.
-fn end(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
 fn percent_encoded(text: &str) -> String {
     let encode = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-            char::from(byte).to_string()
-        }
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
     };
     text.bytes().map(encode).collect()

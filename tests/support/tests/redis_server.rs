@@ -1,8 +1,5 @@
 //! The test server does what tests rely on: it is its own, it fails as told, and it leaves nothing behind.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test helper fails the test as a test does"
-)]
+#![allow(clippy::unwrap_used, reason = "a test helper fails the test as a test does")]
 
 use std::time::{Duration, Instant};
 
@@ -16,17 +13,10 @@ fn is_running(pid: u32) -> bool {
 
 #[test]
 fn servers_that_start_together_are_apart() {
-    let threads: Vec<_> = (0..6)
-        .map(|_| std::thread::spawn(RedisServer::start))
-        .collect();
-    let servers: Vec<_> = threads
-        .into_iter()
-        .map(|thread| thread.join().unwrap().unwrap())
-        .collect();
+    let threads: Vec<_> = (0..6).map(|_| std::thread::spawn(RedisServer::start)).collect();
+    let servers: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect();
     for (number, server) in servers.iter().enumerate() {
-        server
-            .command::<()>(&["SET", "number", &number.to_string()])
-            .unwrap();
+        server.command::<()>(&["SET", "number", &number.to_string()]).unwrap();
     }
     for (number, server) in servers.iter().enumerate() {
         assert_eq!(server.command::<usize>(&["GET", "number"]).unwrap(), number);
@@ -43,10 +33,7 @@ fn a_restart_keeps_the_port_and_loses_the_data() {
     server.restart().unwrap();
     assert_eq!(server.port(), port);
     assert_ne!(server.pid(), pid);
-    assert_eq!(
-        server.command::<Option<String>>(&["GET", "k"]).unwrap(),
-        None
-    );
+    assert_eq!(server.command::<Option<String>>(&["GET", "k"]).unwrap(), None);
 }
 
 #[test]
@@ -54,13 +41,7 @@ fn a_stopped_server_is_gone_and_says_so() {
     let server = RedisServer::start().unwrap();
     server.stop().unwrap();
     assert_eq!(server.pid(), None);
-    assert!(
-        server
-            .stop()
-            .unwrap_err()
-            .to_string()
-            .contains("not running")
-    );
+    assert!(server.stop().unwrap_err().to_string().contains("not running"));
 }
 
 #[tokio::test]
@@ -69,14 +50,9 @@ async fn a_paused_server_hangs_and_goes_on() {
     server.pause().unwrap();
     let began = Instant::now();
     assert!(server.command::<String>(&["PING"]).is_err());
-    assert!(
-        began.elapsed() > Duration::from_secs(1),
-        "it refused instead of hanging"
-    );
+    assert!(began.elapsed() > Duration::from_secs(1), "it refused instead of hanging");
     server.resume().unwrap();
-    let pong = eventually(Duration::from_secs(5), || async {
-        server.command::<String>(&["PING"])
-    });
+    let pong = eventually(Duration::from_secs(5), || async { server.command::<String>(&["PING"]) });
     assert_eq!(pong.await.unwrap(), "PONG");
 }
 
@@ -91,25 +67,16 @@ fn dropping_ends_the_child_even_when_it_is_paused() {
 
 #[test]
 fn a_password_is_required_and_is_in_the_url() {
-    let server = RedisServer::options()
-        .password("p@ss \"word\"/#")
-        .start()
-        .unwrap();
+    let server = RedisServer::options().password("p@ss \"word\"/#").start().unwrap();
     assert_eq!(server.command::<String>(&["PING"]).unwrap(), "PONG");
     let stranger = redis::Client::open(format!("redis://127.0.0.1:{}", server.port())).unwrap();
-    let refused = redis::cmd("GET")
-        .arg("k")
-        .query::<String>(&mut stranger.get_connection().unwrap());
+    let refused = redis::cmd("GET").arg("k").query::<String>(&mut stranger.get_connection().unwrap());
     assert!(refused.unwrap_err().to_string().contains("NOAUTH"));
 }
 
 #[test]
 fn memory_limit_and_other_directives_reach_the_server() {
-    let server = RedisServer::options()
-        .maxmemory(2_000_000, "allkeys-lru")
-        .config("hz", "50")
-        .start()
-        .unwrap();
+    let server = RedisServer::options().maxmemory(2_000_000, "allkeys-lru").config("hz", "50").start().unwrap();
     let memory = server.info("memory").unwrap();
     assert_eq!(memory["maxmemory"], "2000000");
     assert_eq!(memory["maxmemory_policy"], "allkeys-lru");
@@ -131,48 +98,24 @@ fn commands_are_counted_until_reset() {
 async fn a_sentinel_promotes_the_replica_of_a_killed_primary() {
     let primary = RedisServer::start().unwrap();
     let of_primary = format!("127.0.0.1 {}", primary.port());
-    let replica = RedisServer::options()
-        .config("replicaof", &of_primary)
-        .start()
-        .unwrap();
-    let sentinel = RedisOptions::sentinel_of("billing", &primary)
-        .start()
-        .unwrap();
-    let replicas = || async {
-        sentinel
-            .info("sentinel")
-            .is_ok_and(|info| info["master0"].contains("slaves=1"))
-    };
+    let replica = RedisServer::options().config("replicaof", &of_primary).start().unwrap();
+    let sentinel = RedisOptions::sentinel_of("billing", &primary).start().unwrap();
+    let replicas = || async { sentinel.info("sentinel").is_ok_and(|info| info["master0"].contains("slaves=1")) };
     eventually(Duration::from_secs(20), replicas).await.unwrap();
     primary.kill().unwrap();
-    let promoted = || async {
-        replica
-            .info("replication")
-            .is_ok_and(|info| info["role"] == "master")
-    };
+    let promoted = || async { replica.info("replication").is_ok_and(|info| info["role"] == "master") };
     eventually(Duration::from_secs(30), promoted).await.unwrap();
 }
 
 #[test]
 fn one_node_can_be_a_cluster() {
-    let server = RedisServer::options()
-        .config("cluster-enabled", "yes")
-        .start()
-        .unwrap();
-    server
-        .command::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
-        .unwrap();
+    let server = RedisServer::options().config("cluster-enabled", "yes").start().unwrap();
+    server.command::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).unwrap();
     assert_eq!(server.info("cluster").unwrap()["cluster_enabled"], "1");
 }
 
 #[test]
 fn a_directive_redis_does_not_know_is_an_error_with_its_log() {
-    let error = RedisServer::options()
-        .config("no-such-directive", "1")
-        .start()
-        .unwrap_err();
-    assert!(
-        format!("{error:#}").contains("no-such-directive"),
-        "{error:#}"
-    );
+    let error = RedisServer::options().config("no-such-directive", "1").start().unwrap_err();
+    assert!(format!("{error:#}").contains("no-such-directive"), "{error:#}");
 }

@@ -122,9 +122,9 @@ fn is_connection_error(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         // 08: connection exception. 57P01 to 57P03: the server is shutting down or starting.
-        sqlx::Error::Database(error) => error.code().is_some_and(|state| {
-            state.len() == 5 && (state.starts_with("08") || state.starts_with("57P0"))
-        }),
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|state| state.len() == 5 && (state.starts_with("08") || state.starts_with("57P0")))
+        }
         _ => false,
     }
 }
@@ -142,9 +142,7 @@ fn sql_state(error: &DbErr) -> Option<String> {
 /// timeout. SQLite's are numbers whose low byte is 5 (busy) or 6 (locked).
 fn is_retryable(state: &str) -> bool {
     if state.len() == 5 {
-        return state.starts_with("40")
-            || state.starts_with("53")
-            || matches!(state, "55P03" | "57014");
+        return state.starts_with("40") || state.starts_with("53") || matches!(state, "55P03" | "57014");
     }
     state.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
 }

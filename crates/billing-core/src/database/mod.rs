@@ -15,18 +15,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sea_orm::sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::sqlx::{self, ConnectOptions, Connection};
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
-    RuntimeErr, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector,
-    TransactionOptions, TransactionTrait,
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
+    SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
 };
 
 pub use error::{DatabaseError, is_transient, is_unreachable};
-pub(crate) use schema::table_exists;
+pub(crate) use schema::{has_rows, table_exists};
 pub use settings::DatabaseSettings;
 use url::{DatabaseUrl, SqliteFile, SqliteMode};
 
@@ -59,14 +56,28 @@ impl Database {
     }
 
     /// Connect, and say what happens to an SQLite file that is not there. A URL with `mode=rwc` always creates it.
-    pub async fn open(
-        settings: &DatabaseSettings,
-        missing: MissingFile,
-    ) -> Result<Self, DatabaseError> {
+    pub async fn open(settings: &DatabaseSettings, missing: MissingFile) -> Result<Self, DatabaseError> {
         match url::parse(&settings.url)? {
             DatabaseUrl::Sqlite(file) => open_sqlite(settings, &file, missing).await,
             DatabaseUrl::Postgres(options) => open_postgres(settings, *options).await,
         }
+    }
+
+    /// A handle that connects when it is first used and makes no file: for tools that open the cache but load nothing,
+    /// and so must work while the database is away. An error of reaching it comes from its first use.
+    ///
+    /// Fails only if the URL cannot be understood. Must be called in a Tokio runtime.
+    pub fn lazy(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
+        Ok(match url::parse(&settings.url)? {
+            DatabaseUrl::Sqlite(file) => {
+                let options = sqlite_options(settings, &file).create_if_missing(false);
+                Self::over_sqlite(sqlite_pool(settings).connect_lazy_with(options), describe_sqlite(&file))
+            }
+            DatabaseUrl::Postgres(options) => {
+                let description = describe_postgres(&options);
+                Self::over_postgres(settings, postgres_options(settings, *options), description)
+            }
+        })
     }
 
     /// The pool, for single statements; what must be consistent takes a [`Database::snapshot`].
@@ -111,6 +122,15 @@ impl Database {
         self.connection.begin_with_options(options).await
     }
 
+    fn over_sqlite(pool: SqlitePool, description: String) -> Self {
+        Self { connection: SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), description: description.into() }
+    }
+
+    fn over_postgres(settings: &DatabaseSettings, options: PgConnectOptions, description: String) -> Self {
+        let pool = postgres_pool(settings).connect_lazy_with(options);
+        Self { connection: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), description: description.into() }
+    }
+
     /// Close every connection; calls after this fail.
     pub async fn close(&self) -> Result<(), DatabaseError> {
         Ok(self.connection.close_by_ref().await?)
@@ -146,23 +166,25 @@ async fn open_sqlite(
         return Err(DatabaseError::MissingFile { path: file.path.clone() });
     }
     let options = sqlite_options(settings, file).create_if_missing(create);
-    let description = format!("SQLite file {}", file.path.display());
-    let pool = SqlitePoolOptions::new()
+    let description = describe_sqlite(file);
+    let pool = sqlite_pool(settings).connect_with(options).await;
+    Ok(Database::over_sqlite(pool.map_err(|error| cannot_connect(&description, error))?, description))
+}
+
+fn describe_sqlite(file: &SqliteFile) -> String {
+    format!("SQLite file {}", file.path.display())
+}
+
+fn sqlite_pool(settings: &DatabaseSettings) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
         .max_connections(settings.max_connections.clamp(1, MAX_SQLITE_CONNECTIONS))
         .acquire_timeout(settings.acquire_timeout())
         .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(|error| cannot_connect(&description, error))?;
-    let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
-    Ok(Database { connection, description: description.into() })
 }
 
 fn sqlite_options(settings: &DatabaseSettings, file: &SqliteFile) -> SqliteConnectOptions {
-    let options = SqliteConnectOptions::new()
-        .filename(&file.path)
-        .foreign_keys(true)
-        .busy_timeout(settings.busy_timeout());
+    let options =
+        SqliteConnectOptions::new().filename(&file.path).foreign_keys(true).busy_timeout(settings.busy_timeout());
     if file.mode == SqliteMode::ReadOnly {
         return options.read_only(true);
     }
@@ -171,15 +193,19 @@ fn sqlite_options(settings: &DatabaseSettings, file: &SqliteFile) -> SqliteConne
     options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Normal)
 }
 
-async fn open_postgres(
-    settings: &DatabaseSettings,
-    options: PgConnectOptions,
-) -> Result<Database, DatabaseError> {
+async fn open_postgres(settings: &DatabaseSettings, options: PgConnectOptions) -> Result<Database, DatabaseError> {
     let description = describe_postgres(&options);
-    let timeout = settings.statement_timeout().as_millis().to_string();
-    let options = options.options([("statement_timeout", timeout)]);
+    let options = postgres_options(settings, options);
     try_postgres(settings, &options, &description).await?;
-    let pool = PgPoolOptions::new()
+    Ok(Database::over_postgres(settings, options, description))
+}
+
+fn postgres_options(settings: &DatabaseSettings, options: PgConnectOptions) -> PgConnectOptions {
+    options.options([("statement_timeout", settings.statement_timeout().as_millis().to_string())])
+}
+
+fn postgres_pool(settings: &DatabaseSettings) -> PgPoolOptions {
+    PgPoolOptions::new()
         .max_connections(settings.max_connections.max(1))
         .acquire_timeout(settings.acquire_timeout())
         .test_before_acquire(false)
@@ -191,9 +217,6 @@ async fn open_postgres(
                 Ok(true)
             })
         })
-        .connect_lazy_with(options);
-    let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    Ok(Database { connection, description: description.into() })
 }
 
 /// One connection outside of the pool: the pool tries a refused connection again until its timeout, and then only says
@@ -225,4 +248,8 @@ fn describe_postgres(options: &PgConnectOptions) -> String {
 fn cannot_connect(database: &str, error: sqlx::Error) -> DatabaseError {
     let source = DbErr::Conn(RuntimeErr::SqlxError(error.into()));
     DatabaseError::Connect { database: database.to_owned(), source }
+}
+
+impl billing_cache::Source for Database {
+    type Error = DatabaseError;
 }

@@ -33,15 +33,18 @@ impl Database {
 }
 
 /// Whether an unqualified name finds a table, wherever on PostgreSQL's search path it is.
-pub(crate) async fn table_exists<C: ConnectionTrait>(
-    connection: &C,
-    table: &str,
-) -> Result<bool, DbErr> {
+pub(crate) async fn table_exists<C: ConnectionTrait>(connection: &C, table: &str) -> Result<bool, DbErr> {
     let backend = connection.get_database_backend();
     let sql = match backend {
         DbBackend::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
         _ => "SELECT 1 WHERE to_regclass($1) IS NOT NULL",
     };
     let statement = Statement::from_sql_and_values(backend, sql, [table.into()]);
+    Ok(connection.query_one_raw(statement).await?.is_some())
+}
+
+/// Whether a table has at least one row.
+pub(crate) async fn has_rows<C: ConnectionTrait>(connection: &C, table: &'static str) -> Result<bool, DbErr> {
+    let statement = Statement::from_string(connection.get_database_backend(), format!("SELECT 1 FROM {table} LIMIT 1"));
     Ok(connection.query_one_raw(statement).await?.is_some())
 }

@@ -45,8 +45,7 @@ pub(super) fn parse(url: &SecretString) -> Result<DatabaseUrl, DatabaseError> {
 
 /// The dialect without SQLAlchemy's `+driver`, and what follows the colon.
 fn split(url: &str) -> Result<(&str, &str), DatabaseError> {
-    let (scheme, rest) =
-        url.split_once(':').ok_or_else(|| invalid("it must begin with postgres:// or sqlite://"))?;
+    let (scheme, rest) = url.split_once(':').ok_or_else(|| invalid("it must begin with postgres:// or sqlite://"))?;
     Ok((scheme.split_once('+').map_or(scheme, |(dialect, _driver)| dialect), rest))
 }
 
@@ -64,15 +63,11 @@ fn named(options: PgConnectOptions) -> PgConnectOptions {
     }
 }
 
-fn sqlite_file(
-    rest: &str,
-    is_dir: impl Fn(&Path) -> bool,
-) -> Result<SqliteFile, DatabaseError> {
+fn sqlite_file(rest: &str, is_dir: impl Fn(&Path) -> bool) -> Result<SqliteFile, DatabaseError> {
     let (location, parameters) = rest.split_once('?').unwrap_or((rest, ""));
     let location = location.strip_prefix("//").unwrap_or(location);
-    let parameter = |name: &str| {
-        parameters.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)
-    };
+    let parameter =
+        |name: &str| parameters.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
     let mode = match parameter("mode").map(|(_, mode)| mode) {
         None | Some("rw") => SqliteMode::ReadWrite,
         Some("ro") => SqliteMode::ReadOnly,
@@ -110,7 +105,7 @@ mod tests {
     fn file(url: &str) -> Result<SqliteFile, DatabaseError> {
         let (dialect, rest) = split(url)?;
         assert_eq!(dialect, "sqlite");
-        sqlite_file(rest, |path| ["/", "/srv", "data"].contains(&path.to_str().unwrap()))
+        sqlite_file(rest, |path| [".", "/", "/srv", "data"].contains(&path.to_str().unwrap()))
     }
 
     #[test]

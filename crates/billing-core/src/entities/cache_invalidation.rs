@@ -1,6 +1,7 @@
-//! `cache_invalidations`: the outbox: a cached key that a committed change made wrong.
+//! `cache_invalidations`, the outbox: a cached key that a committed change made wrong.
 //!
-//! Invariant: a row is written in the transaction whose change it reports, and is never lost before it was relayed. Written by triggers only; read and marked by the relay.
+//! Invariant: a row is written in the transaction whose change it reports, and is never lost before it was relayed.
+//! Written by triggers only; read and marked by the relay.
 
 use sea_orm::entity::prelude::*;
 

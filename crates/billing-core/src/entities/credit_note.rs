@@ -1,6 +1,7 @@
 //! `credit_notes`: a credit note of a user and what remains of it.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions.
+//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Read by the loaders, written in write transactions.
 
 use sea_orm::entity::prelude::*;
 

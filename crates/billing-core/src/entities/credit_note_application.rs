@@ -1,6 +1,7 @@
 //! `credit_note_applications`: a part of a credit note, applied to an invoice.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions.
+//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Read by the loaders, written in write transactions.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,6 +1,7 @@
 //! `discounts`: a discount that can be applied to invoices while it is valid.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions.
+//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Read by the loaders, written in write transactions.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,6 +1,7 @@
 //! `invoice_discounts`: a discount applied to an invoice, with a copy of its name at that time.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions; triggers fill the copy for writers that do not know it.
+//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Read by the loaders, written in write transactions; triggers fill the copy for writers that do not know it.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,6 +1,7 @@
 //! `invoice_taxes`: a tax on an invoice, with copies of its rate's name and percentage at that time.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions; triggers fill the copies for writers that do not know them.
+//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Read by the loaders, written in write transactions; triggers fill the copies for writers that do not know them.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,6 +1,7 @@
 //! `payments`: a payment of an invoice; `transaction_id` makes it idempotent.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions.
+//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Read by the loaders, written in write transactions.
 
 use sea_orm::entity::prelude::*;
 

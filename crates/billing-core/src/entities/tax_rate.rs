@@ -1,6 +1,7 @@
 //! `tax_rates`: a tax rate of a country, or of a region of it.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read by the loaders, written in write transactions.
+//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Read by the loaders, written in write transactions.
 
 use sea_orm::entity::prelude::*;
 

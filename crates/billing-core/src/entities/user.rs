@@ -1,6 +1,7 @@
 //! `users`: a customer or member of staff; the platform owns further columns that are not read here.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads. Read for existence checks and demo data.
+//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Read for existence checks and demo data.
 
 use sea_orm::entity::prelude::*;
 

@@ -49,11 +49,9 @@ struct Dialect {
 impl Dialect {
     fn of(backend: DbBackend) -> Self {
         match backend {
-            DbBackend::Sqlite => Self {
-                id: "INTEGER NOT NULL PRIMARY KEY",
-                time: "DATETIME",
-                now: "CURRENT_TIMESTAMP",
-            },
+            DbBackend::Sqlite => {
+                Self { id: "INTEGER NOT NULL PRIMARY KEY", time: "DATETIME", now: "CURRENT_TIMESTAMP" }
+            }
             _ => Self {
                 id: "SERIAL PRIMARY KEY",
                 time: "TIMESTAMP WITHOUT TIME ZONE",
@@ -63,10 +61,7 @@ impl Dialect {
     }
 
     fn create_table(&self, table: &str, columns: &str) -> String {
-        let columns = columns
-            .replace("{id}", self.id)
-            .replace("{time}", self.time)
-            .replace("{now}", self.now);
+        let columns = columns.replace("{id}", self.id).replace("{time}", self.time).replace("{now}", self.now);
         format!("CREATE TABLE {table} ({columns})")
     }
 }

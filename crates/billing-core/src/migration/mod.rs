@@ -14,8 +14,8 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use crate::database::{Database, DatabaseError};
 pub use triggers::{
-    InstalledTrigger, TableDependency, TriggerChange, TypeDependencies, expected_triggers,
-    install_triggers, installed_triggers,
+    InstalledTrigger, TableDependency, TriggerChange, TypeDependencies, expected_triggers, install_triggers,
+    installed_triggers,
 };
 
 /// Key of the advisory lock that lets one process migrate at a time; any number no other program uses ("billcach").
@@ -50,20 +50,13 @@ pub struct MigrationReport {
 /// One transaction: concurrent calls wait for each other, a failure or a dropped future changes nothing. On PostgreSQL
 /// a table in long use by another transaction fails it after ten seconds (`is_transient`), rather than letting all
 /// writers queue behind it.
-pub async fn migrate(
-    database: &Database,
-    declarations: &[TypeDependencies],
-) -> Result<MigrationReport, DatabaseError> {
-    run(database, declarations).await.map_err(|source| DatabaseError::Migrate {
-        database: database.describe().to_owned(),
-        source,
-    })
+pub async fn migrate(database: &Database, declarations: &[TypeDependencies]) -> Result<MigrationReport, DatabaseError> {
+    run(database, declarations)
+        .await
+        .map_err(|source| DatabaseError::Migrate { database: database.describe().to_owned(), source })
 }
 
-async fn run(
-    database: &Database,
-    declarations: &[TypeDependencies],
-) -> Result<MigrationReport, DbErr> {
+async fn run(database: &Database, declarations: &[TypeDependencies]) -> Result<MigrationReport, DbErr> {
     let transaction = database.begin_write().await?;
     lock(&transaction).await?;
     let applied = pending(&transaction).await?;

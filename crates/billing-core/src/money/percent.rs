@@ -74,9 +74,7 @@ mod tests {
 
     #[test]
     fn the_range_is_that_of_the_column_and_the_sensible_part_is_asked_for() {
-        for (text, sensible) in
-            [("0", true), ("7.5", true), ("100", true), ("100.01", false), ("-0.01", false)]
-        {
+        for (text, sensible) in [("0", true), ("7.5", true), ("100", true), ("100.01", false), ("-0.01", false)] {
             assert_eq!(text.parse::<Percent>().unwrap().is_within_0_to_100(), sensible, "{text}");
         }
         assert!("1000".parse::<Percent>().is_err());

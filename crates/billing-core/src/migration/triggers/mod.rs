@@ -76,9 +76,7 @@ pub async fn install_triggers<C: ConnectionTrait>(
 }
 
 /// The invalidation triggers of the database, by name.
-pub async fn installed_triggers<C: ConnectionTrait>(
-    connection: &C,
-) -> Result<Vec<InstalledTrigger>, DbErr> {
+pub async fn installed_triggers<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
     let mut triggers = match connection.get_database_backend() {
         DbBackend::Sqlite => sqlite::installed(connection).await?,
         _ => postgres::installed(connection).await?,
@@ -89,10 +87,7 @@ pub async fn installed_triggers<C: ConnectionTrait>(
 
 /// The invalidation triggers the declarations ask for, by name.
 #[must_use]
-pub fn expected_triggers(
-    backend: DbBackend,
-    declarations: &[TypeDependencies],
-) -> Vec<InstalledTrigger> {
+pub fn expected_triggers(backend: DbBackend, declarations: &[TypeDependencies]) -> Vec<InstalledTrigger> {
     let mut triggers: Vec<_> = by_table(declarations)
         .iter()
         .flat_map(|table| match backend {
@@ -120,10 +115,7 @@ fn by_table(declarations: &[TypeDependencies]) -> Vec<WatchedTable> {
     let mut tables: Vec<WatchedTable> = Vec::new();
     for declaration in declarations {
         for dependency in declaration.tables {
-            let key = WatchedKey {
-                cache_type: declaration.cache_type,
-                columns: dependency.key_columns,
-            };
+            let key = WatchedKey { cache_type: declaration.cache_type, columns: dependency.key_columns };
             match tables.iter_mut().find(|table| table.name == dependency.table) {
                 Some(table) => table.keys.push(key),
                 None => tables.push(WatchedTable { name: dependency.table, keys: vec![key] }),

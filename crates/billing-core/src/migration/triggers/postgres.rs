@@ -6,9 +6,7 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{
-    InstalledTrigger, NOTIFY_CHANNEL, PREFIX, TypeDependencies, WatchedKey, WatchedTable, by_table,
-};
+use super::{InstalledTrigger, NOTIFY_CHANNEL, PREFIX, TypeDependencies, WatchedKey, WatchedTable, by_table};
 
 /// A trigger and the function of the same name.
 struct Trigger {
@@ -30,9 +28,7 @@ pub(super) fn expected(table: &WatchedTable) -> Vec<InstalledTrigger> {
 }
 
 /// `tgenabled`: `O` fires for all but replication; `D` is disabled, `R` and `A` are somebody's setting.
-pub(super) async fn installed<C: ConnectionTrait>(
-    connection: &C,
-) -> Result<Vec<InstalledTrigger>, DbErr> {
+pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
     let sql = format!(
         "SELECT t.tgname::text, t.tgrelid::regclass::text, \
                 pg_get_triggerdef(t.oid, true) || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' (not enabled)' END \
@@ -90,8 +86,7 @@ async fn outbox_schema<C: ConnectionTrait>(connection: &C) -> Result<String, DbE
     let sql = "SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                WHERE c.oid = 'cache_invalidations'::regclass";
     let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-    row.ok_or_else(|| DbErr::RecordNotFound("the schema of cache_invalidations".to_owned()))?
-        .try_get_by_index(0)
+    row.ok_or_else(|| DbErr::RecordNotFound("the schema of cache_invalidations".to_owned()))?.try_get_by_index(0)
 }
 
 impl Trigger {
@@ -119,10 +114,8 @@ fn row_trigger(table: &WatchedTable) -> Trigger {
 
 fn truncate_trigger(table: &WatchedTable) -> Trigger {
     let name = format!("{PREFIX}{}_truncate", table.name);
-    let definition = format!(
-        "CREATE TRIGGER {name} AFTER TRUNCATE ON {} FOR EACH STATEMENT EXECUTE FUNCTION {name}()",
-        table.name,
-    );
+    let definition =
+        format!("CREATE TRIGGER {name} AFTER TRUNCATE ON {} FOR EACH STATEMENT EXECUTE FUNCTION {name}()", table.name,);
     let whole_types = insert(table, |_| "NULL".to_owned());
     let body = format!("\nBEGIN\n{whole_types}{}    RETURN NULL;\nEND ", notify());
     Trigger { name, table: table.name, definition, body }
@@ -145,8 +138,7 @@ fn row_body(table: &WatchedTable) -> String {
 }
 
 fn insert(table: &WatchedTable, key_parts: impl Fn(&WatchedKey) -> String) -> String {
-    let rows: Vec<_> =
-        table.keys.iter().map(|key| values(table, key, &key_parts(key))).collect();
+    let rows: Vec<_> = table.keys.iter().map(|key| values(table, key, &key_parts(key))).collect();
     format!("{INSERT_INTO} VALUES {};\n", rows.join(", "))
 }
 
@@ -170,11 +162,8 @@ fn values(table: &WatchedTable, key: &WatchedKey, key_parts: &str) -> String {
 
 /// A JSON array without blanks, as SQLite's `json_array` writes it; `json_build_array` would put some in.
 fn key_parts(key: &WatchedKey, row: &str) -> String {
-    let parts: Vec<_> = key
-        .columns
-        .iter()
-        .map(|column| format!("coalesce(to_json({row}.{column})::text, 'null')"))
-        .collect();
+    let parts: Vec<_> =
+        key.columns.iter().map(|column| format!("coalesce(to_json({row}.{column})::text, 'null')")).collect();
     if parts.is_empty() {
         return "'[]'".to_owned();
     }
@@ -182,11 +171,8 @@ fn key_parts(key: &WatchedKey, row: &str) -> String {
 }
 
 fn moved(key: &WatchedKey) -> String {
-    let columns: Vec<_> = key
-        .columns
-        .iter()
-        .map(|column| format!("OLD.{column} IS DISTINCT FROM NEW.{column}"))
-        .collect();
+    let columns: Vec<_> =
+        key.columns.iter().map(|column| format!("OLD.{column} IS DISTINCT FROM NEW.{column}")).collect();
     columns.join(" OR ")
 }
 

@@ -16,12 +16,8 @@ pub(super) fn expected(table: &WatchedTable) -> Vec<InstalledTrigger> {
     .into()
 }
 
-pub(super) async fn installed<C: ConnectionTrait>(
-    connection: &C,
-) -> Result<Vec<InstalledTrigger>, DbErr> {
-    let sql = format!(
-        "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{PREFIX}*'"
-    );
+pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
+    let sql = format!("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{PREFIX}*'");
     let rows = connection.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await?;
     rows.iter()
         .map(|row| {
@@ -83,7 +79,6 @@ fn columns(key: &WatchedKey, row: &str) -> String {
 }
 
 fn moved(key: &WatchedKey) -> String {
-    let columns: Vec<_> =
-        key.columns.iter().map(|column| format!("OLD.{column} IS NOT NEW.{column}")).collect();
+    let columns: Vec<_> = key.columns.iter().map(|column| format!("OLD.{column} IS NOT NEW.{column}")).collect();
     columns.join(" OR ")
 }

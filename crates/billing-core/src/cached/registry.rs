@@ -1,0 +1,205 @@
+//! The registry: cached types without their Rust types, for tools that treat all alike.
+//!
+//! A trait with constants behind an erased one and a visible list is the shape of crates.io's background jobs.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use billing_cache::cache::SetupError;
+use billing_cache::{
+    AnyKey, CacheBuilder, CacheSettings, ReadError, RedisSettings, Tier, TypeInfo, WarmUpError, WarmedUp,
+};
+
+use super::{BillingCache, BillingType, CACHED_TYPES};
+use crate::database::{Database, DatabaseError, has_rows};
+use crate::migration::{TableDependency, TypeDependencies};
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A cached type, as the tools see it.
+pub trait RegisteredType: Send + Sync {
+    /// Its name, key scheme and TTL.
+    fn info(&self) -> TypeInfo;
+
+    /// The tables its triggers watch.
+    fn dependencies(&self) -> TypeDependencies;
+
+    /// Adds the type to a cache that is being set up.
+    fn add_to(&self, builder: CacheBuilder<Database>) -> CacheBuilder<Database>;
+
+    /// The key that the column values of an outbox row name.
+    fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> Option<AnyKey>;
+
+    /// How many keys a warm-up with this limit would take.
+    fn count_hot_keys<'a>(&'a self, database: &'a Database, limit: u64) -> BoxFuture<'a, Result<u64, DatabaseError>>;
+
+    /// Loads the most wanted values into a cold cache; `progress` hears of each batch.
+    fn warm_up<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        limit: u64,
+        progress: &'a mut (dyn FnMut(WarmedUp) + Send),
+    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>>;
+
+    /// Something to measure: up to `limit` keys that exist; none while all tables that the type depends on are empty.
+    fn probe<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        limit: u64,
+    ) -> BoxFuture<'a, Result<Box<dyn Probe + 'a>, DatabaseError>>;
+}
+
+/// Existing keys of one type, to be read by place.
+pub trait Probe: Send + Sync {
+    /// How many keys there are.
+    fn len(&self) -> usize;
+
+    /// Whether there is nothing to measure.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The text under which the value of this place stands in Redis.
+    fn key_text(&self, place: usize) -> String;
+
+    /// Reads the key at this place through the cache.
+    fn read(&self, place: usize) -> BoxFuture<'_, Result<Tier, ReadError<DatabaseError>>>;
+
+    /// Loads the key at this place from the database, past the cache.
+    fn load(&self, place: usize) -> BoxFuture<'_, Result<(), DatabaseError>>;
+}
+
+/// Why a warm-up of a type stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WarmUpFailure {
+    /// The keys to load could not be listed.
+    #[error("list the keys to warm up")]
+    List(#[source] DatabaseError),
+    /// A batch could not be loaded or stored.
+    #[error(transparent)]
+    Batch(#[from] WarmUpError<DatabaseError>),
+}
+
+/// The erased form of a cached type.
+pub struct Registered<T>(PhantomData<T>);
+
+impl<T> Registered<T> {
+    pub(super) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T> fmt::Debug for Registered<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::any::type_name::<T>())
+    }
+}
+
+impl<T: BillingType> RegisteredType for Registered<T> {
+    fn info(&self) -> TypeInfo {
+        TypeInfo::of::<T>()
+    }
+
+    fn dependencies(&self) -> TypeDependencies {
+        TypeDependencies { cache_type: T::NAME, tables: T::DEPENDENCIES }
+    }
+
+    fn add_to(&self, builder: CacheBuilder<Database>) -> CacheBuilder<Database> {
+        builder.with::<T>()
+    }
+
+    fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> Option<AnyKey> {
+        T::key_of_columns(columns).map(|key| cache.any_key::<T>(&key))
+    }
+
+    fn count_hot_keys<'a>(&'a self, database: &'a Database, limit: u64) -> BoxFuture<'a, Result<u64, DatabaseError>> {
+        Box::pin(async move { Ok(T::hot_keys(database, limit).await?.len() as u64) })
+    }
+
+    fn warm_up<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        limit: u64,
+        progress: &'a mut (dyn FnMut(WarmedUp) + Send),
+    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>> {
+        Box::pin(async move {
+            let keys = T::hot_keys(cache.source(), limit).await.map_err(WarmUpFailure::List)?;
+            Ok(cache.warm_up::<T>(&keys, progress).await?)
+        })
+    }
+
+    fn probe<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        limit: u64,
+    ) -> BoxFuture<'a, Result<Box<dyn Probe + 'a>, DatabaseError>> {
+        Box::pin(async move {
+            let has_rows = any_has_rows(cache.source(), T::DEPENDENCIES).await?;
+            let keys = if has_rows { T::hot_keys(cache.source(), limit).await? } else { Vec::new() };
+            Ok(Box::new(TypedProbe::<T> { cache, keys }) as Box<dyn Probe>)
+        })
+    }
+}
+
+/// The key of a type that has only one always exists, so only its tables tell whether there is anything behind it.
+async fn any_has_rows(database: &Database, tables: &[TableDependency]) -> Result<bool, DatabaseError> {
+    for dependency in tables {
+        if has_rows(database.connection(), dependency.table).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+struct TypedProbe<'a, T: BillingType> {
+    cache: &'a BillingCache,
+    keys: Vec<T::Key>,
+}
+
+impl<T: BillingType> Probe for TypedProbe<'_, T> {
+    fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn key_text(&self, place: usize) -> String {
+        self.cache.key_text::<T>(&self.keys[place])
+    }
+
+    fn read(&self, place: usize) -> BoxFuture<'_, Result<Tier, ReadError<DatabaseError>>> {
+        Box::pin(async move { Ok(self.cache.get::<T>(&self.keys[place]).await?.tier) })
+    }
+
+    fn load(&self, place: usize) -> BoxFuture<'_, Result<(), DatabaseError>> {
+        Box::pin(async move { T::load(self.cache.source(), &self.keys[place..=place]).await.map(drop) })
+    }
+}
+
+/// The type with this name or alias.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static dyn RegisteredType> {
+    CACHED_TYPES.iter().copied().find(|cached| {
+        let info = cached.info();
+        info.name == name || info.aliases.contains(&name)
+    })
+}
+
+/// What the triggers are generated from.
+#[must_use]
+pub fn declarations() -> Vec<TypeDependencies> {
+    CACHED_TYPES.iter().map(|cached| cached.dependencies()).collect()
+}
+
+/// Opens the cache with every type of the list over this database.
+///
+/// # Errors
+/// Settings that cannot work. A Redis that is away is none.
+pub async fn open_cache(
+    database: Database,
+    redis: &RedisSettings,
+    settings: CacheSettings,
+) -> Result<BillingCache, SetupError> {
+    let builder = CacheBuilder::new(database, settings);
+    CACHED_TYPES.iter().fold(builder, |builder, cached| cached.add_to(builder)).open(redis).await
+}

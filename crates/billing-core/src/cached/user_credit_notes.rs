@@ -1,0 +1,77 @@
+//! `user_credit_notes:{user_id}`: the credit notes of a user, by id. An empty list is a value.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{BillingType, id_of_columns};
+use crate::database::Database;
+use crate::dict;
+use crate::entities::credit_note;
+use crate::migration::TableDependency;
+
+/// The declaration of `user_credit_notes`.
+#[derive(Debug)]
+pub struct UserCreditNotes;
+
+/// Whose credit notes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserId(pub i32);
+
+impl CacheKey for UserId {
+    const PARTS: &'static [&'static str] = &["user_id"];
+
+    fn write_parts(&self, out: &mut KeyWriter<'_>) {
+        out.part(self.0);
+    }
+
+    fn from_parts(parts: &[&str]) -> Option<Self> {
+        parts.first()?.parse().ok().map(Self)
+    }
+}
+
+impl CachedType for UserCreditNotes {
+    type Source = Database;
+    type Key = UserId;
+    type Value = Vec<dict::CreditNote>;
+
+    const NAME: &'static str = "user_credit_notes";
+    const ALIASES: &'static [&'static str] = &["credit_notes"];
+    const PREFIX: &'static str = "user_credit_notes";
+    const TTL: Duration = Duration::from_secs(10 * 60);
+
+    async fn load(database: &Database, keys: &[UserId]) -> LoadResult<Self> {
+        let wanted = credit_note::Column::UserId.is_in(keys.iter().map(|user| user.0));
+        let query = credit_note::Entity::find().filter(wanted).order_by_asc(credit_note::Column::Id);
+        let mut lists: HashMap<UserId, Vec<dict::CreditNote>> = keys.iter().map(|user| (*user, Vec::new())).collect();
+        for note in query.all(database.connection()).await? {
+            lists.entry(UserId(note.user_id)).or_default().push(note.to_dict());
+        }
+        Ok(lists.into_iter().map(|(user, notes)| (user, Loaded::lasting(notes))).collect())
+    }
+
+    /// The users with the newest credit notes.
+    async fn hot_keys(database: &Database, limit: u64) -> HotKeysResult<Self> {
+        let users: Vec<i32> = credit_note::Entity::find()
+            .select_only()
+            .column(credit_note::Column::UserId)
+            .group_by(credit_note::Column::UserId)
+            .order_by_desc(credit_note::Column::Id.max())
+            .limit(limit)
+            .into_tuple()
+            .all(database.connection())
+            .await?;
+        Ok(users.into_iter().map(UserId).collect())
+    }
+}
+
+impl BillingType for UserCreditNotes {
+    const DEPENDENCIES: &'static [TableDependency] =
+        &[TableDependency { table: "credit_notes", key_columns: &["user_id"] }];
+
+    fn key_of_columns(columns: &[Option<String>]) -> Option<UserId> {
+        id_of_columns(columns).map(UserId)
+    }
+}

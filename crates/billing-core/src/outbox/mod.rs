@@ -1,0 +1,11 @@
+//! The outbox: pending invalidations, written by triggers in the transaction that made a cached value wrong.
+//!
+//! Invariant: a row is marked relayed only after Redis was told, with the history Redis was told in; a row whose type this
+//! build does not know stays pending, for a build that does. [`WriteTxn`] relays the rows of its own transaction.
+
+mod marker;
+mod rows;
+mod write_txn;
+
+pub use rows::{OutboxRow, Target};
+pub use write_txn::{CommitError, Pending, WriteTxn, Writer, Written};

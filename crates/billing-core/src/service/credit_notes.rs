@@ -1,0 +1,105 @@
+//! Credit notes: creating them, and applying one to an invoice.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+
+use super::commands::positive;
+use super::invoices::require_user;
+use super::locked::{LockedInvoice, lock_credit_note};
+use super::{BillingError, BillingService, Entity, NewCreditNote, Refusal};
+use crate::dict;
+use crate::entities::{CreditNoteStatus, credit_note, credit_note_application, invoice};
+use crate::money::Money;
+use crate::outbox::{WriteTxn, Written};
+use crate::time::now;
+
+impl BillingService {
+    /// Creates a credit note.
+    ///
+    /// # Errors
+    /// No such user or invoice, an invoice of another user (refused), or invalid input.
+    pub async fn create_credit_note(
+        &self,
+        command: NewCreditNote,
+    ) -> Result<Written<credit_note::Model>, BillingError> {
+        command.check()?;
+        let transaction = self.begin_write().await?;
+        require_user(&transaction, command.user_id).await?;
+        if let Some(invoice_id) = command.reference_invoice_id {
+            require_own_invoice(&transaction, command.user_id, invoice_id).await?;
+        }
+        let note = credit_note::ActiveModel {
+            user_id: Set(command.user_id),
+            amount: Set(command.amount),
+            remaining_amount: Set(command.amount),
+            reason: Set(command.reason),
+            reference_invoice_id: Set(command.reference_invoice_id),
+            status: Set(CreditNoteStatus::Issued.into()),
+            created_at: Set(now()),
+            ..Default::default()
+        };
+        let note = note.insert(&*transaction).await?;
+        Ok(transaction.commit(note).await?)
+    }
+
+    /// Applies a credit note to an invoice of the same user: `amount`, or else as much as remains and is due.
+    ///
+    /// # Errors
+    /// No such credit note or invoice; more than remains or than is due, another user, or either of them closed (refused).
+    pub async fn apply_credit_note_to_invoice(
+        &self,
+        credit_note_id: i32,
+        invoice_id: i32,
+        amount: Option<Money>,
+    ) -> Result<Written<dict::InvoiceDetails>, BillingError> {
+        amount.map_or(Ok(()), |amount| positive("amount", amount))?;
+        let transaction = self.begin_write().await?;
+        let invoice = LockedInvoice::lock(&transaction, invoice_id).await?;
+        let note = lock_credit_note(&transaction, credit_note_id).await?;
+        let amount = amount.unwrap_or(note.remaining_amount.min(invoice.details().balance_due));
+        require_applicable(&invoice, &note, amount)?;
+        let application = credit_note_application::ActiveModel {
+            credit_note_id: Set(credit_note_id),
+            invoice_id: Set(invoice_id),
+            amount: Set(amount),
+            applied_at: Set(now()),
+            ..Default::default()
+        };
+        application.insert(&*transaction).await?;
+        take_off(&transaction, note, amount).await?;
+        let details = invoice.settle().await?;
+        Ok(transaction.commit(details).await?)
+    }
+}
+
+fn require_applicable(invoice: &LockedInvoice<'_>, note: &credit_note::Model, amount: Money) -> Result<(), Refusal> {
+    if note.user_id != invoice.row().user_id {
+        return Err(Refusal::OtherUser { credit_note_id: note.id, invoice_id: invoice.row().id });
+    }
+    invoice.require_open()?;
+    let open = [CreditNoteStatus::Issued, CreditNoteStatus::Partial];
+    if !note.remaining_amount.is_positive() || !open.iter().any(|status| note.status == *status) {
+        return Err(Refusal::CreditNoteClosed { credit_note_id: note.id, status: note.status.clone() });
+    }
+    if amount > note.remaining_amount {
+        let remaining = note.remaining_amount;
+        return Err(Refusal::ExceedsCredit { credit_note_id: note.id, amount, remaining });
+    }
+    invoice.require_due(amount)
+}
+
+async fn take_off(transaction: &WriteTxn, note: credit_note::Model, amount: Money) -> Result<(), BillingError> {
+    let remaining = note.remaining_amount - amount;
+    let status = if remaining.is_positive() { CreditNoteStatus::Partial } else { CreditNoteStatus::Applied };
+    let mut note = note.into_active_model();
+    note.remaining_amount = Set(remaining);
+    note.status = Set(status.into());
+    note.applied_at = Set(Some(now()));
+    note.update(&**transaction).await?;
+    Ok(())
+}
+
+async fn require_own_invoice(transaction: &WriteTxn, user_id: i32, invoice_id: i32) -> Result<(), BillingError> {
+    let invoice = invoice::Entity::find_by_id(invoice_id).one(&**transaction).await?;
+    let invoice = invoice.ok_or(BillingError::not_found(Entity::Invoice, invoice_id))?;
+    if invoice.user_id == user_id { Ok(()) } else { Err(Refusal::ForeignInvoice { user_id, invoice_id }.into()) }
+}

@@ -1,0 +1,139 @@
+//! Discounts: creating and changing them, and applying one to an invoice.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+};
+
+use super::locked::LockedInvoice;
+use super::{BillingError, BillingService, DiscountInput, Entity, Refusal};
+use crate::dict;
+use crate::entities::{discount, invoice_discount};
+use crate::money::{Money, Percent};
+use crate::outbox::{WriteTxn, Written};
+use crate::time::now;
+
+impl BillingService {
+    /// Creates a discount.
+    ///
+    /// # Errors
+    /// Invalid input.
+    pub async fn create_discount(&self, input: DiscountInput) -> Result<Written<discount::Model>, BillingError> {
+        input.check()?;
+        let transaction = self.begin_write().await?;
+        let row = discount::ActiveModel { created_at: Set(now()), ..content_of(input) };
+        let row = row.insert(&*transaction).await?;
+        Ok(transaction.commit(row).await?)
+    }
+
+    /// Replaces the content of a discount. Invoices it was applied to keep what they were given.
+    ///
+    /// # Errors
+    /// No such discount, or invalid input.
+    pub async fn update_discount(
+        &self,
+        id: i32,
+        input: DiscountInput,
+    ) -> Result<Written<discount::Model>, BillingError> {
+        input.check()?;
+        let transaction = self.begin_write().await?;
+        find(&transaction, id).await?;
+        let row = discount::ActiveModel { id: Set(id), ..content_of(input) };
+        let row = row.update(&*transaction).await?;
+        Ok(transaction.commit(row).await?)
+    }
+
+    /// Switches a discount off.
+    ///
+    /// # Errors
+    /// No such discount.
+    pub async fn deactivate_discount(&self, id: i32) -> Result<Written<discount::Model>, BillingError> {
+        let transaction = self.begin_write().await?;
+        let mut row = find(&transaction, id).await?.into_active_model();
+        row.is_active = Set(false);
+        row.updated_at = Set(now());
+        let row = row.update(&*transaction).await?;
+        Ok(transaction.commit(row).await?)
+    }
+
+    /// Takes a discount off an invoice, at most down to nothing; taxes on the invoice are computed anew.
+    ///
+    /// # Errors
+    /// No such invoice or discount; a discount that is on the invoice already (conflict); an invoice that is paid or
+    /// cancelled or would be overpaid, or a discount outside its validity (refused).
+    pub async fn apply_discount_to_invoice(
+        &self,
+        invoice_id: i32,
+        discount_id: i32,
+    ) -> Result<Written<dict::InvoiceDetails>, BillingError> {
+        let transaction = self.begin_write().await?;
+        let mut invoice = LockedInvoice::lock(&transaction, invoice_id).await?;
+        invoice.require_open()?;
+        let discount = find(&transaction, discount_id).await?;
+        if !discount.is_valid_at(now()) {
+            return Err(Refusal::DiscountNotValid { discount_id }.into());
+        }
+        require_not_applied(&transaction, invoice_id, discount_id).await?;
+        let applied = invoice_discount::ActiveModel {
+            invoice_id: Set(invoice_id),
+            discount_id: Set(discount_id),
+            amount: Set(amount_off(&invoice, &discount)?),
+            created_at: Set(now()),
+            ..Default::default()
+        };
+        applied.insert(&*transaction).await?;
+        invoice.reprice_taxes().await?;
+        let details = invoice.settle().await?;
+        Ok(transaction.commit(details).await?)
+    }
+}
+
+/// What a discount takes off: its share of the subtotal or its amount, and never more than what is left of the subtotal.
+fn amount_off(invoice: &LockedInvoice<'_>, discount: &discount::Model) -> Result<Money, BillingError> {
+    let details = invoice.details();
+    let full = if discount.is_percentage {
+        let percent = Percent::new(discount.value.to_decimal()).ok().filter(|percent| percent.is_within_0_to_100());
+        let percent = percent.ok_or(Refusal::DiscountNotValid { discount_id: discount.id })?;
+        details.subtotal.portion(percent)
+    } else {
+        discount.value
+    };
+    let off = full.min(details.subtotal - details.total_discount);
+    if !off.is_positive() {
+        return Err(Refusal::NothingToDiscount { discount_id: discount.id, invoice_id: details.id }.into());
+    }
+    Ok(off)
+}
+
+async fn require_not_applied(transaction: &WriteTxn, invoice_id: i32, discount_id: i32) -> Result<(), BillingError> {
+    let applied = invoice_discount::Entity::find()
+        .filter(invoice_discount::Column::InvoiceId.eq(invoice_id))
+        .filter(invoice_discount::Column::DiscountId.eq(discount_id))
+        .one(&**transaction)
+        .await?;
+    match applied {
+        Some(_) => Err(BillingError::Conflict(format!("discount {discount_id} is on invoice {invoice_id} already"))),
+        None => Ok(()),
+    }
+}
+
+/// The row, held against changes until the transaction ends.
+async fn find(transaction: &WriteTxn, id: i32) -> Result<discount::Model, BillingError> {
+    let row = discount::Entity::find_by_id(id).lock_exclusive().one(&**transaction).await?;
+    row.ok_or(BillingError::not_found(Entity::Discount, id))
+}
+
+fn content_of(input: DiscountInput) -> discount::ActiveModel {
+    discount::ActiveModel {
+        name: Set(input.name),
+        description: Set(input.description),
+        discount_type: Set(input.discount_type),
+        value: Set(input.value),
+        is_percentage: Set(input.is_percentage),
+        is_active: Set(input.is_active),
+        valid_from: Set(input.valid_from),
+        valid_to: Set(input.valid_to),
+        applicable_plans: Set(input.applicable_plans),
+        updated_at: Set(now()),
+        ..Default::default()
+    }
+}

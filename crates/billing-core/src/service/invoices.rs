@@ -1,0 +1,132 @@
+//! Invoices: creating them, taxing them, and marking those that are overdue.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{LockBehavior, LockType},
+};
+
+use super::locked::LockedInvoice;
+use super::{BillingError, BillingService, Entity, NewInvoice};
+use crate::cached::applicable;
+use crate::country::Region;
+use crate::dict;
+use crate::entities::{InvoiceStatus, invoice, invoice_tax, user};
+use crate::outbox::{Pending, WriteTxn, Written};
+use crate::time::now;
+
+/// Invoices marked in one transaction: each holds its row's lock until the end.
+const OVERDUE_BATCH: u64 = 500;
+
+impl BillingService {
+    /// Creates an unpaid invoice.
+    ///
+    /// # Errors
+    /// No such user, or invalid input.
+    pub async fn create_invoice(&self, command: NewInvoice) -> Result<Written<invoice::Model>, BillingError> {
+        let country = command.check()?;
+        let transaction = self.begin_write().await?;
+        require_user(&transaction, command.user_id).await?;
+        let invoice = invoice::ActiveModel {
+            user_id: Set(command.user_id),
+            amount: Set(command.amount),
+            status: Set(InvoiceStatus::Unpaid.into()),
+            due_date: Set(command.due_date),
+            created_at: Set(now()),
+            billing_country: Set(country.to_string()),
+            ..Default::default()
+        };
+        let invoice = invoice.insert(&*transaction).await?;
+        Ok(transaction.commit(invoice).await?)
+    }
+
+    /// Puts the tax of the invoice's country, and of the region if one is given, onto the invoice; replaces the taxes that
+    /// are there, so that doing it twice is doing it once. Where no rate applies there is no tax.
+    ///
+    /// # Errors
+    /// No such invoice; one that is paid or cancelled, or would be overpaid (refused); a region that is none.
+    pub async fn calculate_invoice_taxes(
+        &self,
+        invoice_id: i32,
+        region: Option<&str>,
+    ) -> Result<Written<dict::InvoiceDetails>, BillingError> {
+        let region = Region::parse(region.unwrap_or_default()).map_err(|error| BillingError::place(&error))?;
+        let transaction = self.begin_write().await?;
+        let invoice = LockedInvoice::lock(&transaction, invoice_id).await?;
+        invoice.require_open()?;
+        replace_taxes(&transaction, &invoice, region).await?;
+        let details = invoice.settle().await?;
+        Ok(transaction.commit(details).await?)
+    }
+
+    /// Marks unpaid and partly paid invoices past their due date as overdue; says how many. A batch at a time, skipping
+    /// invoices that somebody is paying at this moment.
+    ///
+    /// # Errors
+    /// Those of the database. Batches before stay marked.
+    pub async fn mark_overdue_invoices(&self) -> Result<Written<u64>, BillingError> {
+        let mut marked = Written { value: 0, pending: Pending::Nothing };
+        loop {
+            let batch = self.mark_overdue_batch().await?;
+            marked.value += batch.value;
+            if batch.pending == Pending::Invalidation {
+                marked.pending = Pending::Invalidation;
+            }
+            if batch.value < OVERDUE_BATCH {
+                return Ok(marked);
+            }
+        }
+    }
+
+    async fn mark_overdue_batch(&self) -> Result<Written<u64>, BillingError> {
+        let transaction = self.begin_write().await?;
+        let open = [InvoiceStatus::Unpaid, InvoiceStatus::Partial].map(InvoiceStatus::as_str);
+        let ids: Vec<i32> = invoice::Entity::find()
+            .select_only()
+            .column(invoice::Column::Id)
+            .filter(invoice::Column::Status.is_in(open))
+            .filter(invoice::Column::DueDate.lt(now()))
+            .order_by_asc(invoice::Column::Id)
+            .limit(OVERDUE_BATCH)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .into_tuple()
+            .all(&*transaction)
+            .await?;
+        let updated = invoice::Entity::update_many()
+            .col_expr(invoice::Column::Status, Expr::value(InvoiceStatus::Overdue.as_str()))
+            .filter(invoice::Column::Id.is_in(ids))
+            .exec(&*transaction)
+            .await?;
+        Ok(transaction.commit(updated.rows_affected).await?)
+    }
+}
+
+async fn replace_taxes(
+    transaction: &WriteTxn,
+    invoice: &LockedInvoice<'_>,
+    region: Option<Region>,
+) -> Result<(), BillingError> {
+    let row = invoice.row();
+    let country = row.country_code().parse().map_err(|error| BillingError::invalid("billing_country", error))?;
+    let taxes = invoice_tax::Column::InvoiceId.eq(row.id);
+    invoice_tax::Entity::delete_many().filter(taxes).exec(&**transaction).await?;
+    if let Some(rate) = applicable(&**transaction, country, region).await? {
+        let tax = invoice_tax::ActiveModel {
+            invoice_id: Set(row.id),
+            tax_rate_id: Set(rate.id),
+            taxable_amount: Set(invoice.taxable()),
+            tax_amount: Set(invoice.taxable().portion(rate.rate)),
+            created_at: Set(now()),
+            ..Default::default()
+        };
+        tax.insert(&**transaction).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn require_user(transaction: &WriteTxn, user_id: i32) -> Result<(), BillingError> {
+    let user = user::Entity::find_by_id(user_id).one(&**transaction).await?;
+    user.map(drop).ok_or(BillingError::not_found(Entity::User, user_id))
+}

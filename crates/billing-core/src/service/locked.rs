@@ -1,0 +1,122 @@
+//! Rows locked for a decision about money.
+//!
+//! Invariant: a [`LockedInvoice`] exists only inside the write transaction that locked and read it, so its amounts are those
+//! of the database at this moment; what comes out of the cache cannot become one.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+};
+
+use super::{BillingError, Entity, Refusal};
+use crate::cached::read_details;
+use crate::dict;
+use crate::entities::{InvoiceStatus, credit_note, invoice, invoice_tax};
+use crate::money::{Money, Percent};
+use crate::outbox::WriteTxn;
+use crate::time::now;
+
+/// An invoice that no other writer can change until the transaction ends.
+#[derive(Debug)]
+pub(super) struct LockedInvoice<'t> {
+    transaction: &'t WriteTxn,
+    row: invoice::Model,
+    details: dict::InvoiceDetails,
+}
+
+impl<'t> LockedInvoice<'t> {
+    /// Locks the invoice and reads what is due on it.
+    pub(super) async fn lock(transaction: &'t WriteTxn, invoice_id: i32) -> Result<Self, BillingError> {
+        let locked = invoice::Entity::find_by_id(invoice_id).lock_exclusive().one(&**transaction).await?;
+        let row = locked.ok_or(BillingError::not_found(Entity::Invoice, invoice_id))?;
+        let details = Self::read(transaction, invoice_id).await?;
+        Ok(Self { transaction, row, details })
+    }
+
+    async fn read(transaction: &WriteTxn, invoice_id: i32) -> Result<dict::InvoiceDetails, BillingError> {
+        let details = read_details(&**transaction, &[invoice_id]).await?.pop();
+        details.ok_or(BillingError::not_found(Entity::Invoice, invoice_id))
+    }
+
+    pub(super) fn row(&self) -> &invoice::Model {
+        &self.row
+    }
+
+    pub(super) fn details(&self) -> &dict::InvoiceDetails {
+        &self.details
+    }
+
+    /// Refuses a settled or withdrawn invoice.
+    pub(super) fn require_open(&self) -> Result<(), Refusal> {
+        let closed = match InvoiceStatus::parse(&self.row.status) {
+            Some(status @ (InvoiceStatus::Paid | InvoiceStatus::Cancelled)) => status,
+            _ if self.details.balance_due.is_positive() => return Ok(()),
+            _ => InvoiceStatus::Paid,
+        };
+        Err(Refusal::InvoiceClosed { invoice_id: self.row.id, status: closed })
+    }
+
+    /// Refuses an amount that is more than what is due.
+    pub(super) fn require_due(&self, amount: Money) -> Result<(), Refusal> {
+        let due = self.details.balance_due;
+        if amount <= due { Ok(()) } else { Err(Refusal::ExceedsDue { invoice_id: self.row.id, amount, due }) }
+    }
+
+    /// Computes the taxes on the invoice anew, by the rates copied onto it, after its discounts have changed.
+    pub(super) async fn reprice_taxes(&mut self) -> Result<(), BillingError> {
+        self.details = Self::read(self.transaction, self.row.id).await?;
+        let taxable = self.taxable();
+        let taxes = invoice_tax::Entity::find().filter(invoice_tax::Column::InvoiceId.eq(self.row.id));
+        for tax in taxes.all(&**self.transaction).await? {
+            let tax_amount = taxable.portion(tax.rate.unwrap_or(Percent::ZERO));
+            let mut tax = tax.into_active_model();
+            tax.taxable_amount = Set(taxable);
+            tax.tax_amount = Set(tax_amount);
+            tax.update(&**self.transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// What taxes are computed on: the subtotal less the discounts.
+    pub(super) fn taxable(&self) -> Money {
+        self.details.subtotal - self.details.total_discount
+    }
+
+    /// Sets the status that follows from what is due after a change. Refuses a change that would leave the invoice overpaid.
+    pub(super) async fn settle(self) -> Result<dict::InvoiceDetails, BillingError> {
+        let mut details = Self::read(self.transaction, self.row.id).await?;
+        if details.balance_due.is_negative() {
+            return Err(Refusal::Overpaid { invoice_id: self.row.id, by: -details.balance_due }.into());
+        }
+        let status = status_of(&details);
+        if self.row.status != status {
+            let mut row = self.row.into_active_model();
+            row.status = Set(status.into());
+            if status == InvoiceStatus::Paid {
+                row.paid_at = Set(Some(now()));
+            }
+            let row = row.update(&**self.transaction).await?;
+            details.status = row.status;
+            details.paid_at = row.paid_at;
+        }
+        Ok(details)
+    }
+}
+
+/// The status that the amounts and the due date of an open invoice mean.
+fn status_of(details: &dict::InvoiceDetails) -> InvoiceStatus {
+    if !details.balance_due.is_positive() {
+        InvoiceStatus::Paid
+    } else if details.due_date < now() {
+        InvoiceStatus::Overdue
+    } else if (details.total_paid + details.total_credit).is_positive() {
+        InvoiceStatus::Partial
+    } else {
+        InvoiceStatus::Unpaid
+    }
+}
+
+/// Locks a credit note. Whoever locks both locks the invoice first, so that two writers cannot wait for each other.
+pub(super) async fn lock_credit_note(transaction: &WriteTxn, id: i32) -> Result<credit_note::Model, BillingError> {
+    let locked = credit_note::Entity::find_by_id(id).lock_exclusive().one(&**transaction).await?;
+    locked.ok_or(BillingError::not_found(Entity::CreditNote, id))
+}

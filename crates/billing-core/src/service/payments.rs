@@ -1,0 +1,73 @@
+//! Taking payments.
+//!
+//! Invariants: the sum of what is accepted never passes what is due, however many payments come at once, because each holds
+//! the invoice's lock; a transaction id is paid once.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SqlErr};
+
+use super::error::is_worth_another_try;
+use super::locked::LockedInvoice;
+use super::{BillingError, BillingService, NewPayment};
+use crate::database::DatabaseError;
+use crate::entities::{PaymentStatus, payment};
+use crate::outbox::{Pending, WriteTxn, Written};
+use crate::time::now;
+
+impl BillingService {
+    /// Takes a payment. The same transaction id with the same content gives the payment that was taken before.
+    ///
+    /// # Errors
+    /// No such invoice; a transaction id that was used for something else (conflict); an invoice that is paid or cancelled, or
+    /// an amount of more than is due (refused).
+    pub async fn process_payment(&self, command: NewPayment) -> Result<Written<payment::Model>, BillingError> {
+        command.check()?;
+        match self.try_payment(&command).await {
+            // Somebody else used the transaction id at the same moment, or two writers waited for each other: look again.
+            Err(error) if is_duplicate(&error) || is_worth_another_try(&error) => self.try_payment(&command).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn try_payment(&self, command: &NewPayment) -> Result<Written<payment::Model>, BillingError> {
+        let transaction = self.begin_write().await?;
+        let invoice = LockedInvoice::lock(&transaction, command.invoice_id).await?;
+        if let Some(before) = payment_of(&transaction, &command.transaction_id).await? {
+            return same_payment(before, command).map(|value| Written { value, pending: Pending::Nothing });
+        }
+        invoice.require_open()?;
+        invoice.require_due(command.amount)?;
+        let payment = payment::ActiveModel {
+            invoice_id: Set(command.invoice_id),
+            amount: Set(command.amount),
+            payment_method: Set(command.payment_method.clone()),
+            transaction_id: Set(command.transaction_id.clone()),
+            status: Set(PaymentStatus::Completed.into()),
+            created_at: Set(now()),
+            ..Default::default()
+        };
+        let payment = payment.insert(&*transaction).await?;
+        invoice.settle().await?;
+        Ok(transaction.commit(payment).await?)
+    }
+}
+
+async fn payment_of(transaction: &WriteTxn, transaction_id: &str) -> Result<Option<payment::Model>, BillingError> {
+    let same_id = payment::Column::TransactionId.eq(transaction_id);
+    Ok(payment::Entity::find().filter(same_id).one(&**transaction).await?)
+}
+
+fn same_payment(before: payment::Model, command: &NewPayment) -> Result<payment::Model, BillingError> {
+    let same = before.invoice_id == command.invoice_id
+        && before.amount == command.amount
+        && before.payment_method == command.payment_method;
+    if same {
+        return Ok(before);
+    }
+    let id = &command.transaction_id;
+    Err(BillingError::Conflict(format!("transaction {id:?} was used before for another payment, number {}", before.id)))
+}
+
+fn is_duplicate(error: &BillingError) -> bool {
+    let BillingError::Database(DatabaseError::Statement(error)) = error else { return false };
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}

@@ -1,0 +1,73 @@
+//! Reads through the cache.
+
+use billing_cache::Cached;
+
+use super::commands::place;
+use super::{BillingError, BillingService, ReadResult};
+use crate::cached::{ActiveDiscounts, InvoiceId, Invoices, TaxRateKey, TaxRates, UserCreditNotes, UserId};
+use crate::dict;
+
+impl BillingService {
+    /// An invoice with its lines and totals; no value if there is no such invoice.
+    ///
+    /// # Errors
+    /// The value could not be loaded. Redis is never a reason; the same holds for every read.
+    pub async fn invoice_details(&self, invoice_id: i32) -> ReadResult<dict::InvoiceDetails> {
+        Ok(self.cache().get::<Invoices>(&InvoiceId(invoice_id)).await?)
+    }
+
+    /// Many invoices, in the order of the ids.
+    ///
+    /// # Errors
+    /// A value could not be loaded.
+    pub async fn invoices_details(
+        &self,
+        invoice_ids: &[i32],
+    ) -> Result<Vec<Cached<dict::InvoiceDetails>>, BillingError> {
+        let keys: Vec<InvoiceId> = invoice_ids.iter().copied().map(InvoiceId).collect();
+        Ok(self.cache().get_many::<Invoices>(&keys).await?)
+    }
+
+    /// The tax rate of a region, else of its country; no value if neither has one. Both are asked for in one round trip.
+    ///
+    /// # Errors
+    /// The country or region is none, or the value could not be loaded.
+    pub async fn applicable_tax_rate(&self, country: &str, region: Option<&str>) -> ReadResult<dict::TaxRate> {
+        let (country, region) = place(country, region)?;
+        let candidates = TaxRateKey::candidates(country, region);
+        let rates = match candidates.as_slice() {
+            [one] => vec![self.cache().get::<TaxRates>(one).await?],
+            many => self.cache().get_many::<TaxRates>(many).await?,
+        };
+        let decisive = rates.iter().find(|rate| rate.value.is_some()).or(rates.last());
+        Ok(decisive.expect("there is always a country-wide candidate").clone())
+    }
+
+    /// The discounts that are valid now, by id.
+    ///
+    /// # Errors
+    /// The value could not be loaded.
+    pub async fn active_discounts(&self) -> ReadResult<Vec<dict::Discount>> {
+        Ok(self.cache().get::<ActiveDiscounts>(&billing_cache::SingleKey).await?)
+    }
+
+    /// The credit notes of a user, by id; an empty list for a user who has none or does not exist.
+    ///
+    /// # Errors
+    /// The value could not be loaded.
+    pub async fn user_credit_notes(&self, user_id: i32) -> ReadResult<Vec<dict::CreditNote>> {
+        Ok(self.cache().get::<UserCreditNotes>(&UserId(user_id)).await?)
+    }
+
+    /// The credit notes of many users, in the order of the ids.
+    ///
+    /// # Errors
+    /// A value could not be loaded.
+    pub async fn users_credit_notes(
+        &self,
+        user_ids: &[i32],
+    ) -> Result<Vec<Cached<Vec<dict::CreditNote>>>, BillingError> {
+        let keys: Vec<UserId> = user_ids.iter().copied().map(UserId).collect();
+        Ok(self.cache().get_many::<UserCreditNotes>(&keys).await?)
+    }
+}

@@ -1,0 +1,116 @@
+//! Tax rates: creating, changing and deleting them.
+//!
+//! Invariant: this code makes at most one default rate for a place, so that which rate applies is never a matter of luck.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait,
+    QueryFilter,
+};
+
+use super::{BillingError, BillingService, Entity, Refusal, TaxRateInput};
+use crate::country::{Country, Region};
+use crate::entities::{invoice_tax, tax_rate};
+use crate::outbox::{WriteTxn, Written};
+use crate::time::now;
+
+impl BillingService {
+    /// Creates a tax rate.
+    ///
+    /// # Errors
+    /// Invalid input, or a second default for the same place (conflict).
+    pub async fn create_tax_rate(&self, input: TaxRateInput) -> Result<Written<tax_rate::Model>, BillingError> {
+        let place = input.check()?;
+        let transaction = self.begin_write().await?;
+        require_only_default(&transaction, &input, &place, None).await?;
+        let row = tax_rate::ActiveModel { created_at: Set(now()), ..content_of(input, place) };
+        let row = row.insert(&*transaction).await?;
+        Ok(transaction.commit(row).await?)
+    }
+
+    /// Replaces the content of a tax rate. Invoices it was applied to keep what they were given.
+    ///
+    /// # Errors
+    /// No such rate, invalid input, or a second default for the same place (conflict).
+    pub async fn update_tax_rate(
+        &self,
+        id: i32,
+        input: TaxRateInput,
+    ) -> Result<Written<tax_rate::Model>, BillingError> {
+        let place = input.check()?;
+        let transaction = self.begin_write().await?;
+        require_only_default(&transaction, &input, &place, Some(id)).await?;
+        require(&transaction, id).await?;
+        let row = tax_rate::ActiveModel { id: Set(id), ..content_of(input, place) };
+        let row = row.update(&*transaction).await?;
+        Ok(transaction.commit(row).await?)
+    }
+
+    /// Deletes a tax rate that stands on no invoice.
+    ///
+    /// # Errors
+    /// No such rate, or one that stands on invoices (refused).
+    pub async fn delete_tax_rate(&self, id: i32) -> Result<Written<()>, BillingError> {
+        let transaction = self.begin_write().await?;
+        lock_table(&transaction).await?;
+        require(&transaction, id).await?;
+        let on_invoices = invoice_tax::Entity::find().filter(invoice_tax::Column::TaxRateId.eq(id));
+        match on_invoices.count(&*transaction).await? {
+            0 => {}
+            invoices => return Err(Refusal::TaxRateInUse { tax_rate_id: id, invoices }.into()),
+        }
+        tax_rate::Entity::delete_by_id(id).exec(&*transaction).await?;
+        Ok(transaction.commit(()).await?)
+    }
+}
+
+async fn require(transaction: &WriteTxn, id: i32) -> Result<(), BillingError> {
+    let row = tax_rate::Entity::find_by_id(id).one(&**transaction).await?;
+    row.map(drop).ok_or(BillingError::not_found(Entity::TaxRate, id))
+}
+
+/// Refuses a default where another row is the default already.
+async fn require_only_default(
+    transaction: &WriteTxn,
+    input: &TaxRateInput,
+    (country, region): &(Country, Option<Region>),
+    own_id: Option<i32>,
+) -> Result<(), BillingError> {
+    lock_table(transaction).await?;
+    if !input.is_default {
+        return Ok(());
+    }
+    let defaults = tax_rate::Entity::find()
+        .filter(tax_rate::Column::IsDefault.eq(true))
+        .filter(tax_rate::Column::Country.eq(country.as_str()))
+        .all(&**transaction)
+        .await?;
+    let region = region.as_ref().map_or("", Region::as_str);
+    let same_place = |rate: &&tax_rate::Model| rate.region.as_deref().unwrap_or_default() == region;
+    match defaults.iter().filter(same_place).find(|rate| Some(rate.id) != own_id) {
+        Some(other) => {
+            Err(BillingError::Conflict(format!("tax rate {} is the default for this place already", other.id)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Lets nobody else change tax rates until the transaction ends; they change rarely. On SQLite the transaction does.
+async fn lock_table(transaction: &WriteTxn) -> Result<(), BillingError> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared("LOCK TABLE tax_rates IN SHARE ROW EXCLUSIVE MODE").await?;
+    }
+    Ok(())
+}
+
+fn content_of(input: TaxRateInput, (country, region): (Country, Option<Region>)) -> tax_rate::ActiveModel {
+    tax_rate::ActiveModel {
+        name: Set(input.name),
+        description: Set(input.description),
+        rate: Set(input.rate),
+        country: Set(country.to_string()),
+        region: Set(region.map(|region| region.to_string())),
+        is_default: Set(input.is_default),
+        updated_at: Set(now()),
+        ..Default::default()
+    }
+}

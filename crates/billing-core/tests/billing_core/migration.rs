@@ -1,0 +1,111 @@
+//! Migrating: fresh, again, at the same time; and the triggers following their declarations.
+
+use billing_core::database::Database;
+use billing_core::migration::{
+    TableDependency, TriggerChange, TypeDependencies, expected_triggers, installed_triggers, migrate,
+};
+use sea_orm::DbBackend;
+use test_support::TestDatabase;
+
+use crate::backends::{DECLARATIONS, connect, execute, for_each_backend, for_each_migrated, texts};
+
+#[tokio::test]
+async fn a_fresh_database_is_migrated_once() {
+    for_each_backend(async |database| {
+        let first = migrate(database, DECLARATIONS).await.unwrap();
+        assert_eq!(first.applied, ["m0001_platform_tables", "m0002_outbox"]);
+        assert!(matches!(first.triggers, TriggerChange::Replaced { .. }));
+
+        let second = migrate(database, DECLARATIONS).await.unwrap();
+        assert!(second.applied.is_empty());
+        assert_eq!(second.triggers, TriggerChange::Unchanged);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_installed_triggers_are_the_expected_ones() {
+    for_each_migrated(async |database| {
+        let installed = installed_triggers(database.connection()).await.unwrap();
+        assert_eq!(installed, expected_triggers(database.backend(), DECLARATIONS));
+        let per_table = if database.backend() == DbBackend::Sqlite { 3 } else { 2 };
+        assert_eq!(installed.len(), 8 * per_table);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changed_declarations_replace_the_triggers_and_only_ours() {
+    const FEWER: &[TypeDependencies] = &[TypeDependencies {
+        cache_type: "invoices",
+        tables: &[TableDependency { table: "payments", key_columns: &["invoice_id"] }],
+    }];
+    for_each_migrated(async |database| {
+        let report = migrate(database, FEWER).await.unwrap();
+        assert!(matches!(report.triggers, TriggerChange::Replaced { .. }));
+        let installed = installed_triggers(database.connection()).await.unwrap();
+        assert_eq!(installed, expected_triggers(database.backend(), FEWER));
+        assert!(installed.iter().all(|trigger| trigger.table == "payments"));
+        assert_eq!(copy_triggers(database).await, 2);
+    })
+    .await;
+}
+
+async fn copy_triggers(database: &Database) -> usize {
+    let sql = match database.backend() {
+        DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'billing_copy%'",
+        _ => "SELECT tgname::text FROM pg_trigger WHERE tgname LIKE 'billing_copy%'",
+    };
+    texts(database, sql, 1).await.len()
+}
+
+#[tokio::test]
+async fn a_disabled_or_dropped_trigger_is_made_again() {
+    for_each_migrated(async |database| {
+        let damage = match database.backend() {
+            DbBackend::Sqlite => "DROP TRIGGER billing_cache_payments_update",
+            _ => "ALTER TABLE payments DISABLE TRIGGER billing_cache_payments",
+        };
+        execute(database, damage).await;
+        let installed = installed_triggers(database.connection()).await.unwrap();
+        assert_ne!(installed, expected_triggers(database.backend(), DECLARATIONS));
+        let report = migrate(database, DECLARATIONS).await.unwrap();
+        assert!(matches!(report.triggers, TriggerChange::Replaced { .. }));
+        let installed = installed_triggers(database.connection()).await.unwrap();
+        assert_eq!(installed, expected_triggers(database.backend(), DECLARATIONS));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn processes_that_migrate_at_the_same_time_wait_for_each_other() {
+    for owned in [TestDatabase::sqlite().unwrap(), TestDatabase::postgres().await.unwrap()] {
+        let tasks: Vec<_> = [connect(&owned).await, connect(&owned).await, connect(&owned).await]
+            .into_iter()
+            .map(|database| tokio::spawn(async move { migrate(&database, DECLARATIONS).await }))
+            .collect();
+        let mut applied = 0;
+        for task in tasks {
+            applied += task.await.unwrap().unwrap().applied.len();
+        }
+        assert_eq!(applied, 2, "on {}", owned.backend_name());
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_nothing_behind() {
+    for_each_backend(async |database| {
+        const WRONG: &[TypeDependencies] = &[TypeDependencies {
+            cache_type: "invoices",
+            tables: &[TableDependency { table: "no_such_table", key_columns: &["id"] }],
+        }];
+        let error = migrate(database, WRONG).await.unwrap_err();
+        assert!(error.to_string().contains("nothing was changed"), "{error}");
+        let tables = match database.backend() {
+            DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+            _ => "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace",
+        };
+        assert!(texts(database, tables, 1).await.is_empty());
+    })
+    .await;
+}

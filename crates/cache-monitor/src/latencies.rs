@@ -1,0 +1,82 @@
+//! Many durations of one kind of operation, in constant memory.
+//!
+//! Invariants: the count and the mean are exact; percentiles are within 0.1 %.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// Longer ones count as this long; no operation may take nearly so much.
+const LONGEST: Duration = Duration::from_secs(600);
+const SIGNIFICANT_DIGITS: u8 = 3;
+const NANOS_PER_MICRO: f64 = 1_000.0;
+
+/// The durations of one kind of operation.
+#[derive(Debug)]
+pub(crate) struct Latencies {
+    nanos: Histogram<u64>,
+    sum: Duration,
+}
+
+impl Latencies {
+    pub(crate) fn new() -> Self {
+        let nanos = Histogram::new_with_max(nanos_of(LONGEST), SIGNIFICANT_DIGITS).expect("the bounds are constants");
+        Self { nanos, sum: Duration::ZERO }
+    }
+
+    pub(crate) fn record(&mut self, duration: Duration) {
+        self.nanos.saturating_record(nanos_of(duration));
+        self.sum += duration;
+    }
+
+    /// How many there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.nanos.len()
+    }
+
+    /// The mean in microseconds, `None` of nothing.
+    pub(crate) fn mean_us(&self) -> Option<f64> {
+        (self.count() > 0).then(|| self.sum.as_secs_f64() * 1e6 / self.count() as f64)
+    }
+
+    /// The duration in microseconds that this share of them did not exceed, `None` of nothing.
+    pub(crate) fn quantile_us(&self, quantile: f64) -> Option<f64> {
+        (self.count() > 0).then(|| self.nanos.value_at_quantile(quantile) as f64 / NANOS_PER_MICRO)
+    }
+}
+
+fn nanos_of(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_has_no_mean_and_no_percentile() {
+        let none = Latencies::new();
+        assert_eq!((none.count(), none.mean_us(), none.quantile_us(0.5)), (0, None, None));
+    }
+
+    #[test]
+    fn means_are_exact_and_percentiles_nearly() {
+        let mut latencies = Latencies::new();
+        for micros in 1..=1000 {
+            latencies.record(Duration::from_micros(micros));
+        }
+        assert_eq!(latencies.count(), 1000);
+        assert!((latencies.mean_us().unwrap() - 500.5).abs() < 1e-6);
+        for (quantile, expected) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0)] {
+            let found = latencies.quantile_us(quantile).unwrap();
+            assert!((found - expected).abs() <= expected / 1000.0, "{quantile}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_is_counted_all_the_same() {
+        let mut latencies = Latencies::new();
+        latencies.record(LONGEST * 2);
+        assert_eq!(latencies.count(), 1);
+    }
+}

@@ -1,0 +1,81 @@
+//! The arguments every tool takes, and the settings they make.
+//!
+//! Invariant: a flag outranks the environment, `.env`, the settings file and the defaults, or is refused; it is never
+//! silently without effect.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use billing_core::settings::{Overrides, Settings};
+use clap::{Args, ValueEnum};
+use secrecy::ExposeSecret;
+
+use crate::exit::Usage;
+
+/// What goes to stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for people
+    #[default]
+    Text,
+    /// One JSON document for programs
+    Json,
+}
+
+/// Arguments of every command of every tool; `#[command(flatten)]` them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CommonArgs {
+    /// How to print the result on stdout
+    #[arg(long, value_enum, global = true, default_value_t)]
+    pub format: Format,
+    /// A settings file with the keys that differ from the defaults [env: BILLING_CONFIG]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Settings")]
+    pub config: Option<PathBuf>,
+    /// Name or address of the Redis server [env: REDIS_HOST]
+    #[arg(long, value_name = "HOST", global = true, help_heading = "Settings")]
+    pub redis_host: Option<String>,
+    /// TCP port of the Redis server [env: REDIS_PORT]
+    #[arg(long, value_name = "PORT", global = true, help_heading = "Settings")]
+    pub redis_port: Option<u16>,
+    /// Number of the Redis database [env: REDIS_DB]
+    #[arg(long, value_name = "NUMBER", global = true, help_heading = "Settings")]
+    pub redis_db: Option<u16>,
+    /// postgres://… or sqlite://…; a password is better kept in the environment [env: DATABASE_URL]
+    #[arg(long, value_name = "URL", global = true, help_heading = "Settings")]
+    pub database_url: Option<String>,
+}
+
+impl CommonArgs {
+    /// The settings of this run: defaults < file < `.env` < environment < these arguments.
+    ///
+    /// # Errors
+    /// A sentence that names the file, variable, key or flag to change.
+    pub fn settings(&self) -> Result<Settings> {
+        self.settings_with(Vec::new())
+    }
+
+    /// As [`settings`](Self::settings), with further keys such as `cache.key_space` that the tool decides.
+    ///
+    /// # Errors
+    /// As [`settings`](Self::settings).
+    pub fn settings_with(&self, further: Vec<(String, String)>) -> Result<Settings> {
+        let redis = self.redis_flags();
+        let database = self.database_url.clone().map(|url| ("--database-url", "database.url", url));
+        let flags = redis.iter().cloned().chain(database);
+        let values = flags.map(|(_, key, value)| (key.to_owned(), value)).chain(further).collect();
+        let settings = Settings::load(&Overrides { file: self.config.clone(), values })?;
+        match redis.first() {
+            Some((flag, ..)) if !settings.redis.url.expose_secret().is_empty() => {
+                bail!(Usage(format!("{flag} would have no effect beside redis.url; unset REDIS_URL or leave {flag} out")))
+            }
+            _ => Ok(settings),
+        }
+    }
+
+    fn redis_flags(&self) -> Vec<(&'static str, &'static str, String)> {
+        let host = self.redis_host.clone().map(|host| ("--redis-host", "redis.host", host));
+        let port = self.redis_port.map(|port| ("--redis-port", "redis.port", port.to_string()));
+        let db = self.redis_db.map(|db| ("--redis-db", "redis.db", db.to_string()));
+        [host, port, db].into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,58 @@
+//! `--type`: the registered cached types by name and alias, or all of them.
+//!
+//! Invariant: what can be chosen is what is registered; no tool lists the types by hand.
+
+use billing_core::cached::{self, CACHED_TYPES, RegisteredType};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+const ALL: &str = "all";
+
+/// What was chosen with `--type`.
+#[derive(Clone, Copy)]
+pub enum TypeChoice {
+    /// Every registered type.
+    All,
+    /// One of them.
+    One(&'static dyn RegisteredType),
+}
+
+impl TypeChoice {
+    /// Takes the names and aliases of the registered types, and `all`: `#[arg(long, value_parser = TypeChoice::parser())]`.
+    #[must_use]
+    pub fn parser() -> impl TypedValueParser<Value = Self> {
+        PossibleValuesParser::new(possible_values()).map(|name| Self::named(&name))
+    }
+
+    /// The chosen types, in the order of the registry.
+    #[must_use]
+    pub fn types(self) -> Vec<&'static dyn RegisteredType> {
+        match self {
+            Self::All => CACHED_TYPES.to_vec(),
+            Self::One(chosen) => vec![chosen],
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        if name == ALL { Self::All } else { Self::One(cached::find(name).expect("clap let only known names through")) }
+    }
+}
+
+impl std::fmt::Debug for TypeChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All => f.write_str(ALL),
+            Self::One(chosen) => f.write_str(chosen.info().name),
+        }
+    }
+}
+
+fn possible_values() -> Vec<PossibleValue> {
+    let mut values = Vec::new();
+    for info in CACHED_TYPES.iter().map(|cached| cached.info()) {
+        values.push(PossibleValue::new(info.name).help(format!("keys {}", info.pattern())));
+        let same = format!("the same as {}", info.name);
+        values.extend(info.aliases.iter().map(|alias| PossibleValue::new(*alias).help(same.clone())));
+    }
+    values.push(PossibleValue::new(ALL).help("every type above, and no key of another program"));
+    values
+}

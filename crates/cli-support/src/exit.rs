@@ -1,0 +1,176 @@
+//! How a tool ends: exit codes, the sentence an error makes, Ctrl-C, and what is logged meanwhile.
+//!
+//! Invariant: an error is printed once, here, as one line on stderr. The causes decide the exit code by their types,
+//! never by their texts.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use billing_cache::cache::SetupError;
+use billing_cache::{L2Error, RedisUnreachable};
+use billing_core::database::{self, DatabaseError};
+use billing_core::settings::SettingsError;
+use sea_orm::DbErr;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// What the exit code of a tool means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Code {
+    /// Done.
+    Fine = 0,
+    /// The answer is no, or a part of the work failed.
+    No = 1,
+    /// Wrong arguments or settings.
+    Usage = 2,
+    /// Redis or the database could not be reached, or the database is not ready.
+    Unreachable = 3,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// The arguments or settings cannot be used; makes [`Code::Usage`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// The error of wrong arguments.
+pub fn usage(sentence: impl Into<String>) -> anyhow::Error {
+    Usage(sentence.into()).into()
+}
+
+/// Ctrl-C was pressed; makes [`Code::Interrupted`].
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted: {0}")]
+struct Interrupted(&'static str);
+
+/// Runs a tool: logs go to stderr as `RUST_LOG` wants them, an error becomes a sentence, and the result an exit code.
+pub fn run(work: impl Future<Output = Result<Code>>) -> ExitCode {
+    log_to_stderr();
+    let runtime = tokio::runtime::Runtime::new().expect("a process can start threads");
+    let code = runtime.block_on(work).unwrap_or_else(|error| {
+        print_error(&error);
+        code_of(&error)
+    });
+    // Name resolution cannot be cancelled and may take long; whoever pressed Ctrl-C does not wait for it.
+    runtime.shutdown_background();
+    code.into()
+}
+
+/// Does the work unless Ctrl-C is pressed first; `consequence` says what that means for what was done so far.
+///
+/// # Errors
+/// Those of the work, or [`Code::Interrupted`].
+pub async fn interruptible<T>(consequence: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        Ok(()) = tokio::signal::ctrl_c() => Err(Interrupted(consequence).into()),
+    }
+}
+
+/// Prints the error and its causes as one line on stderr.
+pub fn print_error(error: &anyhow::Error) {
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    anstream::eprintln!("{red}error:{red:#} {}", sentence(error));
+}
+
+/// The exit code that an error asks for.
+#[must_use]
+pub fn code_of(error: &anyhow::Error) -> Code {
+    error.chain().find_map(code_of_cause).unwrap_or(Code::No)
+}
+
+fn code_of_cause(cause: &(dyn Error + 'static)) -> Option<Code> {
+    if cause.is::<Interrupted>() {
+        return Some(Code::Interrupted);
+    }
+    if cause.is::<Usage>() || cause.is::<SettingsError>() || cause.is::<SetupError>() {
+        return Some(Code::Usage);
+    }
+    if cause.is::<RedisUnreachable>() || cause.is::<L2Error>() {
+        return Some(Code::Unreachable);
+    }
+    // The loads of the cache share their errors.
+    let shared = || cause.downcast_ref::<Arc<DatabaseError>>().map(Arc::as_ref);
+    if let Some(error) = cause.downcast_ref::<DatabaseError>().or_else(shared) {
+        return code_of_database(error);
+    }
+    cause.downcast_ref::<DbErr>().filter(|error| database::is_unreachable(error)).map(|_| Code::Unreachable)
+}
+
+fn code_of_database(error: &DatabaseError) -> Option<Code> {
+    match error {
+        DatabaseError::InvalidUrl { .. } => Some(Code::Usage),
+        DatabaseError::NoSchema { .. } | DatabaseError::PendingMigrations { .. } => Some(Code::Unreachable),
+        error if error.is_unreachable() => Some(Code::Unreachable),
+        _ => None,
+    }
+}
+
+/// The error and its causes, joined by colons. A cause that its effect already quotes is not said twice.
+#[must_use]
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = String::new();
+    for cause in error.chain() {
+        let said = one_line(cause);
+        if sentence.contains(&said) {
+            continue;
+        }
+        if !sentence.is_empty() {
+            sentence.push_str(": ");
+        }
+        sentence.push_str(&said);
+    }
+    sentence
+}
+
+fn one_line(message: &dyn fmt::Display) -> String {
+    let message = message.to_string();
+    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+fn log_to_stderr() {
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    // Only errors unless asked for more: what the tool itself finds is said by its error sentence.
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_that_says_nothing_twice() {
+        let error = anyhow!("connection refused").context("cannot use Redis: connection refused").context("clear");
+        assert_eq!(sentence(&error), "clear: cannot use Redis: connection refused");
+        assert_eq!(sentence(&anyhow!("two\n  lines\n")), "two lines");
+    }
+
+    #[test]
+    fn the_cause_decides_the_exit_code() {
+        let missing = DatabaseError::MissingFile { path: "x".into() };
+        assert_eq!(code_of(&anyhow::Error::new(missing).context("migrate")), Code::Unreachable);
+        let shared = Arc::new(DatabaseError::NoSchema { database: "x".into(), table: "invoices" });
+        assert_eq!(code_of(&anyhow::Error::new(shared)), Code::Unreachable);
+        let url = DatabaseError::InvalidUrl { reason: "x".into() };
+        assert_eq!(code_of(&anyhow::Error::new(url)), Code::Usage);
+        assert_eq!(code_of(&Err::<(), _>(usage("x")).context("clear").unwrap_err()), Code::Usage);
+        assert_eq!(code_of(&anyhow!("anything else")), Code::No);
+    }
+}

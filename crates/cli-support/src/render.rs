@@ -1,0 +1,142 @@
+//! Rendering: reports on stdout, as text or JSON; tables and numbers as people read them.
+//!
+//! Invariant: nothing is computed here. A report holds its numbers; both renderings show the same ones.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::args::Format;
+
+/// What a command found or did. Its JSON is what it serializes to.
+pub trait Report: Serialize {
+    /// The report for people, without a line end at its end.
+    fn to_text(&self) -> String;
+}
+
+/// Shown where there is no number.
+pub const NONE: &str = "-";
+
+/// Prints a report on stdout. A reader who has gone away, such as `head`, is no error.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub fn show(report: &impl Report, format: Format) -> Result<()> {
+    let text = match format {
+        Format::Text => report.to_text(),
+        Format::Json => serde_json::to_string_pretty(report).context("write the report as JSON")?,
+    };
+    match writeln!(anstream::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("write to stdout"),
+        _ => Ok(()),
+    }
+}
+
+/// A table of one name, on the left, and its numbers, on the right. Units belong into the head.
+pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = styled();
+    table.set_header(head).add_rows(rows);
+    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table.to_string()
+}
+
+/// A table of names and what they are.
+#[must_use]
+pub fn facts<const N: usize>(facts: [(&str, String); N]) -> String {
+    let mut table = styled();
+    table.add_rows(facts.map(|(name, fact)| [name.to_owned(), fact]));
+    table.to_string()
+}
+
+fn styled() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
+    table
+}
+
+/// `1,234,567`
+#[must_use]
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `1.2 MiB`
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut amount = to_f64(bytes) / 1024.0;
+    let mut unit = 0;
+    // 1023.95 would be shown as 1024.0.
+    while amount >= 1023.95 && unit + 1 < UNITS.len() {
+        amount /= 1024.0;
+        unit += 1;
+    }
+    format!("{amount:.1} {}", UNITS[unit])
+}
+
+/// `12.5 µs`, `3.20 ms`, `4.56 s`
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 0.001 {
+        format!("{:.1} µs", seconds * 1e6)
+    } else if seconds < 1.0 {
+        format!("{:.2} ms", seconds * 1e3)
+    } else {
+        format!("{seconds:.2} s")
+    }
+}
+
+/// `97.3` for a share of 0.973; [`NONE`] where nothing was counted.
+#[must_use]
+pub fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| NONE.to_owned(), |share| format!("{:.1}", share * 100.0))
+}
+
+/// A count as a number with a fraction, for shares and averages; exact to 53 bits.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "what is shown has four digits")]
+pub fn to_f64(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_as_people_read_them() {
+        for (number, shown) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(number), shown);
+        }
+        for (number, shown) in
+            [(0, "0 B"), (1_023, "1023 B"), (1_024, "1.0 KiB"), (1_048_575, "1.0 MiB"), (3 << 30, "3.0 GiB")]
+        {
+            assert_eq!(bytes(number), shown);
+        }
+        for (micros, shown) in [(12, "12.0 µs"), (3_200, "3.20 ms"), (4_560_000, "4.56 s")] {
+            assert_eq!(duration(Duration::from_micros(micros)), shown);
+        }
+        assert_eq!((percent(Some(0.9731)), percent(None)), ("97.3".to_owned(), "-".to_owned()));
+    }
+
+    #[test]
+    fn a_table_has_its_numbers_on_the_right() {
+        let table = table(["type", "keys"], [["invoices".to_owned(), "7".to_owned()]]);
+        assert!(table.contains("│ invoices ┆    7 │"), "{table}");
+    }
+}

@@ -1,0 +1,139 @@
+//! `cargo xtask test`: format, conventions, lints, build, and every test, against servers that this task starts.
+//!
+//! Invariant: what runs here in a checkout on a fresh machine is what continuous integration runs, and the last lines
+//! are cargo's.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::environment::without_ours;
+use crate::install::{self, Need};
+use crate::postgres::{self, PostgresServer};
+use crate::process::{self, say, shown};
+use crate::workspace::{Scratch, cargo, target_directory};
+use crate::{python, redis, tidy};
+
+/// The crate whose tests run the built programs.
+const SYSTEM_TESTS: &str = "system-tests";
+
+#[derive(Args, Default)]
+pub(crate) struct Options {
+    /// Leave out the format, the conventions and clippy
+    #[arg(long)]
+    no_lint: bool,
+    /// Only this crate; may be given several times
+    #[arg(long, value_name = "CRATE")]
+    only: Vec<String>,
+    /// Arguments for `cargo test`, for example `-- --test payments -- --nocapture`
+    #[arg(last = true)]
+    cargo_arguments: Vec<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    install::ensure(&[Need::Redis, Need::Postgres])?;
+    let python = python_of_tests(&target_directory()?)?;
+    if !options.no_lint {
+        step("the format", &mut options.format())?;
+        say("$ cargo xtask tidy");
+        tidy::run()?;
+        step("clippy", &mut options.clippy())?;
+    }
+    if let Some(mut build) = options.build() {
+        step("the build", &mut build)?;
+    }
+    let directory = Scratch::new("postgres")?;
+    let server = PostgresServer::start(directory.path())?;
+    let mut tests = options.tests();
+    without_ours(&mut tests)
+        .env("BILLING_TEST_POSTGRES_URL", postgres::url(server.port))
+        .env("BILLING_TEST_PYTHON", python)
+        .envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)));
+    step("the tests", &mut tests)
+}
+
+fn step(name: &str, command: &mut Command) -> Result<()> {
+    // Cargo names itself by its whole path; a person does not.
+    let cargo = command.get_program().to_string_lossy().into_owned();
+    say(&format!("$ {}", shown(command).replacen(&cargo, "cargo", 1)));
+    process::run(name, command)
+}
+
+/// Python comes from the package manager, redis-py does not: it has an environment of its own.
+fn python_of_tests(target: &Path) -> Result<PathBuf> {
+    let environment = target.join("xtask").join("venv");
+    if !python::has_redis_py(&environment) {
+        install::ensure(&[Need::PythonVenv])?;
+    }
+    python::with_redis_py(&environment)
+}
+
+impl Options {
+    fn format(&self) -> Command {
+        let mut command = cargo();
+        command.arg("fmt").args(self.packages("--all")).arg("--check");
+        command
+    }
+
+    fn clippy(&self) -> Command {
+        let mut command = cargo();
+        command.arg("clippy").args(self.packages("--workspace")).args(["--all-targets", "--", "-D", "warnings"]);
+        command
+    }
+
+    /// The tests of the whole system run the programs and the examples; no other crate's tests need them.
+    fn build(&self) -> Option<Command> {
+        let needed = self.only.is_empty() || self.only.iter().any(|name| name == SYSTEM_TESTS);
+        let mut command = cargo();
+        command.args(["build", "--workspace", "--bins", "--examples"]);
+        needed.then_some(command)
+    }
+
+    fn tests(&self) -> Command {
+        let mut command = cargo();
+        command.arg("test").args(self.packages("--workspace")).args(&self.cargo_arguments);
+        command
+    }
+
+    fn packages<'a>(&'a self, all: &'a str) -> Vec<&'a str> {
+        if self.only.is_empty() {
+            return vec![all];
+        }
+        self.only.iter().flat_map(|name| ["-p", name]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(command: &Command) -> String {
+        command.get_args().map(|argument| argument.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn everything_is_the_default() {
+        let options = Options::default();
+        assert_eq!(arguments(&options.format()), "fmt --all --check");
+        assert_eq!(arguments(&options.clippy()), "clippy --workspace --all-targets -- -D warnings");
+        assert_eq!(arguments(&options.build().unwrap()), "build --workspace --bins --examples");
+        assert_eq!(arguments(&options.tests()), "test --workspace");
+    }
+
+    #[test]
+    fn one_crate_is_checked_and_tested_alone_and_arguments_go_to_cargo_test() {
+        let cargo_arguments = ["name", "--", "--nocapture"].map(str::to_owned).into();
+        let options = Options { only: vec!["x".to_owned()], cargo_arguments, ..Options::default() };
+        assert_eq!(arguments(&options.clippy()), "clippy -p x --all-targets -- -D warnings");
+        assert_eq!(arguments(&options.tests()), "test -p x name -- --nocapture");
+        assert!(options.build().is_none());
+    }
+
+    #[test]
+    fn the_system_tests_need_the_programs() {
+        let options = Options { only: vec![SYSTEM_TESTS.to_owned()], ..Options::default() };
+        assert!(options.build().is_some());
+    }
+}
