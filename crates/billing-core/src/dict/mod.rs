@@ -7,9 +7,11 @@
 mod credit_note;
 mod discount;
 mod invoice;
+mod payment;
 mod tax_rate;
 
 pub use credit_note::CreditNote;
 pub use discount::Discount;
 pub use invoice::{CreditNoteLine, DiscountLine, Invoice, InvoiceDetails, PaymentLine, TaxLine};
+pub use payment::Payment;
 pub use tax_rate::TaxRate;

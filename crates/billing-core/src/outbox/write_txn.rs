@@ -54,6 +54,13 @@ pub struct Written<T> {
     pub pending: Pending,
 }
 
+impl<T> Written<T> {
+    /// The same with another form of what was written.
+    pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Written<U> {
+        Written { value: form(self.value), pending: self.pending }
+    }
+}
+
 /// The transaction did not end as it should.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -1,0 +1,92 @@
+//! A billing service over HTTP, in the shape in which one would write it over `billing-core`.
+//!
+//! `cargo run -p billing-core --example billing-service -- --listen 127.0.0.1:8100`. Any number of them share one database and
+//! one Redis. The header `X-Cache` of a read says where the answer came from; the header `X-Invalidation: pending` of a write
+//! says that Redis could not be told yet.
+
+mod problem;
+mod reads;
+mod writes;
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use axum::Router;
+use axum::routing::{get, post, put};
+use billing_core::cached;
+use billing_core::database::Database;
+use billing_core::service::BillingService;
+use billing_core::settings::{Overrides, Settings};
+use clap::Parser;
+
+/// A billing service over HTTP.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Address to listen on; port 0 for any.
+    #[arg(long, default_value = "127.0.0.1:8100")]
+    listen: SocketAddr,
+    /// Settings file with the keys that differ from the defaults.
+    #[arg(long)]
+    config: Option<std::path::PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let arguments = Arguments::parse();
+    let settings = Settings::load(&Overrides { file: arguments.config, ..Overrides::default() })?;
+    let database = Database::connect(&settings.database).await?;
+    database.check_schema().await?;
+    let cache = cached::open_cache(database, &settings.redis, settings.cache).await?;
+    let service = BillingService::new(cache);
+
+    let listener = tokio::net::TcpListener::bind(arguments.listen);
+    let listener = listener.await.with_context(|| format!("listen on {}", arguments.listen))?;
+    // The first line says where, for whoever asked for any port.
+    eprintln!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, routes(service.clone())).with_graceful_shutdown(asked_to_end()).await?;
+    service.close().await;
+    Ok(())
+}
+
+fn routes(service: BillingService) -> Router {
+    let billing = Router::new()
+        .route("/invoices", post(writes::create_invoice))
+        .route("/invoices/{id}/details", get(reads::invoice_details))
+        .route("/invoices/{id}/discounts/{discount_id}", post(writes::apply_discount))
+        .route("/invoices/{id}/taxes", post(writes::calculate_taxes))
+        .route("/payments", post(writes::process_payment))
+        .route("/users/{id}/credit-notes", get(reads::user_credit_notes))
+        .route("/credit-notes", post(writes::create_credit_note))
+        .route("/credit-notes/{id}/apply/{invoice_id}", post(writes::apply_credit_note))
+        .route("/tax-rates", post(writes::create_tax_rate))
+        .route("/tax-rates/applicable", get(reads::applicable_tax_rate))
+        .route("/tax-rates/{id}", put(writes::update_tax_rate).delete(writes::delete_tax_rate))
+        .route("/discounts", post(writes::create_discount))
+        .route("/discounts/active", get(reads::active_discounts))
+        .route("/discounts/{id}", put(writes::update_discount));
+    Router::new()
+        .nest("/api/billing", billing)
+        .route("/healthz", get(reads::health))
+        .fallback(problem::no_such_page)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .with_state(service)
+}
+
+/// Ctrl-C, or the signal with which service managers end a process.
+async fn asked_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).expect("the runtime can listen to signals");
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = tokio::signal::ctrl_c().await;
+}
