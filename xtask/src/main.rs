@@ -1,10 +1,11 @@
-//! The tasks of a developer: `cargo xtask demo | test | services | tidy`.
+//! The tasks of a developer: `cargo xtask demo | test | bench | services | tidy`.
 //!
 //! Invariants: this crate depends on no other crate of the workspace (it shells out); data goes to stdout and talk to
 //! stderr; whatever a task starts or creates ends with it (`cleanup.rs`), except the servers of `services up`.
 
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
+mod bench;
 mod cleanup;
 mod demo;
 mod environment;
@@ -39,6 +40,8 @@ enum Task {
     Demo(demo::Options),
     /// Check and test everything, against servers of its own
     Test(test::Options),
+    /// Measure ours against the limits, as ratios in one run
+    Bench(bench::Options),
     /// A Redis and a PostgreSQL for development, in the background
     #[command(subcommand)]
     Services(services::Action),
@@ -62,6 +65,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Services(action) => services::run(&action),
         Task::Tidy => tidy::run(),
     }

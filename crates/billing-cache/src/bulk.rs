@@ -26,7 +26,7 @@ pub struct WarmedUp {
     pub stored: usize,
     /// Left alone, because they were cached already or are being loaded by a reader.
     pub skipped: usize,
-    /// Loaded, but not stored: invalidated or taken over meanwhile, past their validity, or refused by Redis.
+    /// Not stored: invalidated or taken over meanwhile, past their validity, or refused by Redis.
     pub not_stored: usize,
 }
 
@@ -101,11 +101,12 @@ impl<S: Source> Cache<S> {
         let texts: Vec<String> = keys.iter().map(|key| self.key_text::<T>(key)).collect();
         let acquired = store::acquire_many(&self.shared().link, &texts, Mode::Warm, self.lease_ttl()).await;
         let acquired = acquired.map_err(|error| self.shared().link.unreachable(error))?;
+        let refused = acquired.iter().filter(|acquired| matches!(acquired, Acquired::Refused)).count();
         let granted: Vec<Grant<T>> = keys.iter().cloned().zip(texts).zip(acquired).filter_map(Grant::of).collect();
-        let skipped = keys.len() - granted.len();
+        let skipped = keys.len() - granted.len() - refused;
         let filled = self.load_and_fill_many(granted).await?;
         let stored = filled.iter().filter(|(_, _, filled)| *filled == Filled::Stored).count();
-        Ok(WarmedUp { stored, skipped, not_stored: filled.len() - stored })
+        Ok(WarmedUp { stored, skipped, not_stored: filled.len() - stored + refused })
     }
 
     async fn read_batch<T: CachedType<Source = S>>(
@@ -117,85 +118,90 @@ impl<S: Source> Cache<S> {
         let wanted = wanted.into_iter().map(|key| (key.clone(), self.key_text::<T>(key)));
         let (suspect, wanted): (Vec<_>, Vec<_>) = wanted.partition(|(_, text)| self.shared().suspects.contains(text));
         let mut singly: Vec<T::Key> = suspect.into_iter().map(|(key, _)| key).collect();
-        match self.look_up_and_acquire::<T>(wanted.clone(), found).await {
-            Ok(asked) => {
-                singly.extend(asked.singly);
-                self.load_granted(asked.granted, found).await?;
+        match self.look_up_many::<T>(&wanted, found).await {
+            Ok(()) => {
+                let missing = wanted.into_iter().filter(|(key, _)| !found.contains_key(key)).collect();
+                singly.extend(self.load_missing::<T>(missing, found).await?);
             }
             Err(error) => {
                 note_redis_error(self.state::<T>(), wanted.first().map_or("", |(_, text)| text), &error);
-                let rest = wanted.into_iter().map(|(key, _)| key).filter(|key| !found.contains_key(key)).collect();
-                self.bypass_many::<T>(rest, found).await?;
+                let keys: Vec<T::Key> = wanted.into_iter().map(|(key, _)| key).collect();
+                found.extend(self.bypass_many::<T>(keys).await?);
             }
         }
         self.read_singly::<T>(singly, found).await
     }
 
-    /// One look for all keys, then the leases of those that are not there.
-    async fn look_up_and_acquire<T: CachedType<Source = S>>(
+    /// One look for all keys.
+    async fn look_up_many<T: CachedType<Source = S>>(
         &self,
-        wanted: Vec<(T::Key, String)>,
+        wanted: &[(T::Key, String)],
         found: &mut HashMap<T::Key, Cached<T::Value>>,
-    ) -> Result<Asked<T>, L2Error> {
-        let state = self.state::<T>();
-        let (keys, texts): (Vec<T::Key>, Vec<String>) = wanted.into_iter().unzip();
-        let mut asked = Asked { granted: Vec::new(), singly: Vec::new() };
-        if keys.is_empty() {
-            return Ok(asked);
-        }
-        let values = store::get_many(&self.shared().link, &texts).await?;
-        let mut missing = Vec::new();
-        for ((key, text), json) in keys.into_iter().zip(texts).zip(values) {
-            match json.and_then(|json| decode(state, &text, &json)) {
-                Some(value) => drop(found.insert(key, Cached::new(value, Tier::L2))),
-                None => missing.push((key, text)),
-            }
-        }
-        if missing.is_empty() {
-            return Ok(asked);
-        }
-        let texts: Vec<String> = missing.iter().map(|(_, text)| text.clone()).collect();
-        let acquired = store::acquire_many(&self.shared().link, &texts, Mode::Read, self.lease_ttl()).await?;
-        for ((key, text), acquired) in missing.into_iter().zip(acquired) {
-            match acquired {
-                Acquired::Granted(token) => asked.granted.push(Grant { key, text, token }),
-                // A value that came in between, or one that does not decode: the path of one key handles both.
-                Acquired::Hit(_) | Acquired::Contended | Acquired::Present | Acquired::Refused => {
-                    asked.singly.push(key);
-                }
-            }
-        }
-        Ok(asked)
-    }
-
-    async fn bypass_many<T: CachedType<Source = S>>(
-        &self,
-        keys: Vec<T::Key>,
-        found: &mut HashMap<T::Key, Cached<T::Value>>,
-    ) -> Result<(), ReadError<S::Error>> {
-        let mut loaded = self.load::<T>(&keys).await?;
-        for key in keys {
-            let value = loaded.remove(&key).and_then(|loaded| loaded.value);
-            found.insert(key, Cached::new(value, Tier::Bypassed));
-        }
-        Ok(())
-    }
-
-    /// The load and the fills go on in a task of their own when the caller is dropped. An answer covers its caller, who
-    /// came before the load began, whether it could be stored or not.
-    async fn load_granted<T: CachedType<Source = S>>(
-        &self,
-        granted: Vec<Grant<T>>,
-        found: &mut HashMap<T::Key, Cached<T::Value>>,
-    ) -> Result<(), ReadError<S::Error>> {
-        if granted.is_empty() {
+    ) -> Result<(), L2Error> {
+        if wanted.is_empty() {
             return Ok(());
         }
-        let cache = self.clone();
-        let task = tokio::spawn(async move { cache.load_and_fill_many(granted).await });
-        let filled = task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-        found.extend(filled.into_iter().map(|(key, value, _)| (key, Cached::new(value, Tier::Loaded))));
+        let texts: Vec<String> = wanted.iter().map(|(_, text)| text.clone()).collect();
+        let values = store::get_many(&self.shared().link, &texts).await?;
+        for ((key, text), json) in wanted.iter().zip(values) {
+            if let Some(value) = json.and_then(|json| decode::<T>(text, &json)) {
+                found.insert(key.clone(), Cached::new(value, Tier::L2));
+            }
+        }
         Ok(())
+    }
+
+    /// Leases, load and fills, in a task of their own: a caller who is dropped leaves no lease behind that others would
+    /// wait for. Returns the keys that are left for the path of one key.
+    async fn load_missing<T: CachedType<Source = S>>(
+        &self,
+        missing: Vec<(T::Key, String)>,
+        found: &mut HashMap<T::Key, Cached<T::Value>>,
+    ) -> Result<Vec<T::Key>, ReadError<S::Error>> {
+        if missing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let cache = self.clone();
+        let task = tokio::spawn(async move { cache.acquire_and_load::<T>(missing).await });
+        let loaded = task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        found.extend(loaded.answers);
+        Ok(loaded.singly)
+    }
+
+    /// An answer covers its caller, who came before the load began, whether it could be stored or not.
+    async fn acquire_and_load<T: CachedType<Source = S>>(
+        &self,
+        missing: Vec<(T::Key, String)>,
+    ) -> Result<LoadedMany<T>, ReadError<S::Error>> {
+        let texts: Vec<String> = missing.iter().map(|(_, text)| text.clone()).collect();
+        let acquired = match store::acquire_many(&self.shared().link, &texts, Mode::Read, self.lease_ttl()).await {
+            Ok(acquired) => acquired,
+            Err(error) => {
+                note_redis_error(self.state::<T>(), texts.first().map_or("", String::as_str), &error);
+                let answers = self.bypass_many::<T>(missing.into_iter().map(|(key, _)| key).collect()).await?;
+                return Ok(LoadedMany { answers, singly: Vec::new() });
+            }
+        };
+        let (mut granted, mut singly) = (Vec::new(), Vec::new());
+        for ((key, text), acquired) in missing.into_iter().zip(acquired) {
+            match acquired {
+                Acquired::Granted(token) => granted.push(Grant::<T> { key, text, token }),
+                // A value that came in between, or one that does not decode: the path of one key handles both.
+                Acquired::Hit(_) | Acquired::Contended | Acquired::Present | Acquired::Refused => singly.push(key),
+            }
+        }
+        let filled = self.load_and_fill_many(granted).await?;
+        let answers = filled.into_iter().map(|(key, value, _)| (key, Cached::new(value, Tier::Loaded))).collect();
+        Ok(LoadedMany { answers, singly })
+    }
+
+    async fn bypass_many<T: CachedType<Source = S>>(&self, keys: Vec<T::Key>) -> Answers<T> {
+        let mut loaded = self.load::<T>(&keys).await?;
+        let answer = |key: T::Key| {
+            let value = loaded.remove(&key).and_then(|loaded| loaded.value);
+            (key, Cached::new(value, Tier::Bypassed))
+        };
+        Ok(keys.into_iter().map(answer).collect())
     }
 
     async fn load_and_fill_many<T: CachedType<Source = S>>(&self, granted: Vec<Grant<T>>) -> FilledMany<T> {
@@ -241,7 +247,7 @@ impl<S: Source> Cache<S> {
 
     async fn give_leases_back(&self, keys: Vec<String>) {
         if !keys.is_empty()
-            && let Err(error) = store::invalidate(&self.shared().link, &keys).await
+            && let Err(error) = store::invalidate(&self.shared().link, &keys, self.shared().link.command_limit()).await
         {
             debug!(%error, "leases are left to expire");
         }
@@ -294,9 +300,15 @@ impl<T: CachedType> Grant<T> {
     }
 }
 
-/// What a batch of reads still needs after Redis was asked.
-struct Asked<T: CachedType> {
-    granted: Vec<Grant<T>>,
+/// What a batch of reads was given, or why the load failed.
+type Answers<T> = Result<
+    Vec<(<T as CachedType>::Key, Cached<<T as CachedType>::Value>)>,
+    ReadError<<<T as CachedType>::Source as Source>::Error>,
+>;
+
+/// What became of the keys of a batch that were not cached.
+struct LoadedMany<T: CachedType> {
+    answers: Vec<(T::Key, Cached<T::Value>)>,
     /// Keys for the path of one key, which knows how to wait.
     singly: Vec<T::Key>,
 }

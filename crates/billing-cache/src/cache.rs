@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::cached_type::{CachedType, Source, TypeInfo};
@@ -17,7 +18,9 @@ use crate::flight::Flights;
 use crate::invalidate;
 use crate::key::KeySpace;
 use crate::l2::error::{L2Error, RedisUnreachable};
-use crate::l2::link::Link;
+use crate::l2::history::History;
+use crate::l2::link::{Admission, ConnectionNumber, Link};
+use crate::l2::store;
 use crate::policy::TtlPolicy;
 use crate::read::Answer;
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
@@ -88,12 +91,21 @@ pub struct CacheBuilder<S: Source> {
     settings: CacheSettings,
     types: Vec<RegisteredType>,
     states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    admission: Admission,
 }
 
 impl<S: Source> CacheBuilder<S> {
     /// A cache without types yet, over `source`.
     pub fn new(source: S, settings: CacheSettings) -> Self {
-        Self { source, settings, types: Vec::new(), states: HashMap::new() }
+        Self { source, settings, types: Vec::new(), states: HashMap::new(), admission: Admission::Immediate }
+    }
+
+    /// Reads use a new connection only after [`Cache::admit`]: for whoever runs a relay, which applies again what the server
+    /// may have lost. Until then reads go to the source.
+    #[must_use]
+    pub fn admit_after_replay(mut self) -> Self {
+        self.admission = Admission::AfterReplay;
+        self
     }
 
     /// Adds a cached type, with its TTL from the settings or else from its declaration.
@@ -119,7 +131,7 @@ impl<S: Source> CacheBuilder<S> {
     pub async fn open(self, redis: &RedisSettings) -> Result<Cache<S>, SetupError> {
         self.settings.check()?;
         self.check_type_names()?;
-        let link = Link::open(redis).await.map_err(SetupError::Address)?;
+        let link = Link::open(redis, self.admission).await.map_err(SetupError::Address)?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());
         let shared = Arc::new(Shared {
             link,
@@ -193,9 +205,32 @@ impl<S: Source> Cache<S> {
     /// # Errors
     /// A sentence that names the server, the cause and what to look at.
     pub async fn check_redis(&self) -> Result<(), RedisUnreachable> {
-        let mut connection = self.shared().link.own_connection().await?;
-        let ping = connection.command::<()>(&redis::cmd("PING")).await;
-        ping.map_err(|error| self.shared().link.unreachable(error))
+        self.shared().link.check().await
+    }
+
+    /// The connection there is, if any, and each change of it.
+    #[must_use]
+    pub fn connections(&self) -> watch::Receiver<Option<ConnectionNumber>> {
+        self.shared().link.connections()
+    }
+
+    /// The history of the server that is connected now; none where it does not tell.
+    ///
+    /// # Errors
+    /// Redis cannot be used.
+    pub async fn history(&self) -> Result<Option<History>, L2Error> {
+        let link = &self.shared().link;
+        store::invalidate(link, &[], link.batch_limit()).await
+    }
+
+    /// Lets reads use this connection, after what the server may have lost was applied again.
+    pub fn admit(&self, connection: ConnectionNumber) {
+        self.shared().link.admit(connection);
+    }
+
+    /// Sends reads to the source until a connection is admitted again.
+    pub fn suspend_reads(&self) {
+        self.shared().link.suspend_reads();
     }
 
     /// Adds what was counted since the last flush to the counters in Redis; call it before the process ends.

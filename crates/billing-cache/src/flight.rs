@@ -83,18 +83,19 @@ impl<A: Clone + Send + Sync + 'static> Flights<A> {
     where
         F: Future<Output = Outcome<A>> + Send + 'static,
     {
-        match self.lock().entry((key.to_owned(), stamp)) {
-            Entry::Occupied(entry) => Seat::take(entry.get(), Boarding::Joined),
+        let id = (key.to_owned(), stamp);
+        let flight = match self.lock().entry(id.clone()) {
+            Entry::Occupied(entry) => return Seat::take(entry.get(), Boarding::Joined),
             Entry::Vacant(entry) => {
-                let id = entry.key().clone();
                 let flight = Arc::new(Flight { joined: AtomicU64::new(0), outcome: watch::Sender::new(None) });
-                let seat = Seat::take(&flight, Boarding::Opened);
-                let landing = OnLanding { flights: Arc::clone(self), id, flight: Arc::clone(&flight) };
-                tokio::spawn(landing.after(load(Arc::clone(&flight))));
-                entry.insert(flight);
-                seat
+                Arc::clone(entry.insert(flight))
             }
-        }
+        };
+        let seat = Seat::take(&flight, Boarding::Opened);
+        let landing = OnLanding { flights: Arc::clone(self), id, flight: Arc::clone(&flight) };
+        // Not under the lock: a runtime that is shutting down drops the task at once, and its landing takes the lock.
+        tokio::spawn(landing.after(load(flight)));
+        seat
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<FlightId, Arc<Flight<A>>>> {
@@ -191,6 +192,22 @@ mod tests {
         let seat = flights.join("k", stamp, |_| async { panic!("a loader's bug, on purpose") });
         assert!(matches!(seat.landing().await, Landing::StartOver));
         assert!(flights.lock().is_empty());
+    }
+
+    #[test]
+    fn a_runtime_that_shuts_down_makes_callers_start_over_instead_of_blocking_them() {
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let (flights, stamp) = flights();
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let handle = runtime.handle().clone();
+            drop(runtime);
+            let _inside = handle.enter();
+            let seat = flights.join("k", stamp, |_| std::future::pending());
+            done.send((seat.outcome.has_changed().is_err(), flights.lock().is_empty())).unwrap();
+        });
+        let blocked = is_done.recv_timeout(std::time::Duration::from_secs(60));
+        assert_eq!(blocked, Ok((true, true)));
     }
 
     #[tokio::test]

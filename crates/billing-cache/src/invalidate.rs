@@ -102,23 +102,29 @@ impl Shared {
 }
 
 /// INVALIDATE in pipelines of bounded size, tried again until the deadline.
+///
+/// If the history changed between two pipelines there is none to name: what the first one did may be undone.
 async fn tell_redis(shared: &Shared, keys: &[String]) -> Result<Option<History>, L2Error> {
     let ends = Instant::now() + Duration::from_millis(shared.settings.invalidation_deadline_ms);
-    let mut history = None;
+    let mut histories = Vec::new();
     for batch in keys.chunks(shared.settings.batch_size) {
-        history = loop {
-            match store::invalidate(&shared.link, batch).await {
+        let history = loop {
+            let limit = shared.link.batch_limit().min(ends.saturating_duration_since(Instant::now()));
+            match store::invalidate(&shared.link, batch, limit).await {
                 Ok(history) => break history,
                 Err(error) if Instant::now() + RETRY_PAUSE >= ends => return Err(error),
                 Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
             }
         };
+        histories.push(history);
     }
-    Ok(history)
+    histories.dedup();
+    Ok(if histories.len() == 1 { histories.remove(0) } else { None })
 }
 
 /// Invalidates suspect keys again until Redis has been told. Ends when its cache is dropped.
 pub(crate) async fn mend(shared: Arc<Shared>) {
+    let mut connections = shared.link.connections();
     loop {
         if shared.suspects.is_empty() {
             shared.suspects.added.notified().await;
@@ -131,7 +137,7 @@ pub(crate) async fn mend(shared: Arc<Shared>) {
             shared.suspects.settle(&batch);
         } else {
             // Whichever comes first: a restored connection, or a server that answers again on the old one.
-            let _ = tokio::time::timeout(MEND_PAUSE, shared.link.restored()).await;
+            let _ = tokio::time::timeout(MEND_PAUSE, connections.changed()).await;
         }
     }
 }
@@ -143,7 +149,7 @@ async fn mend_batch(shared: &Shared, everything: bool, keys: &[String]) -> Resul
         shared.stamps.bump_all();
     }
     if !keys.is_empty() {
-        store::invalidate(&shared.link, keys).await?;
+        store::invalidate(&shared.link, keys, shared.link.batch_limit()).await?;
     }
     Ok(())
 }

@@ -125,6 +125,8 @@ pub(crate) fn escape_glob(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -160,6 +162,48 @@ mod tests {
         }
         for foreign in ["active_discounts:", "active_discounts:1", "active_discountsx"] {
             assert_eq!(parse::<SingleKey>("active_discounts", foreign), None, "{foreign}");
+        }
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    struct Place(String, String);
+
+    impl CacheKey for Place {
+        const PARTS: &'static [&'static str] = &["country", "region"];
+
+        fn write_parts(&self, out: &mut KeyWriter<'_>) {
+            out.part(&self.0);
+            out.part(&self.1);
+        }
+
+        fn from_parts(parts: &[&str]) -> Option<Self> {
+            Some(Self(parts[0].into(), parts[1].into()))
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_key_is_read_as_it_was_written(
+            id in any::<i32>(),
+            country in "[^:{}*?\\[\\]]{0,8}",
+            region in "[^:{}*?\\[\\]]{0,8}",
+            prefix in "[^{}]{0,6}",
+        ) {
+            let space = KeySpace::with_prefix(prefix);
+            let text = space.render("invoice", &Id(id));
+            prop_assert_eq!(space.strip(&text).and_then(|text| parse("invoice", text)), Some(Id(id)));
+            prop_assert_eq!(key_of_lease(&lease_of(&text)).map(str::to_owned), Some(text));
+            let place = Place(country, region);
+            let text = space.render("tax_rate", &place);
+            prop_assert_eq!(space.strip(&text).and_then(|text| parse("tax_rate", text)), Some(place));
+            prop_assert_eq!(key_of_lease(&lease_of(&text)).map(str::to_owned), Some(text));
+        }
+
+        #[test]
+        fn what_is_read_as_a_key_is_what_would_be_written(text in "invoice[:+0-9x-]{0,13}") {
+            if let Some(id) = parse::<Id>("invoice", &text) {
+                prop_assert_eq!(KeySpace::default().render("invoice", &id), text);
+            }
         }
     }
 

@@ -34,6 +34,7 @@ pub use key::{CacheKey, KeySpace, KeyWriter, SingleKey};
 pub use l2::admin::{ClearMode, Cleared};
 pub use l2::error::{L2Error, RedisUnreachable};
 pub use l2::history::History;
+pub use l2::link::ConnectionNumber;
 pub use read::{Answer, Cached, ReadError, Tier};
 pub use settings::{CacheSettings, RedisSettings, TypeSettings};
 pub use survey::{ServerInfo, Survey, TtlDistribution, TypeSurvey};

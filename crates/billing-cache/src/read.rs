@@ -3,9 +3,11 @@
 //! Invariants: trouble with Redis never becomes an error of a read, only the loader can fail it; whatever a read returns
 //! was validated after the read began (`protocol.md`, section 3).
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::FutureExt;
 use tracing::debug;
 
 use crate::cache::{Cache, Shared, TypeState};
@@ -98,6 +100,12 @@ pub enum ReadError<E: std::error::Error + 'static> {
         /// The limit, in milliseconds.
         limit_ms: u64,
     },
+    /// The loader panicked; where and why, the panic itself has said on stderr.
+    #[error("load {cache_type}: the loader panicked")]
+    Panicked {
+        /// The name of the cached type.
+        cache_type: &'static str,
+    },
 }
 
 impl<E: std::error::Error> Clone for ReadError<E> {
@@ -105,6 +113,7 @@ impl<E: std::error::Error> Clone for ReadError<E> {
         match self {
             Self::Load { cache_type, error } => Self::Load { cache_type, error: Arc::clone(error) },
             Self::Deadline { cache_type, limit_ms } => Self::Deadline { cache_type, limit_ms: *limit_ms },
+            Self::Panicked { cache_type } => Self::Panicked { cache_type },
         }
     }
 }
@@ -186,7 +195,7 @@ impl<S: Source> Cache<S> {
         Ok(loaded.remove(key).unwrap_or_else(Loaded::absent))
     }
 
-    /// Asks the source, under the deadline.
+    /// Asks the source, under the deadline. A panic is an error like any other, so that the lease is given back.
     pub(crate) async fn load<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],
@@ -194,10 +203,11 @@ impl<S: Source> Cache<S> {
         let counters = &self.state::<T>().counters;
         let limit_ms = self.shared().settings.load_deadline_ms;
         counters.add(Event::Load);
-        let loading = T::load(self.source(), keys);
+        let loading = AssertUnwindSafe(async { T::load(self.source(), keys).await }).catch_unwind();
         let error = match tokio::time::timeout(Duration::from_millis(limit_ms), loading).await {
-            Ok(Ok(loaded)) => return Ok(loaded),
-            Ok(Err(error)) => ReadError::Load { cache_type: T::NAME, error: Arc::new(error) },
+            Ok(Ok(Ok(loaded))) => return Ok(loaded),
+            Ok(Err(_)) => ReadError::Panicked { cache_type: T::NAME },
+            Ok(Ok(Err(error))) => ReadError::Load { cache_type: T::NAME, error: Arc::new(error) },
             Err(_) => ReadError::Deadline { cache_type: T::NAME, limit_ms },
         };
         counters.add(Event::LoadFailed);
@@ -211,9 +221,12 @@ async fn lookup<T: CachedType>(shared: &Shared, state: &TypeState<T>, text: &str
         return Lookup::Unusable;
     }
     match store::get(&shared.link, text).await {
-        Ok(Some(json)) => decode(state, text, &json).map_or(Lookup::Miss, Lookup::Hit),
+        Ok(Some(json)) => match decode::<T>(text, &json) {
+            Some(value) => Lookup::Hit(value),
+            None => undecodable(state),
+        },
         Ok(None) => Lookup::Miss,
-        Err(error) if error.is_wrong_type() => Lookup::Miss,
+        Err(error) if error.is_wrong_type() => undecodable(state),
         Err(error) => {
             note_redis_error(state, text, &error);
             Lookup::Unusable
@@ -221,12 +234,17 @@ async fn lookup<T: CachedType>(shared: &Shared, state: &TypeState<T>, text: &str
     }
 }
 
+/// Counted where one key is looked up, and only there: every read of such a value comes by once.
+fn undecodable<T: CachedType>(state: &TypeState<T>) -> Lookup<T::Value> {
+    state.counters.add(Event::Undecodable);
+    Lookup::Miss
+}
+
 /// The value in a JSON text, `None` if it has another shape than ours.
-pub(crate) fn decode<T: CachedType>(state: &TypeState<T>, text: &str, json: &[u8]) -> Option<Option<T::Value>> {
+pub(crate) fn decode<T: CachedType>(text: &str, json: &[u8]) -> Option<Option<T::Value>> {
     match serde_json::from_slice(json) {
         Ok(value) => Some(value),
         Err(error) => {
-            state.counters.add(Event::Undecodable);
             debug!(cache_type = T::NAME, key = text, %error, "a cached value does not decode, it will be replaced");
             None
         }
@@ -266,7 +284,7 @@ impl<T: CachedType> Pilot<T> {
         loop {
             let covers = self.flight.mark();
             match store::acquire(&shared.link, &self.text, mode, lease_ttl).await {
-                Ok(Acquired::Hit(json)) => match decode(self.state(), &self.text, &json) {
+                Ok(Acquired::Hit(json)) => match decode::<T>(&self.text, &json) {
                     Some(value) => return Outcome { covers, answer: Ok(Cached::new(value, Tier::L2)) },
                     None => mode = Mode::Refresh,
                 },
@@ -329,7 +347,8 @@ impl<T: CachedType> Pilot<T> {
 
     /// Nothing will be filled, so the others need not wait for the lease to end. An invalidation is always safe.
     async fn give_lease_back(&self) {
-        if let Err(error) = store::invalidate(&self.cache.shared().link, std::slice::from_ref(&self.text)).await {
+        let link = &self.cache.shared().link;
+        if let Err(error) = store::invalidate(link, std::slice::from_ref(&self.text), link.command_limit()).await {
             note_redis_error(self.state(), &self.text, &error);
         }
     }

@@ -8,6 +8,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+/// More than this neither helps nor fits the arithmetic of TTLs.
+const LONGEST_TTL_SECONDS: u64 = 365 * 24 * 3600;
+
 /// How to reach Redis. Every wait has a limit.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,10 +154,11 @@ impl CacheSettings {
     }
 
     fn check_types(&self) -> Result<(), InvalidSetting> {
-        match self.types.iter().find(|(_, settings)| settings.ttl_seconds == 0) {
-            Some((name, _)) => {
+        match self.types.iter().find(|(_, settings)| !(1..=LONGEST_TTL_SECONDS).contains(&settings.ttl_seconds)) {
+            Some((name, settings)) => {
                 let key = format!("cache.types.{name}.ttl_seconds");
-                Err(InvalidSetting { key, value: "0".into(), reason: "must be at least 1" })
+                let value = settings.ttl_seconds.to_string();
+                Err(InvalidSetting { key, value, reason: "must be from 1 to 31536000 (a year)" })
             }
             None => Ok(()),
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{Source, TypeInfo};
 use crate::key::key_of_lease;
-use crate::l2::admin::{Scan, ask_each};
+use crate::l2::admin::Scan;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::info_field;
 use crate::l2::link::OwnConnection;
@@ -172,7 +172,7 @@ async fn measure(
     for (_, key) in owned {
         pipeline.cmd("MEMORY").arg("USAGE").arg(key).cmd("PTTL").arg(key);
     }
-    let answers = ask_each(connection, pipeline).await?;
+    let answers: Vec<Value> = connection.pipeline(&pipeline).await?;
     for ((owner, _), pair) in owned.iter().zip(answers.chunks(2)) {
         // A key that has gone since it was seen answers nil and -2.
         if let [Value::Int(bytes), Value::Int(ttl_ms)] = pair

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing::debug;
 
-use crate::cache::{Cache, Shared};
+use crate::cache::{Cache, RegisteredType, Shared};
 use crate::cached_type::Source;
 use crate::counters::Event;
 use crate::key::KeySpace;
@@ -22,7 +22,7 @@ pub(crate) const PREFIX: &str = "billing_cache:";
 
 type Counts = [u64; Event::ALL.len()];
 
-/// What has been flushed so far, by type in the order of registration.
+/// What has been flushed so far or is on its way, by type in the order of registration.
 #[derive(Debug, Default)]
 pub(crate) struct Flushed(Mutex<Vec<Counts>>);
 
@@ -41,7 +41,7 @@ impl Usage {
 }
 
 impl<S: Source> Cache<S> {
-    /// The sums of all processes over the last `hours` hours, the current one included.
+    /// The sums of all processes over the last `hours` hours, the current one included; at most the 31 days that are kept.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -50,7 +50,7 @@ impl<S: Source> Cache<S> {
         let mut connection = shared.link.own_connection().await?;
         let now = hour_of(SystemTime::now());
         let mut pipeline = redis::pipe();
-        for hour in now.saturating_sub(hours.max(1) - 1)..=now {
+        for hour in now.saturating_sub(hours.clamp(1, KEPT.as_secs() / HOUR_SECONDS) - 1)..=now {
             pipeline.cmd("HGETALL").arg(key_of(&shared.space, hour));
         }
         let read = connection.pipeline(&pipeline).await;
@@ -86,32 +86,27 @@ pub(crate) async fn flush(shared: &Shared) {
     if shared.settings.counters_flush_ms == 0 {
         return;
     }
-    let (pipeline, counts) = additions(shared);
+    let additions = shared.flushed.take_additions(shared);
+    let pipeline = pipeline_of(shared, &additions);
     if pipeline.is_empty() {
         return;
     }
-    match shared.link.batch(|mut wire| async move { pipeline.exec_async(&mut wire.connection).await }).await {
-        Err(L2Error::Away) => {}
-        outcome => {
-            // After a timeout the sums may have arrived: rather lose some than count them twice.
-            *shared.flushed.lock() = counts;
-            if let Err(error) = outcome {
-                debug!(%error, "counters were not added");
-            }
-        }
+    let limit = shared.link.batch_limit();
+    match shared.link.tell(limit, |mut wire| async move { pipeline.exec_async(&mut wire.connection).await }).await {
+        Ok(()) => {}
+        Err(L2Error::Away) => shared.flushed.put_back(&additions),
+        // The sums may have arrived all the same: rather lose some than count them twice.
+        Err(error) => debug!(%error, "counters were not added"),
     }
 }
 
-/// One HINCRBY for each counter that moved, and the counts they bring Redis up to.
-fn additions(shared: &Shared) -> (redis::Pipeline, Vec<Counts>) {
+/// One HINCRBY for each counter that moved.
+fn pipeline_of(shared: &Shared, additions: &[Counts]) -> redis::Pipeline {
     let mut pipeline = redis::pipe();
     let key = key_of(&shared.space, hour_of(SystemTime::now()));
-    let counts: Vec<Counts> = shared.types.iter().map(|registered| registered.counters.snapshot()).collect();
-    let flushed = shared.flushed.lock();
-    for (index, (registered, now)) in shared.types.iter().zip(&counts).enumerate() {
-        let before = flushed.get(index).copied().unwrap_or_default();
-        for (event, added) in Event::ALL.iter().zip(now.iter().zip(before).map(|(now, before)| now - before)) {
-            if added > 0 {
+    for (registered, added) in shared.types.iter().zip(additions) {
+        for (event, added) in Event::ALL.iter().zip(added) {
+            if *added > 0 {
                 pipeline
                     .cmd("HINCRBY")
                     .arg(&key)
@@ -124,10 +119,28 @@ fn additions(shared: &Shared) -> (redis::Pipeline, Vec<Counts>) {
     if !pipeline.is_empty() {
         pipeline.cmd("EXPIRE").arg(&key).arg(KEPT.as_secs()).ignore();
     }
-    (pipeline, counts)
+    pipeline
 }
 
 impl Flushed {
+    /// What was counted since the last call. Two flushes at a time never get the same additions.
+    fn take_additions(&self, shared: &Shared) -> Vec<Counts> {
+        let mut flushed = self.lock();
+        flushed.resize(shared.types.len(), Counts::default());
+        let take = |(registered, flushed): (&RegisteredType, &mut Counts)| {
+            let before = std::mem::replace(flushed, registered.counters.snapshot());
+            std::array::from_fn(|event| flushed[event] - before[event])
+        };
+        shared.types.iter().zip(flushed.iter_mut()).map(take).collect()
+    }
+
+    /// These additions were not sent.
+    fn put_back(&self, additions: &[Counts]) {
+        for (flushed, added) in self.lock().iter_mut().zip(additions) {
+            flushed.iter_mut().zip(added).for_each(|(flushed, added)| *flushed -= added);
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Counts>> {
         self.0.lock().expect("no panic while the flushed counts are locked")
     }

@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use billing_cache::{CacheSettings, RedisSettings};
-use config::{Config, ConfigError, Environment, File, FileFormat};
+use config::{Config, ConfigError, Environment, File, FileFormat, FileSourceString};
 use serde::Deserialize;
 
 use crate::database::DatabaseSettings;
+use crate::outbox::RelaySettings;
 
 /// The text of `config/default.toml`.
 pub const DEFAULT_TOML: &str = include_str!("../../../config/default.toml");
@@ -39,6 +40,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// How the cache behaves.
     pub cache: CacheSettings,
+    /// How left-over invalidations are applied.
+    pub relay: RelaySettings,
 }
 
 /// What a program was told on its command line, which outranks everything else.
@@ -62,9 +65,20 @@ pub enum SettingsError {
         /// Why.
         source: std::io::Error,
     },
+    /// A settings file is not written as TOML.
+    #[error("the configuration file {} is no TOML: {reason}", path.display())]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why, without the text of the line: it may hold a password.
+        reason: String,
+    },
     /// `.env` is not what it should be.
-    #[error("cannot read .env")]
-    DotEnv(#[source] dotenvy::Error),
+    #[error("cannot read .env: {reason}")]
+    DotEnv {
+        /// Why, without the value of the line: it may be a password.
+        reason: String,
+    },
     /// A variable that must be a number is none.
     #[error("{variable} is {value:?}: must be a whole number from 0 to 65535")]
     NotANumber {
@@ -100,8 +114,7 @@ impl Settings {
         let mut builder = Config::builder().add_source(File::from_str(DEFAULT_TOML, FileFormat::Toml));
         let from_variable = variables.get(CONFIG_VARIABLE).map(PathBuf::from);
         if let Some(path) = overrides.file.clone().or(from_variable) {
-            let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::Unreadable { path, source })?;
-            builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+            builder = builder.add_source(file(path)?);
         }
         let environment = Environment::with_prefix("BILLING").prefix_separator("__").separator("__");
         builder = builder.add_source(environment.try_parsing(true).source(Some(variables.clone())));
@@ -112,6 +125,25 @@ impl Settings {
         }
         builder.build().and_then(Config::try_deserialize).map_err(SettingsError::Invalid)
     }
+}
+
+/// A settings file, once it is known to be TOML; what its keys mean is found out with the other sources.
+fn file(path: PathBuf) -> Result<File<FileSourceString, FileFormat>, SettingsError> {
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(SettingsError::Unreadable { path, source }),
+    };
+    let file = File::from_str(&text, FileFormat::Toml);
+    match Config::builder().add_source(file.clone()).build() {
+        Ok(_) => Ok(file),
+        Err(error) => Err(SettingsError::NotToml { path, reason: without_snippet(&error.to_string()) }),
+    }
+}
+
+/// The parser quotes the line, `2 | password = "secret`, between a sentence with its place and one with the reason.
+fn without_snippet(message: &str) -> String {
+    let said = message.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains('|'));
+    said.collect::<Vec<_>>().join(": ")
 }
 
 /// The variables with names of their own that are set, by the key they set.
@@ -131,8 +163,8 @@ fn named_variables(variables: &HashMap<String, String>) -> Result<Vec<(&'static 
 fn variables(dot_env: &Path) -> Result<HashMap<String, String>, SettingsError> {
     let mut variables = HashMap::new();
     if dot_env.exists() {
-        for pair in dotenvy::from_path_iter(dot_env).map_err(SettingsError::DotEnv)? {
-            let (name, value) = pair.map_err(SettingsError::DotEnv)?;
+        for pair in dotenvy::from_path_iter(dot_env).map_err(|error| unreadable_dot_env(&error))? {
+            let (name, value) = pair.map_err(|error| unreadable_dot_env(&error))?;
             variables.insert(name, value);
         }
     }
@@ -141,6 +173,17 @@ fn variables(dot_env: &Path) -> Result<HashMap<String, String>, SettingsError> {
     variables.extend(process.filter(|(_, value)| !value.is_empty()));
     variables.retain(|_, value| !value.is_empty());
     Ok(variables)
+}
+
+fn unreadable_dot_env(error: &dotenvy::Error) -> SettingsError {
+    let reason = match error {
+        dotenvy::Error::LineParse(line, _) => match line.split_once('=') {
+            Some((name, _)) => format!("the value of {} needs quotes or lacks one", name.trim()),
+            None => "a line is not of the form NAME=value".to_owned(),
+        },
+        other => other.to_string(),
+    };
+    SettingsError::DotEnv { reason }
 }
 
 #[cfg(test)]
@@ -203,6 +246,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_no_toml_is_named_and_its_passwords_are_not_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("billing.toml");
+        for text in ["[redis]\npassword = \"hunter2\n", "password hunter2", "[redis]\npassword = 'hunter2' x\n"] {
+            std::fs::write(&path, text).unwrap();
+            let overrides = Overrides { file: Some(path.clone()), ..Overrides::default() };
+            let error = Settings::resolve(&overrides, &HashMap::new()).unwrap_err();
+            let said = format!("{error} {error:?}");
+            assert!(said.contains("billing.toml") && said.contains("line "), "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
+
+    #[test]
     fn a_dot_env_file_gives_way_to_the_environment_and_empty_is_unset() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(".env");
@@ -210,5 +267,17 @@ mod tests {
         let variables = variables(&path).unwrap();
         assert_eq!(variables.get("REDIS_HOST").map(String::as_str), Some("from-file"));
         assert!(!variables.contains_key("REDIS_PASSWORD"));
+    }
+
+    #[test]
+    fn a_dot_env_file_that_cannot_be_read_shows_no_value() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(".env");
+        for (line, said) in [("REDIS_PASSWORD='hunter2", "REDIS_PASSWORD"), ("hunter2 x", "NAME=value")] {
+            std::fs::write(&path, line).unwrap();
+            let error = variables(&path).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains(said) && !shown.contains("hunter2"), "{shown}");
+        }
     }
 }

@@ -1,1 +1,85 @@
-fn main() {}
+//! `cache-admin`: the operator's tool for the billing cache and its database.
+//!
+//! Invariants: nothing it does touches a key of another program or holds up the server; every command may be interrupted
+//! without harm. Here are the arguments; each command is one file in `commands`, and what it prints one in `reports`.
+
+mod commands;
+mod reports;
+mod seed;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use cli_support::{Code, CommonArgs, exit};
+
+use commands::{clear, migrate, stats, warmup};
+
+const EXAMPLES: &str = "\
+Examples:
+  cache-admin migrate                           make the tables and triggers, or update them
+  cache-admin seed --users 200 --invoices 2000  fill an empty database with demonstration data
+  cache-admin warmup --type invoices            load the newest invoices into the cache
+  cache-admin stats --hours 1                   what is cached; hits and misses of the last hour
+  cache-admin clear --type invoices --id 42     remove one value
+  cache-admin clear --type all --dry-run        what emptying the cache would remove
+  cache-admin stats --format json | jq .types   the same for programs
+
+Results go to stdout, everything else to stderr.
+
+Exit codes: 0 fine; 1 a part failed; 2 wrong usage or settings; 3 Redis or the database could not
+be reached, or the database is not migrated; 130 interrupted.
+
+Settings: defaults < --config FILE < .env < environment < flags. RUST_LOG=debug says what goes on.";
+
+/// Look at the billing cache, empty it, warm it up; prepare and fill its database
+#[derive(Parser)]
+#[command(name = "cache-admin", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    common: CommonArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the Redis server, and by cache type its keys, their TTLs, hits and misses
+    Stats(stats::Arguments),
+    /// Remove cached values of one type or of all, and nothing else
+    Clear(clear::Arguments),
+    /// Load the values worth having into a cold cache
+    Warmup(warmup::Arguments),
+    /// Make the database ready: missing tables, the outbox and its triggers
+    Migrate,
+    /// Fill an empty database with demonstration data
+    Seed(commands::seed::Arguments),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    exit::run(run(cli.command, &cli.common))
+}
+
+async fn run(command: Command, common: &CommonArgs) -> Result<Code> {
+    match command {
+        Command::Stats(arguments) => {
+            exit::interruptible("nothing was changed", stats::run(&arguments, common)).await
+        }
+        Command::Clear(arguments) => {
+            exit::interruptible("what was removed stays removed", clear::run(&arguments, common)).await
+        }
+        Command::Warmup(arguments) => {
+            let consequence = "what was loaded stays cached, the rest is loaded when it is asked for";
+            exit::interruptible(consequence, warmup::run(&arguments, common)).await
+        }
+        Command::Migrate => {
+            let consequence = "the migration is done as a whole or not at all; run it again";
+            exit::interruptible(consequence, migrate::run(common)).await
+        }
+        Command::Seed(arguments) => {
+            let consequence = "the rows are kept as a whole or not at all";
+            exit::interruptible(consequence, commands::seed::run(&arguments, common)).await
+        }
+    }
+}

@@ -32,7 +32,11 @@ impl KeySequence {
     }
 
     /// The next place.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranks are whole and from 1 to the length")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "ranks are whole and from 1 to the length"
+    )]
     pub(crate) fn next_place(&mut self) -> usize {
         let rank = self.ranks.sample(&mut self.random) as usize;
         rank.saturating_sub(1).min(self.last)
@@ -63,7 +67,8 @@ mod tests {
 
     #[test]
     fn the_first_places_come_more_often_unless_the_exponent_is_zero() {
-        let share_of_first_ten = |exponent| places(3, exponent, 100).iter().filter(|place| **place < 10).count() as f64 / 5_000.0;
+        let share_of_first_ten =
+            |exponent| places(3, exponent, 100).iter().filter(|place| **place < 10).count() as f64 / 5_000.0;
         assert!(share_of_first_ten(1.0) > 0.5, "{}", share_of_first_ten(1.0));
         assert!((share_of_first_ten(0.0) - 0.1).abs() < 0.03, "{}", share_of_first_ten(0.0));
     }

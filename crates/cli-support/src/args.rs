@@ -5,12 +5,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use billing_core::settings::{Overrides, Settings};
 use clap::{Args, ValueEnum};
 use secrecy::ExposeSecret;
 
-use crate::exit::Usage;
+use crate::exit::usage;
 
 /// What goes to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -66,7 +66,7 @@ impl CommonArgs {
         let settings = Settings::load(&Overrides { file: self.config.clone(), values })?;
         match redis.first() {
             Some((flag, ..)) if !settings.redis.url.expose_secret().is_empty() => {
-                bail!(Usage(format!("{flag} would have no effect beside redis.url; unset REDIS_URL or leave {flag} out")))
+                Err(usage(format!("{flag} would have no effect beside redis.url; unset REDIS_URL or leave {flag} out")))
             }
             _ => Ok(settings),
         }

@@ -23,6 +23,12 @@ impl TypeChoice {
         PossibleValuesParser::new(possible_values()).map(|name| Self::named(&name))
     }
 
+    /// Whether it stands for every type.
+    #[must_use]
+    pub fn is_all(self) -> bool {
+        matches!(self, Self::All)
+    }
+
     /// The chosen types, in the order of the registry.
     #[must_use]
     pub fn types(self) -> Vec<&'static dyn RegisteredType> {

@@ -44,7 +44,7 @@ impl From<Code> for ExitCode {
 /// The arguments or settings cannot be used; makes [`Code::Usage`].
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Usage(pub String);
+struct Usage(String);
 
 /// The error of wrong arguments.
 pub fn usage(sentence: impl Into<String>) -> anyhow::Error {

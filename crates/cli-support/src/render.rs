@@ -27,7 +27,7 @@ pub const NONE: &str = "-";
 pub fn show(report: &impl Report, format: Format) -> Result<()> {
     let text = match format {
         Format::Text => report.to_text(),
-        Format::Json => serde_json::to_string_pretty(report).context("write the report as JSON")?,
+        Format::Json => json(report)?,
     };
     match writeln!(anstream::stdout().lock(), "{text}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("write to stdout"),
@@ -35,11 +35,28 @@ pub fn show(report: &impl Report, format: Format) -> Result<()> {
     }
 }
 
+/// A report as `--format json` prints it, without a line end at its end.
+///
+/// # Errors
+/// The report has no JSON form.
+pub fn json(report: &impl Report) -> Result<String> {
+    serde_json::to_string_pretty(report).context("write the report as JSON")
+}
+
 /// A table of one name, on the left, and its numbers, on the right. Units belong into the head.
 pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    labelled_table(1, head, rows)
+}
+
+/// As [`table`], with so many names on the left.
+pub fn labelled_table<const N: usize>(
+    labels: usize,
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let mut table = styled();
     table.set_header(head).add_rows(rows);
-    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table.column_iter_mut().skip(labels).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table.to_string()
 }
 

@@ -3,8 +3,6 @@
 //! Invariant of clear (`protocol.md`, section 7): all leases are revoked before any value is looked for, so that a fill in
 //! flight cannot bring a cleared value back.
 
-use redis::Value;
-
 use super::error::L2Error;
 use super::link::OwnConnection;
 use super::store::unlink;
@@ -154,14 +152,4 @@ async fn remove(
         cleared[*owner].count(pass, removed);
     }
     Ok(())
-}
-
-/// Runs a pipeline whose commands may fail one by one; a failed one answers nil.
-pub(crate) async fn ask_each(
-    connection: &mut OwnConnection,
-    mut pipeline: redis::Pipeline,
-) -> Result<Vec<Value>, L2Error> {
-    pipeline.ignore_errors();
-    let answers: Vec<redis::RedisResult<Value>> = connection.pipeline(&pipeline).await?;
-    Ok(answers.into_iter().map(Result::unwrap_or_default).collect())
 }

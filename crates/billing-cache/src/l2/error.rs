@@ -10,12 +10,18 @@ pub enum L2Error {
     /// There is no connection at the moment; it is being restored in the background.
     #[error("no connection to Redis")]
     Away,
+    /// The server is there, but may have lost acknowledged invalidations; they are being applied again.
+    #[error("recent invalidations are being applied again")]
+    Quarantined,
     /// No answer within the limit.
     #[error("Redis did not answer within {limit_ms} ms")]
     Timeout {
         /// The limit, in milliseconds.
         limit_ms: u64,
     },
+    /// The server is a replica, which may lag behind acknowledged invalidations.
+    #[error("the server is a replica")]
+    Replica,
     /// Redis answered with an error, or the connection broke.
     #[error(transparent)]
     Redis(#[from] RedisError),
@@ -39,6 +45,11 @@ pub(crate) fn is_no_script(error: &RedisError) -> bool {
     error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
+/// The server is no primary, or no longer.
+pub(crate) fn is_read_only(error: &RedisError) -> bool {
+    error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly)
+}
+
 /// Redis could not be reached; says where and what to look at, never the password.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use Redis at {endpoint}: {source}; {advice}")]
@@ -50,8 +61,10 @@ pub struct RedisUnreachable {
 
 /// The next thing to look at, by the kind of failure.
 pub(crate) fn advice(error: &L2Error) -> &'static str {
-    let L2Error::Redis(error) = error else {
-        return "is the server running, and are REDIS_HOST and REDIS_PORT right?";
+    let error = match error {
+        L2Error::Redis(error) => error,
+        L2Error::Replica => return "point REDIS_HOST at the primary",
+        _ => return "is the server running, and are REDIS_HOST and REDIS_PORT right?",
     };
     match (error.kind(), error.code()) {
         (redis::ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {

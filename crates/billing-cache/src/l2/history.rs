@@ -6,7 +6,7 @@
 use std::fmt;
 
 /// Run id of the server process and replication id of its data, as `INFO` tells them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct History(String);
 
 impl History {

@@ -19,11 +19,11 @@ use redis::{
     RedisConnectionInfo, RedisResult,
 };
 use secrecy::ExposeSecret;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
-use super::error::{L2Error, RedisUnreachable, advice};
+use super::error::{L2Error, RedisUnreachable, advice, is_read_only};
 use super::history::info_field;
 use super::store;
 use crate::settings::RedisSettings;
@@ -42,7 +42,20 @@ pub(crate) struct Wire {
 
 struct Live {
     wire: Wire,
-    number: u64,
+    number: ConnectionNumber,
+}
+
+/// Which of the connections of a process it is, in the order in which they were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionNumber(u64);
+
+/// Whether a new connection may be read from at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Yes: for tools, and where nobody replays.
+    Immediate,
+    /// Only after [`Link::admit`]: the server may have lost acknowledged invalidations, and somebody applies them again.
+    AfterReplay,
 }
 
 /// See the module.
@@ -57,7 +70,10 @@ struct Shared {
     settings: RedisSettings,
     live: ArcSwapOption<Live>,
     lost: Notify,
-    restored: Notify,
+    connections: watch::Sender<Option<ConnectionNumber>>,
+    admission: Admission,
+    /// One more than the number of the connection that may be read from; 0 for none.
+    admitted: AtomicU64,
     timeouts_in_a_row: AtomicU32,
     dials: AtomicU64,
 }
@@ -67,7 +83,7 @@ impl Link {
     ///
     /// # Errors
     /// Only if the settings make no connection address.
-    pub(crate) async fn open(settings: &RedisSettings) -> Result<Self, L2Error> {
+    pub(crate) async fn open(settings: &RedisSettings, admission: Admission) -> Result<Self, L2Error> {
         let info = connection_info(settings)?;
         let endpoint = format!("{}, database {}", info.addr(), info.redis_settings().db());
         let shared = Arc::new(Shared {
@@ -76,7 +92,9 @@ impl Link {
             settings: settings.clone(),
             live: ArcSwapOption::empty(),
             lost: Notify::new(),
-            restored: Notify::new(),
+            connections: watch::Sender::new(None),
+            admission,
+            admitted: AtomicU64::new(0),
             timeouts_in_a_row: AtomicU32::new(0),
             dials: AtomicU64::new(0),
         });
@@ -93,22 +111,40 @@ impl Link {
         &self.shared.endpoint
     }
 
-    /// Runs one command of the read path on the shared connection.
+    /// How long one command of the read path may take.
+    pub(crate) fn command_limit(&self) -> Duration {
+        self.shared.settings.command_timeout()
+    }
+
+    /// How long one pipeline of many commands may take.
+    pub(crate) fn batch_limit(&self) -> Duration {
+        self.shared.settings.batch_timeout()
+    }
+
+    /// Runs one command of the read path on the shared connection, once that may be read from.
     ///
     /// May be dropped at any await: the late answer is thrown away by the connection.
     pub(crate) async fn command<T, F>(&self, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        self.shared.run(self.shared.settings.command_timeout(), operation).await
+        self.shared.run(Purpose::Read, self.command_limit(), operation).await
     }
 
-    /// Runs a pipeline of many commands on the shared connection.
+    /// Runs a pipeline of the read path on the shared connection, once that may be read from.
     pub(crate) async fn batch<T, F>(&self, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        self.shared.run(self.shared.settings.batch_timeout(), operation).await
+        self.shared.run(Purpose::Read, self.batch_limit(), operation).await
+    }
+
+    /// Tells the server something, under a limit of one's own, whether it may be read from or not.
+    pub(crate) async fn tell<T, F>(&self, limit: Duration, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        self.shared.run(Purpose::Tell, limit, operation).await
     }
 
     /// A connection of one's own, for walks over many keys that must not stand in the way of reads.
@@ -119,14 +155,33 @@ impl Link {
         Ok(OwnConnection { connection, limit: self.shared.settings.batch_timeout() })
     }
 
+    /// Asks the server whether it can be used.
+    pub(crate) async fn check(&self) -> Result<(), RedisUnreachable> {
+        let mut connection = self.own_connection().await?;
+        let ping = connection.command::<()>(&redis::cmd("PING")).await;
+        ping.map_err(|error| self.unreachable(error))?;
+        let info: Option<String> = connection.command(redis::cmd("INFO").arg("replication")).await.ok();
+        refuse_replica(info.as_deref()).map_err(|error| self.unreachable(error))
+    }
+
     /// Wraps an error into a sentence for people.
     pub(crate) fn unreachable(&self, source: L2Error) -> RedisUnreachable {
         RedisUnreachable { endpoint: self.endpoint().to_owned(), advice: advice(&source), source }
     }
 
-    /// Resolves when a lost connection has been restored.
-    pub(crate) async fn restored(&self) {
-        self.shared.restored.notified().await;
+    /// The connection there is, and each change of it.
+    pub(crate) fn connections(&self) -> watch::Receiver<Option<ConnectionNumber>> {
+        self.shared.connections.subscribe()
+    }
+
+    /// Lets reads use this connection; without effect if there is another one by now.
+    pub(crate) fn admit(&self, connection: ConnectionNumber) {
+        self.shared.admitted.store(connection.0 + 1, Ordering::SeqCst);
+    }
+
+    /// Keeps reads away until a connection is admitted again.
+    pub(crate) fn suspend_reads(&self) {
+        self.shared.admitted.store(0, Ordering::SeqCst);
     }
 }
 
@@ -161,20 +216,37 @@ async fn limited<T>(limit: Duration, answer: impl Future<Output = RedisResult<T>
     }
 }
 
+/// What a command is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Its answer is served.
+    Read,
+    /// The server shall know something.
+    Tell,
+}
+
 impl Shared {
-    async fn run<T, F>(&self, limit: Duration, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
+    async fn run<T, F>(
+        &self,
+        purpose: Purpose,
+        limit: Duration,
+        operation: impl FnOnce(Wire) -> F,
+    ) -> Result<T, L2Error>
     where
         F: Future<Output = RedisResult<T>>,
     {
         let live = self.live.load_full().ok_or(L2Error::Away)?;
         let live = live.as_ref();
+        if purpose == Purpose::Read && !self.may_read(live) {
+            return Err(L2Error::Quarantined);
+        }
         match tokio::time::timeout(limit, operation(live.wire.clone())).await {
             Ok(Ok(answer)) => {
                 self.timeouts_in_a_row.store(0, Ordering::Relaxed);
                 Ok(answer)
             }
             Ok(Err(error)) => {
-                if error.is_unrecoverable_error() || error.is_io_error() {
+                if error.is_unrecoverable_error() || error.is_io_error() || is_read_only(&error) {
                     self.give_up(live, &error);
                 }
                 Err(error.into())
@@ -187,6 +259,10 @@ impl Shared {
                 Err(error)
             }
         }
+    }
+
+    fn may_read(&self, live: &Live) -> bool {
+        self.admission == Admission::Immediate || self.admitted.load(Ordering::SeqCst) == live.number.0 + 1
     }
 
     async fn checkout(&self) -> Result<deadpool_redis::Connection, L2Error> {
@@ -203,6 +279,7 @@ impl Shared {
             let before = self.live.compare_and_swap(&*current, None);
             if before.as_ref().is_some_and(|before| before.number == live.number) {
                 warn!(endpoint = self.endpoint, %error, "redis connection lost, reads go to the database");
+                self.connections.send_replace(None);
                 self.lost.notify_one();
             }
         }
@@ -213,17 +290,24 @@ impl Shared {
         let limit = self.settings.connect_timeout();
         let dialled = tokio::time::timeout(limit, self.greet()).await.map_err(|_| timeout_of(limit))??;
         self.timeouts_in_a_row.store(0, Ordering::Relaxed);
+        let number = dialled.number;
         self.live.store(Some(Arc::new(dialled)));
+        self.connections.send_replace(Some(number));
         Ok(())
     }
 
+    /// Only a primary will do: a replica may not have heard of an invalidation yet that was acknowledged.
     async fn greet(&self) -> Result<Live, L2Error> {
         let mut connection = deadpool_redis::Connection::take(self.checkout().await?);
-        store::load_scripts(&mut connection).await?;
         // A server that hides INFO is served all the same; its rows then carry no history.
-        let info: Option<String> = redis::cmd("INFO").arg("server").query_async(&mut connection).await.ok();
+        let info: Option<String> = redis::cmd("INFO").query_async(&mut connection).await.ok();
+        refuse_replica(info.as_deref())?;
+        store::load_scripts(&mut connection).await?;
         let run_id = info.as_deref().and_then(|info| info_field(info, "run_id")).map(Arc::from);
-        Ok(Live { wire: Wire { connection, run_id }, number: self.dials.fetch_add(1, Ordering::Relaxed) })
+        Ok(Live {
+            wire: Wire { connection, run_id },
+            number: ConnectionNumber(self.dials.fetch_add(1, Ordering::Relaxed)),
+        })
     }
 }
 
@@ -237,7 +321,13 @@ async fn supervise(shared: Arc<Shared>) {
             pause = (pause * 2).min(Duration::from_millis(shared.settings.reconnect_max_ms));
         }
         info!(endpoint = shared.endpoint, "redis is back");
-        shared.restored.notify_one();
+    }
+}
+
+fn refuse_replica(info: Option<&str>) -> Result<(), L2Error> {
+    match info.and_then(|info| info_field(info, "role")) {
+        Some("slave") => Err(L2Error::Replica),
+        _ => Ok(()),
     }
 }
 

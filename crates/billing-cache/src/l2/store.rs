@@ -36,7 +36,8 @@ return 1",
 
 /// `KEYS` value, lease; `ARGV` token, value, ttl ms. Answers 1 (stored) or 0 (lost).
 ///
-/// The lease goes first: should the SET be refused because memory is full, nobody waits for a dead lease.
+/// The lease goes first: nobody waits for a dead lease if the SET fails. It does not fail because memory is full: Redis
+/// refuses only the first write of a script for that. So a load in flight is still stored, and ACQUIRE begins no further one.
 static FILL: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -170,8 +171,8 @@ pub(crate) async fn fill_many(link: &Link, fills: &[Fill]) -> Result<Vec<Filled>
 ///
 /// A single UNLINK is atomic over both names, and runs when memory is full. The history is read before the removals, on the
 /// same connection, from a server that says it is the primary.
-pub(crate) async fn invalidate(link: &Link, keys: &[String]) -> Result<Option<History>, L2Error> {
-    link.batch(|mut wire| async move {
+pub(crate) async fn invalidate(link: &Link, keys: &[String], limit: Duration) -> Result<Option<History>, L2Error> {
+    link.tell(limit, |mut wire| async move {
         let mut pipeline = Pipeline::with_capacity(keys.len() + 1);
         pipeline.ignore_errors().cmd("INFO").arg("replication");
         for key in keys {

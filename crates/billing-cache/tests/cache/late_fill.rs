@@ -104,9 +104,10 @@ async fn a_warm_up_does_not_store_what_was_invalidated_meanwhile() {
     world.ledger.put(2, 1);
     world.ledger.hold_next(1);
     let warming = tool.clone();
-    let warmed = tokio::spawn(async move {
-        warming.warm_up::<Invoices>(&[InvoiceId(1), InvoiceId(2)], &mut |_| {}).await.unwrap()
-    });
+    let warmed =
+        tokio::spawn(
+            async move { warming.warm_up::<Invoices>(&[InvoiceId(1), InvoiceId(2)], &mut |_| {}).await.unwrap() },
+        );
     world.ledger.until_held(1).await;
     world.write(&writer, 1, 2).await;
     world.ledger.release();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use billing_cache::{Event, ReadError, Tier};
 
 use crate::ledger::{Closed, Fault, InvoiceId, Invoices};
-use crate::world::{World, lease, read, until_counted};
+use crate::world::{PATIENT, World, lease, read, until_counted};
 
 #[tokio::test]
 async fn an_error_of_the_loader_is_shared_by_all_whom_the_load_covers() {
@@ -84,23 +84,43 @@ async fn a_load_that_takes_too_long_ends_with_an_error_that_names_the_setting() 
 }
 
 #[tokio::test]
-async fn a_panic_in_the_loader_leaves_no_lease_that_others_would_wait_for() {
+async fn a_panic_in_the_loader_is_an_error_and_leaves_no_lease_that_others_would_wait_for() {
     let world = World::new();
     let cache = world.cache().await;
     world.ledger.put(1, 7);
-    world.ledger.fail_next(&[Fault::Panic]);
-    assert_eq!(read(&cache, 1).await, (Some(7), Tier::Loaded), "the caller started over, and was not kept waiting");
-    assert_eq!(read(&cache, 1).await, (Some(7), Tier::L2));
+    world.ledger.fail_next(&[Fault::Panic, Fault::Panic]);
+    let error = cache.get::<Invoices>(&InvoiceId(1)).await.unwrap_err();
+    assert_eq!(error.to_string(), "load invoices: the loader panicked");
+    assert!(matches!(cache.get_many::<Invoices>(&[InvoiceId(1)]).await, Err(ReadError::Panicked { .. })));
+    assert!(!world.exists(&lease("invoice:1")));
+    assert_eq!(read(&cache, 1).await, (Some(7), Tier::Loaded));
+    assert_eq!(cache.count::<Invoices>(Event::LoadFailed), 2);
 }
 
 #[tokio::test]
-async fn a_panic_in_the_loader_of_a_batch_leaves_no_lease_either() {
+async fn an_error_of_the_loader_does_not_wait_long_for_a_redis_that_hangs() {
     let world = World::new();
-    let cache = world.cache().await;
-    world.ledger.put(1, 7);
-    world.ledger.fail_next(&[Fault::Panic]);
-    let reader = cache.clone();
-    let batch = tokio::spawn(async move { reader.get_many::<Invoices>(&[InvoiceId(1)]).await.is_ok() });
-    assert!(batch.await.unwrap_err().is_panic());
-    assert_eq!(read(&cache, 1).await, (Some(7), Tier::Loaded));
+    let cache = world
+        .cache_with(|options| {
+            options.redis.command_timeout_ms = 150;
+            options.redis.batch_timeout_ms = 3_600_000;
+        })
+        .await;
+    for load in 1..=2 {
+        world.ledger.fail_next(&[Fault::Error]);
+        world.ledger.hold_next(1);
+        let reader = cache.clone();
+        let failing = tokio::spawn(async move {
+            match load {
+                1 => reader.get::<Invoices>(&InvoiceId(1)).await.is_err(),
+                _ => reader.get_many::<Invoices>(&[InvoiceId(2)]).await.is_err(),
+            }
+        });
+        world.ledger.until_held(load).await;
+        world.server.pause().unwrap();
+        world.ledger.release();
+        let failed = tokio::time::timeout(PATIENT, failing).await;
+        world.server.resume().unwrap();
+        assert!(failed.expect("an hour is the limit of large batches only").unwrap());
+    }
 }

@@ -3,14 +3,17 @@
 //! Several [`Cache`](billing_cache::Cache) instances over one server stand for several processes. Nothing here judges by
 //! time: tests wait for events, with deadlines that only a hanging program meets.
 
+#![expect(clippy::unwrap_used, reason = "clippy takes only the test functions themselves for tests, not their helpers")]
+
 mod clear;
 mod contended;
 mod counting;
-mod ledger;
 mod late_fill;
+mod ledger;
 mod loads;
 mod many;
 mod old_shapes;
+mod opening;
 mod outage;
 mod reading;
 mod refused;

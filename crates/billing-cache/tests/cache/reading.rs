@@ -1,5 +1,6 @@
 //! One key: what is loaded, what is stored, and for how long.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use billing_cache::{CachedType, SingleKey, Tier, TypeSettings};
@@ -81,8 +82,8 @@ async fn a_value_lives_no_longer_than_its_type_allows() {
 #[tokio::test]
 async fn the_configuration_overrides_the_ttl_of_a_type() {
     let world = World::new();
-    let settings = TypeSettings { ttl_seconds: 17 };
-    let cache = world.cache_with(|options| drop(options.cache.types.insert("invoices".into(), settings))).await;
+    let types = HashMap::from([("invoices".to_owned(), TypeSettings { ttl_seconds: 17 })]);
+    let cache = world.cache_with(|options| options.cache.types = types).await;
     read(&cache, 1).await;
     let ttl: i64 = world.server.command(&["PTTL", "invoice:1"]).unwrap();
     assert!(0 < ttl && ttl <= 17_000, "{ttl}");

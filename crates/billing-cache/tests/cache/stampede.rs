@@ -107,3 +107,21 @@ async fn a_batch_and_a_single_read_of_one_missing_key_cost_one_load() {
     assert_eq!(other_process.await.unwrap(), (Some(7), Tier::L2));
     assert_eq!(world.ledger.loads(), 1);
 }
+
+#[tokio::test]
+async fn a_batch_cancelled_while_it_asks_for_leases_leaves_none_behind() {
+    let world = World::new();
+    let cache = world.cache().await;
+    world.ledger.put(1, 7);
+    world.refuse_writes();
+    let reader = cache.clone();
+    let only = tokio::spawn(async move { reader.get_many::<Invoices>(&[InvoiceId(1)]).await.is_ok() });
+    let asked = || world.server.command::<String>(&["CLIENT", "LIST"]).unwrap().contains("cmd=evalsha");
+    until(|| async { asked() }).await;
+    only.abort();
+    assert!(only.await.unwrap_err().is_cancelled());
+    world.take_writes();
+    // The lease was granted after its caller had gone.
+    until(|| async { world.exists("invoice:1") }).await;
+    assert_eq!(read(&cache, 1).await, (Some(7), Tier::L2));
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::time::Duration;
 
-use billing_cache::{Cache, CacheBuilder, CacheSettings, CachedType, Cached, Event, Invalidation, RedisSettings, Tier};
+use billing_cache::{Cache, CacheBuilder, CacheSettings, Cached, CachedType, Event, Invalidation, RedisSettings, Tier};
 use test_support::{RedisServer, eventually};
 
 use crate::ledger::{CreditNotes, Discounts, Invoice, InvoiceId, Invoices, Ledger};
@@ -90,7 +90,7 @@ impl World {
     }
 
     pub(crate) fn set_raw(&self, key: &str, value: &str) {
-        self.server.command(&["SET", key, value]).unwrap()
+        self.server.command::<()>(&["SET", key, value]).unwrap();
     }
 
     pub(crate) fn exists(&self, key: &str) -> bool {
@@ -99,7 +99,16 @@ impl World {
 
     /// Another process, dead or alive, holds the lease of this key.
     pub(crate) fn hold_lease(&self, key: &str) {
-        self.server.command(&["SET", &lease(key), "r-of-another-process", "PX", "600000"]).unwrap()
+        self.server.command::<()>(&["SET", &lease(key), "r-of-another-process", "PX", "600000"]).unwrap();
+    }
+
+    /// Until [`take_writes`](Self::take_writes) Redis keeps whatever may write waiting, and goes on answering reads.
+    pub(crate) fn refuse_writes(&self) {
+        self.server.command::<()>(&["CLIENT", "PAUSE", "600000", "WRITE"]).unwrap();
+    }
+
+    pub(crate) fn take_writes(&self) {
+        self.server.command::<()>(&["CLIENT", "UNPAUSE"]).unwrap();
     }
 
     /// A whole write: commit, then tell Redis, as the write transaction does.

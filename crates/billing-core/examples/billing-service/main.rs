@@ -13,7 +13,6 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use axum::Router;
 use axum::routing::{get, post, put};
-use billing_core::cached;
 use billing_core::database::Database;
 use billing_core::service::BillingService;
 use billing_core::settings::{Overrides, Settings};
@@ -40,8 +39,7 @@ async fn main() -> anyhow::Result<()> {
     let settings = Settings::load(&Overrides { file: arguments.config, ..Overrides::default() })?;
     let database = Database::connect(&settings.database).await?;
     database.check_schema().await?;
-    let cache = cached::open_cache(database, &settings.redis, settings.cache).await?;
-    let service = BillingService::new(cache);
+    let service = BillingService::open(database, &settings).await?;
 
     let listener = tokio::net::TcpListener::bind(arguments.listen);
     let listener = listener.await.with_context(|| format!("listen on {}", arguments.listen))?;

@@ -14,6 +14,7 @@ use billing_cache::{Cache, CachedType};
 pub use active_discounts::ActiveDiscounts;
 pub(crate) use invoices::read_details;
 pub use invoices::{InvoiceId, Invoices};
+pub(crate) use registry::builder;
 pub use registry::{Probe, Registered, RegisteredType, WarmUpFailure, declarations, find, open_cache};
 pub(crate) use tax_rates::applicable;
 pub use tax_rates::{TaxRateKey, TaxRates};

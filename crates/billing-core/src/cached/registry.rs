@@ -200,6 +200,11 @@ pub async fn open_cache(
     redis: &RedisSettings,
     settings: CacheSettings,
 ) -> Result<BillingCache, SetupError> {
+    builder(database, settings).open(redis).await
+}
+
+/// A cache with every type of the list, to be opened.
+pub(crate) fn builder(database: Database, settings: CacheSettings) -> CacheBuilder<Database> {
     let builder = CacheBuilder::new(database, settings);
-    CACHED_TYPES.iter().fold(builder, |builder, cached| cached.add_to(builder)).open(redis).await
+    CACHED_TYPES.iter().fold(builder, |builder, cached| cached.add_to(builder))
 }

@@ -4,8 +4,10 @@
 //! build does not know stays pending, for a build that does. [`WriteTxn`] relays the rows of its own transaction.
 
 mod marker;
+mod relay;
 mod rows;
 mod write_txn;
 
+pub use relay::{Relay, RelayError, RelaySettings, retire};
 pub use rows::{OutboxRow, Target};
 pub use write_txn::{CommitError, Pending, WriteTxn, Writer, Written};

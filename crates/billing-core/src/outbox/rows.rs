@@ -1,14 +1,17 @@
 //! Reading and marking outbox rows.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use billing_cache::{AnyKey, History};
-use sea_orm::sea_query::Expr;
+use chrono::TimeDelta;
+use sea_orm::sea_query::{Expr, LockBehavior, LockType, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
-use crate::cached::{self, BillingCache};
+use crate::cached::{self, BillingCache, CACHED_TYPES};
 use crate::entities::cache_invalidation::{Column, Entity};
 use crate::time::now;
 
@@ -63,6 +66,118 @@ fn columns(parts: &str) -> Option<Vec<Option<String>>> {
         other => Some(other.to_string()),
     };
     Some(values.into_iter().map(text).collect())
+}
+
+/// Which rows a pass of the relay takes.
+#[derive(Clone, Debug)]
+pub(super) enum Needed {
+    /// Those nobody has applied, but for young ones that their writer is about to apply.
+    Pending { older_than: Duration },
+    /// Those, and all that were applied to another history than this one; all there are if it is not known.
+    Replay { into: Option<History> },
+}
+
+impl Needed {
+    /// Only types of this build: a row of another build's type must wait for that build.
+    fn condition(&self, backend: DbBackend) -> Condition {
+        let known = CACHED_TYPES.iter().map(|cached| cached.info().name);
+        let condition = Condition::all().add(Column::CacheType.is_in(known));
+        match self {
+            Self::Pending { older_than } => {
+                condition.add(Column::RelayedAt.is_null()).add(is_older_than(backend, *older_than))
+            }
+            Self::Replay { into: Some(history) } => condition.add(
+                Condition::any()
+                    .add(Column::RelayedAt.is_null())
+                    .add(Column::RedisHistory.is_null())
+                    .add(Column::RedisHistory.ne(history.as_str())),
+            ),
+            Self::Replay { into: None } => condition,
+        }
+    }
+}
+
+/// By the clock of the database, which wrote the time.
+fn is_older_than(backend: DbBackend, age: Duration) -> SimpleExpr {
+    let seconds = age.as_secs_f64();
+    match backend {
+        DbBackend::Sqlite => Expr::cust(format!("julianday(created_at) < julianday('now') - {seconds} / 86400.0")),
+        _ => Expr::cust(format!("created_at < (clock_timestamp() AT TIME ZONE 'utc') - interval '{seconds} seconds'")),
+    }
+}
+
+/// How many rows of each type are needed.
+pub(super) async fn count_by_type<C: ConnectionTrait>(
+    connection: &C,
+    needed: &Needed,
+) -> Result<Vec<(String, u64)>, DbErr> {
+    let counts: Vec<(String, i64)> = Entity::find()
+        .select_only()
+        .column(Column::CacheType)
+        .column_as(Column::Id.count(), "rows")
+        .filter(needed.condition(connection.get_database_backend()))
+        .group_by(Column::CacheType)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(counts.into_iter().map(|(name, count)| (name, count.unsigned_abs())).collect())
+}
+
+/// The ids of the needed rows of one type.
+pub(super) async fn ids_of_type<C: ConnectionTrait>(
+    connection: &C,
+    needed: &Needed,
+    cache_type: &str,
+) -> Result<BTreeSet<i64>, DbErr> {
+    let ids: Vec<i64> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(needed.condition(connection.get_database_backend()))
+        .filter(Column::CacheType.eq(cache_type))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(ids.into_iter().collect())
+}
+
+/// The next needed rows after an id; on PostgreSQL those that no other relay holds.
+pub(super) async fn take<C: ConnectionTrait>(
+    connection: &C,
+    needed: &Needed,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<OutboxRow>, DbErr> {
+    Entity::find()
+        .filter(needed.condition(connection.get_database_backend()))
+        .filter(Column::Id.gt(after))
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .into_model()
+        .all(connection)
+        .await
+}
+
+/// Deletes rows of a type that were applied to `history` longer than `retention` ago.
+pub(super) async fn retire<C: ConnectionTrait>(
+    connection: &C,
+    cache_type: &str,
+    history: Option<&History>,
+    retention: Duration,
+) -> Result<u64, DbErr> {
+    let retention = TimeDelta::from_std(retention).ok();
+    let Some(before) = retention.and_then(|retention| now().checked_sub_signed(retention)) else {
+        return Ok(0);
+    };
+    let same_history = match history {
+        Some(history) => Column::RedisHistory.eq(history.as_str()),
+        None => Column::RedisHistory.is_null(),
+    };
+    let old = Entity::delete_many()
+        .filter(Column::CacheType.eq(cache_type))
+        .filter(Column::RelayedAt.lt(before))
+        .filter(same_history);
+    Ok(old.exec(connection).await?.rows_affected)
 }
 
 /// The highest id so far. On SQLite, where only one transaction writes, later ids are the caller's own.

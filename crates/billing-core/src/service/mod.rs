@@ -13,28 +13,47 @@ mod payments;
 mod reads;
 mod tax_rates;
 
+use std::sync::Arc;
+
 use billing_cache::Cached;
+use billing_cache::cache::SetupError;
 
 pub use commands::{DiscountInput, NewCreditNote, NewInvoice, NewPayment, TaxRateInput};
 pub use error::{BillingError, Entity, Refusal};
 
-use crate::cached::BillingCache;
-use crate::outbox::{WriteTxn, Writer};
+use crate::cached::{self, BillingCache};
+use crate::database::Database;
+use crate::outbox::{Relay, WriteTxn, Writer};
+use crate::settings::Settings;
 
 /// The billing operations over one database and one Redis. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct BillingService {
     writer: Writer,
+    relay: Option<Arc<Relay>>,
 }
 
 /// What a read gives.
 pub type ReadResult<V> = Result<Cached<V>, BillingError>;
 
 impl BillingService {
-    /// A service over this cache and its database.
+    /// The service of a long-running process: opens the cache over this database and relays what other writers, crashes and
+    /// outages leave in the outbox. Reads use Redis once recent invalidations have been applied to it again.
+    ///
+    /// # Errors
+    /// Settings that cannot work. A Redis that is away is none.
+    pub async fn open(database: Database, settings: &Settings) -> Result<Self, SetupError> {
+        let builder = cached::builder(database, settings.cache.clone()).admit_after_replay();
+        let cache = builder.open(&settings.redis).await?;
+        let relay = Relay::start(cache.clone(), settings.relay.clone());
+        Ok(Self { writer: Writer::new(cache), relay: Some(Arc::new(relay)) })
+    }
+
+    /// The service of a short-lived tool over a cache that is open already: its own writes are invalidated, the outbox is
+    /// left to the processes that relay.
     #[must_use]
-    pub fn new(cache: BillingCache) -> Self {
-        Self { writer: Writer::new(cache) }
+    pub fn without_relay(cache: BillingCache) -> Self {
+        Self { writer: Writer::new(cache), relay: None }
     }
 
     /// The cache, for reads of other keys and for the tools.
@@ -53,7 +72,10 @@ impl BillingService {
 
     /// Waits for what goes on in the background; call it before the process ends.
     pub async fn close(self) {
-        self.cache().flush_counters().await;
+        if let Some(relay) = self.relay.and_then(Arc::into_inner) {
+            relay.close().await;
+        }
+        self.writer.cache().flush_counters().await;
         self.writer.close().await;
     }
 }

@@ -1,0 +1,56 @@
+//! The price of invalidation: a payment with triggers, outbox and invalidation against the same transaction without them.
+
+use billing_core::cached;
+use billing_core::migration;
+use billing_core::money::Money;
+use billing_core::service::{BillingService, NewPayment};
+use sea_orm::TransactionTrait;
+
+use crate::rounds::Rounds;
+
+const ROUNDS: usize = 12;
+const PAYMENTS: u32 = 50;
+
+pub(crate) async fn with_and_without_triggers(service: &BillingService, ids: &[i32]) -> anyhow::Result<()> {
+    let mut measured = Rounds::default();
+    let mut number = 0;
+    for round in 0..=ROUNDS {
+        let (mut with, mut without) = (None, None);
+        for side in 0..2 {
+            let triggers = (round + side) % 2 == 0;
+            set_triggers(service, triggers).await?;
+            let took = pay(service, ids, &mut number).await?;
+            *(if triggers { &mut with } else { &mut without }) = Some(took);
+        }
+        if let (Some(with), Some(without), true) = (with, without, round > 0) {
+            measured.add(with, without);
+        }
+    }
+    set_triggers(service, true).await?;
+    measured.print("payment, with invalidation", "the same without triggers", PAYMENTS);
+    Ok(())
+}
+
+async fn pay(service: &BillingService, ids: &[i32], number: &mut usize) -> anyhow::Result<std::time::Duration> {
+    let started = std::time::Instant::now();
+    for _ in 0..PAYMENTS {
+        let command = NewPayment {
+            invoice_id: ids[*number % ids.len()],
+            amount: Money::from_minor(1),
+            payment_method: "card".into(),
+            transaction_id: format!("bench-payment-{number}"),
+        };
+        *number += 1;
+        let _ = service.process_payment(command).await?;
+    }
+    Ok(started.elapsed())
+}
+
+/// Installs the triggers, or takes them all away, by declaring all types or none.
+async fn set_triggers(service: &BillingService, installed: bool) -> anyhow::Result<()> {
+    let declarations = if installed { cached::declarations() } else { Vec::new() };
+    let transaction = service.cache().source().connection().begin().await?;
+    migration::install_triggers(&transaction, &declarations).await?;
+    transaction.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! The relay: applies the invalidations that nobody has applied yet, and applies again those that Redis may have lost.
+//!
+//! Every process of the service runs one. It takes rows left by a crash, by a Redis that was away, and by writers that know
+//! nothing of the cache; on PostgreSQL it is woken by `NOTIFY`, on SQLite it looks regularly.
+//!
+//! Invariants (`protocol.md`, section 5): rows are taken by their state, never by "id greater than the last seen"; a row is
+//! marked after Redis was told, with the history Redis was told in; a row is retired only when it carries today's history
+//! and is older than its retention.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use billing_cache::{ClearMode, ConnectionNumber, History, Invalidation, L2Error, RedisUnreachable};
+use sea_orm::sqlx::{self, postgres::PgListener};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use serde::Deserialize;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tracing::{debug, info};
+
+use super::rows::{self, Needed, OutboxRow, Target};
+use crate::cached::{self, BillingCache};
+use crate::migration::triggers::NOTIFY_CHANNEL;
+
+/// Rows of one statement.
+const BATCH: u64 = 500;
+/// Between two looks for rows to retire.
+const RETIRE_PAUSE: Duration = Duration::from_secs(60);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Between two attempts to listen.
+const LISTEN_PAUSE: Duration = Duration::from_secs(1);
+
+/// How the relay behaves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelaySettings {
+    /// Longest pause between two looks for pending rows.
+    pub poll_interval_ms: u64,
+    /// A row younger than this is left to the writer who made it.
+    pub grace_ms: u64,
+    /// Beyond so many pending rows of one type, the whole type is cleared instead.
+    pub clear_type_above: u64,
+    /// How much longer than the TTL of their type relayed rows are kept for a replay.
+    pub retention_margin_seconds: u64,
+}
+
+/// The running relay; ends when dropped.
+#[derive(Debug)]
+pub struct Relay {
+    tasks: JoinSet<()>,
+}
+
+/// Why a pass stopped; what it did before stays done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RelayError {
+    /// The outbox could not be read or marked.
+    #[error("read the outbox")]
+    Database(#[from] DbErr),
+    /// Redis could not be told.
+    #[error("tell redis")]
+    Redis(#[from] L2Error),
+    /// A type could not be cleared.
+    #[error(transparent)]
+    Clear(#[from] RedisUnreachable),
+}
+
+impl Relay {
+    /// Starts relaying into this cache.
+    #[must_use]
+    pub fn start(cache: BillingCache, settings: RelaySettings) -> Self {
+        let wake = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        if cache.source().backend() == DbBackend::Postgres {
+            tasks.spawn(listen(cache.clone(), Arc::clone(&wake), Duration::from_millis(settings.grace_ms)));
+        }
+        tasks.spawn(retire_regularly(cache.clone(), settings.clone()));
+        tasks.spawn(run(cache, settings, wake));
+        Self { tasks }
+    }
+
+    /// Ends the relay and waits for it. What it was doing is done by the next one.
+    pub async fn close(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// The server whose data is known to carry every acknowledged invalidation.
+struct Admitted {
+    connection: ConnectionNumber,
+    history: Option<History>,
+}
+
+/// Relays for ever, and before that replays what a change of the Redis history made necessary.
+async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>) {
+    let mut connections = cache.connections();
+    let mut admitted = None;
+    let shortest = Duration::from_millis(settings.grace_ms.max(10));
+    let mut backoff = shortest;
+    loop {
+        let pause = match catch_up(&cache, &settings, &mut admitted).await {
+            Ok(()) => {
+                backoff = shortest;
+                Duration::from_millis(settings.poll_interval_ms)
+            }
+            Err(error) => {
+                debug!(error = &error as &dyn std::error::Error, "the relay will try again");
+                backoff = (backoff * 2).min(BACKOFF_MAX);
+                backoff
+            }
+        };
+        tokio::select! {
+            () = wake.notified() => {}
+            _ = connections.changed() => {}
+            () = tokio::time::sleep(pause.mul_f64(0.75 + rand::random::<f64>() / 4.0)) => {}
+        }
+    }
+}
+
+/// Brings the outbox to rest for the server that is connected now, and lets reads use that server.
+async fn catch_up(
+    cache: &BillingCache,
+    settings: &RelaySettings,
+    admitted: &mut Option<Admitted>,
+) -> Result<(), RelayError> {
+    let connection = *cache.connections().borrow();
+    let connection = connection.ok_or(RelayError::Redis(L2Error::Away))?;
+    let history = cache.history().await?;
+    let same_connection = admitted.as_ref().is_some_and(|before| before.connection == connection);
+    let same_data =
+        admitted.as_ref().is_some_and(|before| before.history == history && (history.is_some() || same_connection));
+    let pass = Pass { cache, settings };
+    if same_data {
+        cache.admit(connection);
+        let older_than = Duration::from_millis(settings.grace_ms);
+        pass.relay(&Needed::Pending { older_than }).await?;
+    } else {
+        // Other data, or a server that hides which: what was acknowledged may be undone.
+        cache.suspend_reads();
+        let relayed = pass.relay(&Needed::Replay { into: history.clone() }).await?;
+        cache.admit(connection);
+        info!(rows = relayed, "recent invalidations replayed, redis is in use");
+    }
+    *admitted = Some(Admitted { connection, history });
+    Ok(())
+}
+
+/// One pass over the outbox.
+struct Pass<'a> {
+    cache: &'a BillingCache,
+    settings: &'a RelaySettings,
+}
+
+impl Pass<'_> {
+    /// Applies every row that is needed; says how many. Starts from the lowest id each time, because a row may become
+    /// visible after one with a higher id.
+    async fn relay(&self, needed: &Needed) -> Result<u64, RelayError> {
+        let mut relayed = self.clear_crowded_types(needed).await?;
+        let mut after = 0;
+        while let Some((last, rows)) = self.relay_batch(needed, after).await? {
+            after = last;
+            relayed += rows;
+        }
+        Ok(relayed)
+    }
+
+    /// Types with more rows than are worth applying one by one.
+    async fn clear_crowded_types(&self, needed: &Needed) -> Result<u64, RelayError> {
+        let connection = self.cache.source().connection();
+        let mut relayed = 0;
+        for (cache_type, count) in rows::count_by_type(connection, needed).await? {
+            if count > self.settings.clear_type_above {
+                // The ids first: a row that comes while the type is cleared may be about a value filled after its turn.
+                let ids = rows::ids_of_type(connection, needed, &cache_type).await?;
+                let history = self.clear(&cache_type).await?;
+                rows::mark_relayed(connection, &ids, history.as_ref()).await?;
+                relayed += ids.len() as u64;
+            }
+        }
+        Ok(relayed)
+    }
+
+    /// Applies the next rows; answers the last id and how many, or nothing at the end. PostgreSQL's locks keep two relays
+    /// from doing the same work; on SQLite it may be done twice, which does no harm.
+    async fn relay_batch(&self, needed: &Needed, after: i64) -> Result<Option<(i64, u64)>, RelayError> {
+        match self.cache.source().backend() {
+            DbBackend::Postgres => {
+                let transaction = self.cache.source().begin_write().await?;
+                let done = self.relay_rows(&transaction, needed, after).await?;
+                transaction.commit().await?;
+                Ok(done)
+            }
+            _ => self.relay_rows(self.cache.source().connection(), needed, after).await,
+        }
+    }
+
+    async fn relay_rows<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        needed: &Needed,
+        after: i64,
+    ) -> Result<Option<(i64, u64)>, RelayError> {
+        let taken = rows::take(connection, needed, after, BATCH).await?;
+        let Some(last) = taken.last().map(|row| row.id) else { return Ok(None) };
+        let history = self.apply(&taken).await?;
+        let ids: BTreeSet<i64> = taken.iter().map(|row| row.id).collect();
+        rows::mark_relayed(connection, &ids, history.as_ref()).await?;
+        Ok(Some((last, ids.len() as u64)))
+    }
+
+    /// Tells Redis what the rows say: whole types first, then each key once.
+    async fn apply(&self, taken: &[OutboxRow]) -> Result<Option<History>, RelayError> {
+        let (mut keys, mut whole_types) = (BTreeSet::new(), BTreeSet::new());
+        for row in taken {
+            match row.target(self.cache) {
+                Target::Key(key) => drop(keys.insert(key)),
+                Target::WholeType(name) => drop(whole_types.insert(name)),
+                Target::Nothing | Target::UnknownType => {}
+            }
+        }
+        let mut histories = BTreeSet::new();
+        for name in whole_types {
+            histories.insert(self.clear(name).await?);
+        }
+        match self.cache.invalidate(keys).await {
+            Invalidation::Done(history) => histories.insert(history),
+            Invalidation::Pending => return Err(RelayError::Redis(L2Error::Away)),
+        };
+        // Two histories: the server changed on the way, and the rows belong to none that can be named.
+        Ok(if histories.len() == 1 { histories.pop_first().flatten() } else { None })
+    }
+
+    /// Clears a type; the history is read before, so that a server that changes meanwhile cannot be credited with it.
+    async fn clear(&self, cache_type: &str) -> Result<Option<History>, RelayError> {
+        let types: Vec<_> = cached::find(cache_type).into_iter().map(|cached| cached.info()).collect();
+        let history = self.cache.history().await?;
+        self.cache.clear(&types, ClearMode::Remove, &mut |_| {}).await?;
+        Ok(history)
+    }
+}
+
+/// Wakes the relay when PostgreSQL announces new rows, after the writer had the time to apply its own.
+async fn listen(cache: BillingCache, wake: Arc<Notify>, grace: Duration) {
+    loop {
+        if let Err(error) = wake_on_notification(&cache, &wake, grace).await {
+            debug!(%error, "not listening for new outbox rows, the relay looks regularly");
+        }
+        tokio::time::sleep(LISTEN_PAUSE).await;
+    }
+}
+
+async fn wake_on_notification(cache: &BillingCache, wake: &Notify, grace: Duration) -> Result<(), sqlx::Error> {
+    let pool = cache.source().connection().get_postgres_connection_pool();
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(NOTIFY_CHANNEL).await?;
+    loop {
+        // `None` is a connection that was lost and restored: notifications may have been missed, so look as well.
+        listener.try_recv().await?;
+        tokio::time::sleep(grace).await;
+        wake.notify_one();
+    }
+}
+
+/// Deletes rows that no replay can need any more.
+async fn retire_regularly(cache: BillingCache, settings: RelaySettings) {
+    loop {
+        tokio::time::sleep(RETIRE_PAUSE).await;
+        if let Err(error) = retire(&cache, &settings).await {
+            debug!(error = &error as &dyn std::error::Error, "rows were not retired");
+        }
+    }
+}
+
+/// One look for rows to retire; says how many there were.
+///
+/// # Errors
+/// Redis does not tell its history, or the database fails.
+pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, RelayError> {
+    let history = cache.history().await?;
+    let margin = Duration::from_secs(settings.retention_margin_seconds);
+    let mut retired = 0;
+    for info in cache.types() {
+        let connection = cache.source().connection();
+        retired += rows::retire(connection, info.name, history.as_ref(), info.ttl + margin).await?;
+    }
+    Ok(retired)
+}

@@ -1,0 +1,60 @@
+//! `seed`: fills an empty database with demonstration data, the same for the same seed.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use billing_core::outbox::Pending;
+use billing_core::service::BillingService;
+use billing_core::time;
+use chrono::{NaiveDateTime, Timelike};
+use clap::Args;
+use cli_support::{Code, CommonArgs, open, render};
+
+use crate::reports::seed::SeedReport;
+use crate::seed::{self, Plan, insert};
+
+/// Nobody waits for this write, and its many keys shall be invalidated before it ends.
+const INVALIDATION_DEADLINE_MS: &str = "60000";
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// How many customers
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..=100_000))]
+    users: i32,
+    /// How many invoices, with their payments, discounts, taxes and credit notes
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(i32).range(0..=100_000))]
+    invoices: i32,
+    /// The same seed makes the same customers, invoices and amounts
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// The moment that is taken for the present, such as 2026-11-22T19:04:00 (UTC)
+    #[arg(long, value_name = "TIME", value_parser = time::from_isoformat, hide = true)]
+    now: Option<NaiveDateTime>,
+}
+
+pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
+    let started = Instant::now();
+    let deadline = ("cache.invalidation_deadline_ms".to_owned(), INVALIDATION_DEADLINE_MS.to_owned());
+    let settings = common.settings_with(vec![deadline])?;
+    let service = BillingService::without_relay(open::cache(&settings).await?);
+    let plan = arguments.plan();
+    let written = insert::insert(&service, seed::generate(&plan)).await;
+    service.close().await;
+    let written = written?;
+    let report = SeedReport {
+        seed: plan.seed,
+        now: time::to_isoformat(plan.now),
+        tables: written.value,
+        invalidation_pending: written.pending == Pending::Invalidation,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    render::show(&report, common.format)?;
+    Ok(Code::Fine)
+}
+
+impl Arguments {
+    fn plan(&self) -> Plan {
+        let now = self.now.unwrap_or_else(|| time::now().with_nanosecond(0).expect("0 is a nanosecond"));
+        Plan { users: self.users, invoices: self.invoices, seed: self.seed, now }
+    }
+}

@@ -1,0 +1,49 @@
+//! `stats`: what stands in Redis by cached type, and what the processes counted. Asks the database nothing.
+
+use anyhow::Result;
+use billing_cache::{Event, Survey, Usage};
+use billing_core::cached::BillingCache;
+use clap::Args;
+use cli_support::{Code, CommonArgs, Progress, open, render};
+
+use crate::reports::stats::{Counted, Others, Server, StatsReport, TypeStats};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Hits and misses of the last so many hours, the current one included; counters are kept for 31 days
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=744))]
+    hours: u64,
+}
+
+pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
+    let settings = common.settings()?;
+    let cache = open::cache_alone(&settings).await?;
+    let survey = survey(&cache).await?;
+    let usage = cache.usage(arguments.hours).await?;
+    render::show(&report(&cache, survey, &usage, arguments.hours), common.format)?;
+    Ok(Code::Fine)
+}
+
+async fn survey(cache: &BillingCache) -> Result<Survey> {
+    let progress = Progress::of("look at keys", cache.key_count().await?);
+    Ok(cache.survey(&mut |seen| progress.add(seen)).await?)
+}
+
+fn report(cache: &BillingCache, survey: Survey, usage: &Usage, hours: u64) -> StatsReport {
+    let types = survey.types.into_iter().map(|found| TypeStats { counted: counted(usage, found.name), found });
+    StatsReport {
+        server: Server { endpoint: cache.endpoint().to_owned(), info: survey.server },
+        hours,
+        types: types.collect(),
+        others: Others { leases: survey.leases, bookkeeping: survey.bookkeeping, foreign: survey.foreign },
+    }
+}
+
+fn counted(usage: &Usage, cache_type: &str) -> Counted {
+    let hits = usage.count(cache_type, Event::HitL2);
+    let misses = usage.count(cache_type, Event::Miss);
+    let bypassed = usage.count(cache_type, Event::Bypass);
+    let reads = hits + misses + bypassed;
+    let hit_rate = (reads > 0).then(|| render::to_f64(hits) / render::to_f64(reads));
+    Counted { hits, misses, bypassed, hit_rate }
+}

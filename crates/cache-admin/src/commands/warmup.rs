@@ -1,0 +1,92 @@
+//! `warmup`: loads the values worth having into a cold cache. A type that fails does not keep the others from being loaded.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use billing_cache::WarmedUp;
+use billing_core::cached::{BillingCache, RegisteredType};
+use clap::Args;
+use cli_support::{Code, CommonArgs, Progress, TypeChoice, exit, open, render};
+
+use crate::reports::warmup::{WarmedType, WarmupReport};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Which cache type to load
+    #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser(), default_value = "all")]
+    choice: TypeChoice,
+    /// At most so many values of each type, the newest or most wanted first
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    limit: u64,
+}
+
+pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
+    let settings = common.settings()?;
+    let cache = open::cache(&settings).await?;
+    let mut types = Vec::new();
+    let mut worst = Code::Fine;
+    for cached in arguments.choice.types() {
+        let attempt = warm_up(&cache, cached, arguments.limit).await;
+        if let Some(error) = &attempt.error {
+            exit::print_error(error);
+            worst = worse(worst, exit::code_of(error));
+        }
+        types.push(attempt.into_row(cached.info().name));
+    }
+    cache.flush_counters().await;
+    render::show(&WarmupReport { types }, common.format)?;
+    Ok(worst)
+}
+
+/// What became of one type.
+struct Attempt {
+    started: Instant,
+    /// How many keys were to be loaded; none if that could not be found out.
+    wanted: Option<u64>,
+    done: WarmedUp,
+    error: Option<anyhow::Error>,
+}
+
+async fn warm_up(cache: &BillingCache, cached: &dyn RegisteredType, limit: u64) -> Attempt {
+    let name = cached.info().name;
+    let mut attempt = Attempt { started: Instant::now(), wanted: None, done: WarmedUp::default(), error: None };
+    let outcome = fill(cache, cached, limit, &mut attempt).await;
+    attempt.error = outcome.with_context(|| format!("warm up {name}")).err();
+    attempt
+}
+
+async fn fill(cache: &BillingCache, cached: &dyn RegisteredType, limit: u64, attempt: &mut Attempt) -> Result<()> {
+    let wanted = cached.count_hot_keys(cache.source(), limit).await.context("list the keys to load")?;
+    attempt.wanted = Some(wanted);
+    let progress = Progress::of(cached.info().name, wanted);
+    let mut note = |batch: WarmedUp| {
+        attempt.done += batch;
+        progress.add(handled(batch));
+    };
+    cached.warm_up(cache, limit, &mut note).await?;
+    Ok(())
+}
+
+impl Attempt {
+    fn into_row(self, name: &'static str) -> WarmedType {
+        let left = || self.wanted.map(|wanted| wanted.saturating_sub(handled(self.done)));
+        WarmedType {
+            name,
+            loaded: self.done.stored,
+            skipped: self.done.skipped,
+            not_stored: self.done.not_stored,
+            failed: if self.error.is_some() { left() } else { Some(0) },
+            seconds: self.started.elapsed().as_secs_f64(),
+            error: self.error.as_ref().map(exit::sentence),
+        }
+    }
+}
+
+fn handled(batch: WarmedUp) -> u64 {
+    (batch.stored + batch.skipped + batch.not_stored) as u64
+}
+
+/// That a server was away explains more than that something failed.
+fn worse(before: Code, now: Code) -> Code {
+    if before == Code::Unreachable { before } else { now }
+}

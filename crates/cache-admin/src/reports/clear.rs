@@ -1,0 +1,37 @@
+//! The report of `clear`.
+
+use billing_cache::Cleared;
+use cli_support::Report;
+use cli_support::render::{count, table};
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub(crate) struct ClearReport {
+    /// Whether it was only counted.
+    pub(crate) dry_run: bool,
+    pub(crate) types: Vec<ClearedType>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ClearedType {
+    name: &'static str,
+    values: u64,
+    leases: u64,
+}
+
+impl ClearedType {
+    pub(crate) fn new(name: &'static str, cleared: Cleared) -> Self {
+        Self { name, values: cleared.keys, leases: cleared.leases }
+    }
+}
+
+impl Report for ClearReport {
+    fn to_text(&self) -> String {
+        let head = if self.dry_run {
+            ["dry run", "values to remove", "leases to revoke"]
+        } else {
+            ["cleared", "values removed", "leases revoked"]
+        };
+        table(head, self.types.iter().map(|row| [row.name.to_owned(), count(row.values), count(row.leases)]))
+    }
+}

@@ -1,0 +1,33 @@
+//! The report of `seed`.
+
+use cli_support::Report;
+use cli_support::render::{count, table};
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub(crate) struct SeedReport {
+    pub(crate) seed: u64,
+    /// The moment that the data takes for the present, UTC.
+    pub(crate) now: String,
+    /// In the order in which they were written.
+    pub(crate) tables: Vec<TableRows>,
+    /// Whether other processes may still see what they had cached before.
+    pub(crate) invalidation_pending: bool,
+    pub(crate) seconds: f64,
+}
+
+/// How many rows a table was given.
+#[derive(Serialize)]
+pub(crate) struct TableRows {
+    pub(crate) table: String,
+    pub(crate) rows: usize,
+}
+
+impl Report for SeedReport {
+    fn to_text(&self) -> String {
+        let row = |filled: &TableRows| [filled.table.clone(), count(filled.rows as u64)];
+        let rows = table(["table", "rows"], self.tables.iter().map(row));
+        let pending = if self.invalidation_pending { "\nRedis could not be told of all of it: the relay of a service will" } else { "" };
+        format!("{rows}\nseed {}, as of {} UTC, in {:.1} s{pending}", self.seed, self.now, self.seconds)
+    }
+}

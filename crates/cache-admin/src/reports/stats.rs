@@ -1,0 +1,111 @@
+//! The report of `stats`.
+
+use billing_cache::{ServerInfo, TypeSurvey};
+use cli_support::Report;
+use cli_support::render::{bytes, count, facts, percent, table};
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub(crate) struct StatsReport {
+    pub(crate) server: Server,
+    /// Hits and misses are those of so many hours.
+    pub(crate) hours: u64,
+    pub(crate) types: Vec<TypeStats>,
+    #[serde(flatten)]
+    pub(crate) others: Others,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Server {
+    pub(crate) endpoint: String,
+    #[serde(flatten)]
+    pub(crate) info: ServerInfo,
+}
+
+#[derive(Serialize)]
+pub(crate) struct TypeStats {
+    #[serde(flatten)]
+    pub(crate) found: TypeSurvey,
+    #[serde(flatten)]
+    pub(crate) counted: Counted,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Counted {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) bypassed: u64,
+    /// From 0 to 1; none where nothing was read.
+    pub(crate) hit_rate: Option<f64>,
+}
+
+/// Keys that are no cached values.
+#[derive(Serialize)]
+pub(crate) struct Others {
+    pub(crate) leases: u64,
+    pub(crate) bookkeeping: u64,
+    pub(crate) foreign: u64,
+}
+
+impl Report for StatsReport {
+    fn to_text(&self) -> String {
+        [self.server.to_text(), self.keys(), self.ttls(), self.reads(), self.others.to_text()].join("\n\n")
+    }
+}
+
+impl Server {
+    fn to_text(&self) -> String {
+        let ServerInfo { version, role, used_memory, used_memory_peak, maxmemory, maxmemory_policy } = &self.info;
+        let limit = if *maxmemory == 0 { "none".to_owned() } else { bytes(*maxmemory) };
+        facts([
+            ("Redis", self.endpoint.clone()),
+            ("version", version.clone()),
+            ("role", role.clone()),
+            ("memory used", bytes(*used_memory)),
+            ("memory peak", bytes(*used_memory_peak)),
+            ("memory limit", limit),
+            ("eviction policy", maxmemory_policy.clone()),
+        ])
+    }
+}
+
+impl StatsReport {
+    fn keys(&self) -> String {
+        let head = ["cached values", "keys", "memory (bytes)"];
+        let row = |TypeStats { found, .. }: &TypeStats| [found.name.to_owned(), count(found.keys), count(found.bytes)];
+        table(head, self.types.iter().map(row))
+    }
+
+    fn ttls(&self) -> String {
+        let head = ["keys by time to live", "no expiry", "< 1 min", "< 5 min", "< 1 h", "< 24 h", "more"];
+        let row = |TypeStats { found, .. }: &TypeStats| {
+            let ttl = found.ttl;
+            let numbers = [ttl.no_expiry, ttl.under_1_min, ttl.under_5_min, ttl.under_1_h, ttl.under_24_h, ttl.more];
+            let [no_expiry, under_1_min, under_5_min, under_1_h, under_24_h, more] = numbers.map(count);
+            [found.name.to_owned(), no_expiry, under_1_min, under_5_min, under_1_h, under_24_h, more]
+        };
+        table(head, self.types.iter().map(row))
+    }
+
+    fn reads(&self) -> String {
+        let what = format!("reads of the last {} h", self.hours);
+        let head = [what.as_str(), "hits", "misses", "bypassed", "hit rate (%)"];
+        let row = |TypeStats { found, counted }: &TypeStats| {
+            let [hits, misses, bypassed] = [counted.hits, counted.misses, counted.bypassed].map(count);
+            [found.name.to_owned(), hits, misses, bypassed, percent(counted.hit_rate)]
+        };
+        table(head, self.types.iter().map(row))
+    }
+}
+
+impl Others {
+    fn to_text(&self) -> String {
+        let row = |(name, keys): (&str, u64)| [name.to_owned(), count(keys)];
+        let rows = [
+            ("leases (loads in flight)", self.leases),
+            ("bookkeeping (counters)", self.bookkeeping),
+            ("of other programs", self.foreign),
+        ];
+        table(["other keys", "keys"], rows.map(row))
+    }
+}

@@ -1,0 +1,118 @@
+//! Credit notes, and what of them was applied to later invoices of the same customer.
+
+use std::collections::HashMap;
+
+use billing_core::entities::{CreditNoteStatus, credit_note, credit_note_application};
+use billing_core::money::Money;
+use chrono::{NaiveDateTime, TimeDelta};
+use rand::rngs::StdRng;
+use rand::{RngExt, seq::IndexedRandom};
+
+use super::invoices::Draft;
+use super::{Dataset, Plan, next_id};
+
+const REASONS: [&str; 5] = [
+    "Outage of more than 24 hours",
+    "Billed twice for the same month",
+    "Router returned",
+    "Speed below what the plan promises",
+    "Goodwill",
+];
+/// One customer in so many has credit notes.
+const ONE_IN: u32 = 4;
+const MOST_NOTES: i32 = 3;
+
+pub(super) fn generate(rng: &mut StdRng, plan: &Plan, drafts: &mut [Draft], data: &mut Dataset) {
+    let mut of_user: HashMap<i32, Vec<usize>> = HashMap::new();
+    for (place, draft) in drafts.iter().enumerate() {
+        of_user.entry(draft.invoice.user_id).or_default().push(place);
+    }
+    let mut notes = Vec::new();
+    for user_id in 1..=plan.users {
+        if rng.random_ratio(1, ONE_IN) {
+            let own = of_user.get(&user_id).map_or(&[][..], Vec::as_slice);
+            notes.extend((0..rng.random_range(1..=MOST_NOTES)).map(|_| issue(rng, plan, user_id, own, drafts)));
+        }
+    }
+    // By time, as the platform would have numbered them.
+    notes.sort_by_key(|note| (note.created_at, note.user_id));
+    for (id, note) in (1..).zip(notes) {
+        let own = of_user.get(&note.user_id).map_or(&[][..], Vec::as_slice);
+        let note = credit_note::Model { id, ..note };
+        let note = if rng.random_ratio(1, 20) { cancelled(note) } else { apply(rng, note, own, drafts, data) };
+        data.credit_notes.push(note);
+    }
+}
+
+/// A note for one of the customer's invoices, if there is one by then; its id is given later.
+fn issue(rng: &mut StdRng, plan: &Plan, user_id: i32, own: &[usize], drafts: &[Draft]) -> credit_note::Model {
+    let created_at = plan.now - TimeDelta::seconds(rng.random_range(3_600..300 * 86_400));
+    let before: Vec<i32> = own
+        .iter()
+        .map(|place| &drafts[*place].invoice)
+        .filter(|invoice| invoice.created_at < created_at)
+        .map(|invoice| invoice.id)
+        .collect();
+    let amount = Money::from_minor(rng.random_range(500..=6_000));
+    credit_note::Model {
+        id: 0,
+        user_id,
+        amount,
+        remaining_amount: amount,
+        reason: (*REASONS.choose(rng).expect("there are reasons")).to_owned(),
+        reference_invoice_id: before.choose(rng).copied(),
+        status: CreditNoteStatus::Issued.into(),
+        created_at,
+        applied_at: None,
+    }
+}
+
+fn cancelled(note: credit_note::Model) -> credit_note::Model {
+    credit_note::Model { status: CreditNoteStatus::Cancelled.into(), ..note }
+}
+
+/// Applies the note to the customer's next invoices, or to some of them.
+fn apply(
+    rng: &mut StdRng,
+    mut note: credit_note::Model,
+    own: &[usize],
+    drafts: &mut [Draft],
+    data: &mut Dataset,
+) -> credit_note::Model {
+    for place in own {
+        let draft = &mut drafts[*place];
+        let amount = amount_of(rng, &note, draft);
+        if draft.invoice.created_at < note.created_at || !amount.is_positive() || rng.random_ratio(1, 4) {
+            continue;
+        }
+        let applied_at = draft.invoice.created_at;
+        data.credit_note_applications.push(application(data, &note, draft.invoice.id, amount, applied_at));
+        draft.credited += amount;
+        draft.last_credit_at = Some(applied_at);
+        note.remaining_amount -= amount;
+        note.applied_at = Some(applied_at);
+        note.status = status_of(&note).into();
+    }
+    note
+}
+
+/// All that remains and is due, or sometimes only half.
+fn amount_of(rng: &mut StdRng, note: &credit_note::Model, draft: &Draft) -> Money {
+    let most = note.remaining_amount.min(draft.due());
+    if rng.random_ratio(1, 3) { most.portion("50".parse().expect("a percentage")) } else { most }
+}
+
+fn status_of(note: &credit_note::Model) -> CreditNoteStatus {
+    if note.remaining_amount.is_positive() { CreditNoteStatus::Partial } else { CreditNoteStatus::Applied }
+}
+
+fn application(
+    data: &Dataset,
+    note: &credit_note::Model,
+    invoice_id: i32,
+    amount: Money,
+    applied_at: NaiveDateTime,
+) -> credit_note_application::Model {
+    let id = next_id(&data.credit_note_applications);
+    credit_note_application::Model { id, credit_note_id: note.id, invoice_id, amount, applied_at }
+}

@@ -1,0 +1,110 @@
+//! Writing the demonstration data into an empty database.
+//!
+//! Invariants: one write transaction, so that all of it is there or nothing, and so that what was cached as absent is
+//! invalidated; the ids are those of the data, and PostgreSQL's sequences go on after them.
+
+use anyhow::{Context, Result};
+use billing_core::database::Database;
+use billing_core::entities::{
+    credit_note, credit_note_application, discount, invoice, invoice_discount, invoice_tax, payment, tax_rate, user,
+};
+use billing_core::outbox::Written;
+use billing_core::service::BillingService;
+use cli_support::{Progress, usage};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel,
+    PaginatorTrait,
+};
+
+use super::Dataset;
+use crate::reports::seed::TableRows;
+
+/// Rows of one statement; with twelve columns they stay below the limits of bound values of both databases.
+const CHUNK: usize = 1_000;
+
+/// Writes everything, or refuses a database that is not empty.
+pub(crate) async fn insert(service: &BillingService, data: Dataset) -> Result<Written<Vec<TableRows>>> {
+    let transaction = service.begin_write().await?;
+    require_empty(service.cache().source(), &transaction).await?;
+    let mut insert = Insert { transaction: &transaction, progress: Progress::of("write rows", data.len()), done: vec![] };
+    insert.all::<user::Entity>(data.users).await?;
+    insert.all::<tax_rate::Entity>(data.tax_rates).await?;
+    insert.all::<discount::Entity>(data.discounts).await?;
+    insert.all::<invoice::Entity>(data.invoices).await?;
+    insert.all::<invoice_discount::Entity>(data.invoice_discounts).await?;
+    insert.all::<invoice_tax::Entity>(data.invoice_taxes).await?;
+    insert.all::<credit_note::Entity>(data.credit_notes).await?;
+    insert.all::<credit_note_application::Entity>(data.credit_note_applications).await?;
+    insert.all::<payment::Entity>(data.payments).await?;
+    let done = insert.done;
+    transaction.commit(done).await.context("write the rows")
+}
+
+/// Tables that others depend on: when these are empty, all are.
+async fn require_empty(database: &Database, transaction: &DatabaseTransaction) -> Result<()> {
+    let counts = [
+        ("users", user::Entity::find().count(transaction).await?),
+        ("invoices", invoice::Entity::find().count(transaction).await?),
+        ("discounts", discount::Entity::find().count(transaction).await?),
+        ("tax rates", tax_rate::Entity::find().count(transaction).await?),
+    ];
+    if counts.iter().all(|(_, count)| *count == 0) {
+        return Ok(());
+    }
+    let counts = counts.map(|(what, count)| format!("{count} {what}")).join(", ");
+    Err(usage(format!("seed fills an empty database only, and {} has {counts}", database.describe())))
+}
+
+struct Insert<'t> {
+    transaction: &'t DatabaseTransaction,
+    progress: Progress,
+    done: Vec<TableRows>,
+}
+
+impl Insert<'_> {
+    async fn all<E: EntityTrait>(&mut self, rows: Vec<E::Model>) -> Result<()>
+    where
+        E::Model: IntoActiveModel<E::ActiveModel>,
+        E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+    {
+        let table = E::default().table_name().to_owned();
+        let count = rows.len();
+        let mut rows = rows.into_iter().map(IntoActiveModel::into_active_model).peekable();
+        while rows.peek().is_some() {
+            let chunk: Vec<E::ActiveModel> = rows.by_ref().take(CHUNK).collect();
+            let size = chunk.len() as u64;
+            let inserted = E::insert_many(chunk).exec_without_returning(self.transaction).await;
+            inserted.with_context(|| format!("insert into {table}"))?;
+            self.progress.add(size);
+        }
+        continue_sequence(self.transaction, &table).await?;
+        self.done.push(TableRows { table, rows: count });
+        Ok(())
+    }
+}
+
+/// Lets PostgreSQL give out ids after those of the rows; SQLite does so by itself.
+async fn continue_sequence(transaction: &DatabaseTransaction, table: &str) -> Result<()> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let sql = format!("SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}");
+        transaction.execute_unprepared(&sql).await.with_context(|| format!("continue the ids of {table}"))?;
+    }
+    Ok(())
+}
+
+impl Dataset {
+    fn len(&self) -> u64 {
+        let lengths = [
+            self.users.len(),
+            self.tax_rates.len(),
+            self.discounts.len(),
+            self.invoices.len(),
+            self.invoice_discounts.len(),
+            self.invoice_taxes.len(),
+            self.credit_notes.len(),
+            self.credit_note_applications.len(),
+            self.payments.len(),
+        ];
+        lengths.iter().sum::<usize>() as u64
+    }
+}

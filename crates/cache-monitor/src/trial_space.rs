@@ -1,0 +1,80 @@
+//! The key space of a measurement: apart from every production key, and gone afterwards.
+//!
+//! Invariant: what a measurement writes begins with a prefix that no other process uses, is removed at its end whatever
+//! the end is, and expires soon even if the process is killed. No counters are kept of it.
+
+use std::time::Duration;
+
+use billing_cache::settings::TypeSettings;
+use billing_cache::{ClearMode, RedisUnreachable};
+use billing_core::cached::{BillingCache, CACHED_TYPES, Probe};
+use billing_core::settings::Settings;
+
+/// What a killed measurement leaves is gone after so long.
+pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(120);
+
+/// Keys removed at once.
+const CLEAR_BATCH: usize = 10_000;
+
+/// These settings, with a key space of its own and short TTLs.
+pub(crate) fn apart(mut settings: Settings) -> Settings {
+    let cache = &mut settings.cache;
+    // Below the configured space, which an ACL may demand.
+    cache.key_space = format!("{}cache-monitor:{}-{:08x}:", cache.key_space, std::process::id(), rand::random::<u32>());
+    cache.counters_flush_ms = 0;
+    for info in CACHED_TYPES.iter().map(|cached| cached.info()) {
+        let declared = TypeSettings { ttl_seconds: info.ttl.as_secs() };
+        let of_type = cache.types.entry(info.name.to_owned()).or_insert(declared);
+        of_type.ttl_seconds = of_type.ttl_seconds.min(LONGEST_TTL.as_secs());
+    }
+    settings
+}
+
+/// Removes every key that the measurement may have written, with its lease. The keys are known, so nothing else in Redis
+/// is looked at, however much there is.
+pub(crate) async fn clear<'a>(
+    cache: &BillingCache,
+    probes: impl Iterator<Item = &'a dyn Probe>,
+) -> Result<(), RedisUnreachable> {
+    for probe in probes {
+        let places: Vec<usize> = (0..probe.len()).collect();
+        for batch in places.chunks(CLEAR_BATCH) {
+            let texts: Vec<String> = batch.iter().map(|place| probe.key_text(*place)).collect();
+            cache.clear_keys(&texts, ClearMode::Remove).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_a_short_ttl_and_no_counters_are_kept() {
+        let settings = apart(Settings::defaults());
+        assert!(settings.cache.key_space.starts_with("cache-monitor:"), "{}", settings.cache.key_space);
+        assert_eq!(settings.cache.counters_flush_ms, 0);
+        for cached in CACHED_TYPES {
+            let ttl = settings.cache.types[cached.info().name].ttl_seconds;
+            assert!((1..=LONGEST_TTL.as_secs()).contains(&ttl), "{ttl}");
+        }
+        settings.cache.check().unwrap();
+    }
+
+    #[test]
+    fn it_is_below_the_configured_space_and_a_new_one_each_time() {
+        let mut settings = Settings::defaults();
+        settings.cache.key_space = "billing:".to_owned();
+        let (first, second) = (apart(settings.clone()), apart(settings));
+        assert!(first.cache.key_space.starts_with("billing:cache-monitor:"));
+        assert_ne!(first.cache.key_space, second.cache.key_space);
+    }
+
+    #[test]
+    fn a_shorter_ttl_of_the_configuration_is_kept() {
+        let mut settings = Settings::defaults();
+        settings.cache.types.get_mut("invoices").unwrap().ttl_seconds = 7;
+        assert_eq!(apart(settings).cache.types["invoices"].ttl_seconds, 7);
+    }
+}

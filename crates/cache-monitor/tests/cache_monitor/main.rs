@@ -1,0 +1,9 @@
+//! Tests of `cache-monitor` as a user runs it: the binary, a real Redis, SQLite and PostgreSQL; one binary for all.
+//!
+//! Without a PostgreSQL server they fail and say how to get one. No test asserts on a time.
+
+mod fixture;
+mod numbers;
+mod refusals;
+mod schema;
+mod traces;

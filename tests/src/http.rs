@@ -1,0 +1,108 @@
+//! HTTP to one service.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::Response;
+
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Asks one service; clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    agent: Agent,
+    base: String,
+}
+
+/// What a service answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// `X-Cache`: where the value came from.
+    pub cache: Option<String>,
+    /// `X-Invalidation`: whether other processes may still see older values.
+    pub invalidation: Option<String>,
+    /// The body.
+    pub text: String,
+}
+
+impl Client {
+    pub(crate) fn new(base: String) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).proxy(None);
+        Self { agent: config.build().into(), base }
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// GET of a path below `/api/billing`.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Answer {
+        Answer::of(path, self.agent.get(self.url(path)).call())
+    }
+
+    /// POST of JSON to a path below `/api/billing`.
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        let request = self.agent.post(self.url(path)).header("content-type", "application/json");
+        Answer::of(path, request.send(body.to_string()))
+    }
+
+    /// The details of an invoice.
+    #[track_caller]
+    pub fn invoice(&self, id: i64) -> Answer {
+        self.get(&format!("/invoices/{id}/details"))
+    }
+
+    /// A payment by card.
+    #[track_caller]
+    pub fn pay(&self, invoice_id: i64, amount: &str, transaction_id: &str) -> Answer {
+        let payment = serde_json::json!({
+            "invoice_id": invoice_id,
+            "amount": amount,
+            "payment_method": "card",
+            "transaction_id": transaction_id,
+        });
+        self.post("/payments", &payment)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/api/billing{path}", self.base)
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    fn of(path: &str, response: Result<Response<ureq::Body>, ureq::Error>) -> Self {
+        let mut response = response.unwrap_or_else(|error| panic!("the service did not answer to {path}: {error}"));
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (cache, invalidation) = (header("x-cache"), header("x-invalidation"));
+        let text = response.body_mut().read_to_string();
+        let text = text.unwrap_or_else(|error| panic!("the service broke off its answer to {path}: {error}"));
+        Self { status: response.status().as_u16(), cache, invalidation, text }
+    }
+
+    /// The same, if the status is this one.
+    #[track_caller]
+    pub fn with_status(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self:#?}");
+        self
+    }
+
+    /// The value, if it came from `tier`: `l2`, `loaded` or `bypassed`.
+    #[track_caller]
+    pub fn from_tier(&self, tier: &str) -> Value {
+        assert_eq!((self.status, self.cache.as_deref()), (200, Some(tier)), "{self:#?}");
+        self.json()
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("no JSON: {error}: {self:#?}"))
+    }
+}

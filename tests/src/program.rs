@@ -1,0 +1,161 @@
+//! Running one program to its end.
+//!
+//! Invariant: the environment is what the test says and nothing else; a program that hangs is killed and fails the test.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::service::Service;
+
+/// A program that takes longer hangs.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+
+/// What a program needs to find other programs and its temporary files.
+const INHERITED: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LANG"];
+
+/// A program with its environment, to be run any number of times.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+    first_arguments: Vec<PathBuf>,
+    environment: BTreeMap<String, String>,
+    directory: PathBuf,
+}
+
+/// How a program ended, and what it said.
+#[derive(Debug)]
+pub struct Run {
+    /// What was run.
+    pub command: String,
+    /// Its exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// Its data.
+    pub stdout: String,
+    /// Everything else it said.
+    pub stderr: String,
+}
+
+impl Program {
+    /// A built program of this workspace, by its path below `target/<profile>`.
+    pub(crate) fn built(name: &str, directory: &Path) -> Self {
+        let tests = std::env::current_exe().expect("a test knows its own path");
+        // target/<profile>/deps/system-0123456789abcdef
+        let profile = tests.parent().and_then(Path::parent).expect("cargo puts tests into a directory of their own");
+        let path = profile.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+        assert!(path.is_file(), "{} is not there: run `cargo xtask test`", path.display());
+        Self::new(path, Vec::new(), directory)
+    }
+
+    /// A script of `tests/python`.
+    pub(crate) fn python(script: &str, directory: &Path) -> Self {
+        let python = std::env::var_os("BILLING_TEST_PYTHON").filter(|path| !path.is_empty());
+        let python =
+            python.expect("a Python with redis-py is needed: set BILLING_TEST_PYTHON, or run `cargo xtask test`");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
+        Self::new(python.into(), vec![script], directory).with("PYTHONDONTWRITEBYTECODE", "1").with("PYTHONUTF8", "1")
+    }
+
+    fn new(path: PathBuf, first_arguments: Vec<PathBuf>, directory: &Path) -> Self {
+        let inherited = INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+        let program = Self { path, first_arguments, environment: inherited.collect(), directory: directory.to_owned() };
+        // A developer may have it set, and no user may ever see one.
+        program.with("RUST_BACKTRACE", "1")
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn with(mut self, variable: &str, value: &str) -> Self {
+        self.environment.insert(variable.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Runs the program to its end; the arguments are separated by blanks.
+    #[track_caller]
+    pub fn run(&self, arguments: &str) -> Run {
+        self.run_with_input(arguments, "")
+    }
+
+    /// As [`Program::run`], with this on stdin.
+    #[track_caller]
+    pub fn run_with_input(&self, arguments: &str, input: &str) -> Run {
+        let mut command = self.command();
+        command.args(arguments.split_whitespace()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let name = format!("{} {arguments}", self.path.display());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("start {name}: {error}"));
+        let id = Pid::from_child(&child);
+        // A program that does not read its input may have ended already.
+        let _ = child.stdin.take().expect("stdin is a pipe").write_all(input.as_bytes());
+        let (sender, ended) = mpsc::channel();
+        thread::spawn(move || sender.send(child.wait_with_output()));
+        match ended.recv_timeout(DEADLINE) {
+            Ok(output) => Run::new(name, &output.expect("the output of a child can be read")),
+            Err(_) => {
+                let _ = kill_process(id, Signal::KILL);
+                panic!("{name} did not end within {DEADLINE:?} and was killed");
+            }
+        }
+    }
+
+    /// Starts the program as a service on a free port, and waits until it says where it listens.
+    #[track_caller]
+    #[must_use]
+    pub fn serve(&self) -> Service {
+        Service::start(self.command())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(&self.first_arguments).env_clear().envs(&self.environment).current_dir(&self.directory);
+        command
+    }
+}
+
+impl Run {
+    fn new(command: String, output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("programs write UTF-8");
+        Self { command, code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// What it printed, if it did what it was asked.
+    #[track_caller]
+    pub fn fine(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        assert!(!self.stderr.contains("error"), "{self:#?}");
+        self.stdout
+    }
+
+    /// The JSON it printed, if it did what it was asked.
+    #[track_caller]
+    pub fn json(self) -> Value {
+        let command = self.command.clone();
+        let text = self.fine();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{command} printed no JSON: {error}: {text}"))
+    }
+
+    /// The one sentence on stderr of a program that failed with this exit code and printed no data.
+    #[track_caller]
+    pub fn sentence(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert_eq!(self.stdout, "", "{self:#?}");
+        let sentence = self.stderr.strip_prefix("error: ").unwrap_or_else(|| panic!("no error is told: {self:#?}"));
+        assert_eq!(sentence.trim_end().lines().count(), 1, "more than one line: {self:#?}");
+        sentence.trim_end().to_owned()
+    }
+
+    /// What the command line parser said about wrong usage.
+    #[track_caller]
+    pub fn wrong_usage(self) -> String {
+        assert_eq!(self.code, Some(2), "{self:#?}");
+        assert_eq!(self.stdout, "", "{self:#?}");
+        assert!(self.stderr.starts_with("error: ") && !self.stderr.contains("panicked"), "{self:#?}");
+        self.stderr
+    }
+}

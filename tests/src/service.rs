@@ -1,0 +1,101 @@
+//! One running service process.
+//!
+//! Invariant: the process ends with this value. What it says on stderr is kept and printed when a test fails.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::http::Client;
+use crate::program::DEADLINE;
+
+const ADDRESS_LINE: &str = "listening on ";
+const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(5);
+
+/// A billing service over HTTP; killed when dropped. Derefs to its [`Client`].
+#[derive(Debug)]
+pub struct Service {
+    child: Child,
+    client: Client,
+    /// In a mutex only so that threads can share the service.
+    said: Mutex<Receiver<String>>,
+}
+
+impl Service {
+    #[track_caller]
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("start {command:?}: {error}"));
+        let (sender, said) = channel();
+        let stderr = child.stderr.take().expect("stderr is a pipe");
+        thread::spawn(move || listen(stderr, &sender));
+        // Made before it is known whether the process works, so that it is ended in any case.
+        let mut service = Self { child, client: Client::new(String::new()), said: Mutex::new(said) };
+        service.client = Client::new(service.wait_for_address());
+        service
+    }
+
+    #[track_caller]
+    fn wait_for_address(&mut self) -> String {
+        let said = self.said.get_mut().expect("nobody else has it");
+        let mut before = Vec::new();
+        loop {
+            match said.recv_timeout(DEADLINE) {
+                Ok(line) => match line.strip_prefix(ADDRESS_LINE) {
+                    Some(address) => return address.to_owned(),
+                    None => before.push(line),
+                },
+                Err(_) => panic!("the service does not listen; it said: {}", before.join("\n")),
+            }
+        }
+    }
+
+    /// Asks the process to end (SIGTERM) and waits until it has, which it must do with exit code 0.
+    #[track_caller]
+    pub fn terminate(mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("the service runs");
+        let end = Instant::now() + DEADLINE;
+        let status = loop {
+            match self.child.try_wait().expect("a child can be waited for") {
+                Some(status) => break status,
+                None => assert!(Instant::now() < end, "the service did not end within {DEADLINE:?}"),
+            }
+            thread::sleep(POLL_INTERVAL);
+        };
+        assert!(status.success(), "the service ended with {status}");
+    }
+}
+
+impl std::ops::Deref for Service {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Service {
+    /// An error means that the process has ended already, which is what we want.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking()
+            && let Ok(said) = self.said.get_mut()
+        {
+            let said: Vec<_> = said.iter().collect();
+            eprintln!("the service at {} said: {}", self.client.base(), said.join("\n"));
+        }
+    }
+}
+
+/// Passes lines on until the process ends. Whoever hears them may have gone before.
+fn listen(stderr: ChildStderr, sender: &Sender<String>) {
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        let _ = sender.send(line);
+    }
+}

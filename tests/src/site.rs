@@ -1,0 +1,223 @@
+//! A Redis and a database that belong to one test, and the programs over them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use test_support::{RedisOptions, RedisServer, TestDatabase};
+use tokio::runtime::Runtime;
+
+use crate::program::{Program, Run};
+use crate::service::Service;
+use crate::shown::Stats;
+use crate::{BILLING_SERVICE, CACHE_ADMIN, CACHE_MONITOR, sql};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Limits so wide that no test depends on how busy the machine is.
+const PATIENT: [(&str, &str); 9] = [
+    ("BILLING__REDIS__CONNECT_TIMEOUT_MS", "30000"),
+    ("BILLING__REDIS__COMMAND_TIMEOUT_MS", "30000"),
+    ("BILLING__REDIS__BATCH_TIMEOUT_MS", "30000"),
+    ("BILLING__DATABASE__ACQUIRE_TIMEOUT_MS", "60000"),
+    ("BILLING__DATABASE__BUSY_TIMEOUT_MS", "60000"),
+    ("BILLING__CACHE__LOAD_DEADLINE_MS", "30000"),
+    ("BILLING__CACHE__LEASE_TTL_MS", "40000"),
+    ("BILLING__CACHE__PATIENCE_MS", "60000"),
+    ("BILLING__CACHE__INVALIDATION_DEADLINE_MS", "30000"),
+];
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// A file.
+    Sqlite,
+    /// A database on the server of `BILLING_TEST_POSTGRES_URL`.
+    Postgres,
+}
+
+/// A Redis, a database, and a working directory for the programs.
+#[derive(Debug)]
+pub struct Site {
+    /// The Redis of this test.
+    pub redis: RedisServer,
+    database: TestDatabase,
+    directory: TempDir,
+    runtime: Runtime,
+}
+
+impl Site {
+    /// An empty Redis and an empty database.
+    #[must_use]
+    pub fn empty(backend: Backend) -> Self {
+        Self::with_redis(backend, RedisServer::options())
+    }
+
+    /// As [`Site::empty`], with a Redis of these options.
+    #[must_use]
+    pub fn with_redis(backend: Backend, options: RedisOptions) -> Self {
+        let runtime = Runtime::new().expect("a runtime can be started");
+        let database = match backend {
+            Backend::Sqlite => TestDatabase::sqlite(),
+            Backend::Postgres => runtime.block_on(TestDatabase::postgres()),
+        };
+        let directory = tempfile::Builder::new().prefix("billing-site-").tempdir();
+        Self {
+            redis: options.start().unwrap_or_else(|error| panic!("{error:#}")),
+            database: database.unwrap_or_else(|error| panic!("{error:#}")),
+            directory: directory.expect("a temporary directory can be made"),
+            runtime,
+        }
+    }
+
+    /// A site with tables and `--users 20 --invoices 60` of made-up billing.
+    #[must_use]
+    pub fn seeded(backend: Backend) -> Self {
+        let site = Self::empty(backend);
+        site.seed();
+        site
+    }
+
+    /// Makes the tables and fills them.
+    #[track_caller]
+    pub fn seed(&self) {
+        self.admin("migrate").fine();
+        self.admin("seed --users 20 --invoices 60 --seed 7").fine();
+    }
+
+    /// `DATABASE_URL`.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        if self.database.backend_name() == "sqlite" { Backend::Sqlite } else { Backend::Postgres }
+    }
+
+    /// The working directory of the programs.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// A built program over this site.
+    #[track_caller]
+    #[must_use]
+    pub fn program(&self, name: &str) -> Program {
+        self.over_this(Program::built(name, self.directory.path()))
+    }
+
+    /// A script of `tests/python` over this site.
+    #[track_caller]
+    #[must_use]
+    pub fn python(&self, script: &str) -> Program {
+        self.over_this(Program::python(script, self.directory.path()))
+    }
+
+    /// The platform's five variables, and patience.
+    fn over_this(&self, program: Program) -> Program {
+        let port = self.redis.port().to_string();
+        let platform = [
+            ("REDIS_HOST", "127.0.0.1"),
+            ("REDIS_PORT", &port),
+            ("REDIS_DB", "0"),
+            ("REDIS_PASSWORD", self.redis.password().unwrap_or_default()),
+            ("DATABASE_URL", self.database_url()),
+        ];
+        let all = platform.into_iter().chain(PATIENT);
+        all.fold(program, |program, (variable, value)| program.with(variable, value))
+    }
+
+    /// Runs `cache-admin`.
+    #[track_caller]
+    pub fn admin(&self, arguments: &str) -> Run {
+        self.program(CACHE_ADMIN).run(arguments)
+    }
+
+    /// Runs `cache-monitor`.
+    #[track_caller]
+    pub fn monitor(&self, arguments: &str) -> Run {
+        self.program(CACHE_MONITOR).run(arguments)
+    }
+
+    /// Starts a service.
+    #[track_caller]
+    #[must_use]
+    pub fn serve(&self) -> Service {
+        self.program(BILLING_SERVICE).serve()
+    }
+
+    /// What `cache-admin stats` shows.
+    #[track_caller]
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::new(self.admin("stats --format json").json())
+    }
+
+    /// Runs statements in one transaction, as another program would.
+    #[track_caller]
+    pub fn execute(&self, statements: &[&str]) {
+        let done = self.runtime.block_on(sql::execute(self.database_url(), statements));
+        done.unwrap_or_else(|error| panic!("{statements:?}: {error}"));
+    }
+
+    /// The rows of a query whose columns are all text.
+    #[track_caller]
+    #[must_use]
+    pub fn rows(&self, query: &str) -> Vec<Vec<Option<String>>> {
+        let rows = self.runtime.block_on(sql::rows(self.database_url(), query));
+        rows.unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    /// The one whole number that a query finds.
+    #[track_caller]
+    #[must_use]
+    pub fn number(&self, query: &str) -> i64 {
+        let rows = self.rows(&format!("SELECT CAST(({query}) AS TEXT)"));
+        let number = rows.first().and_then(|row| row.first()?.as_ref()?.parse().ok());
+        number.unwrap_or_else(|| panic!("{query} finds no number: {rows:?}"))
+    }
+
+    /// The names of all keys in Redis that match a pattern, sorted; by SCAN, as everything here.
+    #[track_caller]
+    #[must_use]
+    pub fn redis_keys(&self, pattern: &str) -> Vec<String> {
+        let mut connection = self.redis.connection().unwrap_or_else(|error| panic!("{error:#}"));
+        let mut scan = redis::cmd("SCAN");
+        scan.cursor_arg(0).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
+        let names = scan.iter::<String>(&mut connection).expect("Redis answers to SCAN");
+        let names: Result<std::collections::BTreeSet<String>, _> = names.collect();
+        names.expect("key names are text").into_iter().collect()
+    }
+
+    /// The bytes under a key.
+    #[track_caller]
+    #[must_use]
+    pub fn redis_value(&self, key: &str) -> Option<Vec<u8>> {
+        self.redis.command(&["GET", key]).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// What the processes counted and have flushed: sums over hours by `type:event`.
+    #[track_caller]
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<String, u64> {
+        let mut sums = BTreeMap::new();
+        for key in self.redis_keys("billing_cache:counters:*") {
+            let hour: BTreeMap<String, u64> = self.redis.command(&["HGETALL", &key]).expect("the counters are a hash");
+            for (name, count) in hour {
+                *sums.entry(name).or_default() += count;
+            }
+        }
+        sums
+    }
+
+    /// Asks again until there is a value; for what a process does by itself, such as reconnecting.
+    #[track_caller]
+    pub fn eventually<T>(&self, mut probe: impl FnMut() -> Result<T, String>) -> T {
+        let poll = test_support::eventually(PATIENCE, || std::future::ready(probe()));
+        self.runtime.block_on(poll).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+}
