@@ -9,8 +9,8 @@ on_both_databases![python_reads_every_key_in_the_shapes_of_the_contract];
 fn python_reads_every_key_in_the_shapes_of_the_contract(backend: Backend) {
     let site = Site::seeded(backend);
     special_rows(&site);
-    site.admin("warmup").fine();
     let service = site.serve();
+    site.admin("warmup").fine();
     let nobody = site.number("SELECT id FROM users WHERE username = 'without-notes'");
     assert_eq!(service.get(&format!("/users/{nobody}/credit-notes")).from_tier("loaded"), serde_json::json!([]));
     service.get("/invoices/999999/details").with_status(404);
@@ -50,4 +50,5 @@ fn special_rows(site: &Site) {
     let _ =
         service.post(&format!("/credit-notes/{}/apply/{invoice}", note["id"]), &serde_json::json!({})).with_status(200);
     service.pay(invoice, "100.05", "shapes-1").with_status(201);
+    service.terminate();
 }

@@ -1,7 +1,7 @@
 //! A day with the product: an operator's commands and a customer's payment, in the order in which they come.
 
 use serde_json::Value;
-use system_tests::{Backend, Client, Site};
+use system_tests::{Backend, CACHE_ADMIN, CACHE_MONITOR, Client, Site};
 
 use crate::{amount, cents, on_both_databases, open_invoice};
 
@@ -9,6 +9,8 @@ on_both_databases![
     an_operator_and_a_customer_get_through_their_day,
     migrating_and_warming_up_again_changes_nothing,
     some_values_are_cleared_by_their_ids,
+    the_platforms_spelling_of_the_database_url_means_the_same_database,
+    people_read_tables_with_every_cached_type,
 ];
 
 const TYPES: [&str; 4] = ["tax_rates", "active_discounts", "invoices", "user_credit_notes"];
@@ -43,7 +45,10 @@ fn everything_is_warm(site: &Site) {
 
 fn the_monitor_measures_and_leaves_nothing(site: &Site) {
     let before = site.redis_keys("*");
-    let report = site.monitor("--iterations 100 --seed 7 --format json").json();
+    let report = site.monitor("--iterations 100 --seed 7 --format json --json report.json").json();
+    let file =
+        std::fs::read_to_string(site.directory().join("report.json")).expect("the report is written to the file");
+    assert_eq!(serde_json::from_str::<Value>(&file).expect("it is JSON"), report);
     assert_eq!(report["iterations"], 100);
     let types = report["types"].as_array().expect("a list of types");
     assert_eq!(types.iter().map(|row| row["name"].as_str().unwrap_or_default()).collect::<Vec<_>>(), TYPES);
@@ -77,7 +82,7 @@ fn a_payment_is_seen_by_everybody(site: &Site, first: &Client, second: &Client) 
     let due = cents(&before["balance_due"]);
     assert!(due > 1, "{before}");
     let paid = first.pay(invoice, &amount(due - 1), "a-day-1").with_status(201);
-    assert_eq!(paid.invalidation, None);
+    assert_eq!(paid.invalidation.as_deref(), Some("done"));
     let after = second.invoice(invoice).from_tier("loaded");
     assert_eq!(cents(&after["balance_due"]), 1);
     assert_eq!(first.invoice(invoice).from_tier("l2"), after);
@@ -135,4 +140,37 @@ fn some_values_are_cleared_by_their_ids(backend: Backend) {
     let gone = [format!("invoice:{newest}"), format!("invoice:{}", newest - 1), "tax_rate:GB:default".to_owned()];
     let expected: Vec<_> = before.into_iter().filter(|key| !gone.contains(key)).collect();
     assert_eq!(site.redis_keys("*"), expected);
+}
+
+/// As SQLAlchemy has it: slashes are counted, and a driver may be named.
+fn the_platforms_spelling_of_the_database_url_means_the_same_database(backend: Backend) {
+    let site = Site::seeded(backend);
+    let ours = site.database_url().trim_end_matches("?mode=rwc");
+    let theirs = match backend {
+        Backend::Sqlite => ["sqlite:///", "sqlite+pysqlite:///"].map(|scheme| ours.replace("sqlite://", scheme)),
+        Backend::Postgres => {
+            ["postgresql://", "postgresql+asyncpg://"].map(|scheme| ours.replace("postgres://", scheme))
+        }
+    };
+    for url in theirs {
+        site.admin("clear --type all").fine();
+        site.program(CACHE_ADMIN).with("DATABASE_URL", &url).run("warmup").fine();
+        assert_eq!(site.stats().keys("invoices"), 60, "{url}");
+    }
+}
+
+fn people_read_tables_with_every_cached_type(backend: Backend) {
+    let site = Site::seeded(backend);
+    for (tool, arguments) in [
+        (CACHE_ADMIN, "warmup"),
+        (CACHE_ADMIN, "stats"),
+        (CACHE_MONITOR, "--iterations 30"),
+        (CACHE_ADMIN, "clear --type all"),
+    ] {
+        let text = site.program(tool).run(arguments).fine();
+        for name in TYPES {
+            assert!(text.contains(name), "{name} is not in what {tool} {arguments} shows: {text}");
+        }
+        assert!(!text.contains('\u{1b}'), "{arguments} sends colours where no terminal is: {text}");
+    }
 }

@@ -4,6 +4,7 @@
 //! for every batch; a warm-up never replaces a value and never delays a reader, who may take its lease over.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -15,6 +16,7 @@ use crate::counters::Event;
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::read::{Answer, Cached, ReadError, Tier, decode, event_of, micros, note_redis_error};
+use crate::stamp::Stamp;
 
 /// So many single reads of a batch go on at once where a batch could not answer them.
 const SINGLE_READS: usize = 16;
@@ -68,7 +70,8 @@ impl<S: Source> Cache<S> {
         }
         let state = self.state::<T>();
         let answers: Vec<_> = keys.iter().map(|key| found[key].clone()).collect();
-        for answer in &answers {
+        // L1 has counted its own hits.
+        for answer in answers.iter().filter(|answer| answer.tier != Tier::L1) {
             state.counters.add(event_of(answer.tier));
         }
         debug!(cache_type = T::NAME, keys = keys.len(), elapsed_us = micros(started), "get many");
@@ -114,7 +117,15 @@ impl<S: Source> Cache<S> {
         keys: &[T::Key],
         found: &mut HashMap<T::Key, Cached<T::Value>>,
     ) -> Result<(), ReadError<S::Error>> {
-        let wanted: HashSet<&T::Key> = keys.iter().filter(|key| !found.contains_key(*key)).collect();
+        let state = self.state::<T>();
+        let mut wanted: HashSet<&T::Key> = keys.iter().filter(|key| !found.contains_key(*key)).collect();
+        wanted.retain(|key| match self.look_into_l1(state, key) {
+            Some(cached) => {
+                found.insert((*key).clone(), cached);
+                false
+            }
+            None => true,
+        });
         let wanted = wanted.into_iter().map(|key| (key.clone(), self.key_text::<T>(key)));
         let (suspect, wanted): (Vec<_>, Vec<_>) = wanted.partition(|(_, text)| self.shared().suspects.contains(text));
         let mut singly: Vec<T::Key> = suspect.into_iter().map(|(key, _)| key).collect();
@@ -141,11 +152,19 @@ impl<S: Source> Cache<S> {
         if wanted.is_empty() {
             return Ok(());
         }
+        let (state, shared) = (self.state::<T>(), self.shared());
         let texts: Vec<String> = wanted.iter().map(|(_, text)| text.clone()).collect();
-        let values = store::get_many(&self.shared().link, &texts).await?;
-        for ((key, text), json) in wanted.iter().zip(values) {
-            if let Some(value) = json.and_then(|json| decode::<T>(text, &json)) {
-                found.insert(key.clone(), Cached::new(value, Tier::L2));
+        let stamps: Vec<Stamp> = texts.iter().map(|text| shared.stamps.current(text)).collect();
+        let values = match &state.l1 {
+            Some(_) => store::get_many_with_ttl(&shared.link, &texts).await?,
+            None => store::get_many(&shared.link, &texts).await?,
+        };
+        for (((key, text), stamp), stored) in wanted.iter().zip(stamps).zip(values) {
+            let Some(stored) = stored else { continue };
+            if let Some(value) = decode::<T>(text, &stored.json) {
+                let value = value.map(Arc::new);
+                state.keep(key, value.as_ref(), stamp, &stored);
+                found.insert(key.clone(), Cached { value, tier: Tier::L2 });
             }
         }
         Ok(())

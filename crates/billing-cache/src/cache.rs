@@ -4,7 +4,6 @@
 //! all clones are one cache.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +16,16 @@ use crate::counters::{Counters, Event};
 use crate::flight::Flights;
 use crate::invalidate;
 use crate::key::KeySpace;
+use crate::l1::{Heard, L1, Liveness};
+use crate::l2::ear;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
-use crate::l2::store;
-use crate::policy::TtlPolicy;
+use crate::l2::store::{self, Stored};
+use crate::policy::{L1Policy, TtlPolicy};
 use crate::read::Answer;
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
-use crate::stamp::Stamps;
+use crate::stamp::{Stamp, Stamps};
 use crate::suspect::Suspects;
 use crate::usage;
 
@@ -36,9 +37,12 @@ pub struct Cache<S: Source> {
 pub(crate) struct Inner<S: Source> {
     pub(crate) source: S,
     pub(crate) shared: Arc<Shared>,
-    states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    states: States,
     background: Vec<AbortHandle>,
 }
+
+/// The states by type: a short list is searched faster than a map.
+type States = Vec<(TypeId, Arc<dyn Any + Send + Sync>)>;
 
 /// What does not depend on the source, so that background tasks can hold it.
 pub(crate) struct Shared {
@@ -47,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) space: KeySpace,
     pub(crate) stamps: Stamps,
     pub(crate) suspects: Suspects,
+    pub(crate) liveness: Liveness,
     pub(crate) flushed: usage::Flushed,
     pub(crate) types: Vec<RegisteredType>,
 }
@@ -55,6 +60,7 @@ pub(crate) struct Shared {
 #[derive(Clone, Debug)]
 pub(crate) struct RegisteredType {
     pub(crate) info: TypeInfo,
+    pub(crate) l1: L1Policy,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -63,6 +69,26 @@ pub(crate) struct TypeState<T: CachedType> {
     pub(crate) policy: TtlPolicy,
     pub(crate) counters: Arc<Counters>,
     pub(crate) flights: Arc<Flights<Answer<T>>>,
+    /// For types whose policy has it on.
+    pub(crate) l1: Option<L1<T>>,
+}
+
+impl<T: CachedType> TypeState<T> {
+    /// Puts a value that Redis answered into L1, if the type has one.
+    pub(crate) fn keep(&self, key: &T::Key, value: Option<&Arc<T::Value>>, stamp: Stamp, stored: &Stored) {
+        let Some(l1) = &self.l1 else { return };
+        let ttl = u64::try_from(self.policy.ttl().as_millis()).unwrap_or(u64::MAX);
+        let ttl_ms = stored.ttl_ms.unwrap_or(ttl).min(ttl);
+        l1.insert(key, Heard { value: value.cloned(), stamp, ttl_ms, bytes: stored.json.len() });
+    }
+}
+
+impl Shared {
+    /// What the keys of the types with L1 begin with.
+    pub(crate) fn l1_prefixes(&self) -> impl Iterator<Item = String> {
+        let with_l1 = self.types.iter().filter(|registered| registered.l1 == L1Policy::On);
+        with_l1.map(|registered| format!("{}{}", self.space.prefix(), registered.info.prefix))
+    }
 }
 
 /// The cache could not be set up.
@@ -90,14 +116,14 @@ pub struct CacheBuilder<S: Source> {
     source: S,
     settings: CacheSettings,
     types: Vec<RegisteredType>,
-    states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    states: States,
     admission: Admission,
 }
 
 impl<S: Source> CacheBuilder<S> {
     /// A cache without types yet, over `source`.
     pub fn new(source: S, settings: CacheSettings) -> Self {
-        Self { source, settings, types: Vec::new(), states: HashMap::new(), admission: Admission::Immediate }
+        Self { source, settings, types: Vec::new(), states: Vec::new(), admission: Admission::Immediate }
     }
 
     /// Reads use a new connection only after [`Cache::admit`]: for whoever runs a relay, which applies again what the server
@@ -108,18 +134,25 @@ impl<S: Source> CacheBuilder<S> {
         self
     }
 
-    /// Adds a cached type, with its TTL from the settings or else from its declaration.
+    /// Adds a cached type, with its TTL and L1 policy from the settings or else from its declaration.
     #[must_use]
     pub fn with<T: CachedType<Source = S>>(mut self) -> Self {
         let counters = Arc::new(Counters::default());
-        let ttl = self.settings.types.get(T::NAME).map_or(T::TTL, |settings| Duration::from_secs(settings.ttl_seconds));
+        let set = self.settings.types.get(T::NAME).cloned().unwrap_or_default();
+        let ttl = set.ttl_seconds.map_or(T::TTL, Duration::from_secs);
+        let l1 = match set.l1 {
+            Some(true) => L1Policy::On,
+            Some(false) => L1Policy::Off,
+            None => T::L1,
+        };
         let state = TypeState::<T> {
             policy: TtlPolicy::new(ttl, self.settings.ttl_jitter_percent),
             counters: Arc::clone(&counters),
             flights: Arc::new(Flights::new()),
+            l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),
         };
-        self.types.push(RegisteredType { info: TypeInfo { ttl, ..TypeInfo::of::<T>() }, counters });
-        self.states.insert(TypeId::of::<T>(), Arc::new(state));
+        self.types.push(RegisteredType { info: TypeInfo { ttl, ..TypeInfo::of::<T>() }, l1, counters });
+        self.states.push((TypeId::of::<T>(), Arc::new(state)));
         self
     }
 
@@ -139,13 +172,17 @@ impl<S: Source> CacheBuilder<S> {
             settings: self.settings,
             stamps: Stamps::new(),
             suspects: Suspects::default(),
+            liveness: Liveness::default(),
             flushed: usage::Flushed::default(),
             types: self.types,
         });
-        let background = vec![
+        let mut background = vec![
             tokio::spawn(invalidate::mend(Arc::clone(&shared))).abort_handle(),
             tokio::spawn(usage::flush_regularly(Arc::clone(&shared))).abort_handle(),
         ];
+        if shared.l1_prefixes().next().is_some() {
+            background.push(tokio::spawn(ear::listen(Arc::clone(&shared))).abort_handle());
+        }
         Ok(Cache { inner: Arc::new(Inner { source: self.source, shared, states: self.states, background }) })
     }
 
@@ -243,7 +280,8 @@ impl<S: Source> Cache<S> {
     }
 
     pub(crate) fn state<T: CachedType<Source = S>>(&self) -> &TypeState<T> {
-        let state = self.inner.states.get(&TypeId::of::<T>()).and_then(|state| state.downcast_ref());
+        let wanted = TypeId::of::<T>();
+        let state = self.inner.states.iter().find(|(id, _)| *id == wanted).and_then(|(_, state)| state.downcast_ref());
         state.expect("a type is added to the builder before it is read")
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::key::{self, CacheKey, KeySpace};
+use crate::policy::L1Policy;
 
 /// Where values are loaded from, usually a handle to a database.
 pub trait Source: Clone + Send + Sync + 'static {
@@ -36,6 +37,8 @@ pub trait CachedType: Send + Sync + 'static {
     const PREFIX: &'static str;
     /// How long a value may be served unless the configuration says otherwise.
     const TTL: Duration;
+    /// Whether the process's memory holds values too, unless the configuration says otherwise.
+    const L1: L1Policy = L1Policy::Off;
 
     /// Loads the values of `keys` from one snapshot that begins after the call.
     ///

@@ -2,13 +2,17 @@
 //!
 //! Invariant: counting is one relaxed addition; sums reach Redis in the background only (see [`crate::usage`]).
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crossbeam_utils::CachePadded;
 
 /// Something worth counting. [`as_str`](Self::as_str) is its name in Redis, metrics and reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
 #[non_exhaustive]
 pub enum Event {
+    /// A read was answered from the memory of the process.
+    HitL1,
     /// A read was answered from Redis.
     HitL2,
     /// A read found nothing usable and was answered by a load.
@@ -39,7 +43,8 @@ pub enum Event {
 
 impl Event {
     /// All events, in the order in which they are reported.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
+        Self::HitL1,
         Self::HitL2,
         Self::Miss,
         Self::Bypass,
@@ -59,6 +64,7 @@ impl Event {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::HitL1 => "hit_l1",
             Self::HitL2 => "hit_l2",
             Self::Miss => "miss",
             Self::Bypass => "bypass",
@@ -76,9 +82,27 @@ impl Event {
     }
 }
 
-/// The counters of one cached type.
-#[derive(Debug, Default)]
-pub struct Counters([AtomicU64; Event::ALL.len()]);
+/// Threads share the shards of the counters; more shards than cores are of no use.
+const SHARDS: usize = 16;
+
+type Shard = [AtomicU64; Event::ALL.len()];
+
+/// The counters of one cached type, in shards, so that two threads that count hits do not wait for each other's cache line.
+#[derive(Debug)]
+pub struct Counters(Box<[CachePadded<Shard>; SHARDS]>);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self(Box::new(std::array::from_fn(|_| CachePadded::new(Shard::default()))))
+    }
+}
+
+/// The shard of this thread; threads take turns.
+fn shard() -> usize {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static SHARD: usize = THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS);
+    SHARD.with(|shard| *shard)
+}
 
 impl Counters {
     pub(crate) fn add(&self, event: Event) {
@@ -86,19 +110,19 @@ impl Counters {
     }
 
     pub(crate) fn add_many(&self, event: Event, count: usize) {
-        self.0[event as usize].fetch_add(count as u64, Ordering::Relaxed);
+        self.0[shard()][event as usize].fetch_add(count as u64, Ordering::Relaxed);
     }
 
     /// How often it happened since the process started.
     #[must_use]
     pub fn get(&self, event: Event) -> u64 {
-        self.0[event as usize].load(Ordering::Relaxed)
+        self.0.iter().map(|shard| shard[event as usize].load(Ordering::Relaxed)).sum()
     }
 
     /// All counts, in the order of [`Event::ALL`].
     #[must_use]
     pub fn snapshot(&self) -> [u64; Event::ALL.len()] {
-        std::array::from_fn(|index| self.0[index].load(Ordering::Relaxed))
+        std::array::from_fn(|index| self.get(Event::ALL[index]))
     }
 }
 

@@ -4,6 +4,16 @@
 
 use std::time::{Duration, SystemTime};
 
+/// Whether values of a type are also held in the memory of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum L1Policy {
+    /// Yes, for what changes rarely: after another process's write a hit may be older by up to
+    /// `cache.l1_staleness_bound_ms`.
+    On,
+    /// No, for what belongs to one customer: a write is seen everywhere as soon as it is acknowledged.
+    Off,
+}
+
 /// The TTL rules of one cached type.
 #[derive(Clone, Copy, Debug)]
 pub struct TtlPolicy {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
-use tracing::debug;
+use tracing::{debug, trace};
 
 use crate::cache::{Cache, Shared, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
@@ -16,6 +16,7 @@ use crate::counters::Event;
 use crate::flight::{Boarding, Flight, Landing, Mark, Outcome};
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::stamp::Stamp;
 
 /// A fill that was lost is tried again so often before its load is answered uncached.
 const FILL_ATTEMPTS: u32 = 3;
@@ -26,6 +27,8 @@ const POLL_MAX: Duration = Duration::from_millis(25);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tier {
+    /// The memory of the process.
+    L1,
     /// Redis.
     L2,
     /// The database, through the cache.
@@ -36,13 +39,13 @@ pub enum Tier {
 
 impl Tier {
     /// All tiers, the fastest first.
-    pub const ALL: [Self; 3] = [Self::L2, Self::Loaded, Self::Bypassed];
+    pub const ALL: [Self; 4] = [Self::L1, Self::L2, Self::Loaded, Self::Bypassed];
 
     /// Whether the answer was found in the cache, without a load.
     #[must_use]
     pub fn is_hit(self) -> bool {
         match self {
-            Self::L2 => true,
+            Self::L1 | Self::L2 => true,
             Self::Loaded | Self::Bypassed => false,
         }
     }
@@ -51,6 +54,7 @@ impl Tier {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::L1 => "l1",
             Self::L2 => "l2",
             Self::Loaded => "loaded",
             Self::Bypassed => "bypassed",
@@ -123,7 +127,7 @@ pub type Answer<T> = Result<Cached<<T as CachedType>::Value>, ReadError<<<T as C
 
 /// What a plain look into Redis found.
 enum Lookup<V> {
-    Hit(Option<V>),
+    Hit(Option<Arc<V>>),
     Miss,
     /// Redis cannot be used for this key now.
     Unusable,
@@ -137,8 +141,11 @@ impl<S: Source> Cache<S> {
     /// # Errors
     /// Only those of the loader.
     pub async fn get<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
-        let started = Instant::now();
         let state = self.state::<T>();
+        if let Some(cached) = self.look_into_l1(state, key) {
+            return Ok(cached);
+        }
+        let started = Instant::now();
         let text = self.key_text::<T>(key);
         let answer = self.read(state, key, &text).await;
         match &answer {
@@ -157,6 +164,20 @@ impl<S: Source> Cache<S> {
         answer
     }
 
+    /// The value, if L1 has it. Formats no key, allocates nothing, and takes no time of the clock that logs use.
+    pub(crate) fn look_into_l1<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        key: &T::Key,
+    ) -> Option<Cached<T::Value>> {
+        let shared = self.shared();
+        let value = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
+        state.counters.add(Event::HitL1);
+        trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
+        Some(Cached { value, tier: Tier::L1 })
+    }
+
+    /// Reads past L1.
     pub(crate) async fn read<T: CachedType<Source = S>>(
         &self,
         state: &TypeState<T>,
@@ -166,8 +187,8 @@ impl<S: Source> Cache<S> {
         let shared = self.shared();
         for _ in 0..2 {
             let stamp = shared.stamps.current(text);
-            let usable = match lookup(shared, state, text).await {
-                Lookup::Hit(value) => return Ok(Cached::new(value, Tier::L2)),
+            let usable = match lookup(shared, state, key, text, stamp).await {
+                Lookup::Hit(value) => return Ok(Cached { value, tier: Tier::L2 }),
                 Lookup::Miss => true,
                 Lookup::Unusable => false,
             };
@@ -215,14 +236,29 @@ impl<S: Source> Cache<S> {
     }
 }
 
-/// GET, and nothing else. A value that does not decode is a miss; the flight replaces it.
-async fn lookup<T: CachedType>(shared: &Shared, state: &TypeState<T>, text: &str) -> Lookup<T::Value> {
+/// GET, and nothing else; with the time to live where L1 wants to know it. A value that does not decode is a miss; the
+/// flight replaces it.
+async fn lookup<T: CachedType>(
+    shared: &Shared,
+    state: &TypeState<T>,
+    key: &T::Key,
+    text: &str,
+    stamp: Stamp,
+) -> Lookup<T::Value> {
     if shared.suspects.contains(text) {
         return Lookup::Unusable;
     }
-    match store::get(&shared.link, text).await {
-        Ok(Some(json)) => match decode::<T>(text, &json) {
-            Some(value) => Lookup::Hit(value),
+    let found = match &state.l1 {
+        Some(_) => store::get_with_ttl(&shared.link, text).await,
+        None => store::get(&shared.link, text).await,
+    };
+    match found {
+        Ok(Some(stored)) => match decode::<T>(text, &stored.json) {
+            Some(value) => {
+                let value = value.map(Arc::new);
+                state.keep(key, value.as_ref(), stamp, &stored);
+                Lookup::Hit(value)
+            }
             None => undecodable(state),
         },
         Ok(None) => Lookup::Miss,
@@ -365,6 +401,7 @@ impl<T: CachedType> Pilot<T> {
 
 pub(crate) fn event_of(tier: Tier) -> Event {
     match tier {
+        Tier::L1 => Event::HitL1,
         Tier::L2 => Event::HitL2,
         Tier::Loaded => Event::Miss,
         Tier::Bypassed => Event::Bypass,

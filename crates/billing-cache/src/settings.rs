@@ -79,17 +79,23 @@ pub struct CacheSettings {
     pub scan_count: usize,
     /// Keys in one batch of a load of many keys.
     pub batch_size: usize,
+    /// Most memory that L1 takes for one cached type, by the length of its JSON.
+    pub l1_max_bytes: u64,
+    /// How much older than an acknowledged write of another process an L1 hit can be at most.
+    pub l1_staleness_bound_ms: u64,
     /// Settings of single cached types, by name. A type that is absent has what its declaration says.
     #[serde(default)]
     pub types: HashMap<String, TypeSettings>,
 }
 
 /// What can be set for one cached type.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypeSettings {
-    /// How long a value may be served.
-    pub ttl_seconds: u64,
+    /// How long a value may be served; absent for what the declaration says.
+    pub ttl_seconds: Option<u64>,
+    /// Whether the memory of the process holds values too; absent for what the declaration says.
+    pub l1: Option<bool>,
 }
 
 /// A setting that cannot work.
@@ -129,6 +135,12 @@ impl CacheSettings {
                 at_least_one,
             ),
             (
+                "cache.l1_staleness_bound_ms",
+                self.l1_staleness_bound_ms,
+                (100..=60_000).contains(&self.l1_staleness_bound_ms),
+                "must be from 100 to 60000",
+            ),
+            (
                 "cache.scan_count",
                 self.scan_count as u64,
                 (1..=10_000).contains(&self.scan_count),
@@ -154,13 +166,13 @@ impl CacheSettings {
     }
 
     fn check_types(&self) -> Result<(), InvalidSetting> {
-        match self.types.iter().find(|(_, settings)| !(1..=LONGEST_TTL_SECONDS).contains(&settings.ttl_seconds)) {
-            Some((name, settings)) => {
+        for (name, settings) in &self.types {
+            if let Some(ttl) = settings.ttl_seconds.filter(|ttl| !(1..=LONGEST_TTL_SECONDS).contains(ttl)) {
                 let key = format!("cache.types.{name}.ttl_seconds");
-                let value = settings.ttl_seconds.to_string();
-                Err(InvalidSetting { key, value, reason: "must be from 1 to 31536000 (a year)" })
+                let reason = "must be from 1 to 31536000 (a year)";
+                return Err(InvalidSetting { key, value: ttl.to_string(), reason });
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 }

@@ -205,7 +205,7 @@ mod tests {
         for cached in CACHED_TYPES {
             let info = cached.info();
             if let Some(stated) = settings.cache.types.get(info.name) {
-                assert_eq!(stated.ttl_seconds, info.ttl.as_secs(), "{}", info.name);
+                assert_eq!(stated.ttl_seconds, Some(info.ttl.as_secs()), "{}", info.name);
             }
         }
     }

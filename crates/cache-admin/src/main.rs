@@ -63,9 +63,7 @@ fn main() -> ExitCode {
 
 async fn run(command: Command, common: &CommonArgs) -> Result<Code> {
     match command {
-        Command::Stats(arguments) => {
-            exit::interruptible("nothing was changed", stats::run(&arguments, common)).await
-        }
+        Command::Stats(arguments) => exit::interruptible("nothing was changed", stats::run(&arguments, common)).await,
         Command::Clear(arguments) => {
             exit::interruptible("what was removed stays removed", clear::run(&arguments, common)).await
         }

@@ -23,9 +23,9 @@ pub(crate) fn apart(mut settings: Settings) -> Settings {
     cache.key_space = format!("{}cache-monitor:{}-{:08x}:", cache.key_space, std::process::id(), rand::random::<u32>());
     cache.counters_flush_ms = 0;
     for info in CACHED_TYPES.iter().map(|cached| cached.info()) {
-        let declared = TypeSettings { ttl_seconds: info.ttl.as_secs() };
-        let of_type = cache.types.entry(info.name.to_owned()).or_insert(declared);
-        of_type.ttl_seconds = of_type.ttl_seconds.min(LONGEST_TTL.as_secs());
+        let of_type: &mut TypeSettings = cache.types.entry(info.name.to_owned()).or_default();
+        let ttl_seconds = of_type.ttl_seconds.unwrap_or(info.ttl.as_secs());
+        of_type.ttl_seconds = Some(ttl_seconds.min(LONGEST_TTL.as_secs()));
     }
     settings
 }
@@ -56,7 +56,7 @@ mod tests {
         assert!(settings.cache.key_space.starts_with("cache-monitor:"), "{}", settings.cache.key_space);
         assert_eq!(settings.cache.counters_flush_ms, 0);
         for cached in CACHED_TYPES {
-            let ttl = settings.cache.types[cached.info().name].ttl_seconds;
+            let ttl = settings.cache.types[cached.info().name].ttl_seconds.unwrap();
             assert!((1..=LONGEST_TTL.as_secs()).contains(&ttl), "{ttl}");
         }
         settings.cache.check().unwrap();
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_shorter_ttl_of_the_configuration_is_kept() {
         let mut settings = Settings::defaults();
-        settings.cache.types.get_mut("invoices").unwrap().ttl_seconds = 7;
-        assert_eq!(apart(settings).cache.types["invoices"].ttl_seconds, 7);
+        settings.cache.types.get_mut("invoices").unwrap().ttl_seconds = Some(7);
+        assert_eq!(apart(settings).cache.types["invoices"].ttl_seconds, Some(7));
     }
 }

@@ -116,6 +116,18 @@ impl Link {
         self.shared.settings.command_timeout()
     }
 
+    /// How long a connection attempt may take.
+    pub(crate) fn connect_limit(&self) -> Duration {
+        self.shared.settings.connect_timeout()
+    }
+
+    /// A client for connections that speak RESP3.
+    pub(crate) fn resp3_client(&self) -> Result<redis::Client, L2Error> {
+        let info = connection_info(&self.shared.settings)?;
+        let redis = info.redis_settings().clone().set_protocol(redis::ProtocolVersion::RESP3);
+        Ok(redis::Client::open(info.set_redis_settings(redis))?)
+    }
+
     /// How long one pipeline of many commands may take.
     pub(crate) fn batch_limit(&self) -> Duration {
         self.shared.settings.batch_timeout()

@@ -4,6 +4,7 @@
 //! many keys, [`history`] says which life of the server answered.
 
 pub(crate) mod admin;
+pub(crate) mod ear;
 pub(crate) mod error;
 pub(crate) mod history;
 pub(crate) mod link;

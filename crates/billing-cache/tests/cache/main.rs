@@ -15,6 +15,7 @@ mod many;
 mod old_shapes;
 mod opening;
 mod outage;
+mod proxy;
 mod reading;
 mod refused;
 mod rule_c;

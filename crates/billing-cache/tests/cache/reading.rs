@@ -82,7 +82,7 @@ async fn a_value_lives_no_longer_than_its_type_allows() {
 #[tokio::test]
 async fn the_configuration_overrides_the_ttl_of_a_type() {
     let world = World::new();
-    let types = HashMap::from([("invoices".to_owned(), TypeSettings { ttl_seconds: 17 })]);
+    let types = HashMap::from([("invoices".to_owned(), TypeSettings { ttl_seconds: Some(17), l1: None })]);
     let cache = world.cache_with(|options| options.cache.types = types).await;
     read(&cache, 1).await;
     let ttl: i64 = world.server.command(&["PTTL", "invoice:1"]).unwrap();

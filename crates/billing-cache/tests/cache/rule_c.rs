@@ -3,12 +3,16 @@
 //! Each test brings a second reader into a flight after a write was acknowledged elsewhere; the reader must not get the
 //! answer that the first one may still have. `flight.rs` tests the rule by itself, `stress.rs` looks for orders of events
 //! that nobody thought of.
+//!
+//! On one connection replies come in order, and a flight mostly ends before its latecomers have looked into Redis. Where a
+//! reply must be late, the first reader's connection is held back and given up, and the second reader is on the next.
 
 use billing_cache::{Cache, Event, Tier};
 use tokio::task::JoinHandle;
 
-use crate::ledger::{Fault, Invoices, Ledger};
-use crate::world::{World, read, reading, until_counted};
+use crate::ledger::{Fault, InvoiceId, Invoices, Ledger};
+use crate::proxy::Proxy;
+use crate::world::{World, read, reading, until, until_counted};
 
 /// A second reader who is in the flight of the first one when this returns.
 async fn joining(cache: &Cache<Ledger>, id: i32) -> JoinHandle<(Option<u64>, Tier)> {
@@ -16,6 +20,70 @@ async fn joining(cache: &Cache<Ledger>, id: i32) -> JoinHandle<(Option<u64>, Tie
     let reader = reading(cache, id);
     until_counted::<Invoices>(cache, Event::Coalesced, coalesced + 1).await;
     reader
+}
+
+/// A cache behind the proxy that gives a connection up after three batches without an answer, but waits long for the answer
+/// to a single command.
+async fn cache_behind(world: &World, proxy: &Proxy) -> Cache<Ledger> {
+    world
+        .cache_with(|options| {
+            options.redis.port = proxy.port();
+            options.redis.command_timeout_ms = 3_600_000;
+            options.redis.batch_timeout_ms = 100;
+        })
+        .await
+}
+
+/// Makes the cache dial anew, while what it asked on its connection stays unanswered there.
+async fn redial(cache: &Cache<Ledger>) {
+    until(|| async { cache.warm_up::<Invoices>(&[InvoiceId(99)], &mut |_| {}).await.is_ok() }).await;
+}
+
+#[tokio::test]
+async fn who_joins_after_a_fill_was_sent_and_a_write_acknowledged_does_not_get_what_was_filled() {
+    let world = World::new();
+    let proxy = Proxy::to(world.server.port()).await;
+    let (reader, writer) = (cache_behind(&world, &proxy).await, world.cache().await);
+    world.ledger.put(1, 1);
+    world.ledger.hold_next(1);
+    let early = reading(&reader, 1);
+    world.ledger.until_held(1).await;
+    proxy.hold_replies();
+    world.ledger.release();
+    until(|| async { world.exists("invoice:1") }).await;
+    world.write(&writer, 1, 2).await;
+    redial(&reader).await;
+    let late = joining(&reader, 1).await;
+    proxy.release_replies();
+    assert_eq!(early.await.unwrap(), (Some(1), Tier::Loaded), "it was stored, and the reader began before the write");
+    assert_eq!(late.await.unwrap(), (Some(2), Tier::Loaded));
+}
+
+#[tokio::test]
+async fn who_joins_after_a_lease_was_asked_for_and_a_write_acknowledged_does_not_get_the_value_found() {
+    let world = World::new();
+    let proxy = Proxy::to(world.server.port()).await;
+    let (reader, writer) = (cache_behind(&world, &proxy).await, world.cache().await);
+    // Another process fills between the reader's look and its asking for the lease: both wait, in this order.
+    world.refuse_writes();
+    let mut connection = world.server.connection().unwrap();
+    let fill = std::thread::spawn(move || {
+        redis::cmd("SET").arg("invoice:1").arg(r#"{"version":1}"#).query::<()>(&mut connection)
+    });
+    let waits = |command: &str| world.server.command::<String>(&["CLIENT", "LIST"]).unwrap().contains(command);
+    until(|| async { waits("cmd=set") }).await;
+    let early = reading(&reader, 1);
+    until(|| async { waits("cmd=evalsha") }).await;
+    proxy.hold_replies();
+    world.take_writes();
+    fill.join().unwrap().unwrap();
+    until(|| async { world.server.calls("evalsha").unwrap() == 1 }).await;
+    world.write(&writer, 1, 2).await;
+    redial(&reader).await;
+    let late = joining(&reader, 1).await;
+    proxy.release_replies();
+    assert_eq!(early.await.unwrap(), (Some(1), Tier::L2));
+    assert_eq!(late.await.unwrap(), (Some(2), Tier::Loaded));
 }
 
 #[tokio::test]
@@ -66,7 +134,7 @@ async fn who_joins_a_load_that_fails_looks_again() {
     world.ledger.fail_next(&[Fault::Error]);
     world.ledger.hold_next(1);
     let cache = reader.clone();
-    let early = tokio::spawn(async move { cache.get::<Invoices>(&crate::ledger::InvoiceId(1)).await });
+    let early = tokio::spawn(async move { cache.get::<Invoices>(&InvoiceId(1)).await });
     world.ledger.until_held(1).await;
     world.write(&writer, 1, 2).await;
     let late = joining(&reader, 1).await;

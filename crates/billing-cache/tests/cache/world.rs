@@ -79,6 +79,8 @@ impl World {
             counters_flush_ms: 3_600_000,
             scan_count: 100,
             batch_size: 500,
+            l1_max_bytes: 1 << 20,
+            l1_staleness_bound_ms: 10_000,
             types: HashMap::new(),
         };
         Options { cache, redis }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use billing_cache::{CachedType, HotKeysResult, LoadResult, Loaded, SingleKey};
+use billing_cache::{CachedType, HotKeysResult, L1Policy, LoadResult, Loaded, SingleKey};
 use chrono::NaiveDateTime;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
@@ -29,6 +29,7 @@ impl CachedType for ActiveDiscounts {
     const ALIASES: &'static [&'static str] = &["discounts"];
     const PREFIX: &'static str = "active_discounts";
     const TTL: Duration = Duration::from_secs(3600);
+    const L1: L1Policy = L1Policy::On;
 
     async fn load(database: &Database, _: &[SingleKey]) -> LoadResult<Self> {
         let asked_at = now();

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded};
+use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, L1Policy, LoadResult, Loaded};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::BillingType;
@@ -72,6 +72,7 @@ impl CachedType for TaxRates {
     const NAME: &'static str = "tax_rates";
     const PREFIX: &'static str = "tax_rate";
     const TTL: Duration = Duration::from_secs(24 * 3600);
+    const L1: L1Policy = L1Policy::On;
 
     async fn load(database: &Database, keys: &[TaxRateKey]) -> LoadResult<Self> {
         let rates = defaults_of(database.connection(), keys.iter().map(|key| key.country)).await?;

@@ -15,12 +15,12 @@ use billing_cache::{ClearMode, ConnectionNumber, History, Invalidation, L2Error,
 use sea_orm::sqlx::{self, postgres::PgListener};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use serde::Deserialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, info};
 
 use super::rows::{self, Needed, OutboxRow, Target};
-use crate::cached::{self, BillingCache};
+use crate::cached::{self, BillingCache, RegisteredType};
 use crate::migration::triggers::NOTIFY_CHANNEL;
 
 /// Rows of one statement.
@@ -49,6 +49,7 @@ pub struct RelaySettings {
 #[derive(Debug)]
 pub struct Relay {
     tasks: JoinSet<()>,
+    caught_up: watch::Receiver<bool>,
 }
 
 /// Why a pass stopped; what it did before stays done.
@@ -76,8 +77,15 @@ impl Relay {
             tasks.spawn(listen(cache.clone(), Arc::clone(&wake), Duration::from_millis(settings.grace_ms)));
         }
         tasks.spawn(retire_regularly(cache.clone(), settings.clone()));
-        tasks.spawn(run(cache, settings, wake));
-        Self { tasks }
+        let (tell, caught_up) = watch::channel(false);
+        tasks.spawn(run(cache, settings, wake, tell));
+        Self { tasks, caught_up }
+    }
+
+    /// Waits until the outbox has been at rest once, so that reads use Redis.
+    pub async fn caught_up(&self) {
+        // The sender lives as long as the relay; should the task have died, there is nothing to wait for.
+        let _ = self.caught_up.clone().wait_for(|done| *done).await;
     }
 
     /// Ends the relay and waits for it. What it was doing is done by the next one.
@@ -93,7 +101,7 @@ struct Admitted {
 }
 
 /// Relays for ever, and before that replays what a change of the Redis history made necessary.
-async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>) {
+async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, caught_up: watch::Sender<bool>) {
     let mut connections = cache.connections();
     let mut admitted = None;
     let shortest = Duration::from_millis(settings.grace_ms.max(10));
@@ -101,6 +109,7 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>) {
     loop {
         let pause = match catch_up(&cache, &settings, &mut admitted).await {
             Ok(()) => {
+                caught_up.send_replace(true);
                 backoff = shortest;
                 Duration::from_millis(settings.poll_interval_ms)
             }
@@ -233,7 +242,7 @@ impl Pass<'_> {
 
     /// Clears a type; the history is read before, so that a server that changes meanwhile cannot be credited with it.
     async fn clear(&self, cache_type: &str) -> Result<Option<History>, RelayError> {
-        let types: Vec<_> = cached::find(cache_type).into_iter().map(|cached| cached.info()).collect();
+        let types: Vec<_> = cached::find(cache_type).into_iter().map(RegisteredType::info).collect();
         let history = self.cache.history().await?;
         self.cache.clear(&types, ClearMode::Remove, &mut |_| {}).await?;
         Ok(history)

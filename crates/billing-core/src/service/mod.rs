@@ -14,6 +14,7 @@ mod reads;
 mod tax_rates;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use billing_cache::Cached;
 use billing_cache::cache::SetupError;
@@ -38,7 +39,8 @@ pub type ReadResult<V> = Result<Cached<V>, BillingError>;
 
 impl BillingService {
     /// The service of a long-running process: opens the cache over this database and relays what other writers, crashes and
-    /// outages leave in the outbox. Reads use Redis once recent invalidations have been applied to it again.
+    /// outages leave in the outbox. Reads use Redis once recent invalidations have been applied to it again; this waits for
+    /// that, but not longer than for a connection.
     ///
     /// # Errors
     /// Settings that cannot work. A Redis that is away is none.
@@ -46,6 +48,9 @@ impl BillingService {
         let builder = cached::builder(database, settings.cache.clone()).admit_after_replay();
         let cache = builder.open(&settings.redis).await?;
         let relay = Relay::start(cache.clone(), settings.relay.clone());
+        let patience = Duration::from_millis(settings.redis.connect_timeout_ms);
+        // Redis may be away; then reads go to the database until it is back.
+        let _ = tokio::time::timeout(patience, relay.caught_up()).await;
         Ok(Self { writer: Writer::new(cache), relay: Some(Arc::new(relay)) })
     }
 

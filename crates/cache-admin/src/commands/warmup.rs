@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use billing_cache::WarmedUp;
 use billing_core::cached::{BillingCache, RegisteredType};
 use clap::Args;
@@ -34,8 +34,24 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
         types.push(attempt.into_row(cached.info().name));
     }
     cache.flush_counters().await;
-    render::show(&WarmupReport { types }, common.format)?;
+    let report = WarmupReport { types };
+    render::show(&report, common.format)?;
+    if worst == Code::Fine {
+        require_some_stored(&report)?;
+    }
     Ok(worst)
+}
+
+/// A few values are not stored where somebody changes data meanwhile; all of them, where Redis refuses them.
+fn require_some_stored(report: &WarmupReport) -> Result<()> {
+    let sum = |number: fn(&WarmedType) -> usize| report.types.iter().map(number).sum::<usize>();
+    let refused = sum(|row| row.not_stored);
+    let none_stored = refused > 0 && sum(|row| row.loaded + row.skipped) == 0;
+    ensure!(
+        !none_stored,
+        "Redis stored none of {refused} values; `cache-admin stats` tells whether its memory is full"
+    );
+    Ok(())
 }
 
 /// What became of one type.

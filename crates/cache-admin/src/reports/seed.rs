@@ -27,7 +27,11 @@ impl Report for SeedReport {
     fn to_text(&self) -> String {
         let row = |filled: &TableRows| [filled.table.clone(), count(filled.rows as u64)];
         let rows = table(["table", "rows"], self.tables.iter().map(row));
-        let pending = if self.invalidation_pending { "\nRedis could not be told of all of it: the relay of a service will" } else { "" };
+        let pending = if self.invalidation_pending {
+            "\nRedis could not be told of all of it: the relay of a service will"
+        } else {
+            ""
+        };
         format!("{rows}\nseed {}, as of {} UTC, in {:.1} s{pending}", self.seed, self.now, self.seconds)
     }
 }

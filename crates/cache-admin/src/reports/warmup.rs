@@ -33,7 +33,8 @@ impl Report for WarmupReport {
 
 impl WarmedType {
     fn to_row(&self) -> [String; 6] {
-        let [loaded, skipped, not_stored] = [self.loaded, self.skipped, self.not_stored].map(|number| count(number as u64));
+        let [loaded, skipped, not_stored] =
+            [self.loaded, self.skipped, self.not_stored].map(|number| count(number as u64));
         let failed = self.failed.map_or_else(|| "all".to_owned(), count);
         [self.name.to_owned(), loaded, skipped, not_stored, failed, format!("{:.2}", self.seconds)]
     }

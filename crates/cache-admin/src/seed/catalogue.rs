@@ -3,8 +3,8 @@
 use billing_core::entities::{discount, tax_rate};
 use billing_core::money::{Money, Percent};
 use chrono::{NaiveDateTime, TimeDelta};
-use rand::rngs::StdRng;
 use rand::RngExt;
+use rand::rngs::StdRng;
 use serde_json::json;
 
 /// Name, percent, country, region (empty for the whole country), whether it is the one that applies.
@@ -80,17 +80,18 @@ const OFFERS: [Offer; 12] = [
 
 pub(super) fn tax_rates(now: NaiveDateTime) -> Vec<tax_rate::Model> {
     let since = now - TimeDelta::days(800);
-    let row = |(id, (name, rate, country, region, is_default)): (i32, &(&str, &str, &str, &str, bool))| tax_rate::Model {
-        id,
-        name: (*name).to_owned(),
-        description: None,
-        rate: rate.parse::<Percent>().expect("the table above holds percentages"),
-        country: (*country).to_owned(),
-        region: (!region.is_empty()).then(|| (*region).to_owned()),
-        is_default: *is_default,
-        created_at: since,
-        updated_at: since,
-    };
+    let row =
+        |(id, (name, rate, country, region, is_default)): (i32, &(&str, &str, &str, &str, bool))| tax_rate::Model {
+            id,
+            name: (*name).to_owned(),
+            description: None,
+            rate: rate.parse::<Percent>().expect("the table above holds percentages"),
+            country: (*country).to_owned(),
+            region: (!region.is_empty()).then(|| (*region).to_owned()),
+            is_default: *is_default,
+            created_at: since,
+            updated_at: since,
+        };
     (1..).zip(&TAX_RATES).map(row).collect()
 }
 

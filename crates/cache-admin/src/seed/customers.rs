@@ -43,9 +43,11 @@ fn customer(rng: &mut StdRng, plan: &Plan, id: i32, rates: &[&tax_rate::Model]) 
 fn user(rng: &mut StdRng, plan: &Plan, id: i32) -> user::Model {
     let (first, last): (String, String) = (FirstName().fake_with_rng(rng), LastName().fake_with_rng(rng));
     // The number makes the name unique; it must not be cut off with the rest.
-    let name: String = format!("{first}.{last}").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').take(48).collect();
+    let name: String =
+        format!("{first}.{last}").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').take(48).collect();
     let username = format!("{}.{id}", name.to_ascii_lowercase());
-    let created_at = plan.now - TimeDelta::days(rng.random_range(545..800)) - TimeDelta::seconds(rng.random_range(0..86_400));
+    let created_at =
+        plan.now - TimeDelta::days(rng.random_range(545..800)) - TimeDelta::seconds(rng.random_range(0..86_400));
     user::Model {
         id,
         email: format!("{username}@example.org"),

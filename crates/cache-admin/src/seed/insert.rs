@@ -12,8 +12,7 @@ use billing_core::outbox::Written;
 use billing_core::service::BillingService;
 use cli_support::{Progress, usage};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel,
-    PaginatorTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, PaginatorTrait,
 };
 
 use super::Dataset;
@@ -26,7 +25,8 @@ const CHUNK: usize = 1_000;
 pub(crate) async fn insert(service: &BillingService, data: Dataset) -> Result<Written<Vec<TableRows>>> {
     let transaction = service.begin_write().await?;
     require_empty(service.cache().source(), &transaction).await?;
-    let mut insert = Insert { transaction: &transaction, progress: Progress::of("write rows", data.len()), done: vec![] };
+    let mut insert =
+        Insert { transaction: &transaction, progress: Progress::of("write rows", data.len()), done: vec![] };
     insert.all::<user::Entity>(data.users).await?;
     insert.all::<tax_rate::Entity>(data.tax_rates).await?;
     insert.all::<discount::Entity>(data.discounts).await?;

@@ -82,7 +82,9 @@ fn taxes_and_discounts_are_exact_and_were_valid() {
             false => discount.value,
         };
         assert_eq!(applied.amount, full.min(invoice.amount));
-        assert!(discount.valid_from <= applied.created_at && discount.valid_to.is_none_or(|end| applied.created_at < end));
+        assert!(
+            discount.valid_from <= applied.created_at && discount.valid_to.is_none_or(|end| applied.created_at < end)
+        );
     }
 }
 
@@ -103,7 +105,10 @@ fn credit_notes_remain_what_was_not_applied() {
             } else {
                 CreditNoteStatus::Applied
             };
-            assert!(note.status == expected && note.applied_at.is_some() == used.is_positive(), "seed {seed}: {note:?}");
+            assert!(
+                note.status == expected && note.applied_at.is_some() == used.is_positive(),
+                "seed {seed}: {note:?}"
+            );
         }
         for application in &data.credit_note_applications {
             let note = &data.credit_notes[usize::try_from(application.credit_note_id).unwrap() - 1];
@@ -120,7 +125,10 @@ fn what_must_be_unique_is_and_fits_its_column() {
     let names: HashSet<_> = data.users.iter().map(|user| &user.username).collect();
     let emails: HashSet<_> = data.users.iter().map(|user| &user.email).collect();
     let transactions: HashSet<_> = data.payments.iter().map(|payment| &payment.transaction_id).collect();
-    assert_eq!((names.len(), emails.len(), transactions.len()), (data.users.len(), data.users.len(), data.payments.len()));
+    assert_eq!(
+        (names.len(), emails.len(), transactions.len()),
+        (data.users.len(), data.users.len(), data.payments.len())
+    );
     assert!(names.iter().all(|name| name.len() <= 64), "{names:?}");
     let places: HashSet<_> =
         data.tax_rates.iter().filter(|rate| rate.is_default).map(|rate| (&rate.country, &rate.region)).collect();

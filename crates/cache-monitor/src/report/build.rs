@@ -166,9 +166,12 @@ fn notes(of_type: &TypeReport) -> Vec<String> {
         return vec![format!("{name}: no rows in the database")];
     };
     let mut notes = Vec::new();
-    let bypassed = measured.requests.bypassed;
+    let Requests { requests, bypassed, .. } = measured.requests;
     if bypassed > 0 {
-        notes.push(format!("{name}: {bypassed} requests went past Redis, which did not answer as it should"));
+        notes.push(format!(
+            "{name}: {bypassed} of {requests} requests went past Redis, which refused or did not answer within \
+             redis.command_timeout_ms; the times of hits leave them out"
+        ));
     }
     let ttl = Duration::from_secs(of_type.ttl_seconds);
     if Duration::from_secs_f64(measured.elapsed_seconds) > ttl {

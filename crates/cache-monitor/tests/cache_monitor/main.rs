@@ -2,6 +2,8 @@
 //!
 //! Without a PostgreSQL server they fail and say how to get one. No test asserts on a time.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says where it runs")]
+
 mod fixture;
 mod numbers;
 mod refusals;

@@ -1,0 +1,44 @@
+//! The clock of L1: a few nanoseconds a look, and it notices that the machine was suspended.
+//!
+//! A monotonic clock stands still during suspend, the wall clock may be set back; a moment is both, and counts as past as
+//! soon as either says so. Coarse clocks tick every few milliseconds, which is the resolution of everything here.
+
+/// A moment on both clocks, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) monotonic_ms: u64,
+    pub(crate) wall_ms: u64,
+}
+
+impl Moment {
+    /// Now.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn now() -> Self {
+        use rustix::time::{ClockId, clock_gettime};
+        let millis = |clock| {
+            let time = clock_gettime(clock);
+            time.tv_sec.unsigned_abs() * 1_000 + time.tv_nsec.unsigned_abs() / 1_000_000
+        };
+        Self { monotonic_ms: millis(ClockId::MonotonicCoarse), wall_ms: millis(ClockId::RealtimeCoarse) }
+    }
+
+    /// Now.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn now() -> Self {
+        use std::sync::LazyLock;
+        use std::time::{Instant, SystemTime, UNIX_EPOCH};
+        static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { monotonic_ms: millis(STARTED.elapsed()), wall_ms: millis(wall) }
+    }
+
+    /// Whether this moment is earlier on both clocks.
+    pub(crate) fn is_before(self, other: Self) -> bool {
+        self.monotonic_ms < other.monotonic_ms && self.wall_ms < other.wall_ms
+    }
+
+    pub(crate) fn after_ms(self, millis: u64) -> Self {
+        Self { monotonic_ms: self.monotonic_ms.saturating_add(millis), wall_ms: self.wall_ms.saturating_add(millis) }
+    }
+}

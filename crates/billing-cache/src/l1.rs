@@ -1,0 +1,176 @@
+//! L1: decoded values in the process's memory, for types that change rarely.
+//!
+//! Invariant (`protocol.md`, sections 3 and 6): an entry counts only while the stamp under which it was read is current, its
+//! time to live in Redis has not passed, and the ear is live; so an insert that raced with an invalidation is dead by itself.
+//! Only values that Redis answered get in, never those of a lost fill or a bypass, because Redis announces changes only of
+//! keys that it has.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::Weighter;
+
+use crate::cached_type::CachedType;
+use crate::clock::Moment;
+use crate::stamp::{Stamp, Stamps};
+
+/// What a slot takes beside its value, roughly.
+const SLOT_BYTES: u64 = 96;
+
+/// The entries of one cached type.
+pub(crate) struct L1<T: CachedType> {
+    slots: quick_cache::sync::Cache<T::Key, Slot<T::Value>, ByBytes, foldhash::fast::RandomState>,
+}
+
+struct Slot<V> {
+    value: Option<Arc<V>>,
+    stamp: Stamp,
+    ends: Moment,
+    bytes: u64,
+}
+
+impl<V> Clone for Slot<V> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), stamp: self.stamp, ends: self.ends, bytes: self.bytes }
+    }
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl<K, V> Weighter<K, Slot<V>> for ByBytes {
+    fn weight(&self, _: &K, slot: &Slot<V>) -> u64 {
+        slot.bytes
+    }
+}
+
+/// A value as Redis answered it.
+pub(crate) struct Heard<V> {
+    pub(crate) value: Option<Arc<V>>,
+    /// Current when the read began.
+    pub(crate) stamp: Stamp,
+    pub(crate) ttl_ms: u64,
+    /// Length of its JSON.
+    pub(crate) bytes: usize,
+}
+
+impl<T: CachedType> L1<T> {
+    /// Holds up to `max_bytes`, by the length of the JSON.
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        let items = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX).clamp(64, 1 << 20);
+        let slots = quick_cache::sync::Cache::with(
+            items,
+            max_bytes,
+            ByBytes,
+            foldhash::fast::RandomState::default(),
+            quick_cache::sync::DefaultLifecycle::default(),
+        );
+        Self { slots }
+    }
+
+    /// The value, if it counts now. The inner `None` is the knowledge that there is no such row.
+    pub(crate) fn get(&self, key: &T::Key, stamps: &Stamps, liveness: &Liveness) -> Option<Option<Arc<T::Value>>> {
+        let now = Moment::now();
+        if !liveness.is_live(now) {
+            return None;
+        }
+        let slot = self.slots.get(key)?;
+        (stamps.is_current(slot.stamp) && now.is_before(slot.ends)).then_some(slot.value)
+    }
+
+    /// Keeps a value that Redis answered; it is dead already if an invalidation came meanwhile.
+    pub(crate) fn insert(&self, key: &T::Key, heard: Heard<T::Value>) {
+        let bytes = heard.bytes as u64 + SLOT_BYTES;
+        let ends = Moment::now().after_ms(heard.ttl_ms);
+        self.slots.insert(key.clone(), Slot { value: heard.value, stamp: heard.stamp, ends, bytes });
+    }
+}
+
+/// Until when what was heard of invalidations can be relied on: the send time of the newest heartbeat that came back on the
+/// ear's connection, behind all earlier announcements, plus the bound.
+#[derive(Debug, Default)]
+pub(crate) struct Liveness {
+    until_monotonic_ms: AtomicU64,
+    until_wall_ms: AtomicU64,
+}
+
+impl Liveness {
+    pub(crate) fn is_live(&self, now: Moment) -> bool {
+        now.is_before(self.until())
+    }
+
+    /// A heartbeat came back that was sent at this moment. Whoever was not live has missed announcements: every stamp
+    /// moves before anything counts again.
+    pub(crate) fn heard(&self, sent: Moment, bound_ms: u64, stamps: &Stamps) {
+        let until = sent.after_ms(bound_ms);
+        let now = Moment::now();
+        if !now.is_before(until) {
+            return;
+        }
+        if !self.is_live(now) {
+            stamps.bump_all();
+        }
+        self.until_wall_ms.store(until.wall_ms, Ordering::SeqCst);
+        self.until_monotonic_ms.fetch_max(until.monotonic_ms, Ordering::SeqCst);
+    }
+
+    /// The ear hears nothing any more.
+    pub(crate) fn end(&self) {
+        self.until_monotonic_ms.store(0, Ordering::SeqCst);
+        self.until_wall_ms.store(0, Ordering::SeqCst);
+    }
+
+    fn until(&self) -> Moment {
+        Moment {
+            monotonic_ms: self.until_monotonic_ms.load(Ordering::SeqCst),
+            wall_ms: self.until_wall_ms.load(Ordering::SeqCst),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_makes_live_for_its_bound_and_silence_ends_it() {
+        let (liveness, stamps) = (Liveness::default(), Stamps::new());
+        let sent = Moment::now();
+        assert!(!liveness.is_live(sent));
+        liveness.heard(sent, 60_000, &stamps);
+        assert!(liveness.is_live(sent.after_ms(59_999)));
+        assert!(!liveness.is_live(sent.after_ms(60_000)));
+        liveness.end();
+        assert!(!liveness.is_live(sent));
+    }
+
+    #[test]
+    fn either_clock_can_end_it() {
+        let (liveness, stamps) = (Liveness::default(), Stamps::new());
+        let sent = Moment::now();
+        liveness.heard(sent, 60_000, &stamps);
+        let suspended = Moment { wall_ms: sent.wall_ms + 60_000, ..sent };
+        assert!(!liveness.is_live(suspended));
+        let set_back = Moment { monotonic_ms: sent.monotonic_ms + 60_000, ..sent };
+        assert!(!liveness.is_live(set_back));
+    }
+
+    #[test]
+    fn becoming_live_again_makes_everything_heard_before_dead() {
+        let (liveness, stamps) = (Liveness::default(), Stamps::new());
+        liveness.heard(Moment::now(), 60_000, &stamps);
+        let before = stamps.current("tax_rate:GB:default");
+        liveness.heard(Moment::now(), 60_000, &stamps);
+        assert!(stamps.is_current(before), "a heartbeat while live moves nothing");
+        liveness.end();
+        liveness.heard(Moment::now(), 60_000, &stamps);
+        assert!(!stamps.is_current(before));
+    }
+
+    #[test]
+    fn a_heartbeat_that_comes_back_too_late_is_none() {
+        let (liveness, stamps) = (Liveness::default(), Stamps::new());
+        liveness.heard(Moment::default(), 1_000, &stamps);
+        assert!(!liveness.is_live(Moment::now()));
+    }
+}

@@ -1,0 +1,153 @@
+//! The ear of L1: a connection on which Redis announces every change of a key of the types that have L1, whoever made it.
+//!
+//! RESP3 `CLIENT TRACKING ON BCAST` on the types' prefixes. Heartbeats go through the data connection and come back here
+//! behind all earlier announcements; without their echo L1 does not count ([`Liveness`]). Loss of the connection, a flush of
+//! the database and becoming live again make every entry dead.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::{MultiplexedConnection, SendError};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
+use tokio::sync::Notify;
+use tracing::{debug, warn};
+
+use super::error::L2Error;
+use crate::cache::Shared;
+use crate::clock::Moment;
+use crate::usage;
+
+const RECONNECT_MIN: Duration = Duration::from_millis(50);
+const RECONNECT_MAX: Duration = Duration::from_secs(2);
+/// Heartbeats in one bound: so many may be late or lost before L1 stops counting.
+const BEATS_PER_BOUND: u32 = 4;
+/// A heartbeat key is removed at once; this is for a server that dies between the two commands.
+const HEARTBEAT_TTL_MS: u64 = 10_000;
+
+/// What the ear hears with.
+struct Ear {
+    shared: Arc<Shared>,
+    heartbeat_prefix: String,
+    lost: Notify,
+}
+
+/// Listens until its cache is dropped.
+pub(crate) async fn listen(shared: Arc<Shared>) {
+    let process: u64 = rand::random();
+    let heartbeat_prefix = format!("{}{}heartbeat:{process:016x}:", shared.space.prefix(), usage::PREFIX);
+    let ear = Arc::new(Ear { shared, heartbeat_prefix, lost: Notify::new() });
+    let mut pause = RECONNECT_MIN;
+    let mut told = false;
+    loop {
+        match ear.open().await {
+            Ok(connection) => {
+                (pause, told) = (RECONNECT_MIN, false);
+                ear.beat(connection).await;
+                debug!("the ear of L1 was lost");
+            }
+            Err(error) if !told => {
+                told = true;
+                warn!(%error, "L1 is off: Redis does not announce changes");
+            }
+            Err(_) => {}
+        }
+        ear.shared.liveness.end();
+        tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+        pause = (pause * 2).min(RECONNECT_MAX);
+    }
+}
+
+impl Ear {
+    /// Connects and asks for announcements.
+    async fn open(self: &Arc<Self>) -> Result<MultiplexedConnection, L2Error> {
+        let ear = Arc::downgrade(self);
+        let hear = move |push: PushInfo| {
+            let ear = ear.upgrade().ok_or(SendError)?;
+            ear.hear(&push);
+            Ok::<(), SendError>(())
+        };
+        let limit = self.shared.link.connect_limit();
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(limit))
+            .set_response_timeout(Some(limit))
+            .set_push_sender(hear);
+        let client = self.shared.link.resp3_client()?;
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut tracking = redis::cmd("CLIENT");
+        tracking.arg("TRACKING").arg("ON").arg("BCAST");
+        for prefix in self.shared.l1_prefixes().chain([self.heartbeat_prefix.clone()]) {
+            tracking.arg("PREFIX").arg(prefix);
+        }
+        tracking.exec_async(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Sends heartbeats until the connection is lost or they do not come back.
+    async fn beat(&self, _connection: MultiplexedConnection) {
+        let bound_ms = self.shared.settings.l1_staleness_bound_ms;
+        let mut beats = tokio::time::interval(Duration::from_millis(bound_ms) / BEATS_PER_BOUND);
+        let mut silent = 0;
+        loop {
+            tokio::select! {
+                () = self.lost.notified() => return,
+                _ = beats.tick() => {}
+            }
+            silent = if self.shared.liveness.is_live(Moment::now()) { 0 } else { silent + 1 };
+            if silent > 2 * BEATS_PER_BOUND {
+                return;
+            }
+            self.send_heartbeat().await;
+        }
+    }
+
+    /// The key carries the moment at which it was sent, so that its echo needs no memory.
+    async fn send_heartbeat(&self) {
+        let now = Moment::now();
+        let key = format!("{}{}:{}", self.heartbeat_prefix, now.monotonic_ms, now.wall_ms);
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("SET").arg(&key).arg("").arg("PX").arg(HEARTBEAT_TTL_MS).ignore().cmd("UNLINK").arg(&key).ignore();
+        let link = &self.shared.link;
+        let limit = link.command_limit();
+        let sent = link.tell(limit, |mut wire| async move { pipeline.exec_async(&mut wire.connection).await }).await;
+        if let Err(error) = sent {
+            debug!(%error, "a heartbeat of L1 was not sent");
+        }
+    }
+
+    /// Runs in the connection's reader, in the order of the announcements.
+    fn hear(&self, push: &PushInfo) {
+        match push.kind {
+            PushKind::Invalidate => self.hear_invalidation(&push.data),
+            PushKind::Disconnection => {
+                self.shared.liveness.end();
+                self.lost.notify_one();
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_invalidation(&self, data: &[Value]) {
+        let [Value::Array(keys)] = data else {
+            // FLUSHDB and FLUSHALL announce no keys.
+            self.shared.stamps.bump_all();
+            return;
+        };
+        for key in keys {
+            let Value::BulkString(key) = key else { continue };
+            let Ok(key) = std::str::from_utf8(key) else { continue };
+            match key.strip_prefix(&self.heartbeat_prefix) {
+                Some(sent) => self.hear_heartbeat(sent),
+                None => self.shared.stamps.bump(key),
+            }
+        }
+    }
+
+    fn hear_heartbeat(&self, sent: &str) {
+        let moment = sent.split_once(':').and_then(|(monotonic, wall)| {
+            Some(Moment { monotonic_ms: monotonic.parse().ok()?, wall_ms: wall.parse().ok()? })
+        });
+        if let Some(sent) = moment {
+            self.shared.liveness.heard(sent, self.shared.settings.l1_staleness_bound_ms, &self.shared.stamps);
+        }
+    }
+}

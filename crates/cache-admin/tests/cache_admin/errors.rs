@@ -1,0 +1,134 @@
+//! What cannot work is said in one sentence, with the exit code that fits and without a password.
+
+use test_support::RedisServer;
+
+use crate::harness::{Run, Stage};
+
+const PASSWORD: &str = "hunter2";
+
+fn assert_no_password(run: &Run) {
+    assert!(!format!("{run:?}").contains(PASSWORD), "{run:?}");
+}
+
+#[test]
+fn a_type_that_does_not_exist_is_answered_with_those_that_do() {
+    let stage = Stage::sqlite();
+    for arguments in [&["clear", "--type", "users"][..], &["warmup", "--type", "users"]] {
+        let run = stage.run(arguments);
+        assert_eq!(run.code, Some(2), "{run:?}");
+        let all = "tax_rates, active_discounts, discounts, invoices, user_credit_notes, credit_notes, all";
+        assert!(run.stderr.contains(all), "{run:?}");
+    }
+}
+
+#[test]
+fn arguments_out_of_range_are_wrong_usage() {
+    let stage = Stage::sqlite();
+    for arguments in [
+        &["clear"][..],
+        &["warmup", "--limit", "0"],
+        &["stats", "--hours", "0"],
+        &["stats", "--format", "xml"],
+        &["stats", "--redis-port", "abc"],
+        &["seed", "--users", "0"],
+        &[],
+    ] {
+        let run = stage.run(arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_are_named() {
+    let stage = Stage::sqlite();
+    let file = |name: &str, text: &str| {
+        std::fs::write(stage.directory().join(name), text).unwrap();
+    };
+    file("broken.toml", "[redis]\npassword = \"hunter2\n");
+    file("unknown.toml", "[redis]\nprot = 6379\n");
+    for (arguments, variable, expected) in [
+        (&["stats", "--config", "missing.toml"][..], ("LANG", "C"), "missing.toml"),
+        (&["stats", "--config", "broken.toml"], ("LANG", "C"), "broken.toml"),
+        (&["stats", "--config", "unknown.toml"], ("LANG", "C"), "prot"),
+        (&["stats"], ("BILLING_CONFIG", "missing.toml"), "missing.toml"),
+        (&["stats"], ("REDIS_PORT", "abc"), "REDIS_PORT is \"abc\""),
+        (&["stats"], ("REDIS_URL", "hunter2"), "REDIS_URL"),
+        (&["stats", "--redis-db", "3"], ("REDIS_URL", "redis://:hunter2@127.0.0.1:1/0"), "--redis-db"),
+        (&["stats"], ("BILLING__CACHE__SCAN_COUNT", "0"), "cache.scan_count"),
+        (&["warmup"], ("DATABASE_URL", "mysql://ann:hunter2@db/billing"), "DATABASE_URL"),
+        (&["migrate"], ("DATABASE_URL", "postgres://ann:hunter2@db:port/billing"), "DATABASE_URL"),
+    ] {
+        let run = stage.run_with(arguments, &[variable]);
+        assert!(run.assert_error(2).contains(expected), "{expected}: {run:?}");
+        assert_no_password(&run);
+    }
+}
+
+#[test]
+fn flags_outrank_the_environment_and_the_settings_file() {
+    let stage = Stage::sqlite();
+    let port = stage.redis.port().to_string();
+    std::fs::write(stage.directory().join("billing.toml"), "[redis]\nport = 1\n[cache]\nscan_count = 7\n").unwrap();
+    let wrong = [("REDIS_HOST", "no.such.host.invalid"), ("REDIS_PORT", "1"), ("BILLING_CONFIG", "billing.toml")];
+    let flags = ["stats", "--redis-host", "127.0.0.1", "--redis-port", &port, "--redis-db", "2"];
+    let run = stage.run_with(&flags, &wrong);
+    run.assert_fine();
+    assert!(run.stdout.contains(&format!("127.0.0.1:{port}, database 2")), "{run:?}");
+}
+
+#[test]
+fn a_redis_that_is_away_is_named_with_its_port() {
+    let stage = Stage::sqlite().seeded();
+    stage.redis.stop().unwrap();
+    let address = format!("127.0.0.1:{}", stage.redis.port());
+    for arguments in [&["stats"][..], &["clear", "--type", "all"], &["warmup"], &["seed"]] {
+        let run = stage.run(arguments);
+        assert!(run.assert_error(3).contains(&address), "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_redis_that_hangs_is_given_up() {
+    let stage = Stage::sqlite();
+    stage.redis.pause().unwrap();
+    let run = stage.run_with(&["stats"], &[("BILLING__REDIS__CONNECT_TIMEOUT_MS", "100")]);
+    assert!(run.assert_error(3).contains(&stage.redis.port().to_string()), "{run:?}");
+    stage.redis.resume().unwrap();
+}
+
+#[test]
+fn a_wrong_password_is_not_shown() {
+    let stage = Stage::with_redis(RedisServer::options().password("right"));
+    for password in [PASSWORD, ""] {
+        let run = stage.run_with(&["stats"], &[("REDIS_PASSWORD", password)]);
+        assert!(run.assert_error(3).contains("REDIS_PASSWORD"), "{run:?}");
+        assert_no_password(&run);
+    }
+    stage.run_with(&["stats"], &[("REDIS_PASSWORD", "right")]).assert_fine();
+}
+
+#[test]
+fn a_database_that_is_away_or_not_ready_is_named_with_what_to_do() {
+    let stage = Stage::sqlite();
+    for (url, expected) in [
+        (stage.database.url(), "run `cache-admin migrate`"),
+        ("sqlite://missing.sqlite", "missing.sqlite"),
+        ("postgres://ann:hunter2@127.0.0.1:1/billing", "PostgreSQL 127.0.0.1:1/billing"),
+    ] {
+        for command in ["warmup", "seed"] {
+            let run = stage.run_with(&[command], &[("DATABASE_URL", url)]);
+            assert!(run.assert_error(3).contains(expected), "{run:?}");
+            assert_no_password(&run);
+        }
+    }
+    assert!(!stage.directory().join("missing.sqlite").exists(), "a wrong path must not make a file");
+}
+
+#[test]
+fn logs_are_there_for_who_asks() {
+    let stage = Stage::sqlite();
+    stage.redis.stop().unwrap();
+    let run = stage.run_with(&["stats"], &[("RUST_LOG", "warn")]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""), "{run:?}");
+    assert!(run.stderr.contains("WARN") && run.stderr.contains("error: "), "{run:?}");
+}
