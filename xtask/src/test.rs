@@ -18,6 +18,8 @@ use crate::{python, redis, tidy};
 
 /// The crate whose tests run the built programs.
 const SYSTEM_TESTS: &str = "system-tests";
+/// Lets the tests kill a service at a named point.
+const FAILPOINTS: &str = "billing-core/failpoints";
 
 #[derive(Args, Default)]
 pub(crate) struct Options {
@@ -85,15 +87,23 @@ impl Options {
 
     /// The tests of the whole system run the programs and the examples; no other crate's tests need them.
     fn build(&self) -> Option<Command> {
-        let needed = self.only.is_empty() || self.only.iter().any(|name| name == SYSTEM_TESTS);
         let mut command = cargo();
-        command.args(["build", "--workspace", "--bins", "--examples"]);
-        needed.then_some(command)
+        command.args(["build", "--workspace", "--bins", "--examples", "--features", FAILPOINTS]);
+        self.needs_programs().then_some(command)
+    }
+
+    fn needs_programs(&self) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == SYSTEM_TESTS)
     }
 
     fn tests(&self) -> Command {
         let mut command = cargo();
-        command.arg("test").args(self.packages("--workspace")).args(&self.cargo_arguments);
+        command.arg("test").args(self.packages("--workspace"));
+        if self.only.is_empty() {
+            // Or cargo would build the examples once more, without the failpoints.
+            command.args(["--features", FAILPOINTS]);
+        }
+        command.args(&self.cargo_arguments);
         command
     }
 
@@ -118,8 +128,11 @@ mod tests {
         let options = Options::default();
         assert_eq!(arguments(&options.format()), "fmt --all --check");
         assert_eq!(arguments(&options.clippy()), "clippy --workspace --all-targets -- -D warnings");
-        assert_eq!(arguments(&options.build().unwrap()), "build --workspace --bins --examples");
-        assert_eq!(arguments(&options.tests()), "test --workspace");
+        assert_eq!(
+            arguments(&options.build().unwrap()),
+            "build --workspace --bins --examples --features billing-core/failpoints"
+        );
+        assert_eq!(arguments(&options.tests()), "test --workspace --features billing-core/failpoints");
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod country;
 pub mod database;
 pub mod dict;
 pub mod entities;
+mod failpoint;
 pub mod migration;
 pub mod money;
 pub mod outbox;

@@ -21,6 +21,7 @@ use tracing::{debug, info};
 
 use super::rows::{self, Needed, OutboxRow, Target};
 use crate::cached::{self, BillingCache, RegisteredType};
+use crate::failpoint;
 use crate::migration::triggers::NOTIFY_CHANNEL;
 
 /// Rows of one statement.
@@ -213,6 +214,7 @@ impl Pass<'_> {
         let taken = rows::take(connection, needed, after, BATCH).await?;
         let Some(last) = taken.last().map(|row| row.id) else { return Ok(None) };
         let history = self.apply(&taken).await?;
+        failpoint::hit("relay_before_mark");
         let ids: BTreeSet<i64> = taken.iter().map(|row| row.id).collect();
         rows::mark_relayed(connection, &ids, history.as_ref()).await?;
         Ok(Some((last, ids.len() as u64)))

@@ -17,6 +17,7 @@ use tracing::error;
 use super::marker::{Marker, Relayed};
 use super::rows::{self, OutboxRow, Target};
 use crate::cached::BillingCache;
+use crate::failpoint;
 
 /// Opens write transactions over the database of a cache.
 #[derive(Clone, Debug)]
@@ -126,6 +127,7 @@ impl Writer {
             Invalidation::Done(history) => self.marker.mark(Relayed { ids, history }),
             Invalidation::Pending => left = true,
         }
+        failpoint::hit("after_invalidation");
         if left { Pending::Invalidation } else { Pending::Nothing }
     }
 }
@@ -139,7 +141,9 @@ impl WriteTxn {
         let outbox = rows::own(&self.transaction, self.outbox_before).await.map_err(CommitError::Refused)?;
         let Self { transaction, writer, .. } = self;
         let committing = tokio::spawn(async move {
+            failpoint::hit("before_commit");
             let committed = transaction.commit().await;
+            failpoint::hit("after_commit");
             match committed {
                 Err(error) if is_refusal(&error) => Err(CommitError::Refused(error)),
                 // A commit whose outcome is unknown counts as committed here: an invalidation too many does no harm.

@@ -1,0 +1,115 @@
+//! The Redis part that all models share: one key with its lease, and the atomic commands on it.
+//!
+//! Invariant: these are the commands of `billing-cache/src/l2/store.rs`, each one step. Whatever else happens to a key
+//! (eviction, expiry, an old dump) the models do to its fields themselves.
+
+use crate::without::{Protocol, Without};
+
+/// The version of the billing row; as a value, the version it was loaded from.
+pub(crate) type Version = u8;
+
+/// Names who may fill. The models hand out the smallest one that is nowhere in use.
+pub(crate) type Token = u8;
+
+/// A key in Redis. An answer "there is no such row" is a value like any other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) value: Option<Version>,
+    pub(crate) lease: Option<Lease>,
+}
+
+/// What `lease:{key}` holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Lease {
+    pub(crate) token: Token,
+    /// Of a warm-up: readers may take it over.
+    pub(crate) weak: bool,
+}
+
+impl Lease {
+    pub(crate) fn of_reader(token: Token) -> Self {
+        Self { token, weak: false }
+    }
+
+    pub(crate) fn of_warm_up(token: Token) -> Self {
+        Self { token, weak: true }
+    }
+}
+
+/// How an ACQUIRE ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acquired {
+    Hit(Version),
+    Granted,
+    Contended,
+}
+
+/// How a FILL ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    Stored,
+    Lost,
+}
+
+impl Key {
+    /// ACQUIRE, or its form for warm-ups if the lease that is asked for is weak.
+    pub(crate) fn acquire(&mut self, wanted: Lease, protocol: Protocol) -> Acquired {
+        if let Some(value) = self.value {
+            return Acquired::Hit(value);
+        }
+        let free = self.lease.is_none_or(|held| held.weak && !wanted.weak && protocol.keeps(Without::WeakLease));
+        if !free && protocol.keeps(Without::LeaseOfOne) {
+            return Acquired::Contended;
+        }
+        self.lease = Some(wanted);
+        Acquired::Granted
+    }
+
+    /// FILL.
+    pub(crate) fn fill(&mut self, token: Token, value: Version, protocol: Protocol) -> Filled {
+        let is_holder = self.lease.is_some_and(|held| held.token == token);
+        if !is_holder && protocol.keeps(Without::FillChecksLease) {
+            return Filled::Lost;
+        }
+        *self = Self { value: Some(value), lease: None };
+        Filled::Stored
+    }
+
+    /// INVALIDATE.
+    pub(crate) fn invalidate(&mut self, protocol: Protocol) {
+        self.value = None;
+        if protocol.keeps(Without::InvalidateRemovesLease) {
+            self.lease = None;
+        }
+    }
+
+    /// Whether something older than `version` would be answered.
+    pub(crate) fn is_older_than(&self, version: Version) -> bool {
+        self.value.is_some_and(|value| value < version)
+    }
+}
+
+/// Hands out and renames tokens, so that states that differ only in the names of tokens become one.
+pub(crate) trait Tokens {
+    /// Every place where a token stands, in a fixed order.
+    fn each_token(&mut self, visit: &mut dyn FnMut(&mut Token));
+
+    /// A token that stands nowhere.
+    fn fresh_token(&mut self) -> Token {
+        let mut used = 0_u32;
+        self.each_token(&mut |token| used |= 1 << *token);
+        Token::try_from(used.trailing_ones()).expect("fewer than 32 tokens at once")
+    }
+
+    /// Numbers the tokens in the order of their places.
+    fn rename_tokens(&mut self) {
+        let mut names = [None; 32];
+        let mut next: Token = 0;
+        self.each_token(&mut |token| {
+            *token = *names[usize::from(*token)].get_or_insert_with(|| {
+                next += 1;
+                next - 1
+            });
+        });
+    }
+}

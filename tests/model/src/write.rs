@@ -1,0 +1,67 @@
+//! The order of a write (`WriteTxn::commit` and `Cache::invalidate`), which the mutations rearrange.
+
+use crate::without::{Protocol, Without};
+
+/// One step of a writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum WriteStep {
+    Commit,
+    Invalidate,
+    /// Half an INVALIDATE.
+    RemoveValue,
+    /// The other half.
+    RemoveLease,
+    /// Only when Redis could not be told.
+    Suspect,
+    Bump,
+    Return,
+}
+
+/// A writer on its way; the beginning is also the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Write {
+    done: usize,
+    /// Redis could not be told: the invalidation is pending.
+    pub(crate) pending: bool,
+}
+
+impl Write {
+    pub(crate) fn is_idle(self) -> bool {
+        self.done == 0
+    }
+
+    pub(crate) fn next(self, protocol: Protocol) -> WriteStep {
+        order(protocol)[self.done]
+    }
+
+    /// The step was taken; steps that are not for this write are passed over.
+    pub(crate) fn advance(&mut self, protocol: Protocol) {
+        self.done += 1;
+        while let Some(step) = order(protocol).get(self.done) {
+            let skipped = match step {
+                WriteStep::Suspect => !self.pending,
+                WriteStep::Bump => self.pending && !protocol.keeps(Without::BumpThoughRedisIsAway),
+                _ => false,
+            };
+            if !skipped {
+                return;
+            }
+            self.done += 1;
+        }
+        *self = Self::default();
+    }
+}
+
+fn order(protocol: Protocol) -> &'static [WriteStep] {
+    use WriteStep::{Bump, Commit, Invalidate, RemoveLease, RemoveValue, Return, Suspect};
+    match protocol.without {
+        Some(Without::InvalidateBeforeReturn) => &[Commit, Return, Invalidate, Suspect, Bump],
+        Some(Without::InvalidateAfterCommit) => &[Invalidate, Commit, Suspect, Bump, Return],
+        Some(Without::LeaseNotAfterKey) => &[Commit, RemoveValue, RemoveLease, Bump, Return],
+        Some(Without::SuspectKeys) => &[Commit, Invalidate, Bump, Return],
+        Some(Without::SuspectBeforeStamps) => &[Commit, Invalidate, Bump, Suspect, Return],
+        Some(Without::BumpAfterRedis) => &[Commit, Bump, Invalidate, Suspect, Return],
+        Some(Without::BumpBeforeReturn) => &[Commit, Invalidate, Suspect, Return, Bump],
+        _ => &[Commit, Invalidate, Suspect, Bump, Return],
+    }
+}
