@@ -18,8 +18,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// A user that no test has.
 const NOBODY: &str = "2147483647";
 
-/// Limits so wide that no test depends on how busy the machine is.
-const PATIENT: [(&str, &str); 10] = [
+/// Limits so wide that no test depends on how busy the machine is, and no L1, so that each answer says whether Redis had
+/// it; the tests of L1 turn it on.
+const PATIENT: [(&str, &str); 12] = [
     ("BILLING__REDIS__CONNECT_TIMEOUT_MS", "30000"),
     ("BILLING__REDIS__COMMAND_TIMEOUT_MS", "30000"),
     ("BILLING__REDIS__BATCH_TIMEOUT_MS", "30000"),
@@ -30,7 +31,9 @@ const PATIENT: [(&str, &str); 10] = [
     ("BILLING__CACHE__PATIENCE_MS", "60000"),
     ("BILLING__CACHE__INVALIDATION_DEADLINE_MS", "30000"),
     // No relay applies once more what a slow writer is about to mark as applied.
-    ("BILLING__RELAY__GRACE_MS", "60000"),
+    ("BILLING__RELAY__GRACE_MS", "600000"),
+    ("BILLING__CACHE__TYPES__TAX_RATES__L1", "false"),
+    ("BILLING__CACHE__TYPES__ACTIVE_DISCOUNTS__L1", "false"),
 ];
 
 /// Which database.

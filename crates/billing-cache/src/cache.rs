@@ -8,9 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
+use crate::breaker::BreakerState;
 use crate::cached_type::{CachedType, Source, TypeInfo};
 use crate::counters::{Counters, Event};
 use crate::flight::Flights;
@@ -69,6 +70,8 @@ pub(crate) struct TypeState<T: CachedType> {
     pub(crate) policy: TtlPolicy,
     pub(crate) counters: Arc<Counters>,
     pub(crate) flights: Arc<Flights<Answer<T>>>,
+    /// A place for each load that may go on at once.
+    pub(crate) loads: Semaphore,
     /// For types whose policy has it on.
     pub(crate) l1: Option<L1<T>>,
 }
@@ -149,6 +152,7 @@ impl<S: Source> CacheBuilder<S> {
             policy: TtlPolicy::new(ttl, self.settings.ttl_jitter_percent),
             counters: Arc::clone(&counters),
             flights: Arc::new(Flights::new()),
+            loads: Semaphore::new(self.settings.max_loads),
             l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),
         };
         self.types.push(RegisteredType { info: TypeInfo { ttl, ..TypeInfo::of::<T>() }, l1, counters });
@@ -164,7 +168,8 @@ impl<S: Source> CacheBuilder<S> {
     pub async fn open(self, redis: &RedisSettings) -> Result<Cache<S>, SetupError> {
         self.settings.check()?;
         self.check_type_names()?;
-        let link = Link::open(redis, self.admission).await.map_err(SetupError::Address)?;
+        let link =
+            Link::open(redis, self.settings.breaker.clone(), self.admission).await.map_err(SetupError::Address)?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());
         let shared = Arc::new(Shared {
             link,
@@ -258,6 +263,12 @@ impl<S: Source> Cache<S> {
     pub async fn history(&self) -> Result<Option<History>, L2Error> {
         let link = &self.shared().link;
         store::invalidate(link, &[], link.batch_limit()).await
+    }
+
+    /// Whether reads use Redis, skip it, or try it.
+    #[must_use]
+    pub fn breaker_state(&self) -> BreakerState {
+        self.shared().link.breaker_state()
     }
 
     /// Lets reads use this connection, after what the server may have lost was applied again.

@@ -25,6 +25,8 @@ pub enum Event {
     Load,
     /// The database was asked and failed, or took longer than the deadline.
     LoadFailed,
+    /// The database was not asked, because too many loads went on already.
+    Overloaded,
     /// A loaded value was stored.
     FillStored,
     /// A loaded value was not stored, because an invalidation came between or Redis refused it.
@@ -43,7 +45,7 @@ pub enum Event {
 
 impl Event {
     /// All events, in the order in which they are reported.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::HitL1,
         Self::HitL2,
         Self::Miss,
@@ -51,6 +53,7 @@ impl Event {
         Self::Undecodable,
         Self::Load,
         Self::LoadFailed,
+        Self::Overloaded,
         Self::FillStored,
         Self::FillLost,
         Self::Coalesced,
@@ -71,6 +74,7 @@ impl Event {
             Self::Undecodable => "undecodable",
             Self::Load => "load",
             Self::LoadFailed => "load_failed",
+            Self::Overloaded => "overloaded",
             Self::FillStored => "fill_stored",
             Self::FillLost => "fill_lost",
             Self::Coalesced => "coalesced",

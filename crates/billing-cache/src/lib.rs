@@ -8,6 +8,7 @@
 //! Where to read on: [`key`] (what stands in Redis), [`read`] (the path of one read), `l2::store` (the three scripts),
 //! [`invalidate`] and [`bulk`]. The protocol and what each of its parts is for stand in `docs/protocol.md`.
 
+pub mod breaker;
 pub mod bulk;
 pub mod cache;
 pub mod cached_type;
@@ -27,6 +28,7 @@ pub mod survey;
 mod suspect;
 pub mod usage;
 
+pub use breaker::{BreakerSettings, BreakerState};
 pub use bulk::{WarmUpError, WarmedUp};
 pub use cache::{Cache, CacheBuilder, SetupError};
 pub use cached_type::{CachedType, HotKeysResult, LoadResult, Loaded, Source, TypeInfo};

@@ -104,6 +104,14 @@ pub enum ReadError<E: std::error::Error + 'static> {
         /// The limit, in milliseconds.
         limit_ms: u64,
     },
+    /// Too many loads of the type went on already, and none ended in time.
+    #[error("load {cache_type}: {limit} loads go on already (cache.max_loads)")]
+    Overloaded {
+        /// The name of the cached type.
+        cache_type: &'static str,
+        /// How many loads may go on at once.
+        limit: usize,
+    },
     /// The loader panicked; where and why, the panic itself has said on stderr.
     #[error("load {cache_type}: the loader panicked")]
     Panicked {
@@ -117,6 +125,7 @@ impl<E: std::error::Error> Clone for ReadError<E> {
         match self {
             Self::Load { cache_type, error } => Self::Load { cache_type, error: Arc::clone(error) },
             Self::Deadline { cache_type, limit_ms } => Self::Deadline { cache_type, limit_ms: *limit_ms },
+            Self::Overloaded { cache_type, limit } => Self::Overloaded { cache_type, limit: *limit },
             Self::Panicked { cache_type } => Self::Panicked { cache_type },
         }
     }
@@ -216,22 +225,28 @@ impl<S: Source> Cache<S> {
         Ok(loaded.remove(key).unwrap_or_else(Loaded::absent))
     }
 
-    /// Asks the source, under the deadline. A panic is an error like any other, so that the lease is given back.
+    /// Asks the source, under the deadline, which includes the wait for a place. A panic is an error like any other, so that the lease is given back.
     pub(crate) async fn load<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],
     ) -> Result<std::collections::HashMap<T::Key, Loaded<T::Value>>, ReadError<S::Error>> {
-        let counters = &self.state::<T>().counters;
-        let limit_ms = self.shared().settings.load_deadline_ms;
-        counters.add(Event::Load);
+        let state = self.state::<T>();
+        let settings = &self.shared().settings;
+        let ends = tokio::time::Instant::now() + Duration::from_millis(settings.load_deadline_ms);
+        let Ok(place) = tokio::time::timeout_at(ends, state.loads.acquire()).await else {
+            state.counters.add(Event::Overloaded);
+            return Err(ReadError::Overloaded { cache_type: T::NAME, limit: settings.max_loads });
+        };
+        let _place = place.expect("nobody closes the semaphore");
+        state.counters.add(Event::Load);
         let loading = AssertUnwindSafe(async { T::load(self.source(), keys).await }).catch_unwind();
-        let error = match tokio::time::timeout(Duration::from_millis(limit_ms), loading).await {
+        let error = match tokio::time::timeout_at(ends, loading).await {
             Ok(Ok(Ok(loaded))) => return Ok(loaded),
             Ok(Err(_)) => ReadError::Panicked { cache_type: T::NAME },
             Ok(Ok(Err(error))) => ReadError::Load { cache_type: T::NAME, error: Arc::new(error) },
-            Err(_) => ReadError::Deadline { cache_type: T::NAME, limit_ms },
+            Err(_) => ReadError::Deadline { cache_type: T::NAME, limit_ms: settings.load_deadline_ms },
         };
-        counters.add(Event::LoadFailed);
+        state.counters.add(Event::LoadFailed);
         Err(error)
     }
 }

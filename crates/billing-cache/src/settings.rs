@@ -8,6 +8,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::breaker::BreakerSettings;
+
 /// More than this neither helps nor fits the arithmetic of TTLs.
 const LONGEST_TTL_SECONDS: u64 = 365 * 24 * 3600;
 
@@ -83,6 +85,10 @@ pub struct CacheSettings {
     pub l1_max_bytes: u64,
     /// How much older than an acknowledged write of another process an L1 hit can be at most.
     pub l1_staleness_bound_ms: u64,
+    /// Loads of one cached type that may go on at once, so that a Redis that dies does not take the database with it.
+    pub max_loads: usize,
+    /// When Redis is skipped, and how it is tried again.
+    pub breaker: BreakerSettings,
     /// Settings of single cached types, by name. A type that is absent has what its declaration says.
     #[serde(default)]
     pub types: HashMap<String, TypeSettings>,
@@ -134,6 +140,7 @@ impl CacheSettings {
                 self.invalidation_deadline_ms > 0,
                 at_least_one,
             ),
+            ("cache.max_loads", self.max_loads as u64, self.max_loads > 0, at_least_one),
             (
                 "cache.l1_staleness_bound_ms",
                 self.l1_staleness_bound_ms,

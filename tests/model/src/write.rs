@@ -1,5 +1,6 @@
 //! The order of a write (`WriteTxn::commit` and `Cache::invalidate`), which the mutations rearrange.
 
+use crate::redis::Version;
 use crate::without::{Protocol, Without};
 
 /// One step of a writer.
@@ -21,6 +22,8 @@ pub(crate) enum WriteStep {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Write {
     done: usize,
+    /// What the commit made.
+    pub(crate) version: Version,
     /// Redis could not be told: the invalidation is pending.
     pub(crate) pending: bool,
 }

@@ -3,6 +3,8 @@
 use redis::RedisError;
 use redis::ServerErrorKind;
 
+use crate::breaker::Verdict;
+
 /// Redis did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -13,6 +15,9 @@ pub enum L2Error {
     /// The server is there, but may have lost acknowledged invalidations; they are being applied again.
     #[error("recent invalidations are being applied again")]
     Quarantined,
+    /// Redis has failed or was slow too often and is skipped for a while.
+    #[error("the breaker is open")]
+    BreakerOpen,
     /// No answer within the limit.
     #[error("Redis did not answer within {limit_ms} ms")]
     Timeout {
@@ -43,6 +48,16 @@ impl L2Error {
 /// The server has forgotten the scripts, as after `SCRIPT FLUSH`.
 pub(crate) fn is_no_script(error: &RedisError) -> bool {
     error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// What an error says about the server: nothing if memory is full, because reads still work then; that it
+/// is well if only the key holds something else than a string; else that it failed.
+pub(crate) fn verdict(error: &RedisError) -> Option<Verdict> {
+    match error.code() {
+        Some("OOM") => None,
+        Some("WRONGTYPE") => Some(Verdict::Success),
+        _ => Some(Verdict::Failure),
+    }
 }
 
 /// The server is no primary, or no longer.

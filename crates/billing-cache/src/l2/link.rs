@@ -7,7 +7,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -23,13 +23,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
-use super::error::{L2Error, RedisUnreachable, advice, is_read_only};
+use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
 use super::history::info_field;
 use super::store;
+use crate::breaker::{Breaker, BreakerSettings, BreakerState, Verdict};
 use crate::settings::RedisSettings;
 
-/// So many commands in a row without an answer, and the connection is given up and dialled anew.
-const TIMEOUTS_BEFORE_REDIAL: u32 = 3;
 const RECONNECT_MIN: Duration = Duration::from_millis(20);
 
 /// A handle on the shared connection, and what is known about the server behind it.
@@ -74,7 +73,7 @@ struct Shared {
     admission: Admission,
     /// One more than the number of the connection that may be read from; 0 for none.
     admitted: AtomicU64,
-    timeouts_in_a_row: AtomicU32,
+    breaker: Breaker,
     dials: AtomicU64,
 }
 
@@ -83,7 +82,11 @@ impl Link {
     ///
     /// # Errors
     /// Only if the settings make no connection address.
-    pub(crate) async fn open(settings: &RedisSettings, admission: Admission) -> Result<Self, L2Error> {
+    pub(crate) async fn open(
+        settings: &RedisSettings,
+        breaker: BreakerSettings,
+        admission: Admission,
+    ) -> Result<Self, L2Error> {
         let info = connection_info(settings)?;
         let endpoint = format!("{}, database {}", info.addr(), info.redis_settings().db());
         let shared = Arc::new(Shared {
@@ -95,7 +98,7 @@ impl Link {
             connections: watch::Sender::new(None),
             admission,
             admitted: AtomicU64::new(0),
-            timeouts_in_a_row: AtomicU32::new(0),
+            breaker: Breaker::new(breaker),
             dials: AtomicU64::new(0),
         });
         if let Err(error) = shared.dial().await {
@@ -181,6 +184,11 @@ impl Link {
         RedisUnreachable { endpoint: self.endpoint().to_owned(), advice: advice(&source), source }
     }
 
+    /// Whether the read path uses the server.
+    pub(crate) fn breaker_state(&self) -> BreakerState {
+        self.shared.breaker.state()
+    }
+
     /// The connection there is, and each change of it.
     pub(crate) fn connections(&self) -> watch::Receiver<Option<ConnectionNumber>> {
         self.shared.connections.subscribe()
@@ -252,25 +260,31 @@ impl Shared {
         if purpose == Purpose::Read && !self.may_read(live) {
             return Err(L2Error::Quarantined);
         }
-        match tokio::time::timeout(limit, operation(live.wire.clone())).await {
-            Ok(Ok(answer)) => {
-                self.timeouts_in_a_row.store(0, Ordering::Relaxed);
-                Ok(answer)
-            }
+        let permit = self.breaker.permit(limit);
+        if purpose == Purpose::Read && permit.is_none() {
+            return Err(L2Error::BreakerOpen);
+        }
+        let (verdict, answer) = match tokio::time::timeout(limit, operation(live.wire.clone())).await {
+            Ok(Ok(answer)) => (Some(Verdict::Success), Ok(answer)),
             Ok(Err(error)) => {
-                if error.is_unrecoverable_error() || error.is_io_error() || is_read_only(&error) {
+                let broken = error.is_unrecoverable_error() || error.is_io_error() || is_read_only(&error);
+                if broken {
                     self.give_up(live, &error);
                 }
-                Err(error.into())
+                // A server that refuses to be told something can still be read; whoever told it knows what to do.
+                let says = verdict(&error).filter(|_| broken || purpose == Purpose::Read);
+                (says, Err(error.into()))
             }
-            Err(_) => {
-                let error = timeout_of(limit);
-                if self.timeouts_in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_BEFORE_REDIAL {
-                    self.give_up(live, &error);
-                }
-                Err(error)
+            Err(_) => (Some(Verdict::Failure), Err(timeout_of(limit))),
+        };
+        if let (Some(permit), Some(verdict)) = (permit, verdict) {
+            permit.judge(verdict);
+            if self.breaker.state() == BreakerState::Open {
+                // Perhaps it is only this connection that is dead; the next trial has a new one.
+                self.give_up(live, &"the breaker has opened");
             }
         }
+        answer
     }
 
     fn may_read(&self, live: &Live) -> bool {
@@ -301,7 +315,6 @@ impl Shared {
     async fn dial(&self) -> Result<(), L2Error> {
         let limit = self.settings.connect_timeout();
         let dialled = tokio::time::timeout(limit, self.greet()).await.map_err(|_| timeout_of(limit))??;
-        self.timeouts_in_a_row.store(0, Ordering::Relaxed);
         let number = dialled.number;
         self.live.store(Some(Arc::new(dialled)));
         self.connections.send_replace(Some(number));

@@ -1,0 +1,424 @@
+//! The breaker around L2: skips a Redis that fails or is slow, and tries it again with a few calls.
+//!
+//! Invariants: what failed, was slow or was given up is never counted as a success; in trial no more than
+//! `breaker.trial_calls` calls are on their way; a permit that is dropped without a verdict, because its caller was cancelled,
+//! gives its place back and says nothing about Redis. One log line for each change of state.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tracing::{info, warn};
+
+/// The window consists of so many slices, which leave it one by one.
+const SLICES: usize = 10;
+
+/// When the breaker opens and how it closes again.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakerSettings {
+    /// Time over which calls are judged.
+    pub window_ms: u64,
+    /// Fewer calls than this in the window are not judged.
+    pub min_calls: u32,
+    /// Opens when at least this share of the calls failed.
+    pub failure_percent: u32,
+    /// A call is slow when it took more than this share of its time limit.
+    pub slow_call_percent: u32,
+    /// Opens when at least this share of the calls was slow.
+    pub slow_percent: u32,
+    /// Time for which Redis is skipped before it is tried again.
+    pub open_ms: u64,
+    /// Calls in a trial. All must succeed.
+    pub trial_calls: u32,
+}
+
+/// Whether L2 is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum BreakerState {
+    /// In use.
+    Closed,
+    /// Skipped.
+    Open,
+    /// On trial: a few calls are let through.
+    HalfOpen,
+}
+
+impl BreakerState {
+    /// The name in logs, metrics and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
+}
+
+/// How a call ended, as far as Redis is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Success,
+    Failure,
+}
+
+/// Why the state changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    Failures { percent: u64 },
+    SlowCalls { percent: u64 },
+    TrialFailed,
+    TrialSlow,
+    TrialSucceeded,
+    TimeToTry,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failures { percent } => write!(f, "{percent} % of the calls failed"),
+            Self::SlowCalls { percent } => write!(f, "{percent} % of the calls were slow"),
+            Self::TrialFailed => f.write_str("a trial call failed"),
+            Self::TrialSlow => f.write_str("a trial call was slow"),
+            Self::TrialSucceeded => f.write_str("the trial calls succeeded"),
+            Self::TimeToTry => f.write_str("it is time to try again"),
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    settings: BreakerSettings,
+    /// Read without the lock; changed only under it.
+    state: AtomicU8,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    started: Instant,
+    slices: [Slice; SLICES],
+    opened_at: Instant,
+    trials_on_their_way: u32,
+    trials_succeeded: u32,
+    /// Counts the openings; a verdict on a call of an earlier time is void.
+    era: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slice {
+    number: u64,
+    calls: u64,
+    failures: u64,
+    slow: u64,
+}
+
+/// The right to call Redis once.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Permit<'a> {
+    breaker: &'a Breaker,
+    started: Instant,
+    slow_after: Duration,
+    era: u64,
+    trial: bool,
+    judged: bool,
+}
+
+impl Breaker {
+    pub(crate) fn new(settings: BreakerSettings) -> Self {
+        let now = Instant::now();
+        let inner = Inner {
+            started: now,
+            slices: [Slice::default(); SLICES],
+            opened_at: now,
+            trials_on_their_way: 0,
+            trials_succeeded: 0,
+            era: 0,
+        };
+        Self { settings, state: AtomicU8::new(BreakerState::Closed as u8), inner: Mutex::new(inner) }
+    }
+
+    pub(crate) fn state(&self) -> BreakerState {
+        match self.state.load(Ordering::Acquire) {
+            state if state == BreakerState::Open as u8 => BreakerState::Open,
+            state if state == BreakerState::HalfOpen as u8 => BreakerState::HalfOpen,
+            _ => BreakerState::Closed,
+        }
+    }
+
+    /// A permit for a call with this time limit, or nothing while Redis is skipped.
+    pub(crate) fn permit(&self, limit: Duration) -> Option<Permit<'_>> {
+        self.permit_at(Instant::now(), limit)
+    }
+
+    fn permit_at(&self, now: Instant, limit: Duration) -> Option<Permit<'_>> {
+        let mut inner = self.lock();
+        if self.state() == BreakerState::Open && now >= inner.opened_at + Duration::from_millis(self.settings.open_ms) {
+            (inner.trials_on_their_way, inner.trials_succeeded) = (0, 0);
+            self.change(BreakerState::HalfOpen, Reason::TimeToTry);
+        }
+        let trial = match self.state() {
+            BreakerState::Closed => false,
+            BreakerState::Open => return None,
+            BreakerState::HalfOpen => {
+                if inner.trials_on_their_way + inner.trials_succeeded >= self.settings.trial_calls.max(1) {
+                    return None;
+                }
+                inner.trials_on_their_way += 1;
+                true
+            }
+        };
+        let slow_after = limit * self.settings.slow_call_percent / 100;
+        Some(Permit { breaker: self, started: now, slow_after, era: inner.era, trial, judged: false })
+    }
+
+    fn judge(&self, permit: &Permit<'_>, verdict: Verdict, now: Instant) {
+        let mut inner = self.lock();
+        if inner.era != permit.era {
+            return;
+        }
+        let slow = now.duration_since(permit.started) > permit.slow_after;
+        if permit.trial {
+            self.judge_trial(&mut inner, verdict, slow, now);
+        } else {
+            inner.count(&self.settings, verdict, slow, now);
+            if let Some(reason) = inner.reason_to_open(&self.settings, now) {
+                self.open(&mut inner, reason, now);
+            }
+        }
+    }
+
+    fn judge_trial(&self, inner: &mut Inner, verdict: Verdict, slow: bool, now: Instant) {
+        inner.trials_on_their_way = inner.trials_on_their_way.saturating_sub(1);
+        match (verdict, slow) {
+            (Verdict::Failure, _) => self.open(inner, Reason::TrialFailed, now),
+            (Verdict::Success, true) => self.open(inner, Reason::TrialSlow, now),
+            (Verdict::Success, false) => {
+                inner.trials_succeeded += 1;
+                if inner.trials_succeeded >= self.settings.trial_calls.max(1) {
+                    inner.slices = [Slice::default(); SLICES];
+                    inner.era += 1;
+                    self.change(BreakerState::Closed, Reason::TrialSucceeded);
+                }
+            }
+        }
+    }
+
+    fn open(&self, inner: &mut Inner, reason: Reason, now: Instant) {
+        inner.opened_at = now;
+        inner.era += 1;
+        self.change(BreakerState::Open, reason);
+    }
+
+    /// Under the lock.
+    fn change(&self, to: BreakerState, reason: Reason) {
+        let from = self.state();
+        self.state.store(to as u8, Ordering::Release);
+        match to {
+            BreakerState::Open => {
+                warn!(from = from.as_str(), to = to.as_str(), %reason, "breaker: reads go to the database");
+            }
+            _ => info!(from = from.as_str(), to = to.as_str(), %reason, "breaker"),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no panic while the breaker is locked")
+    }
+}
+
+impl Inner {
+    fn slice_number(&self, settings: &BreakerSettings, now: Instant) -> u64 {
+        let width = Duration::from_millis(settings.window_ms.max(SLICES as u64)) / u32::try_from(SLICES).unwrap_or(1);
+        let number = now.duration_since(self.started).as_nanos() / width.as_nanos();
+        // From 1, so that a slice that was never used is not taken for the first one.
+        u64::try_from(number).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    fn count(&mut self, settings: &BreakerSettings, verdict: Verdict, slow: bool, now: Instant) {
+        let number = self.slice_number(settings, now);
+        let place = usize::try_from(number % SLICES as u64).expect("less than the number of slices");
+        let slice = &mut self.slices[place];
+        if slice.number != number {
+            *slice = Slice { number, ..Slice::default() };
+        }
+        slice.calls += 1;
+        slice.failures += u64::from(verdict == Verdict::Failure);
+        slice.slow += u64::from(slow);
+    }
+
+    fn reason_to_open(&self, settings: &BreakerSettings, now: Instant) -> Option<Reason> {
+        let number = self.slice_number(settings, now);
+        let recent = self.slices.iter().filter(|slice| slice.number + SLICES as u64 > number);
+        let (calls, failures, slow) = recent.fold((0, 0, 0), |(calls, failures, slow), slice| {
+            (calls + slice.calls, failures + slice.failures, slow + slice.slow)
+        });
+        if calls < u64::from(settings.min_calls.max(1)) {
+            return None;
+        }
+        let percent = |part: u64| part * 100 / calls;
+        if percent(failures) >= u64::from(settings.failure_percent) {
+            return Some(Reason::Failures { percent: percent(failures) });
+        }
+        (percent(slow) >= u64::from(settings.slow_percent)).then(|| Reason::SlowCalls { percent: percent(slow) })
+    }
+}
+
+impl Permit<'_> {
+    /// Says how the call ended.
+    pub(crate) fn judge(self, verdict: Verdict) {
+        self.judge_at(verdict, Instant::now());
+    }
+
+    fn judge_at(mut self, verdict: Verdict, now: Instant) {
+        self.judged = true;
+        self.breaker.judge(&self, verdict, now);
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if !self.judged && self.trial {
+            let mut inner = self.breaker.lock();
+            if inner.era == self.era {
+                inner.trials_on_their_way = inner.trials_on_their_way.saturating_sub(1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Half of it is slow.
+    const LIMIT: Duration = Duration::from_millis(40);
+
+    fn breaker() -> Breaker {
+        Breaker::new(BreakerSettings {
+            window_ms: 1_000,
+            min_calls: 4,
+            failure_percent: 50,
+            slow_call_percent: 50,
+            slow_percent: 75,
+            open_ms: 500,
+            trial_calls: 2,
+        })
+    }
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn call(breaker: &Breaker, verdict: Verdict, at: Instant, took: Duration) -> bool {
+        match breaker.permit_at(at, LIMIT) {
+            Some(permit) => {
+                permit.judge_at(verdict, at + took);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn opened(breaker: &Breaker) -> Instant {
+        let start = Instant::now();
+        for _ in 0..4 {
+            assert!(call(breaker, Verdict::Failure, start, ms(1)));
+        }
+        assert_eq!(breaker.state(), BreakerState::Open);
+        start + ms(1)
+    }
+
+    #[test]
+    fn it_opens_by_the_share_of_failures_once_there_are_enough_calls() {
+        let breaker = breaker();
+        let start = Instant::now();
+        for verdict in [Verdict::Success, Verdict::Failure, Verdict::Success] {
+            call(&breaker, verdict, start, ms(1));
+            assert_eq!(breaker.state(), BreakerState::Closed);
+        }
+        call(&breaker, Verdict::Failure, start, ms(1));
+        assert_eq!(breaker.state(), BreakerState::Open);
+        assert!(breaker.permit_at(start + ms(2), LIMIT).is_none());
+    }
+
+    #[test]
+    fn it_opens_by_the_share_of_slow_calls_although_they_succeed() {
+        let breaker = breaker();
+        let start = Instant::now();
+        for _ in 0..4 {
+            call(&breaker, Verdict::Success, start, ms(21));
+        }
+        assert_eq!(breaker.state(), BreakerState::Open);
+    }
+
+    #[test]
+    fn failures_leave_the_window() {
+        let breaker = breaker();
+        let start = Instant::now();
+        for _ in 0..3 {
+            call(&breaker, Verdict::Failure, start, ms(1));
+        }
+        for _ in 0..4 {
+            call(&breaker, Verdict::Success, start + ms(1_200), ms(1));
+        }
+        call(&breaker, Verdict::Failure, start + ms(1_200), ms(1));
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn a_trial_lets_only_a_few_calls_through_and_closes_when_all_succeed() {
+        let breaker = breaker();
+        let later = opened(&breaker) + ms(500);
+        let first = breaker.permit_at(later, LIMIT).expect("time to try");
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        let second = breaker.permit_at(later, LIMIT).expect("two calls are allowed");
+        assert!(breaker.permit_at(later, LIMIT).is_none(), "and no third");
+        first.judge_at(Verdict::Success, later + ms(1));
+        assert!(breaker.permit_at(later, LIMIT).is_none(), "a trial has only so many calls");
+        second.judge_at(Verdict::Success, later + ms(1));
+        assert_eq!(breaker.state(), BreakerState::Closed);
+        assert!(call(&breaker, Verdict::Failure, later + ms(2), ms(1)), "what failed before is forgotten");
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn a_failed_or_slow_trial_call_opens_again() {
+        for (verdict, took) in [(Verdict::Failure, ms(1)), (Verdict::Success, ms(21))] {
+            let breaker = breaker();
+            let later = opened(&breaker) + ms(500);
+            assert!(call(&breaker, verdict, later, took));
+            assert_eq!(breaker.state(), BreakerState::Open);
+            assert!(breaker.permit_at(later + ms(400), LIMIT).is_none());
+            assert!(breaker.permit_at(later + took + ms(500), LIMIT).is_some());
+        }
+    }
+
+    #[test]
+    fn a_cancelled_trial_call_gives_its_place_back_and_is_no_success() {
+        let breaker = breaker();
+        let later = opened(&breaker) + ms(500);
+        for _ in 0..10 {
+            drop(breaker.permit_at(later, LIMIT).expect("the place is free again"));
+        }
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+    }
+
+    #[test]
+    fn a_verdict_from_before_the_opening_is_void() {
+        let breaker = breaker();
+        let early = breaker.permit_at(Instant::now(), LIMIT).unwrap();
+        let later = opened(&breaker) + ms(500);
+        let trial = breaker.permit_at(later, LIMIT).unwrap();
+        early.judge_at(Verdict::Success, later);
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        trial.judge_at(Verdict::Failure, later);
+        assert_eq!(breaker.state(), BreakerState::Open);
+    }
+}

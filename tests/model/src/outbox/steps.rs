@@ -1,0 +1,231 @@
+//! What can happen next to the outbox, and what it does.
+
+use super::{Change, History, Link, Load, Outbox, Process, RowState, State, Task};
+use crate::redis::{Acquired, Lease, Tokens};
+use crate::without::Without;
+
+/// A step; processes and rows by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A transaction is given the id of its row, long before the row can be seen.
+    Begin(usize),
+    Commit(usize),
+    /// The relay of a process takes a row.
+    Take(usize, usize),
+    Invalidate(usize),
+    /// Redis could not be told; the row stays as it is.
+    InvalidateFails(usize),
+    Mark(usize),
+    Acquire(usize),
+    Load(usize),
+    Fill(usize),
+    Evict,
+    LeaseExpires,
+    /// The replica catches up, or a dump is written.
+    Copy,
+    ServerChanges,
+    /// Leaves an old primary.
+    Move(usize),
+    /// The replay is done, reads may begin.
+    Admit(usize),
+    /// A crash, or the end.
+    Stop(usize),
+    Start(usize),
+    Retire(usize),
+}
+
+impl Outbox {
+    pub(super) fn list_steps(&self, state: &State, steps: &mut Vec<Step>) {
+        for (number, process) in state.processes.iter().enumerate() {
+            if process.link == Link::None {
+                steps.push(Step::Start(number));
+                continue;
+            }
+            steps.push(Step::Stop(number));
+            self.list_task(state, number, process, steps);
+            match process.load {
+                Load::None => steps.extend((process.link == Link::Admitted).then_some(Step::Acquire(number))),
+                Load::Granted(_) => steps.push(Step::Load(number)),
+                Load::Loaded(..) => steps.extend((process.link == Link::Admitted).then_some(Step::Fill(number))),
+            }
+            match process.link {
+                Link::Waiting if self.is_replayed(state) => steps.push(Step::Admit(number)),
+                Link::Old(_) => steps.push(Step::Move(number)),
+                _ => {}
+            }
+        }
+        steps.extend(state.primary.value.map(|_| Step::Evict));
+        steps.extend(state.primary.lease.map(|_| Step::LeaseExpires));
+        if state.history < self.changes {
+            steps.push(Step::ServerChanges);
+            steps.extend((state.copy != state.primary).then_some(Step::Copy));
+        }
+        steps.extend((0..self.rows).filter(|row| self.may_retire(state, *row)).map(Step::Retire));
+    }
+
+    fn list_task(&self, state: &State, number: usize, process: &Process, steps: &mut Vec<Step>) {
+        let early = !self.protocol.keeps(Without::MarkAfterInvalidate);
+        match process.task {
+            Task::None => {
+                let next_row = state.rows.iter().any(|row| row.state == RowState::NotYet);
+                steps.extend(next_row.then_some(Step::Begin(number)));
+                let history = state.history_of(process.link);
+                let from = if self.protocol.keeps(Without::StateInsteadOfCursor) { 0 } else { state.cursor };
+                let needed = (from..self.rows).filter(|row| self.is_needed(state.rows[*row], history));
+                steps.extend(needed.map(|row| Step::Take(number, row)));
+            }
+            Task::Writing(_) => steps.push(Step::Commit(number)),
+            Task::Has(_) if early => steps.push(Step::Mark(number)),
+            Task::Has(_) | Task::Marked(_) => steps.extend([Step::Invalidate(number), Step::InvalidateFails(number)]),
+            Task::Invalidated(..) => steps.push(Step::Mark(number)),
+        }
+    }
+
+    /// Whether the relay finds nothing more to replay before reads may begin.
+    fn is_replayed(&self, state: &State) -> bool {
+        !self.protocol.keeps(Without::ReplayBeforeServing)
+            || !state.rows.iter().any(|row| self.is_needed(*row, state.history))
+    }
+
+    fn may_retire(&self, state: &State, row: usize) -> bool {
+        let RowState::Marked(history) = state.rows[row].state else { return false };
+        let is_todays = history == state.history || !self.protocol.keeps(Without::RetireOnlyTodaysHistory);
+        let old_primary_is_used = state.processes.iter().any(|process| matches!(process.link, Link::Old(_)));
+        is_todays && (!old_primary_is_used || !self.protocol.keeps(Without::RetireOnlyAfterRetention))
+    }
+
+    pub(super) fn take(&self, state: &mut State, step: Step) {
+        match step {
+            Step::Begin(process) => {
+                let row = state.rows.iter().position(|row| row.state == RowState::NotYet).expect("one was listed");
+                state.rows[row].state = RowState::Uncommitted;
+                state.processes[process].task = Task::Writing(row);
+            }
+            Step::Take(process, row) => {
+                state.processes[process].task = Task::Has(row);
+                if !self.protocol.keeps(Without::StateInsteadOfCursor) {
+                    state.cursor = row + 1;
+                }
+            }
+            Step::Commit(process) | Step::Invalidate(process) | Step::Mark(process) => {
+                let task = state.processes[process].task;
+                state.processes[process].task = self.go_on(state, process, task);
+            }
+            Step::InvalidateFails(process) => state.processes[process].task = Task::None,
+            Step::Acquire(process) | Step::Load(process) | Step::Fill(process) => {
+                let load = state.processes[process].load;
+                state.processes[process].load = self.load(state, load);
+            }
+            Step::Evict => state.primary.value = None,
+            Step::LeaseExpires => state.primary.lease = None,
+            Step::Copy => state.copy = state.primary,
+            Step::ServerChanges => self.change_server(state),
+            Step::Move(process) | Step::Start(process) => state.processes[process].link = Link::Waiting,
+            Step::Admit(process) => state.processes[process].link = Link::Admitted,
+            Step::Stop(process) => {
+                if let Task::Writing(row) = state.processes[process].task {
+                    state.rows[row].state = RowState::Gone;
+                }
+                state.processes[process] = Process { link: Link::None, task: Task::None, load: Load::None };
+            }
+            Step::Retire(row) => self.retire(state, row),
+        }
+    }
+
+    /// The next step of a writer or relay with its row: commit, INVALIDATE, mark.
+    fn go_on(&self, state: &mut State, process: usize, task: Task) -> Task {
+        let link = state.processes[process].link;
+        match task {
+            Task::Writing(row) => {
+                state.database += 1;
+                state.rows[row].state = RowState::Pending;
+                state.rows[row].version = state.database;
+                Task::Has(row)
+            }
+            Task::Has(row) if !self.protocol.keeps(Without::MarkAfterInvalidate) => {
+                state.mark(row, state.history_of(link));
+                Task::Marked(row)
+            }
+            Task::Has(row) => {
+                self.invalidate(state, link);
+                let same_connection = self.protocol.keeps(Without::HistoryOfTheSameConnection);
+                Task::Invalidated(row, if same_connection { state.history_of(link) } else { state.history })
+            }
+            Task::Marked(_) => {
+                self.invalidate(state, link);
+                Task::None
+            }
+            Task::Invalidated(row, history) => {
+                state.mark(row, history);
+                Task::None
+            }
+            Task::None => unreachable!("a process without a task does not go on"),
+        }
+    }
+
+    /// An old primary loses values too, but those are not here.
+    fn invalidate(&self, state: &mut State, link: Link) {
+        if !matches!(link, Link::Old(_)) {
+            state.primary.invalidate(self.protocol);
+            state.invalidated = state.database;
+        }
+    }
+
+    fn load(&self, state: &mut State, load: Load) -> Load {
+        match load {
+            Load::None => {
+                let token = state.fresh_token();
+                match state.primary.acquire(Lease::of_reader(token), self.protocol) {
+                    Acquired::Granted => Load::Granted(token),
+                    Acquired::Hit(_) | Acquired::Contended => Load::None,
+                }
+            }
+            Load::Granted(token) => Load::Loaded(token, state.database),
+            Load::Loaded(token, value) => {
+                let _lost_is_as_good = state.primary.fill(token, value, self.protocol);
+                Load::None
+            }
+        }
+    }
+
+    fn change_server(&self, state: &mut State) {
+        let before = state.history;
+        state.history += 1;
+        state.primary = state.copy;
+        for process in &mut state.processes {
+            process.link = match (process.link, self.change) {
+                (Link::None, _) => Link::None,
+                (Link::Waiting | Link::Admitted, Change::Failover) => Link::Old(before),
+                (Link::Old(history), Change::Failover) => Link::Old(history),
+                (_, Change::Restart) => Link::Waiting,
+            };
+        }
+    }
+
+    /// By then no copy has a value from before the row, nor a lease.
+    fn retire(&self, state: &mut State, row: usize) {
+        if self.protocol.keeps(Without::RetireOnlyAfterRetention) {
+            state.copy.lease = None;
+            if state.copy.is_older_than(state.rows[row].version) {
+                state.copy.value = None;
+            }
+        }
+        state.rows[row].state = RowState::Gone;
+    }
+}
+
+impl State {
+    fn history_of(&self, link: Link) -> History {
+        match link {
+            Link::Old(history) => history,
+            Link::None | Link::Waiting | Link::Admitted => self.history,
+        }
+    }
+
+    /// A row that was retired meanwhile stays away.
+    fn mark(&mut self, row: usize, history: History) {
+        if self.rows[row].state != RowState::Gone {
+            self.rows[row].state = RowState::Marked(history);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! A flight: ACQUIRE, load, FILL (`Pilot` in `billing-cache/src/read.rs`), and whom its answer covers.
+
+use super::state::{Late, Place, Stamp, State};
+use super::{Faults, ReadWrite};
+use crate::redis::{Acquired, Filled, Lease, Token, Tokens, Version};
+use crate::without::Without;
+
+/// Which flight: of one process, opened under one stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FlightId {
+    pub(super) process: usize,
+    pub(super) stamp: Stamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Flight {
+    pub(super) stamp: Stamp,
+    pub(super) phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Phase {
+    /// About to send ACQUIRE; the snapshot is older than the grant only in the mutation.
+    Open(Option<Version>),
+    Contended,
+    Granted(Token),
+    Loaded(Token, Version),
+    /// About to load past the cache.
+    Bypassing,
+    /// About to answer.
+    Done(Outcome, Version),
+}
+
+/// What yielded the answer of a flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Outcome {
+    Hit,
+    Stored,
+    Lost,
+    /// Not to be stored, or FILL failed.
+    Unstored,
+    Bypassed,
+}
+
+/// What a flight does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Move {
+    Acquire,
+    /// The client library sends it twice; the second copy is late.
+    AcquireTwice,
+    /// The command is never executed.
+    Fail,
+    /// The command is executed after the flight has given up on it.
+    FailAndComeLate,
+    AskAgain,
+    GiveUpWaiting,
+    Load,
+    LoadFromReplica,
+    Fill,
+    /// Only after a lost fill.
+    TryAgain,
+    Land,
+}
+
+impl Phase {
+    pub(super) fn token(&mut self) -> Option<&mut Token> {
+        match self {
+            Self::Granted(token) | Self::Loaded(token, _) => Some(token),
+            Self::Open(_) | Self::Contended | Self::Bypassing | Self::Done(..) => None,
+        }
+    }
+}
+
+impl Outcome {
+    fn rule_c(self) -> Without {
+        match self {
+            Self::Hit => Without::RuleCForHits,
+            Self::Stored => Without::RuleCForStoredFills,
+            Self::Lost => Without::RuleCForLostFills,
+            Self::Unstored => Without::RuleCForLoads,
+            Self::Bypassed => Without::RuleCForBypasses,
+        }
+    }
+}
+
+impl ReadWrite {
+    /// What a flight in this phase can do.
+    pub(super) fn moves(&self, phase: Phase, state: &State) -> Vec<Move> {
+        let mut moves = match phase {
+            Phase::Open(None) if !self.protocol.keeps(Without::AcquireBeforeSnapshot) => vec![Move::Load],
+            Phase::Open(_) => vec![Move::Acquire],
+            Phase::Contended => vec![Move::AskAgain],
+            Phase::Granted(_) if state.database_replica < state.database => vec![Move::Load, Move::LoadFromReplica],
+            Phase::Granted(_) | Phase::Bypassing => vec![Move::Load],
+            Phase::Loaded(..) => vec![Move::Fill],
+            Phase::Done(Outcome::Lost, _) => vec![Move::Land, Move::TryAgain],
+            Phase::Done(..) => vec![Move::Land],
+        };
+        let sends = matches!(moves[0], Move::Acquire | Move::Fill);
+        if self.faults != Faults::None {
+            moves.extend(sends.then_some(Move::Fail));
+            moves.extend((phase == Phase::Contended).then_some(Move::GiveUpWaiting));
+        }
+        if self.faults == Faults::LateCommands && state.late.is_none() {
+            moves.extend(sends.then_some(Move::FailAndComeLate));
+            moves.extend((moves[0] == Move::Acquire).then_some(Move::AcquireTwice));
+        }
+        moves
+    }
+
+    pub(super) fn fly(&self, state: &mut State, id: FlightId, it: Move) {
+        let phase = state.flight(id).phase;
+        let next = match (it, phase) {
+            (Move::Acquire | Move::AcquireTwice, Phase::Open(snapshot)) => {
+                self.acquire(state, id, snapshot, it == Move::AcquireTwice)
+            }
+            (Move::FailAndComeLate, Phase::Open(_)) => {
+                state.late = Some(Late::Acquire(state.fresh_token()));
+                Phase::Bypassing
+            }
+            (Move::Fail, Phase::Open(_)) | (Move::GiveUpWaiting, _) => Phase::Bypassing,
+            (Move::AskAgain | Move::TryAgain, _) => Phase::Open(None),
+            (Move::Load | Move::LoadFromReplica, _) => self.load(state, id, it),
+            (Move::Fill, Phase::Loaded(token, value)) => self.fill(state, id, token, value),
+            (Move::FailAndComeLate, Phase::Loaded(token, value)) => {
+                state.late = Some(Late::Fill(token, value));
+                Phase::Done(Outcome::Unstored, value)
+            }
+            (Move::Fail, Phase::Loaded(_, value)) => Phase::Done(Outcome::Unstored, value),
+            (Move::Land, Phase::Done(outcome, value)) => return self.land(state, id, outcome, value),
+            _ => unreachable!("{it:?} in {phase:?}"),
+        };
+        state.flight(id).phase = next;
+    }
+
+    fn acquire(&self, state: &mut State, id: FlightId, snapshot: Option<Version>, twice: bool) -> Phase {
+        let token = state.fresh_token();
+        match state.redis.acquire(Lease::of_reader(token), self.protocol) {
+            Acquired::Hit(value) => {
+                state.cover_all(id);
+                Phase::Done(Outcome::Hit, value)
+            }
+            Acquired::Contended => Phase::Contended,
+            Acquired::Granted => {
+                state.grants = (state.grants + 1).min(2);
+                if twice {
+                    let fresh = self.protocol.keeps(Without::FreshTokenPerSend);
+                    let again = if fresh { state.fresh_token() } else { token };
+                    state.late = Some(Late::Acquire(again));
+                }
+                snapshot.map_or(Phase::Granted(token), |value| Phase::Loaded(token, value))
+            }
+        }
+    }
+
+    fn load(&self, state: &mut State, id: FlightId, it: Move) -> Phase {
+        state.cover_all(id);
+        let value = if it == Move::Load { state.database } else { state.database_replica };
+        match state.flight(id).phase {
+            Phase::Open(_) => Phase::Open(Some(value)),
+            Phase::Granted(token) => Phase::Loaded(token, value),
+            _ => Phase::Done(Outcome::Bypassed, value),
+        }
+    }
+
+    fn fill(&self, state: &mut State, id: FlightId, token: Token, value: Version) -> Phase {
+        match state.redis.fill(token, value, self.protocol) {
+            Filled::Stored => {
+                state.cover_all(id);
+                Phase::Done(Outcome::Stored, value)
+            }
+            Filled::Lost => Phase::Done(Outcome::Lost, value),
+        }
+    }
+
+    /// Takes the flight off the list and answers whom rule C lets it answer; the others start over.
+    fn land(&self, state: &mut State, id: FlightId, outcome: Outcome, value: Version) {
+        state.processes[id.process].flights.retain(|flight| flight.stamp != id.stamp);
+        for number in 0..state.readers.len() {
+            let Some(covered) = state.seat(number, id) else { continue };
+            if *covered || !self.protocol.keeps(outcome.rule_c()) {
+                state.answer(number, value);
+                continue;
+            }
+            let reader = &mut state.readers[number];
+            reader.place = if reader.has_started_over { Place::LoadingAlone } else { Place::StartingOver };
+            reader.has_started_over = true;
+        }
+    }
+}
+
+impl State {
+    pub(super) fn flight(&mut self, id: FlightId) -> &mut Flight {
+        let mut flights = self.processes[id.process].flights.iter_mut();
+        flights.find(|flight| flight.stamp == id.stamp).expect("steps name only flights that are there")
+    }
+
+    /// Whether a reader sits in this flight, and is covered.
+    fn seat(&mut self, reader: usize, id: FlightId) -> Option<&mut bool> {
+        let reader = &mut self.readers[reader];
+        match &mut reader.place {
+            Place::Seated { stamp, covered } if reader.home == id.process && *stamp == id.stamp => Some(covered),
+            _ => None,
+        }
+    }
+
+    /// The mark: everybody who is seated now will be covered by what is sent now.
+    fn cover_all(&mut self, id: FlightId) {
+        for reader in 0..self.readers.len() {
+            if let Some(covered) = self.seat(reader, id) {
+                *covered = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Reading and writing one key, without L1: flights, rule C, leases, suspect keys.
+//!
+//! Two processes: [`READER`] only reads, [`WRITER`] also writes. Any number of reads and faults: evictions, expiries, lost
+//! leases, crashes, a Redis that restarts empty (an eviction and a lost lease), commands that fail, that are executed
+//! after their sender has given up, or that a client library resends. Only the number of writes is bounded.
+//! A command is executed in one step and its answer is processed in a later one; anything may happen between.
+
+mod flight;
+mod state;
+mod steps;
+
+use state::{Place, Process, Reader, State, Suspicion};
+use steps::Step;
+
+use crate::check::{Promise, World};
+use crate::redis::{Key, Version};
+use crate::without::{Protocol, Without};
+use crate::write::Write;
+
+/// The process that only reads.
+const READER: usize = 0;
+/// The process that reads and writes.
+const WRITER: usize = 1;
+
+/// The model.
+pub(crate) struct ReadWrite {
+    pub(crate) protocol: Protocol,
+    pub(crate) faults: Faults,
+    /// Callers in each process.
+    pub(crate) readers: [usize; 2],
+    pub(crate) writes: Version,
+}
+
+/// What can go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Faults {
+    /// Nothing, and everybody is patient.
+    None,
+    /// All but what [`WriterCutOff`](Self::WriterCutOff) adds.
+    Usual,
+    /// Redis cannot be told of a write: it is acknowledged as pending.
+    WriterCutOff,
+    /// Commands are executed late, or are resent.
+    LateCommands,
+}
+
+impl World for ReadWrite {
+    type State = State;
+    type Step = Step;
+
+    fn promises(&self) -> &'static [Promise] {
+        match self.faults {
+            Faults::None => &[Promise::AcknowledgedIsSeen, Promise::L2IsCurrent, Promise::OneLoad],
+            Faults::Usual | Faults::LateCommands => &[Promise::AcknowledgedIsSeen, Promise::L2IsCurrent],
+            Faults::WriterCutOff => &[Promise::AcknowledgedIsSeen, Promise::L2IsCurrent, Promise::OwnWriteIsSeen],
+        }
+    }
+
+    fn beginning(&self) -> State {
+        let process = Process { stamp: 0, suspicion: Suspicion::None, pending_here: 0, flights: Vec::new() };
+        let homes = [READER, WRITER].into_iter().flat_map(|home| std::iter::repeat_n(home, self.readers[home]));
+        State {
+            database: 0,
+            database_replica: 0,
+            redis: Key::default(),
+            redis_replica: None,
+            late: None,
+            processes: [process.clone(), process],
+            readers: homes.map(Reader::idle).collect(),
+            write: Write::default(),
+            acknowledged: 0,
+            invalidated: 0,
+            grants: 0,
+            broken: None,
+        }
+    }
+
+    fn steps(&self, state: &State, steps: &mut Vec<Step>) {
+        self.list_steps(state, steps);
+    }
+
+    fn after(&self, state: &State, step: Step) -> State {
+        let mut state = state.clone();
+        state.broken = None;
+        self.take(&mut state, step);
+        if self.protocol.keeps(Without::DatabasePrimary) {
+            state.database_replica = state.database;
+        }
+        if self.protocol.keeps(Without::RedisPrimary) {
+            state.redis_replica = state.redis.value;
+        }
+        if self.faults != Faults::None {
+            state.grants = 0;
+        }
+        state.canonical()
+    }
+
+    fn breaks(&self, state: &State, promise: Promise) -> bool {
+        match promise {
+            Promise::L2IsCurrent => state.redis.is_older_than(state.invalidated),
+            Promise::OneLoad => state.grants > 1,
+            _ => state.broken == Some(promise),
+        }
+    }
+
+    fn sketch(&self, state: &State) -> String {
+        let places: Vec<&Place> = state.readers.iter().map(|reader| &reader.place).collect();
+        let flights: Vec<_> = state.processes.iter().flat_map(|process| &process.flights).collect();
+        format!("database {}, redis {:?}, readers {places:?}, {flights:?}", state.database, state.redis)
+    }
+}

@@ -1,0 +1,135 @@
+//! Who is where: the state of reading and writing one key.
+
+use super::flight::Flight;
+use crate::check::Promise;
+use crate::redis::{Key, Token, Tokens, Version};
+use crate::write::Write;
+
+/// A counter; the model never wraps it.
+pub(super) type Stamp = u8;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    pub(super) database: Version,
+    /// What a lagging replica of the database has; the same, unless the mutation reads it.
+    pub(super) database_replica: Version,
+    pub(super) redis: Key,
+    /// The value a lagging replica of Redis has; the same, unless the mutation reads it.
+    pub(super) redis_replica: Option<Version>,
+    pub(super) late: Option<Late>,
+    pub(super) processes: [Process; 2],
+    pub(super) readers: Vec<Reader>,
+    pub(super) write: Write,
+    /// The last write that was acknowledged as done.
+    pub(super) acknowledged: Version,
+    /// What the database had at the last INVALIDATE.
+    pub(super) invalidated: Version,
+    /// Loads under a lease since then.
+    pub(super) grants: u8,
+    /// By the step that led here.
+    pub(super) broken: Option<Promise>,
+}
+
+/// A command that nobody waits for and that Redis has yet to execute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Late {
+    Acquire(Token),
+    Fill(Token, Version),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Process {
+    pub(super) stamp: Stamp,
+    pub(super) suspicion: Suspicion,
+    /// The last write that was acknowledged as pending to a caller in this process.
+    pub(super) pending_here: Version,
+    /// At most one of each stamp, in their order.
+    pub(super) flights: Vec<Flight>,
+}
+
+/// Whether the key is suspect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Suspicion {
+    None,
+    Suspect,
+    /// Still suspect; the INVALIDATE that ends it was executed, unless another one fails first.
+    Told,
+}
+
+/// A caller, who reads again and again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Reader {
+    pub(super) home: usize,
+    pub(super) place: Place,
+    /// What was acknowledged when the read began.
+    pub(super) must_see: Version,
+    /// What was acknowledged as pending in this process when the read began.
+    pub(super) must_see_here: Version,
+    pub(super) has_started_over: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Place {
+    Idle,
+    /// GET was executed; its answer is on the way.
+    Asked(Stamp, Reply),
+    /// In the flight of this stamp.
+    Seated {
+        stamp: Stamp,
+        covered: bool,
+    },
+    StartingOver,
+    LoadingAlone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Reply {
+    Hit(Version),
+    Miss,
+    /// Redis cannot be used, or the key is suspect.
+    Unusable,
+}
+
+impl Reader {
+    pub(super) fn idle(home: usize) -> Self {
+        Self { home, place: Place::Idle, must_see: 0, must_see_here: 0, has_started_over: false }
+    }
+}
+
+impl State {
+    /// Gives an answer to a reader, who is done with it.
+    pub(super) fn answer(&mut self, reader: usize, value: Version) {
+        let reader = &mut self.readers[reader];
+        if value < reader.must_see {
+            self.broken = Some(Promise::AcknowledgedIsSeen);
+        } else if value < reader.must_see_here {
+            self.broken = Some(Promise::OwnWriteIsSeen);
+        }
+        *reader = Reader::idle(reader.home);
+    }
+
+    /// The same for all states that differ only in the names of tokens and in the order of readers.
+    pub(super) fn canonical(mut self) -> Self {
+        for process in &mut self.processes {
+            process.flights.sort_by_key(|flight| flight.stamp);
+        }
+        self.rename_tokens();
+        self.readers.sort();
+        self
+    }
+}
+
+impl Tokens for State {
+    fn each_token(&mut self, visit: &mut dyn FnMut(&mut Token)) {
+        for flight in self.processes.iter_mut().flat_map(|process| &mut process.flights) {
+            flight.phase.token().map_or((), &mut *visit);
+        }
+        match &mut self.late {
+            Some(Late::Acquire(token) | Late::Fill(token, _)) => visit(token),
+            None => {}
+        }
+        if let Some(lease) = &mut self.redis.lease {
+            visit(&mut lease.token);
+        }
+    }
+}
