@@ -30,7 +30,11 @@ pub struct Answer {
 
 impl Client {
     pub(crate) fn new(base: String) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).proxy(None);
+        Self::patient(base, TIMEOUT)
+    }
+
+    fn patient(base: String, timeout: Duration) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(timeout)).proxy(None);
         Self { agent: config.build().into(), base }
     }
 
@@ -38,16 +42,41 @@ impl Client {
         &self.base
     }
 
+    /// Another client of the same service, which gives up after `timeout`.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self::patient(self.base.clone(), timeout)
+    }
+
     /// GET of a path below `/api/billing`.
     #[track_caller]
     pub fn get(&self, path: &str) -> Answer {
-        Answer::of(path, self.agent.get(self.url(path)).call())
+        self.try_get(path).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// POST of JSON to a path below `/api/billing`.
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.try_post(path, body).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`Client::get`], for a service that may not be there.
+    ///
+    /// # Errors
+    /// There was no answer, or only a part of one; the same holds for every other `try`.
+    pub fn try_get(&self, path: &str) -> Result<Answer, String> {
+        Answer::of(path, self.agent.get(self.url(path)).call())
+    }
+
+    /// As [`Client::post`], for a service that may not be there.
+    pub fn try_post(&self, path: &str, body: &Value) -> Result<Answer, String> {
         let request = self.agent.post(self.url(path)).header("content-type", "application/json");
+        Answer::of(path, request.send(body.to_string()))
+    }
+
+    /// PUT of JSON to a path below `/api/billing`.
+    pub fn try_put(&self, path: &str, body: &Value) -> Result<Answer, String> {
+        let request = self.agent.put(self.url(path)).header("content-type", "application/json");
         Answer::of(path, request.send(body.to_string()))
     }
 
@@ -75,14 +104,13 @@ impl Client {
 }
 
 impl Answer {
-    #[track_caller]
-    fn of(path: &str, response: Result<Response<ureq::Body>, ureq::Error>) -> Self {
-        let mut response = response.unwrap_or_else(|error| panic!("the service did not answer to {path}: {error}"));
+    fn of(path: &str, response: Result<Response<ureq::Body>, ureq::Error>) -> Result<Self, String> {
+        let mut response = response.map_err(|error| format!("the service did not answer to {path}: {error}"))?;
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (cache, invalidation) = (header("x-cache"), header("x-invalidation"));
         let text = response.body_mut().read_to_string();
-        let text = text.unwrap_or_else(|error| panic!("the service broke off its answer to {path}: {error}"));
-        Self { status: response.status().as_u16(), cache, invalidation, text }
+        let text = text.map_err(|error| format!("the service broke off its answer to {path}: {error}"))?;
+        Ok(Self { status: response.status().as_u16(), cache, invalidation, text })
     }
 
     /// The same, if the status is this one.

@@ -47,10 +47,11 @@ impl Program {
     /// A built program of this workspace, by its path below `target/<profile>`.
     pub(crate) fn built(name: &str, directory: &Path) -> Self {
         let tests = std::env::current_exe().expect("a test knows its own path");
-        // target/<profile>/deps/system-0123456789abcdef
-        let profile = tests.parent().and_then(Path::parent).expect("cargo puts tests into a directory of their own");
-        let path = profile.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-        assert!(path.is_file(), "{} is not there: run `cargo xtask test`", path.display());
+        // target/<profile>/deps/system-0123456789abcdef, target/<profile>/chaos
+        let directories = tests.ancestors().skip(1).take(2);
+        let paths = directories.map(|parent| parent.join(name).with_extension(std::env::consts::EXE_EXTENSION));
+        let path = paths.into_iter().find(|path| path.is_file());
+        let path = path.unwrap_or_else(|| panic!("{name} is not built: run `cargo xtask test`"));
         Self::new(path, Vec::new(), directory)
     }
 

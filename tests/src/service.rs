@@ -55,6 +55,33 @@ impl Service {
         }
     }
 
+    /// Whether the process has ended by itself.
+    #[track_caller]
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_some()
+    }
+
+    /// Stops the process without ending it (SIGSTOP).
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a paused process go on (SIGCONT).
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// An error means that the process has ended meanwhile.
+    fn signal(&self, which: Signal) {
+        let _ = kill_process(Pid::from_child(&self.child), which);
+    }
+
+    /// What the process has said since it was asked last.
+    #[must_use]
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().expect("nobody panics while he listens").try_iter().collect()
+    }
+
     /// Asks the process to end (SIGTERM) and waits until it has, which it must do with exit code 0.
     #[track_caller]
     pub fn terminate(mut self) {

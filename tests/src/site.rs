@@ -119,6 +119,13 @@ impl Site {
         self.over_this(Program::built(name, self.directory.path()))
     }
 
+    /// As [`Site::program`] with the limits that a user has, where waiting for Redis is short.
+    #[track_caller]
+    #[must_use]
+    pub fn impatient_program(&self, name: &str) -> Program {
+        self.on_platform(Program::built(name, self.directory.path()))
+    }
+
     /// A script of `tests/python` over this site.
     #[track_caller]
     #[must_use]
@@ -128,6 +135,10 @@ impl Site {
 
     /// The platform's five variables, and patience.
     fn over_this(&self, program: Program) -> Program {
+        PATIENT.into_iter().fold(self.on_platform(program), |program, (variable, value)| program.with(variable, value))
+    }
+
+    fn on_platform(&self, program: Program) -> Program {
         let port = self.redis.port().to_string();
         let platform = [
             ("REDIS_HOST", "127.0.0.1"),
@@ -136,8 +147,7 @@ impl Site {
             ("REDIS_PASSWORD", self.redis.password().unwrap_or_default()),
             ("DATABASE_URL", self.database_url()),
         ];
-        let all = platform.into_iter().chain(PATIENT);
-        all.fold(program, |program, (variable, value)| program.with(variable, value))
+        platform.into_iter().fold(program, |program, (variable, value)| program.with(variable, value))
     }
 
     /// Runs `cache-admin`.

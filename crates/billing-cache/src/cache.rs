@@ -82,7 +82,8 @@ impl<T: CachedType> TypeState<T> {
         let Some(l1) = &self.l1 else { return };
         let ttl = u64::try_from(self.policy.ttl().as_millis()).unwrap_or(u64::MAX);
         let ttl_ms = stored.ttl_ms.unwrap_or(ttl).min(ttl);
-        l1.insert(key, Heard { value: value.cloned(), stamp, ttl_ms, bytes: stored.json.len() });
+        let (asked, bytes) = (stored.asked, stored.json.len());
+        l1.insert(key, Heard { value: value.cloned(), stamp, asked, ttl_ms, bytes });
     }
 }
 

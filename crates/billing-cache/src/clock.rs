@@ -3,6 +3,9 @@
 //! A monotonic clock stands still during suspend, the wall clock may be set back; a moment is both, and counts as past as
 //! soon as either says so. Coarse clocks tick every few milliseconds, which is the resolution of everything here.
 
+/// The coarsest tick there is (a kernel of 100 Hz): a look may be late by this much.
+const TICK_MS: u64 = 10;
+
 /// A moment on both clocks, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Moment {
@@ -38,7 +41,10 @@ impl Moment {
         self.monotonic_ms < other.monotonic_ms && self.wall_ms < other.wall_ms
     }
 
-    pub(crate) fn after_ms(self, millis: u64) -> Self {
+    /// So long after this moment that a look at the clock, which may be a tick late, never finds it still to come when it is
+    /// past already.
+    pub(crate) fn at_most_after_ms(self, millis: u64) -> Self {
+        let millis = millis.saturating_sub(TICK_MS);
         Self { monotonic_ms: self.monotonic_ms.saturating_add(millis), wall_ms: self.wall_ms.saturating_add(millis) }
     }
 }

@@ -1,7 +1,11 @@
 //! Flights: one load in progress for one key in one process, shared by the callers who may share it.
 //!
 //! Invariant (rule C of `protocol.md`, section 3): an answer covers only those who joined before the command that yielded
-//! it was sent. A flight numbers its callers; before each such command it takes a [`Mark`]; who has a later number starts over.
+//! it was sent. A flight numbers its callers; before each such command it takes a [`Mark`]. Those with a later number stay in
+//! their seats, and the flight goes on with a leg for them: so nobody waits for more than two legs, and however many come
+//! while one goes on, they cost one more. (Were each to start over by himself, a thousand readers of one key would be hundreds
+//! of loads when Redis is away.)
+//!
 //! The load runs in a task of its own, so the caller who asked first may be cancelled and the others still get it; a task
 //! that dies without an answer makes its callers start over (the idea of pingora's dangling locks).
 
@@ -47,7 +51,7 @@ pub(crate) struct Outcome<A> {
 pub(crate) enum Landing<A> {
     /// An answer that covers the caller.
     Covered(A),
-    /// The caller joined too late, or the load died: look again.
+    /// The flight died: look again.
     StartOver,
 }
 
@@ -78,9 +82,15 @@ impl<A: Clone + Send + Sync + 'static> Flights<A> {
         Self { open: Mutex::new(HashMap::new()) }
     }
 
-    /// Joins the flight of this key and stamp; if there is none, opens it with the load that `load` makes.
-    pub(crate) fn join<F>(self: &Arc<Self>, key: &str, stamp: Stamp, load: impl FnOnce(Arc<Flight<A>>) -> F) -> Seat<A>
+    /// Joins the flight of this key and stamp; if there is none, opens it with the legs that `pilot` flies.
+    pub(crate) fn join<P, F>(
+        self: &Arc<Self>,
+        key: &str,
+        stamp: Stamp,
+        pilot: impl FnOnce(Arc<Flight<A>>) -> P,
+    ) -> Seat<A>
     where
+        P: FnMut() -> F + Send + 'static,
         F: Future<Output = Outcome<A>> + Send + 'static,
     {
         let id = (key.to_owned(), stamp);
@@ -94,7 +104,7 @@ impl<A: Clone + Send + Sync + 'static> Flights<A> {
         let seat = Seat::take(&flight, Boarding::Opened);
         let landing = OnLanding { flights: Arc::clone(self), id, flight: Arc::clone(&flight) };
         // Not under the lock: a runtime that is shutting down drops the task at once, and its landing takes the lock.
-        tokio::spawn(landing.after(load(flight)));
+        tokio::spawn(landing.after(pilot(flight)));
         seat
     }
 
@@ -111,17 +121,36 @@ struct OnLanding<A: Clone + Send + Sync + 'static> {
 }
 
 impl<A: Clone + Send + Sync + 'static> OnLanding<A> {
-    async fn after(self, load: impl Future<Output = Outcome<A>>) {
-        let outcome = load.await;
-        let flight = Arc::clone(&self.flight);
-        drop(self);
-        flight.outcome.send_replace(Some(outcome));
+    async fn after<F: Future<Output = Outcome<A>>>(self, mut fly_leg: impl FnMut() -> F) {
+        loop {
+            let outcome = fly_leg().await;
+            let is_last = self.ends_with(outcome.covers);
+            self.flight.outcome.send_replace(Some(outcome));
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// Whether nobody waits for another leg. If so the flight is off the list before its answer is known, and who comes
+    /// later opens another one.
+    fn ends_with(&self, covers: Mark) -> bool {
+        let mut open = self.flights.lock();
+        let is_last = self.flight.mark() == covers || self.flight.outcome.receiver_count() == 0;
+        if is_last {
+            open.remove(&self.id);
+        }
+        is_last
     }
 }
 
 impl<A: Clone + Send + Sync + 'static> Drop for OnLanding<A> {
     fn drop(&mut self) {
-        self.flights.lock().remove(&self.id);
+        let mut open = self.flights.lock();
+        // Under the same key and stamp there may be another flight by now.
+        if open.get(&self.id).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
+            open.remove(&self.id);
+        }
     }
 }
 
@@ -131,14 +160,12 @@ impl<A: Clone> Seat<A> {
         Self { number: flight.joined.fetch_add(1, Ordering::SeqCst), outcome, boarding }
     }
 
-    /// Waits for the end of the flight. May be dropped at any await.
+    /// Waits for the leg that covers this caller. May be dropped at any await.
     pub(crate) async fn landing(mut self) -> Landing<A> {
-        match self.outcome.wait_for(Option::is_some).await {
-            Ok(outcome) => match outcome.as_ref() {
-                Some(outcome) if self.number < outcome.covers.0 => Landing::Covered(outcome.answer.clone()),
-                _ => Landing::StartOver,
-            },
-            Err(_) => Landing::StartOver,
+        let covers_me = |outcome: &Option<Outcome<A>>| outcome.as_ref().is_some_and(|it| self.number < it.covers.0);
+        match self.outcome.wait_for(covers_me).await.as_deref() {
+            Ok(Some(outcome)) => Landing::Covered(outcome.answer.clone()),
+            _ => Landing::StartOver,
         }
     }
 }
@@ -147,40 +174,90 @@ impl<A: Clone> Seat<A> {
 mod tests {
     use super::*;
     use crate::stamp::Stamps;
-    use tokio::sync::oneshot;
+    use tokio::sync::{Semaphore, mpsc, oneshot};
 
     fn flights() -> (Arc<Flights<u32>>, Stamp) {
         (Arc::new(Flights::new()), Stamps::new().current("k"))
     }
 
+    /// For who must not become the pilot.
+    fn unreachable(_: Arc<Flight<u32>>) -> fn() -> std::future::Ready<Outcome<u32>> {
+        unreachable!("the flight is open")
+    }
+
     #[tokio::test]
-    async fn only_those_who_joined_before_the_command_was_sent_get_its_answer() {
+    async fn who_joined_after_the_command_was_sent_gets_the_answer_of_the_next_leg() {
         let (flights, stamp) = flights();
-        let (sent, is_sent) = oneshot::channel();
-        let (go, may_go) = oneshot::channel::<()>();
-        let early = flights.join("k", stamp, |flight| async move {
-            let covers = flight.mark();
-            sent.send(()).unwrap();
-            may_go.await.unwrap();
-            Outcome { covers, answer: 7 }
+        let (sent, mut is_sent) = mpsc::unbounded_channel();
+        let go = Arc::new(Semaphore::new(0));
+        let may_go = Arc::clone(&go);
+        let early = flights.join("k", stamp, |flight| {
+            let mut leg = 0;
+            move || {
+                leg += 1;
+                let (flight, sent, may_go, leg) = (Arc::clone(&flight), sent.clone(), Arc::clone(&may_go), leg);
+                async move {
+                    let covers = flight.mark();
+                    sent.send(()).unwrap();
+                    may_go.acquire().await.unwrap().forget();
+                    Outcome { covers, answer: leg }
+                }
+            }
         });
-        is_sent.await.unwrap();
-        let late = flights.join("k", stamp, |_| async { unreachable!("the flight is open") });
-        assert_eq!(late.boarding, Boarding::Joined);
+        is_sent.recv().await.unwrap();
+        let late: Vec<_> = (0..5).map(|_| flights.join("k", stamp, unreachable)).collect();
+        assert!(late.iter().all(|seat| seat.boarding == Boarding::Joined));
+        go.add_permits(1);
+        assert!(matches!(early.landing().await, Landing::Covered(1)));
+        is_sent.recv().await.unwrap();
+        let later = flights.join("k", stamp, unreachable);
+        go.add_permits(1);
+        for seat in late {
+            assert!(matches!(seat.landing().await, Landing::Covered(2)), "one leg for all of them");
+        }
+        go.add_permits(1);
+        assert!(matches!(later.landing().await, Landing::Covered(3)));
+        assert!(flights.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn no_leg_is_flown_for_callers_who_have_left() {
+        let (flights, stamp) = flights();
+        let (go, may_go) = oneshot::channel::<()>();
+        let mut may_go = Some(may_go);
+        let first = flights.join("k", stamp, |flight| {
+            move || {
+                let (covers, may_go) = (flight.mark(), may_go.take().expect("one leg"));
+                async move {
+                    may_go.await.unwrap();
+                    Outcome { covers, answer: 7 }
+                }
+            }
+        });
+        tokio::task::yield_now().await;
+        let late = flights.join("k", stamp, unreachable);
+        drop((first, late));
         go.send(()).unwrap();
-        assert!(matches!(early.landing().await, Landing::Covered(7)));
-        assert!(matches!(late.landing().await, Landing::StartOver));
+        while !flights.lock().is_empty() {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]
     async fn a_load_survives_the_caller_who_asked_first() {
         let (flights, stamp) = flights();
         let (go, may_go) = oneshot::channel::<()>();
-        let first = flights.join("k", stamp, |flight| async move {
-            may_go.await.unwrap();
-            Outcome { covers: flight.mark(), answer: 7 }
+        let mut may_go = Some(may_go);
+        let first = flights.join("k", stamp, |flight| {
+            move || {
+                let (flight, may_go) = (Arc::clone(&flight), may_go.take().expect("one leg"));
+                async move {
+                    may_go.await.unwrap();
+                    Outcome { covers: flight.mark(), answer: 7 }
+                }
+            }
         });
-        let second = flights.join("k", stamp, |_| async { unreachable!("the flight is open") });
+        let second = flights.join("k", stamp, unreachable);
         drop(first);
         go.send(()).unwrap();
         assert!(matches!(second.landing().await, Landing::Covered(7)));
@@ -189,7 +266,7 @@ mod tests {
     #[tokio::test]
     async fn a_load_that_panics_makes_its_callers_start_over() {
         let (flights, stamp) = flights();
-        let seat = flights.join("k", stamp, |_| async { panic!("a loader's bug, on purpose") });
+        let seat = flights.join("k", stamp, |_| || async { panic!("a loader's bug, on purpose") });
         assert!(matches!(seat.landing().await, Landing::StartOver));
         assert!(flights.lock().is_empty());
     }
@@ -203,7 +280,7 @@ mod tests {
             let handle = runtime.handle().clone();
             drop(runtime);
             let _inside = handle.enter();
-            let seat = flights.join("k", stamp, |_| std::future::pending());
+            let seat = flights.join("k", stamp, |_| std::future::pending);
             done.send((seat.outcome.has_changed().is_err(), flights.lock().is_empty())).unwrap();
         });
         let blocked = is_done.recv_timeout(std::time::Duration::from_secs(60));
@@ -216,7 +293,7 @@ mod tests {
         let stamps = Stamps::new();
         let before = stamps.current("k");
         stamps.bump("k");
-        let load = |flight: Arc<Flight<u32>>| async move { Outcome { covers: flight.mark(), answer: 1 } };
+        let load = |flight: Arc<Flight<u32>>| move || std::future::ready(Outcome { covers: flight.mark(), answer: 1 });
         let first = flights.join("k", before, load);
         let second = flights.join("k", stamps.current("k"), load);
         assert_eq!((first.boarding, second.boarding), (Boarding::Opened, Boarding::Opened));

@@ -49,6 +49,8 @@ pub(crate) struct Heard<V> {
     pub(crate) value: Option<Arc<V>>,
     /// Current when the read began.
     pub(crate) stamp: Stamp,
+    /// When Redis was asked; the answer may have been long on its way.
+    pub(crate) asked: Moment,
     pub(crate) ttl_ms: u64,
     /// Length of its JSON.
     pub(crate) bytes: usize,
@@ -81,7 +83,7 @@ impl<T: CachedType> L1<T> {
     /// Keeps a value that Redis answered; it is dead already if an invalidation came meanwhile.
     pub(crate) fn insert(&self, key: &T::Key, heard: Heard<T::Value>) {
         let bytes = heard.bytes as u64 + SLOT_BYTES;
-        let ends = Moment::now().after_ms(heard.ttl_ms);
+        let ends = heard.asked.at_most_after_ms(heard.ttl_ms);
         self.slots.insert(key.clone(), Slot { value: heard.value, stamp: heard.stamp, ends, bytes });
     }
 }
@@ -102,7 +104,7 @@ impl Liveness {
     /// A heartbeat came back that was sent at this moment. Whoever was not live has missed announcements: every stamp
     /// moves before anything counts again.
     pub(crate) fn heard(&self, sent: Moment, bound_ms: u64, stamps: &Stamps) {
-        let until = sent.after_ms(bound_ms);
+        let until = sent.at_most_after_ms(bound_ms);
         let now = Moment::now();
         if !now.is_before(until) {
             return;
@@ -132,14 +134,18 @@ impl Liveness {
 mod tests {
     use super::*;
 
+    fn after_ms(moment: Moment, millis: u64) -> Moment {
+        Moment { monotonic_ms: moment.monotonic_ms + millis, wall_ms: moment.wall_ms + millis }
+    }
+
     #[test]
     fn a_heartbeat_makes_live_for_its_bound_and_silence_ends_it() {
         let (liveness, stamps) = (Liveness::default(), Stamps::new());
         let sent = Moment::now();
         assert!(!liveness.is_live(sent));
         liveness.heard(sent, 60_000, &stamps);
-        assert!(liveness.is_live(sent.after_ms(59_999)));
-        assert!(!liveness.is_live(sent.after_ms(60_000)));
+        assert!(liveness.is_live(after_ms(sent, 59_000)));
+        assert!(!liveness.is_live(after_ms(sent, 59_990)), "a tick earlier, because the clock may be a tick late");
         liveness.end();
         assert!(!liveness.is_live(sent));
     }

@@ -202,8 +202,14 @@ impl<S: Source> Cache<S> {
                 Lookup::Unusable => false,
             };
             let seat = state.flights.join(text, stamp, |flight| {
-                let pilot = Pilot::<T> { cache: self.clone(), key: key.clone(), text: text.to_owned(), flight };
-                async move { pilot.fly(usable).await }
+                let pilot =
+                    Arc::new(Pilot::<T> { cache: self.clone(), key: key.clone(), text: text.to_owned(), flight });
+                // What the first caller found out about Redis holds for the first leg; later ones ask again.
+                let mut usable = usable;
+                move || {
+                    let (pilot, usable) = (Arc::clone(&pilot), std::mem::replace(&mut usable, true));
+                    async move { pilot.fly(usable).await }
+                }
             });
             if seat.boarding == Boarding::Joined {
                 state.counters.add(Event::Coalesced);
@@ -225,22 +231,22 @@ impl<S: Source> Cache<S> {
         Ok(loaded.remove(key).unwrap_or_else(Loaded::absent))
     }
 
-    /// Asks the source, under the deadline, which includes the wait for a place. A panic is an error like any other, so that the lease is given back.
+    /// Asks the source, when it is this load's turn, under the deadline. A panic is an error like any other, so that the lease is given back.
     pub(crate) async fn load<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],
     ) -> Result<std::collections::HashMap<T::Key, Loaded<T::Value>>, ReadError<S::Error>> {
         let state = self.state::<T>();
         let settings = &self.shared().settings;
-        let ends = tokio::time::Instant::now() + Duration::from_millis(settings.load_deadline_ms);
-        let Ok(place) = tokio::time::timeout_at(ends, state.loads.acquire()).await else {
+        let turn = tokio::time::timeout(Duration::from_millis(settings.load_queue_ms), state.loads.acquire()).await;
+        let Ok(place) = turn else {
             state.counters.add(Event::Overloaded);
             return Err(ReadError::Overloaded { cache_type: T::NAME, limit: settings.max_loads });
         };
         let _place = place.expect("nobody closes the semaphore");
         state.counters.add(Event::Load);
         let loading = AssertUnwindSafe(async { T::load(self.source(), keys).await }).catch_unwind();
-        let error = match tokio::time::timeout_at(ends, loading).await {
+        let error = match tokio::time::timeout(Duration::from_millis(settings.load_deadline_ms), loading).await {
             Ok(Ok(Ok(loaded))) => return Ok(loaded),
             Ok(Err(_)) => ReadError::Panicked { cache_type: T::NAME },
             Ok(Ok(Err(error))) => ReadError::Load { cache_type: T::NAME, error: Arc::new(error) },
@@ -324,11 +330,11 @@ enum Attempt<A> {
 }
 
 impl<T: CachedType> Pilot<T> {
-    async fn fly(self, usable: bool) -> Outcome<Answer<T>> {
-        if !usable {
+    async fn fly(&self, usable: bool) -> Outcome<Answer<T>> {
+        let shared = self.cache.shared();
+        if !usable || shared.suspects.contains(&self.text) {
             return self.bypass().await;
         }
-        let shared = self.cache.shared();
         let patience_ends = Instant::now() + Duration::from_millis(shared.settings.patience_ms);
         let lease_ttl = Duration::from_millis(shared.settings.lease_ttl_ms);
         let (mut mode, mut attempts, mut pause) = (Mode::Read, 0, POLL_MIN);

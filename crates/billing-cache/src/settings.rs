@@ -87,6 +87,8 @@ pub struct CacheSettings {
     pub l1_staleness_bound_ms: u64,
     /// Loads of one cached type that may go on at once, so that a Redis that dies does not take the database with it.
     pub max_loads: usize,
+    /// How long a load waits for its turn before it fails as overloaded.
+    pub load_queue_ms: u64,
     /// When Redis is skipped, and how it is tried again.
     pub breaker: BreakerSettings,
     /// Settings of single cached types, by name. A type that is absent has what its declaration says.

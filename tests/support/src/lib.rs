@@ -6,6 +6,7 @@
 
 mod database;
 mod eventually;
+mod fault_proxy;
 mod port;
 mod redis_options;
 mod redis_server;
@@ -13,5 +14,6 @@ mod server_process;
 
 pub use database::TestDatabase;
 pub use eventually::{Probe, eventually};
+pub use fault_proxy::{FaultProxy, Wire};
 pub use redis_options::RedisOptions;
 pub use redis_server::{CommandStats, RedisServer};

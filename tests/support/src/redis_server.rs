@@ -1,11 +1,12 @@
-//! One real `redis-server` for one test, with the ways it can fail in production: stop, kill, restart empty, pause.
+//! One real `redis-server` for one test, with the ways it can fail in production: stop, kill, restart empty or
+//! with old data, pause.
 //!
 //! Invariant: the process that is waited for, signalled and ended is the child of this value and no other; `start`
 //! compares the process id in the answer of the server with the child's.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -205,6 +206,31 @@ impl RedisServer {
         self.launch()
     }
 
+    /// Saves a copy of the data as it is now, for [`RedisServer::restart_with`]. It lives as long as this value.
+    ///
+    /// # Errors
+    /// The server does not answer, or the file cannot be kept.
+    pub fn save_dump(&self) -> Result<PathBuf> {
+        self.command::<()>(&["SAVE"])?;
+        let number = fs::read_dir(self.directory.path())?.count();
+        let copy = self.directory.path().join(format!("saved-{number}.rdb"));
+        // Moved, or an empty restart would find it.
+        fs::rename(self.dump_path(), &copy).context("keep the dump of redis-server")?;
+        Ok(copy)
+    }
+
+    /// Starts again on the same port with the data of a dump; kills the running server first, if there is one.
+    ///
+    /// # Errors
+    /// As [`RedisServer::start`], or there is no such dump.
+    pub fn restart_with(&self, dump: &Path) -> Result<()> {
+        drop(self.lock_process().take());
+        fs::copy(dump, self.dump_path()).with_context(|| format!("restore {}", dump.display()))?;
+        let launched = self.launch();
+        fs::remove_file(self.dump_path()).context("remove the restored dump")?;
+        launched
+    }
+
     /// Stops the process without ending it (SIGSTOP): connections stay open and nothing answers.
     ///
     /// # Errors
@@ -231,6 +257,10 @@ impl RedisServer {
 
     fn take_process(&self) -> Result<ServerProcess> {
         self.lock_process().take().context("stop redis-server: it is not running")
+    }
+
+    fn dump_path(&self) -> PathBuf {
+        self.directory.path().join("dump.rdb")
     }
 
     fn log_path(&self) -> PathBuf {

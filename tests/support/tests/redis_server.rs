@@ -37,6 +37,20 @@ fn a_restart_keeps_the_port_and_loses_the_data() {
 }
 
 #[test]
+fn a_restart_with_a_dump_brings_the_old_data_back_and_the_next_one_is_empty_again() {
+    let server = RedisServer::start().unwrap();
+    server.command::<()>(&["SET", "k", "old"]).unwrap();
+    let dump = server.save_dump().unwrap();
+    server.command::<()>(&["SET", "k", "new"]).unwrap();
+    server.restart_with(&dump).unwrap();
+    assert_eq!(server.command::<String>(&["GET", "k"]).unwrap(), "old");
+    server.restart().unwrap();
+    assert_eq!(server.command::<Option<String>>(&["GET", "k"]).unwrap(), None);
+    server.restart_with(&dump).unwrap();
+    assert_eq!(server.command::<String>(&["GET", "k"]).unwrap(), "old");
+}
+
+#[test]
 fn a_stopped_server_is_gone_and_says_so() {
     let server = RedisServer::start().unwrap();
     server.stop().unwrap();

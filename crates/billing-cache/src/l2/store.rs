@@ -11,8 +11,9 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisResult, Script, Value};
 
 use super::error::{L2Error, is_no_script};
-use super::history::{History, info_field};
+use super::history::{self, History};
 use super::link::{Link, Wire};
+use crate::clock::Moment;
 use crate::key::lease_of;
 
 /// `KEYS` value, lease; `ARGV` token, lease ms, mode. Answers the value, or 2 (present), 1 (granted), 0 (contended).
@@ -116,16 +117,18 @@ pub(crate) struct Stored {
     pub(crate) json: Vec<u8>,
     /// Time to live; `None` if it was not asked for, or a foreign hand set none.
     pub(crate) ttl_ms: Option<u64>,
+    /// Before the question was sent: the time to live had begun to run by then at the latest.
+    pub(crate) asked: Moment,
 }
 
 impl Stored {
-    fn without_ttl(json: Vec<u8>) -> Self {
-        Self { json, ttl_ms: None }
+    fn without_ttl(json: Vec<u8>, asked: Moment) -> Self {
+        Self { json, ttl_ms: None, asked }
     }
 
-    fn of((json, ttl_ms): (Option<Vec<u8>>, i64)) -> Option<Self> {
+    fn of((json, ttl_ms): (Option<Vec<u8>>, i64), asked: Moment) -> Option<Self> {
         // -2: gone between the two commands. -1: no expiry.
-        json.filter(|_| ttl_ms != -2).map(|json| Self { json, ttl_ms: u64::try_from(ttl_ms).ok() })
+        json.filter(|_| ttl_ms != -2).map(|json| Self { json, ttl_ms: u64::try_from(ttl_ms).ok(), asked })
     }
 }
 
@@ -134,8 +137,9 @@ pub(crate) async fn get_with_ttl(link: &Link, key: &str) -> Result<Option<Stored
     let mut pipeline = redis::pipe();
     pipeline.cmd("GET").arg(key).cmd("PTTL").arg(key);
     let pipeline = &pipeline;
+    let asked = Moment::now();
     let read = link.command(|mut wire| async move { pipeline.query_async(&mut wire.connection).await }).await?;
-    Ok(Stored::of(read))
+    Ok(Stored::of(read, asked))
 }
 
 /// Reads many values with their times to live, in the order of the keys.
@@ -146,27 +150,30 @@ pub(crate) async fn get_many_with_ttl(link: &Link, keys: &[String]) -> Result<Ve
         pipeline.cmd("PTTL").arg(key);
     }
     let pipeline = &pipeline;
+    let asked = Moment::now();
     let answers: Vec<Value> =
         link.command(|mut wire| async move { pipeline.query_async(&mut wire.connection).await }).await?;
     let mut answers = answers.into_iter();
     let values: Vec<Option<Vec<u8>>> = redis::from_redis_value(answers.next().unwrap_or_default())
         .map_err(|_| L2Error::Unexpected { command: "MGET" })?;
     let ttls = answers.map(|ttl| if let Value::Int(ttl_ms) = ttl { ttl_ms } else { -2 });
-    Ok(values.into_iter().zip(ttls).map(Stored::of).collect())
+    Ok(values.into_iter().zip(ttls).map(|read| Stored::of(read, asked)).collect())
 }
 
 /// Reads one value.
 pub(crate) async fn get(link: &Link, key: &str) -> Result<Option<Stored>, L2Error> {
     let read = |mut wire: Wire| async move { redis::cmd("GET").arg(key).query_async(&mut wire.connection).await };
+    let asked = Moment::now();
     let json: Option<Vec<u8>> = link.command(read).await?;
-    Ok(json.map(Stored::without_ttl))
+    Ok(json.map(|json| Stored::without_ttl(json, asked)))
 }
 
 /// Reads many values in one round trip, in the order of the keys.
 pub(crate) async fn get_many(link: &Link, keys: &[String]) -> Result<Vec<Option<Stored>>, L2Error> {
     let read = |mut wire: Wire| async move { redis::cmd("MGET").arg(keys).query_async(&mut wire.connection).await };
+    let asked = Moment::now();
     let values: Vec<Option<Vec<u8>>> = link.command(read).await?;
-    Ok(values.into_iter().map(|json| json.map(Stored::without_ttl)).collect())
+    Ok(values.into_iter().map(|json| json.map(|json| Stored::without_ttl(json, asked))).collect())
 }
 
 /// Asks for the lease of one key.

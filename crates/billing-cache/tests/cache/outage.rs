@@ -161,7 +161,7 @@ async fn forgotten_scripts_are_loaded_again_within_the_same_read() {
     assert_eq!(cache.count::<Invoices>(Event::RedisError), 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_readers_of_one_key_share_loads_while_redis_is_away() {
     let world = World::new();
     let cache = world.cache().await;
@@ -173,8 +173,8 @@ async fn many_readers_of_one_key_share_loads_while_redis_is_away() {
     let first = reading(&cache, 1);
     world.ledger.until_held(1).await;
     let coalesced = cache.count::<Invoices>(Event::Coalesced);
-    let others: Vec<_> = (0..100).map(|_| reading(&cache, 1)).collect();
-    until(|| async { cache.count::<Invoices>(Event::Coalesced) == coalesced + 100 }).await;
+    let others: Vec<_> = (0..1000).map(|_| reading(&cache, 1)).collect();
+    until(|| async { cache.count::<Invoices>(Event::Coalesced) == coalesced + 1000 }).await;
     world.ledger.release();
     assert_eq!(first.await.unwrap(), (Some(7), Tier::Bypassed));
     for other in others {

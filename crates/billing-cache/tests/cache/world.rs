@@ -80,6 +80,7 @@ impl World {
             scan_count: 100,
             batch_size: 500,
             max_loads: 1_000,
+            load_queue_ms: 60_000,
             breaker: billing_cache::BreakerSettings {
                 window_ms: 5_000,
                 min_calls: 5,

@@ -1,6 +1,6 @@
 //! What can happen next to the outbox, and what it does.
 
-use super::{Change, History, Link, Load, Outbox, Process, RowState, State, Task};
+use super::{Change, History, Link, Load, Outbox, Process, Row, RowState, State, Task};
 use crate::redis::{Acquired, Lease, Tokens};
 use crate::without::Without;
 
@@ -210,7 +210,7 @@ impl Outbox {
                 state.copy.value = None;
             }
         }
-        state.rows[row].state = RowState::Gone;
+        state.rows[row] = Row { state: RowState::Gone, version: 0 };
     }
 }
 

@@ -122,7 +122,9 @@ impl State {
 impl Tokens for State {
     fn each_token(&mut self, visit: &mut dyn FnMut(&mut Token)) {
         for flight in self.processes.iter_mut().flat_map(|process| &mut process.flights) {
-            flight.phase.token().map_or((), &mut *visit);
+            if let Some(token) = flight.phase.token() {
+                visit(token);
+            }
         }
         match &mut self.late {
             Some(Late::Acquire(token) | Late::Fill(token, _)) => visit(token),

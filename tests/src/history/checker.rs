@@ -1,0 +1,141 @@
+//! Judges a history: who was shown less than was acknowledged before he asked, and had no reason to expect it.
+//!
+//! The rule is guarantee A of `protocol.md`, section 8, with the exceptions that B and C make, each as narrow as it is
+//! there: an exception concerns one write, one reader and a stretch of time. In the process that wrote there is none.
+
+use super::{Author, History, Key, Moment, Promise, Read, Truth, Violation, Write};
+
+/// What the exceptions allow, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// `cache.l1_staleness_bound_ms`: what the memory of another process may be behind.
+    pub l1_staleness_ms: u64,
+    /// How long after a fault, or after an outsider's write, the relay may need.
+    pub recovery_ms: u64,
+}
+
+/// What was done to the system, and when.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fault {
+    /// Before the first thing was done.
+    pub started: Moment,
+    /// After the last thing was undone.
+    pub ended: Moment,
+    /// Whether Redis came back with data from before writes that it had been told of.
+    pub forgets: bool,
+}
+
+/// What is wrong with a read that misses an acknowledged write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Staleness {
+    /// It is within an exception.
+    Excused,
+    /// It breaks the promise.
+    Broken,
+}
+
+/// All that is wrong with a history, given what was done to the system and what the database holds in the end.
+#[must_use]
+pub fn check(history: &History, truth: &Truth, fault: &Fault, bounds: &Bounds) -> Vec<Violation> {
+    let judge = Judge { fault, bounds };
+    let stale = stale_reads(history, &judge).into_iter().filter(|stale| stale.verdict == Staleness::Broken);
+    let stale = stale.map(|stale| {
+        let (read, missed, late) = (stale.read, stale.missed, stale.late_ms());
+        let author = match missed.author {
+            Author::Process(author) if author == read.process => "the same process".to_owned(),
+            Author::Process(author) => author.to_string(),
+            other => format!("{other:?}"),
+        };
+        let what =
+            format!("{} answered from {} {late} ms after {author} had acknowledged more", read.process, read.tier);
+        let first = missed.started;
+        Violation { promise: Promise::Fresh, key: read.key.clone(), what, first, last: read.ended }
+    });
+    let torn = history.reads.iter().filter_map(|read| {
+        let super::Seen::Invoice(invoice) = &read.seen else { return None };
+        let what = format!("{}: {}", read.process, invoice.tear()?);
+        Some(Violation { promise: Promise::NeverTorn, key: read.key.clone(), what, first: read.started, last: read.ended })
+    });
+    let overpaid = history.reads.iter().filter_map(|read| {
+        let super::Seen::Invoice(invoice) = &read.seen else { return None };
+        let what = || format!("{} showed a balance of {}", read.process, invoice.balance_due);
+        (invoice.balance_due < 0).then(|| Violation::at(Promise::NeverTooMuch, &read.key, read.ended, what()))
+    });
+    stale.chain(torn).chain(overpaid).chain(truth.check(history)).collect()
+}
+
+/// A read that missed a write which was acknowledged before the read began.
+pub(super) struct Stale<'h> {
+    pub(super) read: &'h Read,
+    /// Of the writes it missed the first one that counts: one that is not excused, if there is any.
+    pub(super) missed: &'h Write,
+    pub(super) verdict: Staleness,
+}
+
+impl Stale<'_> {
+    /// How long the write had been acknowledged when the read began.
+    pub(super) fn late_ms(&self) -> u64 {
+        self.read.started.millis_since(self.missed.ended)
+    }
+}
+
+pub(super) fn stale_reads<'h>(history: &'h History, judge: &Judge<'_>) -> Vec<Stale<'h>> {
+    let mut acknowledged: std::collections::BTreeMap<&Key, Vec<&Write>> = std::collections::BTreeMap::new();
+    for write in history.writes.iter().filter(|write| write.effect().is_some()) {
+        acknowledged.entry(&write.key).or_default().push(write);
+    }
+    for writes in acknowledged.values_mut() {
+        writes.sort_by_key(|write| write.ended);
+    }
+    let none = Vec::new();
+    let stale = history.reads.iter().filter_map(|read| {
+        let before = acknowledged.get(&read.key).unwrap_or(&none).iter().take_while(|write| write.ended < read.started);
+        let missed: Vec<&Write> =
+            before.copied().filter(|write| write.effect().is_some_and(|effect| !read.seen.shows(effect))).collect();
+        let broken = missed.iter().find(|write| judge.verdict(read, write) == Staleness::Broken);
+        match (broken, missed.first()) {
+            (Some(missed), _) => Some(Stale { read, missed, verdict: Staleness::Broken }),
+            (None, Some(missed)) => Some(Stale { read, missed, verdict: Staleness::Excused }),
+            (None, None) => None,
+        }
+    });
+    stale.collect()
+}
+
+/// The exceptions.
+pub(super) struct Judge<'f> {
+    pub(super) fault: &'f Fault,
+    pub(super) bounds: &'f Bounds,
+}
+
+impl Judge<'_> {
+    fn verdict(&self, read: &Read, missed: &Write) -> Staleness {
+        let own = missed.author == Author::Process(read.process);
+        let excused = !own && (self.is_in_memory(read, missed) || self.waits_for_relay(read, missed));
+        if excused { Staleness::Excused } else { Staleness::Broken }
+    }
+
+    /// B: another process's memory, within its bound.
+    fn is_in_memory(&self, read: &Read, missed: &Write) -> bool {
+        read.key.has_l1()
+            && read.tier == "l1"
+            && read.started <= missed.ended.plus_millis(self.bounds.l1_staleness_ms)
+    }
+
+    /// C: until the relay has run, for a write of which Redis could not be told, or has forgotten that it was told.
+    fn waits_for_relay(&self, read: &Read, missed: &Write) -> bool {
+        let forgotten = self.fault.forgets && missed.ended <= self.fault.ended;
+        let during_fault = missed.ended <= self.fault.ended && missed.ended >= self.fault.started;
+        let relay_starts = match (forgotten, missed.is_pending()) {
+            (true, _) => self.fault.ended,
+            (false, true) if during_fault => self.fault.ended,
+            (false, true) => missed.ended,
+            (false, false) => return false,
+        };
+        read.started <= relay_starts.plus_millis(self.bounds.recovery_ms)
+    }
+}
+
+#[cfg(test)]
+#[path = "checker_tests.rs"]
+mod tests;

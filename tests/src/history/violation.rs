@@ -1,0 +1,105 @@
+//! A broken promise, with the part of the history that shows it.
+
+use std::fmt::Write as _;
+
+use super::{Author, History, Key, Moment, Seen, WriteResult};
+
+/// So many operations of a key are shown before and around a violation.
+const EXCERPT_LINES: usize = 24;
+
+/// What was promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Promise {
+    /// Who asks after an acknowledgement sees what was acknowledged.
+    Fresh,
+    /// Amounts in one answer belong together.
+    NeverTorn,
+    /// Payments are accepted up to what is due, and refused only beyond that.
+    NeverTooMuch,
+    /// A transaction id is paid once.
+    NeverTwice,
+    /// What was acknowledged is in the database, and what is shown too.
+    Durable,
+    /// After a fault every process shows what the database holds, and uses Redis again.
+    Recovers,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// Which one.
+    pub promise: Promise,
+    /// Where.
+    pub key: Key,
+    /// How.
+    pub what: String,
+    /// When what led to it began.
+    pub first: Moment,
+    /// When it was seen.
+    pub last: Moment,
+}
+
+impl Violation {
+    pub(super) fn at(promise: Promise, key: &Key, when: Moment, what: String) -> Self {
+        Self { promise, key: key.clone(), what, first: when, last: when }
+    }
+
+    pub(super) fn in_the_end(promise: Promise, key: Key, what: String) -> Self {
+        Self { promise, key, what, first: Moment(u64::MAX), last: Moment(u64::MAX) }
+    }
+
+    /// The violation, and what happened to its key until then, oldest first.
+    #[must_use]
+    pub fn show(&self, history: &History) -> String {
+        let mut text = format!("{:?}: {}: {}\n", self.promise, self.key, self.what);
+        let mut lines: Vec<(Moment, Moment, String)> = Vec::new();
+        for write in history.writes.iter().filter(|write| write.key == self.key) {
+            lines.push((write.started, write.ended, show_write(write)));
+        }
+        for read in history.reads.iter().filter(|read| read.key == self.key) {
+            let what = format!("read from {} by {}: {}", read.tier, read.process, show_seen(&read.seen));
+            lines.push((read.started, read.ended, what));
+        }
+        lines.retain(|(started, ended, _)| *started <= self.last && *ended >= self.first.min(self.last));
+        lines.sort();
+        let left_out = lines.len().saturating_sub(EXCERPT_LINES);
+        // The beginning has the write that was missed, the end has the read that missed it.
+        let head = EXCERPT_LINES / 2;
+        let tail = head + left_out;
+        for (place, (started, ended, what)) in lines.iter().enumerate() {
+            if left_out > 0 && place == head {
+                let _ = writeln!(text, "    … {left_out} more …");
+            }
+            if left_out == 0 || place < head || place >= tail {
+                let _ = writeln!(text, "    {started} to {ended}: {what}");
+            }
+        }
+        text
+    }
+}
+
+fn show_write(write: &super::Write) -> String {
+    let author = match write.author {
+        Author::Process(process) => process.to_string(),
+        Author::Outsider => "an outsider".to_owned(),
+        Author::Before => "somebody before".to_owned(),
+    };
+    let result = match &write.result {
+        WriteResult::Acknowledged { effect, pending: false } => format!("acknowledged {effect:?}"),
+        WriteResult::Acknowledged { effect, pending: true } => format!("acknowledged {effect:?}, pending"),
+        other => format!("{other:?}"),
+    };
+    let transaction = write.transaction.as_deref().unwrap_or("-");
+    format!("write of {} ({transaction}) through {author}: {result}", write.cents)
+}
+
+fn show_seen(seen: &Seen) -> String {
+    match seen {
+        Seen::Invoice(invoice) => {
+            let last = invoice.payments.last().map(|line| line.id);
+            format!("paid {} in {} payments, the last {last:?}", invoice.total_paid, invoice.payments.len())
+        }
+        Seen::Rows(rows) => format!("{} rows, the last {:?}", rows.len(), rows.last()),
+        Seen::Version(version) => format!("{version}"),
+    }
+}
