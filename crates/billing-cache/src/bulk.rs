@@ -70,8 +70,7 @@ impl<S: Source> Cache<S> {
         }
         let state = self.state::<T>();
         let answers: Vec<_> = keys.iter().map(|key| found[key].clone()).collect();
-        // L1 has counted its own hits.
-        for answer in answers.iter().filter(|answer| answer.tier != Tier::L1) {
+        for answer in &answers {
             state.counters.add(event_of(answer.tier));
         }
         debug!(cache_type = T::NAME, keys = keys.len(), elapsed_us = micros(started), "get many");

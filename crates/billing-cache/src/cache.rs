@@ -266,7 +266,13 @@ impl<S: Source> Cache<S> {
         store::invalidate(link, &[], link.batch_limit()).await
     }
 
-    /// Whether reads use Redis, skip it, or try it.
+    /// Whether reads use Redis now; else they go to the source.
+    #[must_use]
+    pub fn uses_redis(&self) -> bool {
+        self.shared().link.is_in_use()
+    }
+
+    /// Whether the breaker lets reads use Redis, skips it, or tries it.
     #[must_use]
     pub fn breaker_state(&self) -> BreakerState {
         self.shared().link.breaker_state()

@@ -4,6 +4,7 @@ use crate::cache::Cache;
 use crate::cached_type::{Source, TypeInfo};
 use crate::l2::admin::{self, ClearMode, Cleared};
 use crate::l2::error::RedisUnreachable;
+use crate::l2::history::History;
 use crate::l2::store::unlink;
 
 impl<S: Source> Cache<S> {
@@ -21,6 +22,17 @@ impl<S: Source> Cache<S> {
     ) -> Result<Vec<Cleared>, RedisUnreachable> {
         let shared = self.shared();
         let cleared = admin::walk_types(shared, types, mode, progress).await;
+        shared.stamps.bump_all();
+        cleared.map_err(|error| shared.link.unreachable(error))
+    }
+
+    /// Removes all values of these types for somebody who keeps a record of it: answers the history in which it was done.
+    ///
+    /// # Errors
+    /// Redis cannot be used. What was removed stays removed.
+    pub async fn clear_on_record(&self, types: &[TypeInfo]) -> Result<Option<History>, RedisUnreachable> {
+        let shared = self.shared();
+        let cleared = admin::clear_types_of_primary(shared, types).await;
         shared.stamps.bump_all();
         cleared.map_err(|error| shared.link.unreachable(error))
     }

@@ -152,6 +152,7 @@ impl<S: Source> Cache<S> {
     pub async fn get<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
         let state = self.state::<T>();
         if let Some(cached) = self.look_into_l1(state, key) {
+            state.counters.add(Event::HitL1);
             return Ok(cached);
         }
         let started = Instant::now();
@@ -181,7 +182,6 @@ impl<S: Source> Cache<S> {
     ) -> Option<Cached<T::Value>> {
         let shared = self.shared();
         let value = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
-        state.counters.add(Event::HitL1);
         trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
         Some(Cached { value, tier: Tier::L1 })
     }

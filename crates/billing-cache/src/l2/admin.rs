@@ -4,6 +4,7 @@
 //! flight cannot bring a cleared value back.
 
 use super::error::L2Error;
+use super::history::{self, History, info_field};
 use super::link::OwnConnection;
 use super::store::unlink;
 use crate::cache::Shared;
@@ -72,6 +73,19 @@ pub(crate) async fn clear_types(
     walk_types(shared, types, ClearMode::Remove, progress).await
 }
 
+/// Removes all values and leases of the types, and says in which history: that of the server that did it, read before on
+/// the same connection.
+pub(crate) async fn clear_types_of_primary(shared: &Shared, types: &[TypeInfo]) -> Result<Option<History>, L2Error> {
+    let mut connection = shared.link.own_connection().await.map_err(|error| error.source)?;
+    let info: Option<String> = connection.command(&redis::cmd("INFO")).await.ok();
+    let info = info.unwrap_or_default();
+    if history::is_replica(&info) {
+        return Err(L2Error::Replica);
+    }
+    walk(&mut connection, shared, types, ClearMode::Remove, &mut |_| {}).await?;
+    Ok(History::of(info_field(&info, "run_id"), &info))
+}
+
 pub(crate) async fn walk_types(
     shared: &Shared,
     types: &[TypeInfo],
@@ -79,15 +93,25 @@ pub(crate) async fn walk_types(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Vec<Cleared>, L2Error> {
     let mut connection = shared.link.own_connection().await.map_err(|error| error.source)?;
+    walk(&mut connection, shared, types, mode, progress).await
+}
+
+async fn walk(
+    connection: &mut OwnConnection,
+    shared: &Shared,
+    types: &[TypeInfo],
+    mode: ClearMode,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<Vec<Cleared>, L2Error> {
     let mut cleared = vec![Cleared::default(); types.len()];
     for pass in [Pass::Leases, Pass::Values] {
         let mut scan = Scan::new(Some(pass.pattern(shared, types)), shared.settings.scan_count);
-        while let Some(names) = scan.next(&mut connection).await? {
+        while let Some(names) = scan.next(connection).await? {
             let found: Vec<(usize, String)> =
                 names.into_iter().filter_map(|name| pass.owned(shared, types, name)).collect();
             progress(found.len() as u64);
             match mode {
-                ClearMode::Remove => remove(&mut connection, pass, &found, &mut cleared).await?,
+                ClearMode::Remove => remove(connection, pass, &found, &mut cleared).await?,
                 ClearMode::DryRun => found.iter().for_each(|(owner, _)| cleared[*owner].count(pass, 1)),
             }
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
 use super::error::L2Error;
@@ -42,6 +43,9 @@ pub(crate) async fn listen(shared: Arc<Shared>) {
         match ear.open().await {
             Ok(connection) => {
                 (pause, told) = (RECONNECT_MIN, false);
+                // Here, and not only when a heartbeat finds L1 not live: one that the ear before heard late may have made it
+                // live once more, and nothing was heard between the two.
+                ear.shared.stamps.bump_all();
                 ear.beat(connection).await;
                 debug!("the ear of L1 was lost");
             }
@@ -75,9 +79,10 @@ impl Ear {
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST");
-        for prefix in self.shared.l1_prefixes().chain([self.heartbeat_prefix.clone()]) {
+        for prefix in without_covered(self.shared.l1_prefixes().collect()) {
             tracking.arg("PREFIX").arg(prefix);
         }
+        tracking.arg("PREFIX").arg(&self.heartbeat_prefix);
         tracking.exec_async(&mut connection).await?;
         Ok(connection)
     }
@@ -86,10 +91,14 @@ impl Ear {
     async fn beat(&self, _connection: MultiplexedConnection) {
         let bound_ms = self.shared.settings.l1_staleness_bound_ms;
         let mut beats = tokio::time::interval(Duration::from_millis(bound_ms) / BEATS_PER_BOUND);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut connections = self.shared.link.connections();
         let mut silent = 0;
         loop {
             tokio::select! {
                 () = self.lost.notified() => return,
+                // Values may now come from another server than announcements, until a heartbeat shows that they do not.
+                _ = connections.changed() => self.shared.liveness.end(),
                 _ = beats.tick() => {}
             }
             silent = if self.shared.liveness.is_live(Moment::now()) { 0 } else { silent + 1 };
@@ -149,5 +158,24 @@ impl Ear {
         if let Some(sent) = moment {
             self.shared.liveness.heard(sent, self.shared.settings.l1_staleness_bound_ms, &self.shared.stamps);
         }
+    }
+}
+
+/// Redis refuses prefixes of which one begins with another; the shorter one covers both.
+fn without_covered(mut prefixes: Vec<String>) -> Vec<String> {
+    prefixes.sort_unstable();
+    prefixes.dedup_by(|longer, shorter| longer.starts_with(shorter.as_str()));
+    prefixes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_prefixes_of_which_one_begins_with_the_other_the_shorter_is_tracked() {
+        let prefixes = ["tax_rate", "invoice_lines", "invoice", "active_discounts", "invoice"];
+        let kept = without_covered(prefixes.map(str::to_owned).to_vec());
+        assert_eq!(kept, ["active_discounts", "invoice", "tax_rate"]);
     }
 }

@@ -10,8 +10,11 @@ use std::fmt;
 pub struct History(String);
 
 impl History {
-    pub(crate) fn new(run_id: &str, replication_id: &str) -> Self {
-        Self(format!("{run_id}:{replication_id}"))
+    /// What a primary with this run id tells in the section `replication` of its `INFO`; none if it hides it.
+    pub(crate) fn of(run_id: Option<&str>, info: &str) -> Option<Self> {
+        let replication_id = info_field(info, "master_replid")?;
+        let run_id = run_id.filter(|_| info_field(info, "role") == Some("master"))?;
+        Some(Self(format!("{run_id}:{replication_id}")))
     }
 
     /// The id as it is stored beside a relayed row; at most 128 characters.
@@ -25,6 +28,11 @@ impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Whether a server's `INFO` says that it follows another one.
+pub(crate) fn is_replica(info: &str) -> bool {
+    info_field(info, "role") == Some("slave")
 }
 
 /// The value of a field in the text of `INFO`.

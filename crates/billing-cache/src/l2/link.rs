@@ -184,7 +184,14 @@ impl Link {
         RedisUnreachable { endpoint: self.endpoint().to_owned(), advice: advice(&source), source }
     }
 
-    /// Whether the read path uses the server.
+    /// Whether reads use the server now: it is connected, may be read from, and is not skipped.
+    pub(crate) fn is_in_use(&self) -> bool {
+        let live = self.shared.live.load();
+        let may_read = live.as_deref().is_some_and(|live| self.shared.may_read(live));
+        may_read && self.breaker_state() != BreakerState::Open
+    }
+
+    /// The state of the breaker.
     pub(crate) fn breaker_state(&self) -> BreakerState {
         self.shared.breaker.state()
     }

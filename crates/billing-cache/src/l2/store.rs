@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, RedisResult, Script, Value};
+use redis::{Cmd, ErrorKind, Pipeline, RedisResult, Script, ServerErrorKind, Value};
 
 use super::error::{L2Error, is_no_script};
 use super::history::{self, History};
@@ -117,13 +117,14 @@ pub(crate) struct Stored {
     pub(crate) json: Vec<u8>,
     /// Time to live; `None` if it was not asked for, or a foreign hand set none.
     pub(crate) ttl_ms: Option<u64>,
-    /// Before the question was sent: the time to live had begun to run by then at the latest.
+    /// Before the question was sent: counted from here, the time to live ends no later than in Redis. The beginning of all
+    /// time where it was not asked for.
     pub(crate) asked: Moment,
 }
 
 impl Stored {
-    fn without_ttl(json: Vec<u8>, asked: Moment) -> Self {
-        Self { json, ttl_ms: None, asked }
+    fn without_ttl(json: Vec<u8>) -> Self {
+        Self { json, ttl_ms: None, asked: Moment::default() }
     }
 
     fn of((json, ttl_ms): (Option<Vec<u8>>, i64), asked: Moment) -> Option<Self> {
@@ -163,17 +164,15 @@ pub(crate) async fn get_many_with_ttl(link: &Link, keys: &[String]) -> Result<Ve
 /// Reads one value.
 pub(crate) async fn get(link: &Link, key: &str) -> Result<Option<Stored>, L2Error> {
     let read = |mut wire: Wire| async move { redis::cmd("GET").arg(key).query_async(&mut wire.connection).await };
-    let asked = Moment::now();
     let json: Option<Vec<u8>> = link.command(read).await?;
-    Ok(json.map(|json| Stored::without_ttl(json, asked)))
+    Ok(json.map(Stored::without_ttl))
 }
 
 /// Reads many values in one round trip, in the order of the keys.
 pub(crate) async fn get_many(link: &Link, keys: &[String]) -> Result<Vec<Option<Stored>>, L2Error> {
     let read = |mut wire: Wire| async move { redis::cmd("MGET").arg(keys).query_async(&mut wire.connection).await };
-    let asked = Moment::now();
     let values: Vec<Option<Vec<u8>>> = link.command(read).await?;
-    Ok(values.into_iter().map(|json| json.map(|json| Stored::without_ttl(json, asked))).collect())
+    Ok(values.into_iter().map(|json| json.map(Stored::without_ttl)).collect())
 }
 
 /// Asks for the lease of one key.
@@ -225,7 +224,8 @@ pub(crate) async fn fill_many(link: &Link, fills: &[Fill]) -> Result<Vec<Filled>
 /// Removes keys with their leases in one pipeline, and says to which history that was done.
 ///
 /// A single UNLINK is atomic over both names, and runs when memory is full. The history is read before the removals, on the
-/// same connection, from a server that says it is the primary.
+/// same connection, from a server that says it is the primary. One that says it is a replica has not been told, even if it
+/// takes writes; the link leaves it, as it does at its first refusal.
 pub(crate) async fn invalidate(link: &Link, keys: &[String], limit: Duration) -> Result<Option<History>, L2Error> {
     link.tell(limit, |mut wire| async move {
         let mut pipeline = Pipeline::with_capacity(keys.len() + 1);
@@ -235,11 +235,16 @@ pub(crate) async fn invalidate(link: &Link, keys: &[String], limit: Duration) ->
         }
         let answers: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
         let mut answers = answers.into_iter();
-        let info = answers.next().and_then(Result::ok);
+        let info: Option<String> =
+            answers.next().and_then(Result::ok).and_then(|info| redis::from_redis_value(info).ok());
+        let info = info.unwrap_or_default();
+        if history::is_replica(&info) {
+            return Err((ErrorKind::Server(ServerErrorKind::ReadOnly), "the server has become a replica").into());
+        }
         for answer in answers {
             answer?;
         }
-        Ok(history(wire.run_id.as_deref(), info))
+        Ok(History::of(wire.run_id.as_deref(), &info))
     })
     .await
 }
@@ -324,13 +329,6 @@ fn acquired(token: Token, answer: Value) -> Result<Acquired, L2Error> {
 
 fn filled(answer: &Value) -> Filled {
     if *answer == Value::Int(1) { Filled::Stored } else { Filled::Lost }
-}
-
-fn history(run_id: Option<&str>, info: Option<Value>) -> Option<History> {
-    let info: String = redis::from_redis_value(info?).ok()?;
-    let is_primary = info_field(&info, "role") == Some("master");
-    let replication_id = info_field(&info, "master_replid")?;
-    run_id.filter(|_| is_primary).map(|run_id| History::new(run_id, replication_id))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -75,6 +75,7 @@ async fn more_loads_than_the_database_shall_bear_at_once_fail_as_overloaded() {
     assert!(matches!(third, Err(ReadError::Overloaded { limit: 2, .. })), "{third:?}");
     assert_eq!(cache.count::<Invoices>(Event::Overloaded), 1);
     world.ledger.release();
+    world.ledger.release();
     for held in held {
         assert_eq!(held.await.unwrap(), (None, Tier::Loaded));
     }

@@ -9,6 +9,8 @@ mod reads;
 mod writes;
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -17,6 +19,9 @@ use billing_core::database::Database;
 use billing_core::service::BillingService;
 use billing_core::settings::{Overrides, Settings};
 use clap::Parser;
+
+/// How long requests may take to end when the process is asked to; a client that says nothing cannot keep it alive.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A billing service over HTTP.
 #[derive(Debug, Parser)]
@@ -30,7 +35,17 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
@@ -43,11 +58,28 @@ async fn main() -> anyhow::Result<()> {
 
     let listener = tokio::net::TcpListener::bind(arguments.listen);
     let listener = listener.await.with_context(|| format!("listen on {}", arguments.listen))?;
+    let (ending, asked_at) = tokio::sync::oneshot::channel();
+    let asked = asked_to_end()?;
     // The first line says where, for whoever asked for any port.
     eprintln!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, routes(service.clone())).with_graceful_shutdown(asked_to_end()).await?;
+    let serving = axum::serve(listener, routes(service.clone())).with_graceful_shutdown(async move {
+        asked.await;
+        let _ = ending.send(());
+    });
+    tokio::select! {
+        served = serving => served?,
+        () = overtime(asked_at) => tracing::warn!("requests were still going on and are given up"),
+    }
     service.close().await;
     Ok(())
+}
+
+/// Resolves when requests have had their time to end.
+async fn overtime(asked: tokio::sync::oneshot::Receiver<()>) {
+    match asked.await {
+        Ok(()) => tokio::time::sleep(GRACE).await,
+        Err(_) => std::future::pending().await,
+    }
 }
 
 fn routes(service: BillingService) -> Router {
@@ -74,17 +106,21 @@ fn routes(service: BillingService) -> Router {
         .with_state(service)
 }
 
-/// Ctrl-C, or the signal with which service managers end a process.
-async fn asked_to_end() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).expect("the runtime can listen to signals");
+/// Ctrl-C, or the signal with which service managers end a process; heard from the call on.
+#[cfg(unix)]
+fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }

@@ -10,6 +10,8 @@ use billing_core::service::BillingError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+const UNAVAILABLE: &str = "the database cannot be used at the moment";
+
 /// An error as the client sees it.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -53,13 +55,19 @@ impl From<BillingError> for Problem {
             BillingError::NotFound { .. } => StatusCode::NOT_FOUND,
             BillingError::Conflict(_) => StatusCode::CONFLICT,
             BillingError::Refused(_) | BillingError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            // Not "try again": only a payment may be sent twice without being made twice.
+            BillingError::OutcomeUnknown(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            // The causes are for the operator; the client is told only that it may try again.
+        if status.is_server_error() {
             tracing::error!(error = &error as &dyn std::error::Error, "request failed");
         }
-        Self::new(status, error.code(), error.to_string())
+        // The causes are for the operator; the client is told only that it may try again.
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            Self::unavailable(UNAVAILABLE)
+        } else {
+            Self::new(status, error.code(), error.to_string())
+        }
     }
 }
 

@@ -13,18 +13,18 @@ pub(crate) async fn invoice_details(
     State(service): State<BillingService>,
     Ids(id): Ids<i32>,
 ) -> Result<Response, Problem> {
-    found(service.invoice_details(id).await?, || format!("there is no invoice {id}"))
+    Ok(found(service.invoice_details(id).await?, || format!("there is no invoice {id}")))
 }
 
 pub(crate) async fn user_credit_notes(
     State(service): State<BillingService>,
     Ids(user_id): Ids<i32>,
 ) -> Result<Response, Problem> {
-    found(service.user_credit_notes(user_id).await?, || format!("there is no user {user_id}"))
+    Ok(found(service.user_credit_notes(user_id).await?, || format!("there is no user {user_id}")))
 }
 
 pub(crate) async fn active_discounts(State(service): State<BillingService>) -> Result<Response, Problem> {
-    found(service.active_discounts().await?, || "there are no discounts".to_owned())
+    Ok(found(service.active_discounts().await?, || "there are no discounts".to_owned()))
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,21 +38,26 @@ pub(crate) async fn applicable_tax_rate(
     Parameters(place): Parameters<Place>,
 ) -> Result<Response, Problem> {
     let rate = service.applicable_tax_rate(&place.country, place.region.as_deref()).await?;
-    found(rate, || format!("there is no tax rate for {}", place.country))
+    Ok(found(rate, || format!("there is no tax rate for {}", place.country)))
 }
 
 /// Healthy is who can answer; Redis is not needed for that, so its state is only told.
 pub(crate) async fn health(State(service): State<BillingService>) -> Result<Response, Problem> {
     let (redis, database) = tokio::join!(service.cache().check_redis(), service.cache().source().check_schema());
     database.map_err(|error| Problem::unavailable(error.to_string()))?;
-    let redis = if redis.is_ok() { "ok" } else { "away" };
+    let redis = match redis {
+        Ok(()) if service.cache().uses_redis() => "ok",
+        Ok(()) => "catching_up",
+        Err(_) => "away",
+    };
     Ok(Json(serde_json::json!({ "status": "ok", "database": "ok", "redis": redis })).into_response())
 }
 
-fn found<V: Serialize + Send + Sync>(cached: Cached<V>, missing: impl FnOnce() -> String) -> Result<Response, Problem> {
+/// That there is no such thing may be cached knowledge too.
+fn found<V: Serialize + Send + Sync>(cached: Cached<V>, missing: impl FnOnce() -> String) -> Response {
     let tier = [("X-Cache", cached.tier.as_str())];
     match cached.value {
-        Some(value) => Ok((tier, Json(value)).into_response()),
-        None => Err(Problem::not_found(missing())),
+        Some(value) => (tier, Json(value)).into_response(),
+        None => (tier, Problem::not_found(missing())).into_response(),
     }
 }

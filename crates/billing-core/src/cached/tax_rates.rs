@@ -3,11 +3,12 @@
 //! Invariant: a region without a rate of its own is cached as absent under its own key, and never holds a copy of the
 //! country's rate; so a change of the country's rate is one key to invalidate, whatever regions were asked for.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, L1Policy, LoadResult, Loaded};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use super::BillingType;
 use crate::country::{COUNTRY_WIDE, Country, Region};
@@ -75,7 +76,8 @@ impl CachedType for TaxRates {
     const L1: L1Policy = L1Policy::On;
 
     async fn load(database: &Database, keys: &[TaxRateKey]) -> LoadResult<Self> {
-        let rates = defaults_of(database.connection(), keys.iter().map(|key| key.country)).await?;
+        let rates = defaults(keys.iter().map(|key| key.country)).all(database.connection()).await?;
+        let rates = by_key(rates);
         let value = |key: &TaxRateKey| match rates.get(key) {
             Some(rate) => Loaded::lasting(rate.to_dict()),
             None => Loaded::absent(),
@@ -108,27 +110,27 @@ impl BillingType for TaxRates {
     }
 }
 
-/// The rate that applies in a country and region, read on this connection and not from the cache.
+/// The rate that applies in a country and region, read in this transaction and not from the cache; nobody can change or
+/// delete it until the transaction ends.
 pub(crate) async fn applicable<C: ConnectionTrait>(
-    connection: &C,
+    transaction: &C,
     country: Country,
     region: Option<Region>,
 ) -> Result<Option<tax_rate::Model>, DbErr> {
-    let mut rates = defaults_of(connection, [country]).await?;
+    let mut rates = by_key(defaults([country]).lock_shared().all(transaction).await?);
     Ok(TaxRateKey::candidates(country, region).iter().find_map(|key| rates.remove(key)))
 }
 
-/// The default rates of some countries by key. Of several defaults for one place, the oldest counts.
-async fn defaults_of<C: ConnectionTrait>(
-    connection: &C,
-    countries: impl IntoIterator<Item = Country>,
-) -> Result<HashMap<TaxRateKey, tax_rate::Model>, DbErr> {
+/// The default rates of some countries.
+fn defaults(countries: impl IntoIterator<Item = Country>) -> Select<tax_rate::Entity> {
     let countries: BTreeSet<String> = countries.into_iter().map(|country| country.to_string()).collect();
-    let rates = tax_rate::Entity::find()
+    tax_rate::Entity::find()
         .filter(tax_rate::Column::IsDefault.eq(true))
         .filter(tax_rate::Column::Country.is_in(countries))
-        .order_by_desc(tax_rate::Column::Id)
-        .all(connection)
-        .await?;
-    Ok(rates.into_iter().filter_map(|rate| Some((TaxRateKey::of_row(&rate)?, rate))).collect())
+}
+
+/// Rates by their places. Of several for one place, the oldest counts.
+fn by_key(mut rates: Vec<tax_rate::Model>) -> HashMap<TaxRateKey, tax_rate::Model> {
+    rates.sort_by_key(|rate| Reverse(rate.id));
+    rates.into_iter().filter_map(|rate| Some((TaxRateKey::of_row(&rate)?, rate))).collect()
 }

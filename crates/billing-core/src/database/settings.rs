@@ -1,16 +1,18 @@
 //! Settings of the database connection.
 //!
-//! Invariant: the URL is a secret from the moment it is read. Filled by the configuration, read by
-//! [`super::Database::connect`].
+//! Invariants: the URL is a secret from the moment it is read; the defaults stand in `config/default.toml` and nowhere else.
+//! Filled by the configuration, read by [`super::Database::connect`].
 
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::settings::Settings;
+
 /// Where the database is and how long to wait for it.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct DatabaseSettings {
     /// `DATABASE_URL`: `postgres://…`, `sqlite://…`, or SQLAlchemy's spelling of them.
     pub url: SecretString,
@@ -31,7 +33,7 @@ impl DatabaseSettings {
     /// The defaults, with this URL.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: SecretString::from(url.into()), ..Self::default() }
+        Self { url: SecretString::from(url.into()), ..Settings::defaults().database }
     }
 
     pub(super) fn connect_timeout(&self) -> Duration {
@@ -48,18 +50,5 @@ impl DatabaseSettings {
 
     pub(super) fn busy_timeout(&self) -> Duration {
         Duration::from_millis(self.busy_timeout_ms)
-    }
-}
-
-impl Default for DatabaseSettings {
-    fn default() -> Self {
-        Self {
-            url: SecretString::from("sqlite:///billing.db"),
-            max_connections: 10,
-            connect_timeout_ms: 5_000,
-            acquire_timeout_ms: 3_000,
-            statement_timeout_ms: 15_000,
-            busy_timeout_ms: 5_000,
-        }
     }
 }

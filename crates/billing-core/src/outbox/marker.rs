@@ -4,6 +4,7 @@
 //! relay invalidates the same keys once more.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
 
 use billing_cache::History;
 use tokio::sync::mpsc;
@@ -23,20 +24,37 @@ pub(super) struct Relayed {
     pub(super) history: Option<History>,
 }
 
-/// The queue to the marking task.
+/// The way into the queue of the marking task, until it is closed.
 #[derive(Clone, Debug)]
-pub(super) struct Marker(mpsc::Sender<Relayed>);
+pub(super) struct Marker(Arc<Mutex<Option<mpsc::Sender<Relayed>>>>);
+
+/// The mark of one commit; the task does not end before it was given or dropped. Without a queue if the marker was closed.
+#[derive(Debug)]
+pub(super) struct Mark(Option<mpsc::Sender<Relayed>>);
 
 impl Marker {
-    /// Starts the task; it ends when every clone of the marker is gone and the queue is empty.
+    /// Starts the task; it ends when the marker is closed, or all clones of it are gone, and no commit is on its way.
     pub(super) fn start(database: Database) -> (Self, JoinHandle<()>) {
         let (sender, queue) = mpsc::channel(QUEUE);
-        (Self(sender), tokio::spawn(run(database, queue)))
+        (Self(Arc::new(Mutex::new(Some(sender)))), tokio::spawn(run(database, queue)))
     }
 
-    pub(super) fn mark(&self, relayed: Relayed) {
-        if !relayed.ids.is_empty() && self.0.try_send(relayed).is_err() {
-            debug!("too many marks at once, the rows are left to the relay");
+    /// Taken before a commit, so that closing waits for it.
+    pub(super) fn expect(&self) -> Mark {
+        Mark(self.0.lock().expect("no panic while the queue is taken").clone())
+    }
+
+    /// Takes no more commits, whatever clones there are.
+    pub(super) fn close(&self) {
+        self.0.lock().expect("no panic while the queue is taken").take();
+    }
+}
+
+impl Mark {
+    pub(super) fn give(self, relayed: Relayed) {
+        let taken = self.0.is_some_and(|queue| queue.try_send(relayed).is_ok());
+        if !taken {
+            debug!("too many marks at once, or none any more: the rows are left to the relay");
         }
     }
 }
@@ -49,7 +67,7 @@ async fn run(database: Database, mut queue: mpsc::Receiver<Relayed>) {
             by_history.entry(relayed.history).or_default().extend(relayed.ids);
         }
         for (history, ids) in by_history {
-            if let Err(error) = rows::mark_relayed(database.connection(), &ids, history.as_ref()).await {
+            if let Err(error) = rows::mark_relayed_if_pending(database.connection(), &ids, history.as_ref()).await {
                 debug!(rows = ids.len(), %error, "marks were lost, the rows are left to the relay");
             }
         }

@@ -8,10 +8,11 @@
 //! and is older than its retention.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_cache::{ClearMode, ConnectionNumber, History, Invalidation, L2Error, RedisUnreachable};
+use billing_cache::{ConnectionNumber, History, Invalidation, L2Error, RedisUnreachable};
 use sea_orm::sqlx::{self, postgres::PgListener};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use serde::Deserialize;
@@ -29,6 +30,8 @@ const BATCH: u64 = 500;
 /// Between two looks for rows to retire.
 const RETIRE_PAUSE: Duration = Duration::from_secs(60);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Not even a mistake in the settings makes the relay ask without a pause.
+const POLL_MIN: Duration = Duration::from_millis(10);
 /// Between two attempts to listen.
 const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 
@@ -96,6 +99,7 @@ impl Relay {
 }
 
 /// The server whose data is known to carry every acknowledged invalidation.
+#[derive(PartialEq, Eq)]
 struct Admitted {
     connection: ConnectionNumber,
     history: Option<History>,
@@ -112,7 +116,7 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
             Ok(()) => {
                 caught_up.send_replace(true);
                 backoff = shortest;
-                Duration::from_millis(settings.poll_interval_ms)
+                Duration::from_millis(settings.poll_interval_ms).max(POLL_MIN)
             }
             Err(error) => {
                 debug!(error = &error as &dyn std::error::Error, "the relay will try again");
@@ -136,23 +140,20 @@ async fn catch_up(
 ) -> Result<(), RelayError> {
     let connection = *cache.connections().borrow();
     let connection = connection.ok_or(RelayError::Redis(L2Error::Away))?;
-    let history = cache.history().await?;
-    let same_connection = admitted.as_ref().is_some_and(|before| before.connection == connection);
-    let same_data =
-        admitted.as_ref().is_some_and(|before| before.history == history && (history.is_some() || same_connection));
+    let now = Admitted { connection, history: cache.history().await? };
     let pass = Pass { cache, settings };
-    if same_data {
-        cache.admit(connection);
+    if admitted.as_ref() == Some(&now) {
         let older_than = Duration::from_millis(settings.grace_ms);
         pass.relay(&Needed::Pending { older_than }).await?;
     } else {
-        // Other data, or a server that hides which: what was acknowledged may be undone.
+        // Other data: what was acknowledged may be undone. Or the same data over another connection: while there was none,
+        // others may have told a server that took this one's place for a while, and the rows say so.
         cache.suspend_reads();
-        let relayed = pass.relay(&Needed::Replay { into: history.clone() }).await?;
+        let relayed = pass.relay(&Needed::Replay { into: now.history.clone() }).await?;
         cache.admit(connection);
         info!(rows = relayed, "recent invalidations replayed, redis is in use");
+        *admitted = Some(now);
     }
-    *admitted = Some(Admitted { connection, history });
     Ok(())
 }
 
@@ -164,12 +165,14 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     /// Applies every row that is needed; says how many. Starts from the lowest id each time, because a row may become
-    /// visible after one with a higher id.
+    /// visible after one with a higher id. Ends with the highest id there is now: writers add rows faster than a pass takes
+    /// them, and what they acknowledge from now on they tell the server that is connected now.
     async fn relay(&self, needed: &Needed) -> Result<u64, RelayError> {
+        let last = rows::last_id(self.cache.source().connection()).await?;
         let mut relayed = self.clear_crowded_types(needed).await?;
-        let mut after = 0;
-        while let Some((last, rows)) = self.relay_batch(needed, after).await? {
-            after = last;
+        let mut next = 0;
+        while let Some((taken, rows)) = self.relay_batch(needed, next..=last).await? {
+            next = taken + 1;
             relayed += rows;
         }
         Ok(relayed)
@@ -191,17 +194,17 @@ impl Pass<'_> {
         Ok(relayed)
     }
 
-    /// Applies the next rows; answers the last id and how many, or nothing at the end. PostgreSQL's locks keep two relays
-    /// from doing the same work; on SQLite it may be done twice, which does no harm.
-    async fn relay_batch(&self, needed: &Needed, after: i64) -> Result<Option<(i64, u64)>, RelayError> {
-        match self.cache.source().backend() {
-            DbBackend::Postgres => {
+    /// Applies the next rows among these ids; answers the last id and how many, or nothing at the end. PostgreSQL's locks keep
+    /// two relays from doing the same work with pending rows; else it may be done twice, which does no harm.
+    async fn relay_batch(&self, needed: &Needed, ids: RangeInclusive<i64>) -> Result<Option<(i64, u64)>, RelayError> {
+        match (self.cache.source().backend(), needed) {
+            (DbBackend::Postgres, Needed::Pending { .. }) => {
                 let transaction = self.cache.source().begin_write().await?;
-                let done = self.relay_rows(&transaction, needed, after).await?;
+                let done = self.relay_rows(&transaction, needed, ids).await?;
                 transaction.commit().await?;
                 Ok(done)
             }
-            _ => self.relay_rows(self.cache.source().connection(), needed, after).await,
+            _ => self.relay_rows(self.cache.source().connection(), needed, ids).await,
         }
     }
 
@@ -209,9 +212,9 @@ impl Pass<'_> {
         &self,
         connection: &C,
         needed: &Needed,
-        after: i64,
+        ids: RangeInclusive<i64>,
     ) -> Result<Option<(i64, u64)>, RelayError> {
-        let taken = rows::take(connection, needed, after, BATCH).await?;
+        let taken = rows::take(connection, needed, ids, BATCH).await?;
         let Some(last) = taken.last().map(|row| row.id) else { return Ok(None) };
         let history = self.apply(&taken).await?;
         failpoint::hit("relay_before_mark");
@@ -234,20 +237,23 @@ impl Pass<'_> {
         for name in whole_types {
             histories.insert(self.clear(name).await?);
         }
-        match self.cache.invalidate(keys).await {
-            Invalidation::Done(history) => histories.insert(history),
-            Invalidation::Pending => return Err(RelayError::Redis(L2Error::Away)),
-        };
+        if !keys.is_empty() {
+            match self.cache.invalidate(keys).await {
+                Invalidation::Done(history) => histories.insert(history),
+                Invalidation::Pending => return Err(RelayError::Redis(L2Error::Away)),
+            };
+        }
+        if histories.is_empty() {
+            // Nothing was to be told; but a row without a history is never retired.
+            histories.insert(self.cache.history().await?);
+        }
         // Two histories: the server changed on the way, and the rows belong to none that can be named.
         Ok(if histories.len() == 1 { histories.pop_first().flatten() } else { None })
     }
 
-    /// Clears a type; the history is read before, so that a server that changes meanwhile cannot be credited with it.
     async fn clear(&self, cache_type: &str) -> Result<Option<History>, RelayError> {
         let types: Vec<_> = cached::find(cache_type).into_iter().map(RegisteredType::info).collect();
-        let history = self.cache.history().await?;
-        self.cache.clear(&types, ClearMode::Remove, &mut |_| {}).await?;
-        Ok(history)
+        Ok(self.cache.clear_on_record(&types).await?)
     }
 }
 
@@ -266,10 +272,12 @@ async fn wake_on_notification(cache: &BillingCache, wake: &Notify, grace: Durati
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(NOTIFY_CHANNEL).await?;
     loop {
+        // Before the first notification too: what came while nobody listened was missed.
+        tokio::time::sleep(grace).await;
+        while listener.next_buffered().is_some() {}
+        wake.notify_one();
         // `None` is a connection that was lost and restored: notifications may have been missed, so look as well.
         listener.try_recv().await?;
-        tokio::time::sleep(grace).await;
-        wake.notify_one();
     }
 }
 
@@ -293,7 +301,10 @@ pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u6
     let mut retired = 0;
     for info in cache.types() {
         let connection = cache.source().connection();
-        retired += rows::retire(connection, info.name, history.as_ref(), info.ttl + margin).await?;
+        // Values of the Python processes have the declared TTL, whatever is set here.
+        let declared = cached::find(info.name).map_or(info.ttl, |cached| cached.info().ttl);
+        let retention = info.ttl.max(declared) + margin;
+        retired += rows::retire(connection, info.name, history.as_ref(), retention).await?;
     }
     Ok(retired)
 }

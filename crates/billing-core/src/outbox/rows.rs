@@ -1,6 +1,7 @@
 //! Reading and marking outbox rows.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use billing_cache::{AnyKey, History};
@@ -36,7 +37,7 @@ pub enum Target {
     Key(AnyKey),
     /// No value can be cached for these column values, such as a region that is no region.
     Nothing,
-    /// Every key of the type.
+    /// Every key of the type; also where a row of it cannot be read.
     WholeType(&'static str),
     /// A type of another build, which must relay the row itself.
     UnknownType,
@@ -52,7 +53,10 @@ impl OutboxRow {
         let Some(parts) = &self.key_parts else {
             return Target::WholeType(cached.info().name);
         };
-        let columns = columns(parts).unwrap_or_default();
+        // A row that cannot be read must not count as one that concerns nothing.
+        let Some(columns) = columns(parts) else {
+            return Target::WholeType(cached.info().name);
+        };
         cached.key_of_columns(cache, &columns).map_or(Target::Nothing, Target::Key)
     }
 }
@@ -140,22 +144,24 @@ pub(super) async fn ids_of_type<C: ConnectionTrait>(
     Ok(ids.into_iter().collect())
 }
 
-/// The next needed rows after an id; on PostgreSQL those that no other relay holds.
+/// The next needed rows among these ids. Of pending rows, on PostgreSQL, those that no other relay holds; but a replay takes
+/// them all: while the other relay is at work, its rows are not applied yet.
 pub(super) async fn take<C: ConnectionTrait>(
     connection: &C,
     needed: &Needed,
-    after: i64,
+    ids: RangeInclusive<i64>,
     limit: u64,
 ) -> Result<Vec<OutboxRow>, DbErr> {
-    Entity::find()
+    let rows = Entity::find()
         .filter(needed.condition(connection.get_database_backend()))
-        .filter(Column::Id.gt(after))
+        .filter(Column::Id.between(*ids.start(), *ids.end()))
         .order_by_asc(Column::Id)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .into_model()
-        .all(connection)
-        .await
+        .limit(limit);
+    let rows = match needed {
+        Needed::Pending { .. } => rows.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
+        Needed::Replay { .. } => rows,
+    };
+    rows.into_model().all(connection).await
 }
 
 /// Deletes rows of a type that were applied to `history` longer than `retention` ago.
@@ -203,12 +209,31 @@ pub(super) async fn mark_relayed<C: ConnectionTrait>(
     ids: &BTreeSet<i64>,
     history: Option<&History>,
 ) -> Result<(), DbErr> {
+    mark(connection, ids, history, Condition::all()).await
+}
+
+/// The same for those that are still pending: a late mark must not hide that a row was applied to a later history.
+pub(super) async fn mark_relayed_if_pending<C: ConnectionTrait>(
+    connection: &C,
+    ids: &BTreeSet<i64>,
+    history: Option<&History>,
+) -> Result<(), DbErr> {
+    mark(connection, ids, history, Condition::all().add(Column::RelayedAt.is_null())).await
+}
+
+async fn mark<C: ConnectionTrait>(
+    connection: &C,
+    ids: &BTreeSet<i64>,
+    history: Option<&History>,
+    condition: Condition,
+) -> Result<(), DbErr> {
     let ids: Vec<i64> = ids.iter().copied().collect();
     for chunk in ids.chunks(MARK_CHUNK) {
         Entity::update_many()
             .col_expr(Column::RelayedAt, Expr::value(now()))
             .col_expr(Column::RedisHistory, Expr::value(history.map(|history| history.as_str().to_owned())))
             .filter(Column::Id.is_in(chunk.iter().copied()))
+            .filter(condition.clone())
             .exec(connection)
             .await?;
     }

@@ -2,21 +2,22 @@
 //!
 //! Invariants (`protocol.md`, section 4): what the transaction's triggers put into the outbox is invalidated after the commit
 //! and before the writer returns, also when the caller is cancelled or the outcome of the commit is unknown; rows that could
-//! not be relayed stay pending.
+//! not be relayed, or whose commit is not known to be done, stay pending.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
-use billing_cache::Invalidation;
+use billing_cache::{AnyKey, Invalidation};
 use sea_orm::sqlx;
 use sea_orm::{DatabaseTransaction, DbBackend, DbErr, RuntimeErr};
 use tokio::task::JoinHandle;
 use tracing::error;
 
-use super::marker::{Marker, Relayed};
+use super::marker::{Mark, Marker, Relayed};
 use super::rows::{self, OutboxRow, Target};
 use crate::cached::BillingCache;
+use crate::database::is_unreachable;
 use crate::failpoint;
 
 /// Opens write transactions over the database of a cache.
@@ -101,10 +102,11 @@ impl Writer {
         Ok(WriteTxn { transaction, writer: self.clone(), outbox_before })
     }
 
-    /// Waits until what was relayed is marked. Further clones of this writer must not be used afterwards.
+    /// Waits for the commits on their way, also those whose callers are gone, and until what was relayed is marked. What
+    /// other clones of this writer write afterwards is not marked but left to the relay.
     pub async fn close(self) {
         let task = self.marking.lock().expect("no panic while the task is taken").take();
-        drop(self);
+        self.marker.close();
         if let Some(task) = task
             && let Err(error) = task.await
         {
@@ -112,8 +114,19 @@ impl Writer {
         }
     }
 
-    /// Invalidates what the rows name, and marks those Redis was told of.
-    async fn relay_own(&self, outbox: &[OutboxRow]) -> Pending {
+    /// Invalidates the keys of a write that was committed before, and whose writer may have died before he could. Goes on to
+    /// the end when the caller is dropped.
+    pub(crate) async fn invalidate_again(&self, keys: BTreeSet<AnyKey>) -> Pending {
+        let cache = self.cache.clone();
+        let invalidating = tokio::spawn(async move { cache.invalidate(keys).await });
+        match invalidating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
+            Invalidation::Done(_) => Pending::Nothing,
+            Invalidation::Pending => Pending::Invalidation,
+        }
+    }
+
+    /// Invalidates what the rows name, and gives the mark for those Redis was told of.
+    async fn relay_own(&self, outbox: &[OutboxRow], mark: Option<Mark>) -> Pending {
         let (mut ids, mut keys) = (BTreeSet::new(), BTreeSet::new());
         let mut left = false;
         for row in outbox {
@@ -123,8 +136,17 @@ impl Writer {
                 Target::WholeType(_) | Target::UnknownType => left = true,
             }
         }
+        let names_no_key = keys.is_empty();
         match self.cache.invalidate(keys).await {
-            Invalidation::Done(history) => self.marker.mark(Relayed { ids, history }),
+            Invalidation::Done(mut history) => {
+                if let Some(mark) = mark.filter(|_| !ids.is_empty()) {
+                    if names_no_key {
+                        // Nobody was told anything; but a row without a history is never retired.
+                        history = self.cache.history().await.ok().flatten();
+                    }
+                    mark.give(Relayed { ids, history });
+                }
+            }
             Invalidation::Pending => left = true,
         }
         failpoint::hit("after_invalidation");
@@ -140,18 +162,20 @@ impl WriteTxn {
     pub async fn commit<T: Send + 'static>(self, value: T) -> Result<Written<T>, CommitError> {
         let outbox = rows::own(&self.transaction, self.outbox_before).await.map_err(CommitError::Refused)?;
         let Self { transaction, writer, .. } = self;
+        let mark = writer.marker.expect();
         let committing = tokio::spawn(async move {
             failpoint::hit("before_commit");
             let committed = transaction.commit().await;
             failpoint::hit("after_commit");
             match committed {
                 Err(error) if is_refusal(&error) => Err(CommitError::Refused(error)),
-                // A commit whose outcome is unknown counts as committed here: an invalidation too many does no harm.
+                // A commit whose outcome is unknown counts as committed here: an invalidation too many does no harm. But it
+                // may come too early: a server that does it later makes old what was cached in between. So there is no mark.
                 Err(error) => {
-                    let _: Pending = writer.relay_own(&outbox).await;
+                    let _: Pending = writer.relay_own(&outbox, None).await;
                     Err(CommitError::OutcomeUnknown(error))
                 }
-                Ok(()) => Ok(Written { value, pending: writer.relay_own(&outbox).await }),
+                Ok(()) => Ok(Written { value, pending: writer.relay_own(&outbox, Some(mark)).await }),
             }
         });
         committing.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
@@ -166,8 +190,89 @@ impl Deref for WriteTxn {
     }
 }
 
-/// The database itself said no, so nothing was written; anything else is a connection that broke.
+/// The database itself said no, so nothing was written; anything else is a connection that broke. A pooler tells of a
+/// connection that broke behind it in the words of the database.
 fn is_refusal(error: &DbErr) -> bool {
     let (DbErr::Exec(cause) | DbErr::Query(cause) | DbErr::Conn(cause)) = error else { return false };
-    matches!(cause, RuntimeErr::SqlxError(cause) if matches!(**cause, sqlx::Error::Database(_)))
+    let said_by_database = matches!(cause, RuntimeErr::SqlxError(cause) if matches!(**cause, sqlx::Error::Database(_)));
+    said_by_database && !is_unreachable(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::error::Error as StdError;
+    use std::fmt;
+    use std::io;
+
+    use sqlx::error::{DatabaseError, ErrorKind};
+
+    use super::*;
+
+    /// An error with this SQLSTATE.
+    #[derive(Debug)]
+    struct Said(&'static str);
+
+    impl fmt::Display for Said {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl StdError for Said {}
+
+    impl DatabaseError for Said {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn StdError + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn StdError + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn StdError + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    fn failed(error: sqlx::Error) -> DbErr {
+        DbErr::Query(RuntimeErr::SqlxError(error.into()))
+    }
+
+    #[test]
+    fn only_the_databases_own_no_means_that_nothing_was_written() {
+        for (state, refused) in [
+            ("23503", true),
+            ("23505", true),
+            ("40001", true),
+            ("40P01", true),
+            ("P0001", true),
+            ("787", true),
+            ("08006", false),
+            ("08P01", false),
+            ("57P01", false),
+        ] {
+            assert_eq!(is_refusal(&failed(sqlx::Error::Database(Box::new(Said(state))))), refused, "{state}");
+        }
+        for broken in [
+            sqlx::Error::Io(io::Error::from(io::ErrorKind::ConnectionReset)),
+            sqlx::Error::Protocol("unexpected end".to_owned()),
+            sqlx::Error::WorkerCrashed,
+        ] {
+            assert!(!is_refusal(&failed(broken)));
+        }
+        assert!(!is_refusal(&DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)));
+    }
 }

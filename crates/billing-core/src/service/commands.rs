@@ -142,7 +142,9 @@ impl NewCreditNote {
 impl DiscountInput {
     pub(super) fn check(&self) -> Result<(), BillingError> {
         text("name", &self.name, 128)?;
+        without_nul("description", self.description.as_deref())?;
         text("discount_type", &self.discount_type, 32)?;
+        self.applicable_plans.as_ref().map_or(Ok(()), storable_plans)?;
         positive("value", self.value)?;
         if self.is_percentage && self.value.to_decimal() > Percent::HUNDRED.to_decimal() {
             return Err(BillingError::invalid("value", "a percentage must be from 0 to 100"));
@@ -158,6 +160,7 @@ impl TaxRateInput {
     /// The place it is for.
     pub(super) fn check(&self) -> Result<(Country, Option<Region>), BillingError> {
         text("name", &self.name, 128)?;
+        without_nul("description", self.description.as_deref())?;
         if !self.rate.is_within_0_to_100() {
             return Err(BillingError::invalid("rate", "a percentage must be from 0 to 100"));
         }
@@ -187,9 +190,35 @@ fn text(field: &'static str, text: &str, max_chars: usize) -> Result<(), Billing
             format_args!("has {length} characters, at most {max_chars} are allowed"),
         ));
     }
-    // PostgreSQL cannot store the character NUL, and the others have no place in a name either.
+    // PostgreSQL cannot store NUL, and the others have no place in a name either.
     if text.chars().any(char::is_control) {
         return Err(BillingError::invalid(field, "must not contain control characters"));
     }
     Ok(())
+}
+
+/// PostgreSQL cannot store it, neither as text nor in JSON.
+const NUL_REFUSED: &str = "must not contain the character NUL";
+
+/// A text of any length and with line ends.
+fn without_nul(field: &'static str, text: Option<&str>) -> Result<(), BillingError> {
+    if text.is_some_and(|text| text.contains('\0')) { Err(BillingError::invalid(field, NUL_REFUSED)) } else { Ok(()) }
+}
+
+/// SQLite would keep a bare number as a number, which is no JSON text any more.
+fn storable_plans(plans: &serde_json::Value) -> Result<(), BillingError> {
+    match plans {
+        serde_json::Value::Number(_) => Err(BillingError::invalid("applicable_plans", "must not be a bare number")),
+        plans if holds_nul(plans) => Err(BillingError::invalid("applicable_plans", NUL_REFUSED)),
+        _ => Ok(()),
+    }
+}
+
+fn holds_nul(json: &serde_json::Value) -> bool {
+    match json {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(values) => values.iter().any(holds_nul),
+        serde_json::Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
 }

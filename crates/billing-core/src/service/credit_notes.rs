@@ -93,7 +93,9 @@ async fn take_off(transaction: &WriteTxn, note: credit_note::Model, amount: Mone
     let mut note = note.into_active_model();
     note.remaining_amount = Set(remaining);
     note.status = Set(status.into());
-    note.applied_at = Set(Some(now()));
+    if status == CreditNoteStatus::Applied {
+        note.applied_at = Set(Some(now()));
+    }
     note.update(&**transaction).await?;
     Ok(())
 }

@@ -78,6 +78,7 @@ impl BillingService {
             discount_id: Set(discount_id),
             amount: Set(amount_off(&invoice, &discount)?),
             created_at: Set(now()),
+            name: Set(Some(discount.name)),
             ..Default::default()
         };
         applied.insert(&*transaction).await?;

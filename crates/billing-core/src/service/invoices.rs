@@ -119,6 +119,8 @@ async fn replace_taxes(
             taxable_amount: Set(invoice.taxable()),
             tax_amount: Set(invoice.taxable().portion(rate.rate)),
             created_at: Set(now()),
+            name: Set(Some(rate.name)),
+            rate: Set(Some(rate.rate)),
             ..Default::default()
         };
         tax.insert(&**transaction).await?;

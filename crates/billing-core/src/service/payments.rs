@@ -1,16 +1,20 @@
 //! Taking payments.
 //!
 //! Invariants: the sum of what is accepted never passes what is due, however many payments come at once, because each holds
-//! the invoice's lock; a transaction id is paid once.
+//! the invoice's lock; a transaction id is paid once; who is told that a payment was taken, now or before, is told whether
+//! others can read it.
+
+use std::collections::BTreeSet;
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SqlErr};
 
 use super::error::is_worth_another_try;
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, NewPayment};
+use crate::cached::{InvoiceId, Invoices};
 use crate::database::DatabaseError;
 use crate::entities::{PaymentStatus, payment};
-use crate::outbox::{Pending, WriteTxn, Written};
+use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
 
 impl BillingService {
@@ -32,7 +36,9 @@ impl BillingService {
         let transaction = self.begin_write().await?;
         let invoice = LockedInvoice::lock(&transaction, command.invoice_id).await?;
         if let Some(before) = payment_of(&transaction, &command.transaction_id).await? {
-            return same_payment(before, command).map(|value| Written { value, pending: Pending::Nothing });
+            drop(invoice);
+            drop(transaction);
+            return self.payment_again(same_payment(before, command)?).await;
         }
         invoice.require_open()?;
         invoice.require_due(command.amount)?;
@@ -48,6 +54,14 @@ impl BillingService {
         let payment = payment.insert(&*transaction).await?;
         invoice.settle().await?;
         Ok(transaction.commit(payment).await?)
+    }
+
+    /// A payment that was taken before. A client asks again when he got no answer, so its writer may have died after the
+    /// commit, or Redis may have been away: its invalidation is not known to be done.
+    async fn payment_again(&self, payment: payment::Model) -> Result<Written<payment::Model>, BillingError> {
+        let key = self.cache().any_key::<Invoices>(&InvoiceId(payment.invoice_id));
+        let pending = self.writer.invalidate_again(BTreeSet::from([key])).await;
+        Ok(Written { value: payment, pending })
     }
 }
 

@@ -4,7 +4,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait,
-    QueryFilter,
+    QueryFilter, QuerySelect,
 };
 
 use super::{BillingError, BillingService, Entity, Refusal, TaxRateInput};
@@ -21,6 +21,7 @@ impl BillingService {
     pub async fn create_tax_rate(&self, input: TaxRateInput) -> Result<Written<tax_rate::Model>, BillingError> {
         let place = input.check()?;
         let transaction = self.begin_write().await?;
+        lock_table(&transaction).await?;
         require_only_default(&transaction, &input, &place, None).await?;
         let row = tax_rate::ActiveModel { created_at: Set(now()), ..content_of(input, place) };
         let row = row.insert(&*transaction).await?;
@@ -38,8 +39,9 @@ impl BillingService {
     ) -> Result<Written<tax_rate::Model>, BillingError> {
         let place = input.check()?;
         let transaction = self.begin_write().await?;
-        require_only_default(&transaction, &input, &place, Some(id)).await?;
+        lock_table(&transaction).await?;
         require(&transaction, id).await?;
+        require_only_default(&transaction, &input, &place, Some(id)).await?;
         let row = tax_rate::ActiveModel { id: Set(id), ..content_of(input, place) };
         let row = row.update(&*transaction).await?;
         Ok(transaction.commit(row).await?)
@@ -63,8 +65,9 @@ impl BillingService {
     }
 }
 
+/// Waits for invoices that are being taxed by it: afterwards they are seen, and can be counted.
 async fn require(transaction: &WriteTxn, id: i32) -> Result<(), BillingError> {
-    let row = tax_rate::Entity::find_by_id(id).one(&**transaction).await?;
+    let row = tax_rate::Entity::find_by_id(id).lock_exclusive().one(&**transaction).await?;
     row.map(drop).ok_or(BillingError::not_found(Entity::TaxRate, id))
 }
 
@@ -75,7 +78,6 @@ async fn require_only_default(
     (country, region): &(Country, Option<Region>),
     own_id: Option<i32>,
 ) -> Result<(), BillingError> {
-    lock_table(transaction).await?;
     if !input.is_default {
         return Ok(());
     }

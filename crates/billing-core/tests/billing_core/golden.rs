@@ -27,7 +27,7 @@ fn percent(text: &str) -> Percent {
     text.parse().unwrap()
 }
 
-fn golden(name: &str) -> String {
+pub(crate) fn golden(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.strip_suffix('\n').expect("a golden file ends with one line end, which is not part of the value").to_owned()

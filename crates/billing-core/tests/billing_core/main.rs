@@ -5,10 +5,32 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says where it runs")]
 
+mod active_discounts;
 mod adoption;
 mod backends;
+mod cancelled;
+mod commands;
+mod commit_outcome;
+mod concurrency;
+mod credit_notes;
 mod database;
+mod discounts;
+mod example_service;
 mod golden;
+mod http;
+mod http_errors;
+mod http_process;
+mod inputs;
+mod invalidation;
 mod migration;
 mod money;
+mod outbox_rows;
+mod overdue;
+mod payments;
+mod postgres_proxy;
+mod reads;
+mod redis_away;
+mod tax_rate_reads;
+mod tax_rates;
 mod triggers;
+mod world;

@@ -20,13 +20,12 @@ pub(super) struct Flight {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
-    /// About to send ACQUIRE; the snapshot is older than the grant only in the mutation.
+    /// About to send ACQUIRE, again and again while somebody else has the lease. A snapshot is there only in the mutation.
     Open(Option<Version>),
-    Contended,
     Granted(Token),
     Loaded(Token, Version),
-    /// About to load past the cache.
-    Bypassing,
+    /// The key is suspect: about to load past the cache, without asking Redis.
+    Suspect,
     /// About to answer.
     Done(Outcome, Version),
 }
@@ -48,15 +47,17 @@ pub(crate) enum Move {
     Acquire,
     /// The client library sends it twice; the second copy is late.
     AcquireTwice,
-    /// The command is never executed.
-    Fail,
-    /// The command is executed after the flight has given up on it.
-    FailAndComeLate,
-    AskAgain,
-    GiveUpWaiting,
+    /// ACQUIRE is executed after the flight has given up on it.
+    AcquireTooLate,
+    /// Patience is over, or ACQUIRE failed.
+    Bypass,
     Load,
     LoadFromReplica,
     Fill,
+    /// Never executed; or there was nothing to store.
+    FillFails,
+    /// FILL is executed after the flight has given up on it.
+    FillTooLate,
     /// Only after a lost fill.
     TryAgain,
     Land,
@@ -66,7 +67,7 @@ impl Phase {
     pub(super) fn token(&mut self) -> Option<&mut Token> {
         match self {
             Self::Granted(token) | Self::Loaded(token, _) => Some(token),
-            Self::Open(_) | Self::Contended | Self::Bypassing | Self::Done(..) => None,
+            Self::Open(_) | Self::Suspect | Self::Done(..) => None,
         }
     }
 }
@@ -85,27 +86,23 @@ impl Outcome {
 
 impl ReadWrite {
     /// What a flight in this phase can do.
-    pub(super) fn moves(&self, phase: Phase, state: &State) -> Vec<Move> {
-        let mut moves = match phase {
-            Phase::Open(None) if !self.protocol.keeps(Without::AcquireBeforeSnapshot) => vec![Move::Load],
-            Phase::Open(_) => vec![Move::Acquire],
-            Phase::Contended => vec![Move::AskAgain],
-            Phase::Granted(_) if state.database_replica < state.database => vec![Move::Load, Move::LoadFromReplica],
-            Phase::Granted(_) | Phase::Bypassing => vec![Move::Load],
-            Phase::Loaded(..) => vec![Move::Fill],
-            Phase::Done(Outcome::Lost, _) => vec![Move::Land, Move::TryAgain],
-            Phase::Done(..) => vec![Move::Land],
-        };
-        let sends = matches!(moves[0], Move::Acquire | Move::Fill);
-        if self.faults != Faults::None {
-            moves.extend(sends.then_some(Move::Fail));
-            moves.extend((phase == Phase::Contended).then_some(Move::GiveUpWaiting));
+    pub(super) fn moves(&self, phase: Phase, state: &State) -> &'static [Move] {
+        let may_fail = self.faults != Faults::None;
+        let may_be_late = self.faults == Faults::LateCommands && state.late.is_none();
+        match phase {
+            Phase::Open(None) if !self.protocol.keeps(Without::AcquireBeforeSnapshot) => &[Move::Load],
+            Phase::Open(_) if may_be_late => &[Move::Acquire, Move::Bypass, Move::AcquireTooLate, Move::AcquireTwice],
+            Phase::Open(_) if may_fail => &[Move::Acquire, Move::Bypass],
+            Phase::Open(_) => &[Move::Acquire],
+            Phase::Granted(_) if state.database_replica < state.database => &[Move::Load, Move::LoadFromReplica],
+            Phase::Granted(_) => &[Move::Load],
+            Phase::Loaded(..) if may_be_late => &[Move::Fill, Move::FillFails, Move::FillTooLate],
+            Phase::Loaded(..) if may_fail => &[Move::Fill, Move::FillFails],
+            Phase::Loaded(..) => &[Move::Fill],
+            Phase::Suspect => &[Move::Bypass],
+            Phase::Done(Outcome::Lost, _) => &[Move::Land, Move::TryAgain],
+            Phase::Done(..) => &[Move::Land],
         }
-        if self.faults == Faults::LateCommands && state.late.is_none() {
-            moves.extend(sends.then_some(Move::FailAndComeLate));
-            moves.extend((moves[0] == Move::Acquire).then_some(Move::AcquireTwice));
-        }
-        moves
     }
 
     pub(super) fn fly(&self, state: &mut State, id: FlightId, it: Move) {
@@ -114,19 +111,19 @@ impl ReadWrite {
             (Move::Acquire | Move::AcquireTwice, Phase::Open(snapshot)) => {
                 self.acquire(state, id, snapshot, it == Move::AcquireTwice)
             }
-            (Move::FailAndComeLate, Phase::Open(_)) => {
+            (Move::AcquireTooLate, _) => {
                 state.late = Some(Late::Acquire(state.fresh_token()));
-                Phase::Bypassing
+                bypass(state, id)
             }
-            (Move::Fail, Phase::Open(_)) | (Move::GiveUpWaiting, _) => Phase::Bypassing,
-            (Move::AskAgain | Move::TryAgain, _) => Phase::Open(None),
-            (Move::Load | Move::LoadFromReplica, _) => self.load(state, id, it),
+            (Move::Bypass, _) => bypass(state, id),
+            (Move::Load | Move::LoadFromReplica, _) => load(state, id, phase, it),
             (Move::Fill, Phase::Loaded(token, value)) => self.fill(state, id, token, value),
-            (Move::FailAndComeLate, Phase::Loaded(token, value)) => {
+            (Move::FillFails, Phase::Loaded(_, value)) => Phase::Done(Outcome::Unstored, value),
+            (Move::FillTooLate, Phase::Loaded(token, value)) => {
                 state.late = Some(Late::Fill(token, value));
                 Phase::Done(Outcome::Unstored, value)
             }
-            (Move::Fail, Phase::Loaded(_, value)) => Phase::Done(Outcome::Unstored, value),
+            (Move::TryAgain, _) => Phase::Open(None),
             (Move::Land, Phase::Done(outcome, value)) => return self.land(state, id, outcome, value),
             _ => unreachable!("{it:?} in {phase:?}"),
         };
@@ -140,7 +137,7 @@ impl ReadWrite {
                 state.cover_all(id);
                 Phase::Done(Outcome::Hit, value)
             }
-            Acquired::Contended => Phase::Contended,
+            Acquired::Contended => Phase::Open(snapshot),
             Acquired::Granted => {
                 state.grants = (state.grants + 1).min(2);
                 if twice {
@@ -150,16 +147,6 @@ impl ReadWrite {
                 }
                 snapshot.map_or(Phase::Granted(token), |value| Phase::Loaded(token, value))
             }
-        }
-    }
-
-    fn load(&self, state: &mut State, id: FlightId, it: Move) -> Phase {
-        state.cover_all(id);
-        let value = if it == Move::Load { state.database } else { state.database_replica };
-        match state.flight(id).phase {
-            Phase::Open(_) => Phase::Open(Some(value)),
-            Phase::Granted(token) => Phase::Loaded(token, value),
-            _ => Phase::Done(Outcome::Bypassed, value),
         }
     }
 
@@ -187,6 +174,20 @@ impl ReadWrite {
             reader.has_started_over = true;
         }
     }
+}
+
+fn load(state: &mut State, id: FlightId, phase: Phase, it: Move) -> Phase {
+    state.cover_all(id);
+    let value = if it == Move::Load { state.database } else { state.database_replica };
+    match phase {
+        Phase::Granted(token) => Phase::Loaded(token, value),
+        _ => Phase::Open(Some(value)),
+    }
+}
+
+fn bypass(state: &mut State, id: FlightId) -> Phase {
+    state.cover_all(id);
+    Phase::Done(Outcome::Bypassed, state.database)
 }
 
 impl State {

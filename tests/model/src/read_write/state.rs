@@ -86,8 +86,8 @@ pub(super) enum Place {
 pub(super) enum Reply {
     Hit(Version),
     Miss,
-    /// Redis cannot be used, or the key is suspect.
-    Unusable,
+    /// Redis was not asked.
+    Suspect,
 }
 
 impl Reader {

@@ -11,6 +11,7 @@ use crate::write::{Write, WriteStep};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Get(usize),
+    /// The flight that follows has an ACQUIRE which may fail as well; that it is not even sent adds nothing.
     GetFails(usize),
     GetAnswers(usize),
     LoadAlone(usize),
@@ -39,7 +40,8 @@ impl ReadWrite {
             match reader.place {
                 Place::Idle | Place::StartingOver => {
                     steps.push(Step::Get(number));
-                    steps.extend((self.faults != Faults::None).then_some(Step::GetFails(number)));
+                    let may_fail = self.faults != Faults::None && state.redis.value.is_some();
+                    steps.extend(may_fail.then_some(Step::GetFails(number)));
                 }
                 Place::Asked(..) => steps.push(Step::GetAnswers(number)),
                 Place::Seated { .. } => steps.push(Step::Leave(number)),
@@ -49,7 +51,7 @@ impl ReadWrite {
         for (process, flights) in state.processes.iter().map(|process| &process.flights).enumerate() {
             for flight in flights {
                 let id = FlightId { process, stamp: flight.stamp };
-                steps.extend(self.moves(flight.phase, state).into_iter().map(|it| Step::Flight(id, it)));
+                steps.extend(self.moves(flight.phase, state).iter().map(|it| Step::Flight(id, *it)));
             }
         }
         self.list_writes(state, steps);
@@ -117,9 +119,9 @@ impl ReadWrite {
         }
         let found = if self.protocol.keeps(Without::RedisPrimary) { state.redis.value } else { state.redis_replica };
         let reply = match found {
-            _ if !works || process.suspicion != Suspicion::None => Reply::Unusable,
-            Some(value) => Reply::Hit(value),
-            None => Reply::Miss,
+            _ if process.suspicion != Suspicion::None => Reply::Suspect,
+            Some(value) if works => Reply::Hit(value),
+            _ => Reply::Miss,
         };
         reader.place = Place::Asked(process.stamp, reply);
     }
@@ -177,7 +179,7 @@ fn answer_or_join(state: &mut State, number: usize) {
     reader.place = Place::Seated { stamp, covered: false };
     let flights = &mut state.processes[reader.home].flights;
     if !flights.iter().any(|flight| flight.stamp == stamp) {
-        let phase = if reply == Reply::Unusable { Phase::Bypassing } else { Phase::Open(None) };
+        let phase = if reply == Reply::Suspect { Phase::Suspect } else { Phase::Open(None) };
         flights.push(Flight { stamp, phase });
     }
 }

@@ -1,0 +1,104 @@
+//! The rules of credit notes.
+
+use billing_core::dict::CreditNote;
+use billing_core::service::{NewCreditNote, Refusal};
+
+use crate::backends::execute;
+use crate::commands::{code, credit_note, done, money, payment, refused};
+use crate::world::{World, for_each_world};
+
+async fn note(world: &World, user: i32, id: i32) -> CreditNote {
+    let notes = world.process().await.user_credit_notes(user).await.unwrap().value.unwrap();
+    notes.iter().find(|note| note.id == id).unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_credit_note_is_used_up_in_parts() {
+    for_each_world(async |world| {
+        let process = world.process().await;
+        let first = done(process.apply_credit_note_to_invoice(1, 1, Some(money("12.34"))).await);
+        assert_eq!((first.total_credit, first.balance_due), (money("12.34"), money("87.66")));
+        assert_eq!(first.status, "partial");
+        let partial = note(world, 1, 1).await;
+        assert_eq!((partial.remaining_amount, partial.status.as_str()), (money("17.66"), "partial"));
+        assert_eq!(partial.applied_at, None, "it is not used up yet");
+
+        let rest = done(process.apply_credit_note_to_invoice(1, 1, None).await);
+        assert_eq!((rest.total_credit, rest.credit_notes.len()), (money("30"), 2));
+        let applied = note(world, 1, 1).await;
+        assert_eq!((applied.remaining_amount, applied.status.as_str()), (money("0"), "applied"));
+        assert!(applied.applied_at.is_some());
+        assert_eq!(applied.amount, money("30"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_more_is_applied_than_is_due() {
+    for_each_world(async |world| {
+        let process = world.process().await;
+        done(process.process_payment(payment(2, "45", "t")).await);
+        let too_much = refused(process.apply_credit_note_to_invoice(2, 2, Some(money("5.01"))).await);
+        assert_eq!(too_much, Refusal::ExceedsDue { invoice_id: 2, amount: money("5.01"), due: money("5") });
+        let settled = done(process.apply_credit_note_to_invoice(2, 2, None).await);
+        assert_eq!((settled.balance_due, settled.status.as_str()), (money("0"), "paid"));
+        assert!(settled.paid_at.is_some());
+        assert_eq!(note(world, 2, 2).await.remaining_amount, money("15"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_may_not_be_applied_is_refused_and_changes_nothing() {
+    for_each_world(async |world| {
+        let process = world.process().await;
+        let apply = async |note, invoice, amount: &str| {
+            refused(process.apply_credit_note_to_invoice(note, invoice, Some(money(amount))).await)
+        };
+        let exceeds = Refusal::ExceedsCredit { credit_note_id: 1, amount: money("30.01"), remaining: money("30") };
+        assert_eq!(apply(1, 1, "30.01").await, exceeds);
+        assert_eq!(apply(2, 1, "1").await, Refusal::OtherUser { credit_note_id: 2, invoice_id: 1 });
+        for (id, status) in [(3, "applied"), (4, "cancelled")] {
+            let closed = Refusal::CreditNoteClosed { credit_note_id: id, status: status.to_owned() };
+            assert_eq!(apply(id, 1, "1").await, closed);
+        }
+        for invoice in [3, 4] {
+            assert!(matches!(apply(1, invoice, "1").await, Refusal::InvoiceClosed { .. }));
+        }
+        assert_eq!(code(&process.apply_credit_note_to_invoice(99, 1, None).await), "not_found");
+        assert_eq!(code(&process.apply_credit_note_to_invoice(1, 99, None).await), "not_found");
+        for amount in ["0", "-1"] {
+            assert_eq!(code(&process.apply_credit_note_to_invoice(1, 1, Some(money(amount))).await), "invalid");
+        }
+        assert_eq!(world.count("credit_note_applications").await, 0);
+        assert_eq!(world.count("cache_invalidations").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_credit_note_refers_to_an_invoice_of_its_user() {
+    for_each_world(async |world| {
+        let process = world.process().await;
+        let about = |invoice| NewCreditNote { reference_invoice_id: Some(invoice), ..credit_note(1, "5") };
+        let created = done(process.create_credit_note(about(3)).await);
+        assert_eq!(created.reference_invoice_id, Some(3));
+        let foreign = refused(process.create_credit_note(about(2)).await);
+        assert_eq!(foreign, Refusal::ForeignInvoice { user_id: 1, invoice_id: 2 });
+        assert_eq!(code(&process.create_credit_note(about(99)).await), "not_found");
+        assert_eq!(code(&process.create_credit_note(credit_note(99, "5")).await), "not_found");
+        assert_eq!(world.count("credit_notes").await, 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_status_this_code_does_not_know_is_not_open() {
+    for_each_world(async |world| {
+        execute(&world.database, "UPDATE credit_notes SET status = 'disputed' WHERE id = 1").await;
+        let process = world.process().await;
+        let refusal = refused(process.apply_credit_note_to_invoice(1, 1, None).await);
+        assert_eq!(refusal, Refusal::CreditNoteClosed { credit_note_id: 1, status: "disputed".to_owned() });
+    })
+    .await;
+}

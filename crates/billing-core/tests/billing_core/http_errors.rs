@@ -1,0 +1,153 @@
+//! What the example service answers to requests that are wrong, and to those that rules forbid.
+
+use crate::backends::execute;
+use crate::example_service::ExampleService;
+use crate::world::for_each_world;
+
+/// Method, path, body, status and code.
+type Case = (&'static str, &'static str, &'static str, u16, &'static str);
+
+const PAYMENT: &str = r#"{"invoice_id": 1, "amount": 1, "payment_method": "card", "transaction_id": "used"}"#;
+
+const CASES: &[Case] = &[
+    ("GET", "/invoices/99/details", "", 404, "not_found"),
+    ("GET", "/invoices/abc/details", "", 404, "not_found"),
+    ("GET", "/invoices/99999999999/details", "", 404, "not_found"),
+    ("GET", "/invoices/1%2F2/details", "", 404, "not_found"),
+    ("GET", "/invoices/1", "", 404, "not_found"),
+    ("GET", "/nothing", "", 404, "not_found"),
+    ("GET", "//", "", 404, "not_found"),
+    ("GET", "//favicon.ico", "", 404, "not_found"),
+    ("DELETE", "/invoices/1/details", "", 405, "method_not_allowed"),
+    ("GET", "/payments", "", 405, "method_not_allowed"),
+    ("POST", "//healthz", "", 405, "method_not_allowed"),
+    ("GET", "/tax-rates/applicable", "", 400, "malformed"),
+    ("GET", "/tax-rates/applicable?region=CA", "", 400, "malformed"),
+    ("GET", "/tax-rates/applicable?country=gb", "", 422, "invalid"),
+    ("GET", "/tax-rates/applicable?country=GB&region=a%3Ab", "", 422, "invalid"),
+    ("GET", "/tax-rates/applicable?country=GB&region=a%00", "", 422, "invalid"),
+    ("GET", "/tax-rates/applicable?country=GB&region=default", "", 422, "invalid"),
+    ("POST", "/payments", "{", 400, "malformed"),
+    ("POST", "/payments", "not json", 400, "malformed"),
+    ("POST", "/payments", "{\"invoice_id\" 1}", 400, "malformed"),
+    ("POST", "/payments", "", 422, "invalid"),
+    ("POST", "/payments", "[]", 422, "invalid"),
+    ("POST", "/payments", "null", 422, "invalid"),
+    (
+        "POST",
+        "/payments",
+        r#"{"invoice_id": 1, "amount": 100.105, "payment_method": "card", "transaction_id": "t"}"#,
+        422,
+        "invalid",
+    ),
+    (
+        "POST",
+        "/payments",
+        r#"{"invoice_id": 1, "amount": 0, "payment_method": "card", "transaction_id": "t"}"#,
+        422,
+        "invalid",
+    ),
+    (
+        "POST",
+        "/payments",
+        r#"{"invoice_id": 1, "amount": 1, "payment_method": "card", "transaction_id": "a\u0000"}"#,
+        422,
+        "invalid",
+    ),
+    (
+        "POST",
+        "/payments",
+        r#"{"invoice_id": 1, "amount": 1, "payment_method": "card", "transaction_id": "t", "tip": 1}"#,
+        422,
+        "invalid",
+    ),
+    (
+        "POST",
+        "/payments",
+        r#"{"invoice_id": 99, "amount": 1, "payment_method": "card", "transaction_id": "t"}"#,
+        404,
+        "not_found",
+    ),
+    (
+        "POST",
+        "/payments",
+        r#"{"invoice_id": 1, "amount": 100.01, "payment_method": "card", "transaction_id": "t"}"#,
+        422,
+        "refused",
+    ),
+    (
+        "POST",
+        "/payments",
+        r#"{"invoice_id": 3, "amount": 1, "payment_method": "card", "transaction_id": "t"}"#,
+        422,
+        "refused",
+    ),
+    (
+        "POST",
+        "/payments",
+        r#"{"invoice_id": 1, "amount": 2, "payment_method": "card", "transaction_id": "used"}"#,
+        409,
+        "conflict",
+    ),
+    ("POST", "/invoices", r#"{"user_id": 99, "amount": 1, "due_date": "2099-01-01T00:00:00"}"#, 404, "not_found"),
+    ("POST", "/invoices", r#"{"user_id": 1, "amount": 1, "due_date": "2099-01-01T00:00:00Z"}"#, 422, "invalid"),
+    ("POST", "/invoices/1/discounts/3", "", 422, "refused"),
+    ("POST", "/invoices/1/discounts/99", "", 404, "not_found"),
+    ("POST", "/invoices/1/discounts/x", "", 404, "not_found"),
+    ("POST", "/invoices/1/taxes", r#"{"region": "a:b"}"#, 422, "invalid"),
+    ("POST", "/invoices/1/taxes", r#"{"county": "x"}"#, 422, "invalid"),
+    ("POST", "/credit-notes/1/apply/1", r#"{"amount": 30.01}"#, 422, "refused"),
+    ("POST", "/credit-notes/2/apply/1", "", 422, "refused"),
+    ("POST", "/credit-notes/99/apply/1", "", 404, "not_found"),
+    ("POST", "/credit-notes/1/apply/1", r#"{"amount": -1}"#, 422, "invalid"),
+    ("POST", "/credit-notes", r#"{"user_id": 99, "amount": 1, "reason": "x"}"#, 404, "not_found"),
+    ("DELETE", "/tax-rates/99", "", 404, "not_found"),
+    ("PUT", "/tax-rates/99", r#"{"name": "x", "rate": 1, "country": "GB", "is_default": true}"#, 404, "not_found"),
+    ("POST", "/tax-rates", r#"{"name": "x", "rate": 1, "country": "GB", "is_default": true}"#, 409, "conflict"),
+    (
+        "PUT",
+        "/discounts/99",
+        r#"{"name": "x", "discount_type": "x", "value": 1, "is_percentage": false, "valid_from": "2026-01-01T00:00:00"}"#,
+        404,
+        "not_found",
+    ),
+];
+
+#[tokio::test]
+async fn whatever_is_wrong_has_a_status_a_code_and_a_sentence() {
+    for_each_world(async |world| {
+        let service = ExampleService::over(world);
+        service.post("/payments", PAYMENT).written(201);
+        let rows = world.count("cache_invalidations").await;
+        for (method, path, body, status, code) in CASES {
+            let answer = service.ask(method, path, body);
+            assert_eq!(answer.error(), (*status, (*code).to_owned()), "{method} {path} {body}: {answer:?}");
+            assert_eq!(answer.retry_after, "");
+        }
+        assert_eq!(world.count("cache_invalidations").await, rows, "something was written");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_fails_is_told_to_the_client_without_its_words() {
+    for_each_world(async |world| {
+        let service = ExampleService::over(world);
+        service.get("/users/1/credit-notes").read(200, "loaded");
+        execute(&world.database, "ALTER TABLE invoices RENAME TO invoices_gone").await;
+        let payment = PAYMENT.replace("used", "t");
+        assert_eq!(service.get("//healthz").error(), (503, "unavailable".to_owned()));
+        for answer in [service.get("/invoices/1/details"), service.post("/payments", &payment)] {
+            assert_eq!(answer.error(), (503, "unavailable".to_owned()));
+            assert_eq!(answer.retry_after, "1");
+            let words = answer.text.to_lowercase();
+            assert!(!words.contains("sql") && !words.contains("relation") && !words.contains("_gone"), "{words}");
+        }
+        // What is cached is still served.
+        service.get("/users/1/credit-notes").read(200, "l2");
+        execute(&world.database, "ALTER TABLE invoices_gone RENAME TO invoices").await;
+        service.get("/invoices/1/details").read(200, "loaded");
+        assert_eq!(service.get("//healthz").status, 200);
+    })
+    .await;
+}
