@@ -5,6 +5,9 @@
 //! used; it ends with the value that started it; whatever a test needs and does not have fails it, with a sentence that
 //! says how to get it. Everything here blocks and panics: the caller is a test.
 
+pub mod chaos;
+pub mod faults;
+pub mod history;
 mod http;
 mod program;
 mod service;

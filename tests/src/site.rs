@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use test_support::{RedisOptions, RedisServer, TestDatabase};
 use tokio::runtime::Runtime;
 
+use crate::http::Answer;
 use crate::program::{Program, Run};
 use crate::service::Service;
 use crate::shown::Stats;
@@ -174,7 +175,13 @@ impl Site {
     /// Asks for a value that no test asks for until it does not come past the cache, and removes it.
     #[track_caller]
     pub fn wait_until_redis_is_used(&self, service: &Service) {
-        self.eventually(|| match service.get(&format!("/users/{NOBODY}/credit-notes")).with_status(200).cache {
+        self.wait_until_redis_is_used_by(|path| Ok(service.get(path).with_status(200)));
+    }
+
+    /// As [`Site::wait_until_redis_is_used`], for whoever answers to a GET.
+    #[track_caller]
+    pub fn wait_until_redis_is_used_by(&self, mut get: impl FnMut(&str) -> Result<Answer, String>) {
+        self.eventually(|| match get(&format!("/users/{NOBODY}/credit-notes"))?.cache {
             Some(tier) if tier != "bypassed" => Ok(()),
             tier => Err(format!("the service answers from {tier:?}")),
         });

@@ -9,6 +9,7 @@ mod summary;
 mod truth;
 mod violation;
 
+pub(crate) use amounts::{amount, cents};
 pub use amounts::{Invoice, PaymentLine};
 pub use checker::{Bounds, Fault, check};
 pub use recorder::Recorder;

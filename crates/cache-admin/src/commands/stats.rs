@@ -40,10 +40,11 @@ fn report(cache: &BillingCache, survey: Survey, usage: &Usage, hours: u64) -> St
 }
 
 fn counted(usage: &Usage, cache_type: &str) -> Counted {
-    let hits = usage.count(cache_type, Event::HitL2);
+    let hits_l1 = usage.count(cache_type, Event::HitL1);
+    let hits = hits_l1 + usage.count(cache_type, Event::HitL2);
     let misses = usage.count(cache_type, Event::Miss);
     let bypassed = usage.count(cache_type, Event::Bypass);
     let reads = hits + misses + bypassed;
     let hit_rate = (reads > 0).then(|| render::to_f64(hits) / render::to_f64(reads));
-    Counted { hits, misses, bypassed, hit_rate }
+    Counted { hits, hits_l1, misses, bypassed, hit_rate }
 }

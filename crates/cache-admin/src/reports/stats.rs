@@ -33,6 +33,8 @@ pub(crate) struct TypeStats {
 #[derive(Serialize)]
 pub(crate) struct Counted {
     pub(crate) hits: u64,
+    /// Those of them that needed no Redis.
+    pub(crate) hits_l1: u64,
     pub(crate) misses: u64,
     pub(crate) bypassed: u64,
     /// From 0 to 1; none where nothing was read.
@@ -89,10 +91,11 @@ impl StatsReport {
 
     fn reads(&self) -> String {
         let what = format!("reads of the last {} h", self.hours);
-        let head = [what.as_str(), "hits", "misses", "bypassed", "hit rate (%)"];
+        let head = [what.as_str(), "hits", "of them L1", "misses", "bypassed", "hit rate (%)"];
         let row = |TypeStats { found, counted }: &TypeStats| {
-            let [hits, misses, bypassed] = [counted.hits, counted.misses, counted.bypassed].map(count);
-            [found.name.to_owned(), hits, misses, bypassed, percent(counted.hit_rate)]
+            let numbers = [counted.hits, counted.hits_l1, counted.misses, counted.bypassed];
+            let [hits, hits_l1, misses, bypassed] = numbers.map(count);
+            [found.name.to_owned(), hits, hits_l1, misses, bypassed, percent(counted.hit_rate)]
         };
         table(head, self.types.iter().map(row))
     }

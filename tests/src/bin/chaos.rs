@@ -1,0 +1,97 @@
+//! The long form of the history check: cycles through the faults until the time is over, and prints a table.
+//!
+//! `cargo xtask chaos` builds and starts what this needs. Data goes to stdout, talk to stderr; exit code 1 if a promise was
+//! broken.
+
+#![allow(clippy::print_stdout, reason = "printing is what this program is for")]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use system_tests::chaos::{Chaos, Report, Round};
+use system_tests::faults::{self, Fault};
+
+/// Services under faults, with clients that remember what they were told
+#[derive(Parser)]
+#[command(after_help = faults())]
+struct Arguments {
+    /// How long
+    #[arg(long, default_value_t = 3.0)]
+    minutes: f64,
+    /// For every choice; a random one without it
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Only this fault; may be given several times
+    #[arg(long, value_name = "NAME")]
+    fault: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<bool> {
+    let mut faults = arguments.faults()?;
+    let seed = arguments.seed.unwrap_or_else(rand::random);
+    eprintln!("chaos for {} minutes with --seed {seed}", arguments.minutes);
+    // The services end with their values, so a signal ends the program in order, after the round.
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let interrupt = Arc::clone(&interrupted);
+    ctrlc::set_handler(move || interrupt.store(true, Ordering::SeqCst)).context("set the handler for Ctrl-C")?;
+    let end = Instant::now() + Duration::try_from_secs_f64(arguments.minutes * 60.0).context("read --minutes")?;
+
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut chaos = Chaos::start();
+    let mut report = Report::default();
+    while Instant::now() < end && !interrupted.load(Ordering::SeqCst) {
+        faults.shuffle(&mut rng);
+        for fault in &faults {
+            if Instant::now() >= end || interrupted.load(Ordering::SeqCst) {
+                break;
+            }
+            let round = Round { fault, seed: rng.random(), length: rng.random_range(0.7..1.8) };
+            let outcome = chaos.run(round);
+            eprintln!(
+                "{}: {} operations, {} of them failed, recovered after {} ms",
+                fault.name, outcome.summary.operations, outcome.summary.failed, outcome.summary.recovery_ms
+            );
+            outcome.shown.iter().for_each(|violation| println!("{violation}"));
+            report.add(fault.name, &outcome.summary);
+        }
+    }
+    drop(chaos);
+    print!("{report}");
+    if !report.is_clean() {
+        println!("a promise was broken; again: cargo xtask chaos --seed {seed}");
+    }
+    Ok(report.is_clean())
+}
+
+impl Arguments {
+    fn faults(&self) -> Result<Vec<&'static Fault>> {
+        for name in &self.fault {
+            ensure!(faults::all().any(|fault| fault.name == name), "there is no fault {name:?}; see --help");
+        }
+        let wanted = |fault: &&Fault| self.fault.is_empty() || self.fault.iter().any(|name| name == fault.name);
+        Ok(faults::all().filter(wanted).collect())
+    }
+}
+
+fn faults() -> String {
+    let lines = faults::all().map(|fault| format!("  {:<26}{}\n", fault.name, fault.about));
+    format!("Faults:\n{}", lines.collect::<String>())
+}

@@ -1,0 +1,140 @@
+//! The clients: each asks one service after another, writes down what it asked and was told, and sends a payment again
+//! under the same transaction id until it knows what came of it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+use super::asking::{self, Question};
+use super::{Fleet, Plan, SERVICES};
+use crate::history::{Key, Recorder, WriteResult};
+
+const READERS: u64 = 3;
+const PAYERS: u64 = 2;
+/// Between two questions of one client; the machine has other things to do.
+const PAUSE_MS: std::ops::Range<u64> = 1..8;
+/// Before a write is sent again.
+const RETRY_PAUSE: Duration = Duration::from_millis(25);
+/// How long a client goes on asking after the round, to know what came of its last write.
+const LAST_WORD: Duration = Duration::from_secs(20);
+/// One payment in so many is sent twice at the same moment, and one is sent again after it was answered.
+const IMPATIENCE: u32 = 8;
+
+/// What all clients of a round share.
+#[derive(Clone, Copy)]
+pub(super) struct Clients<'r> {
+    pub(super) fleet: &'r Fleet,
+    pub(super) recorder: &'r Recorder,
+    pub(super) plan: &'r Plan,
+    pub(super) stop: &'r AtomicBool,
+}
+
+impl<'r> Clients<'r> {
+    /// Starts all clients.
+    pub(super) fn start<'s>(self, scope: &'s Scope<'s, 'r>, seed: u64) -> Vec<ScopedJoinHandle<'s, ()>>
+    where
+        'r: 's,
+    {
+        let rng = move |client: u64| StdRng::seed_from_u64(seed ^ (client << 32));
+        let readers = (0..READERS).map(|client| scope.spawn(move || self.read(rng(client))));
+        let mut started: Vec<_> = readers.collect();
+        started.extend((0..PAYERS).map(|client| scope.spawn(move || self.pay(rng(100 + client), client))));
+        started.push(scope.spawn(move || self.give_credit(rng(200))));
+        started.push(scope.spawn(move || self.change_rates(rng(300))));
+        started
+    }
+
+    fn goes_on(&self, rng: &mut StdRng) -> bool {
+        thread::sleep(Duration::from_millis(rng.random_range(PAUSE_MS)));
+        !self.stop.load(Ordering::SeqCst)
+    }
+
+    fn read(self, mut rng: StdRng) {
+        let keys = self.plan.keys();
+        while self.goes_on(&mut rng) {
+            let key = keys.choose(&mut rng).expect("a plan has keys");
+            asking::read(self.fleet, self.recorder, rng.random_range(0..SERVICES), key);
+        }
+    }
+
+    fn pay(self, mut rng: StdRng, client: u64) {
+        let mut count = 0;
+        while self.goes_on(&mut rng) {
+            count += 1;
+            let transaction = format!("round-{}-{client}-{count}", self.plan.round);
+            let (invoice, cents) = self.choose_payment(&mut rng);
+            let question = Question::payment(invoice, cents, transaction);
+            let place = rng.random_range(0..SERVICES);
+            match rng.random_range(0..IMPATIENCE) {
+                0 => thread::scope(|scope| {
+                    scope.spawn(|| asking::write(self.fleet, self.recorder, (place + 1) % SERVICES, &question));
+                    self.insist(place, &question);
+                }),
+                1 => {
+                    self.insist(place, &question);
+                    self.insist(place + 1, &question);
+                }
+                _ => self.insist(place, &question),
+            }
+            if rng.random_range(0..3) == 0 {
+                // Who paid looks at once.
+                asking::read(self.fleet, self.recorder, rng.random_range(0..SERVICES), &Key::Invoice(invoice));
+            }
+        }
+    }
+
+    fn choose_payment(&self, rng: &mut StdRng) -> (i64, i64) {
+        let (invoices, cents) = match rng.random_range(0..5) {
+            0 => (&self.plan.small, 7_00),
+            _ => (&self.plan.large, rng.random_range(1..300)),
+        };
+        (*invoices.choose(rng).expect("a plan has invoices"), cents)
+    }
+
+    /// Asks one service after another until one knows.
+    fn insist(&self, first: usize, question: &Question) {
+        let mut given_up = None;
+        for place in first.. {
+            let result = asking::write(self.fleet, self.recorder, place % SERVICES, question);
+            if !matches!(result, WriteResult::Unknown(_)) {
+                return;
+            }
+            if self.stop.load(Ordering::SeqCst) {
+                let since = *given_up.get_or_insert_with(Instant::now);
+                assert!(since.elapsed() < LAST_WORD, "no answer to a write of {}: {result:?}", question.key);
+            }
+            thread::sleep(RETRY_PAUSE);
+        }
+    }
+
+    /// A credit note has no transaction id, so it is asked for once.
+    fn give_credit(self, mut rng: StdRng) {
+        while self.goes_on(&mut rng) && self.goes_on(&mut rng) {
+            let user = *self.plan.users.choose(&mut rng).expect("a plan has users");
+            let place = rng.random_range(0..SERVICES);
+            asking::write(self.fleet, self.recorder, place, &Question::credit_note(user, rng.random_range(1..500)));
+        }
+    }
+
+    /// The only client that changes rates and discounts, so each write is later than the one before.
+    fn change_rates(self, mut rng: StdRng) {
+        let (mut rate, mut discount) = (1, self.plan.discount_version);
+        while (0..4).all(|_| self.goes_on(&mut rng)) {
+            let place = rng.random_range(0..SERVICES);
+            let key = if rng.random_range(0..2) == 0 {
+                rate += 1;
+                self.insist(place, &Question::tax_rate(self.plan.rate_id, &self.plan.region, rate));
+                Key::TaxRate(self.plan.region.clone())
+            } else {
+                discount += 1;
+                self.insist(place, &Question::discount(self.plan.discount_id, discount));
+                Key::Discount(self.plan.discount_id)
+            };
+            asking::read(self.fleet, self.recorder, place, &key);
+        }
+    }
+}

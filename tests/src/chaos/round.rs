@@ -1,0 +1,167 @@
+//! One round: health, a fault, health; then the judgement.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::clients::Clients;
+use super::fleet::L1_STALENESS_MS;
+use super::{Fleet, Plan, SERVICES, asking};
+use crate::faults::{Fault, Scene};
+use crate::history::{self, Bounds, History, Key, Moment, Promise, Recorder, Summary, Truth, Violation, check};
+
+const BOUNDS: Bounds = Bounds { l1_staleness_ms: L1_STALENESS_MS, recovery_ms: 5_000 };
+const HEALTHY_BEFORE: Duration = Duration::from_millis(400);
+const HEALTHY_AFTER: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// So many violations of a round are shown; the others are counted.
+const SHOWN: usize = 5;
+
+/// A fleet, and what the round before left.
+#[derive(Debug)]
+pub struct Chaos {
+    fleet: Fleet,
+    before: Truth,
+    rounds: u64,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// The fault.
+    pub fault: &'static Fault,
+    /// For every choice of the clients and of the fault.
+    pub seed: u64,
+    /// How long the fault lasts, as a multiple of the usual.
+    pub length: f64,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// In numbers.
+    pub summary: Summary,
+    /// The violations as a person reads them.
+    pub shown: Vec<String>,
+}
+
+impl Chaos {
+    /// Starts the services.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { fleet: Fleet::start(), before: Truth::default(), rounds: 0 }
+    }
+
+    /// Runs a round and judges it.
+    #[must_use]
+    pub fn run(&mut self, round: Round) -> Outcome {
+        self.fleet.run_with(round.fault.settings);
+        self.wait_for_health();
+        self.rounds += 1;
+        let plan = Plan::make(self.fleet.site(), &self.fleet.ask(0).1, self.rounds, &self.before);
+        let recorder = Recorder::default();
+        plan.recall(&recorder);
+        let window = self.live_through(round, &plan, &recorder);
+        self.before = plan.truth(self.fleet.site());
+        let mut violations = converge(&self.fleet, &recorder, &plan.keys(), &self.before, window.ended);
+        let history = recorder.into_history();
+        violations.extend(check(&history, &self.before, &window, &BOUNDS));
+        let mut summary = Summary::of(&history, &window, &BOUNDS, &violations);
+        summary.recovery_ms = recovery_ms(&history, window.ended);
+        Outcome { summary, shown: self.show(round, &violations, &history) }
+    }
+
+    /// The clients run while this thread makes the fault.
+    fn live_through(&self, round: Round, plan: &Plan, recorder: &Recorder) -> history::Fault {
+        let stop = AtomicBool::new(false);
+        let clients = Clients { fleet: &self.fleet, recorder, plan, stop: &stop };
+        thread::scope(|scope| {
+            let end = EndOfClients(&stop);
+            let started = clients.start(scope, round.seed);
+            thread::sleep(HEALTHY_BEFORE);
+            let mut rng = StdRng::seed_from_u64(round.seed);
+            // Another stream than that of the first client.
+            let rng = StdRng::seed_from_u64(rng.random());
+            let mut scene = Scene::new(&self.fleet, recorder, plan, rng, round.length);
+            let began = recorder.now();
+            (round.fault.inflict)(&mut scene);
+            let ended = recorder.now();
+            thread::sleep(HEALTHY_AFTER);
+            drop(end);
+            for client in started {
+                client.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
+            }
+            history::Fault { started: began, ended, forgets: round.fault.forgets }
+        })
+    }
+
+    /// A round begins when every service answers from Redis.
+    fn wait_for_health(&self) {
+        for place in 0..SERVICES {
+            self.fleet.site().wait_until_redis_is_used_by(|path| self.fleet.ask(place).1.try_get(path));
+        }
+    }
+
+    fn show(&self, round: Round, violations: &[Violation], history: &History) -> Vec<String> {
+        let head = |violation: &Violation| {
+            let (name, seed) = (round.fault.name, round.seed);
+            format!("{name}, round {}, seed {seed}: {}", self.rounds, violation.show(history))
+        };
+        let mut shown: Vec<String> = violations.iter().take(SHOWN).map(head).collect();
+        if violations.len() > SHOWN {
+            shown.push(format!("… and {} more of this round", violations.len() - SHOWN));
+        }
+        let said = self.fleet.said();
+        if !violations.is_empty() {
+            shown.extend(said);
+        }
+        shown
+    }
+}
+
+/// Asks every service for every key until each shows what the database holds and each has answered from Redis.
+fn converge(fleet: &Fleet, recorder: &Recorder, keys: &[Key], truth: &Truth, since: Moment) -> Vec<Violation> {
+    let deadline = recorder.now().plus_millis(BOUNDS.recovery_ms);
+    let mut violations = Vec::new();
+    for (place, key) in (0..SERVICES).flat_map(|place| keys.iter().map(move |key| (place, key))) {
+        loop {
+            let read = asking::read(fleet, recorder, place, key);
+            let is_right = read.as_ref().is_some_and(|read| truth.is_shown_by(read));
+            if is_right && recorder.has_hit(place, since) {
+                break;
+            }
+            if recorder.now() > deadline {
+                let what = match read {
+                    Some(_) if is_right => format!("service {place} does not use Redis"),
+                    Some(read) => format!("{} still does not show what the database holds: {:?}", read.process, read.seen),
+                    None => format!("service {place} does not answer"),
+                };
+                violations.push(Violation::in_the_end(Promise::Recovers, key.clone(), what));
+                break;
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+    violations
+}
+
+/// From the end of the fault until the last service answered from Redis.
+fn recovery_ms(history: &History, fault_ended: Moment) -> u64 {
+    let after = |place: usize| {
+        let reads = history.reads.iter().filter(move |read| read.process.place == place && read.tier == "l2");
+        reads.filter(|read| read.started > fault_ended).map(|read| read.ended.millis_since(fault_ended)).min()
+    };
+    (0..SERVICES).filter_map(after).max().unwrap_or(0)
+}
+
+/// Ends the clients also when the fault cannot be made, or the scope would wait for them for ever.
+struct EndOfClients<'a>(&'a AtomicBool);
+
+impl Drop for EndOfClients<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,80 @@
+//! What can go wrong, each bounded in time: a name, what it means, and a function that does it and undoes it.
+//!
+//! Invariant: when a fault's function returns, the system is whole again: Redis answers, every wire passes, every service
+//! runs. What the services make of that is judged from then on.
+
+mod network;
+mod outside;
+mod processes;
+mod redis;
+mod scene;
+
+pub use scene::Scene;
+
+use crate::chaos::Settings;
+
+/// One thing that goes wrong.
+#[derive(Debug)]
+pub struct Fault {
+    /// As in `--fault NAME`.
+    pub name: &'static str,
+    /// What it is, in a sentence.
+    pub about: &'static str,
+    /// Whether Redis comes back with data from before writes that it had been told of.
+    pub forgets: bool,
+    /// What the services run with, besides the usual.
+    pub settings: Settings,
+    /// Does it, and undoes it.
+    pub inflict: fn(&mut Scene<'_>),
+}
+
+/// What goes wrong in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Redis itself.
+    Redis,
+    /// Between the services and Redis.
+    Network,
+    /// The services.
+    Processes,
+    /// Other programs.
+    Outside,
+}
+
+/// All places.
+pub const PLACES: [Place; 4] = [Place::Redis, Place::Network, Place::Processes, Place::Outside];
+
+impl Place {
+    /// What goes wrong there.
+    #[must_use]
+    pub fn faults(self) -> &'static [Fault] {
+        match self {
+            Self::Redis => redis::FAULTS,
+            Self::Network => network::FAULTS,
+            Self::Processes => processes::FAULTS,
+            Self::Outside => outside::FAULTS,
+        }
+    }
+}
+
+/// Everything that goes wrong.
+pub fn all() -> impl Iterator<Item = &'static Fault> {
+    PLACES.into_iter().flat_map(Place::faults)
+}
+
+/// A fault without settings of its own, after which Redis still knows what it was told.
+const PLAIN: Fault = Fault { name: "", about: "", forgets: false, settings: &[], inflict: |_| {} };
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_fault_has_a_name_of_its_own_and_a_sentence() {
+        let names: BTreeSet<_> = all().map(|fault| fault.name).collect();
+        assert_eq!(names.len(), all().count());
+        assert!(all().all(|fault| !fault.name.is_empty() && fault.about.len() > 10));
+    }
+}

@@ -1,0 +1,90 @@
+//! Other programs: an operator who clears the cache, SQL that knows nothing of it, a database that is busy.
+
+use super::scene::Scene;
+use super::{Fault, PLAIN};
+use crate::history::{Author, Effect, Key, Write, WriteResult};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault { name: "healthy", about: "nothing goes wrong", inflict: |scene| scene.hold(1_200), ..PLAIN },
+    Fault {
+        name: "cleared",
+        about: "an operator clears the cache again and again (cache-admin clear --type all)",
+        inflict: |scene| {
+            scene.meanwhile(1_500, |scene| drop(scene.site().admin("clear --type all").fine()));
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "imports",
+        about: "another program inserts payments and touches all invoices with SQL",
+        inflict: |scene| {
+            scene.meanwhile(1_500, |scene| {
+                import(scene);
+                touch_all_invoices(scene);
+                scene.hold(100);
+            });
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "imports-clear-types",
+        about: "another program changes so many rows that the relay clears whole types",
+        settings: &[("BILLING__RELAY__CLEAR_TYPE_ABOVE", "20")],
+        inflict: |scene| {
+            scene.meanwhile(1_500, |scene| {
+                import(scene);
+                touch_all_invoices(scene);
+                scene.hold(100);
+            });
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "slow-database",
+        about: "loads wait for a lock in the database, sometimes for longer than a load may take",
+        settings: &[("BILLING__CACHE__LOAD_DEADLINE_MS", "500"), ("BILLING__CACHE__LEASE_TTL_MS", "600")],
+        inflict: |scene| {
+            scene.meanwhile(1_800, |scene| {
+                let seconds = 0.2 + 0.1 * f64::from(u32::try_from(scene.below(6)).unwrap_or(0));
+                scene.site().execute(&[
+                    "LOCK TABLE payments, credit_notes IN ACCESS EXCLUSIVE MODE",
+                    &format!("SELECT pg_sleep({seconds})"),
+                ]);
+                scene.hold(100);
+            });
+        },
+        ..PLAIN
+    },
+];
+
+/// A payment of 0.01 for each large invoice, in one statement.
+pub(super) fn import(scene: &mut Scene<'_>) {
+    let invoices: Vec<String> = scene.plan.large.iter().map(ToString::to_string).collect();
+    let started = scene.recorder.now();
+    let name = format!("import-{}-{}", scene.plan.round, started.0);
+    let rows = scene.site().rows(&format!(
+        "INSERT INTO payments (invoice_id, amount, payment_method, transaction_id, status) \
+         SELECT id, 0.01, 'import', '{name}-' || id, 'completed' FROM invoices WHERE id IN ({}) \
+         RETURNING id::text, invoice_id::text",
+        invoices.join(", ")
+    ));
+    let ended = scene.recorder.now();
+    for row in rows {
+        let number = |column: usize| row[column].as_ref().and_then(|text| text.parse().ok()).expect("ids are numbers");
+        let (payment, invoice): (i64, i64) = (number(0), number(1));
+        scene.recorder.write(Write {
+            key: Key::Invoice(invoice),
+            author: Author::Outsider,
+            started,
+            ended,
+            transaction: Some(format!("{name}-{invoice}")),
+            cents: 1,
+            result: WriteResult::Acknowledged { effect: Effect::Row(payment), pending: true },
+        });
+    }
+}
+
+/// Changes nothing that is checked, and concerns every invoice there is.
+fn touch_all_invoices(scene: &mut Scene<'_>) {
+    scene.site().execute(&["UPDATE invoices SET due_date = due_date + interval '1 second'"]);
+}

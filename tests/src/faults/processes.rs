@@ -1,0 +1,70 @@
+//! The services: killed at a bad moment, killed at any moment, frozen.
+
+use super::scene::Scene;
+use super::{Fault, PLAIN, outside};
+
+const FAILPOINT: &str = "BILLING_FAILPOINT";
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault {
+        name: "crash-after-commit",
+        about: "a service dies after a commit, before Redis is told",
+        inflict: |scene| crash(scene, "after_commit", |_| {}),
+        ..PLAIN
+    },
+    Fault {
+        name: "crash-after-invalidation",
+        about: "a service dies after Redis was told, before it answers and marks",
+        inflict: |scene| crash(scene, "after_invalidation", |_| {}),
+        ..PLAIN
+    },
+    Fault {
+        name: "crash-before-mark",
+        about: "a service dies in its relay, after Redis was told and before that is marked",
+        inflict: |scene| crash(scene, "relay_before_mark", outside::import),
+        ..PLAIN
+    },
+    Fault {
+        name: "killed",
+        about: "one service after another is killed at any moment and started again",
+        inflict: |scene| {
+            for _ in 0..3 {
+                let place = scene.any_place();
+                scene.fleet.kill(place);
+                scene.hold(200);
+                scene.fleet.restart(place, &[]);
+                scene.hold(300);
+            }
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "frozen",
+        about: "one service after another is frozen for longer than a lease lives",
+        settings: &[("BILLING__CACHE__LOAD_DEADLINE_MS", "300"), ("BILLING__CACHE__LEASE_TTL_MS", "350")],
+        inflict: |scene| {
+            for _ in 0..3 {
+                let place = scene.any_place();
+                scene.fleet.pause(place);
+                scene.hold(700);
+                scene.fleet.resume(place);
+                scene.hold(200);
+            }
+        },
+        ..PLAIN
+    },
+];
+
+/// A service dies at a named point while `provoke` is done, stays dead for a while, and is started again.
+fn crash(scene: &mut Scene<'_>, point: &str, provoke: fn(&mut Scene<'_>)) {
+    let place = scene.any_place();
+    scene.fleet.restart(place, &[(FAILPOINT, point)]);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !scene.fleet.has_died(place) {
+        assert!(std::time::Instant::now() < end, "nobody came by {point}: build with billing-core/failpoints");
+        provoke(scene);
+        scene.hold(10);
+    }
+    scene.hold(500);
+    scene.fleet.restart(place, &[]);
+}

@@ -1,0 +1,149 @@
+//! Redis itself: gone, back empty, back with old data, hanging, full.
+
+use super::scene::{Scene, done};
+use super::{Fault, PLAIN};
+use test_support::{RedisServer, Wire};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault {
+        name: "redis-killed",
+        about: "Redis is killed, stays away, and comes back empty",
+        inflict: |scene| {
+            done(scene.redis().kill());
+            scene.hold(700);
+            done(scene.redis().restart());
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "redis-restarted",
+        about: "Redis is killed and is back empty before anybody has noticed, twice",
+        inflict: |scene| {
+            done(scene.redis().restart());
+            scene.hold(500);
+            done(scene.redis().restart());
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "redis-old-dump",
+        about: "Redis is killed and comes back with what it had a second ago",
+        forgets: true,
+        inflict: |scene| {
+            let dump = done(scene.redis().save_dump());
+            scene.hold(900);
+            done(scene.redis().restart_with(&dump));
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "redis-old-dump-slow-peer",
+        about: "Redis comes back with old data while one service hears from it late",
+        forgets: true,
+        inflict: |scene| {
+            let slow = scene.any_place();
+            let dump = done(scene.redis().save_dump());
+            scene.hold(900);
+            let delay = std::time::Duration::from_millis(80 + scene.below(80));
+            scene.fleet.wire(slow).set(Wire::DelayReplies(delay));
+            done(scene.redis().restart_with(&dump));
+            scene.hold(700);
+            scene.fleet.wire(slow).set(Wire::Pass);
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "redis-failed-over",
+        about: "a replica that lags takes over, one service after another follows, and later all go back to the old primary",
+        forgets: true,
+        inflict: fail_over_and_back,
+        ..PLAIN
+    },
+    Fault {
+        name: "redis-paused",
+        about: "Redis hangs for two seconds with open connections",
+        inflict: |scene| {
+            done(scene.redis().pause());
+            scene.hold(2_000);
+            done(scene.redis().resume());
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "redis-hiccups",
+        about: "Redis hangs again and again, a little longer or shorter than a command may take",
+        inflict: |scene| {
+            scene.meanwhile(1_500, |scene| {
+                done(scene.redis().pause());
+                let hiccup = 20 + scene.below(200);
+                scene.hold(hiccup);
+                done(scene.redis().resume());
+                scene.hold(100);
+            });
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "redis-evicts",
+        about: "Redis is so full that it evicts values and leases (allkeys-lru)",
+        inflict: |scene| crowd(scene, "allkeys-lru"),
+        ..PLAIN
+    },
+    Fault {
+        name: "redis-full",
+        about: "Redis is full and refuses to store (noeviction)",
+        inflict: |scene| crowd(scene, "noeviction"),
+        ..PLAIN
+    },
+    Fault {
+        name: "redis-flushed",
+        about: "somebody empties Redis again and again (FLUSHALL)",
+        inflict: |scene| {
+            scene.meanwhile(1_200, |scene| {
+                done(scene.redis().command::<()>(&["FLUSHALL"]));
+                scene.hold(50);
+            });
+        },
+        ..PLAIN
+    },
+];
+
+/// The replica knows nothing of what happened after it was cut off, and the old primary nothing of what happened since.
+fn fail_over_and_back(scene: &mut Scene<'_>) {
+    let primary = scene.redis().port();
+    let replica = done(RedisServer::options().config("replicaof", &format!("127.0.0.1 {primary}")).start());
+    let is_in_sync = || replica.info("replication").is_ok_and(|info| info["master_link_status"] == "up");
+    scene.until("the replica is in sync", is_in_sync);
+    done(replica.command::<()>(&["REPLICAOF", "NO", "ONE"]));
+    scene.hold(500);
+    for server in [replica.port(), primary] {
+        for wire in scene.fleet.wires() {
+            wire.lead_to(server);
+            wire.reset();
+            scene.hold(120);
+        }
+        scene.hold(400);
+    }
+}
+
+/// Takes memory until the limit is felt, and gives it back.
+fn crowd(scene: &mut Scene<'_>, policy: &str) {
+    const ROOM_BYTES: u64 = 50_000;
+    let redis = scene.redis();
+    let set = |name: &str, value: &str| done(redis.command::<()>(&["CONFIG", "SET", name, value]));
+    let used: u64 = done(redis.info("memory"))["used_memory"].parse().expect("used_memory is a number");
+    set("maxmemory-policy", policy);
+    set("maxmemory", &(used + ROOM_BYTES).to_string());
+    let junk = "x".repeat(2_000);
+    let mut number = 0_u32;
+    scene.meanwhile(1_200, |scene| {
+        number += 1;
+        // Refused where nothing is evicted, and then the limit is felt.
+        let _ = redis.command::<()>(&["SET", &format!("junk:{}", number % 200), &junk, "PX", "3000"]);
+        if number.is_multiple_of(50) {
+            scene.hold(20);
+        }
+    });
+    set("maxmemory", "0");
+    (0..200).for_each(|number| done(redis.command::<()>(&["DEL", &format!("junk:{number}")])));
+}

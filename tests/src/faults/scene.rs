@@ -1,0 +1,82 @@
+//! What a fault works with.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use crate::Site;
+use crate::chaos::{Fleet, Plan, SERVICES};
+use crate::history::Recorder;
+
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Whatever a fault waits for takes less.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The system under a fault, and the dice.
+#[derive(Debug)]
+pub struct Scene<'r> {
+    pub(super) fleet: &'r Fleet,
+    pub(super) recorder: &'r Recorder,
+    pub(super) plan: &'r Plan,
+    rng: StdRng,
+    length: f64,
+}
+
+impl<'r> Scene<'r> {
+    pub(crate) fn new(fleet: &'r Fleet, recorder: &'r Recorder, plan: &'r Plan, rng: StdRng, length: f64) -> Self {
+        Self { fleet, recorder, plan, rng, length }
+    }
+
+    pub(super) fn site(&self) -> &'r Site {
+        self.fleet.site()
+    }
+
+    pub(super) fn redis(&self) -> &'r test_support::RedisServer {
+        &self.fleet.site().redis
+    }
+
+    /// Any of the services.
+    pub(super) fn any_place(&mut self) -> usize {
+        self.rng.random_range(0..SERVICES)
+    }
+
+    /// Any number below this.
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.rng.random_range(0..end)
+    }
+
+    /// Lets the present state last for about so long.
+    pub(super) fn hold(&mut self, millis: u64) {
+        thread::sleep(self.span(millis));
+    }
+
+    /// Does something again and again for about so long.
+    pub(super) fn meanwhile(&mut self, millis: u64, mut act: impl FnMut(&mut Self)) {
+        let end = Instant::now() + self.span(millis);
+        while Instant::now() < end {
+            act(self);
+        }
+    }
+
+    fn span(&mut self, millis: u64) -> Duration {
+        Duration::from_millis(millis).mul_f64(self.length * self.rng.random_range(0.75..1.25))
+    }
+
+    /// Waits for what the system does by itself.
+    #[track_caller]
+    pub(super) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+}
+
+/// What the test's own server must do.
+#[track_caller]
+pub(super) fn done<T>(result: anyhow::Result<T>) -> T {
+    result.unwrap_or_else(|error| panic!("{error:#}"))
+}
