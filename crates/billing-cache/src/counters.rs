@@ -29,6 +29,8 @@ pub enum Event {
     Overloaded,
     /// A loaded value was stored.
     FillStored,
+    /// A value near its end was loaded anew and stored.
+    Refreshed,
     /// A loaded value was not stored, because an invalidation came between or Redis refused it.
     FillLost,
     /// A caller joined a load in progress.
@@ -45,7 +47,7 @@ pub enum Event {
 
 impl Event {
     /// All events, in the order in which they are reported.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::HitL1,
         Self::HitL2,
         Self::Miss,
@@ -55,6 +57,7 @@ impl Event {
         Self::LoadFailed,
         Self::Overloaded,
         Self::FillStored,
+        Self::Refreshed,
         Self::FillLost,
         Self::Coalesced,
         Self::Contended,
@@ -76,6 +79,7 @@ impl Event {
             Self::LoadFailed => "load_failed",
             Self::Overloaded => "overloaded",
             Self::FillStored => "fill_stored",
+            Self::Refreshed => "refreshed",
             Self::FillLost => "fill_lost",
             Self::Coalesced => "coalesced",
             Self::Contended => "contended",

@@ -70,14 +70,21 @@ impl<T: CachedType> L1<T> {
         Self { slots }
     }
 
-    /// The value, if it counts now. The inner `None` is the knowledge that there is no such row.
-    pub(crate) fn get(&self, key: &T::Key, stamps: &Stamps, liveness: &Liveness) -> Option<Option<Arc<T::Value>>> {
+    /// The value, if it counts now, and the milliseconds it has to live. Without a value it is the knowledge that there is
+    /// no such row.
+    pub(crate) fn get(
+        &self,
+        key: &T::Key,
+        stamps: &Stamps,
+        liveness: &Liveness,
+    ) -> Option<(Option<Arc<T::Value>>, u64)> {
         let now = Moment::now();
         if !liveness.is_live(now) {
             return None;
         }
         let slot = self.slots.get(key)?;
-        (stamps.is_current(slot.stamp) && now.is_before(slot.ends)).then_some(slot.value)
+        let counts = stamps.is_current(slot.stamp) && now.is_before(slot.ends);
+        counts.then(|| (slot.value, slot.ends.monotonic_ms - now.monotonic_ms))
     }
 
     /// Keeps a value that Redis answered; it is dead already if an invalidation came meanwhile.

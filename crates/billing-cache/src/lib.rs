@@ -22,6 +22,7 @@ mod l1;
 mod l2;
 pub mod policy;
 pub mod read;
+mod refresh;
 pub mod settings;
 mod stamp;
 pub mod survey;

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::FutureExt;
 use tracing::{debug, trace};
 
-use crate::cache::{Cache, Shared, TypeState};
+use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
 use crate::counters::Event;
 use crate::flight::{Boarding, Flight, Landing, Mark, Outcome};
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::refresh;
 use crate::stamp::Stamp;
 
 /// A fill that was lost is tried again so often before its load is answered uncached.
@@ -181,7 +182,10 @@ impl<S: Source> Cache<S> {
         key: &T::Key,
     ) -> Option<Cached<T::Value>> {
         let shared = self.shared();
-        let value = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
+        let (value, ttl_ms) = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
+        if ttl_ms < state.near_end_ms && refresh::is_sampled() {
+            self.consider_refresh(state, key, &self.key_text::<T>(key), ttl_ms);
+        }
         trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
         Some(Cached { value, tier: Tier::L1 })
     }
@@ -196,7 +200,7 @@ impl<S: Source> Cache<S> {
         let shared = self.shared();
         for _ in 0..2 {
             let stamp = shared.stamps.current(text);
-            let usable = match lookup(shared, state, key, text, stamp).await {
+            let usable = match self.lookup(state, key, text, stamp).await {
                 Lookup::Hit(value) => return Ok(Cached { value, tier: Tier::L2 }),
                 Lookup::Miss => true,
                 Lookup::Unusable => false,
@@ -219,6 +223,45 @@ impl<S: Source> Cache<S> {
             }
         }
         self.load_past_cache::<T>(key).await
+    }
+
+    /// GET, and nothing else; with the time to live where L1 wants to know it, or a refresh ahead may be due. A value that does
+    /// not decode is a miss; the flight replaces it.
+    async fn lookup<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        key: &T::Key,
+        text: &str,
+        stamp: Stamp,
+    ) -> Lookup<T::Value> {
+        let shared = self.shared();
+        if shared.suspects.contains(text) {
+            return Lookup::Unusable;
+        }
+        let found = if state.l1.is_some() || (state.near_end_ms > 0 && refresh::is_sampled()) {
+            store::get_with_ttl(&shared.link, text).await
+        } else {
+            store::get(&shared.link, text).await
+        };
+        match found {
+            Ok(Some(stored)) => match decode::<T>(text, &stored.json) {
+                Some(value) => {
+                    let value = value.map(Arc::new);
+                    state.keep(key, value.as_ref(), stamp, &stored);
+                    if let Some(ttl_ms) = stored.ttl_ms {
+                        self.consider_refresh(state, key, text, ttl_ms);
+                    }
+                    Lookup::Hit(value)
+                }
+                None => undecodable(state),
+            },
+            Ok(None) => Lookup::Miss,
+            Err(error) if error.is_wrong_type() => undecodable(state),
+            Err(error) => {
+                note_redis_error(state, text, &error);
+                Lookup::Unusable
+            }
+        }
     }
 
     async fn load_past_cache<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
@@ -254,40 +297,6 @@ impl<S: Source> Cache<S> {
         };
         state.counters.add(Event::LoadFailed);
         Err(error)
-    }
-}
-
-/// GET, and nothing else; with the time to live where L1 wants to know it. A value that does not decode is a miss; the
-/// flight replaces it.
-async fn lookup<T: CachedType>(
-    shared: &Shared,
-    state: &TypeState<T>,
-    key: &T::Key,
-    text: &str,
-    stamp: Stamp,
-) -> Lookup<T::Value> {
-    if shared.suspects.contains(text) {
-        return Lookup::Unusable;
-    }
-    let found = match &state.l1 {
-        Some(_) => store::get_with_ttl(&shared.link, text).await,
-        None => store::get(&shared.link, text).await,
-    };
-    match found {
-        Ok(Some(stored)) => match decode::<T>(text, &stored.json) {
-            Some(value) => {
-                let value = value.map(Arc::new);
-                state.keep(key, value.as_ref(), stamp, &stored);
-                Lookup::Hit(value)
-            }
-            None => undecodable(state),
-        },
-        Ok(None) => Lookup::Miss,
-        Err(error) if error.is_wrong_type() => undecodable(state),
-        Err(error) => {
-            note_redis_error(state, text, &error);
-            Lookup::Unusable
-        }
     }
 }
 

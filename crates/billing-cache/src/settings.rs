@@ -67,6 +67,8 @@ pub struct CacheSettings {
     pub key_space: String,
     /// TTLs are shortened by up to this share, so that entries made together do not end together.
     pub ttl_jitter_percent: u8,
+    /// A value that is read when it has less than this share of its TTL left is refreshed ahead; 0 turns this off.
+    pub refresh_ahead_percent: u8,
     /// Limit of one load from the database.
     pub load_deadline_ms: u64,
     /// Life of a lease. Longer than a load, or its fill is lost.
@@ -127,6 +129,12 @@ impl CacheSettings {
                 "cache.ttl_jitter_percent",
                 u64::from(self.ttl_jitter_percent),
                 self.ttl_jitter_percent <= 50,
+                "must be at most 50",
+            ),
+            (
+                "cache.refresh_ahead_percent",
+                u64::from(self.refresh_ahead_percent),
+                self.refresh_ahead_percent <= 50,
                 "must be at most 50",
             ),
             ("cache.load_deadline_ms", self.load_deadline_ms, self.load_deadline_ms > 0, at_least_one),

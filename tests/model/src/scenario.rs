@@ -93,11 +93,11 @@ impl Scenario {
         let read_write = |faults, readers, writes| explore(ReadWrite { protocol, faults, readers, writes });
         let outbox = |change, changes, rows| explore(Outbox { protocol, rows, change, changes });
         match self {
-            Self::ReadWrite => read_write(Faults::Usual, scope.pick([1, 1], [2, 1]), scope.pick(1, 2)),
-            Self::LateCommands => read_write(Faults::LateCommands, scope.pick([1, 0], [1, 1]), scope.pick(1, 2)),
+            Self::ReadWrite => read_write(Faults::Usual, scope.pick([2, 0], [1, 1]), scope.pick(1, 2)),
+            Self::LateCommands => read_write(Faults::LateCommands, scope.pick([2, 0], [1, 1]), scope.pick(1, 2)),
             Self::WriterCutOff => read_write(Faults::WriterCutOff, [1, 1], scope.pick(1, 2)),
-            Self::Calm => read_write(Faults::None, [2, 1], scope.pick(1, 2)),
-            Self::L1 => explore(L1 { protocol, readers: scope.pick(2, 3), writes: 2 }),
+            Self::Calm => read_write(Faults::None, scope.pick([1, 1], [2, 1]), scope.pick(1, 2)),
+            Self::L1 => explore(L1 { protocol, readers: 2, writes: scope.pick(1, 2) }),
             Self::Outbox => outbox(Change::Failover, 0, scope.pick(2, 3)),
             Self::Failover => outbox(Change::Failover, scope.pick(1, 2), 2),
             Self::Restart => outbox(Change::Restart, scope.pick(1, 2), 2),

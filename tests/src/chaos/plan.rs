@@ -6,15 +6,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::asking;
-use crate::history::{
-    Author, Effect, Invoice, Key, Moment, PaymentRow, Recorder, Truth, Write, WriteResult, amount, cents,
-};
+use crate::history::{Author, Effect, Key, Moment, PaymentRow, Recorder, Truth, Write, WriteResult, amount, cents};
 use crate::{Client, Site};
 
 /// Never paid off.
-const LARGE_CENTS: i64 = 1_000_000_00;
+const LARGE_CENTS: i64 = 100_000_000;
 /// Paid off within a round, so that payments compete and are refused.
-const SMALL_CENTS: i64 = 100_00;
+const SMALL_CENTS: i64 = 10_000;
 const LARGE: usize = 3;
 const SMALL: usize = 3;
 const USERS: i64 = 2;
@@ -68,7 +66,18 @@ impl Plan {
         let large = (0..LARGE).map(|_| invoice(LARGE_CENTS)).collect();
         let small = (0..SMALL).map(|_| invoice(SMALL_CENTS)).collect();
         let before = some_of(before);
-        Self { round, large, small, users, rate_id: id_of(&rate), region, discount_id, discount_version, totals, before }
+        Self {
+            round,
+            large,
+            small,
+            users,
+            rate_id: id_of(&rate),
+            region,
+            discount_id,
+            discount_version,
+            totals,
+            before,
+        }
     }
 
     /// All that may be read.
@@ -107,7 +116,7 @@ impl Plan {
             let rows = site.rows(&format!("SELECT id::text FROM credit_notes WHERE user_id = {user}"));
             truth.credit_notes.insert(*user, rows.iter().filter_map(|row| row[0].as_ref()?.parse().ok()).collect());
         }
-        let hundredths = |query: String| site.number(&format!("SELECT (({query}) * 100)::bigint")) ;
+        let hundredths = |query: String| site.number(&format!("SELECT (({query}) * 100)::bigint"));
         let rate = hundredths(format!("SELECT rate FROM tax_rates WHERE id = {}", self.rate_id));
         let discount = hundredths(format!("SELECT value FROM discounts WHERE id = {}", self.discount_id));
         truth.versions.insert(Key::TaxRate(self.region.clone()), rate);
@@ -118,7 +127,8 @@ impl Plan {
 
 /// Two invoices and a user, enough to notice if something comes back.
 fn some_of(before: &Truth) -> Truth {
-    let totals: BTreeMap<i64, i64> = before.totals.iter().rev().step_by(3).take(2).map(|(id, total)| (*id, *total)).collect();
+    let totals: BTreeMap<i64, i64> =
+        before.totals.iter().rev().step_by(3).take(2).map(|(id, total)| (*id, *total)).collect();
     let payments = before.payments.iter().filter(|row| totals.contains_key(&row.invoice)).cloned().collect();
     let credit_notes = before.credit_notes.iter().next_back().map(|(user, rows)| (*user, rows.clone()));
     Truth { totals, payments, credit_notes: credit_notes.into_iter().collect(), versions: BTreeMap::new() }

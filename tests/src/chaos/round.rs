@@ -136,7 +136,9 @@ fn converge(fleet: &Fleet, recorder: &Recorder, keys: &[Key], truth: &Truth, sin
             if recorder.now() > deadline {
                 let what = match read {
                     Some(_) if is_right => format!("service {place} does not use Redis"),
-                    Some(read) => format!("{} still does not show what the database holds: {:?}", read.process, read.seen),
+                    Some(read) => {
+                        format!("{} still does not show what the database holds: {:?}", read.process, read.seen)
+                    }
                     None => format!("service {place} does not answer"),
                 };
                 violations.push(Violation::in_the_end(Promise::Recovers, key.clone(), what));

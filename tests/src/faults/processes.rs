@@ -55,8 +55,14 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// A service dies at a named point while `provoke` is done, stays dead for a while, and is started again.
+/// Two services, one after the other, die at a named point while `provoke` is done, and are started again.
 fn crash(scene: &mut Scene<'_>, point: &str, provoke: fn(&mut Scene<'_>)) {
+    for _ in 0..2 {
+        crash_one(scene, point, provoke);
+    }
+}
+
+fn crash_one(scene: &mut Scene<'_>, point: &str, provoke: fn(&mut Scene<'_>)) {
     let place = scene.any_place();
     scene.fleet.restart(place, &[(FAILPOINT, point)]);
     let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
@@ -65,6 +71,6 @@ fn crash(scene: &mut Scene<'_>, point: &str, provoke: fn(&mut Scene<'_>)) {
         provoke(scene);
         scene.hold(10);
     }
-    scene.hold(500);
+    scene.hold(300);
     scene.fleet.restart(place, &[]);
 }

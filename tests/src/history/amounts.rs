@@ -116,7 +116,7 @@ mod tests {
             ],
         });
         let invoice = Invoice::parse(&answer).unwrap();
-        assert_eq!((invoice.total, invoice.balance_due, invoice.payments.len()), (108_00, 99_50, 2));
+        assert_eq!((invoice.total, invoice.balance_due, invoice.payments.len()), (10_800, 9_950, 2));
         assert_eq!(invoice.tear(), None);
         assert!(Invoice::parse(&json!({ "payments": [] })).is_err());
     }

@@ -54,7 +54,13 @@ pub fn check(history: &History, truth: &Truth, fault: &Fault, bounds: &Bounds) -
     let torn = history.reads.iter().filter_map(|read| {
         let super::Seen::Invoice(invoice) = &read.seen else { return None };
         let what = format!("{}: {}", read.process, invoice.tear()?);
-        Some(Violation { promise: Promise::NeverTorn, key: read.key.clone(), what, first: read.started, last: read.ended })
+        Some(Violation {
+            promise: Promise::NeverTorn,
+            key: read.key.clone(),
+            what,
+            first: read.started,
+            last: read.ended,
+        })
     });
     let overpaid = history.reads.iter().filter_map(|read| {
         let super::Seen::Invoice(invoice) = &read.seen else { return None };
@@ -117,9 +123,7 @@ impl Judge<'_> {
 
     /// B: another process's memory, within its bound.
     fn is_in_memory(&self, read: &Read, missed: &Write) -> bool {
-        read.key.has_l1()
-            && read.tier == "l1"
-            && read.started <= missed.ended.plus_millis(self.bounds.l1_staleness_ms)
+        read.key.has_l1() && read.tier == "l1" && read.started <= missed.ended.plus_millis(self.bounds.l1_staleness_ms)
     }
 
     /// C: until the relay has run, for a write of which Redis could not be told, or has forgotten that it was told.

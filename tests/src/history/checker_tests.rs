@@ -35,7 +35,8 @@ fn pending(write: Write) -> Write {
 fn invoice_with(ids: &[i64]) -> Invoice {
     let payments: Vec<_> = ids.iter().map(|id| PaymentLine { id: *id, cents: 10, is_completed: true }).collect();
     let total_paid = 10 * i64::try_from(ids.len()).unwrap();
-    Invoice { subtotal: 100, total: 100, total_paid, balance_due: 100 - total_paid, payments, ..Invoice::default() }
+    let status = if total_paid < 100 { "partial" } else { "paid" }.to_owned();
+    Invoice { subtotal: 100, total: 100, total_paid, balance_due: 100 - total_paid, status, payments, ..Invoice::default() }
 }
 
 /// A read of the invoice that shows these payments.
@@ -100,7 +101,8 @@ fn a_pending_write_may_be_missed_elsewhere_until_the_bound_after_the_fault_and_n
 #[test]
 fn a_pending_write_outside_the_fault_has_the_bound_from_its_own_end() {
     let fault = Fault { started: ms(0), ended: ms(5), forgets: false };
-    let stale = |at| found(&history(vec![pending(paid(1, HERE, 10, 20))], vec![read(&[], THERE, at)]), &truth(&[1]), &fault);
+    let stale =
+        |at| found(&history(vec![pending(paid(1, HERE, 10, 20))], vec![read(&[], THERE, at)]), &truth(&[1]), &fault);
     assert_eq!(stale(5_019), []);
     assert_eq!(stale(5_021), [Promise::Fresh]);
 }
@@ -123,7 +125,8 @@ fn what_a_redis_with_old_data_forgot_may_be_missed_elsewhere_until_the_bound() {
 #[test]
 fn an_outsiders_write_waits_for_the_relay() {
     let outsider = Write { author: Author::Outsider, ..paid(1, HERE, 10, 20) };
-    let stale = |at| found(&history(vec![outsider.clone()], vec![read(&[], HERE, at)]), &truth(&[1]), &Fault::default());
+    let stale =
+        |at| found(&history(vec![outsider.clone()], vec![read(&[], HERE, at)]), &truth(&[1]), &Fault::default());
     assert_eq!(stale(5_000), []);
     assert_eq!(stale(5_021), [Promise::Fresh]);
 }

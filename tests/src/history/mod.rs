@@ -9,8 +9,8 @@ mod summary;
 mod truth;
 mod violation;
 
-pub(crate) use amounts::{amount, cents};
 pub use amounts::{Invoice, PaymentLine};
+pub(crate) use amounts::{amount, cents};
 pub use checker::{Bounds, Fault, check};
 pub use recorder::Recorder;
 pub use summary::Summary;

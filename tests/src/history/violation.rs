@@ -44,7 +44,7 @@ impl Violation {
         Self { promise, key: key.clone(), what, first: when, last: when }
     }
 
-    pub(super) fn in_the_end(promise: Promise, key: Key, what: String) -> Self {
+    pub(crate) fn in_the_end(promise: Promise, key: Key, what: String) -> Self {
         Self { promise, key, what, first: Moment(u64::MAX), last: Moment(u64::MAX) }
     }
 

@@ -79,6 +79,7 @@ impl World {
             counters_flush_ms: 3_600_000,
             scan_count: 100,
             batch_size: 500,
+            refresh_ahead_percent: 0,
             max_loads: 1_000,
             load_queue_ms: 60_000,
             breaker: billing_cache::BreakerSettings {

@@ -2,6 +2,7 @@
 
 use billing_core::dict::CreditNote;
 use billing_core::service::{NewCreditNote, Refusal};
+use tokio::task::JoinSet;
 
 use crate::backends::execute;
 use crate::commands::{code, credit_note, done, money, payment, refused};
@@ -99,6 +100,28 @@ async fn a_status_this_code_does_not_know_is_not_open() {
         let process = world.process().await;
         let refusal = refused(process.apply_credit_note_to_invoice(1, 1, None).await);
         assert_eq!(refusal, Refusal::CreditNoteClosed { credit_note_id: 1, status: "disputed".to_owned() });
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_credit_note_for_many_invoices_at_once_is_used_once() {
+    for_each_world(async |world| {
+        let processes = [world.process().await, world.process().await];
+        let more = "INSERT INTO invoices (user_id, amount, due_date) SELECT 1, 100, due_date FROM invoices";
+        execute(&world.database, more).await;
+        for round in 0..5 {
+            let id = done(processes[0].create_credit_note(credit_note(1, "30")).await).id;
+            let mut tasks = JoinSet::new();
+            for (invoice, process) in (5..=8).zip(processes.iter().cycle().cloned()) {
+                let apply = async move { process.apply_credit_note_to_invoice(id, invoice, Some(money("20"))).await };
+                tasks.spawn(async move { code(&apply.await) });
+            }
+            let mut codes = tasks.join_all().await;
+            codes.sort_unstable();
+            assert_eq!(codes, ["refused", "refused", "refused", "written"], "round {round}");
+            assert_eq!(note(world, 1, id).await.remaining_amount, money("10"));
+        }
     })
     .await;
 }

@@ -1,11 +1,13 @@
 //! The rules of tax rates: one default for a place, and none deleted that stands on an invoice.
 
 use billing_core::service::{Refusal, TaxRateInput};
+use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
+use test_support::eventually;
 use tokio::task::JoinSet;
 
 use crate::backends::execute;
 use crate::commands::{code, done, rate, refused};
-use crate::world::for_each_world;
+use crate::world::{DEADLINE, for_each_world};
 
 #[tokio::test]
 async fn a_place_has_one_default() {
@@ -115,6 +117,27 @@ async fn deleting_a_rate_while_invoices_are_taxed_by_it_is_done_or_refused() {
             assert_eq!(code(&deleted), expected, "round {round}: {deleted:?}");
             execute(&world.database, "DELETE FROM invoice_taxes; DELETE FROM tax_rates WHERE country = 'DE'").await;
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn deleting_a_rate_waits_for_a_foreign_writer_who_is_about_to_use_it() {
+    for_each_world(async |world| {
+        if world.database.backend() == DbBackend::Sqlite {
+            return; // One transaction writes at a time there.
+        }
+        let process = world.process().await;
+        let foreign = world.database.connection().begin().await.unwrap();
+        let tax =
+            "INSERT INTO invoice_taxes (invoice_id, tax_rate_id, taxable_amount, tax_amount) VALUES (1, 1, 100, 20)";
+        foreign.execute_unprepared(tax).await.unwrap();
+        let deleting = tokio::spawn(async move { process.delete_tax_rate(1).await });
+        let waiting = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        eventually(DEADLINE, || async { world.count(waiting).await == 1 }).await.unwrap();
+        foreign.commit().await.unwrap();
+        let in_use = refused(deleting.await.unwrap());
+        assert_eq!(in_use, Refusal::TaxRateInUse { tax_rate_id: 1, invoices: 1 });
     })
     .await;
 }

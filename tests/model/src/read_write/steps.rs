@@ -44,6 +44,7 @@ impl ReadWrite {
                     steps.extend(may_fail.then_some(Step::GetFails(number)));
                 }
                 Place::Asked(..) => steps.push(Step::GetAnswers(number)),
+                Place::Seated { .. } if self.faults == Faults::WriterCutOff && reader.home == READER => {}
                 Place::Seated { .. } => steps.push(Step::Leave(number)),
                 Place::LoadingAlone => steps.push(Step::LoadAlone(number)),
             }
@@ -56,7 +57,7 @@ impl ReadWrite {
         }
         self.list_writes(state, steps);
         if self.faults != Faults::None {
-            list_faults(state, steps);
+            list_faults(self.faults==Faults::WriterCutOff, state, steps);
         }
     }
 
@@ -160,13 +161,14 @@ impl ReadWrite {
     }
 }
 
-fn list_faults(state: &State, steps: &mut Vec<Step>) {
+fn list_faults(cut_off: bool, state: &State, steps: &mut Vec<Step>) {
     steps.extend(state.redis.value.map(|_| Step::Evict));
     steps.extend(state.redis.lease.map(|_| Step::LeaseExpires));
     if state.late.is_some() {
         steps.extend([Step::LateCommandArrives, Step::LateCommandIsLost]);
     }
-    steps.extend([Step::Crash(READER), Step::Crash(WRITER)]);
+    steps.push(Step::Crash(WRITER));
+    if !cut_off { steps.push(Step::Crash(READER)); }
 }
 
 /// A hit is the answer; else the reader joins the flight of its stamp, or opens it.

@@ -1,0 +1,85 @@
+//! Refresh ahead: a value that is read near its end is loaded anew by one process, while everybody goes on hitting the old.
+//!
+//! Invariant (`protocol.md`, section 7): a refresh holds the key's lease, so an invalidation makes its fill lost, and no two
+//! processes refresh one key at a time. A refresh that fails leaves the old value as it is.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
+
+use tracing::debug;
+
+use crate::cache::{Cache, TypeState};
+use crate::cached_type::{CachedType, Loaded, Source};
+use crate::counters::Event;
+use crate::l2::store::{self, Acquired, Fill, Filled, Mode};
+
+/// One in so many hits asks how long the value has to live; a hot key is asked often enough.
+const SAMPLE: u8 = 16;
+/// Keys that were refreshed lately; more are not refreshed.
+const REMEMBERED: usize = 10_000;
+
+/// The keys of a type that need no refresh for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Refreshed(Mutex<HashMap<String, Instant>>);
+
+impl Refreshed {
+    /// Takes the key's turn, unless it was refreshed lately. It has no other turn for `pause`.
+    fn take(&self, text: &str, pause: Duration) -> bool {
+        let now = Instant::now();
+        let mut refreshed = self.lock();
+        if refreshed.len() >= REMEMBERED {
+            refreshed.retain(|_, not_before| *not_before > now);
+        }
+        if refreshed.len() >= REMEMBERED || refreshed.get(text).is_some_and(|not_before| *not_before > now) {
+            return false;
+        }
+        refreshed.insert(text.to_owned(), now + pause);
+        true
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Instant>> {
+        self.0.lock().expect("no panic while the refreshed keys are locked")
+    }
+}
+
+/// Whether this hit shall ask for the time to live.
+pub(crate) fn is_sampled() -> bool {
+    rand::random::<u8>() < u8::MAX / SAMPLE
+}
+
+impl<S: Source> Cache<S> {
+    /// Starts a refresh in the background if the value is near its end and nobody has refreshed it lately.
+    pub(crate) fn consider_refresh<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        key: &T::Key,
+        text: &str,
+        ttl_ms: u64,
+    ) {
+        let pause = Duration::from_millis(self.shared().settings.lease_ttl_ms);
+        if ttl_ms < state.near_end_ms && state.refreshed.take(text, pause) {
+            let (cache, key, text) = (self.clone(), key.clone(), text.to_owned());
+            tokio::spawn(async move { cache.refresh::<T>(&key, text).await });
+        }
+    }
+
+    async fn refresh<T: CachedType<Source = S>>(&self, key: &T::Key, text: String) {
+        let (shared, state) = (self.shared(), self.state::<T>());
+        let lease_ttl = Duration::from_millis(shared.settings.lease_ttl_ms);
+        let Ok(Acquired::Granted(token)) = store::acquire(&shared.link, &text, Mode::Refresh, lease_ttl).await else {
+            return;
+        };
+        // The lease is not given back when the load fails: that would take the old value along.
+        let Ok(mut loaded) = self.load::<T>(std::slice::from_ref(key)).await else { return };
+        let loaded = loaded.remove(key).unwrap_or_else(Loaded::absent);
+        let Some(ttl) = state.policy.ttl_of(loaded.valid_until, SystemTime::now()) else { return };
+        let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
+        // A value that ends soon by itself would be near its end again at once: once is enough.
+        state.refreshed.lock().insert(text.clone(), Instant::now() + ttl / 2);
+        let filled = store::fill(&shared.link, &Fill { key: text.clone(), token, json, ttl }).await;
+        let event = if matches!(filled, Ok(Filled::Stored)) { Event::Refreshed } else { Event::FillLost };
+        state.counters.add(event);
+        debug!(cache_type = T::NAME, key = text, outcome = event.as_str(), "refresh ahead");
+    }
+}
