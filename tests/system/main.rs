@@ -5,6 +5,7 @@
 
 mod foreign_keys;
 mod foreign_writer;
+mod history;
 mod l1;
 mod outage;
 mod processes;

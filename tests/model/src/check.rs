@@ -83,6 +83,8 @@ pub(crate) trait World: Send + Sync + 'static {
     fn steps(&self, state: &Self::State, steps: &mut Vec<Self::Step>);
     fn after(&self, state: &Self::State, step: Self::Step) -> Self::State;
     fn breaks(&self, state: &Self::State, promise: Promise) -> bool;
+    /// Makes states equal that differ only in who is who among twins, such as two readers of one process.
+    fn merge_twins(&self, _: &mut Self::State) {}
     /// The state in a few words, for traces.
     fn sketch(&self, state: &Self::State) -> String;
 }
@@ -98,10 +100,19 @@ pub struct Verdict {
     pub elapsed: Duration,
 }
 
+/// Whether twins are merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Twins {
+    /// Fewer states.
+    Merged,
+    /// Traces that people can follow.
+    Apart,
+}
+
 /// Explores everything, or stops when no promise is left to break.
-pub(crate) fn explore<W: World>(world: W) -> Verdict {
+pub(crate) fn explore<W: World>(world: W, twins: Twins) -> Verdict {
     let started = Instant::now();
-    let explored = Explored { world, broken: AtomicU16::new(0) };
+    let explored = Explored { world, twins, broken: AtomicU16::new(0) };
     let checker = explored.checker().threads(1).spawn_bfs().join();
     let Explored { world, .. } = checker.model();
     let mut ways = checker.discoveries();
@@ -123,6 +134,7 @@ pub(crate) fn explore<W: World>(world: W) -> Verdict {
 /// A world in the hands of the checker, which by itself would remember the last way to break a promise, not the shortest.
 struct Explored<W> {
     world: W,
+    twins: Twins,
     broken: AtomicU16,
 }
 
@@ -150,7 +162,11 @@ impl<W: World> Model for Explored<W> {
     }
 
     fn next_state(&self, state: &W::State, step: W::Step) -> Option<W::State> {
-        Some(self.world.after(state, step))
+        let mut next = self.world.after(state, step);
+        if self.twins == Twins::Merged {
+            self.world.merge_twins(&mut next);
+        }
+        Some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

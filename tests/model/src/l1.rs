@@ -4,6 +4,7 @@
 //! and a reader's stamp is a flag. Readers load for themselves; that they share flights is `read_write`'s subject.
 //! Redis pushes when the value is set, removed or evicted, and not when an absent key is invalidated. Pushes wait in order
 //! and for any time; three or more count as two, which only makes the promises harder to keep.
+//! Stored fills go into L1 here, which is more than the code does (it keeps what a GET answered); evictions cover the rest.
 //! Not here: the heartbeat bound, because there is no clock. While the loss of the ear is unnoticed, nothing is promised.
 
 use crate::check::{Promise, World};
@@ -65,6 +66,8 @@ struct Reader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Place {
     Idle,
+    /// Only in a mutation: the suspects were asked, and the stamp is still to be noted.
+    NotSuspect,
     Asked(Option<Version>),
     Missed,
     Granted,
@@ -107,6 +110,7 @@ pub(crate) enum Step {
     EarIsBack,
     Evict,
     LeaseExpires,
+    EntryIsEvicted,
     Restart,
 }
 
@@ -222,10 +226,11 @@ impl L1 {
         let heard = state.ear != Ear::IsDeaf && state.pushes == 0;
         reader.must_see_here = if has_l1 { state.acknowledged_here } else { 0 };
         reader.must_see_heard = if heard || !has_l1 { state.invalidated } else { 0 };
-        let suspect = has_l1 && state.suspicion != Suspicion::None;
+        let is_suspect = has_l1 && state.suspicion != Suspicion::None;
         match state.entry {
-            Some(value) if has_l1 && state.ear != Ear::IsOff && !suspect => state.answer(number, value),
-            _ if suspect => reader.place = Place::Bypassing,
+            Some(value) if has_l1 && state.ear != Ear::IsOff => state.answer(number, value),
+            _ if is_suspect => reader.place = Place::Bypassing,
+            _ if !self.protocol.keeps(Without::StampBeforeSuspects) => reader.place = Place::NotSuspect,
             _ => reader.place = Place::Asked(state.redis.value),
         }
     }
@@ -236,6 +241,7 @@ impl L1 {
         let place = state.readers[number].place;
         state.readers[number].place = match place {
             Place::Idle => unreachable!("an idle reader does not proceed"),
+            Place::NotSuspect => Place::Asked(state.redis.value),
             Place::Asked(Some(value)) => Place::Known(value, Validated::ByRedis),
             Place::Asked(None) => Place::Missed,
             Place::Missed => match state.redis.acquire(Lease::of_reader(token), self.protocol) {
@@ -258,8 +264,8 @@ impl L1 {
                 return state.answer(number, value);
             }
         };
-        let is_answered = matches!(place, Place::Asked(_));
-        if is_answered && !self.protocol.keeps(Without::StampBeforeGet) {
+        let is_answered = matches!(place, Place::Asked(_)) && !self.protocol.keeps(Without::StampBeforeGet);
+        if is_answered || place == Place::NotSuspect {
             state.readers[number].stamp_is_current = true;
         }
     }
@@ -333,6 +339,7 @@ impl L1 {
                 state.push();
             }
             Step::LeaseExpires => state.redis.lease = None,
+            Step::EntryIsEvicted => state.entry = None,
             Step::Restart => {
                 let elsewhere = state.readers.last().cloned();
                 state.readers.fill(Reader::IDLE);
@@ -355,6 +362,7 @@ fn list_events(state: &State, steps: &mut Vec<Step>) {
     });
     steps.extend(state.redis.value.map(|_| Step::Evict));
     steps.extend(state.redis.lease.map(|_| Step::LeaseExpires));
+    steps.extend(state.entry.map(|_| Step::EntryIsEvicted));
     steps.push(Step::Restart);
 }
 

@@ -19,6 +19,6 @@ mod warm_up;
 mod without;
 mod write;
 
-pub use check::{Promise, Verdict};
+pub use check::{Promise, Twins, Verdict};
 pub use scenario::{MUTATIONS, Mutation, Scenario, Scope};
 pub use without::{Protocol, Without};

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use protocol_model::{MUTATIONS, Protocol, Scenario, Scope, Verdict, Without};
+use protocol_model::{MUTATIONS, Protocol, Scenario, Scope, Twins, Verdict, Without};
 
 fn main() -> io::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,11 +34,12 @@ fn print_table(scope: Scope) -> io::Result<ExitCode> {
     writeln!(out, "scope: {scope:?}\n{:<16} {:<32} {:>10} {:>8}  breaks", "scenario", "without", "states", "seconds")?;
     let mut as_expected = true;
     for scenario in Scenario::ALL {
-        let whole = scenario.explore(Protocol::default(), scope);
+        let whole = scenario.explore(Protocol::default(), scope, Twins::Merged);
         as_expected &= whole.broken.is_empty();
         print_verdict(&mut out, scenario, "-", &whole)?;
         for mutation in scenario.mutations() {
-            let verdict = scenario.explore(Protocol { without: Some(mutation.without) }, scope);
+            let protocol = Protocol { without: Some(mutation.without) };
+            let verdict = scenario.explore(protocol, scope, Twins::Merged);
             as_expected &= verdict.broken.keys().eq(mutation.breaks);
             print_verdict(&mut out, scenario, &mutation.without.to_string(), &verdict)?;
         }
@@ -56,7 +57,7 @@ fn print_verdict(out: &mut impl Write, scenario: Scenario, without: &str, verdic
 fn print_traces(without: Without, scope: Scope) -> io::Result<ExitCode> {
     let mut out = io::stdout();
     for mutation in MUTATIONS.iter().filter(|mutation| mutation.without == without) {
-        let verdict = mutation.scenario.explore(Protocol { without: Some(without) }, scope);
+        let verdict = mutation.scenario.explore(Protocol { without: Some(without) }, scope, Twins::Apart);
         for (promise, way) in &verdict.broken {
             writeln!(out, "{}: without {without}, \"{}\" breaks:", mutation.scenario, promise.name())?;
             for (number, line) in way.iter().enumerate() {

@@ -65,6 +65,15 @@ impl Key {
         Acquired::Granted
     }
 
+    /// REFRESH: takes a free lease although a value is there.
+    pub(crate) fn refresh(&mut self, wanted: Lease) -> Acquired {
+        if self.lease.is_some() {
+            return Acquired::Contended;
+        }
+        self.lease = Some(wanted);
+        Acquired::Granted
+    }
+
     /// FILL.
     pub(crate) fn fill(&mut self, token: Token, value: Version, protocol: Protocol) -> Filled {
         let is_holder = self.lease.is_some_and(|held| held.token == token);

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::check::{Promise, Verdict, explore};
+use crate::check::{Promise, Twins, Verdict, explore};
 use crate::clear::Clear;
 use crate::l1::L1;
 use crate::outbox::{Change, Outbox};
@@ -89,20 +89,20 @@ impl Scenario {
 
     /// Explores the protocol, whole or without an ingredient.
     #[must_use]
-    pub fn explore(self, protocol: Protocol, scope: Scope) -> Verdict {
-        let read_write = |faults, readers, writes| explore(ReadWrite { protocol, faults, readers, writes });
-        let outbox = |change, changes, rows| explore(Outbox { protocol, rows, change, changes });
+    pub fn explore(self, protocol: Protocol, scope: Scope, twins: Twins) -> Verdict {
+        let read_write = |faults, readers, writes| explore(ReadWrite { protocol, faults, readers, writes }, twins);
+        let outbox = |change, changes, rows| explore(Outbox { protocol, rows, change, changes }, twins);
         match self {
-            Self::ReadWrite => read_write(Faults::Usual, scope.pick([2, 0], [1, 1]), scope.pick(1, 2)),
-            Self::LateCommands => read_write(Faults::LateCommands, scope.pick([2, 0], [1, 1]), scope.pick(1, 2)),
+            Self::ReadWrite => read_write(Faults::Usual, scope.pick([2, 0], [1, 1]), 1),
+            Self::LateCommands => read_write(Faults::LateCommands, [2, 0], scope.pick(1, 2)),
             Self::WriterCutOff => read_write(Faults::WriterCutOff, [1, 1], scope.pick(1, 2)),
             Self::Calm => read_write(Faults::None, scope.pick([1, 1], [2, 1]), scope.pick(1, 2)),
-            Self::L1 => explore(L1 { protocol, readers: 2, writes: scope.pick(1, 2) }),
+            Self::L1 => explore(L1 { protocol, readers: 2, writes: scope.pick(1, 2) }, twins),
             Self::Outbox => outbox(Change::Failover, 0, scope.pick(2, 3)),
             Self::Failover => outbox(Change::Failover, scope.pick(1, 2), 2),
             Self::Restart => outbox(Change::Restart, scope.pick(1, 2), 2),
-            Self::WarmUp => explore(WarmUp { protocol, writes: scope.pick(1, 2) }),
-            Self::Clear => explore(Clear { protocol, loads: scope.pick(2, 3) }),
+            Self::WarmUp => explore(WarmUp { protocol, writes: scope.pick(1, 2) }, twins),
+            Self::Clear => explore(Clear { protocol, loads: scope.pick(2, 3) }, twins),
         }
     }
 
@@ -151,7 +151,7 @@ use Promise::{
 use Scenario::{Calm, Failover, LateCommands, Restart, WriterCutOff};
 
 /// "What breaks without each part", as it is checked.
-pub const MUTATIONS: [Mutation; 43] = [
+pub const MUTATIONS: [Mutation; 44] = [
     breaks(Without::FillChecksLease, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::AcquireBeforeSnapshot, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::InvalidateRemovesLease, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
@@ -171,6 +171,7 @@ pub const MUTATIONS: [Mutation; 43] = [
     breaks(Without::SuspectKeys, Scenario::L1, &[OwnWriteIsSeen]),
     breaks(Without::SuspectBeforeStamps, WriterCutOff, &[OwnWriteIsSeen]),
     breaks(Without::StampBeforeGet, Scenario::L1, &[OwnWriteIsSeen, HeardIsSeen, L1IsCurrent]),
+    breaks(Without::StampBeforeSuspects, Scenario::L1, &[OwnWriteIsSeen]),
     breaks(Without::StampCheckedByEntry, Scenario::L1, &[OwnWriteIsSeen, HeardIsSeen, L1IsCurrent]),
     breaks(Without::LostFillsStayOutOfL1, Scenario::L1, &[HeardIsSeen, L1IsCurrent]),
     breaks(Without::BypassesStayOutOfL1, Scenario::L1, &[HeardIsSeen, L1IsCurrent]),

@@ -44,6 +44,8 @@ pub enum Without {
     SuspectBeforeStamps,
     /// The stamp is noted before GET. Without: when its answer is there.
     StampBeforeGet,
+    /// The stamp is noted before the suspects are asked. Without: after.
+    StampBeforeSuspects,
     /// An entry counts while its stamp is current. Without: the stamp is compared once, before the entry goes in.
     StampCheckedByEntry,
     /// What a lost fill had loaded stays out of L1.
@@ -92,7 +94,7 @@ pub enum Without {
 
 impl Without {
     /// All ingredients, in the order of the protocol.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::FillChecksLease,
         Self::AcquireBeforeSnapshot,
         Self::InvalidateRemovesLease,
@@ -111,6 +113,7 @@ impl Without {
         Self::SuspectKeys,
         Self::SuspectBeforeStamps,
         Self::StampBeforeGet,
+        Self::StampBeforeSuspects,
         Self::StampCheckedByEntry,
         Self::LostFillsStayOutOfL1,
         Self::BypassesStayOutOfL1,

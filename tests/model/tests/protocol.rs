@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use protocol_model::{MUTATIONS, Promise, Protocol, Scenario, Scope, Verdict, Without};
+use protocol_model::{MUTATIONS, Promise, Protocol, Scenario, Scope, Twins, Verdict, Without};
 
 fn explore(scenario: Scenario, without: Option<Without>) -> Verdict {
     let scope = Scope::from_environment().expect("PROTOCOL_MODEL_SCOPE is small or large");
-    let verdict = scenario.explore(Protocol { without }, scope);
+    let verdict = scenario.explore(Protocol { without }, scope, Twins::Merged);
     let ingredient = without.map_or_else(|| "nothing".to_owned(), |without| without.to_string());
     let (states, seconds) = (verdict.states, verdict.elapsed.as_secs_f64());
     println!("{scope:?} scope, {scenario} without {ingredient}: {states} states in {seconds:.1} s");

@@ -7,21 +7,21 @@ use crate::history::{Author, Effect, Invoice, Key, Process, Read, Recorder, Seen
 use crate::{Answer, Client};
 
 /// A write that one of the clients can ask for.
-pub(super) struct Question {
-    pub(super) key: Key,
-    pub(super) cents: i64,
-    pub(super) transaction: Option<String>,
-    pub(super) request: Request,
+pub(crate) struct Question {
+    pub(crate) key: Key,
+    pub(crate) cents: i64,
+    pub(crate) transaction: Option<String>,
+    pub(crate) request: Request,
 }
 
 /// How it is sent.
-pub(super) enum Request {
+pub(crate) enum Request {
     Post(&'static str, Value),
     Put(String, Value),
 }
 
 /// Asks the service of a place for a key and writes the answer down, which is also returned.
-pub(super) fn read(fleet: &Fleet, recorder: &Recorder, place: usize, key: &Key) -> Option<Read> {
+pub(crate) fn read(fleet: &Fleet, recorder: &Recorder, place: usize, key: &Key) -> Option<Read> {
     let (process, client) = fleet.ask(place);
     let started = recorder.now();
     let answer = client.try_get(&path(key)).ok().filter(|answer| answer.status == 200);
@@ -38,7 +38,7 @@ pub(super) fn read(fleet: &Fleet, recorder: &Recorder, place: usize, key: &Key) 
 }
 
 /// Asks the service of a place for a write and writes down what came of it.
-pub(super) fn write(fleet: &Fleet, recorder: &Recorder, place: usize, question: &Question) -> WriteResult {
+pub(crate) fn write(fleet: &Fleet, recorder: &Recorder, place: usize, question: &Question) -> WriteResult {
     let (process, client) = fleet.ask(place);
     let started = recorder.now();
     let answer = question.request.send(&client);
@@ -69,7 +69,7 @@ impl Request {
 }
 
 impl Question {
-    pub(super) fn payment(invoice: i64, cents: i64, transaction: String) -> Self {
+    pub(crate) fn payment(invoice: i64, cents: i64, transaction: String) -> Self {
         let body = json!({
             "invoice_id": invoice,
             "amount": amount(cents),
@@ -80,29 +80,29 @@ impl Question {
         Self { key: Key::Invoice(invoice), cents, transaction: Some(transaction), request }
     }
 
-    pub(super) fn credit_note(user: i64, cents: i64) -> Self {
+    pub(crate) fn credit_note(user: i64, cents: i64) -> Self {
         let body = json!({ "user_id": user, "amount": amount(cents), "reason": "chaos" });
         Self { key: Key::CreditNotes(user), cents, transaction: None, request: Request::Post("/credit-notes", body) }
     }
 
-    pub(super) fn tax_rate(id: i64, region: &str, version: i64) -> Self {
+    pub(crate) fn tax_rate(id: i64, region: &str, version: i64) -> Self {
         let request = Request::Put(format!("/tax-rates/{id}"), tax_rate(region, version));
         Self { key: Key::TaxRate(region.to_owned()), cents: version, transaction: None, request }
     }
 
-    pub(super) fn discount(id: i64, version: i64) -> Self {
+    pub(crate) fn discount(id: i64, version: i64) -> Self {
         let request = Request::Put(format!("/discounts/{id}"), discount(version));
         Self { key: Key::Discount(id), cents: version, transaction: None, request }
     }
 }
 
 /// The content of a tax rate.
-pub(super) fn tax_rate(region: &str, version: i64) -> Value {
+pub(crate) fn tax_rate(region: &str, version: i64) -> Value {
     json!({ "name": "VAT", "rate": amount(version), "country": "GB", "region": region, "is_default": true })
 }
 
 /// The content of a discount that is active for a long time.
-pub(super) fn discount(version: i64) -> Value {
+pub(crate) fn discount(version: i64) -> Value {
     json!({
         "name": format!("version {version}"),
         "discount_type": "promotional",

@@ -28,6 +28,8 @@ pub struct Plan {
     pub small: Vec<i64>,
     /// Who gets credit notes.
     pub users: Vec<i64>,
+    /// Who gets credit notes only from a fault, so that no later write repairs what one went without.
+    pub quiet_user: i64,
     /// The row of the tax rate.
     pub rate_id: i64,
     /// Its region.
@@ -44,8 +46,9 @@ impl Plan {
     /// Makes the things of a round, by one service; `before` is what the round before left.
     pub(super) fn make(site: &Site, client: &Client, round: u64, before: &Truth) -> Self {
         let first_user = site.number("SELECT coalesce(max(id), 0) + 1 FROM users");
-        let users: Vec<i64> = (first_user..first_user + USERS).collect();
-        for user in &users {
+        let quiet_user = first_user + USERS;
+        let users: Vec<i64> = (first_user..quiet_user).collect();
+        for user in users.iter().chain([&quiet_user]) {
             site.execute(&[&format!(
                 "INSERT INTO users (id, username, email, hashed_password) \
                  VALUES ({user}, 'chaos-{user}', 'chaos-{user}@example.com', 'x')"
@@ -71,6 +74,7 @@ impl Plan {
             large,
             small,
             users,
+            quiet_user,
             rate_id: id_of(&rate),
             region,
             discount_id,
@@ -84,7 +88,7 @@ impl Plan {
     #[must_use]
     pub fn keys(&self) -> Vec<Key> {
         let invoices = self.large.iter().chain(&self.small).chain(self.before.totals.keys());
-        let users = self.users.iter().chain(self.before.credit_notes.keys());
+        let users = self.users.iter().chain([&self.quiet_user]).chain(self.before.credit_notes.keys());
         let mut keys: Vec<Key> = invoices.map(|id| Key::Invoice(*id)).collect();
         keys.extend(users.map(|id| Key::CreditNotes(*id)));
         keys.extend([Key::TaxRate(self.region.clone()), Key::Discount(self.discount_id)]);
@@ -112,7 +116,7 @@ impl Plan {
         let mut truth = self.before.clone();
         truth.totals.extend(&self.totals);
         truth.payments.extend(payments(site, self.totals.keys().copied()));
-        for user in &self.users {
+        for user in self.users.iter().chain([&self.quiet_user]) {
             let rows = site.rows(&format!("SELECT id::text FROM credit_notes WHERE user_id = {user}"));
             truth.credit_notes.insert(*user, rows.iter().filter_map(|row| row[0].as_ref()?.parse().ok()).collect());
         }

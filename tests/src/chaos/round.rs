@@ -13,7 +13,9 @@ use super::{Fleet, Plan, SERVICES, asking};
 use crate::faults::{Fault, Scene};
 use crate::history::{self, Bounds, History, Key, Moment, Promise, Recorder, Summary, Truth, Violation, check};
 
-const BOUNDS: Bounds = Bounds { l1_staleness_ms: L1_STALENESS_MS, recovery_ms: 5_000 };
+/// How long the relay may need after a fault.
+pub(crate) const RECOVERY_MS: u64 = 5_000;
+const BOUNDS: Bounds = Bounds { l1_staleness_ms: L1_STALENESS_MS, recovery_ms: RECOVERY_MS };
 const HEALTHY_BEFORE: Duration = Duration::from_millis(400);
 const HEALTHY_AFTER: Duration = Duration::from_millis(500);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -88,7 +90,7 @@ impl Chaos {
             let mut scene = Scene::new(&self.fleet, recorder, plan, rng, round.length);
             let began = recorder.now();
             (round.fault.inflict)(&mut scene);
-            let ended = recorder.now();
+            let ended = scene.over().unwrap_or_else(|| recorder.now());
             thread::sleep(HEALTHY_AFTER);
             drop(end);
             for client in started {

@@ -8,7 +8,8 @@ const FAILPOINT: &str = "BILLING_FAILPOINT";
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "crash-after-commit",
-        about: "a service dies after a commit, before Redis is told",
+        about: "a service dies after a commit, before Redis is told, and the relay leaves the writer much time to do it",
+        settings: &[("BILLING__RELAY__GRACE_MS", "300")],
         inflict: |scene| crash(scene, "after_commit", |_| {}),
         ..PLAIN
     },

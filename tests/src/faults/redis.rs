@@ -1,7 +1,10 @@
 //! Redis itself: gone, back empty, back with old data, hanging, full.
 
+use std::time::Duration;
+
 use super::scene::{Scene, done};
 use super::{Fault, PLAIN};
+use crate::chaos::{RECOVERY_MS, SERVICES};
 use test_support::{RedisServer, Wire};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -44,7 +47,7 @@ pub(super) const FAULTS: &[Fault] = &[
             let slow = scene.any_place();
             let dump = done(scene.redis().save_dump());
             scene.hold(900);
-            let delay = std::time::Duration::from_millis(80 + scene.below(80));
+            let delay = Duration::from_millis(80 + scene.below(80));
             scene.fleet.wire(slow).set(Wire::DelayReplies(delay));
             done(scene.redis().restart_with(&dump));
             scene.hold(700);
@@ -57,6 +60,14 @@ pub(super) const FAULTS: &[Fault] = &[
         about: "a replica that lags takes over, one service after another follows, and later all go back to the old primary",
         forgets: true,
         inflict: fail_over_and_back,
+        ..PLAIN
+    },
+    Fault {
+        name: "redis-failed-over-late-death",
+        about: "a service that writes through the old primary after the others have left it dies, and stays dead",
+        forgets: true,
+        takes_long: true,
+        inflict: fail_over_and_lose_the_last,
         ..PLAIN
     },
     Fault {
@@ -124,6 +135,33 @@ fn fail_over_and_back(scene: &mut Scene<'_>) {
         }
         scene.hold(400);
     }
+}
+
+/// What the last one told the old primary nobody has told the new one, and the outbox says that Redis was told.
+fn fail_over_and_lose_the_last(scene: &mut Scene<'_>) {
+    let primary = scene.redis().port();
+    let replica = done(RedisServer::options().config("replicaof", &format!("127.0.0.1 {primary}")).start());
+    let is_in_sync = || replica.info("replication").is_ok_and(|info| info["master_link_status"] == "up");
+    scene.until("the replica is in sync", is_in_sync);
+    done(replica.command::<()>(&["REPLICAOF", "NO", "ONE"]));
+    let last = scene.any_place();
+    for place in (0..SERVICES).filter(|place| *place != last) {
+        scene.fleet.wire(place).lead_to(replica.port());
+        scene.fleet.wire(place).reset();
+    }
+    scene.hold(600);
+    scene.give_credit_quietly(last);
+    scene.hold(200);
+    scene.fleet.kill(last);
+    scene.is_over();
+    std::thread::sleep(Duration::from_millis(RECOVERY_MS + 500));
+    // Empty, so that going back brings no old data.
+    done(scene.redis().restart());
+    for wire in scene.fleet.wires() {
+        wire.lead_to(primary);
+        wire.reset();
+    }
+    scene.fleet.restart(last, &[]);
 }
 
 /// Takes memory until the limit is felt, and gives it back.

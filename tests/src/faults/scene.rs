@@ -7,8 +7,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::Site;
+use crate::chaos::asking::{self, Question};
 use crate::chaos::{Fleet, Plan, SERVICES};
-use crate::history::Recorder;
+use crate::history::{Moment, Recorder};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// Whatever a fault waits for takes less.
@@ -22,11 +23,28 @@ pub struct Scene<'r> {
     pub(super) plan: &'r Plan,
     rng: StdRng,
     length: f64,
+    over: Option<Moment>,
 }
 
 impl<'r> Scene<'r> {
     pub(crate) fn new(fleet: &'r Fleet, recorder: &'r Recorder, plan: &'r Plan, rng: StdRng, length: f64) -> Self {
-        Self { fleet, recorder, plan, rng, length }
+        Self { fleet, recorder, plan, rng, length, over: None }
+    }
+
+    /// From now on nothing is wrong that a service could not repair, though the fault's function goes on.
+    pub(super) fn is_over(&mut self) {
+        self.over = Some(self.recorder.now());
+    }
+
+    /// When that was, if it was before the end.
+    pub(crate) fn over(&self) -> Option<Moment> {
+        self.over
+    }
+
+    /// A credit note for the user to whom nobody else gives any.
+    pub(super) fn give_credit_quietly(&mut self, place: usize) {
+        let question = Question::credit_note(self.plan.quiet_user, 1);
+        asking::write(self.fleet, self.recorder, place, &question);
     }
 
     pub(super) fn site(&self) -> &'r Site {

@@ -36,7 +36,15 @@ fn invoice_with(ids: &[i64]) -> Invoice {
     let payments: Vec<_> = ids.iter().map(|id| PaymentLine { id: *id, cents: 10, is_completed: true }).collect();
     let total_paid = 10 * i64::try_from(ids.len()).unwrap();
     let status = if total_paid < 100 { "partial" } else { "paid" }.to_owned();
-    Invoice { subtotal: 100, total: 100, total_paid, balance_due: 100 - total_paid, status, payments, ..Invoice::default() }
+    Invoice {
+        subtotal: 100,
+        total: 100,
+        total_paid,
+        balance_due: 100 - total_paid,
+        status,
+        payments,
+        ..Invoice::default()
+    }
 }
 
 /// A read of the invoice that shows these payments.

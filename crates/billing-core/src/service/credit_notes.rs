@@ -1,10 +1,10 @@
 //! Credit notes: creating them, and applying one to an invoice.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 
 use super::commands::positive;
 use super::invoices::require_user;
-use super::locked::{LockedInvoice, lock_credit_note};
+use super::locked::{LockedCreditNote, LockedInvoice};
 use super::{BillingError, BillingService, Entity, NewCreditNote, Refusal};
 use crate::dict;
 use crate::entities::{CreditNoteStatus, credit_note, credit_note_application, invoice};
@@ -54,8 +54,8 @@ impl BillingService {
         amount.map_or(Ok(()), |amount| positive("amount", amount))?;
         let transaction = self.begin_write().await?;
         let invoice = LockedInvoice::lock(&transaction, invoice_id).await?;
-        let note = lock_credit_note(&transaction, credit_note_id).await?;
-        let amount = amount.unwrap_or(note.remaining_amount.min(invoice.details().balance_due));
+        let note = LockedCreditNote::lock(&transaction, credit_note_id).await?;
+        let amount = amount.unwrap_or(note.row().remaining_amount.min(invoice.details().balance_due));
         require_applicable(&invoice, &note, amount)?;
         let application = credit_note_application::ActiveModel {
             credit_note_id: Set(credit_note_id),
@@ -65,13 +65,14 @@ impl BillingService {
             ..Default::default()
         };
         application.insert(&*transaction).await?;
-        take_off(&transaction, note, amount).await?;
+        note.take_off(amount).await?;
         let details = invoice.settle().await?;
         Ok(transaction.commit(details).await?)
     }
 }
 
-fn require_applicable(invoice: &LockedInvoice<'_>, note: &credit_note::Model, amount: Money) -> Result<(), Refusal> {
+fn require_applicable(invoice: &LockedInvoice<'_>, note: &LockedCreditNote<'_>, amount: Money) -> Result<(), Refusal> {
+    let note = note.row();
     if note.user_id != invoice.row().user_id {
         return Err(Refusal::OtherUser { credit_note_id: note.id, invoice_id: invoice.row().id });
     }
@@ -85,19 +86,6 @@ fn require_applicable(invoice: &LockedInvoice<'_>, note: &credit_note::Model, am
         return Err(Refusal::ExceedsCredit { credit_note_id: note.id, amount, remaining });
     }
     invoice.require_due(amount)
-}
-
-async fn take_off(transaction: &WriteTxn, note: credit_note::Model, amount: Money) -> Result<(), BillingError> {
-    let remaining = note.remaining_amount - amount;
-    let status = if remaining.is_positive() { CreditNoteStatus::Partial } else { CreditNoteStatus::Applied };
-    let mut note = note.into_active_model();
-    note.remaining_amount = Set(remaining);
-    note.status = Set(status.into());
-    if status == CreditNoteStatus::Applied {
-        note.applied_at = Set(Some(now()));
-    }
-    note.update(&**transaction).await?;
-    Ok(())
 }
 
 async fn require_own_invoice(transaction: &WriteTxn, user_id: i32, invoice_id: i32) -> Result<(), BillingError> {

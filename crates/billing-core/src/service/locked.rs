@@ -1,7 +1,7 @@
 //! Rows locked for a decision about money.
 //!
 //! Invariant: a [`LockedInvoice`] exists only inside the write transaction that locked and read it, so its amounts are those
-//! of the database at this moment; what comes out of the cache cannot become one.
+//! of the database at this moment; what comes out of the cache cannot become one. The same holds for a [`LockedCreditNote`].
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
@@ -10,14 +10,43 @@ use sea_orm::{
 use super::{BillingError, Entity, Refusal};
 use crate::cached::read_details;
 use crate::dict;
-use crate::entities::{InvoiceStatus, credit_note, invoice, invoice_tax};
+use crate::entities::{CreditNoteStatus, InvoiceStatus, credit_note, invoice, invoice_tax};
 use crate::money::{Money, Percent};
 use crate::outbox::WriteTxn;
 use crate::time::now;
 
-/// An invoice that no other writer can change until the transaction ends.
+/// An invoice that no other writer can change until the transaction ends: what decisions about money are made on.
+///
+/// ```
+/// # use billing_core::money::Money;
+/// # use billing_core::service::{BillingError, BillingService, LockedInvoice};
+/// fn may_pay(invoice: &LockedInvoice<'_>, amount: Money) -> bool {
+///     amount <= invoice.details().balance_due
+/// }
+///
+/// async fn decide(billing: BillingService) -> Result<bool, BillingError> {
+///     let transaction = billing.begin_write().await?;
+///     let invoice = LockedInvoice::lock(&transaction, 42).await?;
+///     Ok(may_pay(&invoice, Money::from_minor(10_00)))
+/// }
+/// ```
+///
+/// What the cache answers is of another type, and nothing turns it into this one:
+///
+/// ```compile_fail,E0308
+/// # use billing_core::money::Money;
+/// # use billing_core::service::{BillingError, BillingService, LockedInvoice};
+/// fn may_pay(invoice: &LockedInvoice<'_>, amount: Money) -> bool {
+///     amount <= invoice.details().balance_due
+/// }
+///
+/// async fn decide(billing: BillingService) -> Result<bool, BillingError> {
+///     let invoice = billing.invoice_details(42).await?.value.expect("it is there");
+///     Ok(may_pay(&*invoice, Money::from_minor(10_00)))
+/// }
+/// ```
 #[derive(Debug)]
-pub(super) struct LockedInvoice<'t> {
+pub struct LockedInvoice<'t> {
     transaction: &'t WriteTxn,
     row: invoice::Model,
     details: dict::InvoiceDetails,
@@ -25,7 +54,10 @@ pub(super) struct LockedInvoice<'t> {
 
 impl<'t> LockedInvoice<'t> {
     /// Locks the invoice and reads what is due on it.
-    pub(super) async fn lock(transaction: &'t WriteTxn, invoice_id: i32) -> Result<Self, BillingError> {
+    ///
+    /// # Errors
+    /// No such invoice, or the database failed.
+    pub async fn lock(transaction: &'t WriteTxn, invoice_id: i32) -> Result<Self, BillingError> {
         let locked = invoice::Entity::find_by_id(invoice_id).lock_exclusive().one(&**transaction).await?;
         let row = locked.ok_or(BillingError::not_found(Entity::Invoice, invoice_id))?;
         let details = Self::read(transaction, invoice_id).await?;
@@ -41,7 +73,9 @@ impl<'t> LockedInvoice<'t> {
         &self.row
     }
 
-    pub(super) fn details(&self) -> &dict::InvoiceDetails {
+    /// The invoice with its lines and totals, as the transaction sees it.
+    #[must_use]
+    pub fn details(&self) -> &dict::InvoiceDetails {
         &self.details
     }
 
@@ -115,8 +149,66 @@ fn status_of(details: &dict::InvoiceDetails) -> InvoiceStatus {
     }
 }
 
-/// Locks a credit note. Whoever locks both locks the invoice first, so that two writers cannot wait for each other.
-pub(super) async fn lock_credit_note(transaction: &WriteTxn, id: i32) -> Result<credit_note::Model, BillingError> {
-    let locked = credit_note::Entity::find_by_id(id).lock_exclusive().one(&**transaction).await?;
-    locked.ok_or(BillingError::not_found(Entity::CreditNote, id))
+/// A credit note that no other writer can change until the transaction ends.
+///
+/// A cached credit note is of another type:
+///
+/// ```compile_fail,E0308
+/// # use billing_core::service::{BillingError, BillingService, LockedCreditNote};
+/// fn is_used_up(note: &LockedCreditNote<'_>) -> bool {
+///     note.row().remaining_amount.is_zero()
+/// }
+///
+/// async fn decide(billing: BillingService) -> Result<bool, BillingError> {
+///     let notes = billing.user_credit_notes(1).await?.value.expect("a list is always there");
+///     Ok(is_used_up(&notes[0]))
+/// }
+/// ```
+///
+/// ```
+/// # use billing_core::service::{BillingError, BillingService, LockedCreditNote};
+/// # fn is_used_up(note: &LockedCreditNote<'_>) -> bool {
+/// #     note.row().remaining_amount.is_zero()
+/// # }
+/// async fn decide(billing: BillingService) -> Result<bool, BillingError> {
+///     let transaction = billing.begin_write().await?;
+///     Ok(is_used_up(&LockedCreditNote::lock(&transaction, 1).await?))
+/// }
+/// ```
+#[derive(Debug)]
+pub struct LockedCreditNote<'t> {
+    transaction: &'t WriteTxn,
+    row: credit_note::Model,
+}
+
+impl<'t> LockedCreditNote<'t> {
+    /// Locks a credit note. Whoever locks both locks the invoice first, so that two writers cannot wait for each other.
+    ///
+    /// # Errors
+    /// No such credit note, or the database failed.
+    pub async fn lock(transaction: &'t WriteTxn, id: i32) -> Result<Self, BillingError> {
+        let locked = credit_note::Entity::find_by_id(id).lock_exclusive().one(&**transaction).await?;
+        let row = locked.ok_or(BillingError::not_found(Entity::CreditNote, id))?;
+        Ok(Self { transaction, row })
+    }
+
+    /// The row, as the transaction sees it.
+    #[must_use]
+    pub fn row(&self) -> &credit_note::Model {
+        &self.row
+    }
+
+    /// Takes an amount off what remains, which the caller has compared.
+    pub(super) async fn take_off(self, amount: Money) -> Result<(), BillingError> {
+        let remaining = self.row.remaining_amount - amount;
+        let status = if remaining.is_positive() { CreditNoteStatus::Partial } else { CreditNoteStatus::Applied };
+        let mut row = self.row.into_active_model();
+        row.remaining_amount = Set(remaining);
+        row.status = Set(status.into());
+        if status == CreditNoteStatus::Applied {
+            row.applied_at = Set(Some(now()));
+        }
+        row.update(&**self.transaction).await?;
+        Ok(())
+    }
 }

@@ -21,6 +21,7 @@ use billing_cache::cache::SetupError;
 
 pub use commands::{DiscountInput, NewCreditNote, NewInvoice, NewPayment, TaxRateInput};
 pub use error::{BillingError, Entity, Refusal};
+pub use locked::{LockedCreditNote, LockedInvoice};
 
 use crate::cached::{self, BillingCache};
 use crate::database::Database;

@@ -69,7 +69,7 @@ enum RowState {
     Gone,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Process {
     link: Link,
     task: Task,
@@ -77,7 +77,7 @@ struct Process {
 }
 
 /// The server a process is connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Link {
     /// The process does not run.
     None,
@@ -88,21 +88,29 @@ enum Link {
     Old(History),
 }
 
-/// What a process does with a row, as the writer of it or as a relay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// As what a process deals with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Role {
+    /// Marks the row only if it is still pending.
+    Writer,
+    Relay,
+}
+
+/// What a process does with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Task {
     None,
     Writing(usize),
     /// To be invalidated.
-    Has(usize),
+    Has(Role, usize),
     /// To be marked.
-    Invalidated(usize, History),
+    Invalidated(Role, usize, History),
     /// Only in a mutation: marked, and to be invalidated.
     Marked(usize),
 }
 
 /// A load that may end in a FILL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Load {
     None,
     Granted(Token),
@@ -128,7 +136,8 @@ impl Outbox {
     fn will_take(&self, state: &State, id: usize) -> bool {
         let row = state.rows[id];
         let seen_by_cursor = self.protocol.keeps(Without::StateInsteadOfCursor) || id >= state.cursor;
-        let replays_later = || state.processes.iter().any(|process| matches!(process.link, Link::Waiting | Link::Old(_)));
+        let replays_later =
+            || state.processes.iter().any(|process| matches!(process.link, Link::Waiting | Link::Old(_)));
         self.is_needed(row, state.history)
             && match row.state {
                 RowState::Marked(_) => self.protocol.keeps(Without::HistoryInEveryPass) || replays_later(),
@@ -139,7 +148,7 @@ impl Outbox {
 
 /// A process that is about to invalidate a row on today's primary.
 fn is_about_to(process: &Process, rows: &[Row], value: Version) -> bool {
-    let (Task::Has(row) | Task::Marked(row)) = process.task else { return false };
+    let (Task::Has(_, row) | Task::Marked(row)) = process.task else { return false };
     rows[row].version > value && matches!(process.link, Link::Waiting | Link::Admitted)
 }
 
@@ -181,6 +190,11 @@ impl World for Outbox {
         }
         state.rename_tokens();
         state
+    }
+
+    fn merge_twins(&self, state: &mut State) {
+        state.processes.sort();
+        state.rename_tokens();
     }
 
     fn breaks(&self, state: &State, promise: Promise) -> bool {

@@ -1,6 +1,6 @@
 //! What can happen next to the outbox, and what it does.
 
-use super::{Change, History, Link, Load, Outbox, Process, Row, RowState, State, Task};
+use super::{Change, History, Link, Load, Outbox, Process, Role, Row, RowState, State, Task};
 use crate::redis::{Acquired, Lease, Tokens};
 use crate::without::Without;
 
@@ -75,8 +75,8 @@ impl Outbox {
                 steps.extend(needed.map(|row| Step::Take(number, row)));
             }
             Task::Writing(_) => steps.push(Step::Commit(number)),
-            Task::Has(_) if early => steps.push(Step::Mark(number)),
-            Task::Has(_) | Task::Marked(_) => steps.extend([Step::Invalidate(number), Step::InvalidateFails(number)]),
+            Task::Has(..) if early => steps.push(Step::Mark(number)),
+            Task::Has(..) | Task::Marked(_) => steps.extend([Step::Invalidate(number), Step::InvalidateFails(number)]),
             Task::Invalidated(..) => steps.push(Step::Mark(number)),
         }
     }
@@ -102,7 +102,7 @@ impl Outbox {
                 state.processes[process].task = Task::Writing(row);
             }
             Step::Take(process, row) => {
-                state.processes[process].task = Task::Has(row);
+                state.processes[process].task = Task::Has(Role::Relay, row);
                 if !self.protocol.keeps(Without::StateInsteadOfCursor) {
                     state.cursor = row + 1;
                 }
@@ -140,23 +140,23 @@ impl Outbox {
                 state.database += 1;
                 state.rows[row].state = RowState::Pending;
                 state.rows[row].version = state.database;
-                Task::Has(row)
+                Task::Has(Role::Writer, row)
             }
-            Task::Has(row) if !self.protocol.keeps(Without::MarkAfterInvalidate) => {
-                state.mark(row, state.history_of(link));
+            Task::Has(role, row) if !self.protocol.keeps(Without::MarkAfterInvalidate) => {
+                state.mark(role, row, state.history_of(link));
                 Task::Marked(row)
             }
-            Task::Has(row) => {
+            Task::Has(role, row) => {
                 self.invalidate(state, link);
                 let same_connection = self.protocol.keeps(Without::HistoryOfTheSameConnection);
-                Task::Invalidated(row, if same_connection { state.history_of(link) } else { state.history })
+                Task::Invalidated(role, row, if same_connection { state.history_of(link) } else { state.history })
             }
             Task::Marked(_) => {
                 self.invalidate(state, link);
                 Task::None
             }
-            Task::Invalidated(row, history) => {
-                state.mark(row, history);
+            Task::Invalidated(role, row, history) => {
+                state.mark(role, row, history);
                 Task::None
             }
             Task::None => unreachable!("a process without a task does not go on"),
@@ -223,9 +223,12 @@ impl State {
     }
 
     /// A row that was retired meanwhile stays away.
-    fn mark(&mut self, row: usize, history: History) {
-        if self.rows[row].state != RowState::Gone {
-            self.rows[row].state = RowState::Marked(history);
+    fn mark(&mut self, role: Role, row: usize, history: History) {
+        match (role, self.rows[row].state) {
+            (Role::Writer, RowState::Pending) | (Role::Relay, RowState::Pending | RowState::Marked(_)) => {
+                self.rows[row].state = RowState::Marked(history);
+            }
+            _ => {}
         }
     }
 }

@@ -1,6 +1,6 @@
-//! A flight: ACQUIRE, load, FILL (`Pilot` in `billing-cache/src/read.rs`), and whom its answer covers.
+//! A flight: legs of ACQUIRE, load and FILL (`Pilot` in `billing-cache/src/read.rs`), and whom the answer of each covers.
 
-use super::state::{Late, Place, Stamp, State};
+use super::state::{Late, Place, Process, Stamp, State, Suspicion};
 use super::{Faults, ReadWrite};
 use crate::redis::{Acquired, Filled, Lease, Token, Tokens, Version};
 use crate::without::Without;
@@ -61,9 +61,16 @@ pub(crate) enum Move {
     /// Only after a lost fill.
     TryAgain,
     Land,
+    /// Without an answer.
+    Die,
 }
 
 impl Phase {
+    /// A leg begins: nobody asks Redis about a suspect key.
+    pub(super) fn of_leg(process: &Process) -> Self {
+        if process.suspicion == Suspicion::None { Self::Open(None) } else { Self::Suspect }
+    }
+
     pub(super) fn token(&mut self) -> Option<&mut Token> {
         match self {
             Self::Granted(token) | Self::Loaded(token, _) => Some(token),
@@ -125,6 +132,7 @@ impl ReadWrite {
             }
             (Move::TryAgain, _) => Phase::Open(None),
             (Move::Land, Phase::Done(outcome, value)) => return self.land(state, id, outcome, value),
+            (Move::Die, _) => return die(state, id),
             _ => unreachable!("{it:?} in {phase:?}"),
         };
         state.flight(id).phase = next;
@@ -160,15 +168,29 @@ impl ReadWrite {
         }
     }
 
-    /// Takes the flight off the list and answers whom rule C lets it answer; the others start over.
+    /// Answers whom rule C lets it answer. The others keep their seats for another leg; without them the flight is over.
     fn land(&self, state: &mut State, id: FlightId, outcome: Outcome, value: Version) {
-        state.processes[id.process].flights.retain(|flight| flight.stamp != id.stamp);
-        for number in 0..state.readers.len() {
-            let Some(covered) = state.seat(number, id) else { continue };
-            if *covered || !self.protocol.keeps(outcome.rule_c()) {
-                state.answer(number, value);
-                continue;
+        let mut others = false;
+        for reader in 0..state.readers.len() {
+            match state.seat(reader, id) {
+                Some(covered) if *covered || !self.protocol.keeps(outcome.rule_c()) => state.answer(reader, value),
+                Some(_) => others = true,
+                None => {}
             }
+        }
+        if others {
+            state.flight(id).phase = Phase::of_leg(&state.processes[id.process]);
+        } else {
+            state.close(id);
+        }
+    }
+}
+
+/// The task is gone without an answer: its callers look again, and the second time they load for themselves.
+fn die(state: &mut State, id: FlightId) {
+    state.close(id);
+    for number in 0..state.readers.len() {
+        if state.seat(number, id).is_some() {
             let reader = &mut state.readers[number];
             reader.place = if reader.has_started_over { Place::LoadingAlone } else { Place::StartingOver };
             reader.has_started_over = true;
@@ -194,6 +216,11 @@ impl State {
     pub(super) fn flight(&mut self, id: FlightId) -> &mut Flight {
         let mut flights = self.processes[id.process].flights.iter_mut();
         flights.find(|flight| flight.stamp == id.stamp).expect("steps name only flights that are there")
+    }
+
+    /// Takes the flight off the list.
+    fn close(&mut self, id: FlightId) {
+        self.processes[id.process].flights.retain(|flight| flight.stamp != id.stamp);
     }
 
     /// Whether a reader sits in this flight, and is covered.

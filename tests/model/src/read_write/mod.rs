@@ -9,11 +9,11 @@ mod flight;
 mod state;
 mod steps;
 
-use state::{Place, Process, Reader, State, Suspicion};
+use state::{Place, Process, Reader, Refresh, State, Suspicion};
 use steps::Step;
 
 use crate::check::{Promise, World};
-use crate::redis::{Key, Version};
+use crate::redis::{Key, Tokens, Version};
 use crate::without::{Protocol, Without};
 use crate::write::Write;
 
@@ -65,6 +65,7 @@ impl World for ReadWrite {
             redis: Key::default(),
             redis_replica: None,
             late: None,
+            refresh: Refresh::None,
             processes: [process.clone(), process],
             readers: homes.map(Reader::idle).collect(),
             write: Write::default(),
@@ -92,7 +93,12 @@ impl World for ReadWrite {
         if self.faults != Faults::None {
             state.grants = 0;
         }
-        state.canonical()
+        state.rename_tokens();
+        state
+    }
+
+    fn merge_twins(&self, state: &mut State) {
+        state.readers.sort();
     }
 
     fn breaks(&self, state: &State, promise: Promise) -> bool {

@@ -17,6 +17,7 @@ pub(crate) struct State {
     /// The value a lagging replica of Redis has; the same, unless the mutation reads it.
     pub(super) redis_replica: Option<Version>,
     pub(super) late: Option<Late>,
+    pub(super) refresh: Refresh,
     pub(super) processes: [Process; 2],
     pub(super) readers: Vec<Reader>,
     pub(super) write: Write,
@@ -35,6 +36,14 @@ pub(crate) struct State {
 pub(super) enum Late {
     Acquire(Token),
     Fill(Token, Version),
+}
+
+/// A refresh ahead, by whatever process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Refresh {
+    None,
+    Granted(Token),
+    Loaded(Token, Version),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -107,16 +116,6 @@ impl State {
         }
         *reader = Reader::idle(reader.home);
     }
-
-    /// The same for all states that differ only in the names of tokens and in the order of readers.
-    pub(super) fn canonical(mut self) -> Self {
-        for process in &mut self.processes {
-            process.flights.sort_by_key(|flight| flight.stamp);
-        }
-        self.rename_tokens();
-        self.readers.sort();
-        self
-    }
 }
 
 impl Tokens for State {
@@ -129,6 +128,10 @@ impl Tokens for State {
         match &mut self.late {
             Some(Late::Acquire(token) | Late::Fill(token, _)) => visit(token),
             None => {}
+        }
+        match &mut self.refresh {
+            Refresh::Granted(token) | Refresh::Loaded(token, _) => visit(token),
+            Refresh::None => {}
         }
         if let Some(lease) = &mut self.redis.lease {
             visit(&mut lease.token);

@@ -1,9 +1,9 @@
 //! What can happen next while one key is read and written, and what it does.
 
 use super::flight::{Flight, FlightId, Move, Phase};
-use super::state::{Late, Place, Process, Reader, Reply, State, Suspicion};
+use super::state::{Late, Place, Process, Reader, Refresh, Reply, State, Suspicion};
 use super::{Faults, READER, ReadWrite, WRITER};
-use crate::redis::Lease;
+use crate::redis::{Acquired, Filled, Lease, Tokens};
 use crate::without::Without;
 use crate::write::{Write, WriteStep};
 
@@ -18,6 +18,9 @@ pub(crate) enum Step {
     /// The caller is cancelled; the flight goes on.
     Leave(usize),
     Flight(FlightId, Move),
+    /// REFRESH, load, FILL, while the old value is served.
+    Refresh,
+    RefreshDies,
     Write(WriteStep),
     InvalidateFails,
     /// INVALIDATE of a suspect key, and what follows when its answer is there.
@@ -53,11 +56,16 @@ impl ReadWrite {
             for flight in flights {
                 let id = FlightId { process, stamp: flight.stamp };
                 steps.extend(self.moves(flight.phase, state).iter().map(|it| Step::Flight(id, *it)));
+                steps.extend((self.faults == Faults::Usual).then_some(Step::Flight(id, Move::Die)));
             }
+        }
+        match state.refresh {
+            Refresh::None => steps.extend((self.faults == Faults::Usual).then_some(Step::Refresh)),
+            Refresh::Granted(_) | Refresh::Loaded(..) => steps.extend([Step::Refresh, Step::RefreshDies]),
         }
         self.list_writes(state, steps);
         if self.faults != Faults::None {
-            list_faults(self.faults==Faults::WriterCutOff, state, steps);
+            list_faults(self.faults == Faults::WriterCutOff, state, steps);
         }
     }
 
@@ -86,6 +94,8 @@ impl ReadWrite {
             Step::LoadAlone(reader) => state.answer(reader, state.database),
             Step::Leave(reader) => state.readers[reader] = Reader::idle(state.readers[reader].home),
             Step::Flight(id, it) => self.fly(state, id, it),
+            Step::Refresh => state.refresh = self.refresh(state),
+            Step::RefreshDies => state.refresh = Refresh::None,
             Step::Write(step) => {
                 self.write(state, step);
                 state.write.advance(self.protocol);
@@ -125,6 +135,23 @@ impl ReadWrite {
             _ => Reply::Miss,
         };
         reader.place = Place::Asked(process.stamp, reply);
+    }
+
+    fn refresh(&self, state: &mut State) -> Refresh {
+        match state.refresh {
+            Refresh::None => {
+                let token = state.fresh_token();
+                match state.redis.refresh(Lease::of_reader(token)) {
+                    Acquired::Granted => Refresh::Granted(token),
+                    Acquired::Hit(_) | Acquired::Contended => Refresh::None,
+                }
+            }
+            Refresh::Granted(token) => Refresh::Loaded(token, state.database),
+            Refresh::Loaded(token, value) => {
+                let (Filled::Stored | Filled::Lost) = state.redis.fill(token, value, self.protocol);
+                Refresh::None
+            }
+        }
     }
 
     fn write(&self, state: &mut State, step: WriteStep) {
@@ -168,7 +195,9 @@ fn list_faults(cut_off: bool, state: &State, steps: &mut Vec<Step>) {
         steps.extend([Step::LateCommandArrives, Step::LateCommandIsLost]);
     }
     steps.push(Step::Crash(WRITER));
-    if !cut_off { steps.push(Step::Crash(READER)); }
+    if !cut_off {
+        steps.push(Step::Crash(READER));
+    }
 }
 
 /// A hit is the answer; else the reader joins the flight of its stamp, or opens it.
@@ -179,10 +208,11 @@ fn answer_or_join(state: &mut State, number: usize) {
         return state.answer(number, value);
     }
     reader.place = Place::Seated { stamp, covered: false };
-    let flights = &mut state.processes[reader.home].flights;
-    if !flights.iter().any(|flight| flight.stamp == stamp) {
-        let phase = if reply == Reply::Suspect { Phase::Suspect } else { Phase::Open(None) };
-        flights.push(Flight { stamp, phase });
+    let process = &mut state.processes[reader.home];
+    if !process.flights.iter().any(|flight| flight.stamp == stamp) {
+        let phase = if reply == Reply::Suspect { Phase::Suspect } else { Phase::of_leg(process) };
+        process.flights.push(Flight { stamp, phase });
+        process.flights.sort_by_key(|flight| flight.stamp);
     }
 }
 

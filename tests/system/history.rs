@@ -1,0 +1,42 @@
+//! Every fault once, for a second or two: what clients were told is true whatever goes wrong. The long form is
+//! `cargo xtask chaos`.
+
+use system_tests::chaos::{Chaos, Report, Round};
+use system_tests::faults::Place;
+
+/// The same in every run, so that a failure can be told by its name.
+const SEED: u64 = 20_251_122;
+
+#[test]
+fn what_was_acknowledged_is_shown_whatever_happens_to_redis() {
+    keeps_its_promises(Place::Redis);
+}
+
+#[test]
+fn what_was_acknowledged_is_shown_whatever_happens_to_the_network() {
+    keeps_its_promises(Place::Network);
+}
+
+#[test]
+fn what_was_acknowledged_is_shown_whatever_happens_to_the_services() {
+    keeps_its_promises(Place::Processes);
+}
+
+#[test]
+fn what_was_acknowledged_is_shown_whatever_other_programs_do() {
+    keeps_its_promises(Place::Outside);
+}
+
+#[track_caller]
+fn keeps_its_promises(place: Place) {
+    let mut chaos = Chaos::start();
+    let mut report = Report::default();
+    let mut shown = Vec::new();
+    for (seed, fault) in (SEED..).zip(place.faults().iter().filter(|fault| !fault.takes_long)) {
+        let outcome = chaos.run(Round { fault, seed, length: 0.8 });
+        report.add(fault.name, &outcome.summary);
+        shown.extend(outcome.shown);
+    }
+    assert!(shown.is_empty() && report.is_clean(), "{}\n{report}", shown.join("\n"));
+    eprintln!("{report}");
+}
