@@ -1,4 +1,4 @@
-//! The tasks of a developer: `cargo xtask demo | test | bench | services | tidy`.
+//! The tasks of a developer: `cargo xtask demo | test | chaos | bench | services | tidy`.
 //!
 //! Invariants: this crate depends on no other crate of the workspace (it shells out); data goes to stdout and talk to
 //! stderr; whatever a task starts or creates ends with it (`cleanup.rs`), except the servers of `services up`.
@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
 mod bench;
+mod chaos;
 mod cleanup;
 mod demo;
 mod environment;
@@ -40,6 +41,8 @@ enum Task {
     Demo(demo::Options),
     /// Check and test everything, against servers of its own
     Test(test::Options),
+    /// Services under faults, with clients that remember what they were told
+    Chaos(chaos::Options),
     /// Measure ours against the limits, as ratios in one run
     Bench(bench::Options),
     /// A Redis and a PostgreSQL for development, in the background
@@ -65,6 +68,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Chaos(options) => chaos::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Services(action) => services::run(&action),
         Task::Tidy => tidy::run(),

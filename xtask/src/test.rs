@@ -56,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     step("the tests", &mut tests)
 }
 
-fn step(name: &str, command: &mut Command) -> Result<()> {
+pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
     // Cargo names itself by its whole path; a person does not.
     let cargo = command.get_program().to_string_lossy().into_owned();
     say(&format!("$ {}", shown(command).replacen(&cargo, "cargo", 1)));
@@ -70,6 +70,13 @@ fn python_of_tests(target: &Path) -> Result<PathBuf> {
         install::ensure(&[Need::PythonVenv])?;
     }
     python::with_redis_py(&environment)
+}
+
+/// Builds what the tests of the whole system run.
+pub(crate) fn programs() -> Command {
+    let mut command = cargo();
+    command.args(["build", "--workspace", "--bins", "--examples", "--features", FAILPOINTS]);
+    command
 }
 
 impl Options {
@@ -87,9 +94,7 @@ impl Options {
 
     /// The tests of the whole system run the programs and the examples; no other crate's tests need them.
     fn build(&self) -> Option<Command> {
-        let mut command = cargo();
-        command.args(["build", "--workspace", "--bins", "--examples", "--features", FAILPOINTS]);
-        self.needs_programs().then_some(command)
+        self.needs_programs().then(programs)
     }
 
     fn needs_programs(&self) -> bool {

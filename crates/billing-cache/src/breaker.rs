@@ -3,10 +3,13 @@
 //! Invariants: what failed, was slow or was given up is never counted as a success; in trial no more than
 //! `breaker.trial_calls` calls are on their way; a permit that is dropped without a verdict, because its caller was cancelled,
 //! gives its place back and says nothing about Redis. One log line for each change of state.
+//!
+//! While all is well a call costs two loads and no lock: calls are counted only from the first one in a window that failed
+//! or was slow, which can only make the breaker open sooner.
 
 use std::fmt;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -96,6 +99,10 @@ pub(crate) struct Breaker {
     settings: BreakerSettings,
     /// Read without the lock; changed only under it.
     state: AtomicU8,
+    /// Whether something failed or was slow in the window, so that calls are counted.
+    troubled: AtomicBool,
+    /// Counts the openings and closings; a verdict on a call of an earlier time is void.
+    era: AtomicU64,
     inner: Mutex<Inner>,
 }
 
@@ -106,8 +113,6 @@ struct Inner {
     opened_at: Instant,
     trials_on_their_way: u32,
     trials_succeeded: u32,
-    /// Counts the openings; a verdict on a call of an earlier time is void.
-    era: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -139,9 +144,14 @@ impl Breaker {
             opened_at: now,
             trials_on_their_way: 0,
             trials_succeeded: 0,
-            era: 0,
         };
-        Self { settings, state: AtomicU8::new(BreakerState::Closed as u8), inner: Mutex::new(inner) }
+        Self {
+            settings,
+            state: AtomicU8::new(BreakerState::Closed as u8),
+            troubled: AtomicBool::new(false),
+            era: AtomicU64::new(0),
+            inner: Mutex::new(inner),
+        }
     }
 
     pub(crate) fn state(&self) -> BreakerState {
@@ -158,7 +168,12 @@ impl Breaker {
     }
 
     fn permit_at(&self, now: Instant, limit: Duration) -> Option<Permit<'_>> {
+        let era = self.era.load(Ordering::Acquire);
+        if self.state() == BreakerState::Closed {
+            return Some(self.permit_of(now, limit, era, false));
+        }
         let mut inner = self.lock();
+        let era = self.era.load(Ordering::Acquire);
         if self.state() == BreakerState::Open && now >= inner.opened_at + Duration::from_millis(self.settings.open_ms) {
             (inner.trials_on_their_way, inner.trials_succeeded) = (0, 0);
             self.change(BreakerState::HalfOpen, Reason::TimeToTry);
@@ -174,20 +189,29 @@ impl Breaker {
                 true
             }
         };
+        Some(self.permit_of(now, limit, era, trial))
+    }
+
+    fn permit_of(&self, started: Instant, limit: Duration, era: u64, trial: bool) -> Permit<'_> {
         let slow_after = limit * self.settings.slow_call_percent / 100;
-        Some(Permit { breaker: self, started: now, slow_after, era: inner.era, trial, judged: false })
+        Permit { breaker: self, started, slow_after, era, trial, judged: false }
     }
 
     fn judge(&self, permit: &Permit<'_>, verdict: Verdict, now: Instant) {
-        let mut inner = self.lock();
-        if inner.era != permit.era {
+        let slow = now.duration_since(permit.started) > permit.slow_after;
+        let well = verdict == Verdict::Success && !slow;
+        if well && !permit.trial && !self.troubled.load(Ordering::Acquire) {
             return;
         }
-        let slow = now.duration_since(permit.started) > permit.slow_after;
+        let mut inner = self.lock();
+        if self.era.load(Ordering::Acquire) != permit.era {
+            return;
+        }
         if permit.trial {
             self.judge_trial(&mut inner, verdict, slow, now);
         } else {
             inner.count(&self.settings, verdict, slow, now);
+            self.troubled.store(inner.has_trouble(&self.settings, now), Ordering::Release);
             if let Some(reason) = inner.reason_to_open(&self.settings, now) {
                 self.open(&mut inner, reason, now);
             }
@@ -203,7 +227,8 @@ impl Breaker {
                 inner.trials_succeeded += 1;
                 if inner.trials_succeeded >= self.settings.trial_calls.max(1) {
                     inner.slices = [Slice::default(); SLICES];
-                    inner.era += 1;
+                    self.troubled.store(false, Ordering::Release);
+                    self.era.fetch_add(1, Ordering::AcqRel);
                     self.change(BreakerState::Closed, Reason::TrialSucceeded);
                 }
             }
@@ -212,7 +237,7 @@ impl Breaker {
 
     fn open(&self, inner: &mut Inner, reason: Reason, now: Instant) {
         inner.opened_at = now;
-        inner.era += 1;
+        self.era.fetch_add(1, Ordering::AcqRel);
         self.change(BreakerState::Open, reason);
     }
 
@@ -253,12 +278,22 @@ impl Inner {
         slice.slow += u64::from(slow);
     }
 
-    fn reason_to_open(&self, settings: &BreakerSettings, now: Instant) -> Option<Reason> {
+    /// Calls, failures and slow calls in the window.
+    fn sums(&self, settings: &BreakerSettings, now: Instant) -> (u64, u64, u64) {
         let number = self.slice_number(settings, now);
         let recent = self.slices.iter().filter(|slice| slice.number + SLICES as u64 > number);
-        let (calls, failures, slow) = recent.fold((0, 0, 0), |(calls, failures, slow), slice| {
+        recent.fold((0, 0, 0), |(calls, failures, slow), slice| {
             (calls + slice.calls, failures + slice.failures, slow + slice.slow)
-        });
+        })
+    }
+
+    fn has_trouble(&self, settings: &BreakerSettings, now: Instant) -> bool {
+        let (_, failures, slow) = self.sums(settings, now);
+        failures + slow > 0
+    }
+
+    fn reason_to_open(&self, settings: &BreakerSettings, now: Instant) -> Option<Reason> {
+        let (calls, failures, slow) = self.sums(settings, now);
         if calls < u64::from(settings.min_calls.max(1)) {
             return None;
         }
@@ -286,7 +321,7 @@ impl Drop for Permit<'_> {
     fn drop(&mut self) {
         if !self.judged && self.trial {
             let mut inner = self.breaker.lock();
-            if inner.era == self.era {
+            if self.breaker.era.load(Ordering::Acquire) == self.era {
                 inner.trials_on_their_way = inner.trials_on_their_way.saturating_sub(1);
             }
         }
@@ -339,13 +374,25 @@ mod tests {
     fn it_opens_by_the_share_of_failures_once_there_are_enough_calls() {
         let breaker = breaker();
         let start = Instant::now();
-        for verdict in [Verdict::Success, Verdict::Failure, Verdict::Success] {
+        for verdict in [Verdict::Failure, Verdict::Success, Verdict::Success] {
             call(&breaker, verdict, start, ms(1));
             assert_eq!(breaker.state(), BreakerState::Closed);
         }
         call(&breaker, Verdict::Failure, start, ms(1));
         assert_eq!(breaker.state(), BreakerState::Open);
         assert!(breaker.permit_at(start + ms(2), LIMIT).is_none());
+    }
+
+    #[test]
+    fn a_few_failures_among_many_calls_do_not_open_it() {
+        let breaker = breaker();
+        let start = Instant::now();
+        call(&breaker, Verdict::Failure, start, ms(1));
+        for _ in 0..20 {
+            call(&breaker, Verdict::Success, start, ms(1));
+        }
+        call(&breaker, Verdict::Failure, start, ms(1));
+        assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tracing::{debug, trace};
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
 use crate::counters::Event;
-use crate::flight::{Boarding, Flight, Landing, Mark, Outcome};
+use crate::flight::{Boarding, Flight, Landing, Mark, Outcome, Seat};
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::refresh;
@@ -156,21 +156,14 @@ impl<S: Source> Cache<S> {
             state.counters.add(Event::HitL1);
             return Ok(cached);
         }
-        let started = Instant::now();
+        let started = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
         let text = self.key_text::<T>(key);
         let answer = self.read(state, key, &text).await;
-        match &answer {
-            Ok(cached) => {
-                state.counters.add(event_of(cached.tier));
-                debug!(
-                    cache_type = T::NAME,
-                    key = text,
-                    tier = cached.tier.as_str(),
-                    elapsed_us = micros(started),
-                    "get"
-                );
-            }
-            Err(error) => debug!(cache_type = T::NAME, key = text, %error, elapsed_us = micros(started), "get failed"),
+        if let Ok(cached) = &answer {
+            state.counters.add(event_of(cached.tier));
+        }
+        if let Some(started) = started {
+            log_get::<T>(&text, &answer, micros(started));
         }
         answer
     }
@@ -205,24 +198,37 @@ impl<S: Source> Cache<S> {
                 Lookup::Miss => true,
                 Lookup::Unusable => false,
             };
-            let seat = state.flights.join(text, stamp, |flight| {
-                let pilot =
-                    Arc::new(Pilot::<T> { cache: self.clone(), key: key.clone(), text: text.to_owned(), flight });
-                // What the first caller found out about Redis holds for the first leg; later ones ask again.
-                let mut usable = usable;
-                move || {
-                    let (pilot, usable) = (Arc::clone(&pilot), std::mem::replace(&mut usable, true));
-                    async move { pilot.fly(usable).await }
-                }
-            });
-            if seat.boarding == Boarding::Joined {
-                state.counters.add(Event::Coalesced);
-            }
-            if let Landing::Covered(answer) = seat.landing().await {
+            let seat = self.board(state, key, text, stamp, usable);
+            // Boxed, so that a hit does not carry the room for a wait.
+            if let Landing::Covered(answer) = Box::pin(seat.landing()).await {
                 return answer;
             }
         }
-        self.load_past_cache::<T>(key).await
+        Box::pin(self.load_past_cache::<T>(key)).await
+    }
+
+    /// Joins the flight of the key and stamp, or opens it.
+    fn board<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        key: &T::Key,
+        text: &str,
+        stamp: Stamp,
+        usable: bool,
+    ) -> Seat<Answer<T>> {
+        let seat = state.flights.join(text, stamp, |flight| {
+            let pilot = Arc::new(Pilot::<T> { cache: self.clone(), key: key.clone(), text: text.to_owned(), flight });
+            // What the first caller found out about Redis holds for the first leg; later ones ask again.
+            let mut usable = usable;
+            move || {
+                let (pilot, usable) = (Arc::clone(&pilot), std::mem::replace(&mut usable, true));
+                async move { pilot.fly(usable).await }
+            }
+        });
+        if seat.boarding == Boarding::Joined {
+            state.counters.add(Event::Coalesced);
+        }
+        seat
     }
 
     /// GET, and nothing else; with the time to live where L1 wants to know it, or a refresh ahead may be due. A value that does
@@ -297,6 +303,16 @@ impl<S: Source> Cache<S> {
         };
         state.counters.add(Event::LoadFailed);
         Err(error)
+    }
+}
+
+/// Off the path of those who do not listen.
+#[cold]
+fn log_get<T: CachedType>(key: &str, answer: &Answer<T>, elapsed_us: u64) {
+    let cache_type = T::NAME;
+    match answer {
+        Ok(cached) => debug!(cache_type, key, tier = cached.tier.as_str(), elapsed_us, "get"),
+        Err(error) => debug!(cache_type, key, %error, elapsed_us, "get failed"),
     }
 }
 

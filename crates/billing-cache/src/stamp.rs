@@ -3,8 +3,8 @@
 //! Invariant: stamps only grow and are never dropped (a counter collected when idle is broken: `protocol.md`, section 9).
 //! A flight belongs to the stamp under which it was opened, so whoever comes after an invalidation opens a new one.
 
+use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
-use std::hash::RandomState;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const STRIPES: usize = 4096;
@@ -28,7 +28,7 @@ pub(crate) struct Stamp {
 impl Stamps {
     pub(crate) fn new() -> Self {
         let stripes = (0..STRIPES).map(|_| AtomicU64::new(0)).collect();
-        Self { stripes, generation: AtomicU64::new(0), hasher: RandomState::new() }
+        Self { stripes, generation: AtomicU64::new(0), hasher: RandomState::default() }
     }
 
     pub(crate) fn current(&self, key: &str) -> Stamp {

@@ -151,7 +151,7 @@ use Promise::{
 use Scenario::{Calm, Failover, LateCommands, Restart, WriterCutOff};
 
 /// "What breaks without each part", as it is checked.
-pub const MUTATIONS: [Mutation; 44] = [
+pub const MUTATIONS: [Mutation; 45] = [
     breaks(Without::FillChecksLease, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::AcquireBeforeSnapshot, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::InvalidateRemovesLease, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
@@ -180,6 +180,7 @@ pub const MUTATIONS: [Mutation; 44] = [
     breaks(Without::BumpBeforeReturn, Scenario::L1, &[OwnWriteIsSeen]),
     breaks(Without::BumpThoughRedisIsAway, Scenario::L1, &[OwnWriteIsSeen]),
     breaks(Without::MarkAfterInvalidate, Scenario::Outbox, &[StaleIsCovered]),
+    breaks(Without::NoMarkInDoubt, Scenario::Outbox, &[StaleIsCovered]),
     breaks(Without::StateInsteadOfCursor, Scenario::Outbox, &[StaleIsCovered]),
     breaks(Without::HistoryId, Failover, &[StaleIsCovered]),
     breaks(Without::HistoryId, Restart, &[StaleIsCovered, L2IsCurrent]),

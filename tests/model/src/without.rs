@@ -62,6 +62,8 @@ pub enum Without {
     BumpThoughRedisIsAway,
     /// A row is marked after INVALIDATE. Without: before.
     MarkAfterInvalidate,
+    /// A row whose commit is in doubt is not marked by its writer.
+    NoMarkInDoubt,
     /// The relay goes by the state of a row. Without: by ids greater than the last it saw.
     StateInsteadOfCursor,
     /// A row marked in another history is pending again. Without: a mark is for ever.
@@ -94,7 +96,7 @@ pub enum Without {
 
 impl Without {
     /// All ingredients, in the order of the protocol.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::FillChecksLease,
         Self::AcquireBeforeSnapshot,
         Self::InvalidateRemovesLease,
@@ -122,6 +124,7 @@ impl Without {
         Self::BumpBeforeReturn,
         Self::BumpThoughRedisIsAway,
         Self::MarkAfterInvalidate,
+        Self::NoMarkInDoubt,
         Self::StateInsteadOfCursor,
         Self::HistoryId,
         Self::HistoryOfTheSameConnection,

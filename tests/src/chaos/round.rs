@@ -1,5 +1,6 @@
 //! One round: health, a fault, health; then the judgement.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -112,11 +113,14 @@ impl Chaos {
             let (name, seed) = (round.fault.name, round.seed);
             format!("{name}, round {}, seed {seed}: {}", self.rounds, violation.show(history))
         };
-        let mut shown: Vec<String> = violations.iter().take(SHOWN).map(head).collect();
-        if violations.len() > SHOWN {
-            shown.push(format!("… and {} more of this round", violations.len() - SHOWN));
-        }
+        // The first of its kind tells the others.
+        let mut kinds = BTreeSet::new();
+        let first = violations.iter().filter(|violation| kinds.insert((violation.promise, &violation.key)));
+        let mut shown: Vec<String> = first.take(SHOWN).map(head).collect();
         let said = self.fleet.said();
+        if violations.len() > shown.len() {
+            shown.push(format!("… and {} more of this round", violations.len() - shown.len()));
+        }
         if !violations.is_empty() {
             shown.extend(said);
         }

@@ -28,7 +28,7 @@ pub struct Model {
     pub is_active: bool,
     /// First moment of validity, UTC.
     pub valid_from: DateTime,
-    /// Last moment of validity, UTC; none is for ever.
+    /// First moment at which it is no longer valid, UTC; none is for ever.
     pub valid_to: Option<DateTime>,
     /// Any JSON; null is every plan.
     pub applicable_plans: Option<Json>,

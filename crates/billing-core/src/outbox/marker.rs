@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use billing_cache::History;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::rows;
@@ -16,6 +18,8 @@ use crate::database::Database;
 
 const QUEUE: usize = 1_024;
 const BATCH: usize = 256;
+/// Long against one write; a row that is not marked yet is at worst applied once more by a relay.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Rows that Redis was told of, and in which history.
 #[derive(Debug)]
@@ -59,9 +63,22 @@ impl Mark {
     }
 }
 
+/// Takes what comes within a short while, up to a batch.
+async fn gather(queue: &mut mpsc::Receiver<Relayed>, batch: &mut Vec<Relayed>) {
+    let ends = Instant::now() + GATHER;
+    while batch.len() < BATCH {
+        match tokio::time::timeout_at(ends, queue.recv()).await {
+            Ok(Some(relayed)) => batch.push(relayed),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
 async fn run(database: Database, mut queue: mpsc::Receiver<Relayed>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
+        // Marks that come soon go with these: on SQLite each statement takes the write lock from the next payment.
+        gather(&mut queue, &mut batch).await;
         let mut by_history: HashMap<Option<History>, BTreeSet<i64>> = HashMap::new();
         for relayed in batch.drain(..) {
             by_history.entry(relayed.history).or_default().extend(relayed.ids);

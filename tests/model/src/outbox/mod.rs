@@ -63,6 +63,8 @@ struct Row {
 enum RowState {
     NotYet,
     Uncommitted,
+    /// The connection broke during the commit: the database may still do it, or not.
+    InDoubt,
     Pending,
     Marked(History),
     /// Or rolled back.
@@ -93,6 +95,8 @@ enum Link {
 enum Role {
     /// Marks the row only if it is still pending.
     Writer,
+    /// Does not know whether the row was committed, and does not mark it.
+    WriterInDoubt,
     Relay,
 }
 
@@ -123,7 +127,7 @@ impl Outbox {
         match row.state {
             RowState::Pending => true,
             RowState::Marked(marked) => marked != history && self.protocol.keeps(Without::HistoryId),
-            RowState::NotYet | RowState::Uncommitted | RowState::Gone => false,
+            RowState::NotYet | RowState::Uncommitted | RowState::InDoubt | RowState::Gone => false,
         }
     }
 

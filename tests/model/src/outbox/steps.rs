@@ -10,6 +10,11 @@ pub(crate) enum Step {
     /// A transaction is given the id of its row, long before the row can be seen.
     Begin(usize),
     Commit(usize),
+    /// The connection to the database breaks during the commit; the writer goes on as if it had been done.
+    CommitInDoubt(usize),
+    /// Of a row in doubt.
+    CommitAfterAll(usize),
+    RollBackAfterAll(usize),
     /// The relay of a process takes a row.
     Take(usize, usize),
     Invalidate(usize),
@@ -60,6 +65,9 @@ impl Outbox {
             steps.push(Step::ServerChanges);
             steps.extend((state.copy != state.primary).then_some(Step::Copy));
         }
+        for row in (0..self.rows).filter(|row| state.rows[*row].state == RowState::InDoubt) {
+            steps.extend([Step::CommitAfterAll(row), Step::RollBackAfterAll(row)]);
+        }
         steps.extend((0..self.rows).filter(|row| self.may_retire(state, *row)).map(Step::Retire));
     }
 
@@ -74,7 +82,7 @@ impl Outbox {
                 let needed = (from..self.rows).filter(|row| self.is_needed(state.rows[*row], history));
                 steps.extend(needed.map(|row| Step::Take(number, row)));
             }
-            Task::Writing(_) => steps.push(Step::Commit(number)),
+            Task::Writing(_) => steps.extend([Step::Commit(number), Step::CommitInDoubt(number)]),
             Task::Has(..) if early => steps.push(Step::Mark(number)),
             Task::Has(..) | Task::Marked(_) => steps.extend([Step::Invalidate(number), Step::InvalidateFails(number)]),
             Task::Invalidated(..) => steps.push(Step::Mark(number)),
@@ -111,6 +119,13 @@ impl Outbox {
                 let task = state.processes[process].task;
                 state.processes[process].task = self.go_on(state, process, task);
             }
+            Step::CommitInDoubt(process) => {
+                let Task::Writing(row) = state.processes[process].task else { return };
+                state.rows[row].state = RowState::InDoubt;
+                state.processes[process].task = Task::Has(Role::WriterInDoubt, row);
+            }
+            Step::CommitAfterAll(row) => state.commit(row),
+            Step::RollBackAfterAll(row) => state.rows[row].state = RowState::Gone,
             Step::InvalidateFails(process) => state.processes[process].task = Task::None,
             Step::Acquire(process) | Step::Load(process) | Step::Fill(process) => {
                 let load = state.processes[process].load;
@@ -137,14 +152,16 @@ impl Outbox {
         let link = state.processes[process].link;
         match task {
             Task::Writing(row) => {
-                state.database += 1;
-                state.rows[row].state = RowState::Pending;
-                state.rows[row].version = state.database;
+                state.commit(row);
                 Task::Has(Role::Writer, row)
             }
             Task::Has(role, row) if !self.protocol.keeps(Without::MarkAfterInvalidate) => {
                 state.mark(role, row, state.history_of(link));
                 Task::Marked(row)
+            }
+            Task::Has(Role::WriterInDoubt, _) if self.protocol.keeps(Without::NoMarkInDoubt) => {
+                self.invalidate(state, link);
+                Task::None
             }
             Task::Has(role, row) => {
                 self.invalidate(state, link);
@@ -222,10 +239,16 @@ impl State {
         }
     }
 
+    fn commit(&mut self, row: usize) {
+        self.database += 1;
+        self.rows[row] = Row { state: RowState::Pending, version: self.database };
+    }
+
     /// A row that was retired meanwhile stays away.
     fn mark(&mut self, role: Role, row: usize, history: History) {
         match (role, self.rows[row].state) {
-            (Role::Writer, RowState::Pending) | (Role::Relay, RowState::Pending | RowState::Marked(_)) => {
+            (Role::Writer | Role::WriterInDoubt, RowState::Pending)
+            | (Role::Relay, RowState::Pending | RowState::Marked(_)) => {
                 self.rows[row].state = RowState::Marked(history);
             }
             _ => {}

@@ -1,0 +1,65 @@
+//! `cargo xtask chaos`: the services under faults for as long as one likes, against servers that this task starts.
+//!
+//! Invariant: what runs here is what `cargo xtask test` runs in its short form. Exit code 1 means that a promise was broken;
+//! the history that shows it is on stdout, with the seed.
+
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::environment::without_ours;
+use crate::install::{self, Need};
+use crate::postgres::{self, PostgresServer};
+use crate::process;
+use crate::redis;
+use crate::test;
+use crate::workspace::{Scratch, target_directory};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How long
+    #[arg(long, default_value_t = 3.0)]
+    minutes: f64,
+    /// For every choice of the clients and the faults; a random one without it
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Only this fault; may be given several times
+    #[arg(long, value_name = "NAME")]
+    fault: Vec<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    install::ensure(&[Need::Redis, Need::Postgres])?;
+    test::step("the build", &mut test::programs())?;
+    let directory = Scratch::new("postgres")?;
+    let server = PostgresServer::start(directory.path())?;
+    // Not through cargo, which would not pass the signal on that lets the services end.
+    let mut chaos = Command::new(target_directory()?.join("debug").join("chaos"));
+    without_ours(chaos.args(options.arguments()))
+        .env("BILLING_TEST_POSTGRES_URL", postgres::url(server.port))
+        .envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)));
+    process::run("chaos", &mut chaos)
+}
+
+impl Options {
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["--minutes".to_owned(), self.minutes.to_string()];
+        arguments.extend(self.seed.iter().flat_map(|seed| ["--seed".to_owned(), seed.to_string()]));
+        arguments.extend(self.fault.iter().flat_map(|fault| ["--fault".to_owned(), fault.clone()]));
+        arguments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_is_passed_on_and_nothing_else() {
+        let all = Options { minutes: 0.5, seed: Some(7), fault: vec!["healthy".to_owned(), "killed".to_owned()] };
+        assert_eq!(all.arguments().join(" "), "--minutes 0.5 --seed 7 --fault healthy --fault killed");
+        let none = Options { minutes: 3.0, seed: None, fault: Vec::new() };
+        assert_eq!(none.arguments().join(" "), "--minutes 3");
+    }
+}
