@@ -230,7 +230,7 @@ async fn after_the_database_was_away_the_relay_goes_on_and_listens_again() {
         }
         let name = world.column("SELECT CAST(current_database() AS TEXT)").await.remove(0).unwrap();
         let administrator = administrator().await;
-        let run = async |sql: String| drop(administrator.execute_unprepared(&sql).await.unwrap());
+        let run = async |sql: String| administrator.execute_unprepared(&sql).await.unwrap();
         run(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
         run(format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")).await;
         world.until_passes(3).await;
