@@ -184,6 +184,6 @@ impl World for Clear {
     }
 
     fn sketch(&self, state: &State) -> String {
-        format!("database {}, {:?}, {:?}, {:?}", state.database, state.redis, state.loads, state.progress)
+        format!("database v{}, redis {}, {:?}, {:?}", state.database, state.redis, state.loads, state.progress)
     }
 }

@@ -209,7 +209,7 @@ impl World for L1 {
     fn sketch(&self, state: &State) -> String {
         let State { database, redis, entry, ear, pushes, .. } = state;
         let places: Vec<Place> = state.readers.iter().map(|reader| reader.place).collect();
-        format!("database {database}, {redis:?}, L1 {entry:?}, ear {ear:?}, {pushes} pushes, {places:?}")
+        format!("database v{database}, redis {redis}, L1 {entry:?}, ear {ear:?}, {pushes} pushes, readers {places:?}")
     }
 }
 

@@ -3,6 +3,8 @@
 //! Invariant: these are the commands of `billing-cache/src/l2/store.rs`, each one step. Whatever else happens to a key
 //! (eviction, expiry, an old dump) the models do to its fields themselves.
 
+use std::fmt;
+
 use crate::without::{Protocol, Without};
 
 /// The version of the billing row; as a value, the version it was loaded from.
@@ -16,6 +18,21 @@ pub(crate) type Token = u8;
 pub(crate) struct Key {
     pub(crate) value: Option<Version>,
     pub(crate) lease: Option<Lease>,
+}
+
+/// `v1 lease 0`: what stands in Redis, in a trace.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value {
+            Some(version) => write!(f, "v{version}")?,
+            None => write!(f, "-")?,
+        }
+        match self.lease {
+            Some(Lease { token, weak: false }) => write!(f, " lease {token}"),
+            Some(Lease { token, weak: true }) => write!(f, " weak lease {token}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What `lease:{key}` holds.

@@ -248,8 +248,8 @@ impl World for WarmUp {
     }
 
     fn sketch(&self, state: &State) -> String {
-        let State { database, keys, batch, reader, late, .. } = state;
-        format!("database {database}, {keys:?}, {batch:?}, reader {reader:?}, late {late:?}")
+        let State { database, keys: [old, new], batch, reader, late, .. } = state;
+        format!("database v{database}, redis [{old}] [{new}], {batch:?}, reader {reader:?}, late {late:?}")
     }
 }
 

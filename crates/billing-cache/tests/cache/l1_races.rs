@@ -135,8 +135,10 @@ async fn a_reply_that_arrives_after_its_time_to_live_is_not_kept() {
     let reader = behind(&world, &proxy, |_| {}).await;
     world.ledger.put(1, 2);
     proxy.hold_replies_but_announcements();
-    world.server.command::<()>(&["SET", "invoice:1", r#"{"version":1}"#, "PX", "500"]).unwrap();
-    let over = Instant::now() + Duration::from_millis(500);
+    world.server.command::<()>(&["SET", "invoice:1", r#"{"version":1}"#, "PX", "1000"]).unwrap();
+    let over = Instant::now() + Duration::from_millis(1_000);
+    // Or its announcement would make the entry dead.
+    until_heard(&world, &reader).await;
     let early = read_of_a_held_reply(&world, &reader).await;
     until(|| async { Instant::now() > over }).await;
     proxy.release_replies();

@@ -139,15 +139,18 @@ impl Outbox {
 
     fn will_take(&self, state: &State, id: usize) -> bool {
         let row = state.rows[id];
-        let seen_by_cursor = self.protocol.keeps(Without::StateInsteadOfCursor) || id >= state.cursor;
-        let replays_later =
-            || state.processes.iter().any(|process| matches!(process.link, Link::Waiting | Link::Old(_)));
         self.is_needed(row, state.history)
             && match row.state {
-                RowState::Marked(_) => self.protocol.keeps(Without::HistoryInEveryPass) || replays_later(),
-                _ => seen_by_cursor,
+                RowState::Marked(_) => self.protocol.keeps(Without::HistoryInEveryPass) || replays_later(state),
+                _ => self.protocol.keeps(Without::StateInsteadOfCursor) || id >= state.cursor,
             }
     }
+}
+
+/// Whether somebody will connect and replay: who has not yet, or, if nobody runs, whoever starts.
+fn replays_later(state: &State) -> bool {
+    let mut links = state.processes.iter().map(|process| process.link);
+    links.clone().all(|link| link == Link::None) || links.any(|link| matches!(link, Link::Waiting | Link::Old(_)))
 }
 
 /// A process that is about to invalidate a row on today's primary.
@@ -213,9 +216,10 @@ impl World for Outbox {
     }
 
     fn sketch(&self, state: &State) -> String {
-        let State { database, primary, history, processes, .. } = state;
+        let State { database, primary, history, copy, .. } = state;
         let rows: Vec<RowState> = state.rows.iter().map(|row| row.state).collect();
-        format!("database {database}, {primary:?}, history {history}, {rows:?}, {processes:?}")
+        let processes = state.processes.map(|Process { link, task, load }| (link, task, load));
+        format!("database v{database}, primary {primary}, history {history}, copy {copy}, rows {rows:?}, {processes:?}")
     }
 }
 

@@ -1,15 +1,24 @@
 //! A flight: legs of ACQUIRE, load and FILL (`Pilot` in `billing-cache/src/read.rs`), and whom the answer of each covers.
 
+use std::fmt;
+
 use super::state::{Late, Place, Process, Stamp, State, Suspicion};
 use super::{Faults, ReadWrite};
 use crate::redis::{Acquired, Filled, Lease, Token, Tokens, Version};
 use crate::without::Without;
 
 /// Which flight: of one process, opened under one stamp.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FlightId {
     pub(super) process: usize,
     pub(super) stamp: Stamp,
+}
+
+/// Short, for traces.
+impl fmt::Debug for FlightId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} stamp {}", self.process, self.stamp)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -110,8 +110,9 @@ impl World for ReadWrite {
     }
 
     fn sketch(&self, state: &State) -> String {
+        let State { database, redis, .. } = state;
         let places: Vec<&Place> = state.readers.iter().map(|reader| &reader.place).collect();
-        let flights: Vec<_> = state.processes.iter().flat_map(|process| &process.flights).collect();
-        format!("database {}, redis {:?}, readers {places:?}, {flights:?}", state.database, state.redis)
+        let flights = state.processes.iter().flat_map(|process| &process.flights).map(|flight| flight.phase);
+        format!("database v{database}, redis {redis}, readers {places:?}, flights {:?}", flights.collect::<Vec<_>>())
     }
 }
