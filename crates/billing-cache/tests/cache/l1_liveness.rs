@@ -10,7 +10,7 @@ use test_support::{FaultProxy, RedisServer, Wire};
 
 use crate::ledger::{InvoiceId, Invoices, Ledger};
 use crate::memory::{in_l1, until_in_l1, until_not_in_l1};
-use crate::world::{World, read, seen, until};
+use crate::world::{PATIENT, World, read, seen, until};
 
 const SHORT: Duration = Duration::from_millis(500);
 
@@ -30,8 +30,10 @@ async fn short_bound(world: &World, port: u16) -> Cache<Ledger> {
 /// Reads until memory does not answer any more; the moment at which the last read started that it answered.
 async fn last_hit(cache: &Cache<Ledger>, id: i32, version: u64) -> Option<Instant> {
     let mut last = None;
+    let hangs = Instant::now() + PATIENT;
     loop {
         let started = Instant::now();
+        assert!(started < hangs, "memory answers for ever");
         match in_l1(cache, id) {
             Some(seen) => assert_eq!(seen, Some(version)),
             None => return last,

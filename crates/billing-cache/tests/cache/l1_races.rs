@@ -50,8 +50,9 @@ async fn until_heard(world: &World, cache: &Cache<Ledger>) {
 async fn a_reply_that_raced_with_its_invalidation_as_in_redis_rs_cache_aio_is_not_kept() {
     let world = World::new();
     let proxy = Proxy::to(world.server.port()).await;
-    let (reader, writer) = (behind(&world, &proxy, |_| {}).await, world.cache().await);
+    // Before anybody listens, so that the announcement of this is not taken for the one of the write.
     world.set_raw("invoice:1", r#"{"version":1}"#);
+    let (reader, writer) = (behind(&world, &proxy, |_| {}).await, world.cache().await);
     proxy.hold_replies_but_announcements();
     let early = read_of_a_held_reply(&world, &reader).await;
     world.write(&writer, 1, 2).await;
@@ -66,11 +67,11 @@ async fn a_reply_that_raced_with_its_invalidation_as_in_redis_rs_cache_aio_is_no
 async fn nor_is_one_of_a_read_of_many() {
     let world = World::new();
     let proxy = Proxy::to(world.server.port()).await;
-    let (reader, writer) = (behind(&world, &proxy, |_| {}).await, world.cache().await);
     let ids = [1, 2, 3].map(InvoiceId);
     for id in ids {
         world.set_raw(&format!("invoice:{id}"), r#"{"version":1}"#);
     }
+    let (reader, writer) = (behind(&world, &proxy, |_| {}).await, world.cache().await);
     proxy.hold_replies_but_announcements();
     let before = world.server.calls("mget").unwrap();
     let cache = reader.clone();
@@ -88,8 +89,8 @@ async fn nor_is_one_of_a_read_of_many() {
 async fn nor_is_one_that_raced_with_an_invalidation_of_the_same_process() {
     let world = World::new();
     let proxy = Proxy::to(world.server.port()).await;
-    let cache = behind(&world, &proxy, |options| options.cache.invalidation_deadline_ms = 100).await;
     world.set_raw("invoice:1", r#"{"version":1}"#);
+    let cache = behind(&world, &proxy, |options| options.cache.invalidation_deadline_ms = 100).await;
     // The server keeps the old value, and announces nothing.
     world.server.command::<()>(&["ACL", "SETUSER", "default", "-unlink"]).unwrap();
     proxy.hold_replies_but_announcements();
@@ -108,8 +109,8 @@ async fn nor_is_one_that_raced_with_an_invalidation_of_the_same_process() {
 async fn nor_is_one_that_raced_with_a_flush() {
     let world = World::new();
     let proxy = Proxy::to(world.server.port()).await;
-    let reader = behind(&world, &proxy, |_| {}).await;
     world.set_raw("invoice:1", r#"{"version":1}"#);
+    let reader = behind(&world, &proxy, |_| {}).await;
     proxy.hold_replies_but_announcements();
     let early = read_of_a_held_reply(&world, &reader).await;
     world.server.command::<()>(&["FLUSHDB"]).unwrap();

@@ -171,6 +171,35 @@ async fn while_nothing_changes_nothing_is_replayed() {
     .await;
 }
 
+/// Writers may add rows faster than a replay takes them. Here each mark makes a new row.
+#[tokio::test]
+async fn a_replay_ends_although_rows_keep_coming() {
+    for_each_world(async |world| {
+        let row = "INSERT INTO cache_invalidations (cache_type, key_parts, table_name) VALUES ('invoices', '[1]', 'test')";
+        let (each_mark, no_more) = match world.database.backend() {
+            DbBackend::Postgres => (
+                format!(
+                    "CREATE FUNCTION one_more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {row}; RETURN NULL; END $$;
+                     CREATE TRIGGER one_more AFTER UPDATE ON cache_invalidations FOR EACH ROW EXECUTE FUNCTION one_more()"
+                ),
+                "DROP TRIGGER one_more ON cache_invalidations",
+            ),
+            _ => (
+                format!("CREATE TRIGGER one_more AFTER UPDATE ON cache_invalidations BEGIN {row}; END"),
+                "DROP TRIGGER one_more",
+            ),
+        };
+        execute(&world.database, &each_mark).await;
+        execute(&world.database, row).await;
+        let service = world.relaying().await;
+        until_due_in_redis(&service, 2, 50).await;
+        execute(&world.database, no_more).await;
+        world.wait_until_relayed().await;
+        service.close().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_server_that_hides_its_history_is_used_and_replayed_to_at_every_connection() {
     for_each_world(async |world| {

@@ -132,36 +132,6 @@ async fn a_replay_does_not_skip_what_another_relay_holds() {
     .await;
 }
 
-/// Each look finds new rows; the replay of a start must end all the same.
-#[tokio::test]
-async fn a_replay_ends_although_rows_keep_coming() {
-    on_postgres(async |world| {
-        let writers: Vec<_> = (0..4)
-            .map(|_| {
-                let database = world.database.clone();
-                let row = "INSERT INTO cache_invalidations (cache_type, key_parts, table_name) VALUES ('invoices', '[1]', 'x')";
-                tokio::spawn(async move {
-                    loop {
-                        execute(&database, row).await;
-                    }
-                })
-            })
-            .collect();
-        until(async || world.count("cache_invalidations").await > 100).await;
-        let service = world.relaying().await;
-        until_due_in_redis(&service, 2, 50).await;
-        for writer in &writers {
-            writer.abort();
-        }
-        for writer in writers {
-            assert!(writer.await.unwrap_err().is_cancelled());
-        }
-        world.wait_until_relayed().await;
-        service.close().await;
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_notification_wakes_the_relay() {
     on_postgres(async |world| {

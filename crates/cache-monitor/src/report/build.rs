@@ -73,7 +73,8 @@ fn type_report(outcome: &TypeOutcome) -> TypeReport {
 }
 
 fn measured(measurement: &Measurement) -> Measured {
-    let tiers = measurement.requests.iter();
+    // L1 only where it is on and was of use; a row of zeros would say nothing.
+    let tiers = measurement.requests.iter().filter(|(tier, latencies)| *tier != Tier::L1 || latencies.count() > 0);
     let hits = tiers.clone().filter(|(tier, _)| tier.is_hit());
     let database = Times::of(DATABASE, Kind::Load, &measurement.database);
     let times = tiers.clone().map(|(tier, latencies)| Times::of(tier.as_str(), kind_of(*tier), latencies));

@@ -111,7 +111,11 @@ async fn too_few_samples_are_said_and_not_dressed_up_as_percentiles() {
         for times in measured["times"].as_array().unwrap() {
             assert_eq!((&times["too_few_samples"], &times["p50_us"]), (&json!(true), &json!(null)), "{times:#}");
         }
-        assert_eq!(measured["improvements"], json!([{"tier": "l2", "of_means": null, "of_medians": null}]));
+        let improvements = measured["improvements"].as_array().unwrap();
+        assert!(improvements.iter().any(|improvement| improvement["tier"] == "l2"));
+        for improvement in improvements {
+            assert_eq!([&improvement["of_means"], &improvement["of_medians"]], [&json!(null); 2], "{improvement:#}");
+        }
     }
     assert!(stage.run(&["--iterations", "19"]).stdout.contains("fewer than 20 samples"));
 }
