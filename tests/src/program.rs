@@ -112,6 +112,14 @@ impl Program {
         Service::start(self.command())
     }
 
+    /// The same for a program that may die before it listens.
+    ///
+    /// # Errors
+    /// What it said until then.
+    pub fn try_serve(&self) -> Result<Service, String> {
+        Service::try_start(self.command())
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command.args(&self.first_arguments).env_clear().envs(&self.environment).current_dir(&self.directory);

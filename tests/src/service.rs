@@ -28,7 +28,13 @@ pub struct Service {
 
 impl Service {
     #[track_caller]
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        Self::try_start(command).unwrap_or_else(|said| panic!("the service does not listen; it said: {said}"))
+    }
+
+    /// The service, or what it said instead of listening.
+    #[track_caller]
+    pub(crate) fn try_start(mut command: Command) -> Result<Self, String> {
         command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("start {command:?}: {error}"));
         let (sender, said) = channel();
@@ -36,21 +42,20 @@ impl Service {
         thread::spawn(move || listen(stderr, &sender));
         // Made before it is known whether the process works, so that it is ended in any case.
         let mut service = Self { child, client: Client::new(String::new()), said: Mutex::new(said) };
-        service.client = Client::new(service.wait_for_address());
-        service
+        service.client = Client::new(service.wait_for_address()?);
+        Ok(service)
     }
 
-    #[track_caller]
-    fn wait_for_address(&mut self) -> String {
+    fn wait_for_address(&mut self) -> Result<String, String> {
         let said = self.said.get_mut().expect("nobody else has it");
         let mut before = Vec::new();
         loop {
             match said.recv_timeout(DEADLINE) {
                 Ok(line) => match line.strip_prefix(ADDRESS_LINE) {
-                    Some(address) => return address.to_owned(),
+                    Some(address) => return Ok(address.to_owned()),
                     None => before.push(line),
                 },
-                Err(_) => panic!("the service does not listen; it said: {}", before.join("\n")),
+                Err(_) => return Err(before.join("\n")),
             }
         }
     }

@@ -112,7 +112,13 @@ impl Fleet {
         let log = std::env::var("BILLING_CHAOS_LOG").unwrap_or_default();
         let log = [("RUST_LOG", log.as_str())];
         let all = SETTINGS.iter().chain(settings).chain(more).chain(&log);
-        let service = all.fold(program, |program, (variable, value)| program.with(variable, value)).serve();
+        let program = all.fold(program, |program, (variable, value)| program.with(variable, value));
+        // A failpoint of the relay may be met before the service listens: then it has died already.
+        let service = match program.try_serve() {
+            Ok(service) => service,
+            Err(_) if !more.is_empty() => return,
+            Err(said) => panic!("the service does not listen; it said: {said}"),
+        };
         let client = service.with_timeout(REQUEST_TIMEOUT);
         let mut answers = place.answers.write().unwrap_or_else(PoisonError::into_inner);
         let life = answers.as_ref().map_or(0, |(before, _)| before.life + 1);
