@@ -93,14 +93,14 @@ impl Scenario {
         let read_write = |faults, readers, writes| explore(ReadWrite { protocol, faults, readers, writes }, twins);
         let outbox = |change, changes, rows| explore(Outbox { protocol, rows, change, changes }, twins);
         match self {
-            Self::ReadWrite => read_write(Faults::Usual, scope.pick([2, 0], [1, 1]), 1),
+            Self::ReadWrite => read_write(Faults::Usual, [2, 0], scope.pick(1, 2)),
             Self::LateCommands => read_write(Faults::LateCommands, [2, 0], scope.pick(1, 2)),
-            Self::WriterCutOff => read_write(Faults::WriterCutOff, [1, 1], scope.pick(1, 2)),
-            Self::Calm => read_write(Faults::None, scope.pick([1, 1], [2, 1]), scope.pick(1, 2)),
+            Self::WriterCutOff => read_write(Faults::WriterCutOff, scope.pick([1, 1], [1, 2]), 1),
+            Self::Calm => read_write(Faults::None, scope.pick([1, 1], [2, 1]), 1),
             Self::L1 => explore(L1 { protocol, readers: 2, writes: scope.pick(1, 2) }, twins),
             Self::Outbox => outbox(Change::Failover, 0, scope.pick(2, 3)),
             Self::Failover => outbox(Change::Failover, scope.pick(1, 2), 2),
-            Self::Restart => outbox(Change::Restart, scope.pick(1, 2), 2),
+            Self::Restart => outbox(Change::Restart, scope.pick(1, 2), scope.pick(1, 2)),
             Self::WarmUp => explore(WarmUp { protocol, writes: scope.pick(1, 2) }, twins),
             Self::Clear => explore(Clear { protocol, loads: scope.pick(2, 3) }, twins),
         }

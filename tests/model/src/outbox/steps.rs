@@ -98,8 +98,11 @@ impl Outbox {
     fn may_retire(&self, state: &State, row: usize) -> bool {
         let RowState::Marked(history) = state.rows[row].state else { return false };
         let is_todays = history == state.history || !self.protocol.keeps(Without::RetireOnlyTodaysHistory);
-        let old_primary_is_used = state.processes.iter().any(|process| matches!(process.link, Link::Old(_)));
-        is_todays && (!old_primary_is_used || !self.protocol.keeps(Without::RetireOnlyAfterRetention))
+        let somebody = |is: fn(Link) -> bool| state.processes.iter().any(|process| is(process.link));
+        let old_primary_is_used = somebody(|link| matches!(link, Link::Old(_)));
+        is_todays
+            && somebody(|link| matches!(link, Link::Waiting | Link::Admitted))
+            && (!old_primary_is_used || !self.protocol.keeps(Without::RetireOnlyAfterRetention))
     }
 
     pub(super) fn take(&self, state: &mut State, step: Step) {

@@ -124,9 +124,7 @@ impl ReadWrite {
     pub(super) fn fly(&self, state: &mut State, id: FlightId, it: Move) {
         let phase = state.flight(id).phase;
         let next = match (it, phase) {
-            (Move::Acquire | Move::AcquireTwice, Phase::Open(snapshot)) => {
-                self.acquire(state, id, snapshot, it == Move::AcquireTwice)
-            }
+            (Move::Acquire | Move::AcquireTwice, Phase::Open(snapshot)) => self.acquire(state, id, snapshot, it),
             (Move::AcquireTooLate, _) => {
                 state.late = Some(Late::Acquire(state.fresh_token()));
                 bypass(state, id)
@@ -147,7 +145,7 @@ impl ReadWrite {
         state.flight(id).phase = next;
     }
 
-    fn acquire(&self, state: &mut State, id: FlightId, snapshot: Option<Version>, twice: bool) -> Phase {
+    fn acquire(&self, state: &mut State, id: FlightId, snapshot: Option<Version>, it: Move) -> Phase {
         let token = state.fresh_token();
         match state.redis.acquire(Lease::of_reader(token), self.protocol) {
             Acquired::Hit(value) => {
@@ -157,7 +155,7 @@ impl ReadWrite {
             Acquired::Contended => Phase::Open(snapshot),
             Acquired::Granted => {
                 state.grants = (state.grants + 1).min(2);
-                if twice {
+                if it == Move::AcquireTwice {
                     let fresh = self.protocol.keeps(Without::FreshTokenPerSend);
                     let again = if fresh { state.fresh_token() } else { token };
                     state.late = Some(Late::Acquire(again));

@@ -1,8 +1,8 @@
 //! Reading and writing one key, without L1: flights, rule C, leases, suspect keys.
 //!
 //! Two processes: [`READER`] only reads, [`WRITER`] also writes. Any number of reads and faults: evictions, expiries, lost
-//! leases, crashes, a Redis that restarts empty (an eviction and a lost lease), commands that fail, that are executed
-//! after their sender has given up, or that a client library resends. Only the number of writes is bounded.
+//! leases, a Redis that restarts empty (an eviction and a lost lease), crashes, callers who are cancelled, and what
+//! [`Faults`] adds. Only the number of writes is bounded.
 //! A command is executed in one step and its answer is processed in a later one; anything may happen between.
 
 mod flight;
@@ -31,17 +31,18 @@ pub(crate) struct ReadWrite {
     pub(crate) writes: Version,
 }
 
-/// What can go wrong.
+/// What can go wrong beside the above. Several at once are too many states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Faults {
-    /// Nothing, and everybody is patient.
+    /// Nothing, not even the above, and everybody is patient.
     None,
-    /// All but what [`WriterCutOff`](Self::WriterCutOff) adds.
+    /// Commands that fail, flights that die, and refreshes ahead.
     Usual,
-    /// Redis cannot be told of a write: it is acknowledged as pending.
-    WriterCutOff,
-    /// Commands are executed late, or are resent.
+    /// Commands that fail, are executed after their sender has given up, or are sent twice by a client library.
     LateCommands,
+    /// Commands that fail, also INVALIDATE, so that a write is acknowledged as pending. The other process loses neither its
+    /// life nor its callers.
+    WriterCutOff,
 }
 
 impl World for ReadWrite {

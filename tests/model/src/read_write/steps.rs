@@ -47,8 +47,10 @@ impl ReadWrite {
                     steps.extend(may_fail.then_some(Step::GetFails(number)));
                 }
                 Place::Asked(..) => steps.push(Step::GetAnswers(number)),
-                Place::Seated { .. } if self.faults == Faults::WriterCutOff && reader.home == READER => {}
-                Place::Seated { .. } => steps.push(Step::Leave(number)),
+                Place::Seated { .. } => {
+                    let may_leave = self.faults != Faults::WriterCutOff || reader.home == WRITER;
+                    steps.extend(may_leave.then_some(Step::Leave(number)));
+                }
                 Place::LoadingAlone => steps.push(Step::LoadAlone(number)),
             }
         }
@@ -64,9 +66,7 @@ impl ReadWrite {
             Refresh::Granted(_) | Refresh::Loaded(..) => steps.extend([Step::Refresh, Step::RefreshDies]),
         }
         self.list_writes(state, steps);
-        if self.faults != Faults::None {
-            list_faults(self.faults == Faults::WriterCutOff, state, steps);
-        }
+        self.list_faults(state, steps);
     }
 
     fn list_writes(&self, state: &State, steps: &mut Vec<Step>) {
@@ -86,10 +86,22 @@ impl ReadWrite {
         steps.extend((state.redis_replica != state.redis.value).then_some(Step::RedisReplicaCatchesUp));
     }
 
+    fn list_faults(&self, state: &State, steps: &mut Vec<Step>) {
+        if self.faults == Faults::None {
+            return;
+        }
+        steps.extend(state.redis.value.map(|_| Step::Evict));
+        steps.extend(state.redis.lease.map(|_| Step::LeaseExpires));
+        if state.late.is_some() {
+            steps.extend([Step::LateCommandArrives, Step::LateCommandIsLost]);
+        }
+        steps.push(Step::Crash(WRITER));
+        steps.extend((self.faults != Faults::WriterCutOff).then_some(Step::Crash(READER)));
+    }
+
     pub(super) fn take(&self, state: &mut State, step: Step) {
         match step {
-            Step::Get(reader) => self.get(state, reader, true),
-            Step::GetFails(reader) => self.get(state, reader, false),
+            Step::Get(reader) | Step::GetFails(reader) => self.get(state, reader, step),
             Step::GetAnswers(reader) => answer_or_join(state, reader),
             Step::LoadAlone(reader) => state.answer(reader, state.database),
             Step::Leave(reader) => state.readers[reader] = Reader::idle(state.readers[reader].home),
@@ -121,7 +133,7 @@ impl ReadWrite {
     }
 
     /// The stamp is noted, then the suspects are asked, then Redis.
-    fn get(&self, state: &mut State, number: usize, works: bool) {
+    fn get(&self, state: &mut State, number: usize, step: Step) {
         let reader = &mut state.readers[number];
         let process = &state.processes[reader.home];
         if reader.place == Place::Idle {
@@ -131,7 +143,7 @@ impl ReadWrite {
         let found = if self.protocol.keeps(Without::RedisPrimary) { state.redis.value } else { state.redis_replica };
         let reply = match found {
             _ if process.suspicion != Suspicion::None => Reply::Suspect,
-            Some(value) if works => Reply::Hit(value),
+            Some(value) if step == Step::Get(number) => Reply::Hit(value),
             _ => Reply::Miss,
         };
         reader.place = Place::Asked(process.stamp, reply);
@@ -185,18 +197,6 @@ impl ReadWrite {
             Some(Late::Fill(token, value)) => drop(state.redis.fill(token, value, self.protocol)),
             None => {}
         }
-    }
-}
-
-fn list_faults(cut_off: bool, state: &State, steps: &mut Vec<Step>) {
-    steps.extend(state.redis.value.map(|_| Step::Evict));
-    steps.extend(state.redis.lease.map(|_| Step::LeaseExpires));
-    if state.late.is_some() {
-        steps.extend([Step::LateCommandArrives, Step::LateCommandIsLost]);
-    }
-    steps.push(Step::Crash(WRITER));
-    if !cut_off {
-        steps.push(Step::Crash(READER));
     }
 }
 
