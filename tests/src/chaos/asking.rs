@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::Fleet;
-use crate::history::{Author, Effect, Invoice, Key, Process, Read, Recorder, Seen, Write, WriteResult, amount, cents};
+use crate::history::{
+    Author, Effect, FailedRead, Invoice, Key, Process, Read, Recorder, Seen, Write, WriteResult, amount, cents,
+};
 use crate::{Answer, Client};
 
 /// A write that one of the clients can ask for.
@@ -24,11 +26,15 @@ pub(crate) enum Request {
 pub(crate) fn read(fleet: &Fleet, recorder: &Recorder, place: usize, key: &Key) -> Option<Read> {
     let (process, client) = fleet.ask(place);
     let started = recorder.now();
-    let answer = client.try_get(&path(key)).ok().filter(|answer| answer.status == 200);
+    let answer = client.try_get(&path(key));
     let ended = recorder.now();
-    let Some(answer) = answer else {
-        recorder.failed_read(started);
-        return None;
+    let answer = match answer {
+        Ok(answer) if answer.status == 200 => answer,
+        other => {
+            let why = other.map_or_else(|error| error, |answer| format!("{}: {}", answer.status, answer.text));
+            recorder.failed_read(FailedRead { key: key.clone(), started, ended, why: format!("{process}: {why}") });
+            return None;
+        }
     };
     let seen = seen(key, &answer.json()).unwrap_or_else(|error| panic!("{process} on {key}: {error}"));
     let tier = answer.cache.unwrap_or_default();

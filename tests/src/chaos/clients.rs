@@ -10,6 +10,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::asking::{self, Question};
+use super::plan::FIRST_RATE;
 use super::{Fleet, Plan, SERVICES};
 use crate::history::{Key, Recorder, WriteResult};
 
@@ -69,11 +70,13 @@ impl<'r> Clients<'r> {
             let (invoice, cents) = self.choose_payment(&mut rng);
             let question = Question::payment(invoice, cents, transaction);
             let place = rng.random_range(0..SERVICES);
+            if self.plan.small.contains(&invoice) {
+                let rival = Question::payment(invoice, cents, format!("rival-{}-{client}-{count}", self.plan.round));
+                self.at_once(&question, &rival, place);
+                continue;
+            }
             match rng.random_range(0..IMPATIENCE) {
-                0 => thread::scope(|scope| {
-                    scope.spawn(|| asking::write(self.fleet, self.recorder, (place + 1) % SERVICES, &question));
-                    self.insist(place, &question);
-                }),
+                0 => self.at_once(&question, &question, place),
                 1 => {
                     self.insist(place, &question);
                     self.insist(place + 1, &question);
@@ -93,6 +96,14 @@ impl<'r> Clients<'r> {
             _ => (&self.plan.large, rng.random_range(1..300)),
         };
         (*invoices.choose(rng).expect("a plan has invoices"), cents)
+    }
+
+    /// Two questions to two services at the same moment.
+    fn at_once(&self, one: &Question, other: &Question, place: usize) {
+        thread::scope(|scope| {
+            scope.spawn(|| self.insist(place + 1, other));
+            self.insist(place, one);
+        });
     }
 
     /// Asks one service after another until one knows.
@@ -122,7 +133,7 @@ impl<'r> Clients<'r> {
 
     /// The only client that changes rates and discounts, so each write is later than the one before.
     fn change_rates(self, mut rng: StdRng) {
-        let (mut rate, mut discount) = (1, self.plan.discount_version);
+        let (mut rate, mut discount) = (FIRST_RATE, self.plan.discount_version);
         while (0..4).all(|_| self.goes_on(&mut rng)) {
             let place = rng.random_range(0..SERVICES);
             let key = if rng.random_range(0..2) == 0 {

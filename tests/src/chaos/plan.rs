@@ -13,6 +13,8 @@ use crate::{Client, Site};
 const LARGE_CENTS: i64 = 100_000_000;
 /// Paid off within a round, so that payments compete and are refused.
 const SMALL_CENTS: i64 = 10_000;
+/// Of the tax rate, in hundredths of a percent.
+pub(super) const FIRST_RATE: i64 = 2_000;
 const LARGE: usize = 3;
 const SMALL: usize = 3;
 const USERS: i64 = 2;
@@ -55,7 +57,7 @@ impl Plan {
             )]);
         }
         let region = format!("chaos-{round}");
-        let rate = made(client, "/tax-rates", &asking::tax_rate(&region, 1));
+        let rate = made(client, "/tax-rates", &asking::tax_rate(&region, FIRST_RATE));
         let (discount_id, discount_version) = discount_of(site, "version %")
             .unwrap_or_else(|| (id_of(&made(client, "/discounts", &asking::discount(1))), 1));
         let applied = discount_of(site, "applied");
@@ -101,7 +103,7 @@ impl Plan {
         let notes = self.before.credit_notes.iter();
         let notes = notes.flat_map(|(user, rows)| rows.iter().map(|id| (Key::CreditNotes(*user), Effect::Row(*id))));
         let versions = [
-            (Key::TaxRate(self.region.clone()), Effect::Version(1)),
+            (Key::TaxRate(self.region.clone()), Effect::Version(FIRST_RATE)),
             (Key::Discount(self.discount_id), Effect::Version(self.discount_version)),
         ];
         for (key, effect) in payments.chain(notes).chain(versions) {

@@ -22,6 +22,8 @@ pub struct Fault {
     pub about: &'static str,
     /// Whether Redis comes back with data from before writes that it had been told of.
     pub forgets: bool,
+    /// Whether requests may fail: a service is dead or hangs, or the database does. Redis is never a reason.
+    pub may_fail: bool,
     /// Whether it takes longer than a few seconds.
     pub takes_long: bool,
     /// What the services run with, besides the usual.
@@ -65,7 +67,8 @@ pub fn all() -> impl Iterator<Item = &'static Fault> {
 }
 
 /// A fault without settings of its own, after which Redis still knows what it was told.
-const PLAIN: Fault = Fault { name: "", about: "", forgets: false, takes_long: false, settings: &[], inflict: |_| {} };
+const PLAIN: Fault =
+    Fault { name: "", about: "", forgets: false, may_fail: false, takes_long: false, settings: &[], inflict: |_| {} };
 
 #[cfg(test)]
 mod tests {

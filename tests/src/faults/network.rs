@@ -39,7 +39,9 @@ pub(super) const FAULTS: &[Fault] = &[
         inflict: |scene| {
             let place = scene.any_place();
             scene.fleet.wire(place).set(Wire::Stall);
-            scene.hold(1_500);
+            scene.hold(1_000);
+            scene.give_credit_quietly(place);
+            scene.hold(500);
             scene.fleet.wire(place).set(Wire::Pass);
         },
         ..PLAIN

@@ -27,6 +27,12 @@ pub(super) const FAULTS: &[Fault] = &[
         ..PLAIN
     },
     Fault {
+        name: "reprices",
+        about: "another program changes invoices and their taxes together, again and again, with SQL",
+        inflict: |scene| scene.meanwhile(1_500, reprice),
+        ..PLAIN
+    },
+    Fault {
         name: "imports-clear-types",
         about: "another program changes so many rows that the relay clears whole types",
         settings: &[("BILLING__RELAY__CLEAR_TYPE_ABOVE", "20")],
@@ -42,6 +48,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "slow-database",
         about: "loads wait for a lock in the database, sometimes for longer than a load may take",
+        may_fail: true,
         settings: &[("BILLING__CACHE__LOAD_DEADLINE_MS", "500"), ("BILLING__CACHE__LEASE_TTL_MS", "600")],
         inflict: |scene| {
             scene.meanwhile(1_800, |scene| {
@@ -57,31 +64,50 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// A payment of 0.01 for each large invoice, in one statement.
+/// Rows of another program: a payment of 0.01 for each large invoice, and a credit note that nobody's write follows.
 pub(super) fn import(scene: &mut Scene<'_>) {
     let invoices: Vec<String> = scene.plan.large.iter().map(ToString::to_string).collect();
-    let started = scene.recorder.now();
-    let name = format!("import-{}-{}", scene.plan.round, started.0);
-    let rows = scene.site().rows(&format!(
+    let name = format!("import-{}-{}", scene.plan.round, scene.recorder.now().0);
+    let payments = format!(
         "INSERT INTO payments (invoice_id, amount, payment_method, transaction_id, status) \
          SELECT id, 0.01, 'import', '{name}-' || id, 'completed' FROM invoices WHERE id IN ({}) \
          RETURNING id::text, invoice_id::text",
         invoices.join(", ")
-    ));
+    );
+    insert(scene, &payments, |invoice| (Key::Invoice(invoice), Some(format!("{name}-{invoice}"))));
+    let note = format!(
+        "INSERT INTO credit_notes (user_id, amount, remaining_amount, reason) VALUES ({}, 1, 1, 'import') \
+         RETURNING id::text, user_id::text",
+        scene.plan.quiet_user
+    );
+    insert(scene, &note, |user| (Key::CreditNotes(user), None));
+}
+
+/// Runs a statement that returns new rows and whose they are, and writes down what it did.
+fn insert(scene: &mut Scene<'_>, statement: &str, written: impl Fn(i64) -> (Key, Option<String>)) {
+    let started = scene.recorder.now();
+    let rows = scene.site().rows(statement);
     let ended = scene.recorder.now();
     for row in rows {
         let number = |column: usize| row[column].as_ref().and_then(|text| text.parse().ok()).expect("ids are numbers");
-        let (payment, invoice): (i64, i64) = (number(0), number(1));
-        scene.recorder.write(Write {
-            key: Key::Invoice(invoice),
-            author: Author::Outsider,
-            started,
-            ended,
-            transaction: Some(format!("{name}-{invoice}")),
-            cents: 1,
-            result: WriteResult::Acknowledged { effect: Effect::Row(payment), pending: true },
-        });
+        let (key, transaction) = written(number(1));
+        let result = WriteResult::Acknowledged { effect: Effect::Row(number(0)), pending: true };
+        let author = Author::Outsider;
+        scene.recorder.write(Write { key, author, started, ended, transaction, cents: 1, result });
     }
+}
+
+/// The invoice first and its taxes later, in one transaction: who reads between them must not notice.
+fn reprice(scene: &mut Scene<'_>) {
+    let place = usize::try_from(scene.below(scene.plan.large.len() as u64)).unwrap_or(0);
+    let invoice = scene.plan.large[place];
+    scene.site().execute(&[
+        &format!("UPDATE invoices SET amount = amount + 1 WHERE id = {invoice}"),
+        &format!(
+            "UPDATE invoice_taxes SET taxable_amount = taxable_amount + 1, tax_amount = tax_amount + rate / 100 \
+             WHERE invoice_id = {invoice}"
+        ),
+    ]);
 }
 
 /// Changes nothing that is checked, and concerns every invoice there is.

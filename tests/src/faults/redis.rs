@@ -56,6 +56,22 @@ pub(super) const FAULTS: &[Fault] = &[
         ..PLAIN
     },
     Fault {
+        name: "redis-old-dump-one-cut-off",
+        about: "Redis comes back with old data while one service cannot know",
+        forgets: true,
+        inflict: |scene| {
+            let place = scene.any_place();
+            let dump = done(scene.redis().save_dump());
+            scene.hold(600);
+            scene.fleet.wire(place).set(Wire::Stall);
+            scene.hold(300);
+            done(scene.redis().restart_with(&dump));
+            scene.hold(500);
+            scene.fleet.wire(place).set(Wire::Pass);
+        },
+        ..PLAIN
+    },
+    Fault {
         name: "redis-failed-over",
         about: "a replica that lags takes over, one service after another follows, and later all go back to the old primary",
         forgets: true,
@@ -66,6 +82,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "redis-failed-over-late-death",
         about: "a service that writes through the old primary after the others have left it dies, and stays dead",
         forgets: true,
+        may_fail: true,
         takes_long: true,
         inflict: fail_over_and_lose_the_last,
         ..PLAIN

@@ -23,6 +23,17 @@ pub struct Invoice {
     pub status: String,
     /// All payments.
     pub payments: Vec<PaymentLine>,
+    /// All taxes.
+    pub taxes: Vec<TaxLine>,
+}
+
+/// One tax on an invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaxLine {
+    /// Its percentage, in hundredths.
+    pub rate: i64,
+    /// Its amount, in hundredths.
+    pub cents: i64,
 }
 
 /// One payment of an invoice.
@@ -44,6 +55,8 @@ impl Invoice {
     pub fn parse(answer: &Value) -> Result<Self, String> {
         let amount = |name: &str| cents(&answer[name]).ok_or_else(|| format!("no amount {name}: {answer}"));
         let lines = answer["payments"].as_array().ok_or_else(|| format!("no payments: {answer}"))?;
+        let taxes = answer["taxes"].as_array().into_iter().flatten();
+        let taxes = taxes.map(|line| TaxLine::parse(line).ok_or_else(|| format!("no tax: {line}")));
         let payments = lines.iter().map(|line| PaymentLine::parse(line).ok_or_else(|| format!("no payment: {line}")));
         Ok(Self {
             subtotal: amount("subtotal")?,
@@ -55,6 +68,7 @@ impl Invoice {
             balance_due: amount("balance_due")?,
             status: answer["status"].as_str().unwrap_or_default().to_owned(),
             payments: payments.collect::<Result<_, _>>()?,
+            taxes: taxes.collect::<Result<_, _>>()?,
         })
     }
 
@@ -71,13 +85,28 @@ impl Invoice {
             }),
             ("total_paid is the sum of the completed payments", self.total_paid, lines),
         ];
+        let taxable = self.subtotal - self.total_discount;
+        // The other sums are made of what was read; only this one tells whether it was read at one moment.
+        let wrong_tax = self.taxes.iter().find(|tax| tax.cents != tax.of(taxable));
+        let wrong_tax = wrong_tax.map(|tax| format!("a tax of {} on {taxable} is {}", tax.rate, tax.cents));
         let wrong = equations.iter().find(|(_, left, right)| left != right);
         let status = || {
             let is_settled = self.balance_due <= 0;
             (is_settled != (self.status == "paid"))
                 .then(|| format!("the status is {} and {} is due", self.status, self.balance_due))
         };
-        wrong.map(|(rule, left, right)| format!("{rule}: {left} is not {right}")).or_else(status)
+        wrong.map(|(rule, left, right)| format!("{rule}: {left} is not {right}")).or(wrong_tax).or_else(status)
+    }
+}
+
+impl TaxLine {
+    fn parse(line: &Value) -> Option<Self> {
+        Some(Self { rate: cents(&line["rate"])?, cents: cents(&line["amount"])? })
+    }
+
+    /// The tax on an amount that is not negative, rounded half up.
+    fn of(&self, taxable: i64) -> i64 {
+        (taxable * self.rate + 5_000) / 10_000
     }
 }
 
@@ -130,6 +159,7 @@ mod tests {
             ("total", Invoice { total_tax: 1, ..whole.clone() }),
             ("balance_due", Invoice { total_paid: 4, payments: vec![line.clone()], ..whole.clone() }),
             ("total_paid", Invoice { payments: vec![line], ..whole.clone() }),
+            ("a tax", Invoice { taxes: vec![TaxLine { rate: 2_000, cents: 1 }], ..whole.clone() }),
             ("the status", Invoice { status: "paid".to_owned(), ..whole }),
         ];
         for (expected, invoice) in torn {

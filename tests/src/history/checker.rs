@@ -3,7 +3,9 @@
 //! The rule is guarantee A of `protocol.md`, section 8, with the exceptions that B and C make, each as narrow as it is
 //! there: an exception concerns one write, one reader and a stretch of time. In the process that wrote there is none.
 
-use super::{Author, History, Key, Moment, Promise, Read, Truth, Violation, Write};
+use std::collections::BTreeMap;
+
+use super::{Author, History, Key, Moment, Promise, Read, Seen, Truth, Violation, Write, WriteResult};
 
 /// What the exceptions allow, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +25,8 @@ pub struct Fault {
     pub ended: Moment,
     /// Whether Redis came back with data from before writes that it had been told of.
     pub forgets: bool,
+    /// Whether services or the database did not answer, so that requests may fail.
+    pub may_fail: bool,
 }
 
 /// What is wrong with a read that misses an acknowledged write.
@@ -39,35 +43,31 @@ pub(super) enum Staleness {
 pub fn check(history: &History, truth: &Truth, fault: &Fault, bounds: &Bounds) -> Vec<Violation> {
     let judge = Judge { fault, bounds };
     let stale = stale_reads(history, &judge).into_iter().filter(|stale| stale.verdict == Staleness::Broken);
-    let stale = stale.map(|stale| {
-        let (read, missed, late) = (stale.read, stale.missed, stale.late_ms());
-        let author = match missed.author {
-            Author::Process(author) if author == read.process => "the same process".to_owned(),
-            Author::Process(author) => author.to_string(),
-            other => format!("{other:?}"),
-        };
-        let what =
-            format!("{} answered from {} {late} ms after {author} had acknowledged more", read.process, read.tier);
-        let first = missed.started;
-        Violation { promise: Promise::Fresh, key: read.key.clone(), what, first, last: read.ended }
+    let wrong = history.reads.iter().flat_map(wrong_amounts);
+    let failed = failures(history).filter(|_| !fault.may_fail);
+    stale.map(|stale| stale.violation()).chain(wrong).chain(failed).chain(truth.check(history)).collect()
+}
+
+/// What an invoice shows that can never be.
+fn wrong_amounts(read: &Read) -> Vec<Violation> {
+    let Seen::Invoice(invoice) = &read.seen else { return Vec::new() };
+    let torn = invoice.tear().map(|tear| (Promise::NeverTorn, tear));
+    let overpaid = invoice.balance_due < 0;
+    let overpaid = overpaid.then(|| (Promise::NeverTooMuch, format!("the balance is {}", invoice.balance_due)));
+    let violation = |(promise, what)| {
+        let (key, what) = (read.key.clone(), format!("{}: {what}", read.process));
+        Violation { promise, key, what, first: read.started, last: read.ended }
+    };
+    torn.into_iter().chain(overpaid).map(violation).collect()
+}
+
+fn failures(history: &History) -> impl Iterator<Item = Violation> {
+    let writes = history.writes.iter().filter_map(|write| match &write.result {
+        WriteResult::Unknown(why) => Some((&write.key, write.ended, format!("a write failed: {why}"))),
+        _ => None,
     });
-    let torn = history.reads.iter().filter_map(|read| {
-        let super::Seen::Invoice(invoice) = &read.seen else { return None };
-        let what = format!("{}: {}", read.process, invoice.tear()?);
-        Some(Violation {
-            promise: Promise::NeverTorn,
-            key: read.key.clone(),
-            what,
-            first: read.started,
-            last: read.ended,
-        })
-    });
-    let overpaid = history.reads.iter().filter_map(|read| {
-        let super::Seen::Invoice(invoice) = &read.seen else { return None };
-        let what = || format!("{} showed a balance of {}", read.process, invoice.balance_due);
-        (invoice.balance_due < 0).then(|| Violation::at(Promise::NeverTooMuch, &read.key, read.ended, what()))
-    });
-    stale.chain(torn).chain(overpaid).chain(truth.check(history)).collect()
+    let reads = history.failed_reads.iter().map(|read| (&read.key, read.ended, format!("a read failed: {}", read.why)));
+    writes.chain(reads).map(|(key, when, what)| Violation::at(Promise::Answers, key, when, what))
 }
 
 /// A read that missed a write which was acknowledged before the read began.
@@ -79,6 +79,19 @@ pub(super) struct Stale<'h> {
 }
 
 impl Stale<'_> {
+    fn violation(&self) -> Violation {
+        let (read, late) = (self.read, self.late_ms());
+        let author = match self.missed.author {
+            Author::Process(author) if author == read.process => "it".to_owned(),
+            Author::Process(author) => author.to_string(),
+            Author::Outsider => "an outsider".to_owned(),
+            Author::Before => "somebody, before this round,".to_owned(),
+        };
+        let what = format!("{} answered from {} {late} ms after {author} had written more", read.process, read.tier);
+        let first = self.missed.started;
+        Violation { promise: Promise::Fresh, key: read.key.clone(), what, first, last: read.ended }
+    }
+
     /// How long the write had been acknowledged when the read began.
     pub(super) fn late_ms(&self) -> u64 {
         self.read.started.millis_since(self.missed.ended)
@@ -86,7 +99,7 @@ impl Stale<'_> {
 }
 
 pub(super) fn stale_reads<'h>(history: &'h History, judge: &Judge<'_>) -> Vec<Stale<'h>> {
-    let mut acknowledged: std::collections::BTreeMap<&Key, Vec<&Write>> = std::collections::BTreeMap::new();
+    let mut acknowledged: BTreeMap<&Key, Vec<&Write>> = BTreeMap::new();
     for write in history.writes.iter().filter(|write| write.effect().is_some()) {
         acknowledged.entry(&write.key).or_default().push(write);
     }

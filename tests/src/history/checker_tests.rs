@@ -1,8 +1,8 @@
 //! Histories made by hand: the good ones pass, and each bad one is found for its own reason.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::super::{Effect, Invoice, PaymentLine, PaymentRow, Process, Seen, Summary, WriteResult};
+use super::super::{Effect, FailedRead, Invoice, PaymentLine, PaymentRow, Process, Summary};
 use super::*;
 
 const BOUNDS: Bounds = Bounds { l1_staleness_ms: 1_000, recovery_ms: 5_000 };
@@ -94,7 +94,7 @@ fn a_read_that_begins_after_the_acknowledgement_must_show_it_wherever_it_is_aske
 
 #[test]
 fn a_pending_write_may_be_missed_elsewhere_until_the_bound_after_the_fault_and_never_where_it_was_written() {
-    let fault = Fault { started: ms(0), ended: ms(2_000), forgets: false };
+    let fault = Fault { started: ms(0), ended: ms(2_000), forgets: false, may_fail: false };
     let stale = |process, at| {
         let history = history(vec![pending(paid(1, HERE, 10, 20))], vec![read(&[], process, at)]);
         found(&history, &truth(&[1]), &fault)
@@ -108,7 +108,7 @@ fn a_pending_write_may_be_missed_elsewhere_until_the_bound_after_the_fault_and_n
 
 #[test]
 fn a_pending_write_outside_the_fault_has_the_bound_from_its_own_end() {
-    let fault = Fault { started: ms(0), ended: ms(5), forgets: false };
+    let fault = Fault { started: ms(0), ended: ms(5), forgets: false, may_fail: false };
     let stale =
         |at| found(&history(vec![pending(paid(1, HERE, 10, 20))], vec![read(&[], THERE, at)]), &truth(&[1]), &fault);
     assert_eq!(stale(5_019), []);
@@ -117,7 +117,7 @@ fn a_pending_write_outside_the_fault_has_the_bound_from_its_own_end() {
 
 #[test]
 fn what_a_redis_with_old_data_forgot_may_be_missed_elsewhere_until_the_bound() {
-    let fault = |forgets| Fault { started: ms(100), ended: ms(200), forgets };
+    let fault = |forgets| Fault { started: ms(100), ended: ms(200), forgets, may_fail: false };
     let stale = |writer, at, forgets| {
         let history = history(vec![paid(1, writer, 10, 20)], vec![read(&[], HERE, at)]);
         found(&history, &truth(&[1]), &fault(forgets))
@@ -173,7 +173,7 @@ fn a_refusal_needs_a_reason() {
     let refused = |cents| Write { result: WriteResult::Refused, cents, ..paid(3, HERE, 30, 40) };
     let unknown = Write { result: WriteResult::Unknown("reset".to_owned()), ..paid(2, HERE, 10, 20) };
     let fine = history(vec![paid(1, HERE, 1, 2), unknown, refused(81)], Vec::new());
-    assert_eq!(found(&fine, &truth(&[1]), &Fault::default()), []);
+    assert_eq!(found(&fine, &truth(&[1]), &Fault { may_fail: true, ..Fault::default() }), []);
     let wrong = history(vec![paid(1, HERE, 1, 2), refused(90)], Vec::new());
     assert_eq!(found(&wrong, &truth(&[1]), &Fault::default()), [Promise::NeverTooMuch]);
 }
@@ -199,6 +199,15 @@ fn what_was_acknowledged_stays_and_what_was_shown_exists() {
     assert_eq!(found(&lost, &truth(&[]), &Fault::default()), [Promise::Durable]);
     let phantom = history(Vec::new(), vec![read(&[7], HERE, 5)]);
     assert_eq!(found(&phantom, &truth(&[]), &Fault::default()), [Promise::Durable]);
+}
+
+#[test]
+fn requests_fail_only_where_they_may() {
+    let unknown = Write { result: WriteResult::Unknown("reset".to_owned()), ..paid(1, HERE, 10, 20) };
+    let failed = FailedRead { key: INVOICE, started: ms(1), ended: ms(2), why: "503".to_owned() };
+    let history = History { failed_reads: vec![failed], ..history(vec![unknown], Vec::new()) };
+    assert_eq!(found(&history, &truth(&[]), &Fault::default()), [Promise::Answers, Promise::Answers]);
+    assert_eq!(found(&history, &truth(&[]), &Fault { may_fail: true, ..Fault::default() }), []);
 }
 
 #[test]

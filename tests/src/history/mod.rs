@@ -9,7 +9,7 @@ mod summary;
 mod truth;
 mod violation;
 
-pub use amounts::{Invoice, PaymentLine};
+pub use amounts::{Invoice, PaymentLine, TaxLine};
 pub(crate) use amounts::{amount, cents};
 pub use checker::{Bounds, Fault, check};
 pub use recorder::Recorder;
@@ -94,6 +94,19 @@ pub struct Read {
     pub seen: Seen,
 }
 
+/// A read without an answer, or with an error.
+#[derive(Clone, Debug)]
+pub struct FailedRead {
+    /// What was asked for.
+    pub key: Key,
+    /// Before the question was sent.
+    pub started: Moment,
+    /// When it was clear that there is no answer.
+    pub ended: Moment,
+    /// What came instead.
+    pub why: String,
+}
+
 /// A write, answered or not.
 #[derive(Clone, Debug)]
 pub struct Write {
@@ -138,8 +151,8 @@ pub struct History {
     pub reads: Vec<Read>,
     /// All writes.
     pub writes: Vec<Write>,
-    /// Reads that failed, with the time each took in microseconds.
-    pub failed_reads: Vec<u64>,
+    /// Reads that failed.
+    pub failed_reads: Vec<FailedRead>,
 }
 
 impl Key {

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{History, Moment, Process, Read, Write};
+use super::{FailedRead, History, Moment, Process, Read, Write};
 
 /// The clock and the pages.
 #[derive(Debug)]
@@ -31,9 +31,8 @@ impl Recorder {
     }
 
     /// Writes down that a read failed.
-    pub fn failed_read(&self, started: Moment) {
-        let took = self.now().0.saturating_sub(started.0);
-        self.lock().failed_reads.push(took);
+    pub fn failed_read(&self, failed: FailedRead) {
+        self.lock().failed_reads.push(failed);
     }
 
     /// Writes a write down.

@@ -39,9 +39,9 @@ impl Summary {
         let asked = |write: &&Write| write.author != super::Author::Before;
         let writes = || history.writes.iter().filter(asked);
         let unknown = writes().filter(|write| matches!(write.result, WriteResult::Unknown(_))).count() as u64;
-        let latencies = writes().map(|write| write.ended.0.saturating_sub(write.started.0));
-        let latencies = latencies.chain(history.reads.iter().map(|read| read.ended.0.saturating_sub(read.started.0)));
-        let worst = latencies.chain(history.failed_reads.iter().copied()).max().unwrap_or(0);
+        let spans = writes().map(|write| (write.started, write.ended));
+        let spans = spans.chain(history.reads.iter().map(|read| (read.started, read.ended)));
+        let spans = spans.chain(history.failed_reads.iter().map(|read| (read.started, read.ended)));
         let failed_reads = history.failed_reads.len() as u64;
         Self {
             rounds: 1,
@@ -52,7 +52,7 @@ impl Summary {
             stale_excused: stale.len() as u64 - broken,
             stale_broken: broken,
             worst_staleness_ms: stale.iter().map(super::checker::Stale::late_ms).max().unwrap_or(0),
-            worst_latency_ms: worst / 1_000,
+            worst_latency_ms: spans.map(|(started, ended)| ended.millis_since(started)).max().unwrap_or(0),
             recovery_ms: 0,
             other_violations: violations.iter().filter(|violation| violation.promise != Promise::Fresh).count() as u64,
         }

@@ -20,6 +20,8 @@ pub enum Promise {
     NeverTwice,
     /// What was acknowledged is in the database, and what is shown too.
     Durable,
+    /// Requests are answered, whatever happens to Redis.
+    Answers,
     /// After a fault every process shows what the database holds, and uses Redis again.
     Recovers,
 }
