@@ -4,8 +4,8 @@
 //! nothing of the cache; on PostgreSQL it is woken by `NOTIFY`, on SQLite it looks regularly.
 //!
 //! Invariants (`protocol.md`, section 5): rows are taken by their state, never by "id greater than the last seen"; a row is
-//! marked after Redis was told, with the history Redis was told in; a row is retired only when it carries today's history
-//! and is older than its retention.
+//! marked after Redis was told, with the history Redis was told in; every look takes rows marked with other histories, not
+//! only the look after a reconnection; a row is retired only when it carries today's history and is older than its retention.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_cache::{ConnectionNumber, History, Invalidation, L2Error, RedisUnreachable};
+use chrono::{NaiveDateTime, TimeDelta};
 use sea_orm::sqlx::{self, postgres::PgListener};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use serde::Deserialize;
@@ -26,7 +27,9 @@ use crate::failpoint;
 use crate::migration::triggers::NOTIFY_CHANNEL;
 
 /// Rows of one statement.
-const BATCH: u64 = 500;
+const BATCH: usize = 500;
+/// A mark can be seen at most so long after the time it carries.
+const MARK_DELAY: TimeDelta = TimeDelta::seconds(10);
 /// Between two looks for rows to retire.
 const RETIRE_PAUSE: Duration = Duration::from_secs(60);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
@@ -47,6 +50,8 @@ pub struct RelaySettings {
     pub clear_type_above: u64,
     /// How much longer than the TTL of their type relayed rows are kept for a replay.
     pub retention_margin_seconds: u64,
+    /// How long a write that could not tell Redis waits until a relay has; 0 turns that off.
+    pub strict_wait_ms: u64,
 }
 
 /// The running relay; ends when dropped.
@@ -99,10 +104,19 @@ impl Relay {
 }
 
 /// The server whose data is known to carry every acknowledged invalidation.
-#[derive(PartialEq, Eq)]
 struct Admitted {
     connection: ConnectionNumber,
     history: Option<History>,
+    /// When the last look began, by the clock of the database.
+    looked: NaiveDateTime,
+    /// Rows applied elsewhere that this server was told of too; those of the last look, since older ones are not seen again.
+    told: BTreeSet<i64>,
+}
+
+impl Admitted {
+    fn is(&self, connection: ConnectionNumber, history: Option<&History>) -> bool {
+        self.connection == connection && self.history.as_ref() == history
+    }
 }
 
 /// Relays for ever, and before that replays what a change of the Redis history made necessary.
@@ -140,19 +154,22 @@ async fn catch_up(
 ) -> Result<(), RelayError> {
     let connection = *cache.connections().borrow();
     let connection = connection.ok_or(RelayError::Redis(L2Error::Away))?;
-    let now = Admitted { connection, history: cache.history().await? };
+    let history = cache.history().await?;
+    let looked = rows::clock(cache.source().connection()).await?;
     let pass = Pass { cache, settings };
-    if admitted.as_ref() == Some(&now) {
+    if let Some(admitted) = admitted.as_mut().filter(|admitted| admitted.is(connection, history.as_ref())) {
         let older_than = Duration::from_millis(settings.grace_ms);
         pass.relay(&Needed::Pending { older_than }).await?;
+        admitted.told = pass.relay_applied_elsewhere(admitted).await?;
+        admitted.looked = looked;
     } else {
         // Other data: what was acknowledged may be undone. Or the same data over another connection: while there was none,
         // others may have told a server that took this one's place for a while, and the rows say so.
         cache.suspend_reads();
-        let relayed = pass.relay(&Needed::Replay { into: now.history.clone() }).await?;
+        let relayed = pass.relay(&Needed::Replay { into: history.clone() }).await?;
         cache.admit(connection);
         info!(rows = relayed, "recent invalidations replayed, redis is in use");
-        *admitted = Some(now);
+        *admitted = Some(Admitted { connection, history, looked, told: BTreeSet::new() });
     }
     Ok(())
 }
@@ -176,6 +193,25 @@ impl Pass<'_> {
             relayed += rows;
         }
         Ok(relayed)
+    }
+
+    /// Applies what was marked since the last look as applied to another history: during a failover some processes still
+    /// write to the old primary, and what they acknowledge after the replay only the old primary was told. Answers the ids.
+    ///
+    /// They keep their marks: the relays of the old primary apply the marks of the new one in the same way, and would
+    /// otherwise mark each other's rows by turns.
+    async fn relay_applied_elsewhere(&self, admitted: &Admitted) -> Result<BTreeSet<i64>, RelayError> {
+        // A server that hides its history gets the whole window at every connection instead.
+        let Some(history) = admitted.history.clone() else { return Ok(BTreeSet::new()) };
+        let needed = Needed::AppliedElsewhere { than: history, since: admitted.looked - MARK_DELAY };
+        let rows = rows::all(self.cache.source().connection(), &needed).await?;
+        let ids = rows.iter().map(|row| row.id).collect();
+        let new: Vec<OutboxRow> = rows.into_iter().filter(|row| !admitted.told.contains(&row.id)).collect();
+        for batch in new.chunks(BATCH) {
+            // Another history than that of the replay is found by the next look, which replays.
+            let _history = self.apply(batch).await?;
+        }
+        Ok(ids)
     }
 
     /// Types with more rows than are worth applying one by one.
@@ -214,7 +250,7 @@ impl Pass<'_> {
         needed: &Needed,
         ids: RangeInclusive<i64>,
     ) -> Result<Option<(i64, u64)>, RelayError> {
-        let taken = rows::take(connection, needed, ids, BATCH).await?;
+        let taken = rows::take(connection, needed, ids, BATCH as u64).await?;
         let Some(last) = taken.last().map(|row| row.id) else { return Ok(None) };
         let history = self.apply(&taken).await?;
         failpoint::hit("relay_before_mark");

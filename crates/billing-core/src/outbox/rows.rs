@@ -5,19 +5,21 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use billing_cache::{AnyKey, History};
-use chrono::TimeDelta;
-use sea_orm::sea_query::{Expr, LockBehavior, LockType, SimpleExpr};
+use chrono::NaiveDateTime;
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 
 use crate::cached::{self, BillingCache, CACHED_TYPES};
 use crate::entities::cache_invalidation::{Column, Entity};
-use crate::time::now;
 
 /// Rows marked by one statement; below the limit of bound values of both databases.
 const MARK_CHUNK: usize = 1_000;
+
+/// As the column default writes it: microseconds, so that times compare as texts.
+const SQLITE_TIME: &str = "%Y-%m-%d %H:%M:%f000";
 
 /// What a row says must be invalidated.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -79,6 +81,8 @@ pub(super) enum Needed {
     Pending { older_than: Duration },
     /// Those, and all that were applied to another history than this one; all there are if it is not known.
     Replay { into: Option<History> },
+    /// Those that were marked since then as applied to another history than this one.
+    AppliedElsewhere { than: History, since: NaiveDateTime },
 }
 
 impl Needed {
@@ -88,26 +92,39 @@ impl Needed {
         let condition = Condition::all().add(Column::CacheType.is_in(known));
         match self {
             Self::Pending { older_than } => {
-                condition.add(Column::RelayedAt.is_null()).add(is_older_than(backend, *older_than))
+                let grace_is_over = Expr::col(Column::CreatedAt).lt(ago(backend, *older_than));
+                condition.add(Column::RelayedAt.is_null()).add(grace_is_over)
             }
-            Self::Replay { into: Some(history) } => condition.add(
-                Condition::any()
-                    .add(Column::RelayedAt.is_null())
-                    .add(Column::RedisHistory.is_null())
-                    .add(Column::RedisHistory.ne(history.as_str())),
-            ),
+            Self::Replay { into: Some(history) } => {
+                condition.add(is_of_another(history).add(Column::RelayedAt.is_null()))
+            }
             Self::Replay { into: None } => condition,
+            Self::AppliedElsewhere { than, since } => {
+                condition.add(Column::RelayedAt.gte(*since)).add(is_of_another(than))
+            }
         }
     }
 }
 
-/// By the clock of the database, which wrote the time.
-fn is_older_than(backend: DbBackend, age: Duration) -> SimpleExpr {
+fn is_of_another(history: &History) -> Condition {
+    Condition::any().add(Column::RedisHistory.is_null()).add(Column::RedisHistory.ne(history.as_str()))
+}
+
+/// A moment by the clock of the database, which writes all times of the outbox: the clocks of the processes may differ.
+/// It is the same throughout a statement, so that an index can serve it.
+fn ago(backend: DbBackend, age: Duration) -> SimpleExpr {
     let seconds = age.as_secs_f64();
     match backend {
-        DbBackend::Sqlite => Expr::cust(format!("julianday(created_at) < julianday('now') - {seconds} / 86400.0")),
-        _ => Expr::cust(format!("created_at < (clock_timestamp() AT TIME ZONE 'utc') - interval '{seconds} seconds'")),
+        DbBackend::Sqlite => Expr::cust(format!("strftime('{SQLITE_TIME}', 'now', '-{seconds} seconds')")),
+        _ => Expr::cust(format!("(statement_timestamp() AT TIME ZONE 'utc') - interval '{seconds} seconds'")),
     }
+}
+
+/// What time it is by the clock of the database.
+pub(super) async fn clock<C: ConnectionTrait>(connection: &C) -> Result<NaiveDateTime, DbErr> {
+    let now = Query::select().expr_as(ago(connection.get_database_backend(), Duration::ZERO), "now").to_owned();
+    let row = connection.query_one(&now).await?.ok_or_else(|| DbErr::RecordNotFound("the time".to_owned()))?;
+    row.try_get("", "now")
 }
 
 /// How many rows of each type are needed.
@@ -159,9 +176,25 @@ pub(super) async fn take<C: ConnectionTrait>(
         .limit(limit);
     let rows = match needed {
         Needed::Pending { .. } => rows.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
-        Needed::Replay { .. } => rows,
+        Needed::Replay { .. } | Needed::AppliedElsewhere { .. } => rows,
     };
     rows.into_model().all(connection).await
+}
+
+/// All needed rows at once.
+pub(super) async fn all<C: ConnectionTrait>(connection: &C, needed: &Needed) -> Result<Vec<OutboxRow>, DbErr> {
+    let rows = Entity::find().filter(needed.condition(connection.get_database_backend()));
+    rows.order_by_asc(Column::Id).into_model().all(connection).await
+}
+
+/// How many of these rows are still pending.
+pub(super) async fn count_pending<C: ConnectionTrait>(connection: &C, ids: &[i64]) -> Result<u64, DbErr> {
+    let mut pending = 0;
+    for chunk in ids.chunks(MARK_CHUNK) {
+        let rows = Entity::find().filter(Column::Id.is_in(chunk.iter().copied())).filter(Column::RelayedAt.is_null());
+        pending += rows.count(connection).await?;
+    }
+    Ok(pending)
 }
 
 /// Deletes rows of a type that were applied to `history` longer than `retention` ago.
@@ -171,17 +204,13 @@ pub(super) async fn retire<C: ConnectionTrait>(
     history: Option<&History>,
     retention: Duration,
 ) -> Result<u64, DbErr> {
-    let retention = TimeDelta::from_std(retention).ok();
-    let Some(before) = retention.and_then(|retention| now().checked_sub_signed(retention)) else {
-        return Ok(0);
-    };
     let same_history = match history {
         Some(history) => Column::RedisHistory.eq(history.as_str()),
         None => Column::RedisHistory.is_null(),
     };
     let old = Entity::delete_many()
         .filter(Column::CacheType.eq(cache_type))
-        .filter(Column::RelayedAt.lt(before))
+        .filter(Expr::col(Column::RelayedAt).lt(ago(connection.get_database_backend(), retention)))
         .filter(same_history);
     Ok(old.exec(connection).await?.rows_affected)
 }
@@ -230,7 +259,7 @@ async fn mark<C: ConnectionTrait>(
     let ids: Vec<i64> = ids.iter().copied().collect();
     for chunk in ids.chunks(MARK_CHUNK) {
         Entity::update_many()
-            .col_expr(Column::RelayedAt, Expr::value(now()))
+            .col_expr(Column::RelayedAt, ago(connection.get_database_backend(), Duration::ZERO))
             .col_expr(Column::RedisHistory, Expr::value(history.map(|history| history.as_str().to_owned())))
             .filter(Column::Id.is_in(chunk.iter().copied()))
             .filter(condition.clone())

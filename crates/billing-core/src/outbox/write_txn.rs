@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use billing_cache::{AnyKey, Invalidation};
 use sea_orm::sqlx;
@@ -20,12 +21,17 @@ use crate::cached::BillingCache;
 use crate::database::is_unreachable;
 use crate::failpoint;
 
+/// Between two looks of a strict write.
+const STRICT_PAUSE: Duration = Duration::from_millis(20);
+
 /// Opens write transactions over the database of a cache.
 #[derive(Clone, Debug)]
 pub struct Writer {
     cache: BillingCache,
     marker: Marker,
     marking: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// How long to wait for a relay where Redis could not be told.
+    strict_wait: Duration,
 }
 
 /// A transaction on the billing tables; a `ConnectionTrait` by `&*txn`. Dropping it rolls back.
@@ -80,7 +86,13 @@ impl Writer {
     #[must_use]
     pub fn new(cache: BillingCache) -> Self {
         let (marker, task) = Marker::start(cache.source().clone());
-        Self { cache, marker, marking: Arc::new(Mutex::new(Some(task))) }
+        Self { cache, marker, marking: Arc::new(Mutex::new(Some(task))), strict_wait: Duration::ZERO }
+    }
+
+    /// The same, whose writes wait so long for a relay of any process where they could not tell Redis themselves.
+    #[must_use]
+    pub fn strict(self, wait: Duration) -> Self {
+        Self { strict_wait: wait, ..self }
     }
 
     /// The cache.
@@ -117,12 +129,17 @@ impl Writer {
     /// Invalidates the keys of a write that was committed before, and whose writer may have died before he could. Goes on to
     /// the end when the caller is dropped.
     pub(crate) async fn invalidate_again(&self, keys: BTreeSet<AnyKey>) -> Pending {
-        let cache = self.cache.clone();
-        let invalidating = tokio::spawn(async move { cache.invalidate(keys).await });
-        match invalidating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
-            Invalidation::Done(_) => Pending::Nothing,
-            Invalidation::Pending => Pending::Invalidation,
-        }
+        let (cache, ends) = (self.cache.clone(), Instant::now() + self.strict_wait);
+        let invalidating = tokio::spawn(async move {
+            loop {
+                match cache.invalidate(keys.clone()).await {
+                    Invalidation::Done(_) => return Pending::Nothing,
+                    Invalidation::Pending if Instant::now() >= ends => return Pending::Invalidation,
+                    Invalidation::Pending => tokio::time::sleep(STRICT_PAUSE).await,
+                }
+            }
+        });
+        invalidating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
     /// Invalidates what the rows name, and gives the mark for those Redis was told of.
@@ -150,7 +167,20 @@ impl Writer {
             Invalidation::Pending => left = true,
         }
         failpoint::hit("after_invalidation");
-        if left { Pending::Invalidation } else { Pending::Nothing }
+        if left && !self.is_relayed_by_others(outbox).await { Pending::Invalidation } else { Pending::Nothing }
+    }
+
+    /// Waits until relays, of this process or of others, have applied these rows; whether they have in time.
+    async fn is_relayed_by_others(&self, outbox: &[OutboxRow]) -> bool {
+        let ids: Vec<i64> = outbox.iter().map(|row| row.id).collect();
+        let ends = Instant::now() + self.strict_wait;
+        while Instant::now() < ends {
+            if let Ok(0) = rows::count_pending(self.cache.source().connection(), &ids).await {
+                return true;
+            }
+            tokio::time::sleep(STRICT_PAUSE).await;
+        }
+        false
     }
 }
 

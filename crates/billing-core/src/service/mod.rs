@@ -52,7 +52,8 @@ impl BillingService {
         let patience = Duration::from_millis(settings.redis.connect_timeout_ms);
         // Redis may be away; then reads go to the database until it is back.
         let _ = tokio::time::timeout(patience, relay.caught_up()).await;
-        Ok(Self { writer: Writer::new(cache), relay: Some(Arc::new(relay)) })
+        let writer = Writer::new(cache).strict(Duration::from_millis(settings.relay.strict_wait_ms));
+        Ok(Self { writer, relay: Some(Arc::new(relay)) })
     }
 
     /// The service of a short-lived tool over a cache that is open already: its own writes are invalidated, the outbox is

@@ -3,7 +3,7 @@
 use billing_cache::Tier;
 use billing_core::outbox::Pending;
 use billing_core::service::BillingService;
-use test_support::eventually;
+use test_support::{FaultProxy, Wire, eventually};
 
 use crate::commands::{amount_off, credit_note, done, money, payment, rate};
 use crate::world::{DEADLINE, World, for_each_world};
@@ -115,6 +115,51 @@ async fn a_process_that_starts_without_redis_works_and_uses_it_when_it_comes() {
         eventually(DEADLINE, cached).await.unwrap();
         done(process.process_payment(payment(1, "30", "u")).await);
         assert_eq!(process.invoice_details(1).await.unwrap().value.unwrap().balance_due, money("40"));
+    })
+    .await;
+}
+
+/// A process over a wire of its own, whose writes are strict.
+async fn strict(world: &World, wire: &FaultProxy, wait_ms: u64) -> BillingService {
+    let mut settings = world.relay_settings_over(wire);
+    settings.cache.invalidation_deadline_ms = 50;
+    settings.relay.strict_wait_ms = wait_ms;
+    world.relaying_with(&settings).await
+}
+
+#[tokio::test]
+async fn a_strict_write_that_is_cut_off_from_redis_waits_until_another_process_has_told_it() {
+    for_each_world(async |world| {
+        let wire = FaultProxy::start(world.redis.port()).await.unwrap();
+        let (writer, other) = (strict(world, &wire, 60_000).await, world.relaying().await);
+        other.invoice_details(1).await.unwrap();
+        wire.set(Wire::Refuse);
+        wire.reset();
+        done(writer.process_payment(payment(1, "30", "t")).await);
+        assert_eq!(other.invoice_details(1).await.unwrap().value.unwrap().balance_due, money("70"));
+        assert_eq!(pending_rows(world).await, 0);
+        writer.close().await;
+        other.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_strict_write_that_nobody_can_tell_redis_of_is_pending_in_the_end() {
+    for_each_world(async |world| {
+        let wire = FaultProxy::start(world.redis.port()).await.unwrap();
+        let writer = strict(world, &wire, 100).await;
+        wire.set(Wire::Refuse);
+        wire.reset();
+        let written = writer.process_payment(payment(1, "30", "t")).await.unwrap();
+        assert_eq!(written.pending, Pending::Invalidation);
+        let again = writer.process_payment(payment(1, "30", "t")).await.unwrap();
+        assert_eq!(again.pending, Pending::Invalidation);
+        wire.set(Wire::Pass);
+        let told =
+            || async { writer.process_payment(payment(1, "30", "t")).await.unwrap().pending == Pending::Nothing };
+        eventually(DEADLINE, told).await.unwrap();
+        writer.close().await;
     })
     .await;
 }

@@ -152,6 +152,27 @@ async fn what_another_server_was_told_while_this_process_had_no_connection_is_re
     .await;
 }
 
+/// A failover in which one process goes on with the old primary: nobody connects again after it has marked its row.
+#[tokio::test]
+async fn what_is_marked_as_told_to_another_server_is_told_to_this_one_too_and_keeps_its_mark() {
+    for_each_world(async |world| {
+        let service = world.relaying().await;
+        let old = change_invoice(world, &service).await;
+        set(&world.redis, "invoice:2", &old);
+        told_elsewhere(world).await;
+        until_due(&service, 2, 60).await;
+        assert_eq!(world.count("cache_invalidations WHERE redis_history <> 'another:history'").await, 0);
+        // Once is enough: what is told again and again would keep hot values out of Redis for a while.
+        world.until_passes(2).await;
+        until_due_in_redis(&service, 2, 60).await;
+        world.redis.reset_command_stats().unwrap();
+        world.until_passes(5).await;
+        assert_eq!(world.redis.calls("unlink").unwrap(), 0);
+        service.close().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn while_nothing_changes_nothing_is_replayed() {
     for_each_world(async |world| {

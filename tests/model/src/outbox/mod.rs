@@ -76,6 +76,8 @@ struct Process {
     link: Link,
     task: Task,
     load: Load,
+    /// The rows marked with other histories that its server was told of too; of two rows or three.
+    told: [bool; 3],
 }
 
 /// The server a process is connected to.
@@ -98,6 +100,8 @@ enum Role {
     /// Does not know whether the row was committed, and does not mark it.
     WriterInDoubt,
     Relay,
+    /// A relay, after its replay, with a row that is marked with another history; leaves the mark as it is.
+    Repeater,
 }
 
 /// What a process does with a row.
@@ -121,6 +125,10 @@ enum Load {
     Loaded(Token, Version),
 }
 
+impl Process {
+    const STOPPED: Self = Self { link: Link::None, task: Task::None, load: Load::None, told: [false; 3] };
+}
+
 impl Outbox {
     /// Whether a relay in this history has to take a row.
     fn is_needed(&self, row: Row, history: History) -> bool {
@@ -141,7 +149,11 @@ impl Outbox {
         let row = state.rows[id];
         self.is_needed(row, state.history)
             && match row.state {
-                RowState::Marked(_) => self.protocol.keeps(Without::HistoryInEveryPass) || replays_later(state),
+                RowState::Marked(_) => {
+                    let repeats = |process: &Process| process.link == Link::Admitted && !process.told[id];
+                    let in_every_pass = self.protocol.keeps(Without::HistoryInEveryPass);
+                    replays_later(state) || in_every_pass && state.processes.iter().any(repeats)
+                }
                 _ => self.protocol.keeps(Without::StateInsteadOfCursor) || id >= state.cursor,
             }
     }
@@ -172,7 +184,7 @@ impl World for Outbox {
     }
 
     fn beginning(&self) -> State {
-        let process = Process { link: Link::Admitted, task: Task::None, load: Load::None };
+        let process = Process { link: Link::Admitted, ..Process::STOPPED };
         State {
             database: 0,
             rows: vec![Row { state: RowState::NotYet, version: 0 }; self.rows],
@@ -218,7 +230,7 @@ impl World for Outbox {
     fn sketch(&self, state: &State) -> String {
         let State { database, primary, history, copy, .. } = state;
         let rows: Vec<RowState> = state.rows.iter().map(|row| row.state).collect();
-        let processes = state.processes.map(|Process { link, task, load }| (link, task, load));
+        let processes = state.processes.map(|Process { link, task, load, told }| (link, task, load, told));
         format!("database v{database}, primary {primary}, history {history}, copy {copy}, rows {rows:?}, {processes:?}")
     }
 }

@@ -80,10 +80,14 @@ impl Outbox {
                 let history = state.history_of(process.link);
                 let from = if self.protocol.keeps(Without::StateInsteadOfCursor) { 0 } else { state.cursor };
                 let needed = (from..self.rows).filter(|row| self.is_needed(state.rows[*row], history));
-                steps.extend(needed.map(|row| Step::Take(number, row)));
+                let taken = needed.filter(|row| match role(state, process, *row) {
+                    Role::Repeater => self.protocol.keeps(Without::HistoryInEveryPass) && !process.told[*row],
+                    _ => true,
+                });
+                steps.extend(taken.map(|row| Step::Take(number, row)));
             }
             Task::Writing(_) => steps.extend([Step::Commit(number), Step::CommitInDoubt(number)]),
-            Task::Has(..) if early => steps.push(Step::Mark(number)),
+            Task::Has(role, _) if early && role != Role::Repeater => steps.push(Step::Mark(number)),
             Task::Has(..) | Task::Marked(_) => steps.extend([Step::Invalidate(number), Step::InvalidateFails(number)]),
             Task::Invalidated(..) => steps.push(Step::Mark(number)),
         }
@@ -113,7 +117,8 @@ impl Outbox {
                 state.processes[process].task = Task::Writing(row);
             }
             Step::Take(process, row) => {
-                state.processes[process].task = Task::Has(Role::Relay, row);
+                let role = role(state, &state.processes[process], row);
+                state.processes[process].task = Task::Has(role, row);
                 if !self.protocol.keeps(Without::StateInsteadOfCursor) {
                     state.cursor = row + 1;
                 }
@@ -138,13 +143,16 @@ impl Outbox {
             Step::LeaseExpires => state.primary.lease = None,
             Step::Copy => state.copy = state.primary,
             Step::ServerChanges => self.change_server(state),
-            Step::Move(process) | Step::Start(process) => state.processes[process].link = Link::Waiting,
+            Step::Move(process) | Step::Start(process) => {
+                state.processes[process] =
+                    Process { link: Link::Waiting, told: [false; 3], ..state.processes[process] };
+            }
             Step::Admit(process) => state.processes[process].link = Link::Admitted,
             Step::Stop(process) => {
                 if let Task::Writing(row) = state.processes[process].task {
                     state.rows[row].state = RowState::Gone;
                 }
-                state.processes[process] = Process { link: Link::None, task: Task::None, load: Load::None };
+                state.processes[process] = Process::STOPPED;
             }
             Step::Retire(row) => self.retire(state, row),
         }
@@ -157,6 +165,11 @@ impl Outbox {
             Task::Writing(row) => {
                 state.commit(row);
                 Task::Has(Role::Writer, row)
+            }
+            Task::Has(Role::Repeater, row) => {
+                self.invalidate(state, link);
+                state.processes[process].told[row] = true;
+                Task::None
             }
             Task::Has(role, row) if !self.protocol.keeps(Without::MarkAfterInvalidate) => {
                 state.mark(role, row, state.history_of(link));
@@ -219,6 +232,7 @@ impl Outbox {
                 (Link::Old(history), Change::Failover) => Link::Old(history),
                 (_, Change::Restart) => Link::Waiting,
             };
+            process.told = [false; 3];
         }
     }
 
@@ -231,6 +245,14 @@ impl Outbox {
             }
         }
         state.rows[row] = Row { state: RowState::Gone, version: 0 };
+    }
+}
+
+/// As what a relay takes a row: a replay marks it anew.
+fn role(state: &State, process: &Process, row: usize) -> Role {
+    match (state.rows[row].state, process.link) {
+        (RowState::Marked(_), Link::Admitted | Link::Old(_)) => Role::Repeater,
+        _ => Role::Relay,
     }
 }
 
