@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use comfy_table::presets::ASCII_MARKDOWN;
+use comfy_table::{CellAlignment, Table};
+
 use crate::history::Summary;
 
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 12] = [
     "fault",
     "rounds",
     "operations",
@@ -17,8 +20,8 @@ const HEAD: [&str; 11] = [
     "worst stale ms",
     "worst latency ms",
     "recovery ms",
+    "other violations",
 ];
-const LAST: &str = "other violations";
 
 /// The numbers by fault.
 #[derive(Clone, Debug, Default)]
@@ -39,14 +42,13 @@ impl Report {
     }
 }
 
+/// As Markdown, so that it can be pasted where people read it.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut all = Summary::default();
         self.lines.values().for_each(|line| all.add(line));
-        let width = self.lines.keys().map(|name| name.len()).max().unwrap_or(0).max("all".len());
-        write!(f, "{:<width$}", HEAD[0])?;
-        HEAD[1..].iter().chain([&LAST]).try_for_each(|name| write!(f, "  {name}"))?;
-        writeln!(f)?;
+        let mut table = Table::new();
+        table.load_style(ASCII_MARKDOWN).set_header(HEAD);
         for (name, line) in self.lines.iter().map(|(name, line)| (*name, line)).chain([("all", &all)]) {
             let numbers = [
                 line.rounds,
@@ -61,11 +63,9 @@ impl fmt::Display for Report {
                 line.recovery_ms,
                 line.other_violations,
             ];
-            write!(f, "{name:<width$}")?;
-            let columns = HEAD[1..].iter().chain([&LAST]).map(|head| head.len());
-            numbers.iter().zip(columns).try_for_each(|(number, width)| write!(f, "  {number:>width$}"))?;
-            writeln!(f)?;
+            table.add_row([name.to_owned()].into_iter().chain(numbers.map(|number| number.to_string())));
         }
-        Ok(())
+        table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+        writeln!(f, "{table}")
     }
 }

@@ -21,7 +21,7 @@ impl BillingService {
     /// Takes a payment. The same transaction id with the same content gives the payment that was taken before.
     ///
     /// # Errors
-    /// No such invoice; a transaction id that was used for something else (conflict); an invoice that is paid or cancelled, or
+    /// No such invoice; a transaction id that was used for something else, or for a payment that was not completed (conflict); an invoice that is paid or cancelled, or
     /// an amount of more than is due (refused).
     pub async fn process_payment(&self, command: NewPayment) -> Result<Written<payment::Model>, BillingError> {
         command.check()?;
@@ -70,15 +70,20 @@ async fn payment_of(transaction: &WriteTxn, transaction_id: &str) -> Result<Opti
     Ok(payment::Entity::find().filter(same_id).one(&**transaction).await?)
 }
 
+/// A payment of another program may be there and yet not be taken: who asks again must not be told that it is.
 fn same_payment(before: payment::Model, command: &NewPayment) -> Result<payment::Model, BillingError> {
+    let id = &command.transaction_id;
     let same = before.invoice_id == command.invoice_id
         && before.amount == command.amount
         && before.payment_method == command.payment_method;
-    if same {
+    let conflict = if !same {
+        format!("transaction {id:?} was used before for another payment, number {}", before.id)
+    } else if before.status != PaymentStatus::Completed {
+        format!("transaction {id:?} is payment number {}, which is {} and not completed", before.id, before.status)
+    } else {
         return Ok(before);
-    }
-    let id = &command.transaction_id;
-    Err(BillingError::Conflict(format!("transaction {id:?} was used before for another payment, number {}", before.id)))
+    };
+    Err(BillingError::Conflict(conflict))
 }
 
 fn is_duplicate(error: &BillingError) -> bool {

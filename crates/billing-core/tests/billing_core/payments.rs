@@ -73,7 +73,7 @@ async fn an_overdue_invoice_stays_overdue_until_all_of_it_is_paid() {
 }
 
 #[tokio::test]
-async fn payments_that_are_not_completed_do_not_count() {
+async fn payments_that_are_not_completed_do_not_count_and_are_not_taken_for_taken() {
     for_each_world(async |world| {
         execute(
             &world.database,
@@ -82,6 +82,9 @@ async fn payments_that_are_not_completed_do_not_count() {
         )
         .await;
         let process = world.process().await;
+        for id in ["p", "f"] {
+            assert_eq!(code(&process.process_payment(payment(1, "100", id)).await), "conflict");
+        }
         done(process.process_payment(payment(1, "100", "t")).await);
         assert_eq!(invoice_status(world, 1).await, "paid");
     })
