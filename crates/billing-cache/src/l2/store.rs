@@ -133,14 +133,20 @@ impl Stored {
     }
 }
 
-/// Reads one value with its time to live.
+/// Reads one value with its time to live. Each command has an answer of its own: what is wrong with the key must not look
+/// like a failure of the pipeline, which would count against the server.
 pub(crate) async fn get_with_ttl(link: &Link, key: &str) -> Result<Option<Stored>, L2Error> {
     let mut pipeline = redis::pipe();
-    pipeline.cmd("GET").arg(key).cmd("PTTL").arg(key);
+    pipeline.ignore_errors().cmd("GET").arg(key).cmd("PTTL").arg(key);
     let pipeline = &pipeline;
     let asked = Moment::now();
-    let read = link.command(|mut wire| async move { pipeline.query_async(&mut wire.connection).await }).await?;
-    Ok(Stored::of(read, asked))
+    let read = |mut wire: Wire| async move {
+        let answers: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
+        let mut answers = answers.into_iter();
+        let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
+        Ok((redis::from_redis_value(next()?)?, redis::from_redis_value(next()?)?))
+    };
+    Ok(Stored::of(link.command(read).await?, asked))
 }
 
 /// Reads many values with their times to live, in the order of the keys.
