@@ -12,7 +12,8 @@ use tracing::debug;
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
 use crate::counters::Event;
-use crate::l2::store::{self, Acquired, Fill, Filled, Mode};
+use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::policy::TtlPolicy;
 
 /// One in so many hits asks how long the value has to live; a hot key is asked often enough.
 const SAMPLE: u8 = 16;
@@ -70,10 +71,13 @@ impl<S: Source> Cache<S> {
         let Ok(Acquired::Granted(token)) = store::acquire(&shared.link, &text, Mode::Refresh, lease_ttl).await else {
             return;
         };
-        // The lease is not given back when the load fails: that would take the old value along.
-        let Ok(mut loaded) = self.load::<T>(std::slice::from_ref(key)).await else { return };
+        let Ok(mut loaded) = self.load::<T>(std::slice::from_ref(key)).await else {
+            return self.give_up_refresh(&text, &token).await;
+        };
         let loaded = loaded.remove(key).unwrap_or_else(Loaded::absent);
-        let Some(ttl) = state.policy.ttl_of(loaded.valid_until, SystemTime::now()) else { return };
+        let Some(ttl) = state.policy.ttl_of(&loaded, SystemTime::now()) else {
+            return self.give_up_refresh(&text, &token).await;
+        };
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
         // A value that ends soon by itself would be near its end again at once: once is enough.
         state.refreshed.lock().insert(text.clone(), Instant::now() + ttl / 2);
@@ -83,3 +87,10 @@ impl<S: Source> Cache<S> {
         debug!(cache_type = T::NAME, key = text, outcome = event.as_str(), "refresh ahead");
     }
 }
+
+    /// Only the lease is given back: an invalidation would take the old value along.
+    async fn give_up_refresh(&self, text: &str, token: &Token) {
+        if let Err(error) = store::release(&self.shared().link, text, token).await {
+            debug!(key = text, %error, "a lease is left to expire");
+        }
+    }
