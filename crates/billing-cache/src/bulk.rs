@@ -243,7 +243,7 @@ impl<S: Source> Cache<S> {
         let (mut fills, mut past, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         for grant in granted {
             let loaded = loaded.remove(&grant.key).unwrap_or_else(Loaded::absent);
-            match state.policy.ttl_of(loaded.valid_until, SystemTime::now()) {
+            match state.policy.ttl_of(&loaded, SystemTime::now()) {
                 Some(ttl) => fills.push((outcomes.len(), grant.fill(&loaded.value, ttl))),
                 None => past.push(grant.text),
             }

@@ -176,8 +176,8 @@ impl<S: Source> Cache<S> {
     ) -> Option<Cached<T::Value>> {
         let shared = self.shared();
         let (value, ttl_ms) = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
-        if ttl_ms < state.near_end_ms && refresh::is_sampled() {
-            self.consider_refresh(state, key, &self.key_text::<T>(key), ttl_ms);
+        if state.near_end.is_reached(value.as_ref(), ttl_ms) && refresh::is_sampled() {
+            self.consider_refresh(state, key, &self.key_text::<T>(key));
         }
         trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
         Some(Cached { value, tier: Tier::L1 })
@@ -242,7 +242,7 @@ impl<S: Source> Cache<S> {
         if shared.suspects.contains(text) {
             return Lookup::Unusable;
         }
-        let found = if state.l1.is_some() || (state.near_end_ms > 0 && refresh::is_sampled()) {
+        let found = if state.l1.is_some() || (state.near_end.is_watched() && refresh::is_sampled()) {
             store::get_with_ttl(&shared.link, text).await
         } else {
             store::get(&shared.link, text).await
@@ -252,8 +252,8 @@ impl<S: Source> Cache<S> {
                 Some(value) => {
                     let value = value.map(Arc::new);
                     state.keep(key, value.as_ref(), stamp, &stored);
-                    if let Some(ttl_ms) = stored.ttl_ms {
-                        self.consider_refresh(state, key, text, ttl_ms);
+                    if stored.ttl_ms.is_some_and(|ttl_ms| state.near_end.is_reached(value.as_ref(), ttl_ms)) {
+                        self.consider_refresh(state, key, text);
                     }
                     Lookup::Hit(value)
                 }
@@ -402,7 +402,7 @@ impl<T: CachedType> Pilot<T> {
                 return Attempt::Done(Outcome { covers: covered_by_load, answer: Err(error) });
             }
         };
-        let ttl = self.state().policy.ttl_of(loaded.valid_until, SystemTime::now());
+        let ttl = self.state().policy.ttl_of(&loaded, SystemTime::now());
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
         let answer = Ok(Cached::new(loaded.value, Tier::Loaded));
         let Some(ttl) = ttl else {
