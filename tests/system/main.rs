@@ -3,6 +3,7 @@
 //! `cargo xtask test --only system-tests` builds the programs and starts what is needed. Each file is one promise; tests
 //! that need a database run on both.
 
+mod crashes;
 mod foreign_keys;
 mod foreign_writer;
 mod history;

@@ -4,6 +4,7 @@
 mod documents;
 mod manifests;
 mod sources;
+mod test_names;
 
 use std::fmt;
 use std::fs;
@@ -85,6 +86,7 @@ fn check(root: &Path, files: &[SourceFile]) -> Vec<Finding> {
             findings.extend(documents::check(root, file));
         }
     }
+    findings.extend(test_names::check(files));
     findings
 }
 

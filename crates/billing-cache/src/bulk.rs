@@ -125,17 +125,23 @@ impl<S: Source> Cache<S> {
             }
             None => true,
         });
-        let wanted = wanted.into_iter().map(|key| (key.clone(), self.key_text::<T>(key)));
-        let (suspect, wanted): (Vec<_>, Vec<_>) = wanted.partition(|(_, text)| self.shared().suspects.contains(text));
-        let mut singly: Vec<T::Key> = suspect.into_iter().map(|(key, _)| key).collect();
+        // Stamps before suspects: a key that a write of this process makes suspect after it was asked for has another stamp
+        // then, and the old value that Redis answers is dead in L1.
+        let wanted = wanted.into_iter().map(|key| {
+            let text = self.key_text::<T>(key);
+            Wanted::<T> { key: key.clone(), stamp: self.shared().stamps.current(&text), text }
+        });
+        let (suspect, wanted): (Vec<_>, Vec<_>) = wanted.partition(|it| self.shared().suspects.contains(&it.text));
+        let mut singly: Vec<T::Key> = suspect.into_iter().map(|it| it.key).collect();
         match self.look_up_many::<T>(&wanted, found).await {
             Ok(()) => {
-                let missing = wanted.into_iter().filter(|(key, _)| !found.contains_key(key)).collect();
+                let missing = wanted.into_iter().filter(|it| !found.contains_key(&it.key));
+                let missing = missing.map(|it| (it.key, it.text)).collect();
                 singly.extend(self.load_missing::<T>(missing, found).await?);
             }
             Err(error) => {
-                note_redis_error(self.state::<T>(), wanted.first().map_or("", |(_, text)| text), &error);
-                let keys: Vec<T::Key> = wanted.into_iter().map(|(key, _)| key).collect();
+                note_redis_error(self.state::<T>(), wanted.first().map_or("", |it| it.text.as_str()), &error);
+                let keys: Vec<T::Key> = wanted.into_iter().map(|it| it.key).collect();
                 found.extend(self.bypass_many::<T>(keys).await?);
             }
         }
@@ -145,24 +151,23 @@ impl<S: Source> Cache<S> {
     /// One look for all keys.
     async fn look_up_many<T: CachedType<Source = S>>(
         &self,
-        wanted: &[(T::Key, String)],
+        wanted: &[Wanted<T>],
         found: &mut HashMap<T::Key, Cached<T::Value>>,
     ) -> Result<(), L2Error> {
         if wanted.is_empty() {
             return Ok(());
         }
         let (state, shared) = (self.state::<T>(), self.shared());
-        let texts: Vec<String> = wanted.iter().map(|(_, text)| text.clone()).collect();
-        let stamps: Vec<Stamp> = texts.iter().map(|text| shared.stamps.current(text)).collect();
+        let texts: Vec<String> = wanted.iter().map(|it| it.text.clone()).collect();
         let values = match &state.l1 {
             Some(_) => store::get_many_with_ttl(&shared.link, &texts).await?,
             None => store::get_many(&shared.link, &texts).await?,
         };
-        for (((key, text), stamp), stored) in wanted.iter().zip(stamps).zip(values) {
+        for (Wanted { key, text, stamp }, stored) in wanted.iter().zip(values) {
             let Some(stored) = stored else { continue };
             if let Some(value) = decode::<T>(text, &stored.json) {
                 let value = value.map(Arc::new);
-                state.keep(key, value.as_ref(), stamp, &stored);
+                state.keep(key, value.as_ref(), *stamp, &stored);
                 found.insert(key.clone(), Cached { value, tier: Tier::L2 });
             }
         }
@@ -238,7 +243,7 @@ impl<S: Source> Cache<S> {
         let (mut fills, mut past, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         for grant in granted {
             let loaded = loaded.remove(&grant.key).unwrap_or_else(Loaded::absent);
-            match state.policy.ttl_of(loaded.valid_until, SystemTime::now()) {
+            match state.policy.ttl_of(&loaded, SystemTime::now()) {
                 Some(ttl) => fills.push((outcomes.len(), grant.fill(&loaded.value, ttl))),
                 None => past.push(grant.text),
             }
@@ -296,6 +301,14 @@ type FilledMany<T> = Result<
     Vec<(<T as CachedType>::Key, Option<<T as CachedType>::Value>, Filled)>,
     ReadError<<<T as CachedType>::Source as Source>::Error>,
 >;
+
+/// A key that L1 does not have.
+struct Wanted<T: CachedType> {
+    key: T::Key,
+    text: String,
+    /// Noted before anything else was asked about the key.
+    stamp: Stamp,
+}
 
 /// A key of the batch that this process may fill.
 struct Grant<T: CachedType> {

@@ -25,7 +25,7 @@ use crate::l2::link::{Admission, ConnectionNumber, Link};
 use crate::l2::store::{self, Stored};
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::read::Answer;
-use crate::refresh::Refreshed;
+use crate::refresh::{NearEnd, Refreshed};
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
 use crate::stamp::{Stamp, Stamps};
 use crate::suspect::Suspects;
@@ -71,8 +71,7 @@ pub(crate) struct TypeState<T: CachedType> {
     pub(crate) policy: TtlPolicy,
     pub(crate) counters: Arc<Counters>,
     pub(crate) flights: Arc<Flights<Answer<T>>>,
-    /// With less than this left to live, a value is refreshed ahead.
-    pub(crate) near_end_ms: u64,
+    pub(crate) near_end: NearEnd,
     /// Which keys were refreshed ahead lately.
     pub(crate) refreshed: Refreshed,
     /// A place for each load that may go on at once.
@@ -85,14 +84,14 @@ impl<T: CachedType> TypeState<T> {
     /// Puts a value that Redis answered into L1, if the type has one.
     pub(crate) fn keep(&self, key: &T::Key, value: Option<&Arc<T::Value>>, stamp: Stamp, stored: &Stored) {
         let Some(l1) = &self.l1 else { return };
-        let ttl = millis(self.policy.ttl());
+        let ttl = millis(self.policy.longest(value));
         let ttl_ms = stored.ttl_ms.unwrap_or(ttl).min(ttl);
         let (asked, bytes) = (stored.asked, stored.json.len());
         l1.insert(key, Heard { value: value.cloned(), stamp, asked, ttl_ms, bytes });
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -158,11 +157,13 @@ impl<S: Source> CacheBuilder<S> {
             Some(false) => L1Policy::Off,
             None => T::L1,
         };
+        let absent_ttl = set.absent_ttl_seconds.map_or(T::ABSENT_TTL, Duration::from_secs);
+        let policy = TtlPolicy::new(ttl, self.settings.ttl_jitter_percent).with_absent_ttl(absent_ttl);
         let state = TypeState::<T> {
-            policy: TtlPolicy::new(ttl, self.settings.ttl_jitter_percent),
+            policy,
             counters: Arc::clone(&counters),
             flights: Arc::new(Flights::new()),
-            near_end_ms: millis(ttl) / 100 * u64::from(self.settings.refresh_ahead_percent),
+            near_end: NearEnd::of(&policy, self.settings.refresh_ahead_percent),
             refreshed: Refreshed::default(),
             loads: Semaphore::new(self.settings.max_loads),
             l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),

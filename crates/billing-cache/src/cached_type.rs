@@ -37,6 +37,9 @@ pub trait CachedType: Send + Sync + 'static {
     const PREFIX: &'static str;
     /// How long a value may be served unless the configuration says otherwise.
     const TTL: Duration;
+    /// How long the knowledge that there is no such row may be served, unless the configuration says otherwise; never longer
+    /// than a value. Short, because whoever asks chooses the key: a caller who makes keys up fills Redis for so long.
+    const ABSENT_TTL: Duration = Duration::from_secs(300);
     /// Whether the process's memory holds values too, unless the configuration says otherwise.
     const L1: L1Policy = L1Policy::Off;
 

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
@@ -28,10 +28,21 @@ pub(crate) struct Flights<A> {
     open: Mutex<HashMap<FlightId, Arc<Flight<A>>>>,
 }
 
+/// What a caller found in Redis before it boarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing that can be used.
+    Miss,
+    /// Redis itself cannot be used for this key.
+    Unusable,
+}
+
 /// One load in progress.
 #[derive(Debug)]
 pub(crate) struct Flight<A> {
     joined: AtomicU64,
+    /// Somebody who boarded since the last leg began has found Redis unusable.
+    unusable: AtomicBool,
     outcome: watch::Sender<Option<Outcome<A>>>,
 }
 
@@ -75,6 +86,13 @@ impl<A> Flight<A> {
     pub(crate) fn mark(&self) -> Mark {
         Mark(self.joined.load(Ordering::SeqCst))
     }
+
+    /// What those found in Redis who boarded since this was asked last: who has waited for a Redis that hangs shall not wait
+    /// for it once more in the leg that is flown for him. Said before the caller is counted, so that a leg knows it of whomever
+    /// it covers; a word that comes too late for its leg costs one more wait.
+    pub(crate) fn found(&self) -> Found {
+        if self.unusable.swap(false, Ordering::SeqCst) { Found::Unusable } else { Found::Miss }
+    }
 }
 
 impl<A: Clone + Send + Sync + 'static> Flights<A> {
@@ -87,6 +105,7 @@ impl<A: Clone + Send + Sync + 'static> Flights<A> {
         self: &Arc<Self>,
         key: &str,
         stamp: Stamp,
+        found: Found,
         pilot: impl FnOnce(Arc<Flight<A>>) -> P,
     ) -> Seat<A>
     where
@@ -95,13 +114,18 @@ impl<A: Clone + Send + Sync + 'static> Flights<A> {
     {
         let id = (key.to_owned(), stamp);
         let flight = match self.lock().entry(id.clone()) {
-            Entry::Occupied(entry) => return Seat::take(entry.get(), Boarding::Joined),
+            Entry::Occupied(entry) => return Seat::take(entry.get(), Boarding::Joined, found),
             Entry::Vacant(entry) => {
-                let flight = Arc::new(Flight { joined: AtomicU64::new(0), outcome: watch::Sender::new(None) });
+                let flight = Flight {
+                    joined: AtomicU64::new(0),
+                    unusable: AtomicBool::new(false),
+                    outcome: watch::Sender::new(None),
+                };
+                let flight = Arc::new(flight);
                 Arc::clone(entry.insert(flight))
             }
         };
-        let seat = Seat::take(&flight, Boarding::Opened);
+        let seat = Seat::take(&flight, Boarding::Opened, found);
         let landing = OnLanding { flights: Arc::clone(self), id, flight: Arc::clone(&flight) };
         // Not under the lock: a runtime that is shutting down drops the task at once, and its landing takes the lock.
         tokio::spawn(landing.after(pilot(flight)));
@@ -155,7 +179,10 @@ impl<A: Clone + Send + Sync + 'static> Drop for OnLanding<A> {
 }
 
 impl<A: Clone> Seat<A> {
-    fn take(flight: &Arc<Flight<A>>, boarding: Boarding) -> Self {
+    fn take(flight: &Arc<Flight<A>>, boarding: Boarding, found: Found) -> Self {
+        if found == Found::Unusable {
+            flight.unusable.store(true, Ordering::SeqCst);
+        }
         let outcome = flight.outcome.subscribe();
         Self { number: flight.joined.fetch_add(1, Ordering::SeqCst), outcome, boarding }
     }
@@ -191,7 +218,7 @@ mod tests {
         let (sent, mut is_sent) = mpsc::unbounded_channel();
         let go = Arc::new(Semaphore::new(0));
         let may_go = Arc::clone(&go);
-        let early = flights.join("k", stamp, |flight| {
+        let early = flights.join("k", stamp, Found::Miss, |flight| {
             let mut leg = 0;
             move || {
                 leg += 1;
@@ -205,12 +232,12 @@ mod tests {
             }
         });
         is_sent.recv().await.unwrap();
-        let late: Vec<_> = (0..5).map(|_| flights.join("k", stamp, unreachable)).collect();
+        let late: Vec<_> = (0..5).map(|_| flights.join("k", stamp, Found::Miss, unreachable)).collect();
         assert!(late.iter().all(|seat| seat.boarding == Boarding::Joined));
         go.add_permits(1);
         assert!(matches!(early.landing().await, Landing::Covered(1)));
         is_sent.recv().await.unwrap();
-        let later = flights.join("k", stamp, unreachable);
+        let later = flights.join("k", stamp, Found::Miss, unreachable);
         go.add_permits(1);
         for seat in late {
             assert!(matches!(seat.landing().await, Landing::Covered(2)), "one leg for all of them");
@@ -225,7 +252,7 @@ mod tests {
         let (flights, stamp) = flights();
         let (go, may_go) = oneshot::channel::<()>();
         let mut may_go = Some(may_go);
-        let first = flights.join("k", stamp, |flight| {
+        let first = flights.join("k", stamp, Found::Miss, |flight| {
             move || {
                 let (covers, may_go) = (flight.mark(), may_go.take().expect("one leg"));
                 async move {
@@ -235,7 +262,7 @@ mod tests {
             }
         });
         tokio::task::yield_now().await;
-        let late = flights.join("k", stamp, unreachable);
+        let late = flights.join("k", stamp, Found::Miss, unreachable);
         drop((first, late));
         go.send(()).unwrap();
         while !flights.lock().is_empty() {
@@ -248,7 +275,7 @@ mod tests {
         let (flights, stamp) = flights();
         let (go, may_go) = oneshot::channel::<()>();
         let mut may_go = Some(may_go);
-        let first = flights.join("k", stamp, |flight| {
+        let first = flights.join("k", stamp, Found::Miss, |flight| {
             move || {
                 let (flight, may_go) = (Arc::clone(&flight), may_go.take().expect("one leg"));
                 async move {
@@ -257,7 +284,7 @@ mod tests {
                 }
             }
         });
-        let second = flights.join("k", stamp, unreachable);
+        let second = flights.join("k", stamp, Found::Miss, unreachable);
         drop(first);
         go.send(()).unwrap();
         assert!(matches!(second.landing().await, Landing::Covered(7)));
@@ -266,7 +293,7 @@ mod tests {
     #[tokio::test]
     async fn a_load_that_panics_makes_its_callers_start_over() {
         let (flights, stamp) = flights();
-        let seat = flights.join("k", stamp, |_| || async { panic!("a loader's bug, on purpose") });
+        let seat = flights.join("k", stamp, Found::Miss, |_| || async { panic!("a loader's bug, on purpose") });
         assert!(matches!(seat.landing().await, Landing::StartOver));
         assert!(flights.lock().is_empty());
     }
@@ -280,7 +307,7 @@ mod tests {
             let handle = runtime.handle().clone();
             drop(runtime);
             let _inside = handle.enter();
-            let seat = flights.join("k", stamp, |_| std::future::pending);
+            let seat = flights.join("k", stamp, Found::Miss, |_| std::future::pending);
             done.send((seat.outcome.has_changed().is_err(), flights.lock().is_empty())).unwrap();
         });
         let blocked = is_done.recv_timeout(std::time::Duration::from_secs(60));
@@ -294,8 +321,8 @@ mod tests {
         let before = stamps.current("k");
         stamps.bump("k");
         let load = |flight: Arc<Flight<u32>>| move || std::future::ready(Outcome { covers: flight.mark(), answer: 1 });
-        let first = flights.join("k", before, load);
-        let second = flights.join("k", stamps.current("k"), load);
+        let first = flights.join("k", before, Found::Miss, load);
+        let second = flights.join("k", stamps.current("k"), Found::Miss, load);
         assert_eq!((first.boarding, second.boarding), (Boarding::Opened, Boarding::Opened));
     }
 }

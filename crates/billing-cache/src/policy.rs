@@ -1,8 +1,12 @@
 //! How long a value may stay in Redis.
 //!
-//! Invariant: never longer than its type allows, and never beyond the moment at which it changes by itself.
+//! Invariant: never longer than its type allows, never beyond the moment at which it changes by itself, and the knowledge
+//! that there is no such row never longer than the shorter time the type allows for that: whoever asks chooses the key, so
+//! absences are the only entries of which there is no end.
 
 use std::time::{Duration, SystemTime};
+
+use crate::cached_type::Loaded;
 
 /// Whether values of a type are also held in the memory of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,7 @@ pub enum L1Policy {
 #[derive(Clone, Copy, Debug)]
 pub struct TtlPolicy {
     ttl: Duration,
+    absent_ttl: Duration,
     jitter: f64,
 }
 
@@ -25,21 +30,28 @@ impl TtlPolicy {
     /// At most `ttl`, shortened by a random share of up to `jitter_percent`.
     #[must_use]
     pub fn new(ttl: Duration, jitter_percent: u8) -> Self {
-        Self { ttl, jitter: f64::from(jitter_percent) / 100.0 }
+        Self { ttl, absent_ttl: ttl, jitter: f64::from(jitter_percent) / 100.0 }
     }
 
-    /// The longest time a value may be served.
+    /// The same, with at most `absent_ttl` for the absence of a row.
     #[must_use]
-    pub fn ttl(&self) -> Duration {
-        self.ttl
+    pub fn with_absent_ttl(self, absent_ttl: Duration) -> Self {
+        Self { absent_ttl: absent_ttl.min(self.ttl), ..self }
+    }
+
+    /// The longest time this value, or its absence, may be served.
+    #[must_use]
+    pub fn longest<V>(&self, value: Option<&V>) -> Duration {
+        if value.is_some() { self.ttl } else { self.absent_ttl }
     }
 
     /// The time to live of a value that is stored at `now`; `None` if it must not be stored any more.
     ///
     /// Jitter only shortens, and never applies to a validity boundary that comes earlier anyway.
-    pub(crate) fn ttl_of(&self, valid_until: Option<SystemTime>, now: SystemTime) -> Option<Duration> {
-        let jittered = self.ttl.mul_f64(1.0 - self.jitter * rand::random::<f64>());
-        let left = match valid_until {
+    pub(crate) fn ttl_of<V>(&self, loaded: &Loaded<V>, now: SystemTime) -> Option<Duration> {
+        let longest = self.longest(loaded.value.as_ref());
+        let jittered = longest.mul_f64(1.0 - self.jitter * rand::random::<f64>());
+        let left = match loaded.valid_until {
             Some(boundary) => boundary.duration_since(now).ok()?,
             None => Duration::MAX,
         };
@@ -54,11 +66,15 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
+    fn until(valid_until: Option<SystemTime>) -> Loaded<()> {
+        Loaded { value: Some(()), valid_until }
+    }
+
     #[test]
     fn jitter_only_shortens() {
         let policy = TtlPolicy::new(HOUR, 10);
         for _ in 0..1000 {
-            let ttl = policy.ttl_of(None, SystemTime::now()).unwrap();
+            let ttl = policy.ttl_of(&until(None), SystemTime::now()).unwrap();
             assert!(ttl <= HOUR && ttl >= HOUR.mul_f64(0.9), "{ttl:?}");
         }
     }
@@ -68,15 +84,25 @@ mod tests {
         let policy = TtlPolicy::new(HOUR, 10);
         let now = SystemTime::now();
         let soon = Duration::from_secs(600);
-        assert_eq!(policy.ttl_of(Some(now + soon), now), Some(soon));
-        assert!(policy.ttl_of(Some(now + 2 * HOUR), now).unwrap() <= HOUR);
+        assert_eq!(policy.ttl_of(&until(Some(now + soon)), now), Some(soon));
+        assert!(policy.ttl_of(&until(Some(now + 2 * HOUR)), now).unwrap() <= HOUR);
+    }
+
+    #[test]
+    fn an_absence_lives_shorter_and_never_longer_than_a_value() {
+        let now = SystemTime::now();
+        let policy = TtlPolicy::new(HOUR, 0).with_absent_ttl(HOUR / 4);
+        assert_eq!(policy.ttl_of(&Loaded::<()>::absent(), now), Some(HOUR / 4));
+        assert_eq!(policy.ttl_of(&until(None), now), Some(HOUR));
+        let policy = TtlPolicy::new(HOUR, 0).with_absent_ttl(2 * HOUR);
+        assert_eq!(policy.ttl_of(&Loaded::<()>::absent(), now), Some(HOUR));
     }
 
     #[test]
     fn a_value_past_its_validity_is_not_stored() {
         let policy = TtlPolicy::new(HOUR, 0);
         let now = SystemTime::now();
-        assert_eq!(policy.ttl_of(Some(now - HOUR), now), None);
-        assert_eq!(policy.ttl_of(Some(now + Duration::from_micros(10)), now), None);
+        assert_eq!(policy.ttl_of(&until(Some(now - HOUR)), now), None);
+        assert_eq!(policy.ttl_of(&until(Some(now + Duration::from_micros(10))), now), None);
     }
 }

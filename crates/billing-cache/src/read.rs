@@ -13,7 +13,7 @@ use tracing::{debug, trace};
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
 use crate::counters::Event;
-use crate::flight::{Boarding, Flight, Landing, Mark, Outcome, Seat};
+use crate::flight::{Boarding, Flight, Found, Landing, Mark, Outcome, Seat};
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::refresh;
@@ -176,8 +176,8 @@ impl<S: Source> Cache<S> {
     ) -> Option<Cached<T::Value>> {
         let shared = self.shared();
         let (value, ttl_ms) = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
-        if ttl_ms < state.near_end_ms && refresh::is_sampled() {
-            self.consider_refresh(state, key, &self.key_text::<T>(key), ttl_ms);
+        if state.near_end.is_reached(value.as_ref(), ttl_ms) && refresh::is_sampled() {
+            self.consider_refresh(state, key, &self.key_text::<T>(key));
         }
         trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
         Some(Cached { value, tier: Tier::L1 })
@@ -193,12 +193,12 @@ impl<S: Source> Cache<S> {
         let shared = self.shared();
         for _ in 0..2 {
             let stamp = shared.stamps.current(text);
-            let usable = match self.lookup(state, key, text, stamp).await {
+            let found = match self.lookup(state, key, text, stamp).await {
                 Lookup::Hit(value) => return Ok(Cached { value, tier: Tier::L2 }),
-                Lookup::Miss => true,
-                Lookup::Unusable => false,
+                Lookup::Miss => Found::Miss,
+                Lookup::Unusable => Found::Unusable,
             };
-            let seat = self.board(state, key, text, stamp, usable);
+            let seat = self.board(state, key, text, stamp, found);
             // Boxed, so that a hit does not carry the room for a wait.
             if let Landing::Covered(answer) = Box::pin(seat.landing()).await {
                 return answer;
@@ -214,15 +214,13 @@ impl<S: Source> Cache<S> {
         key: &T::Key,
         text: &str,
         stamp: Stamp,
-        usable: bool,
+        found: Found,
     ) -> Seat<Answer<T>> {
-        let seat = state.flights.join(text, stamp, |flight| {
+        let seat = state.flights.join(text, stamp, found, |flight| {
             let pilot = Arc::new(Pilot::<T> { cache: self.clone(), key: key.clone(), text: text.to_owned(), flight });
-            // What the first caller found out about Redis holds for the first leg; later ones ask again.
-            let mut usable = usable;
             move || {
-                let (pilot, usable) = (Arc::clone(&pilot), std::mem::replace(&mut usable, true));
-                async move { pilot.fly(usable).await }
+                let pilot = Arc::clone(&pilot);
+                async move { pilot.fly().await }
             }
         });
         if seat.boarding == Boarding::Joined {
@@ -244,7 +242,7 @@ impl<S: Source> Cache<S> {
         if shared.suspects.contains(text) {
             return Lookup::Unusable;
         }
-        let found = if state.l1.is_some() || (state.near_end_ms > 0 && refresh::is_sampled()) {
+        let found = if state.l1.is_some() || (state.near_end.is_watched() && refresh::is_sampled()) {
             store::get_with_ttl(&shared.link, text).await
         } else {
             store::get(&shared.link, text).await
@@ -254,8 +252,8 @@ impl<S: Source> Cache<S> {
                 Some(value) => {
                     let value = value.map(Arc::new);
                     state.keep(key, value.as_ref(), stamp, &stored);
-                    if let Some(ttl_ms) = stored.ttl_ms {
-                        self.consider_refresh(state, key, text, ttl_ms);
+                    if stored.ttl_ms.is_some_and(|ttl_ms| state.near_end.is_reached(value.as_ref(), ttl_ms)) {
+                        self.consider_refresh(state, key, text);
                     }
                     Lookup::Hit(value)
                 }
@@ -333,9 +331,11 @@ pub(crate) fn decode<T: CachedType>(text: &str, json: &[u8]) -> Option<Option<T:
     }
 }
 
-/// Swallows an error of Redis: the read goes on without it. Counted here, logged once by the link.
+/// Swallows an error of Redis: the read goes on without it. Counted here if Redis was asked at all, logged once by the link.
 pub(crate) fn note_redis_error<T: CachedType>(state: &TypeState<T>, text: &str, error: &L2Error) {
-    state.counters.add(Event::RedisError);
+    if error.was_asked() {
+        state.counters.add(Event::RedisError);
+    }
     debug!(cache_type = T::NAME, key = text, %error, "redis could not be used");
 }
 
@@ -355,9 +355,9 @@ enum Attempt<A> {
 }
 
 impl<T: CachedType> Pilot<T> {
-    async fn fly(&self, usable: bool) -> Outcome<Answer<T>> {
+    async fn fly(&self) -> Outcome<Answer<T>> {
         let shared = self.cache.shared();
-        if !usable || shared.suspects.contains(&self.text) {
+        if self.flight.found() == Found::Unusable || shared.suspects.contains(&self.text) {
             return self.bypass().await;
         }
         let patience_ends = Instant::now() + Duration::from_millis(shared.settings.patience_ms);
@@ -402,7 +402,7 @@ impl<T: CachedType> Pilot<T> {
                 return Attempt::Done(Outcome { covers: covered_by_load, answer: Err(error) });
             }
         };
-        let ttl = self.state().policy.ttl_of(loaded.valid_until, SystemTime::now());
+        let ttl = self.state().policy.ttl_of(&loaded, SystemTime::now());
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
         let answer = Ok(Cached::new(loaded.value, Tier::Loaded));
         let Some(ttl) = ttl else {

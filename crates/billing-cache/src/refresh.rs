@@ -9,10 +9,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::debug;
 
-use crate::cache::{Cache, TypeState};
+use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::{CachedType, Loaded, Source};
 use crate::counters::Event;
-use crate::l2::store::{self, Acquired, Fill, Filled, Mode};
+use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::policy::TtlPolicy;
 
 /// One in so many hits asks how long the value has to live; a hot key is asked often enough.
 const SAMPLE: u8 = 16;
@@ -43,22 +44,40 @@ impl Refreshed {
     }
 }
 
+/// With less than this left to live, a value is refreshed ahead; in milliseconds, 0 if never.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NearEnd {
+    present_ms: u64,
+    absent_ms: u64,
+}
+
+impl NearEnd {
+    pub(crate) fn of(policy: &TtlPolicy, percent: u8) -> Self {
+        let share = |ttl| millis(ttl) / 100 * u64::from(percent);
+        Self { present_ms: share(policy.longest(Some(&()))), absent_ms: share(policy.longest(None::<&()>)) }
+    }
+
+    /// Whether refresh ahead is on.
+    pub(crate) fn is_watched(self) -> bool {
+        self.present_ms > 0
+    }
+
+    /// Whether this value, or its absence, with so long to live is near its end.
+    pub(crate) fn is_reached<V>(self, value: Option<&V>, ttl_ms: u64) -> bool {
+        ttl_ms < if value.is_some() { self.present_ms } else { self.absent_ms }
+    }
+}
+
 /// Whether this hit shall ask for the time to live.
 pub(crate) fn is_sampled() -> bool {
-    rand::random::<u8>() < u8::MAX / SAMPLE
+    rand::random::<u8>().is_multiple_of(SAMPLE)
 }
 
 impl<S: Source> Cache<S> {
-    /// Starts a refresh in the background if the value is near its end and nobody has refreshed it lately.
-    pub(crate) fn consider_refresh<T: CachedType<Source = S>>(
-        &self,
-        state: &TypeState<T>,
-        key: &T::Key,
-        text: &str,
-        ttl_ms: u64,
-    ) {
+    /// Starts a refresh of a value near its end in the background, unless somebody here has refreshed it lately.
+    pub(crate) fn consider_refresh<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key, text: &str) {
         let pause = Duration::from_millis(self.shared().settings.lease_ttl_ms);
-        if ttl_ms < state.near_end_ms && state.refreshed.take(text, pause) {
+        if state.refreshed.take(text, pause) {
             let (cache, key, text) = (self.clone(), key.clone(), text.to_owned());
             tokio::spawn(async move { cache.refresh::<T>(&key, text).await });
         }
@@ -70,10 +89,13 @@ impl<S: Source> Cache<S> {
         let Ok(Acquired::Granted(token)) = store::acquire(&shared.link, &text, Mode::Refresh, lease_ttl).await else {
             return;
         };
-        // The lease is not given back when the load fails: that would take the old value along.
-        let Ok(mut loaded) = self.load::<T>(std::slice::from_ref(key)).await else { return };
+        let Ok(mut loaded) = self.load::<T>(std::slice::from_ref(key)).await else {
+            return self.give_up_refresh(&text, &token).await;
+        };
         let loaded = loaded.remove(key).unwrap_or_else(Loaded::absent);
-        let Some(ttl) = state.policy.ttl_of(loaded.valid_until, SystemTime::now()) else { return };
+        let Some(ttl) = state.policy.ttl_of(&loaded, SystemTime::now()) else {
+            return self.give_up_refresh(&text, &token).await;
+        };
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
         // A value that ends soon by itself would be near its end again at once: once is enough.
         state.refreshed.lock().insert(text.clone(), Instant::now() + ttl / 2);
@@ -81,5 +103,12 @@ impl<S: Source> Cache<S> {
         let event = if matches!(filled, Ok(Filled::Stored)) { Event::Refreshed } else { Event::FillLost };
         state.counters.add(event);
         debug!(cache_type = T::NAME, key = text, outcome = event.as_str(), "refresh ahead");
+    }
+
+    /// Only the lease is given back: an invalidation would take the old value along.
+    async fn give_up_refresh(&self, text: &str, token: &Token) {
+        if let Err(error) = store::release(&self.shared().link, text, token).await {
+            debug!(key = text, %error, "a lease is left to expire");
+        }
     }
 }

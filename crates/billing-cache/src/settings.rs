@@ -104,6 +104,9 @@ pub struct CacheSettings {
 pub struct TypeSettings {
     /// How long a value may be served; absent for what the declaration says.
     pub ttl_seconds: Option<u64>,
+    /// How long the knowledge that there is no such row may be served, at most `ttl_seconds`; absent for what the
+    /// declaration says.
+    pub absent_ttl_seconds: Option<u64>,
     /// Whether the memory of the process holds values too; absent for what the declaration says.
     pub l1: Option<bool>,
 }
@@ -184,10 +187,14 @@ impl CacheSettings {
 
     fn check_types(&self) -> Result<(), InvalidSetting> {
         for (name, settings) in &self.types {
-            if let Some(ttl) = settings.ttl_seconds.filter(|ttl| !(1..=LONGEST_TTL_SECONDS).contains(ttl)) {
-                let key = format!("cache.types.{name}.ttl_seconds");
-                let reason = "must be from 1 to 31536000 (a year)";
-                return Err(InvalidSetting { key, value: ttl.to_string(), reason });
+            for (key, ttl) in
+                [("ttl_seconds", settings.ttl_seconds), ("absent_ttl_seconds", settings.absent_ttl_seconds)]
+            {
+                if let Some(ttl) = ttl.filter(|ttl| !(1..=LONGEST_TTL_SECONDS).contains(ttl)) {
+                    let key = format!("cache.types.{name}.{key}");
+                    let reason = "must be from 1 to 31536000 (a year)";
+                    return Err(InvalidSetting { key, value: ttl.to_string(), reason });
+                }
             }
         }
         Ok(())

@@ -39,6 +39,11 @@ pub enum L2Error {
 }
 
 impl L2Error {
+    /// Whether Redis was asked: not while it is away, quarantined or skipped.
+    pub(crate) fn was_asked(&self) -> bool {
+        !matches!(self, Self::Away | Self::Quarantined | Self::BreakerOpen)
+    }
+
     /// The key holds something else than a string.
     pub(crate) fn is_wrong_type(&self) -> bool {
         matches!(self, Self::Redis(error) if error.code() == Some("WRONGTYPE"))

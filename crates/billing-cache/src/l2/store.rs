@@ -1,4 +1,4 @@
-//! The commands of the cache protocol: GET, ACQUIRE, FILL, INVALIDATE, each atomic on one key and its lease.
+//! The commands of the cache protocol: GET, ACQUIRE, RELEASE, FILL, INVALIDATE, each atomic on one key and its lease.
 //!
 //! Invariants (`protocol.md`, sections 2 and 9): a value is set only by FILL, and only while the lease still holds the
 //! filler's token; ACQUIRE carries a fresh token each time it is sent; INVALIDATE removes value and lease at once.
@@ -13,6 +13,7 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisResult, Script, ServerErrorKind, Valu
 use super::error::{L2Error, is_no_script};
 use super::history::{self, History};
 use super::link::{Link, Wire};
+use super::orphan::Asked;
 use crate::clock::Moment;
 use crate::key::lease_of;
 
@@ -46,6 +47,15 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1",
+    )
+});
+
+/// `KEYS` value, lease; `ARGV` token. Removes the lease if it is still this token's, as its end would.
+static RELEASE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[2])",
     )
 });
 
@@ -133,14 +143,20 @@ impl Stored {
     }
 }
 
-/// Reads one value with its time to live.
+/// Reads one value with its time to live. Each command has an answer of its own: what is wrong with the key must not look
+/// like a failure of the pipeline, which would count against the server.
 pub(crate) async fn get_with_ttl(link: &Link, key: &str) -> Result<Option<Stored>, L2Error> {
     let mut pipeline = redis::pipe();
-    pipeline.cmd("GET").arg(key).cmd("PTTL").arg(key);
+    pipeline.ignore_errors().cmd("GET").arg(key).cmd("PTTL").arg(key);
     let pipeline = &pipeline;
     let asked = Moment::now();
-    let read = link.command(|mut wire| async move { pipeline.query_async(&mut wire.connection).await }).await?;
-    Ok(Stored::of(read, asked))
+    let read = |mut wire: Wire| async move {
+        let answers: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
+        let mut answers = answers.into_iter();
+        let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
+        Ok((redis::from_redis_value(next()?)?, redis::from_redis_value(next()?)?))
+    };
+    Ok(Stored::of(link.command(read).await?, asked))
 }
 
 /// Reads many values with their times to live, in the order of the keys.
@@ -179,8 +195,11 @@ pub(crate) async fn get_many(link: &Link, keys: &[String]) -> Result<Vec<Option<
 pub(crate) async fn acquire(link: &Link, key: &str, mode: Mode, lease_ttl: Duration) -> Result<Acquired, L2Error> {
     let ask = |mut connection: MultiplexedConnection| async move {
         let token = Token::fresh(mode);
-        let answer: Value = acquire_command(key, &token, mode, lease_ttl).query_async(&mut connection).await?;
-        Ok((token, answer))
+        let asked = Asked::for_one(connection.clone(), key, &token, lease_ttl);
+        let answer: RedisResult<Value> =
+            acquire_command(key, &token, mode, lease_ttl).query_async(&mut connection).await;
+        asked.answered();
+        Ok((token, answer?))
     };
     let (token, answer) = link.command(|wire| with_scripts(wire.connection, ask)).await?;
     acquired(token, answer)
@@ -195,9 +214,11 @@ pub(crate) async fn acquire_many(
 ) -> Result<Vec<Acquired>, L2Error> {
     let ask = |connection: MultiplexedConnection| async move {
         let tokens: Vec<Token> = keys.iter().map(|_| Token::fresh(mode)).collect();
+        let asked = Asked::for_many(connection.clone(), keys, &tokens, lease_ttl);
         let commands = keys.iter().zip(&tokens).map(|(key, token)| acquire_command(key, token, mode, lease_ttl));
-        let answers = each(pipeline_of(commands), connection).await?;
-        Ok(tokens.into_iter().zip(answers).collect::<Vec<_>>())
+        let answers = each(pipeline_of(commands), connection).await;
+        asked.answered();
+        Ok(tokens.into_iter().zip(answers?).collect::<Vec<_>>())
     };
     let asked = link.batch(|wire| with_scripts(wire.connection, ask)).await?;
     let one = |(token, answer): (Token, RedisResult<Value>)| match answer {
@@ -205,6 +226,12 @@ pub(crate) async fn acquire_many(
         Err(_) => Ok(Acquired::Refused),
     };
     asked.into_iter().map(one).collect()
+}
+
+/// Gives a lease back that will not be used.
+pub(crate) async fn release(link: &Link, key: &str, token: &Token) -> Result<(), L2Error> {
+    let command = release_command(key, token);
+    link.tell(link.command_limit(), |mut wire| async move { command.exec_async(&mut wire.connection).await }).await
 }
 
 /// Stores one loaded value if its lease still stands.
@@ -259,7 +286,7 @@ pub(crate) fn unlink(key: &str) -> Cmd {
 /// Makes the scripts known to the server.
 pub(crate) async fn load_scripts(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     let mut pipeline = redis::pipe();
-    pipeline.load_script(&ACQUIRE).ignore().load_script(&FILL).ignore();
+    pipeline.load_script(&ACQUIRE).ignore().load_script(&FILL).ignore().load_script(&RELEASE).ignore();
     pipeline.exec_async(connection).await
 }
 
@@ -281,7 +308,7 @@ where
     }
 }
 
-fn pipeline_of(commands: impl Iterator<Item = Cmd>) -> Pipeline {
+pub(super) fn pipeline_of(commands: impl Iterator<Item = Cmd>) -> Pipeline {
     let mut pipeline = redis::pipe();
     for command in commands {
         pipeline.add_command(command);
@@ -308,6 +335,12 @@ fn evalsha(script: &Script, key: &str) -> Cmd {
 fn acquire_command(key: &str, token: &Token, mode: Mode, lease_ttl: Duration) -> Cmd {
     let mut command = evalsha(&ACQUIRE, key);
     command.arg(&token.0).arg(millis(lease_ttl)).arg(mode.as_str());
+    command
+}
+
+pub(super) fn release_command(key: &str, token: &Token) -> Cmd {
+    let mut command = evalsha(&RELEASE, key);
+    command.arg(&token.0);
     command
 }
 

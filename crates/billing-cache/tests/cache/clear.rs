@@ -89,6 +89,7 @@ async fn a_clear_of_all_types_answers_for_each_of_them() {
     assert_eq!(names(&world), foreign);
 }
 
+/// FusionCache #535: a removal of many keys, there by tag, is ignored if it happens while an entry is being loaded.
 #[tokio::test]
 async fn a_fill_in_flight_cannot_bring_a_cleared_value_back() {
     let world = World::new();

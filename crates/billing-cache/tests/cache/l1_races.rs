@@ -46,6 +46,8 @@ async fn until_heard(world: &World, cache: &Cache<Ledger>) {
     until_not_in_l1(cache, LAST).await;
 }
 
+/// redis-rs 1.x with `cache-aio`, and redis/lettuce #3481: the invalidation comes between the question and the answer, and the
+/// answer, put into memory after it, stays there.
 #[tokio::test]
 async fn a_reply_that_raced_with_its_invalidation_as_in_redis_rs_cache_aio_is_not_kept() {
     let world = World::new();
@@ -85,6 +87,7 @@ async fn nor_is_one_of_a_read_of_many() {
     until_in_l1(&reader, 2, 2).await;
 }
 
+/// FusionCache #613: an invalidation in this process while it reads from the second tier; the old value ends up in memory.
 #[tokio::test]
 async fn nor_is_one_that_raced_with_an_invalidation_of_the_same_process() {
     let world = World::new();

@@ -1,6 +1,6 @@
 //! What stands under our keys and is not of today's shape: an older release wrote it, a Python process, or a hand.
 
-use billing_cache::{Event, Tier};
+use billing_cache::{Event, Tier, TypeSettings};
 
 use crate::ledger::{InvoiceId, Invoices};
 use crate::world::{World, lease, read, seen};
@@ -37,6 +37,20 @@ async fn a_key_of_another_redis_type_is_loaded_replaced_and_counted() {
     assert_eq!(read(&cache, 1).await, (Some(7), Tier::Loaded));
     assert_eq!(world.raw("invoice:1").as_deref(), Some(r#"{"version":7}"#));
     assert_eq!(cache.count::<Invoices>(Event::Undecodable), 1);
+}
+
+/// With L1 the time to live is asked for in the same pipeline.
+#[tokio::test]
+async fn so_is_one_of_a_type_with_l1() {
+    let world = World::new();
+    let on = TypeSettings { l1: Some(true), ..TypeSettings::default() };
+    let cache = world.cache_with(|options| options.cache.types = [("invoices".to_owned(), on)].into()).await;
+    world.ledger.put(1, 7);
+    let _: u64 = world.server.command(&["HSET", "invoice:1", "version", "1"]).unwrap();
+    assert_eq!(read(&cache, 1).await, (Some(7), Tier::Loaded));
+    assert_eq!(world.raw("invoice:1").as_deref(), Some(r#"{"version":7}"#));
+    let counted = [Event::Undecodable, Event::RedisError].map(|event| cache.count::<Invoices>(event));
+    assert_eq!(counted, [1, 0]);
 }
 
 #[tokio::test]

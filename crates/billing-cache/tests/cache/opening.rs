@@ -17,7 +17,7 @@ async fn refusal(change: impl FnOnce(&mut Options)) -> String {
 }
 
 fn types(name: &str, ttl_seconds: u64) -> HashMap<String, TypeSettings> {
-    HashMap::from([(name.to_owned(), TypeSettings { ttl_seconds: Some(ttl_seconds), l1: None })])
+    HashMap::from([(name.to_owned(), TypeSettings { ttl_seconds: Some(ttl_seconds), ..TypeSettings::default() })])
 }
 
 #[tokio::test]

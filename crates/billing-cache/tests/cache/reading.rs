@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use billing_cache::{CachedType, SingleKey, Tier, TypeSettings};
 
-use crate::ledger::{CreditNotes, Discounts, Invoices, UserId};
+use crate::ledger::{CreditNotes, Discounts, InvoiceId, Invoices, UserId};
 use crate::world::{World, invalidate, lease, read};
 
 #[tokio::test]
@@ -82,12 +82,30 @@ async fn a_value_lives_no_longer_than_its_type_allows() {
 #[tokio::test]
 async fn the_configuration_overrides_the_ttl_of_a_type() {
     let world = World::new();
-    let types = HashMap::from([("invoices".to_owned(), TypeSettings { ttl_seconds: Some(17), l1: None })]);
+    let types =
+        HashMap::from([("invoices".to_owned(), TypeSettings { ttl_seconds: Some(17), ..TypeSettings::default() })]);
     let cache = world.cache_with(|options| options.cache.types = types).await;
     read(&cache, 1).await;
     let ttl: i64 = world.server.command(&["PTTL", "invoice:1"]).unwrap();
     assert!(0 < ttl && ttl <= 17_000, "{ttl}");
     assert_eq!(cache.types().next().unwrap().ttl, Duration::from_secs(17));
+}
+
+#[tokio::test]
+async fn the_absence_of_a_row_is_kept_for_a_shorter_time_of_its_own() {
+    let world = World::new();
+    let settings = TypeSettings { absent_ttl_seconds: Some(17), ..TypeSettings::default() };
+    let types = HashMap::from([("invoices".to_owned(), settings)]);
+    let cache = world.cache_with(|options| options.cache.types = types).await;
+    world.ledger.put(1, 7);
+    read(&cache, 1).await;
+    read(&cache, 2).await;
+    cache.get_many::<Invoices>(&[InvoiceId(3)]).await.unwrap();
+    let ttl = |id: i32| world.server.command::<i64>(&["PTTL", &format!("invoice:{id}")]).unwrap();
+    assert!(ttl(1) > 17_000, "a row, {} ms", ttl(1));
+    for id in 2..=3 {
+        assert!((1..=17_000).contains(&ttl(id)), "no row, {} ms", ttl(id));
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod data;
+mod hang;
 mod reads;
 mod rounds;
 mod warm_up;
@@ -32,6 +33,7 @@ async fn main() -> anyhow::Result<()> {
     reads::one_task(&service, &settings, &ids).await?;
     reads::many_tasks(&service, &settings, &ids).await?;
     reads::miss(&service, &ids).await?;
+    hang::while_redis_hangs(&service, &ids).await?;
     warm_up::batches_against_single_reads(&service, &ids).await?;
     writes::with_and_without_triggers(&service, &ids).await?;
     service.close().await;

@@ -60,7 +60,8 @@ async fn timed<F: AsyncFnMut(usize) -> anyhow::Result<()>>(round: usize, side: &
     Ok(started.elapsed())
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+/// The middle of some times, of which there is at least one.
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
 }

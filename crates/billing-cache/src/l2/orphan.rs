@@ -1,0 +1,56 @@
+//! Leases whose answer nobody waits for any more.
+//!
+//! An ACQUIRE that took too long, or whose caller was dropped, may still be granted when Redis goes on; others would then
+//! wait for a load that nobody makes, until the lease ends. So a RELEASE follows it on the same connection, behind it.
+//! Sound at any moment: RELEASE does what the end of a lease does, and only to the lease of its own token.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use tracing::debug;
+
+use super::store::{Token, pipeline_of, release_command};
+
+/// Leases that were asked for. Dropped before [`answered`](Self::answered), it gives them back.
+pub(super) struct Asked {
+    connection: MultiplexedConnection,
+    leases: Vec<(String, Token)>,
+    /// After this time the leases have ended by themselves, unless Redis still hangs.
+    lease_ttl: Duration,
+}
+
+impl Asked {
+    pub(super) fn for_one(connection: MultiplexedConnection, key: &str, token: &Token, lease_ttl: Duration) -> Self {
+        Self { connection, leases: vec![(key.to_owned(), token.clone())], lease_ttl }
+    }
+
+    pub(super) fn for_many(
+        connection: MultiplexedConnection,
+        keys: &[String],
+        tokens: &[Token],
+        lease_ttl: Duration,
+    ) -> Self {
+        Self { connection, leases: keys.iter().cloned().zip(tokens.iter().cloned()).collect(), lease_ttl }
+    }
+
+    /// The caller knows which leases it holds, or the connection broke and nothing can be sent on it.
+    pub(super) fn answered(mut self) {
+        self.leases.clear();
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        // Without a runtime the process ends, and its leases end by themselves.
+        let (false, Ok(runtime)) = (self.leases.is_empty(), tokio::runtime::Handle::try_current()) else { return };
+        let release = pipeline_of(self.leases.iter().map(|(key, token)| release_command(key, token)));
+        let (mut connection, limit) = (self.connection.clone(), self.lease_ttl);
+        runtime.spawn(async move {
+            match tokio::time::timeout(limit, release.exec_async(&mut connection)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => debug!(%error, "leases are left to expire"),
+                Err(_) => debug!("leases are left to expire: Redis does not answer"),
+            }
+        });
+    }
+}
