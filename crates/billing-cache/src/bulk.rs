@@ -77,6 +77,12 @@ impl<S: Source> Cache<S> {
         Ok(answers)
     }
 
+    /// Keys in one batch of a warm-up, as the settings have it.
+    #[must_use]
+    pub fn batch_size(&self) -> usize {
+        self.shared().settings.batch_size
+    }
+
     /// Loads those of `keys` that are not cached and stores them, a batch of `cache.batch_size` at a time; `progress` hears
     /// of each batch.
     ///
