@@ -4,13 +4,15 @@ use anyhow::Result;
 use redis::Pipeline;
 use test_support::RedisServer;
 
+use crate::run::client;
+
 const BATCH: u64 = 1_000;
 /// Beyond the ids of the database, so that a warm-up finds none of its keys here.
 const FIRST_INVOICE: u64 = 1_000_000;
 
 /// Empties the server, and fills it with so many keys of ours and of others.
 pub(crate) fn fill(redis: &RedisServer, ours: u64, foreign: u64) -> Result<()> {
-    let mut connection = redis.connection()?;
+    let mut connection = client(redis)?;
     redis::cmd("FLUSHALL").exec(&mut connection)?;
     for (keys, add) in [(ours, add_ours as fn(&mut Pipeline, u64)), (foreign, add_foreign)] {
         for first in (0..keys).step_by(usize::try_from(BATCH)?) {

@@ -38,13 +38,29 @@ struct Options {
     bench: bool,
 }
 
-/// Commands that are measured by themselves, in this order, on the filled Redis.
-const COMMANDS: &[&[&str]] = &[
-    &["stats", "--exact"],
-    &["clear", "--type", "all", "--dry-run"],
-    &["warmup", "--type", "invoices", "--limit", "10000"],
-    &["warmup", "--type", "invoices", "--limit", "100000"],
+/// What is measured by itself, in this order, on the filled Redis.
+const COMMANDS: &[(&[&str], Repeat)] = &[
+    (&["stats", "--exact"], Repeat::EachRound),
+    (&["clear", "--type", "all", "--dry-run"], Repeat::EachRound),
+    (&["warmup", "--type", "invoices", "--limit", "10000"], Repeat::Once),
+    (&["warmup", "--type", "invoices", "--limit", "100000"], Repeat::Once),
 ];
+
+#[derive(Clone, Copy)]
+enum Repeat {
+    EachRound,
+    /// It finds another state the second time.
+    Once,
+}
+
+impl Repeat {
+    fn times(self, rounds: u32) -> u32 {
+        match self {
+            Self::EachRound => rounds,
+            Self::Once => 1,
+        }
+    }
+}
 
 fn main() -> Result<()> {
     let options = Options::parse();
@@ -57,10 +73,11 @@ fn main() -> Result<()> {
     fill()?;
 
     let mut table = Table::begin();
-    table.row("(nothing)", &Run::idle(&redis)?);
+    table.row("(nothing)", &[Run::idle(&redis)?]);
     compare_stats(&tool, &redis, options.rounds, &mut table)?;
-    for arguments in COMMANDS {
-        table.row(&arguments.join(" "), &tool.run(arguments)?);
+    for (arguments, repeat) in COMMANDS {
+        let runs: Result<Vec<Run>> = (0..repeat.times(options.rounds)).map(|_| tool.run(arguments)).collect();
+        table.row(&arguments.join(" "), &runs?);
     }
     compare_clear(&tool, &redis, options.rounds, &fill, &mut table)?;
     Ok(())

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use test_support::RedisServer;
 
-use crate::ping::{Pinging, Pings};
+use crate::ping::Pinging;
 
 /// How often the memory of a process is looked at. It is a high-water mark, so that little is missed.
 const LOOK: Duration = Duration::from_millis(2);
@@ -16,13 +16,25 @@ const IDLE: Duration = Duration::from_secs(3);
 /// Commands that take the server longer are noted with their time.
 const SLOW_MICROSECONDS: &str = "500";
 
+/// Longer than anything that a benchmark asks of the server in one command.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A client that waits.
+pub(crate) fn client(redis: &RedisServer) -> Result<redis::Connection> {
+    let connection = redis.connection()?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_write_timeout(Some(PATIENCE))?;
+    Ok(connection)
+}
+
 /// What a run took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     pub(crate) time: Duration,
     /// The most memory that the process held, in KiB; none for a run in this process.
     pub(crate) peak_kib: Option<u64>,
-    pub(crate) pings: Pings,
+    /// The longest PING of another client.
+    pub(crate) worst_ping: Duration,
     /// The longest command on the server; none if none was slow.
     pub(crate) longest_command: Option<Duration>,
 }
@@ -41,7 +53,7 @@ impl Run {
         redis: &RedisServer,
         work: impl FnOnce(&mut redis::Connection) -> Result<()>,
     ) -> Result<Self> {
-        let mut connection = redis.connection()?;
+        let mut connection = client(redis)?;
         Self::of(redis, || work(&mut connection).map(|()| None))
     }
 
@@ -59,7 +71,7 @@ impl Run {
         let started = Instant::now();
         let peak_kib = work()?;
         let time = started.elapsed();
-        Ok(Self { time, peak_kib, pings: pinging.end()?, longest_command: longest_command(redis)? })
+        Ok(Self { time, peak_kib, worst_ping: pinging.end()?, longest_command: longest_command(redis)? })
     }
 }
 

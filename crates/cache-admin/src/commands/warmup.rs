@@ -94,7 +94,7 @@ impl Attempt {
         self.wanted = Some(wanted);
         let progress = Progress::of(cached.info().name, wanted);
         let mut pace = rate.pace();
-        let most = pace.step(cache.batch_size());
+        let most = pace.step(cache.warm_up_size());
         let mut warming = cached.warming(cache, limit);
         loop {
             pace.take(most).await;
