@@ -5,6 +5,9 @@ use cli_support::Report;
 use cli_support::render::{bytes, count, facts, marked_if_partial, percent, table};
 use serde::Serialize;
 
+const ESTIMATED: &str =
+    "memory and times to live of types that were not measured wholly are estimates; --exact measures all";
+
 #[derive(Serialize)]
 pub(crate) struct StatsReport {
     /// Whether all keys were looked at; else the numbers of keys are those seen before the interruption.
@@ -54,7 +57,9 @@ pub(crate) struct Others {
 impl Report for StatsReport {
     fn to_text(&self) -> String {
         let tables = [self.server.to_text(), self.keys(), self.ttls(), self.reads(), self.others.to_text()];
-        marked_if_partial(self.complete, tables.join("\n\n"))
+        let sampled = self.types.iter().any(|of_type| of_type.found.measured < of_type.found.keys);
+        let estimated = sampled.then(|| ESTIMATED.to_owned());
+        marked_if_partial(self.complete, tables.into_iter().chain(estimated).collect::<Vec<_>>().join("\n\n"))
     }
 }
 
