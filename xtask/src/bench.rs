@@ -1,9 +1,9 @@
-//! `cargo xtask bench`: the benchmarks, on SQLite and on PostgreSQL, against servers that this task starts.
+//! `cargo xtask bench`: the benchmarks, against servers that they or this task start.
 
 use std::process::Command;
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::environment::without_ours;
 use crate::install::{self, Need};
@@ -13,10 +13,40 @@ use crate::redis::RedisServer;
 use crate::workspace::{Scratch, cargo};
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    suite: Option<Suite>,
+    #[command(flatten)]
+    service: ServiceOptions,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// Reads, warm-up and writes of a service, on SQLite and PostgreSQL; what is run without a name
+    Service(ServiceOptions),
+    /// The tools on a Redis with many keys: memory, time, and what other clients feel
+    Tools(ToolsOptions),
+}
+
+#[derive(Args)]
+struct ServiceOptions {
     /// Only this database; both without it
     #[arg(long)]
     database: Option<Backend>,
+}
+
+#[derive(Args)]
+struct ToolsOptions {
+    /// Keys of ours
+    #[arg(long, default_value_t = 1_000_000)]
+    keys: u64,
+    /// Keys of other programs
+    #[arg(long, default_value_t = 200_000)]
+    foreign: u64,
+    /// Rounds of what is compared with a bare side
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,6 +56,27 @@ enum Backend {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    match &options.suite {
+        None => service(&options.service),
+        Some(Suite::Service(options)) => service(options),
+        Some(Suite::Tools(options)) => tools(options),
+    }
+}
+
+/// The benchmark starts its Redis itself: it measures what a client of that server feels.
+fn tools(options: &ToolsOptions) -> Result<()> {
+    install::ensure(&[Need::Redis])?;
+    let numbers = [("--keys", options.keys), ("--foreign", options.foreign), ("--rounds", u64::from(options.rounds))];
+    let mut command = cargo();
+    command.args(["bench", "--package", "cache-admin", "--bench", "tools", "--"]);
+    for (name, number) in numbers {
+        command.arg(name).arg(number.to_string());
+    }
+    say(&format!("$ {}", process::shown(&command)));
+    process::run("the benchmark of the tools", &mut command)
+}
+
+fn service(options: &ServiceOptions) -> Result<()> {
     install::ensure(&[Need::Redis])?;
     if options.wants(Backend::Sqlite) {
         let directory = Scratch::new("bench")?;
@@ -51,7 +102,7 @@ fn bench(database_url: &str) -> Result<()> {
     process::run("the benchmark", &mut command)
 }
 
-impl Options {
+impl ServiceOptions {
     fn wants(&self, backend: Backend) -> bool {
         self.database.is_none_or(|only| only == backend)
     }

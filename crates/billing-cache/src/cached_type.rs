@@ -49,8 +49,13 @@ pub trait CachedType: Send + Sync + 'static {
     /// transaction of the caller's. May be cancelled at its deadline.
     fn load(source: &Self::Source, keys: &[Self::Key]) -> impl Future<Output = LoadResult<Self>> + Send;
 
-    /// Up to `limit` keys worth loading into a cold cache, the most wanted first.
-    fn hot_keys(source: &Self::Source, limit: u64) -> impl Future<Output = HotKeysResult<Self>> + Send;
+    /// A page of the keys worth loading into a cold cache, the most wanted first: up to `limit` of those that come after
+    /// this one, or of the first. An empty page is the end.
+    fn hot_keys(
+        source: &Self::Source,
+        after: Option<&Self::Key>,
+        limit: u64,
+    ) -> impl Future<Output = HotKeysResult<Self>> + Send;
 }
 
 /// The values of a batch by key, or the error of the source.

@@ -1,6 +1,6 @@
 //! Clear removes exactly our keys of the types asked for, with their leases, and nothing else.
 
-use billing_cache::{Cache, CachedType, ClearMode, Cleared, Event, Invalidation, SingleKey, Tier, TypeInfo};
+use billing_cache::{Cache, CachedType, ClearMode, Cleared, Event, Invalidation, Pace, SingleKey, Tier, TypeInfo};
 
 use crate::ledger::{CreditNotes, Discounts, InvoiceId, Invoices, Ledger, UserId};
 use crate::world::{PATIENT, World, invalidate, lease, read, reading};
@@ -223,4 +223,29 @@ async fn leases_are_recognised_by_the_name_that_the_scripts_give_them() {
     assert_eq!(names(&world), [lease("invoice:1")]);
     world.ledger.release();
     reader.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clear_that_is_ended_on_the_way_knows_what_it_has_removed() {
+    let world = World::new();
+    let cache = world.cache_with(|options| options.cache.scan_count = 10).await;
+    (0..200).for_each(|id| world.set_raw(&format!("invoice:{id}"), "null"));
+    let types = [info(&cache, "invoices")];
+    let mut clearing = cache.clearing(&types, ClearMode::Remove, Pace::unlimited()).await.unwrap();
+    while clearing.cleared()[0].keys < 50 {
+        assert!(clearing.step().await.unwrap().is_some());
+    }
+    let removed = clearing.cleared()[0].keys;
+    drop(clearing);
+    assert_eq!(names(&world).len() as u64, 200 - removed);
+}
+
+#[tokio::test]
+async fn a_clear_looks_twice_and_removes_each_value_once() {
+    let world = World::new();
+    let cache = world.cache_with(|options| options.cache.scan_count = 10_000).await;
+    (0..100).for_each(|id| world.set_raw(&format!("invoice:{id}"), "null"));
+    world.server.reset_command_stats().unwrap();
+    assert_eq!(clear(&cache, "invoices", ClearMode::Remove).await.keys, 100);
+    assert_eq!([world.server.calls("scan").unwrap(), world.server.calls("unlink").unwrap()], [2, 100]);
 }

@@ -215,8 +215,9 @@ impl CachedType for Invoices {
         ledger.load(keys, row).await
     }
 
-    async fn hot_keys(ledger: &Ledger, limit: u64) -> HotKeysResult<Self> {
+    async fn hot_keys(ledger: &Ledger, after: Option<&InvoiceId>, limit: u64) -> HotKeysResult<Self> {
         let mut ids: Vec<i32> = ledger.0.invoices.lock().unwrap().keys().copied().collect();
+        ids.retain(|id| after.is_none_or(|after| *id > after.0));
         ids.sort_unstable();
         ids.truncate(usize::try_from(limit).unwrap());
         Ok(ids.into_iter().map(InvoiceId).collect())
@@ -243,7 +244,7 @@ impl CachedType for CreditNotes {
         ledger.load(keys, row).await
     }
 
-    async fn hot_keys(_: &Ledger, _: u64) -> HotKeysResult<Self> {
+    async fn hot_keys(_: &Ledger, _: Option<&UserId>, _: u64) -> HotKeysResult<Self> {
         Ok(Vec::new())
     }
 }
@@ -266,7 +267,7 @@ impl CachedType for Discounts {
         ledger.load(keys, |state, _| Some(state.discounts.lock().unwrap().clone())).await
     }
 
-    async fn hot_keys(_: &Ledger, _: u64) -> HotKeysResult<Self> {
-        Ok(vec![SingleKey])
+    async fn hot_keys(_: &Ledger, after: Option<&SingleKey>, _: u64) -> HotKeysResult<Self> {
+        Ok(if after.is_none() { vec![SingleKey] } else { Vec::new() })
     }
 }

@@ -17,7 +17,7 @@ async fn a_warm_up_stores_what_is_missing_in_one_load_a_batch() {
     for id in 0..25 {
         world.ledger.put(id, 7);
     }
-    let keys = Invoices::hot_keys(cache.source(), 100).await.unwrap();
+    let keys = Invoices::hot_keys(cache.source(), None, 100).await.unwrap();
     let mut steps = Vec::new();
     let warmed = cache.warm_up::<Invoices>(&keys, &mut |step| steps.push(step.stored)).await.unwrap();
     assert_eq!(warmed, WarmedUp { stored: 25, skipped: 0, not_stored: 0 });

@@ -40,8 +40,8 @@ impl CachedType for ActiveDiscounts {
         Ok(HashMap::from([(SingleKey, Loaded { value: Some(value.collect()), valid_until })]))
     }
 
-    async fn hot_keys(_: &Database, limit: u64) -> HotKeysResult<Self> {
-        Ok(if limit == 0 { Vec::new() } else { vec![SingleKey] })
+    async fn hot_keys(_: &Database, after: Option<&SingleKey>, limit: u64) -> HotKeysResult<Self> {
+        Ok(if limit == 0 || after.is_some() { Vec::new() } else { vec![SingleKey] })
     }
 }
 

@@ -8,7 +8,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use super::{BillingType, id_of_columns};
 use crate::database::Database;
@@ -55,10 +55,11 @@ impl CachedType for Invoices {
     }
 
     /// The newest invoices.
-    async fn hot_keys(database: &Database, limit: u64) -> HotKeysResult<Self> {
+    async fn hot_keys(database: &Database, after: Option<&InvoiceId>, limit: u64) -> HotKeysResult<Self> {
         let ids: Vec<i32> = invoice::Entity::find()
             .select_only()
             .column(invoice::Column::Id)
+            .apply_if(after, |query, after| query.filter(invoice::Column::Id.lt(after.0)))
             .order_by_desc(invoice::Column::Id)
             .limit(limit)
             .into_tuple()

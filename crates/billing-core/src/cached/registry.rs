@@ -2,6 +2,7 @@
 //!
 //! A trait with constants behind an erased one and a visible list is the shape of crates.io's background jobs.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -14,6 +15,9 @@ use billing_cache::{
 use super::{BillingCache, BillingType, CACHED_TYPES};
 use crate::database::{Database, DatabaseError, has_rows};
 use crate::migration::{TableDependency, TypeDependencies};
+
+/// Keys that a warm-up lists at once: a few hundred KiB.
+const HOT_KEYS_PAGE: u64 = 10_000;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -34,13 +38,8 @@ pub trait RegisteredType: Send + Sync {
     /// How many keys a warm-up with this limit would take.
     fn count_hot_keys<'a>(&'a self, database: &'a Database, limit: u64) -> BoxFuture<'a, Result<u64, DatabaseError>>;
 
-    /// Loads the most wanted values into a cold cache; `progress` hears of each batch.
-    fn warm_up<'a>(
-        &'a self,
-        cache: &'a BillingCache,
-        limit: u64,
-        progress: &'a mut (dyn FnMut(WarmedUp) + Send),
-    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>>;
+    /// Begins to load the most wanted values into a cold cache, so many of them.
+    fn warming<'a>(&'a self, cache: &'a BillingCache, limit: u64) -> Box<dyn Warming + 'a>;
 
     /// Something to measure: up to `limit` keys that exist; none while all tables that the type depends on are empty.
     fn probe<'a>(
@@ -68,6 +67,12 @@ pub trait Probe: Send + Sync {
 
     /// Loads the key at this place from the database, past the cache.
     fn load(&self, place: usize) -> BoxFuture<'_, Result<(), DatabaseError>>;
+}
+
+/// A warm-up of one type on its way, in constant memory. Dropping it ends it there; what was stored stays.
+pub trait Warming: Send {
+    /// Loads the next keys, up to so many; `None` at the end.
+    fn step(&mut self, most: usize) -> BoxFuture<'_, Result<Option<WarmedUp>, WarmUpFailure>>;
 }
 
 /// Why a warm-up of a type stopped.
@@ -115,19 +120,19 @@ impl<T: BillingType> RegisteredType for Registered<T> {
     }
 
     fn count_hot_keys<'a>(&'a self, database: &'a Database, limit: u64) -> BoxFuture<'a, Result<u64, DatabaseError>> {
-        Box::pin(async move { Ok(T::hot_keys(database, limit).await?.len() as u64) })
+        Box::pin(async move {
+            let (mut pages, mut count) = (HotKeys::<T>::new(limit), 0);
+            loop {
+                match pages.next_page(database).await?.len() {
+                    0 => return Ok(count),
+                    keys => count += keys as u64,
+                }
+            }
+        })
     }
 
-    fn warm_up<'a>(
-        &'a self,
-        cache: &'a BillingCache,
-        limit: u64,
-        progress: &'a mut (dyn FnMut(WarmedUp) + Send),
-    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>> {
-        Box::pin(async move {
-            let keys = T::hot_keys(cache.source(), limit).await.map_err(WarmUpFailure::List)?;
-            Ok(cache.warm_up::<T>(&keys, progress).await?)
-        })
+    fn warming<'a>(&'a self, cache: &'a BillingCache, limit: u64) -> Box<dyn Warming + 'a> {
+        Box::new(TypedWarming::<T> { cache, pages: HotKeys::new(limit), page: VecDeque::new() })
     }
 
     fn probe<'a>(
@@ -137,7 +142,7 @@ impl<T: BillingType> RegisteredType for Registered<T> {
     ) -> BoxFuture<'a, Result<Box<dyn Probe + 'a>, DatabaseError>> {
         Box::pin(async move {
             let has_rows = any_has_rows(cache.source(), T::DEPENDENCIES).await?;
-            let keys = if has_rows { T::hot_keys(cache.source(), limit).await? } else { Vec::new() };
+            let keys = if has_rows { T::hot_keys(cache.source(), None, limit).await? } else { Vec::new() };
             Ok(Box::new(TypedProbe::<T> { cache, keys }) as Box<dyn Probe>)
         })
     }
@@ -151,6 +156,54 @@ async fn any_has_rows(database: &Database, tables: &[TableDependency]) -> Result
         }
     }
     Ok(false)
+}
+
+/// The keys worth loading, page by page.
+struct HotKeys<T: BillingType> {
+    after: Option<T::Key>,
+    left: u64,
+}
+
+impl<T: BillingType> HotKeys<T> {
+    fn new(limit: u64) -> Self {
+        Self { after: None, left: limit }
+    }
+
+    /// The next keys; none at the end.
+    async fn next_page(&mut self, database: &Database) -> Result<Vec<T::Key>, DatabaseError> {
+        if self.left == 0 {
+            return Ok(Vec::new());
+        }
+        let page = T::hot_keys(database, self.after.as_ref(), self.left.min(HOT_KEYS_PAGE)).await?;
+        self.left -= self.left.min(page.len() as u64);
+        self.after = page.last().cloned();
+        if page.is_empty() {
+            self.left = 0;
+        }
+        Ok(page)
+    }
+}
+
+struct TypedWarming<'a, T: BillingType> {
+    cache: &'a BillingCache,
+    pages: HotKeys<T>,
+    /// What is left of the last page.
+    page: VecDeque<T::Key>,
+}
+
+impl<T: BillingType> Warming for TypedWarming<'_, T> {
+    fn step(&mut self, most: usize) -> BoxFuture<'_, Result<Option<WarmedUp>, WarmUpFailure>> {
+        Box::pin(async move {
+            if self.page.is_empty() {
+                self.page = self.pages.next_page(self.cache.source()).await.map_err(WarmUpFailure::List)?.into();
+            }
+            let keys: Vec<T::Key> = self.page.drain(..most.min(self.page.len())).collect();
+            if keys.is_empty() {
+                return Ok(None);
+            }
+            Ok(Some(self.cache.warm_up::<T>(&keys, &mut |_| {}).await?))
+        })
+    }
 }
 
 struct TypedProbe<'a, T: BillingType> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, L1Policy, LoadResult, Loaded};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use super::BillingType;
 use crate::country::{COUNTRY_WIDE, Country, Region};
@@ -85,17 +85,13 @@ impl CachedType for TaxRates {
         Ok(keys.iter().map(|key| (key.clone(), value(key))).collect())
     }
 
-    /// Every default rate, by country; there are few.
-    async fn hot_keys(database: &Database, limit: u64) -> HotKeysResult<Self> {
-        let rates = tax_rate::Entity::find()
-            .filter(tax_rate::Column::IsDefault.eq(true))
-            .order_by_asc(tax_rate::Column::Country)
-            .order_by_asc(tax_rate::Column::Id)
-            .limit(limit)
-            .all(database.connection())
-            .await?;
+    /// Every default rate, by country; there are few, so that a page may look at all of them.
+    async fn hot_keys(database: &Database, after: Option<&TaxRateKey>, limit: u64) -> HotKeysResult<Self> {
+        let query = tax_rate::Entity::find().filter(tax_rate::Column::IsDefault.eq(true));
+        let rates = query.all(database.connection()).await?;
         let keys: BTreeSet<TaxRateKey> = rates.iter().filter_map(TaxRateKey::of_row).collect();
-        Ok(keys.into_iter().collect())
+        let page = keys.into_iter().filter(|key| after.is_none_or(|after| key > after));
+        Ok(page.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect())
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use super::{BillingType, id_of_columns};
 use crate::database::Database;
@@ -53,18 +54,27 @@ impl CachedType for UserCreditNotes {
     }
 
     /// The users with the newest credit notes.
-    async fn hot_keys(database: &Database, limit: u64) -> HotKeysResult<Self> {
+    async fn hot_keys(database: &Database, after: Option<&UserId>, limit: u64) -> HotKeysResult<Self> {
+        let newest = || credit_note::Column::Id.max();
         let users: Vec<i32> = credit_note::Entity::find()
             .select_only()
             .column(credit_note::Column::UserId)
             .group_by(credit_note::Column::UserId)
-            .order_by_desc(credit_note::Column::Id.max())
+            .apply_if(after, |query, after| query.having(newest().lt(newest_of(after))))
+            .order_by_desc(newest())
             .limit(limit)
             .into_tuple()
             .all(database.connection())
             .await?;
         Ok(users.into_iter().map(UserId).collect())
     }
+}
+
+/// The id of the newest credit note of this user.
+fn newest_of(user: &UserId) -> Expr {
+    let query = credit_note::Entity::find().select_only().column_as(credit_note::Column::Id.max(), "newest");
+    let query = query.filter(credit_note::Column::UserId.eq(user.0)).into_query();
+    Expr::SubQuery(None, Box::new(query.into()))
 }
 
 impl BillingType for UserCreditNotes {

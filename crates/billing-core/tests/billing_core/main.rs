@@ -17,6 +17,7 @@ mod database;
 mod discounts;
 mod example_service;
 mod golden;
+mod hot_keys;
 mod http;
 mod http_errors;
 mod http_process;

@@ -6,9 +6,11 @@ use anyhow::{Context, Result, ensure};
 use billing_cache::WarmedUp;
 use billing_core::cached::{BillingCache, RegisteredType};
 use clap::Args;
-use cli_support::{Code, CommonArgs, Progress, TypeChoice, exit, open, render};
+use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, TypeChoice, exit, open, render};
 
 use crate::reports::warmup::{WarmedType, WarmupReport};
+
+const CONSEQUENCE: &str = "what was loaded stays cached, the rest is loaded when it is asked for";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -18,24 +20,33 @@ pub(crate) struct Arguments {
     /// At most so many values of each type, the newest or most wanted first
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     limit: u64,
+    #[command(flatten)]
+    rate: RateArgs,
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
     let settings = common.settings()?;
-    let cache = open::cache(&settings).await?;
-    let mut types = Vec::new();
+    let cache = exit::interruptible(CONSEQUENCE, open::cache(&settings)).await?;
+    let mut report = WarmupReport { complete: true, types: Vec::new() };
     let mut worst = Code::Fine;
     for cached in arguments.choice.types() {
-        let attempt = warm_up(&cache, cached, arguments.limit).await;
+        let mut attempt = Attempt::new();
+        let ending = attempt.warm_up(&cache, cached, arguments).await;
         if let Some(error) = &attempt.error {
             exit::print_error(error);
             worst = worse(worst, exit::code_of(error));
         }
-        types.push(attempt.into_row(cached.info().name));
+        report.types.push(attempt.into_row(cached.info().name));
+        if !ending.is_complete() {
+            report.complete = false;
+            break;
+        }
     }
     cache.flush_counters().await;
-    let report = WarmupReport { types };
     render::show(&report, common.format)?;
+    if !report.complete {
+        return Ending::Interrupted.finish(CONSEQUENCE);
+    }
     if worst == Code::Fine {
         require_some_stored(&report)?;
     }
@@ -63,27 +74,36 @@ struct Attempt {
     error: Option<anyhow::Error>,
 }
 
-async fn warm_up(cache: &BillingCache, cached: &dyn RegisteredType, limit: u64) -> Attempt {
-    let name = cached.info().name;
-    let mut attempt = Attempt { started: Instant::now(), wanted: None, done: WarmedUp::default(), error: None };
-    let outcome = fill(cache, cached, limit, &mut attempt).await;
-    attempt.error = outcome.with_context(|| format!("warm up {name}")).err();
-    attempt
-}
-
-async fn fill(cache: &BillingCache, cached: &dyn RegisteredType, limit: u64, attempt: &mut Attempt) -> Result<()> {
-    let wanted = cached.count_hot_keys(cache.source(), limit).await.context("list the keys to load")?;
-    attempt.wanted = Some(wanted);
-    let progress = Progress::of(cached.info().name, wanted);
-    let mut note = |batch: WarmedUp| {
-        attempt.done += batch;
-        progress.add(handled(batch));
-    };
-    cached.warm_up(cache, limit, &mut note).await?;
-    Ok(())
-}
-
 impl Attempt {
+    fn new() -> Self {
+        Self { started: Instant::now(), wanted: None, done: WarmedUp::default(), error: None }
+    }
+
+    /// Loads one type, and notes what was done and why it failed.
+    async fn warm_up(&mut self, cache: &BillingCache, cached: &dyn RegisteredType, arguments: &Arguments) -> Ending {
+        let filled = exit::until_interrupted(self.fill(cache, cached, arguments)).await;
+        filled.with_context(|| format!("warm up {}", cached.info().name)).unwrap_or_else(|error| {
+            self.error = Some(error);
+            Ending::Complete
+        })
+    }
+
+    async fn fill(&mut self, cache: &BillingCache, cached: &dyn RegisteredType, arguments: &Arguments) -> Result<()> {
+        let Arguments { limit, rate, .. } = *arguments;
+        let wanted = cached.count_hot_keys(cache.source(), limit).await.context("list the keys to load")?;
+        self.wanted = Some(wanted);
+        let progress = Progress::of(cached.info().name, wanted);
+        let mut pace = rate.pace();
+        let most = pace.step(cache.warm_up_size());
+        let mut warming = cached.warming(cache, limit);
+        loop {
+            pace.take(most).await;
+            let Some(batch) = warming.step(most).await? else { return Ok(()) };
+            self.done += batch;
+            progress.add(handled(batch));
+        }
+    }
+
     fn into_row(self, name: &'static str) -> WarmedType {
         let left = || self.wanted.map(|wanted| wanted.saturating_sub(handled(self.done)));
         WarmedType {

@@ -1,11 +1,13 @@
 //! The report of `warmup`.
 
 use cli_support::Report;
-use cli_support::render::{count, table};
+use cli_support::render::{count, marked_if_partial, table};
 use serde::Serialize;
 
 #[derive(Serialize)]
 pub(crate) struct WarmupReport {
+    /// Whether all types were tried; else the last one of the list, and those after it, were interrupted.
+    pub(crate) complete: bool,
     pub(crate) types: Vec<WarmedType>,
 }
 
@@ -27,7 +29,7 @@ pub(crate) struct WarmedType {
 impl Report for WarmupReport {
     fn to_text(&self) -> String {
         let head = ["warmed up", "loaded", "skipped", "not stored", "failed", "time (s)"];
-        table(head, self.types.iter().map(WarmedType::to_row))
+        marked_if_partial(self.complete, table(head, self.types.iter().map(WarmedType::to_row)))
     }
 }
 

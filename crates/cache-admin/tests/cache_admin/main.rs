@@ -9,6 +9,8 @@ mod errors;
 mod harness;
 mod help;
 mod migrate;
+mod partial;
+mod schemas;
 mod seed;
 mod stats;
 mod warmup;

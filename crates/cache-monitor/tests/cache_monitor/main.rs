@@ -7,5 +7,4 @@
 mod fixture;
 mod numbers;
 mod refusals;
-mod schema;
 mod traces;

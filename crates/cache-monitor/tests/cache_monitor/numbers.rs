@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use test_support::{RedisServer, TestDatabase};
+use test_support::{RedisServer, TestDatabase, json_schema};
 
 use crate::fixture::Stage;
-use crate::schema;
 
 const TYPES: [(&str, u64); 4] =
     [("tax_rates", 12), ("active_discounts", 1), ("invoices", 60), ("user_credit_notes", 25)];
@@ -84,7 +83,7 @@ async fn the_distribution_and_the_number_of_keys_are_as_asked_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_file_holds_what_is_printed_and_both_are_as_the_schema_says() {
-    let schema = schema::load();
+    let schema = json_schema::load("cache-monitor");
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("report.json");
     for stage in Stage::filled().await {
@@ -92,7 +91,7 @@ async fn the_file_holds_what_is_printed_and_both_are_as_the_schema_says() {
         for iterations in ["5", "60", "130"] {
             let printed = stage.report(&["--iterations", iterations, "--json", path.to_str().unwrap()]);
             assert_eq!(read_json(&path), printed);
-            assert_eq!(schema::violations(&schema, &printed), [""; 0], "{printed:#}");
+            assert_eq!(json_schema::violations(&schema, &printed), [""; 0], "{printed:#}");
         }
     }
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "no temporary file is left");
@@ -145,7 +144,7 @@ async fn a_type_without_rows_is_said_and_the_others_are_measured() {
         let report = stage.report(&["--iterations", "10"]);
         let measured: Vec<_> = types(&report).iter().map(|of_type| !of_type["measured"].is_null()).collect();
         assert_eq!(measured, [true, false, false, false]);
-        assert_eq!(schema::violations(&schema::load(), &report), [""; 0]);
+        assert_eq!(json_schema::violations(&json_schema::load("cache-monitor"), &report), [""; 0]);
         assert_eq!(report["total"]["requests"], 10);
         assert!(
             report["notes"].as_array().unwrap().contains(&json!("invoices: no rows in the database")),

@@ -1,17 +1,27 @@
-//! As much of JSON Schema as `docs/cache-monitor.schema.json` uses; a keyword it does not know fails the test.
+//! As much of JSON Schema as the schemas in `docs/` use; a keyword it does not know fails the test.
 
 use serde_json::{Map, Value};
 
 /// Keywords that explain and do not constrain.
 const SILENT: [&str; 6] = ["$schema", "$defs", "title", "description", "format", "required"];
 
-pub(crate) fn load() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cache-monitor.schema.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+/// The schema of this name in `docs/`, such as `cache-monitor`.
+///
+/// # Panics
+/// There is no such file, or it holds no JSON.
+#[must_use]
+pub fn load(name: &str) -> Value {
+    let path = format!("{}/../../docs/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {path}: {error}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("parse {path}: {error}"))
 }
 
 /// Where the document is not as the schema says.
-pub(crate) fn violations(schema: &Value, document: &Value) -> Vec<String> {
+///
+/// # Panics
+/// The schema uses what this check does not know.
+#[must_use]
+pub fn violations(schema: &Value, document: &Value) -> Vec<String> {
     Check { root: schema }.all("", schema, document)
 }
 
@@ -34,7 +44,7 @@ impl Check<'_> {
 
     fn one(&self, path: &str, keyword: &str, rule: &Value, rules: &Map<String, Value>, value: &Value) -> Vec<String> {
         let holds = match keyword {
-            "$ref" => return self.all(path, self.resolve(rule.as_str().unwrap()), value),
+            "$ref" => return self.all(path, self.resolve(text(rule)), value),
             "properties" => return self.members(path, rule, value),
             "items" => {
                 let items = value.as_array().into_iter().flatten().enumerate();
@@ -44,25 +54,42 @@ impl Check<'_> {
                 assert_eq!(rule, &Value::Bool(false), "{path}: only false is known");
                 value.as_object().into_iter().flatten().all(|(name, _)| rules["properties"].get(name).is_some())
             }
-            "anyOf" => rule.as_array().unwrap().iter().any(|one| self.all(path, one, value).is_empty()),
-            "enum" => rule.as_array().unwrap().contains(value),
-            "type" => one_or_many(rule).iter().any(|name| is(name.as_str().unwrap(), value)),
-            "minimum" => value.as_f64().is_none_or(|number| number >= rule.as_f64().unwrap()),
-            "maximum" => value.as_f64().is_none_or(|number| number <= rule.as_f64().unwrap()),
+            "anyOf" => list(rule).iter().any(|one| self.all(path, one, value).is_empty()),
+            "enum" => list(rule).contains(value),
+            "type" => one_or_many(rule).iter().any(|name| is(text(name), value)),
+            "minimum" => value.as_f64().is_none_or(|number| number >= float(rule)),
+            "maximum" => value.as_f64().is_none_or(|number| number <= float(rule)),
             unknown => panic!("the keyword {unknown} is not known to this test"),
         };
         if holds { Vec::new() } else { vec![format!("{path}: {value} is against {keyword} {rule}")] }
     }
 
     fn members(&self, path: &str, properties: &Value, value: &Value) -> Vec<String> {
-        let present =
-            properties.as_object().unwrap().iter().filter_map(|(name, rule)| Some((name, rule, value.get(name)?)));
+        let present = properties
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, rule)| Some((name, rule, value.get(name)?)));
         present.flat_map(|(name, rule, member)| self.all(&format!("{path}/{name}"), rule, member)).collect()
     }
 
     fn resolve(&self, reference: &str) -> &Value {
-        self.root.pointer(reference.strip_prefix('#').unwrap()).expect("a reference leads somewhere")
+        self.root
+            .pointer(reference.strip_prefix('#').expect("a reference within the schema"))
+            .expect("a reference leads somewhere")
     }
+}
+
+fn text(rule: &Value) -> &str {
+    rule.as_str().expect("this keyword takes a text")
+}
+
+fn list(rule: &Value) -> &[Value] {
+    rule.as_array().expect("this keyword takes a list")
+}
+
+fn float(rule: &Value) -> f64 {
+    rule.as_f64().expect("this keyword takes a number")
 }
 
 fn one_or_many(rule: &Value) -> Vec<Value> {
@@ -82,13 +109,21 @@ fn is(name: &str, value: &Value) -> bool {
     }
 }
 
-#[test]
-fn the_check_finds_what_is_wrong() {
-    let schema = load();
-    let found = violations(&schema, &serde_json::json!({"seed": -1, "notes": [3], "surprise": true}));
-    for expected in
-        ["total is missing", "/seed: -1 is against minimum 0", "/notes/0: 3 is against type", "additionalProperties"]
-    {
-        assert!(found.iter().any(|violation| violation.contains(expected)), "{expected} is not in {found:#?}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_check_finds_what_is_wrong() {
+        let schema = load("cache-monitor");
+        let found = violations(&schema, &serde_json::json!({"seed": -1, "notes": [3], "surprise": true}));
+        for expected in [
+            "total is missing",
+            "/seed: -1 is against minimum 0",
+            "/notes/0: 3 is against type",
+            "additionalProperties",
+        ] {
+            assert!(found.iter().any(|violation| violation.contains(expected)), "{expected} is not in {found:#?}");
+        }
     }
 }
