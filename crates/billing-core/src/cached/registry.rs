@@ -8,10 +8,11 @@ use std::pin::Pin;
 
 use billing_cache::cache::SetupError;
 use billing_cache::{
-    AnyKey, CacheBuilder, CacheSettings, ReadError, RedisSettings, Tier, TypeInfo, WarmUpError, WarmedUp,
+    AnyKey, CacheBuilder, CacheSettings, ReadError, RedisSettings, Standing, Tier, TypeInfo, WarmUpError, WarmedUp,
 };
 
 use super::{BillingCache, BillingType, CACHED_TYPES};
+use crate::audit::{self, Compared};
 use crate::database::{Database, DatabaseError, has_rows};
 use crate::migration::{TableDependency, TypeDependencies};
 
@@ -41,6 +42,13 @@ pub trait RegisteredType: Send + Sync {
         limit: u64,
         progress: &'a mut (dyn FnMut(WarmedUp) + Send),
     ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>>;
+
+    /// Compares cached values of this type, as they were looked up, with the database: one load, which begins after the call.
+    fn compare<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        cached: &'a [(AnyKey, Standing)],
+    ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>>;
 
     /// Something to measure: up to `limit` keys that exist; none while all tables that the type depends on are empty.
     fn probe<'a>(
@@ -128,6 +136,14 @@ impl<T: BillingType> RegisteredType for Registered<T> {
             let keys = T::hot_keys(cache.source(), limit).await.map_err(WarmUpFailure::List)?;
             Ok(cache.warm_up::<T>(&keys, progress).await?)
         })
+    }
+
+    fn compare<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        cached: &'a [(AnyKey, Standing)],
+    ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>> {
+        Box::pin(audit::compare::<T>(cache, cached))
     }
 
     fn probe<'a>(
