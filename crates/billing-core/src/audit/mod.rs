@@ -1,8 +1,8 @@
 //! Audit: compares what is cached with the database, and says how much of it is right.
 //!
 //! Invariants: it changes nothing, fills nothing and counts nothing as a read of the cache; memory is constant, however many
-//! keys there are; what it calls stale is stale, whatever is written meanwhile ([`settle`] says why). Whoever runs an
-//! [`Audit`] sets its pace, and repairs what it finds by [`Cache::invalidate`](billing_cache::Cache::invalidate).
+//! keys there are; what it calls stale is stale, whatever is written meanwhile (`settle.rs` says why). Whoever runs an
+//! [`Audit`] may pause between its steps, and repairs what it finds by [`Cache::invalidate`](billing_cache::Cache::invalidate).
 
 mod comparison;
 mod difference;
@@ -13,7 +13,7 @@ mod tally;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use billing_cache::{AnyKey, KeyWalk, L2Error, RedisUnreachable, Standing};
+use billing_cache::{AnyKey, KeyWalk, L2Error, Pace, RedisUnreachable, Standing};
 use sea_orm::DbErr;
 
 pub(crate) use comparison::compare;
@@ -119,6 +119,7 @@ pub struct Audit {
     /// Until every name was seen.
     walk: Option<KeyWalk>,
     sample: Option<Sample>,
+    pace: Pace,
     queue: VecDeque<AnyKey>,
     suspects: BTreeSet<AnyKey>,
 }
@@ -141,6 +142,7 @@ impl Audit {
         cache: &BillingCache,
         types: &[&dyn RegisteredType],
         extent: Extent,
+        pace: Pace,
     ) -> Result<Self, AuditError> {
         let infos: Vec<_> = types.iter().map(|cached| cached.info()).collect();
         let sample = match extent {
@@ -151,12 +153,14 @@ impl Audit {
             cache: cache.clone(),
             walk: Some(cache.walk(&infos).await?),
             sample,
+            pace,
             queue: VecDeque::new(),
             suspects: BTreeSet::new(),
         })
     }
 
-    /// The next step; `None` at the end. Each is short but those that judge what differs, which wait a little.
+    /// The next step; `None` at the end. Each is short but those that judge what differs, which wait a little. What a step
+    /// that is dropped had begun to look at is not looked at again.
     ///
     /// # Errors
     /// Redis or the database cannot be used; the audit is over then.
@@ -165,11 +169,16 @@ impl Audit {
             return Ok(Some(self.settle().await?));
         }
         if !self.queue.is_empty() {
-            let batch = self.queue.drain(..BATCH.min(self.queue.len())).collect();
+            let size = self.pace.step(BATCH).min(self.queue.len());
+            self.pace.take(size).await;
+            let batch = self.queue.drain(..size).collect();
             return Ok(Some(self.compare(batch).await?));
         }
         if let Some(walk) = &mut self.walk {
             let found = walk.next().await?;
+            if let (Some(_), Some(keys)) = (&self.sample, &found) {
+                self.pace.take(keys.len()).await;
+            }
             return Ok(Some(self.take(found)));
         }
         Ok(if self.suspects.is_empty() { None } else { Some(self.settle().await?) })
