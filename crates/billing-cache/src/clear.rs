@@ -2,10 +2,12 @@
 
 use crate::cache::Cache;
 use crate::cached_type::{Source, TypeInfo};
-use crate::l2::admin::{self, ClearMode, Cleared};
+use crate::l2::admin::{self, ClearMode, ClearStep, ClearWalk, Cleared, PASSES};
 use crate::l2::error::RedisUnreachable;
 use crate::l2::history::History;
+use crate::l2::link::OwnConnection;
 use crate::l2::store::unlink;
+use crate::pace::Pace;
 
 impl<S: Source> Cache<S> {
     /// Removes all values of these types and revokes the leases of loads in flight; answers in the order of `types`.
@@ -20,10 +22,25 @@ impl<S: Source> Cache<S> {
         mode: ClearMode,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Vec<Cleared>, RedisUnreachable> {
-        let shared = self.shared();
-        let cleared = admin::walk_types(shared, types, mode, progress).await;
-        shared.stamps.bump_all();
-        cleared.map_err(|error| shared.link.unreachable(error))
+        let mut clearing = self.clearing(types, mode, Pace::unlimited()).await?;
+        while let Some(step) = clearing.step().await? {
+            progress(step.found);
+        }
+        Ok(clearing.cleared().to_vec())
+    }
+
+    /// As [`clear`](Self::clear), step by step: for those who show how far it is, or may end it on the way.
+    ///
+    /// # Errors
+    /// Redis cannot be used.
+    pub async fn clearing(
+        &self,
+        types: &[TypeInfo],
+        mode: ClearMode,
+        pace: Pace,
+    ) -> Result<Clearing<S>, RedisUnreachable> {
+        let connection = self.shared().link.own_connection().await?;
+        Ok(Clearing { cache: self.clone(), connection, walk: ClearWalk::new(types, mode, pace) })
     }
 
     /// Removes all values of these types for somebody who keeps a record of it: answers the history in which it was done.
@@ -64,8 +81,46 @@ impl<S: Source> Cache<S> {
     }
 }
 
+/// A clear on its way. Dropping it ends it there.
+pub struct Clearing<S: Source> {
+    cache: Cache<S>,
+    connection: OwnConnection,
+    walk: ClearWalk,
+}
+
+impl<S: Source> Clearing<S> {
+    /// Goes one round trip further; `None` at the end.
+    ///
+    /// # Errors
+    /// Redis cannot be used.
+    pub async fn step(&mut self) -> Result<Option<ClearStep>, RedisUnreachable> {
+        let shared = self.cache.shared();
+        let step = self.walk.step(&mut self.connection, shared).await;
+        step.map_err(|error| shared.link.unreachable(error))
+    }
+
+    /// What was removed so far, or would be, in the order of the types.
+    #[must_use]
+    pub fn cleared(&self) -> &[Cleared] {
+        self.walk.cleared()
+    }
+
+    /// How many keys the steps together look at in a database of so many keys.
+    #[must_use]
+    pub fn looks_at(&self, keys: u64) -> u64 {
+        keys * PASSES
+    }
+}
+
+impl<S: Source> Drop for Clearing<S> {
+    /// What was removed must not live on in the memory of this process.
+    fn drop(&mut self) {
+        self.cache.shared().stamps.bump_all();
+    }
+}
+
 async fn count_and_remove(
-    connection: &mut crate::l2::link::OwnConnection,
+    connection: &mut OwnConnection,
     texts: &[String],
     mode: ClearMode,
 ) -> Result<Cleared, crate::l2::error::L2Error> {

@@ -156,7 +156,7 @@ pub(crate) async fn mend(shared: Arc<Shared>) {
 async fn mend_batch(shared: &Shared, everything: bool, keys: &[String]) -> Result<(), L2Error> {
     if everything {
         let types: Vec<_> = shared.types.iter().map(|registered| registered.info).collect();
-        admin::clear_types(shared, &types, &mut |_| {}).await?;
+        admin::clear_types(shared, &types).await?;
         shared.stamps.bump_all();
     }
     if !keys.is_empty() {

@@ -63,10 +63,8 @@ fn main() -> ExitCode {
 
 async fn run(command: Command, common: &CommonArgs) -> Result<Code> {
     match command {
-        Command::Stats(arguments) => exit::interruptible("nothing was changed", stats::run(&arguments, common)).await,
-        Command::Clear(arguments) => {
-            exit::interruptible("what was removed stays removed", clear::run(&arguments, common)).await
-        }
+        Command::Stats(arguments) => stats::run(&arguments, common).await,
+        Command::Clear(arguments) => clear::run(&arguments, common).await,
         Command::Warmup(arguments) => {
             let consequence = "what was loaded stays cached, the rest is loaded when it is asked for";
             exit::interruptible(consequence, warmup::run(&arguments, common)).await

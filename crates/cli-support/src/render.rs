@@ -43,6 +43,12 @@ pub fn json(report: &impl Report) -> Result<String> {
     serde_json::to_string_pretty(report).context("write the report as JSON")
 }
 
+/// The text of a report, with a word that it is only a part if the work was interrupted.
+#[must_use]
+pub fn marked_if_partial(complete: bool, text: String) -> String {
+    if complete { text } else { format!("{text}\n\npartial: interrupted before its end") }
+}
+
 /// A table of one name, on the left, and its numbers, on the right. Units belong into the head.
 pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     labelled_table(1, head, rows)

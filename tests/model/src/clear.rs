@@ -1,7 +1,7 @@
 //! Clear of a cached type (`l2/admin.rs`), beside loads that are in flight.
 //!
 //! The data was changed behind the triggers, which is what a clear is for: no invalidation comes to help. SCAN returns a
-//! name for certain only if it is there when the walk comes by; what was found is removed later.
+//! name for certain only if it is there when the walk comes by; what was found, and only that name, is removed later.
 
 use crate::check::{Promise, World};
 use crate::redis::{Acquired, Key, Lease, Token, Version};
@@ -105,10 +105,10 @@ impl Clear {
             }
             Step::Remove => {
                 walk.found = false;
-                if self.protocol.keeps(Without::LeasesInClear) {
-                    state.redis.invalidate(self.protocol);
-                } else {
-                    state.redis.value = None;
+                match self.walks()[walk.number] {
+                    Names::Leases => state.redis.lease = None,
+                    Names::Values => state.redis.value = None,
+                    Names::Both => state.redis.invalidate(self.protocol),
                 }
             }
             _ if walk.number + 1 < self.walks().len() => walk = Walk { number: walk.number + 1, ..Walk::default() },

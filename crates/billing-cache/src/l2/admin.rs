@@ -1,15 +1,18 @@
 //! Walks over many keys: SCAN, and what `clear` does with it. Constant memory, short commands, never `KEYS`.
 //!
 //! Invariant of clear (`protocol.md`, section 7): all leases are revoked before any value is looked for, so that a fill in
-//! flight cannot bring a cleared value back.
+//! flight cannot bring a cleared value back. A lease that is granted later belongs to a load that begins later, so the
+//! second walk leaves leases alone.
+
+use redis::{Cmd, Value};
 
 use super::error::L2Error;
 use super::history::{self, History, info_field};
 use super::link::OwnConnection;
-use super::store::unlink;
 use crate::cache::Shared;
 use crate::cached_type::TypeInfo;
 use crate::key::{escape_glob, key_of_lease};
+use crate::pace::Pace;
 
 /// What a clear removed of one cached type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,36 +23,26 @@ pub struct Cleared {
     pub leases: u64,
 }
 
-/// A walk over the names in a database.
-pub(crate) struct Scan {
-    cursor: Option<u64>,
-    pattern: Option<String>,
-    count: usize,
+/// One `SCAN` of a walk that was begun with cursor 0.
+pub(crate) fn scan_command(cursor: u64, pattern: Option<&str>, count: usize) -> Cmd {
+    let mut command = redis::cmd("SCAN");
+    command.arg(cursor);
+    if let Some(pattern) = pattern {
+        command.arg("MATCH").arg(pattern);
+    }
+    command.arg("COUNT").arg(count);
+    command
 }
 
-impl Scan {
-    /// Over all names, or those that match the pattern.
-    pub(crate) fn new(pattern: Option<String>, count: usize) -> Self {
-        Self { cursor: Some(0), pattern, count }
-    }
-
-    /// The next names, perhaps none; `None` at the end. A name may come twice, as `SCAN` has it.
-    pub(crate) async fn next(&mut self, connection: &mut OwnConnection) -> Result<Option<Vec<Vec<u8>>>, L2Error> {
-        let Some(cursor) = self.cursor else { return Ok(None) };
-        let mut command = redis::cmd("SCAN");
-        command.arg(cursor);
-        if let Some(pattern) = &self.pattern {
-            command.arg("MATCH").arg(pattern);
-        }
-        command.arg("COUNT").arg(self.count);
-        let (cursor, names): (u64, Vec<Vec<u8>>) = connection.command(&command).await?;
-        self.cursor = (cursor != 0).then_some(cursor);
-        Ok(Some(names))
-    }
+/// The cursor to go on from, `None` at the end, and the names found. A name may come twice in a walk, as `SCAN` has it.
+pub(crate) fn scanned(answer: Value) -> Result<(Option<u64>, Vec<Vec<u8>>), L2Error> {
+    let unexpected = |_| L2Error::Unexpected { command: "SCAN" };
+    let (cursor, names): (u64, Vec<Vec<u8>>) = redis::from_redis_value(answer).map_err(unexpected)?;
+    Ok(((cursor != 0).then_some(cursor), names))
 }
 
 /// Which names a pass of a clear looks at.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pass {
     Leases,
     Values,
@@ -64,13 +57,111 @@ pub enum ClearMode {
     DryRun,
 }
 
-/// Removes all values and leases of the types, and nothing else; `progress` hears how many were found in each step.
-pub(crate) async fn clear_types(
-    shared: &Shared,
-    types: &[TypeInfo],
-    progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Vec<Cleared>, L2Error> {
-    walk_types(shared, types, ClearMode::Remove, progress).await
+/// What one step of a clear did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClearStep {
+    /// Keys that the server looked at, ours or not, as near as `SCAN` lets one know.
+    pub looked_at: u64,
+    /// Names of ours that were found. They are removed by the next step.
+    pub found: u64,
+}
+
+/// How often a clear looks at each key of the database.
+pub(crate) const PASSES: u64 = 2;
+
+/// A clear on its way. Each step is one round trip: it removes what the one before found, and looks further.
+pub(crate) struct ClearWalk {
+    types: Vec<TypeInfo>,
+    mode: ClearMode,
+    pace: Pace,
+    /// Where to look next; `None` when all was looked at.
+    next: Option<(Pass, u64)>,
+    /// What the last step found, by the places of the types, and the pass in which it did.
+    found: Vec<(usize, Vec<u8>)>,
+    found_in: Pass,
+    cleared: Vec<Cleared>,
+}
+
+impl ClearWalk {
+    pub(crate) fn new(types: &[TypeInfo], mode: ClearMode, pace: Pace) -> Self {
+        Self {
+            types: types.to_vec(),
+            mode,
+            pace,
+            next: Some((Pass::Leases, 0)),
+            found: Vec::new(),
+            found_in: Pass::Leases,
+            cleared: vec![Cleared::default(); types.len()],
+        }
+    }
+
+    /// What was removed so far, or would be, in the order of the types.
+    pub(crate) fn cleared(&self) -> &[Cleared] {
+        &self.cleared
+    }
+
+    /// Goes one step further; `None` at the end. If it is dropped on the way, what it removed is not counted.
+    pub(crate) async fn step(
+        &mut self,
+        connection: &mut OwnConnection,
+        shared: &Shared,
+    ) -> Result<Option<ClearStep>, L2Error> {
+        let removing = self.mode == ClearMode::Remove && !self.found.is_empty();
+        if self.next.is_none() && !removing {
+            self.count_found(None);
+            return Ok(None);
+        }
+        let count = self.pace.step(shared.settings.scan_count);
+        self.pace.take(count).await;
+        let mut pipeline = redis::Pipeline::with_capacity(self.found.len() + 1);
+        if removing {
+            self.found.iter().for_each(|(_, name)| {
+                pipeline.cmd("UNLINK").arg(name);
+            });
+        }
+        if let Some((pass, cursor)) = self.next {
+            pipeline.add_command(scan_command(cursor, Some(&pass.pattern(shared, &self.types)), count));
+        }
+        let mut answers: Vec<Value> = connection.pipeline(&pipeline).await?;
+        let answer = self.next.and_then(|_| answers.pop());
+        self.count_found(removing.then_some(&answers[..]));
+        if let (Some((pass, _)), Some(answer)) = (self.next, answer) {
+            self.look(shared, pass, answer)?;
+        } else {
+            self.next = None;
+        }
+        Ok(Some(ClearStep { looked_at: count as u64, found: self.found.len() as u64 }))
+    }
+
+    /// Takes in what a `SCAN` of this pass answered.
+    fn look(&mut self, shared: &Shared, pass: Pass, answer: Value) -> Result<(), L2Error> {
+        let (cursor, names) = scanned(answer)?;
+        let owner = |name: &[u8]| pass.owner(shared, &self.types, name);
+        self.found = names.into_iter().filter_map(|name| Some((owner(&name)?, name))).collect();
+        self.found_in = pass;
+        self.next = match (cursor, pass) {
+            (Some(cursor), pass) => Some((pass, cursor)),
+            (None, Pass::Leases) => Some((Pass::Values, 0)),
+            (None, Pass::Values) => None,
+        };
+        Ok(())
+    }
+
+    /// Counts what the last step found: what was there to be removed by these answers, or all of it in a dry run.
+    fn count_found(&mut self, removed: Option<&[Value]>) {
+        let was_there = |place: usize| removed.is_none_or(|removed| removed.get(place) == Some(&Value::Int(1)));
+        for (place, (owner, _)) in self.found.drain(..).enumerate() {
+            let cleared = &mut self.cleared[owner];
+            let number = if self.found_in == Pass::Leases { &mut cleared.leases } else { &mut cleared.keys };
+            *number += u64::from(was_there(place));
+        }
+    }
+}
+
+/// Removes all values and leases of the types, and nothing else.
+pub(crate) async fn clear_types(shared: &Shared, types: &[TypeInfo]) -> Result<(), L2Error> {
+    let mut connection = shared.link.own_connection().await.map_err(|error| error.source)?;
+    clear_all(&mut connection, shared, types).await
 }
 
 /// Removes all values and leases of the types, and says in which history: that of the server that did it, read before on
@@ -82,41 +173,14 @@ pub(crate) async fn clear_types_of_primary(shared: &Shared, types: &[TypeInfo]) 
     if history::is_replica(&info) {
         return Err(L2Error::Replica);
     }
-    walk(&mut connection, shared, types, ClearMode::Remove, &mut |_| {}).await?;
+    clear_all(&mut connection, shared, types).await?;
     Ok(History::of(info_field(&info, "run_id"), &info))
 }
 
-pub(crate) async fn walk_types(
-    shared: &Shared,
-    types: &[TypeInfo],
-    mode: ClearMode,
-    progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Vec<Cleared>, L2Error> {
-    let mut connection = shared.link.own_connection().await.map_err(|error| error.source)?;
-    walk(&mut connection, shared, types, mode, progress).await
-}
-
-async fn walk(
-    connection: &mut OwnConnection,
-    shared: &Shared,
-    types: &[TypeInfo],
-    mode: ClearMode,
-    progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Vec<Cleared>, L2Error> {
-    let mut cleared = vec![Cleared::default(); types.len()];
-    for pass in [Pass::Leases, Pass::Values] {
-        let mut scan = Scan::new(Some(pass.pattern(shared, types)), shared.settings.scan_count);
-        while let Some(names) = scan.next(connection).await? {
-            let found: Vec<(usize, String)> =
-                names.into_iter().filter_map(|name| pass.owned(shared, types, name)).collect();
-            progress(found.len() as u64);
-            match mode {
-                ClearMode::Remove => remove(connection, pass, &found, &mut cleared).await?,
-                ClearMode::DryRun => found.iter().for_each(|(owner, _)| cleared[*owner].count(pass, 1)),
-            }
-        }
-    }
-    Ok(cleared)
+async fn clear_all(connection: &mut OwnConnection, shared: &Shared, types: &[TypeInfo]) -> Result<(), L2Error> {
+    let mut walk = ClearWalk::new(types, ClearMode::Remove, Pace::unlimited());
+    while walk.step(connection, shared).await?.is_some() {}
+    Ok(())
 }
 
 impl Pass {
@@ -131,49 +195,13 @@ impl Pass {
         }
     }
 
-    /// The type that owns a name, and the key that the name stands for.
-    fn owned(self, shared: &Shared, types: &[TypeInfo], name: Vec<u8>) -> Option<(usize, String)> {
-        let name = String::from_utf8(name).ok()?;
+    /// The place of the type that owns a name.
+    fn owner(self, shared: &Shared, types: &[TypeInfo], name: &[u8]) -> Option<usize> {
+        let name = str::from_utf8(name).ok()?;
         let key = match self {
-            Self::Leases => key_of_lease(&name)?.to_owned(),
+            Self::Leases => key_of_lease(name)?,
             Self::Values => name,
         };
-        let owner = types.iter().position(|info| info.owns(&shared.space, &key))?;
-        Some((owner, key))
+        types.iter().position(|info| info.owns(&shared.space, key))
     }
-}
-
-impl Cleared {
-    /// `removed` names of the value and lease of one key were there.
-    fn count(&mut self, pass: Pass, removed: u64) {
-        match (pass, removed) {
-            (_, 0) => {}
-            (_, 2..) => {
-                self.keys += 1;
-                self.leases += 1;
-            }
-            (Pass::Leases, 1) => self.leases += 1,
-            (Pass::Values, 1) => self.keys += 1,
-        }
-    }
-}
-
-async fn remove(
-    connection: &mut OwnConnection,
-    pass: Pass,
-    found: &[(usize, String)],
-    cleared: &mut [Cleared],
-) -> Result<(), L2Error> {
-    if found.is_empty() {
-        return Ok(());
-    }
-    let mut pipeline = redis::Pipeline::with_capacity(found.len());
-    for (_, key) in found {
-        pipeline.add_command(unlink(key));
-    }
-    let removed: Vec<u64> = connection.pipeline(&pipeline).await?;
-    for ((owner, _), removed) in found.iter().zip(removed) {
-        cleared[*owner].count(pass, removed);
-    }
-    Ok(())
 }

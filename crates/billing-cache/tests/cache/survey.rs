@@ -1,6 +1,6 @@
 //! The survey counts everything once, and calls nothing ours that is not.
 
-use billing_cache::{SingleKey, TtlDistribution};
+use billing_cache::{Measure, Pace, SingleKey, TtlDistribution};
 
 use crate::ledger::{CreditNotes, Discounts, UserId};
 use crate::world::{World, read};
@@ -19,8 +19,12 @@ async fn a_survey_tells_our_keys_leases_and_bookkeeping_from_what_is_foreign() {
     let foreign = ["invoices:1", "invoice:x", "lease:foo", "lease:{foo}", "session:1", "m:invoice:1"];
     foreign.iter().for_each(|name| world.set_raw(name, "not ours"));
     let _: u64 = world.server.command(&["HSET", "a hash", "a", "1"]).unwrap();
+    let mut surveying = cache.surveying(Measure::Sample, Pace::unlimited()).await.unwrap();
     let mut seen = 0;
-    let survey = cache.survey(&mut |step| seen += step).await.unwrap();
+    while let Some(step) = surveying.step().await.unwrap() {
+        seen += step;
+    }
+    let survey = surveying.so_far();
     assert_eq!(
         survey.types.iter().map(|found| found.name).collect::<Vec<_>>(),
         ["invoices", "user_credit_notes", "active_discounts"]
@@ -41,7 +45,7 @@ async fn a_survey_says_how_long_keys_have_to_live() {
         world.server.command::<()>(&["SET", &format!("invoice:{id}"), "null", "EX", ttl]).unwrap();
     }
     world.set_raw("invoice:7", "null");
-    let survey = cache.survey(&mut |_| {}).await.unwrap();
+    let survey = cache.survey().await.unwrap();
     let expected =
         TtlDistribution { no_expiry: 1, under_1_min: 1, under_5_min: 1, under_1_h: 1, under_24_h: 1, more: 2 };
     assert_eq!(survey.types[0].ttl, expected);
@@ -58,7 +62,7 @@ async fn a_survey_walks_over_many_keys_without_a_command_that_stalls_the_server(
         pipeline.cmd("SET").arg(format!("other:{id}")).arg("x").ignore();
     }
     pipeline.exec(&mut connection).unwrap();
-    let survey = cache.survey(&mut |_| {}).await.unwrap();
+    let survey = cache.survey().await.unwrap();
     // SCAN may name a key twice while the table is rehashed, and never leaves one out.
     assert!((2000..2100).contains(&survey.types[0].keys), "{}", survey.types[0].keys);
     assert!((2000..2100).contains(&survey.foreign), "{}", survey.foreign);
@@ -77,7 +81,7 @@ async fn a_survey_that_may_not_ask_for_the_memory_fails_instead_of_showing_no_ke
         })
         .await;
     read(&cache, 1).await;
-    let error = cache.survey(&mut |_| {}).await.unwrap_err().to_string();
+    let error = cache.survey().await.unwrap_err().to_string();
     assert!(error.contains("permission"), "{error}");
     assert!(!error.contains("sesame"), "{error}");
 }

@@ -6,9 +6,11 @@ use anyhow::Result;
 use billing_cache::{ClearMode, Cleared, TypeInfo};
 use billing_core::cached::BillingCache;
 use clap::Args;
-use cli_support::{Code, CommonArgs, Progress, TypeChoice, open, render, usage};
+use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, TypeChoice, exit, open, render, usage};
 
 use crate::reports::clear::{ClearReport, ClearedType};
+
+const CONSEQUENCE: &str = "what was removed stays removed";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -21,38 +23,64 @@ pub(crate) struct Arguments {
     /// Only count what would be removed
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    rate: RateArgs,
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
-    let chosen = arguments.choice;
-    let all_of_them = arguments.ids.is_empty();
-    if chosen.is_all() && !all_of_them {
+    if arguments.choice.is_all() && !arguments.ids.is_empty() {
         return Err(usage("--id needs one --type, not all: an id belongs to one type"));
     }
-    let mode = if arguments.dry_run { ClearMode::DryRun } else { ClearMode::Remove };
-    let settings = common.settings()?;
-    let cache = open::cache_alone(&settings).await?;
-    let types: Vec<TypeInfo> = chosen.types().iter().map(|cached| cached.info()).collect();
-    let cleared = if all_of_them {
-        clear_types(&cache, &types, mode).await?
-    } else {
-        vec![clear_ids(&cache, &types[0], &arguments.ids, mode).await?]
+    let work = Work {
+        types: arguments.choice.types().iter().map(|cached| cached.info()).collect(),
+        mode: if arguments.dry_run { ClearMode::DryRun } else { ClearMode::Remove },
     };
-    let types = types.iter().zip(cleared).map(|(info, cleared)| ClearedType::new(info.name, cleared)).collect();
-    render::show(&ClearReport { dry_run: arguments.dry_run, types }, common.format)?;
-    Ok(Code::Fine)
+    let settings = common.settings()?;
+    let cache = exit::interruptible(CONSEQUENCE, open::cache_alone(&settings)).await?;
+    let (cleared, ending) = if arguments.ids.is_empty() {
+        work.clear_types(&cache, arguments.rate).await?
+    } else {
+        work.clear_values(&cache, &arguments.ids).await?
+    };
+    render::show(&work.report(&cleared, ending), common.format)?;
+    ending.finish(CONSEQUENCE)
 }
 
-async fn clear_types(cache: &BillingCache, types: &[TypeInfo], mode: ClearMode) -> Result<Vec<Cleared>> {
-    let progress = Progress::open_ended("keys found");
-    Ok(cache.clear(types, mode, &mut |found| progress.add(found)).await?)
+/// What to clear, and whether to do it.
+struct Work {
+    types: Vec<TypeInfo>,
+    mode: ClearMode,
 }
 
-async fn clear_ids(cache: &BillingCache, info: &TypeInfo, ids: &[String], mode: ClearMode) -> Result<Cleared> {
-    // A set: an id given twice is counted once.
-    let texts: Result<BTreeSet<String>> = ids.iter().map(|id| text_of(cache, info, id)).collect();
-    let texts: Vec<String> = texts?.into_iter().collect();
-    Ok(cache.clear_keys(&texts, mode).await?)
+impl Work {
+    async fn clear_types(&self, cache: &BillingCache, rate: RateArgs) -> Result<(Vec<Cleared>, Ending)> {
+        let begun =
+            async { Ok((cache.clearing(&self.types, self.mode, rate.pace()).await?, cache.key_count().await?)) };
+        let (mut clearing, keys) = exit::interruptible(CONSEQUENCE, begun).await?;
+        let progress = Progress::of("look at keys", clearing.looks_at(keys));
+        let steps = async {
+            while let Some(step) = clearing.step().await? {
+                progress.add(step.looked_at);
+            }
+            Ok(())
+        };
+        let ending = exit::until_interrupted(steps).await?;
+        Ok((clearing.cleared().to_vec(), ending))
+    }
+
+    async fn clear_values(&self, cache: &BillingCache, ids: &[String]) -> Result<(Vec<Cleared>, Ending)> {
+        // A set: an id given twice is counted once.
+        let texts: Result<BTreeSet<String>> = ids.iter().map(|id| text_of(cache, &self.types[0], id)).collect();
+        let texts: Vec<String> = texts?.into_iter().collect();
+        let cleared = async { Ok(cache.clear_keys(&texts, self.mode).await?) };
+        Ok((vec![exit::interruptible(CONSEQUENCE, cleared).await?], Ending::Complete))
+    }
+
+    fn report(&self, cleared: &[Cleared], ending: Ending) -> ClearReport {
+        let types = self.types.iter().zip(cleared).map(|(info, cleared)| ClearedType::new(info.name, *cleared));
+        let dry_run = self.mode == ClearMode::DryRun;
+        ClearReport { complete: ending.is_complete(), dry_run, types: types.collect() }
+    }
 }
 
 fn text_of(cache: &BillingCache, info: &TypeInfo, id: &str) -> Result<String> {

@@ -1,41 +1,76 @@
 //! `stats`: what stands in Redis by cached type, and what the processes counted. Asks the database nothing.
 
 use anyhow::Result;
-use billing_cache::{Event, Survey, Usage};
-use billing_core::cached::BillingCache;
+use billing_cache::{Event, Measure, Survey, Surveying, Usage};
+use billing_core::database::Database;
 use clap::Args;
-use cli_support::{Code, CommonArgs, Progress, open, render};
+use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, exit, open, render};
 
 use crate::reports::stats::{Counted, Others, Server, StatsReport, TypeStats};
+
+const CONSEQUENCE: &str = "nothing was changed";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Hits and misses of the last so many hours, the current one included; counters are kept for 31 days
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=744))]
     hours: u64,
+    /// Ask memory and time to live of every key; without it, of a sample of the types with many keys
+    #[arg(long)]
+    exact: bool,
+    #[command(flatten)]
+    rate: RateArgs,
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
-    let settings = common.settings()?;
-    let cache = open::cache_alone(&settings).await?;
-    let survey = survey(&cache).await?;
-    let usage = cache.usage(arguments.hours).await?;
-    render::show(&report(&cache, survey, &usage, arguments.hours), common.format)?;
-    Ok(Code::Fine)
+    let mut work = exit::interruptible(CONSEQUENCE, Work::begin(arguments, common)).await?;
+    let ending = exit::until_interrupted(work.go_on()).await?;
+    render::show(&work.report(ending), common.format)?;
+    ending.finish(CONSEQUENCE)
 }
 
-async fn survey(cache: &BillingCache) -> Result<Survey> {
-    let progress = Progress::of("look at keys", cache.key_count().await?);
-    Ok(cache.survey(&mut |seen| progress.add(seen)).await?)
+/// A survey of the keys, and what it is shown with.
+struct Work {
+    endpoint: String,
+    hours: u64,
+    usage: Usage,
+    /// How many keys the survey will look at.
+    keys: u64,
+    surveying: Surveying<Database>,
 }
 
-fn report(cache: &BillingCache, survey: Survey, usage: &Usage, hours: u64) -> StatsReport {
-    let types = survey.types.into_iter().map(|found| TypeStats { counted: counted(usage, found.name), found });
-    StatsReport {
-        server: Server { endpoint: cache.endpoint().to_owned(), info: survey.server },
-        hours,
-        types: types.collect(),
-        others: Others { leases: survey.leases, bookkeeping: survey.bookkeeping, foreign: survey.foreign },
+impl Work {
+    async fn begin(arguments: &Arguments, common: &CommonArgs) -> Result<Self> {
+        let settings = common.settings()?;
+        let cache = open::cache_alone(&settings).await?;
+        let measure = if arguments.exact { Measure::All } else { Measure::Sample };
+        Ok(Self {
+            endpoint: cache.endpoint().to_owned(),
+            hours: arguments.hours,
+            usage: cache.usage(arguments.hours).await?,
+            keys: cache.key_count().await?,
+            surveying: cache.surveying(measure, arguments.rate.pace()).await?,
+        })
+    }
+
+    async fn go_on(&mut self) -> Result<()> {
+        let progress = Progress::of("look at keys", self.keys);
+        while let Some(seen) = self.surveying.step().await? {
+            progress.add(seen);
+        }
+        Ok(())
+    }
+
+    fn report(self, ending: Ending) -> StatsReport {
+        let Survey { server, types, leases, bookkeeping, foreign } = self.surveying.so_far();
+        let types = types.into_iter().map(|found| TypeStats { counted: counted(&self.usage, found.name), found });
+        StatsReport {
+            complete: ending.is_complete(),
+            types: types.collect(),
+            server: Server { endpoint: self.endpoint, info: server },
+            hours: self.hours,
+            others: Others { leases, bookkeeping, foreign },
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use billing_cache::Cleared;
 use cli_support::Report;
-use cli_support::render::{count, table};
+use cli_support::render::{count, marked_if_partial, table};
 use serde::Serialize;
 
 #[derive(Serialize)]
 pub(crate) struct ClearReport {
+    /// Whether all keys were looked at; else the numbers are those of the time before the interruption.
+    pub(crate) complete: bool,
     /// Whether it was only counted.
     pub(crate) dry_run: bool,
     pub(crate) types: Vec<ClearedType>,
@@ -32,6 +34,7 @@ impl Report for ClearReport {
         } else {
             ["cleared", "values removed", "leases revoked"]
         };
-        table(head, self.types.iter().map(|row| [row.name.to_owned(), count(row.values), count(row.leases)]))
+        let row = |row: &ClearedType| [row.name.to_owned(), count(row.values), count(row.leases)];
+        marked_if_partial(self.complete, table(head, self.types.iter().map(row)))
     }
 }

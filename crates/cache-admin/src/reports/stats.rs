@@ -2,11 +2,13 @@
 
 use billing_cache::{ServerInfo, TypeSurvey};
 use cli_support::Report;
-use cli_support::render::{bytes, count, facts, percent, table};
+use cli_support::render::{bytes, count, facts, marked_if_partial, percent, table};
 use serde::Serialize;
 
 #[derive(Serialize)]
 pub(crate) struct StatsReport {
+    /// Whether all keys were looked at; else the numbers of keys are those seen before the interruption.
+    pub(crate) complete: bool,
     pub(crate) server: Server,
     /// Hits and misses are those of so many hours.
     pub(crate) hours: u64,
@@ -51,7 +53,8 @@ pub(crate) struct Others {
 
 impl Report for StatsReport {
     fn to_text(&self) -> String {
-        [self.server.to_text(), self.keys(), self.ttls(), self.reads(), self.others.to_text()].join("\n\n")
+        let tables = [self.server.to_text(), self.keys(), self.ttls(), self.reads(), self.others.to_text()];
+        marked_if_partial(self.complete, tables.join("\n\n"))
     }
 }
 
@@ -73,8 +76,12 @@ impl Server {
 
 impl StatsReport {
     fn keys(&self) -> String {
-        let head = ["cached values", "keys", "memory (bytes)"];
-        let row = |TypeStats { found, .. }: &TypeStats| [found.name.to_owned(), count(found.keys), count(found.bytes)];
+        let head = ["cached values", "keys", "measured", "memory (bytes)", "± (bytes, 95 %)"];
+        let row = |TypeStats { found, .. }: &TypeStats| {
+            let [keys, measured, bytes, error] =
+                [found.keys, found.measured, found.bytes, found.bytes_error].map(count);
+            [found.name.to_owned(), keys, measured, bytes, error]
+        };
         table(head, self.types.iter().map(row))
     }
 

@@ -1,0 +1,42 @@
+//! What `INFO` tells of the server.
+
+use serde::Serialize;
+
+use crate::l2::error::L2Error;
+use crate::l2::history::info_field;
+use crate::l2::link::OwnConnection;
+
+/// What `INFO` tells of the server.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ServerInfo {
+    /// Version, with the product's name where it is not Redis.
+    pub version: String,
+    /// `master` or `slave`, as the server calls itself.
+    pub role: String,
+    /// Memory used, in bytes.
+    pub used_memory: u64,
+    /// The most memory ever used, in bytes.
+    pub used_memory_peak: u64,
+    /// The limit in bytes; 0 for none.
+    pub maxmemory: u64,
+    /// What happens at the limit.
+    pub maxmemory_policy: String,
+}
+
+pub(super) async fn server_info(connection: &mut OwnConnection) -> Result<ServerInfo, L2Error> {
+    let info: String = connection.command(&redis::cmd("INFO")).await?;
+    let text = |field| info_field(&info, field).unwrap_or_default().to_owned();
+    let number = |field| info_field(&info, field).and_then(|value| value.parse().ok()).unwrap_or(0);
+    let version = match info_field(&info, "valkey_version") {
+        Some(version) => format!("Valkey {version}"),
+        None => text("redis_version"),
+    };
+    Ok(ServerInfo {
+        version,
+        role: text("role"),
+        used_memory: number("used_memory"),
+        used_memory_peak: number("used_memory_peak"),
+        maxmemory: number("maxmemory"),
+        maxmemory_policy: text("maxmemory_policy"),
+    })
+}

@@ -1,0 +1,200 @@
+//! The tally of one cached type: keys that were seen, and from those that were measured, how much memory all of them use
+//! and how long they have to live.
+//!
+//! Each type is a stratum of its own: its mean is that of its own keys. Within a type the measured keys are a random
+//! sample: `SCAN` goes by the hash of the names, so its beginning is one, and later keys are drawn by lot. The error is
+//! that of a sample without replacement (Cochran, Sampling Techniques, 2.5 and 2.8), zero if all were measured.
+
+use serde::Serialize;
+
+/// So many standard errors to either side hold the true value in 95 of 100 surveys.
+const Z_95: f64 = 1.96;
+
+/// The keys of one cached type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TypeSurvey {
+    /// The name of the type.
+    pub name: &'static str,
+    /// Keys.
+    pub keys: u64,
+    /// Of how many of them memory and time to live were asked for.
+    pub measured: u64,
+    /// Memory they use, in bytes, as the server counts it; an estimate unless all keys were measured.
+    pub bytes: u64,
+    /// The estimate is off by at most so many bytes in 95 of 100 surveys; 0 if all keys were measured.
+    pub bytes_error: u64,
+    /// How long they have to live; the shares of those that were measured.
+    pub ttl: TtlDistribution,
+}
+
+/// Numbers of keys by time to live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TtlDistribution {
+    /// They never expire: a foreign hand, since the cache always sets a TTL.
+    pub no_expiry: u64,
+    /// Less than a minute.
+    pub under_1_min: u64,
+    /// From 1 to 5 minutes.
+    pub under_5_min: u64,
+    /// From 5 minutes to an hour.
+    pub under_1_h: u64,
+    /// From an hour to a day.
+    pub under_24_h: u64,
+    /// A day or more.
+    pub more: u64,
+}
+
+impl TtlDistribution {
+    fn of(buckets: [u64; BUCKETS]) -> Self {
+        let [no_expiry, under_1_min, under_5_min, under_1_h, under_24_h, more] = buckets;
+        Self { no_expiry, under_1_min, under_5_min, under_1_h, under_24_h, more }
+    }
+}
+
+const BUCKETS: usize = 6;
+
+/// What was seen of one type so far. Its size does not grow.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    keys: u64,
+    measured: u64,
+    bytes: u64,
+    squared_bytes: u128,
+    ttls: [u64; BUCKETS],
+}
+
+impl Tally {
+    /// A key was seen.
+    pub(super) fn see(&mut self) {
+        self.keys += 1;
+    }
+
+    /// How many keys were seen.
+    pub(super) fn seen(&self) -> u64 {
+        self.keys
+    }
+
+    /// One of the keys that were seen takes so many bytes and has so long to live; negative if for ever.
+    pub(super) fn measure(&mut self, bytes: u64, ttl_ms: i64) {
+        self.measured += 1;
+        self.bytes += bytes;
+        self.squared_bytes += u128::from(bytes) * u128::from(bytes);
+        self.ttls[bucket(ttl_ms)] += 1;
+    }
+
+    /// One of the keys that were seen has gone since.
+    pub(super) fn miss(&mut self) {
+        self.keys -= 1;
+    }
+
+    pub(super) fn survey(&self, name: &'static str) -> TypeSurvey {
+        TypeSurvey {
+            name,
+            keys: self.keys,
+            measured: self.measured,
+            bytes: self.scaled(self.bytes),
+            bytes_error: self.bytes_error(),
+            ttl: self.ttl(),
+        }
+    }
+
+    /// A sum over the measured keys, as one over all keys.
+    fn scaled(&self, sum: u64) -> u64 {
+        let all = u128::from(sum) * u128::from(self.keys);
+        let measured = u128::from(self.measured.max(1));
+        u64::try_from((all + measured / 2) / measured).unwrap_or(u64::MAX)
+    }
+
+    /// Half of the 95 % interval of the sum of bytes.
+    #[expect(clippy::cast_precision_loss, reason = "an error bound needs two digits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates, and is of no negative"
+    )]
+    fn bytes_error(&self) -> u64 {
+        if self.measured >= self.keys || self.measured < 2 {
+            return 0;
+        }
+        let (keys, measured, sum) = (self.keys as f64, self.measured as f64, self.bytes as f64);
+        let variance = ((self.squared_bytes as f64 - sum * sum / measured) / (measured - 1.0)).max(0.0);
+        let unseen_share = 1.0 - measured / keys;
+        (Z_95 * keys * (variance * unseen_share / measured).sqrt()).ceil() as u64
+    }
+
+    /// The measured times to live, scaled to all keys: the rounded numbers add up to that of the keys.
+    fn ttl(&self) -> TtlDistribution {
+        let mut measured = 0;
+        let mut before = 0;
+        TtlDistribution::of(self.ttls.map(|count| {
+            measured += count;
+            let up_to_here = self.scaled(measured);
+            let here = up_to_here - before;
+            before = up_to_here;
+            here
+        }))
+    }
+}
+
+/// The place of a time to live in the distribution.
+fn bucket(ttl_ms: i64) -> usize {
+    const MINUTE: i64 = 60_000;
+    const ENDS: [i64; BUCKETS - 1] = [0, MINUTE, 5 * MINUTE, 60 * MINUTE, 24 * 60 * MINUTE];
+    ENDS.partition_point(|end| *end <= ttl_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(keys: u64, measured: &[u64]) -> Tally {
+        let mut tally = Tally::default();
+        (0..keys).for_each(|_| tally.see());
+        measured.iter().for_each(|bytes| tally.measure(*bytes, 1_000));
+        tally
+    }
+
+    #[test]
+    fn a_ttl_falls_into_the_first_bucket_it_is_under() {
+        let mut tally = tally(10, &[]);
+        for ms in [-1, 0, 59_999, 60_000, 299_999, 300_000, 3_599_999, 3_600_000, 86_399_999, 86_400_000] {
+            tally.measure(1, ms);
+        }
+        let expected =
+            TtlDistribution { no_expiry: 1, under_1_min: 2, under_5_min: 2, under_1_h: 2, under_24_h: 2, more: 1 };
+        assert_eq!(tally.survey("x").ttl, expected);
+    }
+
+    #[test]
+    fn what_was_measured_wholly_is_exact() {
+        let survey = tally(3, &[10, 20, 40]).survey("x");
+        assert_eq!((survey.keys, survey.bytes, survey.bytes_error), (3, 70, 0));
+        let nothing = tally(0, &[]).survey("x");
+        assert_eq!((nothing.keys, nothing.bytes, nothing.bytes_error), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_sample_is_scaled_and_says_how_far_it_may_be_off() {
+        // Mean 100, standard deviation 100 / sqrt(0.99), 100 of 10,000 keys: 1.96 * 10,000 * 10.05 * sqrt(0.99) = 196,000.
+        let measured: Vec<u64> = (0..100).map(|number| number % 2 * 200).collect();
+        let survey = tally(10_000, &measured).survey("x");
+        assert_eq!(survey.bytes, 1_000_000);
+        assert!((195_900..196_100).contains(&survey.bytes_error), "{survey:?}");
+        assert_eq!(tally(10_000, &[100; 100]).survey("x").bytes_error, 0, "equal sizes leave nothing to guess");
+    }
+
+    #[test]
+    fn scaled_times_to_live_add_up_to_the_keys() {
+        let mut tally = tally(1_000, &[]);
+        [-1, 1, 1, 60_000, 86_400_000, 86_400_000, 86_400_000].iter().for_each(|ttl_ms| tally.measure(1, *ttl_ms));
+        let ttl = tally.survey("x").ttl;
+        assert_eq!((ttl.no_expiry, ttl.under_1_min, ttl.under_5_min, ttl.more), (143, 286, 142, 429));
+    }
+
+    #[test]
+    fn a_key_that_has_gone_is_not_counted() {
+        let mut tally = tally(3, &[10, 10]);
+        tally.miss();
+        assert_eq!((tally.survey("x").keys, tally.survey("x").bytes), (2, 20));
+    }
+}
