@@ -51,4 +51,4 @@ pub use read::{Answer, Cached, ReadError, Tier};
 pub use settings::{CacheSettings, RedisSettings, TypeSettings};
 pub use survey::{Measure, ServerInfo, Survey, Surveying, TtlDistribution, TypeSurvey};
 pub use usage::Usage;
-pub use walk::KeyWalk;
+pub use walk::{KeyWalk, WalkStep};

@@ -10,16 +10,29 @@ use crate::cache::{Cache, Shared};
 use crate::cached_type::{CachedType, Source, TypeInfo};
 use crate::invalidate::AnyKey;
 use crate::key::{self, escape_glob};
-use crate::l2::admin::Scan;
-use crate::l2::error::RedisUnreachable;
+use crate::l2::admin::{scan_command, scanned};
+use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::OwnConnection;
+use crate::pace::Pace;
 
 /// A walk that is going on. Dropping it ends it.
 pub struct KeyWalk {
     shared: Arc<Shared>,
     connection: OwnConnection,
-    scan: Scan,
     types: Vec<TypeInfo>,
+    pattern: String,
+    pace: Pace,
+    /// Where to look next; `None` when all was looked at.
+    cursor: Option<u64>,
+}
+
+/// What one step of a walk found.
+#[derive(Debug)]
+pub struct WalkStep {
+    /// Keys that the server looked at, ours or not, as near as `SCAN` lets one know.
+    pub looked_at: u64,
+    /// Those of them that are keys of the types, perhaps none.
+    pub keys: Vec<AnyKey>,
 }
 
 impl<S: Source> Cache<S> {
@@ -27,15 +40,14 @@ impl<S: Source> Cache<S> {
     ///
     /// # Errors
     /// Redis cannot be used.
-    pub async fn walk(&self, types: &[TypeInfo]) -> Result<KeyWalk, RedisUnreachable> {
+    pub async fn walk(&self, types: &[TypeInfo], pace: Pace) -> Result<KeyWalk, RedisUnreachable> {
         let shared = Arc::clone(self.shared());
         let connection = shared.link.own_connection().await?;
         let pattern = match types {
             [one] => one.scan_pattern(&shared.space),
             _ => format!("{}*", escape_glob(shared.space.prefix())),
         };
-        let scan = Scan::new(Some(pattern), shared.settings.scan_count);
-        Ok(KeyWalk { shared, connection, scan, types: types.to_vec() })
+        Ok(KeyWalk { shared, connection, types: types.to_vec(), pattern, pace, cursor: Some(0) })
     }
 
     /// The key that stands in Redis under this text; `None` if it is a key of no cached type.
@@ -53,14 +65,24 @@ impl<S: Source> Cache<S> {
 }
 
 impl KeyWalk {
-    /// The next keys, perhaps none; `None` at the end.
+    /// Goes one round trip further; `None` at the end.
     ///
     /// # Errors
     /// Redis cannot be used any more.
-    pub async fn next(&mut self) -> Result<Option<Vec<AnyKey>>, RedisUnreachable> {
-        let names = self.scan.next(&mut self.connection).await;
-        let names = names.map_err(|error| self.shared.link.unreachable(error))?;
-        Ok(names.map(|names| names.into_iter().filter_map(|name| self.owned(name)).collect()))
+    pub async fn step(&mut self) -> Result<Option<WalkStep>, RedisUnreachable> {
+        let Some(cursor) = self.cursor else { return Ok(None) };
+        let count = self.pace.step(self.shared.settings.scan_count);
+        self.pace.take(count).await;
+        let names = self.scan(cursor, count).await.map_err(|error| self.shared.link.unreachable(error))?;
+        let keys = names.into_iter().filter_map(|name| self.owned(name)).collect();
+        Ok(Some(WalkStep { looked_at: count as u64, keys }))
+    }
+
+    async fn scan(&mut self, cursor: u64, count: usize) -> Result<Vec<Vec<u8>>, L2Error> {
+        let answer = self.connection.command(&scan_command(cursor, Some(&self.pattern), count)).await?;
+        let (cursor, names) = scanned(answer)?;
+        self.cursor = cursor;
+        Ok(names)
     }
 
     fn owned(&self, name: Vec<u8>) -> Option<AnyKey> {

@@ -6,6 +6,8 @@ use super::difference::Differences;
 use crate::cached::{BillingCache, BillingType};
 use crate::database::DatabaseError;
 
+const HAS_JSON: &str = "a snapshot struct has a JSON form";
+
 /// What a comparison of one value found.
 #[derive(Clone, Debug)]
 pub struct Compared {
@@ -44,26 +46,35 @@ pub(crate) async fn compare<T: BillingType>(
     Ok(pairs.map(|((_, standing), value)| compare_one::<T>(standing, value)).collect())
 }
 
+/// Why what stands under a key is no value of the type; `None` if it is one, or nothing stands there.
+pub(crate) fn undecodable<T: BillingType>(standing: &Standing) -> Option<String> {
+    decode::<T>(standing).err()
+}
+
 fn compare_one<T: BillingType>(standing: &Standing, database: Option<&T::Value>) -> Compared {
     let finding = match standing {
-        Standing::Absent => Finding::Absent,
-        Standing::NotAString => Finding::Undecodable("it is no string".to_owned()),
-        Standing::Value(bytes) => compare_bytes::<T>(bytes, database),
+        // What our own loaders filled is equal byte for byte.
+        Standing::Value(bytes) if *bytes == serde_json::to_vec(&database).expect(HAS_JSON) => Finding::Same,
+        standing => match decode::<T>(standing) {
+            Ok(None) => Finding::Absent,
+            Ok(Some(cached)) => compare_values::<T>(cached.as_ref(), database),
+            Err(reason) => Finding::Undecodable(reason),
+        },
     };
     Compared { finding, in_database: database.is_some() }
 }
 
-fn compare_bytes<T: BillingType>(bytes: &[u8], database: Option<&T::Value>) -> Finding {
-    const HAS_JSON: &str = "a snapshot struct has a JSON form";
-    // What our own loaders filled is equal byte for byte.
-    if serde_json::to_vec(&database).expect(HAS_JSON) == bytes {
-        return Finding::Same;
-    }
-    let cached: Option<T::Value> = match serde_json::from_slice(bytes) {
-        Ok(cached) => cached,
-        Err(error) => return Finding::Undecodable(error.to_string()),
-    };
-    let cached = serde_json::to_value(cached).expect(HAS_JSON);
-    let differences = Differences::between(&cached, &serde_json::to_value(database).expect(HAS_JSON));
+fn compare_values<T: BillingType>(cached: Option<&T::Value>, database: Option<&T::Value>) -> Finding {
+    let json = |value| serde_json::to_value(value).expect(HAS_JSON);
+    let differences = Differences::between(&json(cached), &json(database));
     if differences.is_empty() { Finding::Same } else { Finding::Different(differences) }
+}
+
+/// The value, if one stands there; it may be the knowledge that there is no such row.
+fn decode<T: BillingType>(standing: &Standing) -> Result<Option<Option<T::Value>>, String> {
+    match standing {
+        Standing::Absent => Ok(None),
+        Standing::NotAString => Err("it is no string".to_owned()),
+        Standing::Value(bytes) => serde_json::from_slice(bytes).map(Some).map_err(|error| error.to_string()),
+    }
 }

@@ -13,11 +13,11 @@ mod tally;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use billing_cache::{AnyKey, KeyWalk, L2Error, Pace, RedisUnreachable, Standing};
+use billing_cache::{AnyKey, KeyWalk, L2Error, Pace, RedisUnreachable, Standing, WalkStep};
 use sea_orm::DbErr;
 
-pub(crate) use comparison::compare;
 pub use comparison::{Compared, Finding};
+pub(crate) use comparison::{compare, undecodable};
 pub use difference::{Difference, Differences};
 use sample::Sample;
 pub use tally::{Confidence, Tally};
@@ -127,8 +127,8 @@ pub struct Audit {
 /// What one step of an audit did.
 #[derive(Debug, Default)]
 pub struct Step {
-    /// Keys that were found. With [`Extent::Sample`] all are found before the first is judged.
-    pub found: usize,
+    /// Keys that Redis looked at, ours or not. With [`Extent::Sample`] all are looked at before the first value is judged.
+    pub looked_at: u64,
     /// Values that were judged; those found to differ are judged at the end or when there are many.
     pub judged: Vec<Judged>,
 }
@@ -145,13 +145,14 @@ impl Audit {
         pace: Pace,
     ) -> Result<Self, AuditError> {
         let infos: Vec<_> = types.iter().map(|cached| cached.info()).collect();
-        let sample = match extent {
-            Extent::All => None,
-            Extent::Sample(size) => Some(Sample::of(size)),
+        let (sample, walk_pace) = match extent {
+            // The walk waits for the comparisons, whose pace is then its own.
+            Extent::All => (None, Pace::unlimited()),
+            Extent::Sample(size) => (Some(Sample::of(size)), pace.clone()),
         };
         Ok(Self {
             cache: cache.clone(),
-            walk: Some(cache.walk(&infos).await?),
+            walk: Some(cache.walk(&infos, walk_pace).await?),
             sample,
             pace,
             queue: VecDeque::new(),
@@ -175,13 +176,16 @@ impl Audit {
             return Ok(Some(self.compare(batch).await?));
         }
         if let Some(walk) = &mut self.walk {
-            let found = walk.next().await?;
-            if let (Some(_), Some(keys)) = (&self.sample, &found) {
-                self.pace.take(keys.len()).await;
-            }
-            return Ok(Some(self.take(found)));
+            let walked = walk.step().await?;
+            return Ok(Some(self.take(walked)));
         }
         Ok(if self.suspects.is_empty() { None } else { Some(self.settle().await?) })
+    }
+
+    /// How many values are still to be compared, once the walk has ended.
+    #[must_use]
+    pub fn left(&self) -> Option<usize> {
+        self.walk.is_none().then_some(self.queue.len())
     }
 
     /// Whether all values of this type were looked at, and not only a part of them; known once the first was judged.
@@ -190,18 +194,18 @@ impl Audit {
         self.sample.as_ref().is_none_or(|sample| sample.covers_all(cache_type))
     }
 
-    fn take(&mut self, found: Option<Vec<AnyKey>>) -> Step {
-        let Some(keys) = found else {
+    /// Takes in a step of the walk.
+    fn take(&mut self, walked: Option<WalkStep>) -> Step {
+        let Some(WalkStep { looked_at, keys }) = walked else {
             self.walk = None;
             self.queue.extend(self.sample.iter_mut().flat_map(Sample::take));
             return Step::default();
         };
-        let step = Step { found: keys.len(), judged: Vec::new() };
         match &mut self.sample {
             Some(sample) => keys.into_iter().for_each(|key| sample.offer(key)),
             None => self.queue.extend(keys),
         }
-        step
+        Step { looked_at, judged: Vec::new() }
     }
 
     async fn compare(&mut self, keys: Vec<AnyKey>) -> Result<Step, AuditError> {
@@ -223,7 +227,7 @@ impl Audit {
 
     async fn settle(&mut self) -> Result<Step, AuditError> {
         let suspects = std::mem::take(&mut self.suspects);
-        Ok(Step { found: 0, judged: settle::settle(&self.cache, suspects).await? })
+        Ok(Step { looked_at: 0, judged: settle::settle(&self.cache, suspects).await? })
     }
 }
 

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn nines_are_counted_exactly() {
         for (right, stale, nines) in
-            [(1, 1, 0), (9, 1, 1), (89, 11, 0), (999, 1, 3), (998, 1, 2), (99_998_7, 13, 3), (0, 5, 0)]
+            [(1, 1, 0), (9, 1, 1), (89, 11, 0), (999, 1, 3), (998, 1, 2), (999_987, 13, 4), (0, 5, 0)]
         {
             assert_eq!(tally(right, stale).nines(), Some(nines), "{right} right, {stale} stale");
         }

@@ -50,6 +50,9 @@ pub trait RegisteredType: Send + Sync {
         cached: &'a [(AnyKey, Standing)],
     ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>>;
 
+    /// Why what stands under a key is no value of this type; `None` if it is one, or nothing stands there.
+    fn undecodable(&self, standing: &Standing) -> Option<String>;
+
     /// Something to measure: up to `limit` keys that exist; none while all tables that the type depends on are empty.
     fn probe<'a>(
         &'a self,
@@ -144,6 +147,10 @@ impl<T: BillingType> RegisteredType for Registered<T> {
         cached: &'a [(AnyKey, Standing)],
     ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>> {
         Box::pin(audit::compare::<T>(cache, cached))
+    }
+
+    fn undecodable(&self, standing: &Standing) -> Option<String> {
+        audit::undecodable::<T>(standing)
     }
 
     fn probe<'a>(

@@ -232,14 +232,13 @@ async fn a_sample_has_its_size_and_no_key_twice() {
         process.user_credit_notes(1).await.unwrap();
         let mut audit =
             Audit::begin(process.cache(), CACHED_TYPES, Extent::Sample(50), Pace::unlimited()).await.unwrap();
-        let (mut found, mut judged) = (0, Vec::new());
+        let mut judged = Vec::new();
         while let Some(step) = audit.next().await.unwrap() {
-            found += step.found;
             judged.extend(step.judged.into_iter().map(|judged| judged.key.to_string()));
         }
         judged.sort();
         judged.dedup();
-        assert_eq!((found, judged.len()), (401, 51));
+        assert_eq!(judged.len(), 51);
         assert!(!audit.covers_all("invoices") && audit.covers_all("user_credit_notes"));
     })
     .await;

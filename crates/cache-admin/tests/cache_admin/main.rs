@@ -6,9 +6,12 @@
 
 mod clear;
 mod errors;
+mod golden;
 mod harness;
 mod help;
+mod inspect;
 mod migrate;
 mod seed;
 mod stats;
+mod verify;
 mod warmup;
