@@ -9,6 +9,7 @@ mod breaker;
 mod clear;
 mod contended;
 mod counting;
+mod inspection;
 mod l1_changes;
 mod l1_hits;
 mod l1_liveness;

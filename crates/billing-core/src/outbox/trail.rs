@@ -155,3 +155,61 @@ fn target(cache: &BillingCache, row: &Model) -> Target {
     let row = OutboxRow { id: row.id, cache_type: row.cache_type.clone(), key_parts: row.key_parts.clone() };
     row.target(cache)
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::TransactionTrait;
+    use test_support::{RedisServer, TestDatabase};
+
+    use super::*;
+    use crate::cached::{declarations, open_cache};
+    use crate::database::{Database, DatabaseSettings};
+    use crate::migration::migrate;
+    use crate::settings::Settings;
+
+    async fn cache_over(database: &TestDatabase, redis: &RedisServer) -> BillingCache {
+        let database = Database::connect(&DatabaseSettings::new(database.url())).await.unwrap();
+        migrate(&database, &declarations()).await.unwrap();
+        let mut settings = Settings::defaults();
+        (settings.redis.host, settings.redis.port) = ("127.0.0.1".to_owned(), redis.port());
+        open_cache(database, &settings.redis, settings.cache).await.unwrap()
+    }
+
+    async fn add_row<C: ConnectionTrait>(connection: &C, key_parts: &str) {
+        let row = format!("('invoices', '{key_parts}', 'test')");
+        let sql = format!("INSERT INTO cache_invalidations (cache_type, key_parts, table_name) VALUES {row}");
+        connection.execute_unprepared(&sql).await.unwrap();
+    }
+
+    fn texts(since: &Since) -> Vec<String> {
+        let mut texts: Vec<String> = since.keys().map(ToString::to_string).collect();
+        texts.sort();
+        texts
+    }
+
+    #[tokio::test]
+    async fn after_a_moment_comes_what_was_committed_after_it_and_not_what_was_written_after_it() {
+        for owned in [TestDatabase::sqlite().unwrap(), TestDatabase::postgres().await.unwrap()] {
+            let redis = RedisServer::start().unwrap();
+            let cache = cache_over(&owned, &redis).await;
+            let connection = cache.source().connection();
+            let keys: BTreeSet<AnyKey> =
+                (1..=4).map(|id| cache.key_of_text(&format!("invoice:{id}")).unwrap()).collect();
+            add_row(connection, "[1]").await;
+            // It has a lower id than rows that are there already when it is committed.
+            let slow = connection.begin().await.unwrap();
+            add_row(&slow, "[2]").await;
+            if owned.backend_name() == "postgres" {
+                add_row(connection, "[3]").await;
+            }
+            let moment = moment(connection).await.unwrap();
+            assert!(after(&cache, &moment, &keys).await.unwrap().is_empty());
+            slow.commit().await.unwrap();
+            add_row(connection, "[4]").await;
+            add_row(connection, "[5]").await;
+            assert_eq!(texts(&after(&cache, &moment, &keys).await.unwrap()), ["invoice:2", "invoice:4"]);
+            cache.source().close().await.unwrap();
+            owned.drop_database().await.unwrap();
+        }
+    }
+}
