@@ -29,6 +29,17 @@ pub struct AnyKey {
 }
 
 impl AnyKey {
+    /// The key that stands under `text`, which its type has been asked about.
+    pub(crate) fn new(cache_type: &'static str, text: String) -> Self {
+        Self { cache_type, text }
+    }
+
+    /// The text under which the value stands in Redis.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// The name of the cached type.
     #[must_use]
     pub fn cache_type(&self) -> &'static str {

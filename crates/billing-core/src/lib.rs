@@ -1,5 +1,6 @@
 //! The billing core: entities, rules, cached types and the outbox. No Redis types.
 
+pub mod audit;
 pub mod cached;
 pub mod country;
 pub mod database;

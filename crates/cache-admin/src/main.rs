@@ -13,7 +13,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use cli_support::{Code, CommonArgs, exit};
 
-use commands::{clear, migrate, stats, warmup};
+use commands::{clear, inspect, migrate, stats, verify, warmup};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,11 +23,13 @@ Examples:
   cache-admin stats --hours 1                   what is cached; hits and misses of the last hour
   cache-admin clear --type invoices --id 42     remove one value
   cache-admin clear --type all --dry-run        what emptying the cache would remove
+  cache-admin inspect invoice:42                is this value right, and what changed it last?
+  cache-admin verify --all --repair             compare all values with the database, remove wrong ones
   cache-admin stats --format json | jq .types   the same for programs
 
 Results go to stdout, everything else to stderr.
 
-Exit codes: 0 fine; 1 a part failed; 2 wrong usage or settings; 3 Redis or the database could not
+Exit codes: 0 fine; 1 a part failed, or a value is wrong; 2 wrong usage or settings; 3 Redis or the database could not
 be reached, or the database is not migrated; 130 interrupted.
 
 Settings: defaults < --config FILE < .env < environment < flags. RUST_LOG=debug says what goes on.";
@@ -48,6 +50,10 @@ enum Command {
     Stats(stats::Arguments),
     /// Remove cached values of one type or of all, and nothing else
     Clear(clear::Arguments),
+    /// Show one cached value: its life, its invalidations, and where it differs from the database
+    Inspect(inspect::Arguments),
+    /// Compare cached values with the database, and repair what is wrong if told to
+    Verify(verify::Arguments),
     /// Load the values worth having into a cold cache
     Warmup(warmup::Arguments),
     /// Make the database ready: missing tables, the outbox and its triggers
@@ -65,6 +71,10 @@ async fn run(command: Command, common: &CommonArgs) -> Result<Code> {
     match command {
         Command::Stats(arguments) => stats::run(&arguments, common).await,
         Command::Clear(arguments) => clear::run(&arguments, common).await,
+        Command::Inspect(arguments) => {
+            exit::interruptible("nothing was changed", inspect::run(&arguments, common)).await
+        }
+        Command::Verify(arguments) => verify::run(&arguments, common).await,
         Command::Warmup(arguments) => warmup::run(&arguments, common).await,
         Command::Migrate => {
             let consequence = "the migration is done as a whole or not at all; run it again";

@@ -1,25 +1,27 @@
-//! As much of JSON Schema as the schemas in `docs/` use; a keyword it does not know fails the test.
+//! As much of JSON Schema as the schemas in `docs` use; a keyword it does not know fails the test.
+
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 /// Keywords that explain and do not constrain.
 const SILENT: [&str; 6] = ["$schema", "$defs", "title", "description", "format", "required"];
 
-/// The schema of this name in `docs/`, such as `cache-monitor`.
+/// The schema in the file `docs/{name}.schema.json` of this repository.
 ///
 /// # Panics
-/// There is no such file, or it holds no JSON.
+/// There is no such file, or it is no JSON.
 #[must_use]
 pub fn load(name: &str) -> Value {
-    let path = format!("{}/../../docs/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {path}: {error}"));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("parse {path}: {error}"))
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let text = std::fs::read_to_string(docs.join(format!("{name}.schema.json"))).expect("the schema is there");
+    serde_json::from_str(&text).expect("a schema is JSON")
 }
 
 /// Where the document is not as the schema says.
 ///
 /// # Panics
-/// The schema uses what this check does not know.
+/// The schema uses a keyword that is not known here.
 #[must_use]
 pub fn violations(schema: &Value, document: &Value) -> Vec<String> {
     Check { root: schema }.all("", schema, document)
@@ -54,11 +56,11 @@ impl Check<'_> {
                 assert_eq!(rule, &Value::Bool(false), "{path}: only false is known");
                 value.as_object().into_iter().flatten().all(|(name, _)| rules["properties"].get(name).is_some())
             }
-            "anyOf" => list(rule).iter().any(|one| self.all(path, one, value).is_empty()),
-            "enum" => list(rule).contains(value),
+            "anyOf" => array(rule).iter().any(|one| self.all(path, one, value).is_empty()),
+            "enum" => array(rule).contains(value),
             "type" => one_or_many(rule).iter().any(|name| is(text(name), value)),
-            "minimum" => value.as_f64().is_none_or(|number| number >= float(rule)),
-            "maximum" => value.as_f64().is_none_or(|number| number <= float(rule)),
+            "minimum" => value.as_f64().is_none_or(|value| value >= number(rule)),
+            "maximum" => value.as_f64().is_none_or(|value| value <= number(rule)),
             unknown => panic!("the keyword {unknown} is not known to this test"),
         };
         if holds { Vec::new() } else { vec![format!("{path}: {value} is against {keyword} {rule}")] }
@@ -75,21 +77,21 @@ impl Check<'_> {
 
     fn resolve(&self, reference: &str) -> &Value {
         self.root
-            .pointer(reference.strip_prefix('#').expect("a reference within the schema"))
+            .pointer(reference.strip_prefix('#').expect("a reference into this schema"))
             .expect("a reference leads somewhere")
     }
 }
 
+fn array(rule: &Value) -> &Vec<Value> {
+    rule.as_array().expect("a rule of many values")
+}
+
 fn text(rule: &Value) -> &str {
-    rule.as_str().expect("this keyword takes a text")
+    rule.as_str().expect("a rule of text")
 }
 
-fn list(rule: &Value) -> &[Value] {
-    rule.as_array().expect("this keyword takes a list")
-}
-
-fn float(rule: &Value) -> f64 {
-    rule.as_f64().expect("this keyword takes a number")
+fn number(rule: &Value) -> f64 {
+    rule.as_f64().expect("a rule of a number")
 }
 
 fn one_or_many(rule: &Value) -> Vec<Value> {

@@ -10,6 +10,7 @@ mod clear;
 mod contended;
 mod counting;
 mod hang;
+mod inspection;
 mod l1_changes;
 mod l1_hits;
 mod l1_liveness;

@@ -9,10 +9,11 @@ use std::pin::Pin;
 
 use billing_cache::cache::SetupError;
 use billing_cache::{
-    AnyKey, CacheBuilder, CacheSettings, ReadError, RedisSettings, Tier, TypeInfo, WarmUpError, WarmedUp,
+    AnyKey, CacheBuilder, CacheSettings, ReadError, RedisSettings, Standing, Tier, TypeInfo, WarmUpError, WarmedUp,
 };
 
 use super::{BillingCache, BillingType, CACHED_TYPES};
+use crate::audit::{self, Compared};
 use crate::database::{Database, DatabaseError, has_rows};
 use crate::migration::{TableDependency, TypeDependencies};
 
@@ -40,6 +41,16 @@ pub trait RegisteredType: Send + Sync {
 
     /// Begins to load the most wanted values into a cold cache, so many of them.
     fn warming<'a>(&'a self, cache: &'a BillingCache, limit: u64) -> Box<dyn Warming + 'a>;
+
+    /// Compares cached values of this type, as they were looked up, with the database: one load, which begins after the call.
+    fn compare<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        cached: &'a [(AnyKey, Standing)],
+    ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>>;
+
+    /// Why what stands under a key is no value of this type; `None` if it is one, or nothing stands there.
+    fn undecodable(&self, standing: &Standing) -> Option<String>;
 
     /// Something to measure: up to `limit` keys that exist; none while all tables that the type depends on are empty.
     fn probe<'a>(
@@ -133,6 +144,18 @@ impl<T: BillingType> RegisteredType for Registered<T> {
 
     fn warming<'a>(&'a self, cache: &'a BillingCache, limit: u64) -> Box<dyn Warming + 'a> {
         Box::new(TypedWarming::<T> { cache, pages: HotKeys::new(limit), page: VecDeque::new() })
+    }
+
+    fn compare<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        cached: &'a [(AnyKey, Standing)],
+    ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>> {
+        Box::pin(audit::compare::<T>(cache, cached))
+    }
+
+    fn undecodable(&self, standing: &Standing) -> Option<String> {
+        audit::undecodable::<T>(standing)
     }
 
     fn probe<'a>(

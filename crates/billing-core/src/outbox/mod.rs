@@ -6,8 +6,10 @@
 mod marker;
 mod relay;
 mod rows;
+pub(crate) mod trail;
 mod write_txn;
 
 pub use relay::{Relay, RelayError, RelaySettings, retire};
 pub use rows::{OutboxRow, Target};
+pub use trail::{Trace, last_of};
 pub use write_txn::{CommitError, Pending, WriteTxn, Writer, Written};

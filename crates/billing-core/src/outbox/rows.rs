@@ -87,7 +87,7 @@ pub(super) enum Needed {
 
 impl Needed {
     /// Only types of this build: a row of another build's type must wait for that build.
-    fn condition(&self, backend: DbBackend) -> Condition {
+    pub(super) fn condition(&self, backend: DbBackend) -> Condition {
         let known = CACHED_TYPES.iter().map(|cached| cached.info().name);
         let condition = Condition::all().add(Column::CacheType.is_in(known));
         match self {

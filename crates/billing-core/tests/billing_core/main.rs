@@ -7,6 +7,8 @@
 
 mod active_discounts;
 mod adoption;
+mod audit;
+mod audit_busy;
 mod backends;
 mod cancelled;
 mod commands;

@@ -1,7 +1,9 @@
 //! The commands, one a file: arguments, and from settings to a report.
 
 pub(crate) mod clear;
+pub(crate) mod inspect;
 pub(crate) mod migrate;
 pub(crate) mod seed;
 pub(crate) mod stats;
+pub(crate) mod verify;
 pub(crate) mod warmup;

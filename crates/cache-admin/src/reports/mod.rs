@@ -1,7 +1,10 @@
 //! What the commands found or did, with its two renderings. Nothing is computed here.
 
 pub(crate) mod clear;
+mod fields;
+pub(crate) mod inspect;
 pub(crate) mod migrate;
 pub(crate) mod seed;
 pub(crate) mod stats;
+pub(crate) mod verify;
 pub(crate) mod warmup;

@@ -6,11 +6,14 @@
 
 mod clear;
 mod errors;
+mod golden;
 mod harness;
 mod help;
+mod inspect;
 mod migrate;
 mod partial;
 mod schemas;
 mod seed;
 mod stats;
+mod verify;
 mod warmup;

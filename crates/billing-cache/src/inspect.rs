@@ -1,0 +1,105 @@
+//! Inspection: what stands in Redis under given keys, looked at from outside. No read of the cache: nothing is loaded, filled
+//! or counted, and what does not decode is shown as it is.
+
+use redis::{RedisResult, Value};
+
+use crate::cache::Cache;
+use crate::cached_type::Source;
+use crate::invalidate::AnyKey;
+use crate::key::lease_of;
+use crate::l2::error::{L2Error, RedisUnreachable};
+
+/// What stands under the key of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing.
+    Absent,
+    /// These bytes, which should be JSON.
+    Value(Vec<u8>),
+    /// Something that is no string, such as a list: a foreign hand.
+    NotAString,
+}
+
+/// All that Redis knows of one value.
+#[derive(Clone, Debug)]
+pub struct KeyState {
+    /// What stands under the key.
+    pub standing: Standing,
+    /// How long it has to live, in milliseconds; `None` if it never expires or is not there.
+    pub ttl_ms: Option<u64>,
+    /// What it takes in the server's memory, in bytes, its key included; `None` if it is not there, or the server does not
+    /// tell.
+    pub memory_bytes: Option<u64>,
+    /// How long the lease of the load in flight has to live, in milliseconds; `None` if nobody holds it.
+    pub lease_ms: Option<u64>,
+}
+
+impl<S: Source> Cache<S> {
+    /// What stands under many keys, in their order: one pipeline for each `cache.scan_count` of them.
+    ///
+    /// # Errors
+    /// Redis cannot be used.
+    pub async fn standing(&self, keys: &[AnyKey]) -> Result<Vec<Standing>, RedisUnreachable> {
+        let shared = self.shared();
+        let mut connection = shared.link.own_connection().await?;
+        let mut standing = Vec::with_capacity(keys.len());
+        for batch in keys.chunks(shared.settings.scan_count) {
+            // One GET each: MGET takes what is no string for absent.
+            let mut pipeline = redis::Pipeline::with_capacity(batch.len());
+            pipeline.ignore_errors();
+            for key in batch {
+                pipeline.cmd("GET").arg(key.as_str());
+            }
+            let answers = connection.pipeline(&pipeline).await;
+            let answers: Vec<RedisResult<Value>> = answers.map_err(|error| shared.link.unreachable(error))?;
+            for answer in answers {
+                standing.push(standing_of(answer).map_err(|error| shared.link.unreachable(error))?);
+            }
+        }
+        Ok(standing)
+    }
+
+    /// All that Redis knows of one value.
+    ///
+    /// # Errors
+    /// Redis cannot be used.
+    pub async fn inspect(&self, key: &AnyKey) -> Result<KeyState, RedisUnreachable> {
+        let shared = self.shared();
+        let mut connection = shared.link.own_connection().await?;
+        let text = key.as_str();
+        let mut pipeline = redis::pipe();
+        pipeline.ignore_errors();
+        pipeline.cmd("GET").arg(text).cmd("PTTL").arg(text).cmd("MEMORY").arg("USAGE").arg(text);
+        pipeline.cmd("PTTL").arg(lease_of(text));
+        let answers = connection.pipeline(&pipeline).await;
+        answers.and_then(state_of).map_err(|error| shared.link.unreachable(error))
+    }
+}
+
+fn state_of(answers: Vec<RedisResult<Value>>) -> Result<KeyState, L2Error> {
+    let Ok([value, ttl, memory, lease]) = <[_; 4]>::try_from(answers) else {
+        return Err(L2Error::Unexpected { command: "GET" });
+    };
+    Ok(KeyState {
+        standing: standing_of(value)?,
+        ttl_ms: positive(ttl?),
+        // Not every Redis user may ask this.
+        memory_bytes: memory.ok().and_then(positive),
+        lease_ms: positive(lease?),
+    })
+}
+
+fn standing_of(answer: RedisResult<Value>) -> Result<Standing, L2Error> {
+    match answer.map_err(L2Error::from) {
+        Ok(Value::BulkString(bytes)) => Ok(Standing::Value(bytes)),
+        Ok(Value::Nil) => Ok(Standing::Absent),
+        Ok(_) => Err(L2Error::Unexpected { command: "GET" }),
+        Err(error) if error.is_wrong_type() => Ok(Standing::NotAString),
+        Err(error) => Err(error),
+    }
+}
+
+/// PTTL answers -1 for no expiry and -2 for no key.
+fn positive(answer: Value) -> Option<u64> {
+    if let Value::Int(number) = answer { u64::try_from(number).ok() } else { None }
+}

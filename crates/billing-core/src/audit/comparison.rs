@@ -1,0 +1,80 @@
+//! One comparison of cached values with the database, as they happen to stand: what the audit makes its judgement of.
+
+use billing_cache::{AnyKey, Standing};
+
+use super::difference::Differences;
+use crate::cached::{BillingCache, BillingType};
+use crate::database::DatabaseError;
+
+const HAS_JSON: &str = "a snapshot struct has a JSON form";
+
+/// What a comparison of one value found.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// How the two relate.
+    pub finding: Finding,
+    /// Whether the database has a value for the key.
+    pub in_database: bool,
+}
+
+/// How a cached value and that of the database relate.
+#[derive(Clone, Debug)]
+pub enum Finding {
+    /// Nothing is cached.
+    Absent,
+    /// They are the same.
+    Same,
+    /// They differ in these fields.
+    Different(Differences),
+    /// What is cached is no value of the type, for this reason. The cache takes it for a miss and replaces it.
+    Undecodable(String),
+}
+
+/// Compares values with one load for all of them, which begins after they were looked up.
+///
+/// Both sides are put into the shape of the type first: extra fields of an older writer, the order of members, and the
+/// spelling of numbers are no difference, because no reader of the cache sees one.
+pub(crate) async fn compare<T: BillingType>(
+    cache: &BillingCache,
+    cached: &[(AnyKey, Standing)],
+) -> Result<Vec<Compared>, DatabaseError> {
+    let typed = |key: &AnyKey| cache.typed_key::<T>(key).expect("the caller sorts keys by their types");
+    let keys: Vec<T::Key> = cached.iter().map(|(key, _)| typed(key)).collect();
+    let loaded = T::load(cache.source(), &keys).await?;
+    let values = keys.iter().map(|key| loaded.get(key).and_then(|loaded| loaded.value.as_ref()));
+    let pairs = cached.iter().zip(values);
+    Ok(pairs.map(|((_, standing), value)| compare_one::<T>(standing, value)).collect())
+}
+
+/// Why what stands under a key is no value of the type; `None` if it is one, or nothing stands there.
+pub(crate) fn undecodable<T: BillingType>(standing: &Standing) -> Option<String> {
+    decode::<T>(standing).err()
+}
+
+fn compare_one<T: BillingType>(standing: &Standing, database: Option<&T::Value>) -> Compared {
+    let finding = match standing {
+        // What our own loaders filled is equal byte for byte.
+        Standing::Value(bytes) if *bytes == serde_json::to_vec(&database).expect(HAS_JSON) => Finding::Same,
+        standing => match decode::<T>(standing) {
+            Ok(None) => Finding::Absent,
+            Ok(Some(cached)) => compare_values::<T>(cached.as_ref(), database),
+            Err(reason) => Finding::Undecodable(reason),
+        },
+    };
+    Compared { finding, in_database: database.is_some() }
+}
+
+fn compare_values<T: BillingType>(cached: Option<&T::Value>, database: Option<&T::Value>) -> Finding {
+    let json = |value| serde_json::to_value(value).expect(HAS_JSON);
+    let differences = Differences::between(&json(cached), &json(database));
+    if differences.is_empty() { Finding::Same } else { Finding::Different(differences) }
+}
+
+/// The value, if one stands there; it may be the knowledge that there is no such row.
+fn decode<T: BillingType>(standing: &Standing) -> Result<Option<Option<T::Value>>, String> {
+    match standing {
+        Standing::Absent => Ok(None),
+        Standing::NotAString => Err("it is no string".to_owned()),
+        Standing::Value(bytes) => serde_json::from_slice(bytes).map(Some).map_err(|error| error.to_string()),
+    }
+}

@@ -1,0 +1,175 @@
+//! Judging a value that was found to differ: is it stale, or did a write come between the two looks?
+//!
+//! # Why there is no false alarm
+//!
+//! The outbox serves as a version of the key, as the counter of a seqlock does: it is read before and after the two looks,
+//! and the looks count only if it stood still. One round is
+//!
+//! 1. note the history of Redis and a moment *m* of the database;
+//! 2. read the outbox: which of the keys have an invalidation that this history does not carry yet;
+//! 3. look up the cached values; 4. load those of the database;
+//! 5. read the outbox: which keys have an invalidation that was committed after *m*; and the history again.
+//!
+//! A key is *quiet* in the round if 2 and 5 found nothing for it and the history is the same. In a quiet round a healthy
+//! system shows no difference, by three facts of the protocol (`docs/protocol.md`):
+//!
+//! - *the row is written in the transaction that changes the value*: no row at 5 means that the value of the database was
+//!   one and the same from *m* until after 4;
+//! - *a row is marked after Redis was told*: every change until *m* had its row by 2, and was marked there, so its INVALIDATE
+//!   had been applied before 3;
+//! - *a value is filled only under a lease that was granted before its load, and that an INVALIDATE revokes*: so what 3 found
+//!   was loaded after the last change until *m*, or between *m* and 3, and in both cases it is the one value of the database.
+//!
+//! No clock is read and no time is waited for in this: it holds for a writer that stalls between commit and INVALIDATE for
+//! an hour, for a value that changes to and fro, and whatever the order in which rows of the outbox become visible. It needs
+//! that rows live longer than a round, which they do: at least `relay.retention_margin_seconds`.
+//!
+//! One thing changes values without any write: time, where a loader sets `valid_until`. An entry ends at that moment, but by
+//! the clocks of Redis and of whoever filled it. So a difference must also last, in quiet rounds and on the same bytes, for
+//! [`CLOCK_TOLERANCE`], by which those clocks may differ from ours.
+//!
+//! A key that is never quiet is not called stale but [`Outcome::Pending`], with the age of the invalidation it waits for.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use billing_cache::{AnyKey, History, Standing};
+use chrono::NaiveDateTime;
+
+use super::comparison::Finding;
+use super::difference::Differences;
+use super::{AuditError, Judged, Outcome, Seen, look_at};
+use crate::cached::BillingCache;
+use crate::outbox::trail::{self, Moment, Since};
+use crate::time::now;
+
+/// The most by which clocks of Redis, of services and of this process may differ before a value that changes by itself is
+/// taken for stale.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
+/// A key that was never quiet for so long is pending. Longer than a relay needs with default settings: invalidation
+/// deadline, grace and poll interval together.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_millis(250);
+
+/// A value that differed when it was looked at first.
+struct Suspect {
+    key: AnyKey,
+    /// Since when it differs without an excuse, and with which bytes.
+    inexcusable: Option<(Instant, Standing)>,
+}
+
+/// Looks at values that were found to differ until each is judged: for no longer than [`PATIENCE`] and [`CLOCK_TOLERANCE`]
+/// together, besides the time that Redis and the database take.
+///
+/// May be dropped at any await.
+pub(super) async fn settle(cache: &BillingCache, keys: BTreeSet<AnyKey>) -> Result<Vec<Judged>, AuditError> {
+    let mut open: Vec<Suspect> = keys.into_iter().map(|key| Suspect { key, inexcusable: None }).collect();
+    let mut judged = Vec::with_capacity(open.len());
+    let patience_ends = Instant::now() + PATIENCE;
+    let mut pause = PAUSE_MIN;
+    loop {
+        open = round(cache, open, patience_ends, &mut judged).await?;
+        if open.is_empty() {
+            return Ok(judged);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// One round; gives back those that need another one.
+async fn round(
+    cache: &BillingCache,
+    open: Vec<Suspect>,
+    patience_ends: Instant,
+    judged: &mut Vec<Judged>,
+) -> Result<Vec<Suspect>, AuditError> {
+    let keys: BTreeSet<AnyKey> = open.iter().map(|suspect| suspect.key.clone()).collect();
+    let before = Before::read(cache, &keys).await?;
+    let seen = look_at(cache, open.iter().map(|suspect| suspect.key.clone()).collect()).await?;
+    let excuses = before.excuses(cache, &keys).await?;
+    let mut seen: HashMap<AnyKey, Seen> = seen.into_iter().map(|seen| (seen.key.clone(), seen)).collect();
+    let mut left = Vec::new();
+    for mut suspect in open {
+        let seen = seen.remove(&suspect.key).expect("every key that was asked about was looked at");
+        match suspect.verdict(seen, excuses.of(&suspect.key), patience_ends) {
+            Some(outcome) => judged.push(Judged { key: suspect.key, outcome }),
+            None => left.push(suspect),
+        }
+    }
+    Ok(left)
+}
+
+impl Suspect {
+    /// The judgement, if this round allows one.
+    fn verdict(&mut self, seen: Seen, excuse: Option<NaiveDateTime>, patience_ends: Instant) -> Option<Outcome> {
+        let differences = match seen.compared.finding {
+            Finding::Different(differences) => differences,
+            Finding::Absent => return Some(Outcome::Gone),
+            Finding::Same => return Some(Outcome::Right),
+            Finding::Undecodable(reason) => return Some(Outcome::Undecodable { reason }),
+        };
+        match excuse {
+            Some(since) => self.excused(since, differences, patience_ends),
+            None => self.unexcused(seen.standing, differences, patience_ends),
+        }
+    }
+
+    fn excused(&mut self, since: NaiveDateTime, differences: Differences, patience_ends: Instant) -> Option<Outcome> {
+        self.inexcusable = None;
+        let age = (now() - since).to_std().unwrap_or_default();
+        (Instant::now() >= patience_ends).then_some(Outcome::Pending { age, differences })
+    }
+
+    fn unexcused(&mut self, standing: Standing, differences: Differences, patience_ends: Instant) -> Option<Outcome> {
+        match &self.inexcusable {
+            // After the patience no new bytes begin a new wait: whoever writes them again and again writes wrong ones.
+            Some((since, same)) if *same == standing || Instant::now() >= patience_ends => {
+                (since.elapsed() >= CLOCK_TOLERANCE).then_some(Outcome::Stale { differences })
+            }
+            _ => {
+                self.inexcusable = Some((Instant::now(), standing));
+                None
+            }
+        }
+    }
+}
+
+/// What was known before the looks of a round.
+struct Before {
+    history: Option<History>,
+    moment: Moment,
+    unapplied: Since,
+}
+
+/// Why keys may differ in a round.
+struct Excuses {
+    unapplied: Since,
+    after: Since,
+    /// When Redis was found to have another history than before.
+    other_history: Option<NaiveDateTime>,
+}
+
+impl Before {
+    /// The moment comes before the rows: what is committed between the two is found after the looks.
+    async fn read(cache: &BillingCache, keys: &BTreeSet<AnyKey>) -> Result<Self, AuditError> {
+        let history = cache.history().await?;
+        let moment = trail::moment(cache.source().connection()).await?;
+        let unapplied = trail::unapplied(cache, history.as_ref(), keys).await?;
+        Ok(Self { history, moment, unapplied })
+    }
+
+    async fn excuses(self, cache: &BillingCache, keys: &BTreeSet<AnyKey>) -> Result<Excuses, AuditError> {
+        let after = trail::after(cache, &self.moment, keys).await?;
+        let other_history = (cache.history().await? != self.history).then(now);
+        Ok(Excuses { unapplied: self.unapplied, after, other_history })
+    }
+}
+
+impl Excuses {
+    /// Since when the key waits for an invalidation; `None` if it was quiet.
+    fn of(&self, key: &AnyKey) -> Option<NaiveDateTime> {
+        self.unapplied.get(key).or_else(|| self.after.get(key)).copied().or(self.other_history)
+    }
+}

@@ -1,0 +1,215 @@
+//! The outbox as a trail: which invalidations of some keys are on their way, which came since a moment, which were the last.
+//!
+//! Invariant: looks only; locks and marks nothing. Constant memory, however many rows there are: they are read in pages, and
+//! kept only where they concern the keys asked about. Used by the audit and by `cache-admin inspect`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use billing_cache::{AnyKey, History};
+use chrono::NaiveDateTime;
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement,
+};
+
+use super::rows::{self, Needed, OutboxRow, Target};
+use crate::cached::BillingCache;
+use crate::entities::cache_invalidation::{Column, Entity, Model};
+
+/// Rows of one page.
+const PAGE: u64 = 2_000;
+
+/// A moment in the history of the database: every row is either visible by then or comes after it.
+#[derive(Clone, Debug)]
+pub(crate) enum Moment {
+    /// SQLite: one transaction writes at a time, so ids are in the order of commits.
+    LastId(i64),
+    /// PostgreSQL: ids are given before commits, so it is the server's own account of which transactions had committed.
+    Snapshot(String),
+}
+
+/// When keys were last in need of an invalidation: for each concerned, the time of its oldest row.
+pub(crate) type Since = HashMap<AnyKey, NaiveDateTime>;
+
+/// One invalidation in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The table whose change made the value wrong.
+    pub table_name: String,
+    /// When the row was written, UTC.
+    pub created_at: NaiveDateTime,
+    /// When it was applied to Redis, UTC; `None` while it is pending.
+    pub relayed_at: Option<NaiveDateTime>,
+    /// The Redis history it was applied to; `None` while pending, or where the server does not tell.
+    pub redis_history: Option<String>,
+    /// Whether it concerned the whole type, as after a TRUNCATE.
+    pub whole_type: bool,
+}
+
+/// The present moment.
+pub(crate) async fn moment<C: ConnectionTrait>(connection: &C) -> Result<Moment, DbErr> {
+    if connection.get_database_backend() == DbBackend::Sqlite {
+        return Ok(Moment::LastId(rows::last_id(connection).await?));
+    }
+    let sql = "SELECT CAST(txid_current_snapshot() AS TEXT)";
+    let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("the present snapshot".to_owned()))?;
+    Ok(Moment::Snapshot(row.try_get_by_index(0)?))
+}
+
+/// Those of `keys` with an invalidation that `history` does not carry yet: nobody applied it, or somebody did to a server
+/// whose data may be lost, so that a replay applies it again. Without a history, those that nobody applied.
+pub(crate) async fn unapplied(
+    cache: &BillingCache,
+    history: Option<&History>,
+    keys: &BTreeSet<AnyKey>,
+) -> Result<Since, DbErr> {
+    let condition = match history {
+        Some(_) => Needed::Replay { into: history.cloned() }.condition(cache.source().backend()),
+        None => Condition::all().add(Column::RelayedAt.is_null()),
+    };
+    concerning(cache, &condition, keys).await
+}
+
+/// Those of `keys` with an invalidation that was committed after the moment, applied or not.
+pub(crate) async fn after(cache: &BillingCache, moment: &Moment, keys: &BTreeSet<AnyKey>) -> Result<Since, DbErr> {
+    let after = match moment {
+        Moment::LastId(id) => Column::Id.gt(*id),
+        Moment::Snapshot(snapshot) => Expr::cust_with_values(
+            "txid >= txid_snapshot_xmin(CAST($1 AS txid_snapshot)) \
+             AND NOT txid_visible_in_snapshot(txid, CAST($2 AS txid_snapshot))",
+            [snapshot.as_str(), snapshot.as_str()],
+        ),
+    };
+    concerning(cache, &Condition::all().add(after), keys).await
+}
+
+/// The last invalidations of a key, the newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn last_of(cache: &BillingCache, key: &AnyKey, limit: usize) -> Result<Vec<Trace>, DbErr> {
+    let mut found = Vec::new();
+    let mut below = i64::MAX;
+    while found.len() < limit {
+        let page = Entity::find()
+            .filter(Column::CacheType.eq(key.cache_type()))
+            .filter(Column::Id.lt(below))
+            .order_by_desc(Column::Id)
+            .limit(PAGE)
+            .all(cache.source().connection())
+            .await?;
+        let Some(last) = page.last() else { break };
+        below = last.id;
+        found.extend(page.into_iter().filter_map(|row| trace(cache, key, row)));
+    }
+    found.truncate(limit);
+    Ok(found)
+}
+
+async fn concerning(cache: &BillingCache, condition: &Condition, keys: &BTreeSet<AnyKey>) -> Result<Since, DbErr> {
+    let types: BTreeSet<&str> = keys.iter().map(AnyKey::cache_type).collect();
+    let mut since = Since::new();
+    let mut above = i64::MIN;
+    loop {
+        let page = Entity::find()
+            .filter(Column::CacheType.is_in(types.iter().copied()))
+            .filter(condition.clone())
+            .filter(Column::Id.gt(above))
+            .order_by_asc(Column::Id)
+            .limit(PAGE)
+            .all(cache.source().connection())
+            .await?;
+        let Some(last) = page.last() else { return Ok(since) };
+        above = last.id;
+        for row in page {
+            note(&mut since, target(cache, &row), row.created_at, keys);
+        }
+    }
+}
+
+fn note(since: &mut Since, target: Target, created_at: NaiveDateTime, keys: &BTreeSet<AnyKey>) {
+    let mut add = |key: AnyKey| {
+        let oldest = since.entry(key).or_insert(created_at);
+        *oldest = created_at.min(*oldest);
+    };
+    match target {
+        Target::Key(key) if keys.contains(&key) => add(key),
+        Target::WholeType(name) => keys.iter().filter(|key| key.cache_type() == name).cloned().for_each(add),
+        Target::Key(_) | Target::Nothing | Target::UnknownType => {}
+    }
+}
+
+fn trace(cache: &BillingCache, key: &AnyKey, row: Model) -> Option<Trace> {
+    let whole_type = match target(cache, &row) {
+        Target::Key(concerned) => (concerned == *key).then_some(false)?,
+        Target::WholeType(_) => true,
+        Target::Nothing | Target::UnknownType => return None,
+    };
+    let Model { table_name, created_at, relayed_at, redis_history, .. } = row;
+    Some(Trace { table_name, created_at, relayed_at, redis_history, whole_type })
+}
+
+fn target(cache: &BillingCache, row: &Model) -> Target {
+    let row = OutboxRow { id: row.id, cache_type: row.cache_type.clone(), key_parts: row.key_parts.clone() };
+    row.target(cache)
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::TransactionTrait;
+    use test_support::{RedisServer, TestDatabase};
+
+    use super::*;
+    use crate::cached::{declarations, open_cache};
+    use crate::database::{Database, DatabaseSettings};
+    use crate::migration::migrate;
+    use crate::settings::Settings;
+
+    async fn cache_over(database: &TestDatabase, redis: &RedisServer) -> BillingCache {
+        let database = Database::connect(&DatabaseSettings::new(database.url())).await.unwrap();
+        migrate(&database, &declarations()).await.unwrap();
+        let mut settings = Settings::defaults();
+        (settings.redis.host, settings.redis.port) = ("127.0.0.1".to_owned(), redis.port());
+        open_cache(database, &settings.redis, settings.cache).await.unwrap()
+    }
+
+    async fn add_row<C: ConnectionTrait>(connection: &C, key_parts: &str) {
+        let row = format!("('invoices', '{key_parts}', 'test')");
+        let sql = format!("INSERT INTO cache_invalidations (cache_type, key_parts, table_name) VALUES {row}");
+        connection.execute_unprepared(&sql).await.unwrap();
+    }
+
+    fn texts(since: &Since) -> Vec<String> {
+        let mut texts: Vec<String> = since.keys().map(ToString::to_string).collect();
+        texts.sort();
+        texts
+    }
+
+    #[tokio::test]
+    async fn after_a_moment_comes_what_was_committed_after_it_and_not_what_was_written_after_it() {
+        for owned in [TestDatabase::sqlite().unwrap(), TestDatabase::postgres().await.unwrap()] {
+            let redis = RedisServer::start().unwrap();
+            let cache = cache_over(&owned, &redis).await;
+            let connection = cache.source().connection();
+            let keys: BTreeSet<AnyKey> =
+                (1..=4).map(|id| cache.key_of_text(&format!("invoice:{id}")).unwrap()).collect();
+            add_row(connection, "[1]").await;
+            // It has a lower id than rows that are there already when it is committed.
+            let slow = connection.begin().await.unwrap();
+            add_row(&slow, "[2]").await;
+            if owned.backend_name() == "postgres" {
+                add_row(connection, "[3]").await;
+            }
+            let moment = moment(connection).await.unwrap();
+            assert!(after(&cache, &moment, &keys).await.unwrap().is_empty());
+            slow.commit().await.unwrap();
+            add_row(connection, "[4]").await;
+            add_row(connection, "[5]").await;
+            assert_eq!(texts(&after(&cache, &moment, &keys).await.unwrap()), ["invoice:2", "invoice:4"]);
+            cache.source().close().await.unwrap();
+            owned.drop_database().await.unwrap();
+        }
+    }
+}

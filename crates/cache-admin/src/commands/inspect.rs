@@ -1,0 +1,76 @@
+//! `inspect`: all there is to know of one cached value, and whether it is what the database says. While the database is
+//! away, all but that is shown.
+
+use anyhow::{Context, Result};
+use billing_cache::{AnyKey, KeyState, Standing};
+use billing_core::audit::judge;
+use billing_core::cached::{self, BillingCache};
+use billing_core::outbox::last_of;
+use billing_core::settings::Settings;
+use clap::Args;
+use cli_support::{Code, CommonArgs, TypeChoice, exit, open, render, usage};
+
+use crate::reports::inspect::{InDatabase, InspectReport};
+
+/// Invalidations shown.
+const LAST: usize = 10;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The key as it stands in Redis: invoice:42
+    #[arg(required_unless_present = "choice", conflicts_with_all = ["choice", "id"])]
+    key: Option<String>,
+    /// The cache type, instead of a key
+    #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser())]
+    choice: Option<TypeChoice>,
+    /// Which value of it: 42 of invoices, GB:default of tax_rates; none of a type with one value
+    #[arg(long, value_name = "ID", requires = "choice", default_value = "", hide_default_value = true)]
+    id: String,
+}
+
+pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
+    let settings = common.settings()?;
+    let cache = open::cache_alone(&settings).await?;
+    let key = arguments.key(&cache)?;
+    let state = cache.inspect(&key).await?;
+    let database = ask_database(&settings, &cache, &key, &state).await.context("compare with the database");
+    if let Err(error) = &database {
+        exit::print_error(error);
+    }
+    let code = database.as_ref().map_or_else(exit::code_of, InDatabase::code);
+    let cached = cached::find(key.cache_type()).expect("a key of the cache has a registered type");
+    let undecodable = cached.undecodable(&state.standing);
+    render::show(&InspectReport::new(&key, state, undecodable, database), common.format)?;
+    Ok(code)
+}
+
+impl Arguments {
+    fn key(&self, cache: &BillingCache) -> Result<AnyKey> {
+        let none = |text: &str| {
+            let patterns: Vec<String> = cache.types().map(billing_cache::TypeInfo::pattern).collect();
+            usage(format!("{text:?} is a key of no cached type; there are {}", patterns.join(", ")))
+        };
+        match (&self.key, self.choice) {
+            (Some(text), _) => cache.key_of_text(text).ok_or_else(|| none(text)),
+            (None, Some(TypeChoice::One(cached))) => {
+                let info = cached.info();
+                let key = cache.text_of_id(&info, &self.id).and_then(|text| cache.key_of_text(&text));
+                let id = &self.id;
+                key.ok_or_else(|| usage(format!("{id:?} is no id of {}, whose keys are {}", info.name, info.pattern())))
+            }
+            (None, _) => Err(usage("inspect shows one value: name its key, or one --type and its --id")),
+        }
+    }
+}
+
+/// What the database says of the value.
+async fn ask_database(settings: &Settings, cache: &BillingCache, key: &AnyKey, state: &KeyState) -> Result<InDatabase> {
+    // A connection of its own, whose error says more than that of the pool behind the cache.
+    open::database(settings).await?.close().await?;
+    let invalidations = last_of(cache, key, LAST).await.context("read the outbox")?;
+    let outcome = if state.standing == Standing::Absent { None } else { Some(judge(cache, key).await?) };
+    let cached = cached::find(key.cache_type()).expect("a key of the cache has a registered type");
+    let looked_up = [(key.clone(), state.standing.clone())];
+    let exists = cached.compare(cache, &looked_up).await?.iter().any(|compared| compared.in_database);
+    Ok(InDatabase { exists, outcome, invalidations })
+}

@@ -1,0 +1,271 @@
+//! The report of `inspect`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use billing_cache::{AnyKey, KeyState, Standing};
+use billing_core::audit::{Difference, Differences, Outcome};
+use billing_core::outbox::Trace;
+use billing_core::time::{now, to_isoformat};
+use cli_support::render::{NONE, bytes, duration, facts, labelled_table};
+use cli_support::{Code, Report, exit};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::fields;
+
+/// What the database says of a value, when it was asked.
+pub(crate) struct InDatabase {
+    /// Whether it has a value.
+    pub(crate) exists: bool,
+    /// How what is cached compares with it; none if nothing is cached.
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) invalidations: Vec<Trace>,
+}
+
+impl InDatabase {
+    pub(crate) fn code(&self) -> Code {
+        if self.outcome.as_ref().is_some_and(Outcome::is_wrong) { Code::No } else { Code::Fine }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct InspectReport {
+    key: String,
+    #[serde(rename = "type")]
+    cache_type: &'static str,
+    verdict: &'static str,
+    /// None if nothing is cached.
+    cached: Option<Stood>,
+    lease: Option<Lease>,
+    /// None if the database was not reached.
+    database: Option<Compared>,
+    database_error: Option<String>,
+}
+
+/// What stands in Redis.
+#[derive(Serialize)]
+struct Stood {
+    /// None if it is no JSON.
+    value: Option<Value>,
+    /// What it is instead of JSON, as far as it is text.
+    raw: Option<String>,
+    decodes: bool,
+    /// Why it does not decode.
+    reason: Option<String>,
+    /// Length of the JSON.
+    bytes: Option<usize>,
+    /// What it takes on the server.
+    memory_bytes: Option<u64>,
+    /// None if it never expires.
+    ttl_seconds: Option<f64>,
+    expires_at: Option<String>,
+}
+
+/// A load is in flight.
+#[derive(Serialize)]
+struct Lease {
+    ttl_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Compared {
+    exists: bool,
+    /// Of the invalidation that is on its way.
+    pending_seconds: Option<f64>,
+    fields: Vec<Difference>,
+    fields_omitted: usize,
+    invalidations: Vec<Invalidated>,
+}
+
+/// A row of the outbox.
+#[derive(Serialize)]
+struct Invalidated {
+    created_at: String,
+    table_name: String,
+    /// None while it is pending.
+    relayed_at: Option<String>,
+    redis_history: Option<String>,
+    whole_type: bool,
+}
+
+impl InspectReport {
+    pub(crate) fn new(
+        key: &AnyKey,
+        state: KeyState,
+        undecodable: Option<String>,
+        database: Result<InDatabase>,
+    ) -> Self {
+        let verdict = match &database {
+            _ if state.standing == Standing::Absent => "not_cached",
+            Ok(InDatabase { outcome: Some(outcome), .. }) => outcome.as_str(),
+            _ if undecodable.is_some() => "undecodable",
+            _ => "not_compared",
+        };
+        let database_error = database.as_ref().err().map(exit::sentence);
+        Self {
+            key: key.to_string(),
+            cache_type: key.cache_type(),
+            verdict,
+            lease: state.lease_ms.map(|ms| Lease { ttl_seconds: seconds(ms) }),
+            cached: Stood::of(state, undecodable),
+            database: database.ok().map(Compared::of),
+            database_error,
+        }
+    }
+}
+
+impl Stood {
+    fn of(state: KeyState, reason: Option<String>) -> Option<Self> {
+        let bytes = match state.standing {
+            Standing::Absent => return None,
+            Standing::NotAString => None,
+            Standing::Value(bytes) => Some(bytes),
+        };
+        let value: Option<Value> = bytes.as_ref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        Some(Self {
+            raw: bytes.as_ref().filter(|_| value.is_none()).map(text),
+            value,
+            decodes: reason.is_none(),
+            reason,
+            bytes: bytes.as_ref().map(Vec::len),
+            memory_bytes: state.memory_bytes,
+            ttl_seconds: state.ttl_ms.map(seconds),
+            expires_at: state.ttl_ms.map(|ms| to_isoformat(now() + Duration::from_millis(ms))),
+        })
+    }
+}
+
+impl Compared {
+    fn of(database: InDatabase) -> Self {
+        let (pending_seconds, differences) = match database.outcome {
+            Some(Outcome::Stale { differences }) => (None, differences),
+            Some(Outcome::Pending { age, differences }) => (Some(age.as_secs_f64()), differences),
+            _ => (None, Differences::default()),
+        };
+        Self {
+            exists: database.exists,
+            pending_seconds,
+            fields: differences.fields,
+            fields_omitted: differences.omitted,
+            invalidations: database.invalidations.into_iter().map(Invalidated::of).collect(),
+        }
+    }
+}
+
+impl Invalidated {
+    fn of(row: Trace) -> Self {
+        Self {
+            created_at: to_isoformat(row.created_at),
+            table_name: row.table_name,
+            relayed_at: row.relayed_at.map(to_isoformat),
+            redis_history: row.redis_history,
+            whole_type: row.whole_type,
+        }
+    }
+}
+
+fn seconds(ms: u64) -> f64 {
+    Duration::from_millis(ms).as_secs_f64()
+}
+
+impl Report for InspectReport {
+    fn to_text(&self) -> String {
+        let cached = self.cached.as_ref();
+        let database = self.database.as_ref();
+        let parts = [
+            Some(self.facts()),
+            cached.map(Stood::to_text),
+            database.and_then(Compared::differing),
+            database.map(Compared::trail),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+impl InspectReport {
+    fn facts(&self) -> String {
+        let cached = self.cached.as_ref();
+        let or_none = |fact: Option<String>| fact.unwrap_or_else(|| NONE.to_owned());
+        let size = |size: Option<u64>| or_none(size.map(bytes));
+        let ends = |cached: &Stood| match (cached.ttl_seconds, &cached.expires_at) {
+            (Some(left), Some(at)) => format!("in {}, at {at} UTC", duration(Duration::from_secs_f64(left))),
+            _ => "never".to_owned(),
+        };
+        let held = |lease: &Lease| format!("held, for {}", duration(Duration::from_secs_f64(lease.ttl_seconds)));
+        facts([
+            ("key", self.key.clone()),
+            ("type", self.cache_type.to_owned()),
+            ("verdict", self.verdict_in_words()),
+            ("in the database", self.existence()),
+            ("length", size(cached.and_then(|cached| cached.bytes).map(|bytes| bytes as u64))),
+            ("memory on the server", size(cached.and_then(|cached| cached.memory_bytes))),
+            ("expires", or_none(cached.map(ends))),
+            ("lease", self.lease.as_ref().map_or_else(|| "not held".to_owned(), held)),
+        ])
+    }
+
+    fn verdict_in_words(&self) -> String {
+        let pending = self.database.as_ref().and_then(|database| database.pending_seconds);
+        match self.verdict {
+            "right" => "right: it is what the database says".to_owned(),
+            "stale" => "stale: it differs, and no invalidation is on its way".to_owned(),
+            "pending" => format!("pending: invalidation on its way for {:.1} s", pending.unwrap_or_default()),
+            "undecodable" => "undecodable: readers take it for a miss and replace it".to_owned(),
+            "gone" => "gone while it was looked at".to_owned(),
+            "not_cached" => "not cached".to_owned(),
+            _ => "not compared: the database could not be asked".to_owned(),
+        }
+    }
+
+    fn existence(&self) -> String {
+        let word = |database: &Compared| if database.exists { "there is a value" } else { "there is no value" };
+        self.database.as_ref().map_or("not known", word).to_owned()
+    }
+}
+
+impl Stood {
+    fn to_text(&self) -> String {
+        let value = self.value.as_ref().map(|value| format!("{value:#}"));
+        let shown = value.or_else(|| self.raw.clone()).unwrap_or_else(|| "no string".to_owned());
+        match &self.reason {
+            Some(reason) => format!("{shown}\n\ndoes not decode: {reason}"),
+            None => shown,
+        }
+    }
+}
+
+impl Compared {
+    fn differing(&self) -> Option<String> {
+        let head = ["field", "cached", "database"];
+        let table = (!self.fields.is_empty()).then(|| labelled_table(3, head, fields::rows(self.fields.iter())))?;
+        Some(match self.fields_omitted {
+            0 => table,
+            omitted => format!("{table}\nand {omitted} further fields"),
+        })
+    }
+
+    fn trail(&self) -> String {
+        if self.invalidations.is_empty() {
+            return "no invalidation of it is in the outbox".to_owned();
+        }
+        let head = ["invalidated (UTC)", "by a change of", "concerns", "relayed (UTC)", "Redis history"];
+        let row = |row: &Invalidated| {
+            let concerns = if row.whole_type { "the whole type" } else { "this key" };
+            let relayed = row.relayed_at.clone().unwrap_or_else(|| "pending".to_owned());
+            let history = row.redis_history.as_deref().map_or_else(|| NONE.to_owned(), beginning);
+            [row.created_at.clone(), row.table_name.clone(), concerns.to_owned(), relayed, history]
+        };
+        labelled_table(head.len(), head, self.invalidations.iter().map(row))
+    }
+}
+
+/// Enough of a history to tell two apart.
+fn beginning(history: &str) -> String {
+    const SHOWN: usize = 12;
+    match history.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &history[..end]),
+        None => history.to_owned(),
+    }
+}
