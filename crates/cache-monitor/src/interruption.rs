@@ -31,11 +31,6 @@ impl Interruption {
         Ok(Self(receiver))
     }
 
-    /// Whether it has come.
-    pub(crate) fn has_come(&self) -> bool {
-        *self.0.borrow()
-    }
-
     /// Resolves when it comes. May be dropped at any await.
     pub(crate) async fn wait(&mut self) {
         // An error means that the runtime is shutting down, which is an interruption too.

@@ -85,10 +85,13 @@ fn is(name: &str, value: &Value) -> bool {
 #[test]
 fn the_check_finds_what_is_wrong() {
     let schema = load();
-    let found = violations(&schema, &serde_json::json!({"seed": -1, "notes": [3], "surprise": true}));
-    for expected in
-        ["total is missing", "/seed: -1 is against minimum 0", "/notes/0: 3 is against type", "additionalProperties"]
-    {
+    let found = violations(&schema, &serde_json::json!({"concurrency": -1, "notes": [3], "surprise": true}));
+    for expected in [
+        "total is missing",
+        "/concurrency: -1 is against minimum 1",
+        "/notes/0: 3 is against type",
+        "additionalProperties",
+    ] {
         assert!(found.iter().any(|violation| violation.contains(expected)), "{expected} is not in {found:#?}");
     }
 }
