@@ -22,13 +22,13 @@ Examples:
   cache-monitor --type invoices --iterations 20000        enough for a p99.9
   cache-monitor --concurrency 32 --html report.html       32 tasks at once; a page with charts
   cache-monitor --trace access.log                        replay what was really asked for
-  redis-cli monitor | my-filter | cache-monitor --trace - the same from a pipe
+  zcat access.log.gz | cache-monitor --trace -             the same from a pipe
   cache-monitor --iterations 2000 --json main.json        keep a report …
   cache-monitor --iterations 2000 --baseline main.json --fail-under 80
                                                           … and fail where hits lost a fifth of their speed-up
 
 Keys that exist in the database are measured in a Redis key space of its own, which is gone afterwards; no production key \
-is read or changed, and no counter is changed. Next to each request through the cache stands a load of the same key past it, so \
+is read or changed, and no counter changed. Next to each request through the cache stands a load of the same key past it, so \
 `database` times are of true loads only.
 
 A percentile without a sample above it is not shown (`too few`); with fewer than 10 above it, it is marked with ~. Below 20 \
@@ -81,7 +81,7 @@ pub(crate) struct Arguments {
     /// Compare with this earlier report (--json FILE or --format json)
     #[arg(long, value_name = "FILE", requires = "fail_under", help_heading = "Gate")]
     pub(crate) baseline: Option<PathBuf>,
-    /// Exit with 1 if hits of a tier save less than so many percent of a load; with --baseline: if their speed-up over loads is
+    /// Exit with 1 if the hits of a type save less than so many percent of a load; with --baseline: if their speed-up over loads is
     /// less than so many percent of what it was. Only what is certain (95 %) counts as less
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = "Gate")]
     pub(crate) fail_under: Option<f64>,

@@ -7,6 +7,7 @@
 mod advices;
 mod fixture;
 mod gates;
+mod help;
 mod left_behind;
 mod numbers;
 mod pages;

@@ -1,7 +1,7 @@
 //! What follows from the numbers, per type: whether caching is worth it, and what another TTL would change.
 //!
 //! Whether it is worth it: a read through the cache costs `h × hit + (1 − h) × miss`, one past it `load`; so it pays from the
-//! hit rate `(miss − load) / (miss − hit)` on. The costs are means of this run, `h` is what production counted.
+//! hit rate `(miss − load) / (miss − hit)` on. The costs are medians of this run, `h` is what production counted.
 
 mod ttl;
 mod words;
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use self::ttl::{TtlEffect, ttl_effects};
 use super::build::rounded;
-use super::{Kind, Measured};
+use super::{Kind, Measured, Times};
 use crate::statistics::MIN_SAMPLES;
 use crate::usage::HOURS;
 
@@ -21,7 +21,7 @@ const NOTABLE: f64 = 0.1;
 /// A miss takes the lease in one trip to Redis and fills in another.
 const TRIPS_OF_A_MISS: f64 = 2.0;
 
-/// What follows for one type. Times are means in microseconds.
+/// What follows for one type. Times are medians in microseconds.
 #[derive(Debug, Serialize)]
 pub(crate) struct Advice {
     /// Whether to cache.
@@ -55,7 +55,7 @@ pub(crate) enum Verdict {
     Unknown,
 }
 
-/// What reads cost, as means in microseconds.
+/// What reads cost, as medians in microseconds; means where there are too few for a median.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Costs {
     /// A load past the cache.
@@ -129,11 +129,11 @@ impl Used {
 impl Costs {
     /// `None` if there was no load or no hit.
     pub(crate) fn of(measured: &Measured, used: Option<&Used>) -> Option<Self> {
-        let load_us = measured.mean_us(Kind::Load)?;
+        let load_us = measured.times.iter().find(|times| times.kind == Kind::Load)?.typical_us()?;
         let hit_us = measured.hit_us(used)?;
         let misses = measured.times.iter().find(|times| times.kind == Kind::Miss && times.count >= MIN_SAMPLES);
-        let measured_miss = misses.and_then(|times| times.mean_us);
-        let l2_us = measured.times.iter().find(|times| times.source == "l2").and_then(|times| times.mean_us);
+        let measured_miss = misses.and_then(Times::typical_us);
+        let l2_us = measured.times.iter().find(|times| times.source == "l2").and_then(Times::typical_us);
         let estimate = load_us + TRIPS_OF_A_MISS * l2_us.unwrap_or(hit_us);
         let miss_us = rounded(measured_miss.unwrap_or(estimate));
         Some(Self { load_us, hit_us: rounded(hit_us), miss_us, miss_estimated: measured_miss.is_none() })
@@ -150,11 +150,7 @@ impl Costs {
 }
 
 impl Measured {
-    fn mean_us(&self, kind: Kind) -> Option<f64> {
-        self.times.iter().find(|times| times.kind == kind).and_then(|times| times.mean_us)
-    }
-
-    /// The mean hit, each tier weighted by its hits in production, or in this run where production tells nothing of them.
+    /// A hit on average, each tier weighted by its hits in production, or in this run where production tells nothing of them.
     fn hit_us(&self, used: Option<&Used>) -> Option<f64> {
         let hits = || self.times.iter().filter(|times| times.kind == Kind::Hit);
         let in_production =
@@ -162,11 +158,19 @@ impl Measured {
         let known = hits().any(|times| times.count > 0 && in_production(times.source) > 0);
         let weighted = hits().filter_map(|times| {
             let weight = if known { in_production(times.source) } else { times.count };
-            Some((to_f64(weight), times.mean_us?))
+            Some((to_f64(weight), times.typical_us()?))
         });
         let (weights, sum) =
             weighted.fold((0.0, 0.0), |(weights, sum), (weight, us)| (weights + weight, sum + weight * us));
         (weights > 0.0).then(|| sum / weights)
+    }
+}
+
+impl Times {
+    /// The median, or the mean of too few for it: one pause of the machine would move a mean, and with it the advice.
+    fn typical_us(&self) -> Option<f64> {
+        let median = self.percentiles.iter().find(|percentile| percentile.name == "p50");
+        median.and_then(|median| median.us).or(self.mean_us)
     }
 }
 
