@@ -23,6 +23,8 @@ pub(crate) struct Gate {
     pub(crate) passed: bool,
     /// Each type that could be judged.
     pub(crate) verdicts: Vec<Verdict>,
+    /// The types that could not be: they have no rows, or had too few hits in the baseline.
+    pub(crate) not_judged: Vec<String>,
 }
 
 /// The earlier report.
@@ -78,8 +80,14 @@ pub(crate) fn judge(report: &MonitorReport, baseline: Option<&Baseline>, percent
         baseline: baseline
             .map(|baseline| BaselineReport { file: baseline.file.clone(), measured_at: baseline.measured_at.clone() }),
         passed: verdicts.iter().all(|verdict| verdict.passed),
+        not_judged: not_judged(report, &verdicts),
         verdicts,
     })
+}
+
+fn not_judged(report: &MonitorReport, verdicts: &[Verdict]) -> Vec<String> {
+    let judged = |name: &str| verdicts.iter().any(|verdict| verdict.name == name);
+    report.types.iter().filter(|of_type| !judged(&of_type.name)).map(|of_type| of_type.name.clone()).collect()
 }
 
 fn against_baseline(report: &MonitorReport, baseline: &Baseline, percent: f64) -> Result<Vec<Verdict>> {
@@ -148,6 +156,7 @@ mod tests {
         {
             let gate = judge(&report, Some(&baseline(before)), 80.0).unwrap();
             assert_eq!((gate.passed, gate.verdicts.len()), (passed, 1), "{gate:?}");
+            assert_eq!(gate.not_judged, [sample::EMPTY]);
         }
     }
 

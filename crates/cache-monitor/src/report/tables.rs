@@ -138,13 +138,17 @@ impl Gate {
     pub(super) fn sentence(&self) -> String {
         let percent = self.fail_under_percent;
         let passed = if self.passed { "passed" } else { "failed" };
-        match &self.baseline {
-            Some(baseline) => format!(
-                "gate {passed}: speed-ups of at least {percent} % of those in {} of {}",
-                baseline.file, baseline.measured_at
-            ),
-            None => format!("gate {passed}: hits that save at least {percent} % of a load"),
-        }
+        let asked = match &self.baseline {
+            Some(baseline) => {
+                format!("speed-ups of at least {percent} % of those in {} of {}", baseline.file, baseline.measured_at)
+            }
+            None => format!("hits that save at least {percent} % of a load"),
+        };
+        let not_judged = match self.not_judged.as_slice() {
+            [] => String::new(),
+            names => format!("; not judged: {}", names.join(", ")),
+        };
+        format!("gate {passed}: {asked}{not_judged}")
     }
 }
 

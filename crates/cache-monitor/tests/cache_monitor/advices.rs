@@ -39,7 +39,7 @@ async fn it_speaks_of_what_production_counted() {
         let discounts = advice(&report, "active_discounts");
         assert_eq!((&discounts["production"], &discounts["ttl_effects"]), (&json!(null), &json!([])));
         let said = discounts["sentences"].to_string();
-        assert!(said.contains("no process counted reads in the last 24 h"), "{said}");
+        assert!(said.contains("no usage data of the last 24 h"), "{said}");
     }
 }
 

@@ -71,7 +71,7 @@ impl Production {
 
 fn no_usage() -> String {
     format!(
-        "no process counted reads in the last {HOURS} h, so the hit rate in production, and what a TTL does to it, is not known"
+        "there is no usage data of the last {HOURS} h, so the hit rate in production, and what a TTL does to it, is not known"
     )
 }
 
