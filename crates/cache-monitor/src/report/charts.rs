@@ -155,7 +155,7 @@ fn draw_legend(area: &Area<'_>, shown: &[&Times]) -> Drawn {
     for (column, times) in columns.iter().zip(shown) {
         let middle = i32::try_from(LEGEND_HEIGHT / 2).expect("it is small");
         column.draw(&Look::of(times.source).marker_at((14, middle)))?;
-        column.draw_text(&super::tables::answered_by(times), &style, (24, middle))?;
+        column.draw_text(times.source, &style, (24, middle))?;
     }
     Ok(())
 }
