@@ -6,6 +6,8 @@
 use std::fmt::{Debug, Display, Write};
 use std::hash::Hash;
 
+use crate::cached_type::CachedType;
+
 /// What identifies a value within its cached type, such as an invoice id.
 ///
 /// Parts are joined by `:` and must not contain `:`, `{`, `}` or glob characters; [`from_parts`](Self::from_parts)
@@ -78,6 +80,12 @@ impl KeySpace {
         text.push_str(type_prefix);
         key.write_parts(&mut KeyWriter(&mut text));
         text
+    }
+
+    /// The key of `T` that stands in this space under the text; `None` if it is no key of that type.
+    #[must_use]
+    pub fn parse<T: CachedType>(&self, text: &str) -> Option<T::Key> {
+        self.strip(text).and_then(|text| parse(T::PREFIX, text))
     }
 
     /// The text without this space's prefix; `None` if it belongs to another space.

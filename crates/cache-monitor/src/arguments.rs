@@ -4,27 +4,42 @@
 
 use std::path::PathBuf;
 
+use billing_core::cached::{CACHED_TYPES, RegisteredType};
 use clap::Parser;
-use cli_support::CommonArgs;
+use cli_support::{CommonArgs, TypeChoice};
 
-use crate::key_sequence::Draw;
-use crate::measurement::Plan;
+use crate::workload::Draw;
 
 const MOST_ITERATIONS: u64 = 100_000_000;
 const MOST_KEYS: u64 = 1_000_000;
+const MOST_TASKS: u64 = 1_000;
 const HIGHEST_EXPONENT: f64 = 10.0;
 
 /// One line a paragraph: clap wraps them to the terminal.
 const AFTER_HELP: &str = "\
+Examples:
+  cache-monitor --iterations 100                          every type, 100 requests each
+  cache-monitor --type invoices --iterations 20000        enough for a p99.9
+  cache-monitor --concurrency 32 --html report.html       32 tasks at once; a page with charts
+  cache-monitor --trace access.log                        replay what was really asked for
+  zcat access.log.gz | cache-monitor --trace -             the same from a pipe
+  cache-monitor --iterations 2000 --json main.json        keep a report …
+  cache-monitor --iterations 2000 --baseline main.json --fail-under 80
+                                                          … and fail where hits lost a fifth of their speed-up
+
 Keys that exist in the database are measured in a Redis key space of its own, which is gone afterwards; no production key \
-is read or changed, and no counter. Next to each request through the cache stands a load of the same key past it, so \
+is read or changed, and no counter changed. Next to each request through the cache stands a load of the same key past it, so \
 `database` times are of true loads only.
 
-Percentiles stand next to their count. Of fewer than 20 samples there are none, and no improvement, but `too few`; of \
-fewer than 100 the p99 is marked with ~, being little else than the slowest one.
+A percentile without a sample above it is not shown (`too few`); with fewer than 10 above it, it is marked with ~. Below 20 \
+samples there are no percentiles and no improvement. The interval of an improvement holds the true one 95 times in 100.
 
-Exit codes: 0 measured; 1 something failed; 2 wrong arguments or settings; 3 Redis or the database cannot be reached, or \
-there is nothing to measure; 130 interrupted.";
+Tasks ask, wait, and ask again, so the times are those of the operations, not those of people who come at their own pace while \
+the system stalls (coordinated omission).
+
+Exit codes: 0 measured; 1 under what --fail-under asks for, or something failed; 2 wrong arguments or settings, or a baseline \
+that does not match; 3 Redis or the database cannot be reached, or there is nothing to measure; 130 interrupted: what was \
+measured until then is shown.";
 
 /// Measures what the billing cache is worth: hit rates, and times of hits and misses against the database
 #[derive(Debug, Parser)]
@@ -33,6 +48,15 @@ pub(crate) struct Arguments {
     /// Requests for each cached type
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = iterations)]
     pub(crate) iterations: u64,
+    /// Which types to measure; may be given several times
+    #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser(), default_value = "all")]
+    types: Vec<TypeChoice>,
+    /// Tasks that ask at the same time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MOST_TASKS))]
+    pub(crate) concurrency: u64,
+    /// Requests of each type that are made first and not counted
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=MOST_ITERATIONS))]
+    pub(crate) warmup: u64,
     /// Where the random sequence of keys begins; the same seed asks for the same keys [default: a random one, shown]
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -42,18 +66,57 @@ pub(crate) struct Arguments {
     /// How much more often the first keys are drawn than the others: exponent of a Zipf distribution, 0 for evenly
     #[arg(long, value_name = "EXPONENT", default_value_t = 1.0, value_parser = exponent)]
     pub(crate) zipf: f64,
+    /// Replay this access log instead: one key a line as it stands in Redis, such as invoice:42; - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["iterations", "keys", "zipf", "seed"])]
+    pub(crate) trace: Option<PathBuf>,
     /// Write the report as JSON to this file too
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) json: Option<PathBuf>,
+    /// Write the report as Markdown to this file too
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Write the report as one HTML page with charts to this file too
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) html: Option<PathBuf>,
+    /// Compare with this earlier report (--json FILE or --format json)
+    #[arg(long, value_name = "FILE", requires = "fail_under", help_heading = "Gate")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Exit with 1 if the hits of a type save less than so many percent of a load; with --baseline: if their speed-up over loads is
+    /// less than so many percent of what it was. Only what is certain (95 %) counts as less
+    #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = "Gate")]
+    pub(crate) fail_under: Option<f64>,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
 }
 
 impl Arguments {
-    /// How to measure each type. Without `--seed`, each call makes another one, short enough to be typed again.
-    pub(crate) fn plan(&self) -> Plan {
+    /// How to draw keys. Without `--seed`, each call gives another seed, short enough to be typed again.
+    pub(crate) fn draw(&self) -> Draw {
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-        Plan { iterations: self.iterations, draw: Draw { seed, exponent: self.zipf } }
+        Draw { seed, exponent: self.zipf }
+    }
+
+    /// The command that asks for the same keys again.
+    pub(crate) fn again(&self, draw: Draw) -> String {
+        let Self { iterations, keys, .. } = self;
+        let Draw { seed, exponent } = draw;
+        let mut again = "cache-monitor".to_owned();
+        if self.types().len() < CACHED_TYPES.len() {
+            again.extend(self.types().iter().map(|cached| format!(" --type {}", cached.info().name)));
+        }
+        again.push_str(&format!(" --iterations {iterations} --keys {keys} --zipf {exponent} --seed {seed}"));
+        for (flag, value, default) in [("--concurrency", self.concurrency, 1), ("--warmup", self.warmup, 0)] {
+            if value != default {
+                again.push_str(&format!(" {flag} {value}"));
+            }
+        }
+        again
+    }
+
+    /// The types to measure, each once, in the order of the registry.
+    pub(crate) fn types(&self) -> Vec<&'static dyn RegisteredType> {
+        let chosen: Vec<&str> = self.types.iter().flat_map(|choice| choice.types()).map(|t| t.info().name).collect();
+        CACHED_TYPES.iter().copied().filter(|cached| chosen.contains(&cached.info().name)).collect()
     }
 }
 
@@ -68,6 +131,11 @@ fn iterations(text: &str) -> Result<u64, String> {
 fn exponent(text: &str) -> Result<f64, String> {
     let exponent = text.parse().ok().filter(|exponent| (0.0..=HIGHEST_EXPONENT).contains(exponent));
     exponent.ok_or_else(|| format!("must be a number from 0 to {HIGHEST_EXPONENT}"))
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
+    percent.ok_or_else(|| "must be a number from 0 to 100".to_owned())
 }
 
 #[cfg(test)]
@@ -89,20 +157,40 @@ mod tests {
     #[test]
     fn what_cannot_be_measured_is_refused() {
         for (arguments, reason) in [
-            (["--iterations", "0"], "nothing to measure"),
-            (["--iterations", "x"], "whole number"),
-            (["--keys", "0"], "1..="),
-            (["--zipf", "-1"], "unexpected argument"),
-            (["--zipf", "11"], "from 0 to 10"),
-            (["--zipf", "NaN"], "from 0 to 10"),
+            (&["--iterations", "0"][..], "nothing to measure"),
+            (&["--iterations", "x"], "whole number"),
+            (&["--keys", "0"], "1..="),
+            (&["--concurrency", "0"], "1..="),
+            (&["--zipf", "-1"], "unexpected argument"),
+            (&["--zipf", "11"], "from 0 to 10"),
+            (&["--zipf", "NaN"], "from 0 to 10"),
+            (&["--type", "nothing"], "user_credit_notes"),
+            (&["--trace", "x", "--iterations", "5"], "cannot be used with"),
+            (&["--trace", "x", "--seed", "5"], "cannot be used with"),
+            (&["--baseline", "x"], "--fail-under"),
+            (&["--fail-under", "101"], "from 0 to 100"),
         ] {
-            let error = parse(&arguments).unwrap_err();
+            let error = parse(arguments).unwrap_err();
             assert!(error.contains(reason), "{arguments:?}: {error}");
         }
     }
 
     #[test]
     fn a_seed_of_ones_own_is_kept() {
-        assert_eq!(parse(&["--seed", "18446744073709551615"]).unwrap().plan().draw.seed, u64::MAX);
+        assert_eq!(parse(&["--seed", "18446744073709551615"]).unwrap().draw().seed, u64::MAX);
+    }
+
+    #[test]
+    fn chosen_types_come_once_and_in_the_order_of_the_registry() {
+        let names = |arguments: &[&str]| -> Vec<&str> {
+            parse(arguments).unwrap().types().iter().map(|cached| cached.info().name).collect()
+        };
+        let every: Vec<&str> = CACHED_TYPES.iter().map(|cached| cached.info().name).collect();
+        assert_eq!(names(&[]), every);
+        assert_eq!(names(&["--type", "invoices", "--type", "all"]), every);
+        assert_eq!(
+            names(&["--type", "invoices", "--type", "tax_rates", "--type", "invoices"]),
+            ["tax_rates", "invoices"]
+        );
     }
 }

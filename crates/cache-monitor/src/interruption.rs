@@ -1,7 +1,7 @@
 //! Ctrl-C and its kin: the run ends in an orderly way, so that nothing of it stays in Redis.
 //!
-//! Invariant: from [`Interruption::listen`] on, these signals end the process no more; whoever holds the value looks at it
-//! between two steps and comes to an end.
+//! Invariant: from [`Interruption::listen`] on, these signals end the process no more; whoever holds the value waits for it
+//! beside the work, and comes to an end.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -29,11 +29,6 @@ impl Interruption {
             std::future::pending::<()>().await;
         });
         Ok(Self(receiver))
-    }
-
-    /// Whether it has come.
-    pub(crate) fn has_come(&self) -> bool {
-        *self.0.borrow()
     }
 
     /// Resolves when it comes. May be dropped at any await.

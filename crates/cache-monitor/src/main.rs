@@ -1,17 +1,22 @@
 //! `cache-monitor`: what the billing cache is worth, measured.
 //!
-//! Arguments → settings → measurement → report → rendering, one file each. Invariant: the keys of production are neither
-//! read nor written; the run leaves nothing in Redis.
+//! Arguments → session → runner → report → rendering. Invariant: the values of production are neither read nor written, of its
+//! bookkeeping only the counters are read; the run leaves nothing in Redis.
 
 mod arguments;
+mod baseline;
 mod interruption;
-mod json_file;
-mod key_sequence;
-mod latencies;
 mod measurement;
+mod output_file;
+mod outputs;
 mod report;
 mod run;
+mod runner;
+mod session;
+mod statistics;
 mod trial_space;
+mod usage;
+mod workload;
 
 use std::process::ExitCode;
 

@@ -1,30 +1,24 @@
-//! Measures one cached type: so many requests through the cache and, next to each, a load of the same key past it.
+//! What was measured of one cached type, pair by pair: a request through the cache, and a load of the same key past it.
 //!
-//! Invariants: "database" times are of true loads only; the two operations of a step change places from step to step, so
-//! that neither profits from what the other has warmed; a read is never dropped half way, because its load would go on and
-//! could fill a key after the clear.
+//! Invariants: "database" times are of true loads only; each pair adds to both sides, so the sides have equal counts.
 
 use std::time::{Duration, Instant};
 
-use billing_cache::{ReadError, RedisUnreachable, Tier};
-use billing_core::cached::{BillingCache, Probe};
-use billing_core::database::DatabaseError;
-use futures_util::future::try_join;
+use billing_cache::Tier;
 
-use crate::interruption::Interruption;
-use crate::key_sequence::{Draw, KeySequence};
-use crate::latencies::Latencies;
+use crate::statistics::{Latencies, PairRatios};
 
-/// Loads that open the connections and prepare the statements, before anything is counted.
-const WARM_UP_ROUNDS: usize = 3;
-
-/// How much is measured of each type, and how keys are drawn.
+/// A request and, right before or after it, a load of the same key.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    /// Requests of each type.
-    pub(crate) iterations: u64,
-    /// How keys are drawn.
-    pub(crate) draw: Draw,
+pub(crate) struct Pair {
+    /// What answered the request.
+    pub(crate) tier: Tier,
+    /// How long the request took.
+    pub(crate) request: Duration,
+    /// How long the load took.
+    pub(crate) load: Duration,
+    /// When the first of the two began.
+    pub(crate) began: Instant,
 }
 
 /// What was measured of one type.
@@ -33,110 +27,52 @@ pub(crate) struct Measurement {
     /// Loads past the cache.
     pub(crate) database: Latencies,
     /// Requests by what answered them, for each of [`Tier::ALL`].
-    pub(crate) requests: Vec<(Tier, Latencies)>,
-    /// How long it all took.
-    pub(crate) elapsed: Duration,
+    pub(crate) tiers: Vec<OfTier>,
+    /// All hits beside the loads of their pairs, whatever the tier.
+    pub(crate) hits: PairRatios,
+    /// When the first pair began and the last one ended.
+    span: Option<(Instant, Instant)>,
+}
+
+/// The requests that one tier answered.
+#[derive(Debug)]
+pub(crate) struct OfTier {
+    /// Which tier.
+    pub(crate) tier: Tier,
+    /// How long they took.
+    pub(crate) latencies: Latencies,
+    /// How long they took beside the loads of their pairs.
+    pub(crate) ratios: PairRatios,
 }
 
 impl Measurement {
-    fn new() -> Self {
-        let requests = Tier::ALL.into_iter().map(|tier| (tier, Latencies::new())).collect();
-        Self { database: Latencies::new(), requests, elapsed: Duration::ZERO }
+    pub(crate) fn new() -> Self {
+        let of_tier = |tier| OfTier { tier, latencies: Latencies::new(), ratios: PairRatios::new() };
+        let tiers = Tier::ALL.into_iter().map(of_tier).collect();
+        Self { database: Latencies::new(), tiers, hits: PairRatios::new(), span: None }
     }
 
-    fn record_request(&mut self, tier: Tier, duration: Duration) {
-        let requests = self.requests.iter_mut().find(|(known, _)| *known == tier);
-        requests.expect("Tier::ALL has every tier").1.record(duration);
-    }
-}
-
-/// Why a measurement ended before its time.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Stopped {
-    /// Somebody pressed Ctrl-C.
-    #[error("interrupted")]
-    Interrupted,
-    /// What is measured is not there any more.
-    #[error("the measurement was stopped, because without Redis it would be untrue: {0}")]
-    RedisLost(#[source] RedisUnreachable),
-    /// A request failed; only the database can be the reason.
-    #[error("the measurement was stopped")]
-    Read(#[from] ReadError<DatabaseError>),
-    /// A load past the cache failed.
-    #[error("the measurement was stopped: load past the cache")]
-    Load(#[from] DatabaseError),
-}
-
-/// What one measurement works with.
-pub(crate) struct Subject<'a> {
-    /// The cache, in a key space of its own.
-    pub(crate) cache: &'a BillingCache,
-    /// The keys of the type.
-    pub(crate) probe: &'a dyn Probe,
-    /// Ends it before its time.
-    pub(crate) interruption: Interruption,
-}
-
-impl Subject<'_> {
-    /// Measures the type; `None` if there is no key to measure. `progress` hears of each step.
-    pub(crate) async fn measure(&mut self, plan: Plan, progress: impl Fn()) -> Result<Option<Measurement>, Stopped> {
-        let Some(mut sequence) = KeySequence::new(plan.draw, self.probe.len()) else { return Ok(None) };
-        self.warm_up().await?;
-        let mut measurement = Measurement::new();
-        let started = Instant::now();
-        for step in 0..plan.iterations {
-            self.step(&mut measurement, step, sequence.next_place()).await?;
-            progress();
+    pub(crate) fn record(&mut self, pair: Pair) {
+        let now = Instant::now();
+        let began = self.span.map_or(pair.began, |(began, _)| began.min(pair.began));
+        self.span = Some((began, now));
+        self.database.record(pair.load);
+        if pair.tier.is_hit() {
+            self.hits.record(pair.request, pair.load);
         }
-        measurement.elapsed = started.elapsed();
-        Ok(Some(measurement))
+        let answered = self.tiers.iter_mut().find(|known| known.tier == pair.tier);
+        let answered = answered.expect("Tier::ALL has every tier");
+        answered.latencies.record(pair.request);
+        answered.ratios.record(pair.request, pair.load);
     }
 
-    async fn step(&mut self, measurement: &mut Measurement, step: u64, place: usize) -> Result<(), Stopped> {
-        if self.interruption.has_come() {
-            return Err(Stopped::Interrupted);
-        }
-        if step.is_multiple_of(2) {
-            measurement.database.record(self.load(place).await?);
-        }
-        let (tier, duration) = self.read(place).await?;
-        measurement.record_request(tier, duration);
-        if !step.is_multiple_of(2) {
-            measurement.database.record(self.load(place).await?);
-        }
-        Ok(())
+    /// Pairs so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.database.count()
     }
 
-    /// Opens the connections to the database: two at a time, since a request that loads may need a second one. The
-    /// connection to Redis is warm from its greeting. No key comes into the cache by this.
-    async fn warm_up(&mut self) -> Result<(), Stopped> {
-        for _ in 0..WARM_UP_ROUNDS {
-            let loads = try_join(self.probe.load(0), self.probe.load(0));
-            tokio::select! {
-                loaded = loads => drop(loaded?),
-                () = self.interruption.wait() => return Err(Stopped::Interrupted),
-            }
-        }
-        Ok(())
-    }
-
-    async fn load(&mut self, place: usize) -> Result<Duration, Stopped> {
-        let started = Instant::now();
-        tokio::select! {
-            loaded = self.probe.load(place) => loaded?,
-            () = self.interruption.wait() => return Err(Stopped::Interrupted),
-        }
-        Ok(started.elapsed())
-    }
-
-    async fn read(&self, place: usize) -> Result<(Tier, Duration), Stopped> {
-        let started = Instant::now();
-        let tier = self.probe.read(place).await?;
-        let duration = started.elapsed();
-        if tier == Tier::Bypassed {
-            // A single timeout is counted. A server that is gone ends the measurement.
-            self.cache.check_redis().await.map_err(Stopped::RedisLost)?;
-        }
-        Ok((tier, duration))
+    /// From the beginning of the first pair to the end of the last one.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.span.map_or(Duration::ZERO, |(began, ended)| ended - began)
     }
 }

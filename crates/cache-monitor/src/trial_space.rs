@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use billing_cache::settings::TypeSettings;
 use billing_cache::{ClearMode, RedisUnreachable};
-use billing_core::cached::{BillingCache, CACHED_TYPES, Probe};
+use billing_core::cached::{BillingCache, CACHED_TYPES};
 use billing_core::settings::Settings;
 
 /// What a killed measurement leaves is gone after so long.
@@ -30,20 +30,19 @@ pub(crate) fn apart(mut settings: Settings) -> Settings {
     settings
 }
 
-/// Removes every key that the measurement may have written, with its lease. The keys are known, so nothing else in Redis
-/// is looked at, however much there is.
-pub(crate) async fn clear<'a>(
+/// Removes these keys, with their leases. They are known, so nothing else in Redis is looked at, however much there is.
+pub(crate) async fn clear(
     cache: &BillingCache,
-    probes: impl Iterator<Item = &'a dyn Probe>,
+    keys: impl IntoIterator<Item = String>,
 ) -> Result<(), RedisUnreachable> {
-    for probe in probes {
-        let places: Vec<usize> = (0..probe.len()).collect();
-        for batch in places.chunks(CLEAR_BATCH) {
-            let texts: Vec<String> = batch.iter().map(|place| probe.key_text(*place)).collect();
-            cache.clear_keys(&texts, ClearMode::Remove).await?;
+    let mut keys = keys.into_iter();
+    loop {
+        let batch: Vec<String> = keys.by_ref().take(CLEAR_BATCH).collect();
+        if batch.is_empty() {
+            return Ok(());
         }
+        cache.clear_keys(&batch, ClearMode::Remove).await?;
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Row, Table, presets};
 use serde::Serialize;
 
 use crate::args::Format;
@@ -55,11 +55,7 @@ pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [St
 }
 
 /// As [`table`], with so many names on the left.
-pub fn labelled_table<const N: usize>(
-    labels: usize,
-    head: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
-) -> String {
+pub fn labelled_table(labels: usize, head: impl Into<Row>, rows: impl IntoIterator<Item = impl Into<Row>>) -> String {
     let mut table = styled();
     table.set_header(head).add_rows(rows);
     table.column_iter_mut().skip(labels).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
@@ -68,9 +64,9 @@ pub fn labelled_table<const N: usize>(
 
 /// A table of names and what they are.
 #[must_use]
-pub fn facts<const N: usize>(facts: [(&str, String); N]) -> String {
+pub fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut table = styled();
-    table.add_rows(facts.map(|(name, fact)| [name.to_owned(), fact]));
+    table.add_rows(facts.into_iter().map(|(name, fact)| [name.to_owned(), fact]));
     table.to_string()
 }
 

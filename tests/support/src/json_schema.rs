@@ -118,10 +118,10 @@ mod tests {
     #[test]
     fn the_check_finds_what_is_wrong() {
         let schema = load("cache-monitor");
-        let found = violations(&schema, &serde_json::json!({"seed": -1, "notes": [3], "surprise": true}));
+        let found = violations(&schema, &serde_json::json!({"concurrency": -1, "notes": [3], "surprise": true}));
         for expected in [
             "total is missing",
-            "/seed: -1 is against minimum 0",
+            "/concurrency: -1 is against minimum 1",
             "/notes/0: 3 is against type",
             "additionalProperties",
         ] {

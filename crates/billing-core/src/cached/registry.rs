@@ -6,10 +6,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use billing_cache::cache::SetupError;
 use billing_cache::{
-    AnyKey, CacheBuilder, CacheSettings, ReadError, RedisSettings, Standing, Tier, TypeInfo, WarmUpError, WarmedUp,
+    AnyKey, CacheBuilder, CacheSettings, KeySpace, ReadError, RedisSettings, Standing, Tier, TypeInfo, WarmUpError,
+    WarmedUp,
 };
 
 use super::{BillingCache, BillingType, CACHED_TYPES};
@@ -53,11 +55,12 @@ pub trait RegisteredType: Send + Sync {
     fn undecodable(&self, standing: &Standing) -> Option<String>;
 
     /// Something to measure: up to `limit` keys that exist; none while all tables that the type depends on are empty.
-    fn probe<'a>(
-        &'a self,
-        cache: &'a BillingCache,
-        limit: u64,
-    ) -> BoxFuture<'a, Result<Box<dyn Probe + 'a>, DatabaseError>>;
+    fn probe<'a>(&'a self, cache: &'a BillingCache, limit: u64)
+    -> BoxFuture<'a, Result<Arc<dyn Probe>, DatabaseError>>;
+
+    /// The one key that stands in `space` under this text, to be measured in the space of `cache`; `None` if it is no key of
+    /// this type.
+    fn probe_of(&self, cache: &BillingCache, space: &KeySpace, text: &str) -> Option<Arc<dyn Probe>>;
 }
 
 /// Existing keys of one type, to be read by place.
@@ -162,12 +165,17 @@ impl<T: BillingType> RegisteredType for Registered<T> {
         &'a self,
         cache: &'a BillingCache,
         limit: u64,
-    ) -> BoxFuture<'a, Result<Box<dyn Probe + 'a>, DatabaseError>> {
+    ) -> BoxFuture<'a, Result<Arc<dyn Probe>, DatabaseError>> {
         Box::pin(async move {
             let has_rows = any_has_rows(cache.source(), T::DEPENDENCIES).await?;
             let keys = if has_rows { T::hot_keys(cache.source(), None, limit).await? } else { Vec::new() };
-            Ok(Box::new(TypedProbe::<T> { cache, keys }) as Box<dyn Probe>)
+            Ok(Arc::new(TypedProbe::<T> { cache: cache.clone(), keys }) as Arc<dyn Probe>)
         })
+    }
+
+    fn probe_of(&self, cache: &BillingCache, space: &KeySpace, text: &str) -> Option<Arc<dyn Probe>> {
+        let key = space.parse::<T>(text)?;
+        Some(Arc::new(TypedProbe::<T> { cache: cache.clone(), keys: vec![key] }))
     }
 }
 
@@ -229,12 +237,12 @@ impl<T: BillingType> Warming for TypedWarming<'_, T> {
     }
 }
 
-struct TypedProbe<'a, T: BillingType> {
-    cache: &'a BillingCache,
+struct TypedProbe<T: BillingType> {
+    cache: BillingCache,
     keys: Vec<T::Key>,
 }
 
-impl<T: BillingType> Probe for TypedProbe<'_, T> {
+impl<T: BillingType> Probe for TypedProbe<T> {
     fn len(&self) -> usize {
         self.keys.len()
     }

@@ -1,20 +1,21 @@
-//! From measurements to the report: all arithmetic of the monitor is here.
+//! From measurements to the report.
 //!
-//! Invariant: no percentile and no improvement of too few samples gets into a report.
+//! Invariant: no percentile and no improvement that the samples cannot bear gets into a report.
 
 use std::time::Duration;
 
-use billing_cache::{Tier, TypeInfo};
+use billing_cache::{Tier, TypeInfo, Usage};
 use cli_support::render::to_f64;
 
-use super::{Gain, Improvement, Kind, Measured, MonitorReport, Requests, Times, TypeReport};
-use crate::latencies::Latencies;
-use crate::measurement::{Measurement, Plan};
+use super::advice::{Advice, Costs, Used};
+use super::notes::notes;
+use super::{
+    Gain, Improvement, Kind, Measured, MonitorReport, PairedGain, PercentileTime, Requests, SCHEMA_VERSION, Share,
+    SupportReport, Times, TypeReport, WorkloadReport,
+};
+use crate::measurement::{Measurement, OfTier};
+use crate::statistics::{CONFIDENCE, Estimate, Latencies, MIN_SAMPLES, Percentile, Support};
 
-/// With fewer samples there are no percentiles and no improvement: a p95 needs one sample in twenty above it.
-pub(super) const MIN_SAMPLES: u64 = 20;
-/// With fewer samples a p99 is marked: it needs one sample in a hundred above it.
-pub(super) const MIN_SAMPLES_P99: u64 = 100;
 /// The name of loads past the cache, next to the names of the tiers.
 const DATABASE: &str = "database";
 
@@ -27,62 +28,95 @@ pub(crate) struct Conditions {
     pub(crate) database: String,
     /// Which Redis.
     pub(crate) redis: String,
-    /// How much, and how keys were drawn.
-    pub(crate) plan: Plan,
-    /// Keys of each type to draw from, at most.
-    pub(crate) keys_limit: u64,
+    /// What was asked for.
+    pub(crate) workload: WorkloadReport,
+    /// Tasks that asked at the same time.
+    pub(crate) concurrency: u64,
+    /// Requests of each type that were not counted.
+    pub(crate) warmup: u64,
+    /// Whether it came to its end.
+    pub(crate) ended: Ended,
+    /// What production counted; an error says why that is not known.
+    pub(crate) usage: Result<Usage, String>,
+    /// What else is to be said.
+    pub(crate) notes: Vec<String>,
+}
+
+/// How a measurement ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// By itself.
+    Complete,
+    /// By Ctrl-C.
+    Interrupted,
 }
 
 /// What came out for one type.
 #[derive(Debug)]
 pub(crate) struct TypeOutcome {
-    /// The type, with the TTL in force.
+    /// The type, with the TTL in force during the measurement.
     pub(crate) info: TypeInfo,
-    /// How many keys it had.
-    pub(crate) keys: usize,
-    /// `None` without keys.
-    pub(crate) measurement: Option<Measurement>,
+    /// The TTL in production.
+    pub(crate) ttl: Duration,
+    /// How many keys were drawn from; `None` when a log was replayed.
+    pub(crate) keys: Option<u64>,
+    /// Empty if there was no request.
+    pub(crate) measurement: Measurement,
 }
 
 /// Puts the report together.
 pub(crate) fn build(conditions: Conditions, outcomes: &[TypeOutcome]) -> MonitorReport {
-    let types: Vec<TypeReport> = outcomes.iter().map(type_report).collect();
+    let usage = conditions.usage.as_ref().ok();
+    let types: Vec<TypeReport> = outcomes.iter().map(|outcome| type_report(outcome, usage)).collect();
     let measured = types.iter().filter_map(|of_type| of_type.measured.as_ref());
+    let total = Requests::sum(measured.map(|measured| measured.requests));
     MonitorReport {
+        schema_version: SCHEMA_VERSION,
+        total,
+        debug_build: cfg!(debug_assertions),
+        interrupted: conditions.ended == Ended::Interrupted,
+        gate: None,
+        notes: notes(&conditions, &types),
         measured_at: conditions.measured_at,
         database: conditions.database,
         redis: conditions.redis,
-        iterations: conditions.plan.iterations,
-        keys_limit: conditions.keys_limit,
-        zipf_exponent: conditions.plan.draw.exponent,
-        seed: conditions.plan.draw.seed,
-        total: Requests::sum(measured.map(|measured| measured.requests)),
-        notes: types.iter().flat_map(notes).chain(debug_build()).collect(),
+        workload: conditions.workload,
+        concurrency: conditions.concurrency,
+        warmup: conditions.warmup,
         types,
     }
 }
 
-fn type_report(outcome: &TypeOutcome) -> TypeReport {
+fn type_report(outcome: &TypeOutcome, usage: Option<&Usage>) -> TypeReport {
+    let measured = (outcome.measurement.count() > 0).then(|| measured(&outcome.measurement));
+    let advice = measured.as_ref().and_then(|measured| {
+        let used = usage.and_then(|usage| Used::of(usage, outcome.info.name));
+        Costs::of(measured, used.as_ref()).map(|costs| Advice::of(costs, used, outcome.ttl.as_secs()))
+    });
     TypeReport {
         name: outcome.info.name.to_owned(),
         pattern: outcome.info.pattern(),
-        keys: outcome.keys as u64,
+        keys: outcome.keys,
         ttl_seconds: outcome.info.ttl.as_secs(),
-        measured: outcome.measurement.as_ref().map(measured),
+        measured,
+        advice,
     }
 }
 
 fn measured(measurement: &Measurement) -> Measured {
     // L1 only where it is on and was of use; a row of zeros would say nothing.
-    let tiers = measurement.requests.iter().filter(|(tier, latencies)| *tier != Tier::L1 || latencies.count() > 0);
-    let hits = tiers.clone().filter(|(tier, _)| tier.is_hit());
+    let used = |of_tier: &&OfTier| of_tier.tier != Tier::L1 || of_tier.latencies.count() > 0;
+    let tiers: Vec<&OfTier> = measurement.tiers.iter().filter(used).collect();
+    let hits = tiers.iter().filter(|of_tier| of_tier.tier.is_hit());
     let database = Times::of(DATABASE, Kind::Load, &measurement.database);
-    let times = tiers.clone().map(|(tier, latencies)| Times::of(tier.as_str(), kind_of(*tier), latencies));
+    let of_tiers =
+        tiers.iter().map(|of_tier| Times::of(of_tier.tier.as_str(), kind_of(of_tier.tier), &of_tier.latencies));
     Measured {
-        elapsed_seconds: rounded(measurement.elapsed.as_secs_f64()),
-        requests: Requests::of(tiers.map(|(tier, latencies)| (kind_of(*tier), latencies.count()))),
-        improvements: hits.map(|(tier, hits)| Improvement::of(*tier, &measurement.database, hits)).collect(),
-        times: std::iter::once(database).chain(times).collect(),
+        elapsed_seconds: rounded(measurement.elapsed().as_secs_f64()),
+        requests: Requests::of(tiers.iter().map(|of_tier| (kind_of(of_tier.tier), of_tier.latencies.count()))),
+        improvement: measurement.hits.estimate().map(PairedGain::of),
+        improvements: hits.map(|hits| Improvement::of(&measurement.database, hits)).collect(),
+        times: std::iter::once(database).chain(of_tiers).collect(),
     }
 }
 
@@ -123,31 +157,45 @@ impl Requests {
 
 impl Times {
     fn of(source: &'static str, kind: Kind, latencies: &Latencies) -> Self {
-        let count = latencies.count();
-        let enough = count >= MIN_SAMPLES;
-        let quantile = |quantile| latencies.quantile_us(quantile).filter(|_| enough).map(rounded);
+        let point = |(share, us): (f64, f64)| Share { share, us: rounded(us) };
         Self {
             source,
             kind,
-            count,
+            count: latencies.count(),
             mean_us: latencies.mean_us().map(rounded),
-            p50_us: quantile(0.50),
-            p95_us: quantile(0.95),
-            p99_us: quantile(0.99),
-            too_few_samples: !enough,
-            p99_uncertain: enough && count < MIN_SAMPLES_P99,
+            percentiles: Percentile::ALL.map(|percentile| PercentileTime::of(percentile, latencies)).into(),
+            distribution: latencies.curve().into_iter().map(point).collect(),
+        }
+    }
+}
+
+impl PercentileTime {
+    fn of(percentile: Percentile, latencies: &Latencies) -> Self {
+        let support = percentile.support(latencies.count());
+        let us = latencies.quantile_us(percentile.share()).filter(|_| support != Support::TooFew);
+        Self { name: percentile.name, us: us.map(rounded), support: support.into() }
+    }
+}
+
+impl From<Support> for SupportReport {
+    fn from(support: Support) -> Self {
+        match support {
+            Support::Good => Self::Good,
+            Support::Uncertain => Self::Uncertain,
+            Support::TooFew => Self::TooFew,
         }
     }
 }
 
 impl Improvement {
-    fn of(tier: Tier, database: &Latencies, hits: &Latencies) -> Self {
-        let enough = database.count().min(hits.count()) >= MIN_SAMPLES;
+    fn of(database: &Latencies, hits: &OfTier) -> Self {
+        let enough = database.count().min(hits.latencies.count()) >= MIN_SAMPLES;
         let gain = |database: Option<f64>, hit: Option<f64>| database.zip(hit).filter(|_| enough).and_then(Gain::of);
         Self {
-            tier: tier.as_str(),
-            of_means: gain(database.mean_us(), hits.mean_us()),
-            of_medians: gain(database.quantile_us(0.5), hits.quantile_us(0.5)),
+            tier: hits.tier.as_str(),
+            of_means: gain(database.mean_us(), hits.latencies.mean_us()),
+            of_medians: gain(database.quantile_us(0.5), hits.latencies.quantile_us(0.5)),
+            of_pairs: hits.ratios.estimate().map(PairedGain::of),
         }
     }
 }
@@ -155,53 +203,47 @@ impl Improvement {
 impl Gain {
     /// `None` where one of them took no time that could be measured.
     fn of((database, hit): (f64, f64)) -> Option<Self> {
-        let measurable = database > 0.0 && hit > 0.0;
-        measurable
-            .then(|| Self { percent: rounded((database - hit) / database * 100.0), factor: rounded(database / hit) })
+        (database > 0.0 && hit > 0.0).then(|| Self::of_ratio(hit / database))
+    }
+
+    fn of_ratio(hit_to_database: f64) -> Self {
+        Self { percent: rounded((1.0 - hit_to_database) * 100.0), factor: rounded(1.0 / hit_to_database) }
     }
 }
 
-fn notes(of_type: &TypeReport) -> Vec<String> {
-    let name = &of_type.name;
-    let Some(measured) = &of_type.measured else {
-        return vec![format!("{name}: no rows in the database")];
-    };
-    let mut notes = Vec::new();
-    let Requests { requests, bypassed, .. } = measured.requests;
-    if bypassed > 0 {
-        notes.push(format!(
-            "{name}: {bypassed} of {requests} requests went past Redis, which refused or did not answer within \
-             redis.command_timeout_ms; the times of hits leave them out"
-        ));
+impl PairedGain {
+    /// The smaller the ratio, the larger the gain.
+    fn of(ratio: Estimate) -> Self {
+        Self {
+            pairs: ratio.pairs,
+            confidence: CONFIDENCE,
+            median: Gain::of_ratio(ratio.median),
+            low: Gain::of_ratio(ratio.high),
+            high: Gain::of_ratio(ratio.low),
+        }
     }
-    let ttl = Duration::from_secs(of_type.ttl_seconds);
-    if Duration::from_secs_f64(measured.elapsed_seconds) > ttl {
-        let seconds = of_type.ttl_seconds;
-        notes.push(format!(
-            "{name}: took longer than the {seconds} s a value is cached here, so some misses are expiries"
-        ));
-    }
-    notes
-}
-
-fn debug_build() -> Option<String> {
-    let note = "measured with a debug build, which is slower than what runs in production";
-    cfg!(debug_assertions).then(|| note.to_owned())
 }
 
 /// To three digits after the point, which is a nanosecond where the unit is a microsecond.
-fn rounded(number: f64) -> f64 {
+pub(super) fn rounded(number: f64) -> f64 {
     (number * 1e3).round() / 1e3
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::PairRatios;
 
     fn latencies(count: u64, micros: u64) -> Latencies {
         let mut latencies = Latencies::new();
         (0..count).for_each(|_| latencies.record(Duration::from_micros(micros)));
         latencies
+    }
+
+    fn hits(count: u64, micros: u64, load_micros: u64) -> OfTier {
+        let mut ratios = PairRatios::new();
+        (0..count).for_each(|_| ratios.record(Duration::from_micros(micros), Duration::from_micros(load_micros)));
+        OfTier { tier: Tier::L2, latencies: latencies(count, micros), ratios }
     }
 
     #[test]
@@ -215,25 +257,24 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_need_samples() {
-        for (count, shown, uncertain) in
-            [(0, false, false), (19, false, false), (20, true, true), (99, true, true), (100, true, false)]
-        {
+    fn percentiles_that_the_samples_cannot_bear_are_left_out() {
+        for (count, shown) in [(0, 0), (19, 0), (20, 2), (99, 2), (100, 3), (1000, 4)] {
             let times = Times::of("l2", Kind::Hit, &latencies(count, 5));
-            assert_eq!(times.p50_us.is_some() && times.p99_us.is_some(), shown, "{count}");
-            assert_eq!((times.too_few_samples, times.p99_uncertain), (!shown, uncertain), "{count}");
+            assert_eq!(times.percentiles.iter().filter(|percentile| percentile.us.is_some()).count(), shown, "{count}");
             assert_eq!(times.mean_us, (count > 0).then_some(5.0), "{count}");
+            assert_eq!(times.distribution.is_empty(), shown == 0, "{count}");
         }
     }
 
     #[test]
     fn an_improvement_is_of_the_database_time() {
-        let improvement = Improvement::of(Tier::L2, &latencies(20, 1000), &latencies(20, 250));
-        assert_eq!(improvement.of_means, Some(Gain { percent: 75.0, factor: 4.0 }));
-        let worse = Improvement::of(Tier::L2, &latencies(20, 100), &latencies(20, 200)).of_means.unwrap();
+        let better = Improvement::of(&latencies(20, 1000), &hits(20, 250, 1000));
+        assert_eq!(better.of_means, Some(Gain { percent: 75.0, factor: 4.0 }));
+        assert!((better.of_pairs.unwrap().median.percent - 75.0).abs() < 0.1, "{better:?}");
+        let worse = Improvement::of(&latencies(20, 100), &hits(20, 200, 100)).of_means.unwrap();
         assert_eq!((worse.percent, worse.factor), (-100.0, 0.5));
-        let few = Improvement::of(Tier::L2, &latencies(20, 1000), &latencies(19, 250));
-        assert_eq!((few.of_means, few.of_medians), (None, None));
+        let few = Improvement::of(&latencies(20, 1000), &hits(19, 250, 1000));
+        assert_eq!((few.of_means, few.of_medians, few.of_pairs), (None, None, None));
     }
 
     #[test]

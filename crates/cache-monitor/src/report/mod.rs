@@ -1,37 +1,88 @@
 //! What the monitor found, as data. Its JSON is described in `docs/cache-monitor.schema.json`.
 //!
-//! Invariant: every number that is shown anywhere is a field here; the text rendering adds none.
+//! Invariant: every number that is shown anywhere is a field here; the renderings add none.
 
+mod advice;
 mod build;
+mod charts;
+mod gate;
+mod html;
+mod markdown;
+mod notes;
+mod tables;
 mod text;
+
+#[cfg(test)]
+mod sample;
 
 use serde::Serialize;
 
-pub(crate) use build::{Conditions, TypeOutcome, build};
+pub(crate) use advice::Advice;
+pub(crate) use build::{Conditions, Ended, TypeOutcome, build};
+pub(crate) use gate::{Gate, judge};
+
+/// Raised whenever a reader of older reports would misread newer ones.
+pub(crate) const SCHEMA_VERSION: u64 = 2;
 
 /// The whole report.
 #[derive(Debug, Serialize)]
 pub(crate) struct MonitorReport {
+    /// [`SCHEMA_VERSION`].
+    pub(crate) schema_version: u64,
     /// When the measurement ended: UTC, ISO 8601.
     pub(crate) measured_at: String,
     /// Which database, without user and password.
     pub(crate) database: String,
     /// Which Redis, without user and password.
     pub(crate) redis: String,
-    /// Requests of each type.
-    pub(crate) iterations: u64,
-    /// Keys of each type to draw from, at most.
-    pub(crate) keys_limit: u64,
-    /// Exponent of the distribution of the keys.
-    pub(crate) zipf_exponent: f64,
-    /// Gives the same sequence of keys again.
-    pub(crate) seed: u64,
+    /// What was asked for.
+    pub(crate) workload: WorkloadReport,
+    /// Tasks that asked at the same time.
+    pub(crate) concurrency: u64,
+    /// Requests of each type that were made first and not counted.
+    pub(crate) warmup: u64,
+    /// Measured with a build that is slower than what runs in production.
+    pub(crate) debug_build: bool,
+    /// Somebody ended it before its time: the numbers are right, and fewer than asked for.
+    pub(crate) interrupted: bool,
     /// All types together.
     pub(crate) total: Requests,
-    /// Each registered type, in the order of the registry.
+    /// Each type that was to be measured, in the order of the registry.
     pub(crate) types: Vec<TypeReport>,
+    /// What `--fail-under` says of it; `None` without that flag.
+    pub(crate) gate: Option<Gate>,
     /// Sentences on what a reader of the numbers must know.
     pub(crate) notes: Vec<String>,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(crate) enum WorkloadReport {
+    /// Keys drawn at random.
+    Zipf {
+        /// Requests of each type.
+        iterations: u64,
+        /// Keys of each type to draw from, at most.
+        keys_limit: u64,
+        /// Exponent of the distribution of the keys.
+        zipf_exponent: f64,
+        /// Gives the same sequence of keys again.
+        seed: u64,
+    },
+    /// A recorded access log.
+    Trace {
+        /// Which one; `-` is standard input.
+        file: String,
+        /// Lines that are not empty.
+        lines: u64,
+        /// Keys of the types that are measured.
+        replayed: u64,
+        /// Keys of other types of ours.
+        other_types: u64,
+        /// Lines that are no keys of ours.
+        foreign: u64,
+    },
 }
 
 /// One cached type.
@@ -41,23 +92,27 @@ pub(crate) struct TypeReport {
     pub(crate) name: String,
     /// Its key scheme.
     pub(crate) pattern: String,
-    /// How many existing keys were drawn from; 0 means that there are no rows in the database.
-    pub(crate) keys: u64,
+    /// How many existing keys were drawn from; 0: there are no rows in the database; `None` when a log was replayed.
+    pub(crate) keys: Option<u64>,
     /// How long a value was cached during the measurement, at most.
     pub(crate) ttl_seconds: u64,
-    /// What was measured; `None` without keys.
+    /// What was measured; `None` if there was no request.
     pub(crate) measured: Option<Measured>,
+    /// What follows from it; `None` if nothing was measured.
+    pub(crate) advice: Option<Advice>,
 }
 
 /// What was measured of one type.
 #[derive(Debug, Serialize)]
 pub(crate) struct Measured {
-    /// How long the measurement of the type took.
+    /// From its first request to the end of its last one.
     pub(crate) elapsed_seconds: f64,
     /// How the requests were answered.
     pub(crate) requests: Requests,
     /// The times of each source: the database first, then the tiers.
     pub(crate) times: Vec<Times>,
+    /// What all hits together gain over the database, in whatever tier; `None` with too few samples.
+    pub(crate) improvement: Option<PairedGain>,
     /// What each tier that answers from the cache gains over the database.
     pub(crate) improvements: Vec<Improvement>,
 }
@@ -104,16 +159,42 @@ pub(crate) struct Times {
     pub(crate) count: u64,
     /// `None` of nothing.
     pub(crate) mean_us: Option<f64>,
+    /// The percentiles, each with what the samples can say of it.
+    pub(crate) percentiles: Vec<PercentileTime>,
+    /// How the times are distributed; empty with too few samples.
+    pub(crate) distribution: Vec<Share>,
+}
+
+/// A percentile of some times.
+#[derive(Debug, Serialize)]
+pub(crate) struct PercentileTime {
+    /// Such as `p99`.
+    pub(crate) name: &'static str,
     /// `None` with too few samples.
-    pub(crate) p50_us: Option<f64>,
-    /// `None` with too few samples.
-    pub(crate) p95_us: Option<f64>,
-    /// `None` with too few samples.
-    pub(crate) p99_us: Option<f64>,
-    /// There are none, or not enough for percentiles.
-    pub(crate) too_few_samples: bool,
-    /// The p99 is of so few samples that it is little else than the slowest one.
-    pub(crate) p99_uncertain: bool,
+    pub(crate) us: Option<f64>,
+    /// What the samples can say of it.
+    pub(crate) support: SupportReport,
+}
+
+/// What the samples can say of a percentile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SupportReport {
+    /// Enough of them lie above it.
+    Good,
+    /// Fewer than ten do.
+    Uncertain,
+    /// Not even one does.
+    TooFew,
+}
+
+/// A point of a distribution.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Share {
+    /// This share of the operations, from 0 to 1,
+    pub(crate) share: f64,
+    /// took so long at most.
+    pub(crate) us: f64,
 }
 
 /// What the hits of a tier gain over loads from the database.
@@ -125,6 +206,8 @@ pub(crate) struct Improvement {
     pub(crate) of_means: Option<Gain>,
     /// Of the medians; `None` with too few samples.
     pub(crate) of_medians: Option<Gain>,
+    /// The median of the pairs of a hit and a load of the same key at the same moment; `None` with too few samples.
+    pub(crate) of_pairs: Option<PairedGain>,
 }
 
 /// One time against another.
@@ -134,4 +217,19 @@ pub(crate) struct Gain {
     pub(crate) percent: f64,
     /// How many times as fast.
     pub(crate) factor: f64,
+}
+
+/// The median gain of pairs, and the interval that holds the true one with `confidence`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct PairedGain {
+    /// How many pairs.
+    pub(crate) pairs: u64,
+    /// How often such an interval holds the true median.
+    pub(crate) confidence: f64,
+    /// The median.
+    pub(crate) median: Gain,
+    /// The lower end.
+    pub(crate) low: Gain,
+    /// The upper end.
+    pub(crate) high: Gain,
 }

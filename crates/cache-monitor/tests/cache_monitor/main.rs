@@ -4,7 +4,12 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says where it runs")]
 
+mod advices;
 mod fixture;
+mod gates;
+mod help;
+mod left_behind;
 mod numbers;
+mod pages;
 mod refusals;
-mod traces;
+mod replays;

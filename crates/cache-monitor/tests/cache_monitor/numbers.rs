@@ -58,15 +58,15 @@ async fn the_same_seed_asks_for_the_same_keys() {
     for stage in Stage::filled().await {
         let run = |seed: &str| stage.report(&["--iterations", "80", "--seed", seed]);
         let first = run("7");
-        assert_eq!(first["seed"], 7);
+        assert_eq!(first["workload"]["seed"], 7);
         assert_eq!(hits_and_misses(&first), hits_and_misses(&run("7")));
         assert_ne!(hits_and_misses(&first), hits_and_misses(&run("8")));
         let drawn = stage.report(&["--iterations", "80"]);
         assert_eq!(
             hits_and_misses(&drawn),
-            hits_and_misses(&run(&drawn["seed"].to_string())),
+            hits_and_misses(&run(&drawn["workload"]["seed"].to_string())),
             "seed {}",
-            drawn["seed"]
+            drawn["workload"]["seed"]
         );
     }
 }
@@ -77,7 +77,8 @@ async fn the_distribution_and_the_number_of_keys_are_as_asked_for() {
         let report = stage.report(&["--iterations", "40", "--keys", "5", "--zipf", "0"]);
         let keys: Vec<_> = types(&report).iter().map(|of_type| of_type["keys"].as_u64().unwrap()).collect();
         assert_eq!(keys, [5, 1, 5, 5]);
-        assert_eq!((&report["keys_limit"], &report["zipf_exponent"]), (&json!(5), &json!(0.0)));
+        let workload = &report["workload"];
+        assert_eq!((&workload["keys_limit"], &workload["zipf_exponent"]), (&json!(5), &json!(0.0)));
     }
 }
 
@@ -107,16 +108,64 @@ async fn too_few_samples_are_said_and_not_dressed_up_as_percentiles() {
     let report = stage.report(&["--iterations", "19"]);
     for of_type in types(&report) {
         let measured = &of_type["measured"];
-        for times in measured["times"].as_array().unwrap() {
-            assert_eq!((&times["too_few_samples"], &times["p50_us"]), (&json!(true), &json!(null)), "{times:#}");
+        for percentile in
+            measured["times"].as_array().unwrap().iter().flat_map(|t| t["percentiles"].as_array().unwrap())
+        {
+            assert_eq!(
+                (&percentile["support"], &percentile["us"]),
+                (&json!("too_few"), &json!(null)),
+                "{percentile:#}"
+            );
         }
         let improvements = measured["improvements"].as_array().unwrap();
         assert!(improvements.iter().any(|improvement| improvement["tier"] == "l2"));
         for improvement in improvements {
-            assert_eq!([&improvement["of_means"], &improvement["of_medians"]], [&json!(null); 2], "{improvement:#}");
+            let figures = ["of_means", "of_medians", "of_pairs"].map(|name| &improvement[name]);
+            assert_eq!(figures, [&json!(null); 3], "{improvement:#}");
         }
     }
     assert!(stage.run(&["--iterations", "19"]).stdout.contains("fewer than 20 samples"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_interval_of_an_improvement_holds_its_median() {
+    let stage = Stage::filled().await.remove(0);
+    let report = stage.report(&["--iterations", "200", "--type", "invoices"]);
+    let gain = &types(&report)[0]["measured"]["improvement"];
+    let factors = ["low", "median", "high"].map(|end| gain[end]["factor"].as_f64().unwrap());
+    assert!(factors.is_sorted(), "{gain:#}");
+    assert_eq!(gain["pairs"], types(&report)[0]["measured"]["requests"]["hits"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_chosen_types_are_measured() {
+    let stage = Stage::filled().await.remove(0);
+    let report = stage.report(&["--iterations", "5", "--type", "discounts", "--type", "tax_rates"]);
+    let names: Vec<_> = types(&report).iter().map(|of_type| of_type["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["tax_rates", "active_discounts"]);
+    assert_eq!(report["total"]["requests"], 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_tasks_make_the_same_requests_together() {
+    for stage in Stage::filled().await {
+        let report = stage.report(&["--iterations", "151", "--concurrency", "5"]);
+        for of_type in types(&report) {
+            let measured = &of_type["measured"];
+            assert_eq!(measured["requests"]["requests"], 151, "{of_type:#}");
+            assert_eq!(measured["times"][0]["count"], 151, "one load past the cache for each request: {of_type:#}");
+        }
+        assert_eq!(report["concurrency"], 5);
+        assert!(report["notes"].to_string().contains("coordinated omission"), "{report:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_warms_up_is_not_counted() {
+    let stage = Stage::filled().await.remove(0);
+    let report = stage.report(&["--iterations", "40", "--warmup", "300", "--type", "active_discounts"]);
+    let requests = &types(&report)[0]["measured"]["requests"];
+    assert_eq!((&requests["requests"], &requests["hits"]), (&json!(40), &json!(40)), "the miss was in the warm-up");
 }
 
 #[tokio::test(flavor = "multi_thread")]

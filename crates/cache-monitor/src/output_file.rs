@@ -1,4 +1,4 @@
-//! `--json FILE`: the report as a file that is either whole or not there.
+//! `--json FILE` and its kin: the report as a file that is either whole or not there.
 //!
 //! Invariant: a measurement does not begin if its file cannot be written; an older file is replaced in one step.
 
@@ -12,18 +12,18 @@ use tempfile::NamedTempFile;
 
 /// A place where a file can be written.
 #[derive(Debug)]
-pub(crate) struct JsonFile {
+pub(crate) struct OutputFile {
     path: PathBuf,
     directory: PathBuf,
 }
 
-impl JsonFile {
-    /// Makes sure that a file can be written there, by creating one next to it and removing it.
+impl OutputFile {
+    /// Makes sure that a file can be written where the flag says, by creating one next to it and removing it.
     ///
     /// # Errors
     /// A usage error that says what is wrong with the path.
-    pub(crate) fn prepare(path: &Path) -> Result<Self> {
-        let refuse = |reason: String| usage(format!("--json {}: {reason}", path.display()));
+    pub(crate) fn prepare(flag: &str, path: &Path) -> Result<Self> {
+        let refuse = |reason: String| usage(format!("{flag} {}: {reason}", path.display()));
         if path.file_name().is_none() || path.is_dir() {
             return Err(refuse("is a directory; name a file in it".to_owned()));
         }
@@ -66,7 +66,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("report.json");
         fs::write(&path, "old and longer").unwrap();
-        let file = JsonFile::prepare(&path).unwrap();
+        let file = OutputFile::prepare("--json", &path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "old and longer");
         file.write("{}").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n");
@@ -81,7 +81,7 @@ mod tests {
             (directory.path().join("gone/report.json"), "there is no directory"),
             (PathBuf::from("/"), "is a directory"),
         ] {
-            let error = JsonFile::prepare(&path).unwrap_err().to_string();
+            let error = OutputFile::prepare("--json", &path).unwrap_err().to_string();
             assert!(error.starts_with("--json ") && error.contains(reason), "{error}");
         }
     }

@@ -44,7 +44,10 @@ async fn so_does_a_run_that_is_interrupted() {
         for signal in [Signal::INT, Signal::TERM] {
             let running = stage.running().await;
             running.signal(signal);
-            running.end().await.assert_refused(130, &["interrupted"]);
+            let run = running.end().await;
+            assert_eq!(run.code, Some(130), "{}", run.stderr);
+            assert!(run.stderr.contains("interrupted: shown is what was measured"), "{}", run.stderr);
+            assert!(run.stdout.contains("these are the requests that were made until then"), "{}", run.stdout);
             assert_only_production_keys(&stage);
         }
     }

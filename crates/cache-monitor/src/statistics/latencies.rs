@@ -6,10 +6,17 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::MIN_SAMPLES;
+
 /// Longer ones count as this long; no operation may take nearly so much.
 const LONGEST: Duration = Duration::from_secs(600);
 const SIGNIFICANT_DIGITS: u8 = 3;
 const NANOS_PER_MICRO: f64 = 1_000.0;
+/// The shares at which a distribution is drawn, as far as there are samples for them.
+const CURVE: [f64; 25] = [
+    0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85,
+    0.90, 0.95, 0.98, 0.99, 0.995, 0.999,
+];
 
 /// The durations of one kind of operation.
 #[derive(Debug)]
@@ -37,6 +44,13 @@ impl Latencies {
     /// The mean in microseconds, `None` of nothing.
     pub(crate) fn mean_us(&self) -> Option<f64> {
         (self.count() > 0).then(|| self.sum.as_secs_f64() * 1e6 / self.count() as f64)
+    }
+
+    /// The distribution as pairs of a share and the microseconds that it did not exceed, both rising; empty of too few.
+    pub(crate) fn curve(&self) -> Vec<(f64, f64)> {
+        let borne = |share: f64| share.min(1.0 - share) * self.count() as f64 >= 1.0;
+        let shares = CURVE.into_iter().filter(|share| self.count() >= MIN_SAMPLES && borne(*share));
+        shares.filter_map(|share| Some((share, self.quantile_us(share)?))).collect()
     }
 
     /// The duration in microseconds that this share of them did not exceed, `None` of nothing.
@@ -71,6 +85,17 @@ mod tests {
             let found = latencies.quantile_us(quantile).unwrap();
             assert!((found - expected).abs() <= expected / 1000.0, "{quantile}: {found}");
         }
+    }
+
+    #[test]
+    fn a_curve_ends_where_the_samples_do() {
+        let mut latencies = Latencies::new();
+        (1..=19).for_each(|micros| latencies.record(Duration::from_micros(micros)));
+        assert_eq!(latencies.curve(), []);
+        (20..=100).for_each(|micros| latencies.record(Duration::from_micros(micros)));
+        let shares: Vec<f64> = latencies.curve().iter().map(|(share, _)| *share).collect();
+        assert_eq!((shares.first(), shares.last()), (Some(&0.01), Some(&0.99)));
+        assert!(latencies.curve().is_sorted_by(|a, b| a.1 <= b.1));
     }
 
     #[test]

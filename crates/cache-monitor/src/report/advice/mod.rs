@@ -1,0 +1,272 @@
+//! What follows from the numbers, per type: whether caching is worth it, and what another TTL would change.
+//!
+//! Whether it is worth it: a read through the cache costs `h × hit + (1 − h) × miss`, one past it `load`; so it pays from the
+//! hit rate `(miss − load) / (miss − hit)` on. The costs are medians of this run, `h` is what production counted.
+
+mod ttl;
+mod words;
+
+use billing_cache::{Event, Usage};
+use cli_support::render::to_f64;
+use serde::Serialize;
+
+use self::ttl::{TtlEffect, ttl_effects};
+use super::build::rounded;
+use super::{Kind, Measured, Times};
+use crate::statistics::MIN_SAMPLES;
+use crate::usage::HOURS;
+
+/// Less than this share of a load is called no difference.
+const NOTABLE: f64 = 0.1;
+/// A miss takes the lease in one trip to Redis and fills in another.
+const TRIPS_OF_A_MISS: f64 = 2.0;
+
+/// What follows for one type. Times are medians in microseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Advice {
+    /// Whether to cache.
+    pub(crate) verdict: Verdict,
+    /// What reads cost.
+    #[serde(flatten)]
+    pub(crate) costs: Costs,
+    /// From this hit rate on, 0 to 1, caching saves time; `None`: never, as a hit takes as long as a load.
+    pub(crate) break_even_hit_rate: Option<f64>,
+    /// What production counted, and what that means; `None` without usage data.
+    pub(crate) production: Option<Production>,
+    /// The TTL in production.
+    pub(crate) ttl_seconds: u64,
+    /// What other TTLs would change at most; empty where nothing can be said.
+    pub(crate) ttl_effects: Vec<TtlEffect>,
+    /// The same in words.
+    pub(crate) sentences: Vec<String>,
+}
+
+/// Whether to cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    /// Reads are notably faster than loads.
+    WorthIt,
+    /// They are about as fast.
+    LittleDifference,
+    /// They are notably slower.
+    NotWorthIt,
+    /// It depends on the hit rate, which is not known.
+    Unknown,
+}
+
+/// What reads cost, as medians in microseconds; means where there are too few for a median.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Costs {
+    /// A load past the cache.
+    pub(crate) load_us: f64,
+    /// A hit, in the mix of tiers that production has, else in that of this run.
+    pub(crate) hit_us: f64,
+    /// A request that loads and fills.
+    pub(crate) miss_us: f64,
+    /// Too few misses were measured: theirs is taken as a load and two hits of L2.
+    pub(crate) miss_estimated: bool,
+}
+
+/// What production counted of one type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Used {
+    pub(super) hits_l1: u64,
+    pub(super) hits_l2: u64,
+    pub(super) misses: u64,
+    pub(super) bypassed: u64,
+    pub(super) invalidated: u64,
+}
+
+/// What production counted, and what that means.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Production {
+    /// The counters are of so many hours.
+    pub(crate) hours: u64,
+    /// All reads.
+    pub(crate) reads: u64,
+    /// Each of them saved the database a load.
+    pub(crate) hits: u64,
+    /// Reads that loaded.
+    pub(crate) misses: u64,
+    /// Keys invalidated by writes.
+    pub(crate) invalidated: u64,
+    /// Share of hits from 0 to 1.
+    pub(crate) hit_rate: f64,
+    /// A read on average, if hits and misses cost what they cost here.
+    pub(crate) read_us: f64,
+    /// Time of the database that hits saved.
+    pub(crate) database_seconds_saved: f64,
+}
+
+impl Used {
+    /// What was counted of a type; `None` if nothing was read.
+    pub(crate) fn of(usage: &Usage, cache_type: &str) -> Option<Self> {
+        let count = |event| usage.count(cache_type, event);
+        let used = Self {
+            hits_l1: count(Event::HitL1),
+            hits_l2: count(Event::HitL2),
+            misses: count(Event::Miss),
+            bypassed: count(Event::Bypass),
+            invalidated: count(Event::Invalidated),
+        };
+        (used.reads() > 0).then_some(used)
+    }
+
+    fn hits(self) -> u64 {
+        self.hits_l1 + self.hits_l2
+    }
+
+    fn reads(self) -> u64 {
+        self.hits() + self.misses + self.bypassed
+    }
+
+    fn hit_rate(self) -> f64 {
+        to_f64(self.hits()) / to_f64(self.reads())
+    }
+}
+
+impl Costs {
+    /// `None` if there was no load or no hit.
+    pub(crate) fn of(measured: &Measured, used: Option<&Used>) -> Option<Self> {
+        let load_us = measured.times.iter().find(|times| times.kind == Kind::Load)?.typical_us()?;
+        let hit_us = measured.hit_us(used)?;
+        let misses = measured.times.iter().find(|times| times.kind == Kind::Miss && times.count >= MIN_SAMPLES);
+        let measured_miss = misses.and_then(Times::typical_us);
+        let l2_us = measured.times.iter().find(|times| times.source == "l2").and_then(Times::typical_us);
+        let estimate = load_us + TRIPS_OF_A_MISS * l2_us.unwrap_or(hit_us);
+        let miss_us = rounded(measured_miss.unwrap_or(estimate));
+        Some(Self { load_us, hit_us: rounded(hit_us), miss_us, miss_estimated: measured_miss.is_none() })
+    }
+
+    fn break_even(self) -> Option<f64> {
+        let Self { load_us, hit_us, miss_us, .. } = self;
+        (hit_us < load_us).then(|| rounded(((miss_us - load_us) / (miss_us - hit_us)).clamp(0.0, 1.0)))
+    }
+
+    fn read_us(self, hit_rate: f64) -> f64 {
+        hit_rate * self.hit_us + (1.0 - hit_rate) * self.miss_us
+    }
+}
+
+impl Measured {
+    /// A hit on average, each tier weighted by its hits in production, or in this run where production tells nothing of them.
+    fn hit_us(&self, used: Option<&Used>) -> Option<f64> {
+        let hits = || self.times.iter().filter(|times| times.kind == Kind::Hit);
+        let in_production =
+            |source: &str| used.map_or(0, |used| if source == "l1" { used.hits_l1 } else { used.hits_l2 });
+        let known = hits().any(|times| times.count > 0 && in_production(times.source) > 0);
+        let weighted = hits().filter_map(|times| {
+            let weight = if known { in_production(times.source) } else { times.count };
+            Some((to_f64(weight), times.typical_us()?))
+        });
+        let (weights, sum) =
+            weighted.fold((0.0, 0.0), |(weights, sum), (weight, us)| (weights + weight, sum + weight * us));
+        (weights > 0.0).then(|| sum / weights)
+    }
+}
+
+impl Times {
+    /// The median, or the mean of too few for it: one pause of the machine would move a mean, and with it the advice.
+    fn typical_us(&self) -> Option<f64> {
+        let median = self.percentiles.iter().find(|percentile| percentile.name == "p50");
+        median.and_then(|median| median.us).or(self.mean_us)
+    }
+}
+
+impl Production {
+    fn of(used: Used, costs: Costs) -> Self {
+        let hit_rate = used.hit_rate();
+        Self {
+            hours: HOURS,
+            reads: used.reads(),
+            hits: used.hits(),
+            misses: used.misses,
+            invalidated: used.invalidated,
+            hit_rate: rounded(hit_rate),
+            read_us: rounded(costs.read_us(hit_rate)),
+            database_seconds_saved: rounded(to_f64(used.hits()) * costs.load_us / 1e6),
+        }
+    }
+}
+
+impl Advice {
+    /// What follows; `ttl_seconds` is the TTL in production.
+    pub(crate) fn of(costs: Costs, used: Option<Used>, ttl_seconds: u64) -> Self {
+        let production = used.map(|used| Production::of(used, costs));
+        let mut advice = Self {
+            verdict: verdict(costs, production),
+            costs,
+            break_even_hit_rate: costs.break_even(),
+            production,
+            ttl_seconds,
+            ttl_effects: used.map(|used| ttl_effects(used, ttl_seconds)).unwrap_or_default(),
+            sentences: Vec::new(),
+        };
+        advice.sentences = advice.in_words();
+        advice
+    }
+}
+
+fn verdict(costs: Costs, production: Option<Production>) -> Verdict {
+    let saved = production.map(|production| 1.0 - production.read_us / costs.load_us);
+    match saved {
+        Some(saved) if saved >= NOTABLE => Verdict::WorthIt,
+        Some(saved) if saved <= -NOTABLE => Verdict::NotWorthIt,
+        Some(_) => Verdict::LittleDifference,
+        None if costs.hit_us >= costs.load_us => Verdict::NotWorthIt,
+        None => Verdict::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COSTS: Costs = Costs { load_us: 1000.0, hit_us: 100.0, miss_us: 1200.0, miss_estimated: false };
+
+    fn used(hits: u64, misses: u64, invalidated: u64) -> Used {
+        Used { hits_l1: 0, hits_l2: hits, misses, bypassed: 0, invalidated }
+    }
+
+    #[test]
+    fn it_pays_from_the_break_even_hit_rate_on() {
+        let rate = COSTS.break_even().unwrap();
+        assert!((rate - 200.0 / 1100.0).abs() < 0.001, "{rate}");
+        assert!((COSTS.read_us(200.0 / 1100.0) - COSTS.load_us).abs() < 1e-6);
+        assert_eq!(Costs { hit_us: 1000.0, ..COSTS }.break_even(), None);
+    }
+
+    #[test]
+    fn the_verdict_follows_the_hit_rate_of_production() {
+        let verdict = |used| Advice::of(COSTS, used, 300).verdict;
+        assert_eq!(verdict(Some(used(90, 10, 0))), Verdict::WorthIt);
+        assert_eq!(verdict(Some(used(18, 82, 0))), Verdict::LittleDifference);
+        assert_eq!(verdict(Some(used(0, 100, 0))), Verdict::NotWorthIt);
+        assert_eq!(verdict(None), Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_longer_ttl_saves_loads_and_a_shorter_one_costs_some() {
+        // One expiry for each hit: λT = 1, so at 2T a third of the reads load, at T/2 two thirds.
+        let effects = ttl_effects(used(600, 600, 0), 300);
+        assert_eq!(effects.iter().map(|effect| effect.ttl_seconds).collect::<Vec<_>>(), [600, 150]);
+        assert_eq!(effects.iter().map(|effect| effect.loads_change).collect::<Vec<_>>(), [-200.0, 200.0]);
+        assert_eq!(effects.iter().map(|effect| effect.hit_rate).collect::<Vec<_>>(), [0.667, 0.333]);
+    }
+
+    #[test]
+    fn misses_that_writes_may_be_behind_are_said() {
+        for (invalidated, said) in [(40, "may be behind 40 of the 100 misses"), (150, "may be behind all 100 misses")] {
+            let sentences = Advice::of(COSTS, Some(used(600, 100, invalidated)), 300).sentences;
+            assert!(sentences.iter().any(|sentence| sentence.contains(said)), "{sentences:?}");
+        }
+    }
+
+    #[test]
+    fn without_usage_nothing_is_said_of_production() {
+        let advice = Advice::of(COSTS, None, 300);
+        assert_eq!((advice.production, advice.ttl_effects.len()), (None, 0));
+        assert!(advice.sentences[1].contains("is not known"), "{:?}", advice.sentences);
+    }
+}

@@ -1,0 +1,241 @@
+//! The tables of the report, the same for every rendering: heads with units, and cells as people read them.
+//!
+//! Invariant: nothing is computed here.
+
+use cli_support::render::{self, NONE};
+
+use super::gate::{Figure, Gate, Verdict};
+use super::{
+    Gain, Improvement, Kind, Measured, MonitorReport, PairedGain, PercentileTime, Requests, SupportReport, Times,
+    TypeReport, WorkloadReport,
+};
+use crate::statistics::{MIN_ABOVE, MIN_SAMPLES};
+
+const NO_ROWS: &str = "no rows in the database";
+const TOO_FEW: &str = "too few";
+const UNCERTAIN: &str = "~";
+
+/// A table of names, on the left, and numbers, on the right.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// So many columns are names.
+    pub(super) labels: usize,
+    pub(super) head: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new<const N: usize>(labels: usize, head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Self {
+        Self { labels, head: head.map(str::to_owned).into(), rows: rows.map(Into::into).collect() }
+    }
+}
+
+impl MonitorReport {
+    /// Under which conditions was measured.
+    pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = self.workload.facts();
+        facts.extend([
+            ("tasks", self.concurrency.to_string()),
+            ("database", self.database.clone()),
+            ("redis", self.redis.clone()),
+        ]);
+        if self.warmup > 0 {
+            facts.push(("warm-up, not counted", format!("{} requests of each type", render::count(self.warmup))));
+        }
+        facts
+    }
+
+    pub(super) fn requests_table(&self) -> Table {
+        let head = ["type", "keys", "requests", "hits", "misses", "bypassed", "hit rate (%)", "miss rate (%)"];
+        let total = requests_row("total", NONE.to_owned(), &self.total);
+        Table::new(1, head, self.types.iter().map(type_row).chain([total]))
+    }
+
+    pub(super) fn times_table(&self) -> Table {
+        let head = ["type", "answered by", "count", "mean (µs)", "p50 (µs)", "p95 (µs)", "p99 (µs)", "p99.9 (µs)"];
+        let rows = self.measured().flat_map(|(name, measured)| {
+            // Most runs bypass nothing, and need no row to say so.
+            let shown = measured.times.iter().filter(|times| times.count > 0 || times.kind != Kind::Bypass);
+            shown.map(move |times| times_row(name, times))
+        });
+        Table { labels: 2, head: head.map(str::to_owned).into(), rows: rows.collect() }
+    }
+
+    pub(super) fn improvements_table(&self) -> Table {
+        let head = [
+            "type",
+            "hits against database",
+            "mean: saved (%)",
+            "mean: faster (×)",
+            "pairs: saved (%) [95 %]",
+            "pairs: faster (×) [95 %]",
+        ];
+        let rows = self.measured().flat_map(|(name, measured)| {
+            measured.improvements.iter().map(move |improvement| improvement_row(name, improvement))
+        });
+        Table::new(2, head, rows)
+    }
+
+    pub(super) fn measured(&self) -> impl Iterator<Item = (&str, &Measured)> {
+        self.types.iter().filter_map(|of_type| Some((of_type.name.as_str(), of_type.measured.as_ref()?)))
+    }
+
+    /// What follows, type by type.
+    pub(super) fn advice(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let with_advice = self.types.iter().filter_map(|of_type| Some((of_type, of_type.advice.as_ref()?)));
+        with_advice.map(|(of_type, advice)| (of_type.name.as_str(), advice.sentences.as_slice()))
+    }
+
+    /// Explains the marks, if there are any.
+    pub(super) fn legend(&self) -> Vec<String> {
+        let times = || self.measured().flat_map(|(_, measured)| &measured.times).filter(|times| times.count > 0);
+        let any =
+            |support| times().flat_map(|times| &times.percentiles).any(|percentile| percentile.support == support);
+        let too_few = format!(
+            "{TOO_FEW}: fewer than {MIN_SAMPLES} samples, or none to be expected above the percentile; more --iterations \
+             give more"
+        );
+        let uncertain = format!(
+            "{UNCERTAIN}: fewer than {MIN_ABOVE} samples above it, so little else than one of the slowest ones"
+        );
+        let too_few = any(SupportReport::TooFew).then_some(too_few);
+        too_few.into_iter().chain(any(SupportReport::Uncertain).then_some(uncertain)).collect()
+    }
+}
+
+impl WorkloadReport {
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Zipf { iterations, keys_limit, zipf_exponent, seed } => vec![
+                (
+                    "requests per type",
+                    format!("{iterations}, drawn from up to {keys_limit} keys (Zipf {zipf_exponent})"),
+                ),
+                ("seed", seed.to_string()),
+            ],
+            Self::Trace { file, lines, replayed, other_types, foreign } => {
+                let [lines, replayed, other_types, foreign] =
+                    [lines, replayed, other_types, foreign].map(|n| render::count(*n));
+                vec![
+                    ("replayed log", file.clone()),
+                    ("lines", lines),
+                    ("replayed", replayed),
+                    ("keys of other types", other_types),
+                    ("no keys of ours", foreign),
+                ]
+            }
+        }
+    }
+}
+
+impl Gate {
+    pub(super) fn table(&self) -> Table {
+        let head = ["type", "figure", "at least", "measured", "at best (95 %)", "verdict"];
+        Table::new(2, head, self.verdicts.iter().map(verdict_row))
+    }
+
+    /// What was compared with what.
+    pub(super) fn sentence(&self) -> String {
+        let percent = self.fail_under_percent;
+        let passed = if self.passed { "passed" } else { "failed" };
+        let asked = match &self.baseline {
+            Some(baseline) => {
+                format!("speed-ups of at least {percent} % of those in {} of {}", baseline.file, baseline.measured_at)
+            }
+            None => format!("hits that save at least {percent} % of a load"),
+        };
+        let not_judged = match self.not_judged.as_slice() {
+            [] => String::new(),
+            names => format!("; not judged: {}", names.join(", ")),
+        };
+        format!("gate {passed}: {asked}{not_judged}")
+    }
+}
+
+fn type_row(of_type: &TypeReport) -> [String; 8] {
+    let keys = match of_type.keys {
+        Some(0) => NO_ROWS.to_owned(),
+        keys => keys.map_or_else(|| NONE.to_owned(), render::count),
+    };
+    let requests = of_type.measured.as_ref().map(|measured| measured.requests).unwrap_or_default();
+    requests_row(&of_type.name, keys, &requests)
+}
+
+fn requests_row(name: &str, keys: String, requests: &Requests) -> [String; 8] {
+    let count = render::count;
+    let (hit_rate, miss_rate) = (render::percent(requests.hit_rate), render::percent(requests.miss_rate));
+    let (hits, misses, bypassed) = (count(requests.hits), count(requests.misses), count(requests.bypassed));
+    [name.to_owned(), keys, count(requests.requests), hits, misses, bypassed, hit_rate, miss_rate]
+}
+
+fn times_row(name: &str, times: &Times) -> Vec<String> {
+    let mut row = vec![name.to_owned(), answered_by(times), render::count(times.count), micros(times.mean_us)];
+    row.extend(times.percentiles.iter().map(|percentile| percentile_cell(percentile, times.count)));
+    row
+}
+
+fn percentile_cell(percentile: &PercentileTime, count: u64) -> String {
+    match percentile.support {
+        SupportReport::TooFew if count > 0 => TOO_FEW.to_owned(),
+        SupportReport::Uncertain => format!("{UNCERTAIN}{}", micros(percentile.us)),
+        SupportReport::TooFew | SupportReport::Good => micros(percentile.us),
+    }
+}
+
+pub(super) fn answered_by(times: &Times) -> String {
+    let source = times.source;
+    match times.kind {
+        Kind::Load => format!("{source} (past the cache)"),
+        Kind::Hit => format!("{source} (hit)"),
+        Kind::Miss => format!("{source} (miss: load and fill)"),
+        Kind::Bypass => format!("{source} (no Redis)"),
+    }
+}
+
+fn improvement_row(name: &str, improvement: &Improvement) -> [String; 6] {
+    let Improvement { of_means, of_pairs, tier, .. } = *improvement;
+    let mean = |cell: &dyn Fn(Gain) -> String| of_means.map_or_else(|| TOO_FEW.to_owned(), cell);
+    let pairs = |cell: &dyn Fn(Gain) -> String| {
+        of_pairs.map_or_else(
+            || TOO_FEW.to_owned(),
+            |PairedGain { median, low, high, .. }| interval([median, low, high].map(cell)),
+        )
+    };
+    let (saved, faster) = (|gain: Gain| saved(gain.percent), |gain: Gain| format!("{:.2}", gain.factor));
+    [name.to_owned(), tier.to_owned(), mean(&saved), mean(&faster), pairs(&saved), pairs(&faster)]
+}
+
+/// Two digits where one would leave nothing to tell apart.
+fn saved(percent: f64) -> String {
+    if percent > 99.0 { format!("{percent:.2}") } else { format!("{percent:.1}") }
+}
+
+/// `75.0 [74.1 to 75.8]`
+fn interval([median, low, high]: [String; 3]) -> String {
+    format!("{median} [{low} to {high}]")
+}
+
+fn verdict_row(verdict: &Verdict) -> [String; 6] {
+    let (figure, number): (_, fn(f64) -> String) = match verdict.figure {
+        Figure::SpeedUp => ("faster than a load (×)", |factor| format!("{factor:.2}")),
+        Figure::SavedPercent => ("saved of a load (%)", saved),
+    };
+    let passed = if verdict.passed { "passed" } else { "FAILED" };
+    [
+        verdict.name.clone(),
+        figure.to_owned(),
+        number(verdict.required),
+        number(verdict.measured),
+        number(verdict.measured_high),
+        passed.to_owned(),
+    ]
+}
+
+/// Two digits where one would leave little of the number.
+fn micros(value: Option<f64>) -> String {
+    match value {
+        Some(value) if value < 10.0 => format!("{value:.2}"),
+        Some(value) => format!("{value:.1}"),
+        None => NONE.to_owned(),
+    }
+}

@@ -1,0 +1,25 @@
+//! What the processes in production counted: hits and misses of the last hours, for the advice.
+//!
+//! Invariant: read from the production key space, never written; nothing is counted by the one who reads.
+
+use anyhow::Result;
+use billing_cache::Usage;
+use billing_core::cached::CACHED_TYPES;
+use billing_core::settings::Settings;
+use cli_support::open;
+
+/// The current hour included.
+pub(crate) const HOURS: u64 = 24;
+
+/// The counters of the last [`HOURS`] hours.
+///
+/// # Errors
+/// Redis cannot be used, or refuses.
+pub(crate) async fn of_production(mut settings: Settings) -> Result<Usage> {
+    settings.cache.counters_flush_ms = 0;
+    // Nothing is read through this cache, so nothing needs to be told of changes.
+    for cached in CACHED_TYPES {
+        settings.cache.types.entry(cached.info().name.to_owned()).or_default().l1 = Some(false);
+    }
+    Ok(open::cache_alone(&settings).await?.usage(HOURS).await?)
+}
