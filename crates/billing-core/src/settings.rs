@@ -108,8 +108,8 @@ impl Settings {
     /// Never: a test reads the file that is compiled in.
     #[must_use]
     pub fn defaults() -> Self {
-        let (settings, _) = Self::resolve(&Overrides::default(), &Variables::default())
-            .expect("the compiled-in settings are valid");
+        let (settings, _) =
+            Self::resolve(&Overrides::default(), &Variables::default()).expect("the compiled-in settings are valid");
         settings
     }
 
@@ -134,10 +134,7 @@ mod tests {
         resolve_with(&Overrides::default(), pairs).map(|(settings, _)| settings)
     }
 
-    fn resolve_with(
-        overrides: &Overrides,
-        pairs: &[(&str, &str)],
-    ) -> Result<(Settings, Vec<Setting>), SettingsError> {
+    fn resolve_with(overrides: &Overrides, pairs: &[(&str, &str)]) -> Result<(Settings, Vec<Setting>), SettingsError> {
         let values = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Settings::resolve(overrides, &Variables { values, ..Variables::default() })
     }
@@ -194,10 +191,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("billing.toml");
         std::fs::write(&path, "[redis]\ndb = 5\nport = 1\n[cache.types.invoices]\nttl_seconds = 7\n").unwrap();
-        let overrides = Overrides {
-            file: Some(path.clone()),
-            values: vec![("redis.host".to_owned(), "from-flag".to_owned())],
-        };
+        let overrides =
+            Overrides { file: Some(path.clone()), values: vec![("redis.host".to_owned(), "from-flag".to_owned())] };
         let set = [
             ("REDIS_HOST", "r"),
             ("REDIS_PORT", "7000"),
@@ -206,8 +201,7 @@ mod tests {
             ("DATABASE_URL", "postgres://ann:hunter2@db/billing"),
         ];
         let (_, explained) = resolve_with(&overrides, &set).unwrap();
-        let by_key: HashMap<&str, &Setting> =
-            explained.iter().map(|setting| (setting.key.as_str(), setting)).collect();
+        let by_key: HashMap<&str, &Setting> = explained.iter().map(|setting| (setting.key.as_str(), setting)).collect();
         let variable = |name: &str| Origin::Environment(name.to_owned());
         for (key, value, origin) in [
             ("redis.host", "from-flag", Origin::Flag),

@@ -166,9 +166,7 @@ fn named_variables(variables: &Variables) -> Result<Layer, SettingsError> {
 }
 
 fn flags(set: &[(String, String)]) -> Result<Layer, SettingsError> {
-    let add = |builder: Builder, (key, value): &(String, String)| {
-        builder.set_override(key, value.as_str())
-    };
+    let add = |builder: Builder, (key, value): &(String, String)| builder.set_override(key, value.as_str());
     let values = set.iter().try_fold(Config::builder(), add).and_then(Builder::build);
     Ok(Layer::of(values.map_err(SettingsError::Invalid)?, |_| Origin::Flag))
 }
