@@ -7,6 +7,7 @@
 mod database;
 mod eventually;
 mod fault_proxy;
+pub mod json_schema;
 mod port;
 mod redis_options;
 mod redis_server;
