@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use cli_support::CommonArgs;
+use cli_support::{CommonArgs, Manual};
 
 use crate::key_sequence::Draw;
 use crate::measurement::Plan;
@@ -16,6 +16,11 @@ const HIGHEST_EXPONENT: f64 = 10.0;
 
 /// One line a paragraph: clap wraps them to the terminal.
 const AFTER_HELP: &str = "\
+Examples:
+  cache-monitor --iterations 1000
+  cache-monitor --iterations 1000 --zipf 0 --seed 7 --json report.json
+  cache-monitor --format json | jq .total
+
 Keys that exist in the database are measured in a Redis key space of its own, which is gone afterwards; no production key \
 is read or changed, and no counter. Next to each request through the cache stands a load of the same key past it, so \
 `database` times are of true loads only.
@@ -47,6 +52,8 @@ pub(crate) struct Arguments {
     pub(crate) json: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(subcommand)]
+    pub(crate) manual: Option<Manual>,
 }
 
 impl Arguments {
