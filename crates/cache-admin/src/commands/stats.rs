@@ -1,27 +1,48 @@
 //! `stats`: what stands in Redis by cached type, and what the processes counted. Asks the database nothing.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use billing_cache::{Event, Survey, Usage};
 use billing_core::cached::BillingCache;
 use clap::Args;
-use cli_support::{Code, CommonArgs, Progress, open, render};
+use cli_support::{Code, CommonArgs, Progress, exit, open, render, watch};
 
 use crate::reports::stats::{Counted, Others, Server, StatsReport, TypeStats};
 
+const EXAMPLES: &str = "\
+Examples:
+  cache-admin stats
+  cache-admin stats --hours 1 --watch 5
+  cache-admin stats --watch 60 --format json >> stats.jsonl
+  cache-admin stats --format json | jq '.types[] | {name, keys}'";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Hits and misses of the last so many hours, the current one included; counters are kept for 31 days
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=744))]
     hours: u64,
+    /// Look again every so many seconds, until Ctrl-C; as JSON one document a line
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    watch: Option<u64>,
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
+    if let Some(seconds) = arguments.watch {
+        return watch::repeat(Duration::from_secs(seconds), common.format, || look(arguments, common)).await;
+    }
+    let report = exit::interruptible("nothing was changed", look(arguments, common)).await?;
+    render::show(&report, common.format)?;
+    Ok(Code::Fine)
+}
+
+async fn look(arguments: &Arguments, common: &CommonArgs) -> Result<StatsReport> {
     let settings = common.settings()?;
     let cache = open::cache_alone(&settings).await?;
     let survey = survey(&cache).await?;
     let usage = cache.usage(arguments.hours).await?;
-    render::show(&report(&cache, survey, &usage, arguments.hours), common.format)?;
-    Ok(Code::Fine)
+    Ok(report(&cache, survey, &usage, arguments.hours))
 }
 
 async fn survey(cache: &BillingCache) -> Result<Survey> {

@@ -10,7 +10,14 @@ use cli_support::{Code, CommonArgs, Progress, TypeChoice, exit, open, render};
 
 use crate::reports::warmup::{WarmedType, WarmupReport};
 
+const EXAMPLES: &str = "\
+Examples:
+  cache-admin warmup
+  cache-admin warmup --type invoices --limit 50000
+  cache-admin warmup --format json | jq .types";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Which cache type to load
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser(), default_value = "all")]

@@ -1,6 +1,7 @@
 //! What the commands found or did, with its two renderings. Nothing is computed here.
 
 pub(crate) mod clear;
+pub(crate) mod doctor;
 pub(crate) mod migrate;
 pub(crate) mod seed;
 pub(crate) mod stats;

@@ -4,7 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says where it runs")]
 
+mod acl;
 mod clear;
+mod comfort;
+mod doctor;
 mod errors;
 mod harness;
 mod help;
@@ -12,3 +15,4 @@ mod migrate;
 mod seed;
 mod stats;
 mod warmup;
+mod watch;
