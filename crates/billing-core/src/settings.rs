@@ -1,34 +1,27 @@
 //! The settings of a process: defaults < file < `.env` < environment < flags.
 //!
 //! Invariants: an empty variable is an unset one; the environment of the process is read and never changed; no error
-//! shows a secret. `config/default.toml` is compiled in and documents every key.
+//! shows a secret; each value is known with where it comes from. `config/default.toml` is compiled in and documents every
+//! key.
 
-use std::collections::HashMap;
+mod layers;
+mod variables;
+
 use std::path::{Path, PathBuf};
 
 use billing_cache::{CacheSettings, RedisSettings};
-use config::{Config, ConfigError, Environment, File, FileFormat, FileSourceString};
+use config::ConfigError;
 use serde::Deserialize;
+
+pub use layers::{HIDDEN, Origin, Setting};
+use layers::{explain, layers, merged};
+use variables::Variables;
 
 use crate::database::DatabaseSettings;
 use crate::outbox::RelaySettings;
 
 /// The text of `config/default.toml`.
 pub const DEFAULT_TOML: &str = include_str!("../../../config/default.toml");
-
-/// Variables with a name of their own, and the keys they set. The first five are the platform's.
-const VARIABLES: [(&str, &str); 7] = [
-    ("REDIS_HOST", "redis.host"),
-    ("REDIS_PORT", "redis.port"),
-    ("REDIS_DB", "redis.db"),
-    ("REDIS_PASSWORD", "redis.password"),
-    ("DATABASE_URL", "database.url"),
-    ("REDIS_USERNAME", "redis.username"),
-    ("REDIS_URL", "redis.url"),
-];
-const NUMERIC: [&str; 2] = ["REDIS_PORT", "REDIS_DB"];
-/// Names another settings file.
-const CONFIG_VARIABLE: &str = "BILLING_CONFIG";
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize)]
@@ -98,7 +91,15 @@ impl Settings {
     /// # Errors
     /// A sentence that names the file, variable or key to change.
     pub fn load(overrides: &Overrides) -> Result<Self, SettingsError> {
-        Self::resolve(overrides, &variables(Path::new(".env"))?)
+        Ok(Self::load_explained(overrides)?.0)
+    }
+
+    /// Reads the settings of this process, and says where each value comes from, in the order of their keys.
+    ///
+    /// # Errors
+    /// A sentence that names the file, variable or key to change.
+    pub fn load_explained(overrides: &Overrides) -> Result<(Self, Vec<Setting>), SettingsError> {
+        Self::resolve(overrides, &Variables::of_process(Path::new(".env"))?)
     }
 
     /// The defaults alone.
@@ -107,95 +108,35 @@ impl Settings {
     /// Never: a test reads the file that is compiled in.
     #[must_use]
     pub fn defaults() -> Self {
-        Self::resolve(&Overrides::default(), &HashMap::new()).expect("the compiled-in settings are valid")
+        let (settings, _) =
+            Self::resolve(&Overrides::default(), &Variables::default()).expect("the compiled-in settings are valid");
+        settings
     }
 
-    fn resolve(overrides: &Overrides, variables: &HashMap<String, String>) -> Result<Self, SettingsError> {
-        let mut builder = Config::builder().add_source(File::from_str(DEFAULT_TOML, FileFormat::Toml));
-        let from_variable = variables.get(CONFIG_VARIABLE).map(PathBuf::from);
-        if let Some(path) = overrides.file.clone().or(from_variable) {
-            builder = builder.add_source(file(path)?);
-        }
-        let environment = Environment::with_prefix("BILLING").prefix_separator("__").separator("__");
-        builder = builder.add_source(environment.try_parsing(true).source(Some(variables.clone())));
-        let named = named_variables(variables)?;
-        let set = overrides.values.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        for (key, value) in named.into_iter().chain(set) {
-            builder = builder.set_override(key, value).map_err(SettingsError::Invalid)?;
-        }
-        builder.build().and_then(Config::try_deserialize).map_err(SettingsError::Invalid)
+    fn resolve(overrides: &Overrides, variables: &Variables) -> Result<(Self, Vec<Setting>), SettingsError> {
+        let layers = layers(overrides, variables)?;
+        let merged = merged(&layers)?;
+        let explained = explain(&merged, &layers);
+        Ok((merged.try_deserialize().map_err(SettingsError::Invalid)?, explained))
     }
-}
-
-/// A settings file, once it is known to be TOML; what its keys mean is found out with the other sources.
-fn file(path: PathBuf) -> Result<File<FileSourceString, FileFormat>, SettingsError> {
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(source) => return Err(SettingsError::Unreadable { path, source }),
-    };
-    let file = File::from_str(&text, FileFormat::Toml);
-    match Config::builder().add_source(file.clone()).build() {
-        Ok(_) => Ok(file),
-        Err(error) => Err(SettingsError::NotToml { path, reason: without_snippet(&error.to_string()) }),
-    }
-}
-
-/// The parser quotes the line, `2 | password = "secret`, between a sentence with its place and one with the reason.
-fn without_snippet(message: &str) -> String {
-    let said = message.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains('|'));
-    said.collect::<Vec<_>>().join(": ")
-}
-
-/// The variables with names of their own that are set, by the key they set.
-fn named_variables(variables: &HashMap<String, String>) -> Result<Vec<(&'static str, &str)>, SettingsError> {
-    let mut named = Vec::new();
-    for (variable, key) in VARIABLES {
-        let Some(value) = variables.get(variable) else { continue };
-        if NUMERIC.contains(&variable) && value.parse::<u16>().is_err() {
-            return Err(SettingsError::NotANumber { variable, value: value.clone() });
-        }
-        named.push((key, value.as_str()));
-    }
-    Ok(named)
-}
-
-/// The variables of the process over those of `.env`, without the empty ones.
-fn variables(dot_env: &Path) -> Result<HashMap<String, String>, SettingsError> {
-    let mut variables = HashMap::new();
-    if dot_env.exists() {
-        for pair in dotenvy::from_path_iter(dot_env).map_err(|error| unreadable_dot_env(&error))? {
-            let (name, value) = pair.map_err(|error| unreadable_dot_env(&error))?;
-            variables.insert(name, value);
-        }
-    }
-    let process =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    variables.extend(process.filter(|(_, value)| !value.is_empty()));
-    variables.retain(|_, value| !value.is_empty());
-    Ok(variables)
-}
-
-fn unreadable_dot_env(error: &dotenvy::Error) -> SettingsError {
-    let reason = match error {
-        dotenvy::Error::LineParse(line, _) => match line.split_once('=') {
-            Some((name, _)) => format!("the value of {} needs quotes or lacks one", name.trim()),
-            None => "a line is not of the form NAME=value".to_owned(),
-        },
-        other => other.to_string(),
-    };
-    SettingsError::DotEnv { reason }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use secrecy::ExposeSecret;
 
     use super::*;
     use crate::cached::CACHED_TYPES;
 
     fn resolve(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let variables = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Settings::resolve(&Overrides::default(), &variables)
+        resolve_with(&Overrides::default(), pairs).map(|(settings, _)| settings)
+    }
+
+    fn resolve_with(overrides: &Overrides, pairs: &[(&str, &str)]) -> Result<(Settings, Vec<Setting>), SettingsError> {
+        let values = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Settings::resolve(overrides, &Variables { values, ..Variables::default() })
     }
 
     #[test]
@@ -227,11 +168,11 @@ mod tests {
 
     #[test]
     fn every_key_has_a_variable_and_flags_outrank_it() {
-        let variables = HashMap::from([("BILLING__CACHE__PATIENCE_MS".to_owned(), "7".to_owned())]);
-        assert_eq!(Settings::resolve(&Overrides::default(), &variables).unwrap().cache.patience_ms, 7);
+        let variables = [("BILLING__CACHE__PATIENCE_MS", "7")];
+        assert_eq!(resolve(&variables).unwrap().cache.patience_ms, 7);
         let values = vec![("cache.patience_ms".to_owned(), "8".to_owned())];
         let overrides = Overrides { values, ..Overrides::default() };
-        assert_eq!(Settings::resolve(&overrides, &variables).unwrap().cache.patience_ms, 8);
+        assert_eq!(resolve_with(&overrides, &variables).unwrap().0.cache.patience_ms, 8);
     }
 
     #[test]
@@ -241,8 +182,42 @@ mod tests {
         let error = resolve(&[("BILLING__CACHE__PATIENCE", "7")]).unwrap_err();
         assert!(error.to_string().contains("patience"), "{error}");
         let overrides = Overrides { file: Some("does-not-exist.toml".into()), ..Overrides::default() };
-        let error = Settings::resolve(&overrides, &HashMap::new()).unwrap_err();
+        let error = resolve_with(&overrides, &[]).unwrap_err();
         assert!(error.to_string().contains("does-not-exist.toml"), "{error}");
+    }
+
+    #[test]
+    fn each_value_is_known_with_its_origin_and_no_secret_is_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("billing.toml");
+        std::fs::write(&path, "[redis]\ndb = 5\nport = 1\n[cache.types.invoices]\nttl_seconds = 7\n").unwrap();
+        let overrides =
+            Overrides { file: Some(path.clone()), values: vec![("redis.host".to_owned(), "from-flag".to_owned())] };
+        let set = [
+            ("REDIS_HOST", "r"),
+            ("REDIS_PORT", "7000"),
+            ("REDIS_PASSWORD", "hunter2"),
+            ("BILLING__CACHE__PATIENCE_MS", "7"),
+            ("DATABASE_URL", "postgres://ann:hunter2@db/billing"),
+        ];
+        let (_, explained) = resolve_with(&overrides, &set).unwrap();
+        let by_key: HashMap<&str, &Setting> = explained.iter().map(|setting| (setting.key.as_str(), setting)).collect();
+        let variable = |name: &str| Origin::Environment(name.to_owned());
+        for (key, value, origin) in [
+            ("redis.host", "from-flag", Origin::Flag),
+            ("redis.port", "7000", variable("REDIS_PORT")),
+            ("redis.db", "5", Origin::File(path.clone())),
+            ("redis.password", HIDDEN, variable("REDIS_PASSWORD")),
+            ("redis.url", "", Origin::Default),
+            ("database.url", HIDDEN, variable("DATABASE_URL")),
+            ("cache.patience_ms", "7", variable("BILLING__CACHE__PATIENCE_MS")),
+            ("cache.types.invoices.ttl_seconds", "7", Origin::File(path)),
+            ("cache.types.invoices.l1", "false", Origin::Default),
+        ] {
+            let setting = by_key[key];
+            assert_eq!((setting.value.as_str(), &setting.origin), (value, &origin), "{key}");
+        }
+        assert!(!format!("{explained:?}").contains("hunter2"), "{explained:?}");
     }
 
     #[test]
@@ -252,7 +227,7 @@ mod tests {
         for text in ["[redis]\npassword = \"hunter2\n", "password hunter2", "[redis]\npassword = 'hunter2' x\n"] {
             std::fs::write(&path, text).unwrap();
             let overrides = Overrides { file: Some(path.clone()), ..Overrides::default() };
-            let error = Settings::resolve(&overrides, &HashMap::new()).unwrap_err();
+            let error = resolve_with(&overrides, &[]).unwrap_err();
             let said = format!("{error} {error:?}");
             assert!(said.contains("billing.toml") && said.contains("line "), "{said}");
             assert!(!said.contains("hunter2"), "{said}");
@@ -264,9 +239,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(".env");
         std::fs::write(&path, "REDIS_HOST=from-file\nREDIS_PASSWORD=\n").unwrap();
-        let variables = variables(&path).unwrap();
-        assert_eq!(variables.get("REDIS_HOST").map(String::as_str), Some("from-file"));
-        assert!(!variables.contains_key("REDIS_PASSWORD"));
+        let variables = Variables::of_process(&path).unwrap();
+        assert_eq!(variables.values.get("REDIS_HOST").map(String::as_str), Some("from-file"));
+        assert!(!variables.values.contains_key("REDIS_PASSWORD"));
+        assert_eq!(variables.origin("REDIS_HOST"), Origin::DotEnv("REDIS_HOST".to_owned()));
     }
 
     #[test]
@@ -275,7 +251,7 @@ mod tests {
         let path = directory.path().join(".env");
         for (line, said) in [("REDIS_PASSWORD='hunter2", "REDIS_PASSWORD"), ("hunter2 x", "NAME=value")] {
             std::fs::write(&path, line).unwrap();
-            let error = variables(&path).unwrap_err();
+            let error = Variables::of_process(&path).unwrap_err();
             let shown = format!("{error} {error:?}");
             assert!(shown.contains(said) && !shown.contains("hunter2"), "{shown}");
         }

@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use cli_support::{Code, CommonArgs, exit};
+use cli_support::{Code, CommonArgs, Manual, command_line, exit};
 
-use commands::{clear, inspect, migrate, stats, verify, warmup};
+use commands::{clear, doctor, inspect, migrate, stats, verify, warmup};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,16 +23,19 @@ Examples:
   cache-admin stats --hours 1                   what is cached; hits and misses of the last hour
   cache-admin clear --type invoices --id 42     remove one value
   cache-admin clear --type all --dry-run        what emptying the cache would remove
+  cache-admin stats --watch 5                   the same every five seconds
   cache-admin inspect invoice:42                is this value right, and what changed it last?
   cache-admin verify --all --repair             compare all values with the database, remove wrong ones
+  cache-admin doctor                            what is wrong, and what to do about it
   cache-admin stats --format json | jq .types   the same for programs
 
 Results go to stdout, everything else to stderr.
 
-Exit codes: 0 fine; 1 a part failed, or a value is wrong; 2 wrong usage or settings; 3 Redis or the database could not
-be reached, or the database is not migrated; 130 interrupted.
+Exit codes: 0 fine; 1 a part failed, a value is wrong, or doctor found a problem; 2 wrong usage or settings;
+3 Redis or the database could not be reached, or the database is not migrated; 130 interrupted.
 
-Settings: defaults < --config FILE < .env < environment < flags. RUST_LOG=debug says what goes on.";
+Settings: defaults < --config FILE < .env < environment < flags. Each other flag has a variable too,
+which the help of its command names. RUST_LOG=debug says what goes on; NO_COLOR=1 takes colours away.";
 
 /// Look at the billing cache, empty it, warm it up; prepare and fill its database
 #[derive(Parser)]
@@ -56,14 +59,20 @@ enum Command {
     Verify(verify::Arguments),
     /// Load the values worth having into a cold cache
     Warmup(warmup::Arguments),
+    /// Check Redis, the database and the settings, and say what to do where something is wrong
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor,
     /// Make the database ready: missing tables, the outbox and its triggers
+    #[command(after_help = migrate::EXAMPLES)]
     Migrate,
     /// Fill an empty database with demonstration data
     Seed(commands::seed::Arguments),
+    #[command(flatten)]
+    Manual(Manual),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = command_line::parse();
     exit::run(run(cli.command, &cli.common))
 }
 
@@ -76,6 +85,7 @@ async fn run(command: Command, common: &CommonArgs) -> Result<Code> {
         }
         Command::Verify(arguments) => verify::run(&arguments, common).await,
         Command::Warmup(arguments) => warmup::run(&arguments, common).await,
+        Command::Doctor => exit::interruptible("nothing was changed", doctor::run(common)).await,
         Command::Migrate => {
             let consequence = "the migration is done as a whole or not at all; run it again";
             exit::interruptible(consequence, migrate::run(common)).await
@@ -84,5 +94,6 @@ async fn run(command: Command, common: &CommonArgs) -> Result<Code> {
             let consequence = "the rows are kept as a whole or not at all";
             exit::interruptible(consequence, commands::seed::run(&arguments, common)).await
         }
+        Command::Manual(manual) => manual.run(command_line::command::<Cli>()),
     }
 }

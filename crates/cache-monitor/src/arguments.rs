@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use billing_core::cached::{CACHED_TYPES, RegisteredType};
 use clap::Parser;
-use cli_support::{CommonArgs, TypeChoice};
+use cli_support::{CommonArgs, Manual, TypeChoice};
 
 use crate::workload::Draw;
 
@@ -87,6 +87,8 @@ pub(crate) struct Arguments {
     pub(crate) fail_under: Option<f64>,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(subcommand)]
+    pub(crate) manual: Option<Manual>,
 }
 
 impl Arguments {

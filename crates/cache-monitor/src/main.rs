@@ -20,9 +20,16 @@ mod workload;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use cli_support::command_line;
+
+use arguments::Arguments;
 
 fn main() -> ExitCode {
-    let arguments = arguments::Arguments::parse();
-    cli_support::exit::run(run::run(&arguments))
+    let arguments: Arguments = command_line::parse();
+    cli_support::exit::run(async {
+        match &arguments.manual {
+            Some(manual) => manual.run(command_line::command::<Arguments>()),
+            None => run::run(&arguments).await,
+        }
+    })
 }

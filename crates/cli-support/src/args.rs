@@ -6,11 +6,14 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use billing_core::settings::{Overrides, Settings};
+use billing_core::settings::{Overrides, Setting, Settings};
 use clap::{Args, ValueEnum};
 use secrecy::ExposeSecret;
 
 use crate::exit::usage;
+
+/// The heading of flags that set what services know as settings, and whose variables are those of the services.
+pub(crate) const SETTINGS: &str = "Settings";
 
 /// What goes to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -29,19 +32,19 @@ pub struct CommonArgs {
     #[arg(long, value_enum, global = true, default_value_t)]
     pub format: Format,
     /// A settings file with the keys that differ from the defaults [env: BILLING_CONFIG]
-    #[arg(long, value_name = "FILE", global = true, help_heading = "Settings")]
+    #[arg(long, value_name = "FILE", global = true, help_heading = SETTINGS)]
     pub config: Option<PathBuf>,
     /// Name or address of the Redis server [env: REDIS_HOST]
-    #[arg(long, value_name = "HOST", global = true, help_heading = "Settings")]
+    #[arg(long, value_name = "HOST", global = true, help_heading = SETTINGS)]
     pub redis_host: Option<String>,
     /// TCP port of the Redis server [env: REDIS_PORT]
-    #[arg(long, value_name = "PORT", global = true, help_heading = "Settings")]
+    #[arg(long, value_name = "PORT", global = true, help_heading = SETTINGS)]
     pub redis_port: Option<u16>,
     /// Number of the Redis database [env: REDIS_DB]
-    #[arg(long, value_name = "NUMBER", global = true, help_heading = "Settings")]
+    #[arg(long, value_name = "NUMBER", global = true, help_heading = SETTINGS)]
     pub redis_db: Option<u16>,
     /// postgres://… or sqlite://…; a password is better kept in the environment [env: DATABASE_URL]
-    #[arg(long, value_name = "URL", global = true, help_heading = "Settings")]
+    #[arg(long, value_name = "URL", global = true, help_heading = SETTINGS)]
     pub database_url: Option<String>,
 }
 
@@ -59,16 +62,28 @@ impl CommonArgs {
     /// # Errors
     /// As [`settings`](Self::settings).
     pub fn settings_with(&self, further: Vec<(String, String)>) -> Result<Settings> {
+        Ok(self.explained_with(further)?.0)
+    }
+
+    /// As [`settings`](Self::settings), with where each value comes from.
+    ///
+    /// # Errors
+    /// As [`settings`](Self::settings).
+    pub fn settings_explained(&self) -> Result<(Settings, Vec<Setting>)> {
+        self.explained_with(Vec::new())
+    }
+
+    fn explained_with(&self, further: Vec<(String, String)>) -> Result<(Settings, Vec<Setting>)> {
         let redis = self.redis_flags();
         let database = self.database_url.clone().map(|url| ("--database-url", "database.url", url));
         let flags = redis.iter().cloned().chain(database);
         let values = flags.map(|(_, key, value)| (key.to_owned(), value)).chain(further).collect();
-        let settings = Settings::load(&Overrides { file: self.config.clone(), values })?;
+        let (settings, explained) = Settings::load_explained(&Overrides { file: self.config.clone(), values })?;
         match redis.first() {
             Some((flag, ..)) if !settings.redis.url.expose_secret().is_empty() => {
                 Err(usage(format!("{flag} would have no effect beside redis.url; unset REDIS_URL or leave {flag} out")))
             }
-            _ => Ok(settings),
+            _ => Ok((settings, explained)),
         }
     }
 

@@ -29,10 +29,37 @@ pub fn show(report: &impl Report, format: Format) -> Result<()> {
         Format::Text => report.to_text(),
         Format::Json => json(report)?,
     };
+    print(&text)?;
+    Ok(())
+}
+
+/// Whether anybody still reads stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Yes, as far as is known.
+    There,
+    /// No: as after `| head`.
+    Gone,
+}
+
+/// Prints a text and a line end on stdout, without colours where nobody sees them.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub fn print(text: &str) -> Result<Reader> {
     match writeln!(anstream::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("write to stdout"),
-        _ => Ok(()),
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(error).context("write to stdout"),
     }
+}
+
+/// A report as one line of JSON, for a stream of them.
+///
+/// # Errors
+/// The report has no JSON form.
+pub fn json_line(report: &impl Report) -> Result<String> {
+    serde_json::to_string(report).context("write the report as JSON")
 }
 
 /// A report as `--format json` prints it, without a line end at its end.
@@ -74,6 +101,16 @@ fn styled() -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
     table
+}
+
+/// What a colour repeats; it never says anything that no word says.
+pub use anstyle::AnsiColor as Colour;
+
+/// The text in a colour, for reports that [`show`] prints: where nobody sees colours, or wants none, it takes them away.
+#[must_use]
+pub fn coloured(text: &str, colour: Colour) -> String {
+    let style = colour.on_default();
+    format!("{style}{text}{style:#}")
 }
 
 /// `1,234,567`

@@ -79,6 +79,20 @@ pub struct RedisUnreachable {
     pub(crate) source: L2Error,
 }
 
+impl RedisUnreachable {
+    /// What came back.
+    #[must_use]
+    pub fn cause(&self) -> &L2Error {
+        &self.source
+    }
+
+    /// What to look at.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        self.advice
+    }
+}
+
 /// The next thing to look at, by the kind of failure.
 pub(crate) fn advice(error: &L2Error) -> &'static str {
     let error = match error {
@@ -98,6 +112,10 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
             "the server is loading its data; try again shortly"
         }
         (redis::ErrorKind::Server(_), _) => "the server refused the command",
+        _ if error.is_connection_dropped() && !error.is_connection_refusal() => {
+            "the server closed the connection: is it up, is it at its limit of clients, or does it want TLS, which this \
+             build does not speak?"
+        }
         _ => "is the server running, and are REDIS_HOST and REDIS_PORT right?",
     }
 }

@@ -1,12 +1,15 @@
 //! L2: Redis, as the cache uses it. The only folder of the workspace's libraries that speaks to a server.
 //!
 //! [`link`] keeps the shared connection, [`store`] states the commands of the protocol, [`admin`] holds what walks over
-//! many keys, [`history`] says which life of the server answered, [`orphan`] gives back leases that nobody waits for.
+//! many keys, [`examination`] and [`rights`] look at the server itself, [`history`] says which life of the server answered,
+//! [`orphan`] gives back leases that nobody waits for.
 
 pub(crate) mod admin;
 pub(crate) mod ear;
 pub(crate) mod error;
+pub(crate) mod examination;
 pub(crate) mod history;
 pub(crate) mod link;
 mod orphan;
+pub(crate) mod rights;
 pub(crate) mod store;

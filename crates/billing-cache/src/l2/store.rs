@@ -59,6 +59,9 @@ return redis.call('DEL', KEYS[2])",
     )
 });
 
+/// Of a value that is not stored.
+const IDLE_TTL: Duration = Duration::from_secs(1);
+
 /// On what terms a lease is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -288,6 +291,14 @@ pub(crate) async fn load_scripts(connection: &mut MultiplexedConnection) -> Redi
     let mut pipeline = redis::pipe();
     pipeline.load_script(&ACQUIRE).ignore().load_script(&FILL).ignore().load_script(&RELEASE).ignore();
     pipeline.exec_async(connection).await
+}
+
+/// Loads the scripts and runs FILL under a lease that nobody holds: answers 0 at the end, and stores nothing.
+pub(crate) fn idle_fill(key: &str) -> Pipeline {
+    let fill = Fill { key: key.to_owned(), token: Token::fresh(Mode::Read), json: Vec::new(), ttl: IDLE_TTL };
+    let mut pipeline = redis::pipe();
+    pipeline.ignore_errors().load_script(&ACQUIRE).load_script(&FILL).add_command(fill_command(&fill));
+    pipeline
 }
 
 /// Runs an operation; if the server has forgotten the scripts, loads them and runs it anew. Tokens are made inside the

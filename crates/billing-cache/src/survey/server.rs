@@ -25,18 +25,25 @@ pub struct ServerInfo {
 
 pub(super) async fn server_info(connection: &mut OwnConnection) -> Result<ServerInfo, L2Error> {
     let info: String = connection.command(&redis::cmd("INFO")).await?;
-    let text = |field| info_field(&info, field).unwrap_or_default().to_owned();
-    let number = |field| info_field(&info, field).and_then(|value| value.parse().ok()).unwrap_or(0);
-    let version = match info_field(&info, "valkey_version") {
-        Some(version) => format!("Valkey {version}"),
-        None => text("redis_version"),
-    };
-    Ok(ServerInfo {
-        version,
-        role: text("role"),
-        used_memory: number("used_memory"),
-        used_memory_peak: number("used_memory_peak"),
-        maxmemory: number("maxmemory"),
-        maxmemory_policy: text("maxmemory_policy"),
-    })
+    Ok(ServerInfo::of(&info))
+}
+
+impl ServerInfo {
+    /// From the text of `INFO`.
+    pub(crate) fn of(info: &str) -> Self {
+        let text = |field| info_field(info, field).unwrap_or_default().to_owned();
+        let number = |field| info_field(info, field).and_then(|value| value.parse().ok()).unwrap_or(0);
+        let version = match info_field(info, "valkey_version") {
+            Some(version) => format!("Valkey {version}"),
+            None => text("redis_version"),
+        };
+        Self {
+            version,
+            role: text("role"),
+            used_memory: number("used_memory"),
+            used_memory_peak: number("used_memory_peak"),
+            maxmemory: number("maxmemory"),
+            maxmemory_policy: text("maxmemory_policy"),
+        }
+    }
 }

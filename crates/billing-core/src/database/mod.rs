@@ -5,6 +5,7 @@
 //!
 //! Every future here may be dropped at any await: an unfinished transaction rolls back.
 
+mod clock;
 mod error;
 mod schema;
 mod settings;

@@ -14,8 +14,8 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use crate::database::{Database, DatabaseError};
 pub use triggers::{
-    InstalledTrigger, TableDependency, TriggerChange, TypeDependencies, expected_triggers, install_triggers,
-    installed_triggers,
+    InstalledTrigger, TableDependency, TriggerChange, TriggerDifference, TriggerFault, TypeDependencies,
+    check_triggers, expected_triggers, install_triggers, installed_triggers,
 };
 
 /// Key of the advisory lock that lets one process migrate at a time; any number no other program uses ("billcach").

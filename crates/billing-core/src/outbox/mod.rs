@@ -3,12 +3,14 @@
 //! Invariant: a row is marked relayed only after Redis was told, with the history Redis was told in; a row whose type this
 //! build does not know stays pending, for a build that does. [`WriteTxn`] relays the rows of its own transaction.
 
+mod backlog;
 mod marker;
 mod relay;
 mod rows;
 pub(crate) mod trail;
 mod write_txn;
 
+pub use backlog::{Backlog, backlog};
 pub use relay::{Relay, RelayError, RelaySettings, retire};
 pub use rows::{OutboxRow, Target};
 pub use trail::{Trace, last_of};

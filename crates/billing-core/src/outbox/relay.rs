@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_cache::{ConnectionNumber, History, Invalidation, L2Error, RedisUnreachable};
+use billing_cache::{ConnectionNumber, History, Invalidation, L2Error, RedisUnreachable, TypeInfo};
 use chrono::{NaiveDateTime, TimeDelta};
 use sea_orm::sqlx::{self, postgres::PgListener};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
@@ -31,7 +31,7 @@ const BATCH: usize = 500;
 /// A mark can be seen at most so long after the time it carries.
 const MARK_DELAY: TimeDelta = TimeDelta::seconds(10);
 /// Between two looks for rows to retire.
-const RETIRE_PAUSE: Duration = Duration::from_secs(60);
+pub(super) const RETIRE_PAUSE: Duration = Duration::from_secs(60);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Not even a mistake in the settings makes the relay ask without a pause.
 const POLL_MIN: Duration = Duration::from_millis(10);
@@ -333,14 +333,17 @@ async fn retire_regularly(cache: BillingCache, settings: RelaySettings) {
 /// Redis does not tell its history, or the database fails.
 pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, RelayError> {
     let history = cache.history().await?;
-    let margin = Duration::from_secs(settings.retention_margin_seconds);
     let mut retired = 0;
     for info in cache.types() {
         let connection = cache.source().connection();
-        // Values of the Python processes have the declared TTL, whatever is set here.
-        let declared = cached::find(info.name).map_or(info.ttl, |cached| cached.info().ttl);
-        let retention = info.ttl.max(declared) + margin;
-        retired += rows::retire(connection, info.name, history.as_ref(), retention).await?;
+        retired += rows::retire(connection, info.name, history.as_ref(), retention(info, settings)).await?;
     }
     Ok(retired)
+}
+
+/// How long applied rows of a type are kept.
+pub(super) fn retention(info: &TypeInfo, settings: &RelaySettings) -> Duration {
+    // Values of the Python processes have the declared TTL, whatever is set here.
+    let declared = cached::find(info.name).map_or(info.ttl, |cached| cached.info().ttl);
+    info.ttl.max(declared) + Duration::from_secs(settings.retention_margin_seconds)
 }

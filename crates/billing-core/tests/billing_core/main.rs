@@ -39,5 +39,6 @@ mod relay_postgres;
 mod relaying;
 mod tax_rate_reads;
 mod tax_rates;
+mod trigger_check;
 mod triggers;
 mod world;

@@ -12,7 +12,15 @@ use crate::reports::clear::{ClearReport, ClearedType};
 
 const CONSEQUENCE: &str = "what was removed stays removed";
 
+const EXAMPLES: &str = "\
+Examples:
+  cache-admin clear --type invoices --dry-run
+  cache-admin clear --type invoices --id 42 43
+  cache-admin clear --type tax_rates --id GB:default
+  cache-admin clear --type all --format json | jq .types";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Which cache type to empty
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser())]

@@ -8,6 +8,14 @@ use cli_support::{Code, CommonArgs, render};
 
 use crate::reports::migrate::MigrateReport;
 
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  cache-admin migrate
+  cache-admin migrate --database-url sqlite://billing.sqlite
+  cache-admin migrate --format json | jq .applied
+
+It may be run again at any time: it repairs the triggers, and changes no row of the platform.";
+
 pub(crate) async fn run(common: &CommonArgs) -> Result<Code> {
     let settings = common.settings()?;
     let database = Database::open(&settings.database, MissingFile::Create).await?;

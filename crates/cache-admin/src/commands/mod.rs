@@ -1,6 +1,7 @@
 //! The commands, one a file: arguments, and from settings to a report.
 
 pub(crate) mod clear;
+pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod migrate;
 pub(crate) mod seed;

@@ -16,7 +16,14 @@ use crate::seed::{self, Plan, insert};
 /// Nobody waits for this write, and its many keys shall be invalidated before it ends.
 const INVALIDATION_DEADLINE_MS: &str = "60000";
 
+const EXAMPLES: &str = "\
+Examples:
+  cache-admin seed
+  cache-admin seed --users 200 --invoices 2000 --seed 7
+  cache-admin seed --database-url sqlite://demo.sqlite";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// How many customers
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..=100_000))]

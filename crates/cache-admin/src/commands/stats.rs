@@ -1,16 +1,25 @@
 //! `stats`: what stands in Redis by cached type, and what the processes counted. Asks the database nothing.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use billing_cache::{Event, Measure, Survey, Surveying, Usage};
 use billing_core::database::Database;
 use clap::Args;
-use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, exit, open, render};
+use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, exit, open, render, watch};
 
 use crate::reports::stats::{Counted, Others, Server, StatsReport, TypeStats};
 
 const CONSEQUENCE: &str = "nothing was changed";
+const EXAMPLES: &str = "\
+Examples:
+  cache-admin stats
+  cache-admin stats --hours 1 --watch 5
+  cache-admin stats --watch 60 --format json >> stats.jsonl
+  cache-admin stats --format json | jq '.types[] | {name, keys}'";
 
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Hits and misses of the last so many hours, the current one included; counters are kept for 31 days
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=744))]
@@ -18,15 +27,27 @@ pub(crate) struct Arguments {
     /// Ask memory and time to live of every key; without it, of a sample of the types with many keys
     #[arg(long)]
     exact: bool,
+    /// Look again every so many seconds, until Ctrl-C; as JSON one document a line
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    watch: Option<u64>,
     #[command(flatten)]
     rate: RateArgs,
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
+    if let Some(seconds) = arguments.watch {
+        return watch::repeat(Duration::from_secs(seconds), common.format, || look(arguments, common)).await;
+    }
     let mut work = exit::interruptible(CONSEQUENCE, Work::begin(arguments, common)).await?;
     let ending = exit::until_interrupted(work.go_on()).await?;
     render::show(&work.report(ending), common.format)?;
     ending.finish(CONSEQUENCE)
+}
+
+async fn look(arguments: &Arguments, common: &CommonArgs) -> Result<StatsReport> {
+    let mut work = Work::begin(arguments, common).await?;
+    work.go_on().await?;
+    Ok(work.report(Ending::Complete))
 }
 
 /// A survey of the keys, and what it is shown with.

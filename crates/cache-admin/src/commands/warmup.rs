@@ -12,7 +12,14 @@ use crate::reports::warmup::{WarmedType, WarmupReport};
 
 const CONSEQUENCE: &str = "what was loaded stays cached, the rest is loaded when it is asked for";
 
+const EXAMPLES: &str = "\
+Examples:
+  cache-admin warmup
+  cache-admin warmup --type invoices --limit 50000
+  cache-admin warmup --format json | jq .types";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Which cache type to load
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser(), default_value = "all")]

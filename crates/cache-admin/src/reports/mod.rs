@@ -1,6 +1,7 @@
 //! What the commands found or did, with its two renderings. Nothing is computed here.
 
 pub(crate) mod clear;
+pub(crate) mod doctor;
 mod fields;
 pub(crate) mod inspect;
 pub(crate) mod migrate;

@@ -4,7 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says where it runs")]
 
+mod acl;
 mod clear;
+mod comfort;
+mod doctor;
 mod errors;
 mod golden;
 mod harness;
@@ -17,3 +20,4 @@ mod seed;
 mod stats;
 mod verify;
 mod warmup;
+mod watch;

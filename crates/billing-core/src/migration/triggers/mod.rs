@@ -3,10 +3,12 @@
 //! Invariant: every change of a row puts the keys it made wrong into `cache_invalidations`, in the same transaction: the
 //! new key on insert, the old one on delete, both on an update that moved the row. The triggers are generated from the
 //! declarations of the cached types; a trigger whose name begins with [`PREFIX`] and is not among them is removed.
-//! Called by [`super::migrate`]; `doctor` compares [`installed_triggers`] with [`expected_triggers`].
+//! Called by [`super::migrate`]; `cache-admin doctor` asks [`check_triggers`].
 
 mod postgres;
 mod sqlite;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
@@ -58,6 +60,56 @@ pub enum TriggerChange {
     },
 }
 
+/// A trigger that is not as the declarations ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriggerDifference {
+    /// Its name.
+    pub name: String,
+    /// The table it watches.
+    pub table: String,
+    /// What is wrong with it.
+    pub fault: TriggerFault,
+}
+
+/// What is wrong with a trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriggerFault {
+    /// It is not there: changes of its table go unseen.
+    Missing,
+    /// It does something else than this version's, or is disabled.
+    Differs,
+    /// It has our name, and no declaration asks for it.
+    Unexpected,
+}
+
+/// How the installed triggers differ from those of the declarations, by name; nothing where `migrate` would change nothing.
+pub async fn check_triggers<C: ConnectionTrait>(
+    connection: &C,
+    declarations: &[TypeDependencies],
+) -> Result<Vec<TriggerDifference>, DbErr> {
+    let expected = expected_triggers(connection.get_database_backend(), declarations);
+    Ok(differences(&installed_triggers(connection).await?, &expected))
+}
+
+fn differences(installed: &[InstalledTrigger], expected: &[InstalledTrigger]) -> Vec<TriggerDifference> {
+    let by_name = |triggers: &[InstalledTrigger]| -> BTreeMap<(String, String), String> {
+        let entry = |trigger: &InstalledTrigger| ((trigger.name.clone(), trigger.table.clone()), trigger.sql.clone());
+        triggers.iter().map(entry).collect()
+    };
+    let (installed, expected) = (by_name(installed), by_name(expected));
+    let names: BTreeSet<&(String, String)> = installed.keys().chain(expected.keys()).collect();
+    let fault = |name: &(String, String)| match (installed.get(name), expected.get(name)) {
+        (None, _) => Some(TriggerFault::Missing),
+        (_, None) => Some(TriggerFault::Unexpected),
+        (Some(is), Some(should_be)) => (is != should_be).then_some(TriggerFault::Differs),
+    };
+    let difference = |name: &(String, String)| {
+        let fault = fault(name)?;
+        Some(TriggerDifference { name: name.0.clone(), table: name.1.clone(), fault })
+    };
+    names.into_iter().filter_map(difference).collect()
+}
+
 /// Make the installed triggers those of the declarations. Run it in a transaction: in between, changes go unseen.
 pub async fn install_triggers<C: ConnectionTrait>(
     connection: &C,
@@ -65,7 +117,7 @@ pub async fn install_triggers<C: ConnectionTrait>(
 ) -> Result<TriggerChange, DbErr> {
     let expected = expected_triggers(connection.get_database_backend(), declarations);
     let installed = installed_triggers(connection).await?;
-    if installed == expected {
+    if differences(&installed, &expected).is_empty() {
         return Ok(TriggerChange::Unchanged);
     }
     match connection.get_database_backend() {

@@ -27,13 +27,19 @@ pub(super) fn expected(table: &WatchedTable) -> Vec<InstalledTrigger> {
         .collect()
 }
 
-/// `tgenabled`: `O` fires for all but replication; `D` is disabled, `R` and `A` are somebody's setting.
+/// `tgenabled`: `O` fires for all but replication; `D` is disabled, `R` and `A` are somebody's setting. A function without
+/// its rights or search path writes nothing for some writers, or elsewhere.
 pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
     let sql = format!(
         "SELECT t.tgname::text, t.tgrelid::regclass::text, \
                 pg_get_triggerdef(t.oid, true) || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' (not enabled)' END \
                 || E'\\n' || p.prosrc \
+                || CASE WHEN p.prosecdef AND p.proconfig = ARRAY['search_path=' || o.schema || ', pg_temp'] \
+                   THEN '' ELSE '(other rights or search path)' END \
          FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid \
+         LEFT JOIN (SELECT quote_ident(n.nspname) AS schema \
+                    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                    WHERE c.oid = to_regclass('cache_invalidations')) o ON true \
          WHERE NOT t.tgisinternal AND starts_with(t.tgname::text, '{PREFIX}') \
            AND pg_table_is_visible(t.tgrelid)"
     );

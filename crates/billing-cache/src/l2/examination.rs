@@ -1,0 +1,177 @@
+//! Looks at the server itself, on connections of its own: neither the breaker nor the shared connection stands between.
+//!
+//! Invariants: nothing but a probe key of ours that ends within seconds is written; a fact that could not be had is an error
+//! and not a guess. Judging the facts is up to the caller.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use redis::aio::SendError;
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
+use tokio::sync::mpsc;
+
+use super::error::L2Error;
+use super::history::info_field;
+use super::link::OwnConnection;
+use super::rights::{self, AclRule, probe_key, unused_key};
+use super::store;
+use crate::cache::Shared;
+use crate::survey::ServerInfo;
+
+/// An odd number, so that the median is one of them.
+const PINGS: usize = 21;
+/// A probe key is removed at once; this is for a server that dies between the two commands.
+const PROBE_TTL_MS: u64 = 10_000;
+
+/// What was found out about a Redis that answers.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Examination {
+    /// What `INFO` tells.
+    pub server: Result<ServerFacts, L2Error>,
+    /// The rights that the user lacks.
+    pub missing_rights: Result<Vec<AclRule>, L2Error>,
+    /// Whether a change of a key was announced on a second connection, which L1 needs.
+    pub announcements: Result<(), L2Error>,
+    /// Whether the scripts of the protocol can be loaded and run.
+    pub scripts: Result<(), L2Error>,
+    /// Times of single PINGs, one after the other, the shortest first; never empty.
+    pub pings: Result<Vec<Duration>, L2Error>,
+    /// How the server's clock differs from this machine's.
+    pub clock: Result<ClockOffset, L2Error>,
+}
+
+/// What `INFO` tells of the server.
+#[derive(Clone, Debug)]
+pub struct ServerFacts {
+    /// Version, role, memory.
+    pub info: ServerInfo,
+    /// Whether it is a node of a Redis Cluster.
+    pub is_cluster: bool,
+    /// Replicas connected to it.
+    pub replicas: u64,
+    /// Whether it refuses writes while too few replicas follow (`min-replicas-to-write`).
+    pub requires_replicas: bool,
+    /// Whether it writes an append-only file.
+    pub appends: bool,
+    /// Whether its last snapshot on disk succeeded; by default it refuses writes after one that failed.
+    pub last_snapshot_succeeded: bool,
+    /// Keys dropped for space since its start, of whatever program.
+    pub evicted_keys: u64,
+}
+
+/// The difference between two clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// The other clock minus this machine's, in milliseconds.
+    pub offset_ms: i64,
+    /// How far off that may be, in milliseconds: half the time of the question.
+    pub uncertainty_ms: u64,
+}
+
+impl ClockOffset {
+    /// The offset of a clock that was asked at `asked`, answered after `took`, and showed `other` since 1970.
+    #[must_use]
+    pub fn between(asked: SystemTime, took: Duration, other: Duration) -> Self {
+        let here = asked.duration_since(UNIX_EPOCH).unwrap_or_default() + took / 2;
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self { offset_ms: millis(other).saturating_sub(millis(here)), uncertainty_ms: millis(took / 2).unsigned_abs() }
+    }
+
+    /// The least the two clocks can differ by, in milliseconds.
+    #[must_use]
+    pub fn at_least_ms(&self) -> u64 {
+        self.offset_ms.unsigned_abs().saturating_sub(self.uncertainty_ms)
+    }
+}
+
+/// Looks at everything; what one look cannot find out does not keep the others from being made.
+pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared) -> Examination {
+    Examination {
+        server: server_facts(connection).await,
+        missing_rights: rights::missing(connection, shared).await,
+        announcements: hear_announcement(connection, shared).await,
+        scripts: run_scripts(connection, shared).await,
+        pings: ping(connection).await,
+        clock: clock(connection).await,
+    }
+}
+
+async fn server_facts(connection: &mut OwnConnection) -> Result<ServerFacts, L2Error> {
+    let info: String = connection.command(&redis::cmd("INFO")).await?;
+    let number = |field| info_field(&info, field).and_then(|value| value.parse().ok()).unwrap_or(0);
+    Ok(ServerFacts {
+        info: ServerInfo::of(&info),
+        is_cluster: info_field(&info, "redis_mode") == Some("cluster"),
+        replicas: number("connected_slaves"),
+        requires_replicas: info_field(&info, "min_slaves_good_slaves").is_some(),
+        appends: info_field(&info, "aof_enabled") == Some("1"),
+        last_snapshot_succeeded: info_field(&info, "rdb_last_bgsave_status") != Some("err"),
+        evicted_keys: number("evicted_keys"),
+    })
+}
+
+/// Changes a key over one connection and waits for the announcement on another, as the ear of L1 does.
+async fn hear_announcement(connection: &mut OwnConnection, shared: &Shared) -> Result<(), L2Error> {
+    let key = probe_key(shared);
+    let (sender, mut heard) = mpsc::unbounded_channel();
+    let hear = move |push: PushInfo| match push.kind {
+        PushKind::Invalidate => sender.send(()).map_err(|_| SendError),
+        _ => Ok(()),
+    };
+    let limit = shared.link.connect_limit();
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(limit))
+        .set_response_timeout(Some(limit))
+        .set_push_sender(hear);
+    let mut ear = shared.link.resp3_client()?.get_multiplexed_async_connection_with_config(&config).await?;
+    redis::cmd("CLIENT").arg(&["TRACKING", "ON", "BCAST", "PREFIX", &key]).exec_async(&mut ear).await?;
+    let mut change = redis::pipe();
+    change.cmd("SET").arg(&key).arg("").arg("PX").arg(PROBE_TTL_MS).ignore().cmd("UNLINK").arg(&key).ignore();
+    connection.pipeline::<()>(&change).await?;
+    match tokio::time::timeout(limit, heard.recv()).await {
+        Ok(Some(())) => Ok(()),
+        _ => Err(L2Error::Unexpected { command: "CLIENT TRACKING" }),
+    }
+}
+
+/// FILL under a lease that nobody holds, of a key that users have rights on: stores nothing.
+async fn run_scripts(connection: &mut OwnConnection, shared: &Shared) -> Result<(), L2Error> {
+    let key = shared.types.first().map_or_else(|| probe_key(shared), |first| unused_key(shared, &first.info));
+    let answers: Vec<RedisResult<Value>> = connection.pipeline(&store::idle_fill(&key)).await?;
+    match answers.into_iter().collect::<RedisResult<Vec<Value>>>()?.last() {
+        Some(Value::Int(0)) => Ok(()),
+        _ => Err(L2Error::Unexpected { command: "FILL" }),
+    }
+}
+
+async fn ping(connection: &mut OwnConnection) -> Result<Vec<Duration>, L2Error> {
+    let mut times = Vec::with_capacity(PINGS);
+    for _ in 0..PINGS {
+        let sent = Instant::now();
+        connection.command::<()>(&redis::cmd("PING")).await?;
+        times.push(sent.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times)
+}
+
+async fn clock(connection: &mut OwnConnection) -> Result<ClockOffset, L2Error> {
+    let (asked, started) = (SystemTime::now(), Instant::now());
+    let (seconds, micros): (u64, u64) = connection.command(&redis::cmd("TIME")).await?;
+    let shown = Duration::from_secs(seconds) + Duration::from_micros(micros);
+    Ok(ClockOffset::between(asked, started.elapsed(), shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_compared_at_the_middle_of_the_question() {
+        let asked = UNIX_EPOCH + Duration::from_secs(100);
+        let (took, other) = (Duration::from_millis(20), Duration::from_millis(97_000));
+        let offset = ClockOffset::between(asked, took, other);
+        assert_eq!(offset, ClockOffset { offset_ms: -3_010, uncertainty_ms: 10 });
+        assert_eq!(offset.at_least_ms(), 3_000);
+    }
+}

@@ -1,0 +1,177 @@
+//! The rights a Redis user needs: every command and key the workspace uses, each tried in a way that changes nothing.
+//!
+//! Tried and not asked for: `ACL DRYRUN` is a right of administrators, is absent before Redis 7 and on many managed servers,
+//! and says nothing about a proxy in between. The server checks rights before it looks at arguments, so a command that must
+//! fail or find nothing tells as much as one that works. Whoever makes the workspace use a further command adds it here; a
+//! test runs the services and tools with exactly these rights.
+
+use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
+
+use super::error::L2Error;
+use super::link::OwnConnection;
+use crate::cache::Shared;
+use crate::cached_type::TypeInfo;
+use crate::key::lease_of;
+use crate::usage;
+
+/// What a right is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Services read, fill and invalidate.
+    Cache,
+    /// Services keep values in their memory.
+    L1,
+    /// Services add up hits and misses.
+    Counters,
+    /// `cache-admin` and `cache-monitor` look at what is there.
+    Tools,
+}
+
+/// A right, as a part of an ACL rule gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AclRule {
+    /// `+client|tracking`, or `~invoice:*`.
+    pub rule: String,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// A command, as ACL rules name it, and a harmless call of it.
+struct Right {
+    command: &'static str,
+    purpose: Purpose,
+    /// Its arguments; [`PROBE`] stands for a key of ours that does not exist.
+    call: &'static [&'static str],
+}
+
+const PROBE: &str = "{probe}";
+
+const RIGHTS: &[Right] = &[
+    cache("ping", &[]),
+    cache("unwatch", &[]),
+    cache("info", &["replication"]),
+    cache("get", &[PROBE]),
+    cache("mget", &[PROBE]),
+    cache("exists", &[PROBE]),
+    cache("pttl", &[PROBE]),
+    // XX: nothing is set where nothing is.
+    cache("set", &[PROBE, "", "XX", "PX", "1000"]),
+    cache("del", &[PROBE]),
+    cache("unlink", &[PROBE]),
+    cache("scan", &["0", "MATCH", PROBE, "COUNT", "1"]),
+    cache("script|load", &["return 0"]),
+    // No script has this hash.
+    cache("evalsha", &["0000000000000000000000000000000000000000", "0"]),
+    Right { command: "client|tracking", purpose: Purpose::L1, call: &["OFF"] },
+    // An increment that is no number is refused.
+    Right { command: "hincrby", purpose: Purpose::Counters, call: &[PROBE, "field", "none"] },
+    Right { command: "expire", purpose: Purpose::Counters, call: &[PROBE, "1"] },
+    tools("hgetall", &[PROBE]),
+    tools("memory|usage", &[PROBE]),
+    tools("dbsize", &[]),
+    tools("time", &[]),
+];
+
+const fn cache(command: &'static str, call: &'static [&'static str]) -> Right {
+    Right { command, purpose: Purpose::Cache, call }
+}
+
+const fn tools(command: &'static str, call: &'static [&'static str]) -> Right {
+    Right { command, purpose: Purpose::Tools, call }
+}
+
+/// The rules of the smallest user that services and tools can work with: commands, then keys.
+#[must_use]
+pub(crate) fn smallest_rules(shared: &Shared) -> Vec<AclRule> {
+    let commands = RIGHTS.iter().map(Right::rule);
+    commands.chain(key_patterns(shared).iter().map(|(pattern, _)| rule_of_keys(pattern))).collect()
+}
+
+/// Which of the rights the user of this connection lacks.
+pub(crate) async fn missing(connection: &mut OwnConnection, shared: &Shared) -> Result<Vec<AclRule>, L2Error> {
+    let probe = probe_key(shared);
+    let patterns = key_patterns(shared);
+    let mut pipeline = Pipeline::with_capacity(RIGHTS.len() + patterns.len());
+    pipeline.ignore_errors();
+    for right in RIGHTS {
+        pipeline.add_command(right.harmless_call(&probe));
+    }
+    for (_, key) in &patterns {
+        pipeline.add_command(write_nothing(key));
+    }
+    let answers: Vec<RedisResult<Value>> = connection.pipeline(&pipeline).await?;
+    let commands = RIGHTS.iter().map(|right| (Denied::Command, right.rule()));
+    let keys = patterns.iter().map(|(pattern, _)| (Denied::Key, rule_of_keys(pattern)));
+    let asked = commands.chain(keys).zip(&answers);
+    Ok(asked.filter(|((what, _), answer)| denies(answer, *what)).map(|((_, rule), _)| rule).collect())
+}
+
+fn rule_of_keys(pattern: &str) -> AclRule {
+    AclRule { rule: format!("~{pattern}"), purpose: Purpose::Cache }
+}
+
+/// A key of ours that does not exist, and that no other process makes.
+pub(crate) fn probe_key(shared: &Shared) -> String {
+    format!("{}{}doctor:{:016x}", shared.space.prefix(), usage::PREFIX, rand::random::<u64>())
+}
+
+impl Right {
+    fn rule(&self) -> AclRule {
+        AclRule { rule: format!("+{}", self.command), purpose: self.purpose }
+    }
+
+    fn harmless_call(&self, probe: &str) -> Cmd {
+        let mut command = Cmd::new();
+        for word in self.command.split('|') {
+            command.arg(word.to_uppercase());
+        }
+        for word in self.call {
+            command.arg(if *word == PROBE { probe } else { word });
+        }
+        command
+    }
+}
+
+/// A key that ACL rules for this type cover, and that is no key of it; but of a type with a single key, that one.
+pub(crate) fn unused_key(shared: &Shared, info: &TypeInfo) -> String {
+    let parts = ":doctor".repeat(info.parts.len());
+    format!("{}{}{parts}", shared.space.prefix(), info.prefix)
+}
+
+/// What the keys we use look like to an ACL, each with a key that the pattern covers.
+fn key_patterns(shared: &Shared) -> Vec<(String, String)> {
+    let mut patterns = Vec::new();
+    for registered in &shared.types {
+        let pattern = registered.info.scan_pattern(&shared.space);
+        let key = unused_key(shared, &registered.info);
+        patterns.push((lease_of(&pattern), lease_of(&key)));
+        patterns.push((pattern, key));
+    }
+    let bookkeeping = format!("{}{}", shared.space.prefix(), usage::PREFIX);
+    patterns.push((format!("{bookkeeping}*"), format!("{bookkeeping}doctor")));
+    patterns
+}
+
+/// A command that reads and writes its key, and is refused for its increment before it looks at the key. A user who may not
+/// run it at all is told so, and of his keys after that.
+fn write_nothing(key: &str) -> Cmd {
+    let mut command = redis::cmd("HINCRBY");
+    command.arg(key).arg("field").arg("none");
+    command
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Denied {
+    Command,
+    Key,
+}
+
+fn denies(answer: &RedisResult<Value>, what: Denied) -> bool {
+    let denied = |error: &RedisError| (error.code() == Some("NOPERM")).then(|| denied(error));
+    answer.as_ref().err().and_then(denied) == Some(what)
+}
+
+/// All versions say "no permissions to run the 'get' command" or "no permissions to access" a key.
+fn denied(error: &RedisError) -> Denied {
+    if error.detail().is_some_and(|detail| detail.contains("to run the")) { Denied::Command } else { Denied::Key }
+}

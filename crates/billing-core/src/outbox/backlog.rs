@@ -1,0 +1,93 @@
+//! What stands in the outbox, for people: how much waits, for how long, and what nobody takes away.
+//!
+//! Invariant: only reads. Called by `cache-admin doctor`.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+
+use super::relay::{RETIRE_PAUSE, RelaySettings, retention};
+use crate::cached::{BillingCache, CACHED_TYPES};
+use crate::database::DatabaseError;
+use crate::entities::cache_invalidation::{Column, Entity};
+use crate::time::now;
+
+/// Relays look for rows to retire so often before one counts as left behind.
+const PATIENCE_IN_LOOKS: u32 = 10;
+
+/// The state of the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backlog {
+    /// Rows of this build's types that nobody has applied yet.
+    pub pending: u64,
+    /// The age of the oldest of them, by the clock of the database.
+    pub oldest_pending: Option<Duration>,
+    /// Names of types that this build does not know, with their pending rows.
+    pub unknown_types: Vec<(String, u64)>,
+    /// Applied rows that a relay should have retired by now.
+    pub left_behind: u64,
+}
+
+/// Looks at the outbox.
+pub async fn backlog(cache: &BillingCache, settings: &RelaySettings) -> Result<Backlog, DatabaseError> {
+    let connection = cache.source().connection();
+    let (pending, oldest_pending) = pending(connection).await?;
+    let unknown_types = unknown_types(connection).await?;
+    let left_behind = left_behind(cache, settings).await?;
+    Ok(Backlog { pending, oldest_pending, unknown_types, left_behind })
+}
+
+fn known_types() -> impl Iterator<Item = &'static str> {
+    CACHED_TYPES.iter().map(|cached| cached.info().name)
+}
+
+async fn pending<C: ConnectionTrait>(connection: &C) -> Result<(u64, Option<Duration>), DbErr> {
+    let found: Option<(i64, Option<f64>)> = Entity::find()
+        .select_only()
+        .column_as(Column::Id.count(), "rows")
+        .column_as(greatest_age_seconds(connection.get_database_backend()), "age")
+        .filter(Column::RelayedAt.is_null())
+        .filter(Column::CacheType.is_in(known_types()))
+        .into_tuple()
+        .one(connection)
+        .await?;
+    let (rows, age) = found.unwrap_or_default();
+    // A clock that was set back makes a row of the future.
+    Ok((rows.unsigned_abs(), age.map(|seconds| Duration::from_secs_f64(seconds.max(0.0)))))
+}
+
+fn greatest_age_seconds(backend: DbBackend) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust("(julianday('now') - julianday(min(created_at))) * 86400.0"),
+        _ => Expr::cust("extract(epoch FROM (clock_timestamp() AT TIME ZONE 'utc') - min(created_at))::float8"),
+    }
+}
+
+async fn unknown_types<C: ConnectionTrait>(connection: &C) -> Result<Vec<(String, u64)>, DbErr> {
+    let counts: Vec<(String, i64)> = Entity::find()
+        .select_only()
+        .column(Column::CacheType)
+        .column_as(Column::Id.count(), "rows")
+        .filter(Column::RelayedAt.is_null())
+        .filter(Column::CacheType.is_not_in(known_types()))
+        .group_by(Column::CacheType)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(counts.into_iter().map(|(name, count)| (name, count.unsigned_abs())).collect())
+}
+
+async fn left_behind(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, DbErr> {
+    let mut left_behind = 0;
+    for info in cache.types() {
+        let kept = retention(info, settings) + RETIRE_PAUSE * PATIENCE_IN_LOOKS;
+        let Some(before) = TimeDelta::from_std(kept).ok().and_then(|kept| now().checked_sub_signed(kept)) else {
+            continue;
+        };
+        let old = Entity::find().filter(Column::CacheType.eq(info.name)).filter(Column::RelayedAt.lt(before));
+        left_behind += old.count(cache.source().connection()).await?;
+    }
+    Ok(left_behind)
+}

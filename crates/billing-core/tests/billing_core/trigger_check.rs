@@ -1,0 +1,63 @@
+//! Triggers that are not as declared are named, and `migrate` makes them so again.
+
+use billing_core::database::Database;
+use billing_core::migration::{TriggerChange, TriggerFault, check_triggers, migrate};
+use sea_orm::DbBackend;
+
+use crate::backends::{DECLARATIONS, execute, for_each_migrated};
+
+/// What a hand did to a trigger of `invoices`, by backend; its name and what is wrong with it.
+const SQLITE: &[(&str, &str, TriggerFault)] = &[
+    ("DROP TRIGGER billing_cache_invoices_update", "billing_cache_invoices_update", TriggerFault::Missing),
+    (
+        "DROP TRIGGER billing_cache_invoices_delete;
+         CREATE TRIGGER billing_cache_invoices_delete AFTER DELETE ON invoices BEGIN SELECT 1; END",
+        "billing_cache_invoices_delete",
+        TriggerFault::Differs,
+    ),
+    (
+        "CREATE TRIGGER billing_cache_users_insert AFTER INSERT ON users BEGIN SELECT 1; END",
+        "billing_cache_users_insert",
+        TriggerFault::Unexpected,
+    ),
+];
+const POSTGRES: &[(&str, &str, TriggerFault)] = &[
+    ("DROP TRIGGER billing_cache_invoices ON invoices", "billing_cache_invoices", TriggerFault::Missing),
+    ("ALTER TABLE invoices DISABLE TRIGGER billing_cache_invoices", "billing_cache_invoices", TriggerFault::Differs),
+    (
+        "CREATE OR REPLACE FUNCTION billing_cache_invoices() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+         SET search_path = public, pg_temp AS $$ BEGIN RETURN NULL; END $$",
+        "billing_cache_invoices",
+        TriggerFault::Differs,
+    ),
+    ("ALTER FUNCTION billing_cache_invoices() SECURITY INVOKER", "billing_cache_invoices", TriggerFault::Differs),
+    ("ALTER FUNCTION billing_cache_invoices() RESET search_path", "billing_cache_invoices", TriggerFault::Differs),
+    (
+        "CREATE TRIGGER billing_cache_users AFTER INSERT ON users FOR EACH ROW
+         EXECUTE FUNCTION billing_cache_invoices()",
+        "billing_cache_users",
+        TriggerFault::Unexpected,
+    ),
+];
+
+async fn faults(database: &Database) -> Vec<(String, TriggerFault)> {
+    let differences = check_triggers(database.connection(), DECLARATIONS).await.unwrap();
+    differences.into_iter().map(|difference| (difference.name, difference.fault)).collect()
+}
+
+#[tokio::test]
+async fn each_fault_is_named_and_repaired() {
+    for_each_migrated(async |database| {
+        assert_eq!(faults(database).await, []);
+        let cases = if database.backend() == DbBackend::Sqlite { SQLITE } else { POSTGRES };
+        for (sql, name, fault) in cases {
+            execute(database, sql).await;
+            assert_eq!(faults(database).await, [((*name).to_owned(), *fault)], "{sql}");
+            let report = migrate(database, DECLARATIONS).await.unwrap();
+            assert!(matches!(report.triggers, TriggerChange::Replaced { .. }), "{sql}");
+            assert_eq!(faults(database).await, [], "{sql}");
+        }
+        assert_eq!(migrate(database, DECLARATIONS).await.unwrap().triggers, TriggerChange::Unchanged);
+    })
+    .await;
+}

@@ -1,0 +1,143 @@
+//! The database: there, migrated, with its triggers, and with an outbox that is emptied.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use billing_cache::ClockOffset;
+use billing_core::cached::{BillingCache, declarations};
+use billing_core::database::{Database, DatabaseError};
+use billing_core::migration::{TriggerDifference, TriggerFault, check_triggers};
+use billing_core::outbox::{self, Backlog};
+use billing_core::settings::Settings;
+use cli_support::exit;
+use cli_support::render::{count, duration};
+
+use super::{Checked, RECONNECT, clock, not_checked};
+use crate::reports::doctor::{Finding, Subject};
+
+const SUBJECT: Subject = Subject::Database;
+const MIGRATE: &str = "cache-admin migrate";
+const RUN_A_SERVICE: &str = "start a service with these settings and let it reach Redis; its relay does the rest";
+/// Checks of a database that is migrated, in their order.
+const OF_SCHEMA: [&str; 4] = ["triggers", "outbox", "unknown types", "retirement"];
+
+/// Relays look twice a second; what is older has met something that is in the way.
+const LATE: Duration = Duration::from_secs(10);
+/// By now somebody has read a value that is wrong.
+const TOO_LATE: Duration = Duration::from_secs(60);
+
+pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked {
+    if let Err(error) = Database::connect(&settings.database).await {
+        return away("connection", &["schema", "triggers", "outbox", "unknown types", "retirement", "clock"], error);
+    }
+    let database = cache.source();
+    let connection = SUBJECT.ok("connection", format!("{} answers", database.describe()));
+    let clock = clock(database, settings).await;
+    if let Err(error) = database.check_schema().await {
+        let Checked { findings, code } = away("schema", &OF_SCHEMA, error);
+        return Checked { findings: [connection].into_iter().chain(findings).chain([clock]).collect(), code };
+    }
+    let mut findings = vec![connection, SUBJECT.ok("schema", "all migrations of this version are applied")];
+    findings.push(triggers(database).await);
+    findings.extend(outbox(cache, settings).await);
+    findings.push(clock);
+    Checked::fine(findings)
+}
+
+/// The check that failed, and those that it keeps from being made.
+fn away(check: &'static str, prevented: &[&'static str], error: DatabaseError) -> Checked {
+    let remedy = match error {
+        DatabaseError::NoSchema { .. } | DatabaseError::PendingMigrations { .. } => MIGRATE,
+        DatabaseError::MissingFile { .. } => "correct DATABASE_URL, or make the file: cache-admin migrate",
+        _ => "start the database, or correct DATABASE_URL",
+    };
+    let error = anyhow::Error::new(error);
+    let mut findings = vec![SUBJECT.problem(check, exit::sentence(&error), remedy)];
+    let (why, remedy) = match check {
+        "schema" => ("the database is not migrated", remedy),
+        _ => ("the database is away", RECONNECT),
+    };
+    findings.extend(not_checked(SUBJECT, prevented, why, remedy));
+    Checked { findings, code: exit::code_of(&error) }
+}
+
+async fn triggers(database: &Database) -> Finding {
+    let declarations = declarations();
+    match check_triggers(database.connection(), &declarations).await {
+        Ok(differences) if differences.is_empty() => {
+            SUBJECT.ok("triggers", "those that the cached types declare, and no others")
+        }
+        Ok(differences) => {
+            let names: Vec<String> = differences.iter().map(describe).collect();
+            let found = format!("changes of some tables may go unseen: {}", names.join(", "));
+            SUBJECT.problem("triggers", found, MIGRATE)
+        }
+        Err(error) => unreadable("triggers", error.into()),
+    }
+}
+
+fn describe(difference: &TriggerDifference) -> String {
+    let TriggerDifference { name, table, fault } = difference;
+    let fault = match fault {
+        TriggerFault::Missing => "is missing",
+        TriggerFault::Differs => "is disabled or differs",
+        TriggerFault::Unexpected => "is of no declaration",
+    };
+    format!("{name} on {table} {fault}")
+}
+
+async fn outbox(cache: &BillingCache, settings: &Settings) -> Vec<Finding> {
+    match outbox::backlog(cache, &settings.relay).await {
+        Ok(backlog) => vec![pending(&backlog), unknown_types(&backlog), left_behind(&backlog)],
+        Err(error) => {
+            let why = exit::sentence(&anyhow::Error::new(error));
+            not_checked(SUBJECT, &OF_SCHEMA[1..], &why, "let this database user read cache_invalidations")
+        }
+    }
+}
+
+fn pending(backlog: &Backlog) -> Finding {
+    let Some(oldest) = backlog.oldest_pending else {
+        return SUBJECT.ok("outbox", "no invalidation is pending");
+    };
+    let rows = format!("{} invalidations pending, the oldest for {}", count(backlog.pending), duration(oldest));
+    if oldest < LATE {
+        SUBJECT.ok("outbox", rows)
+    } else if oldest < TOO_LATE {
+        SUBJECT.warning("outbox", rows, RUN_A_SERVICE)
+    } else {
+        SUBJECT.problem("outbox", format!("{rows}: old values may be read"), RUN_A_SERVICE)
+    }
+}
+
+fn unknown_types(backlog: &Backlog) -> Finding {
+    let unknown = &backlog.unknown_types;
+    if unknown.is_empty() {
+        return SUBJECT.ok("unknown types", "every pending row is of a type of this build");
+    }
+    let types: Vec<String> = unknown.iter().map(|(name, rows)| format!("{name} ({})", count(*rows))).collect();
+    let found = format!("pending rows of types that this build does not know: {}", types.join(", "));
+    SUBJECT.warning("unknown types", found, "run a service of the build that has these types")
+}
+
+fn left_behind(backlog: &Backlog) -> Finding {
+    match backlog.left_behind {
+        0 => SUBJECT.ok("retirement", "applied rows are retired in time"),
+        rows => {
+            let found = format!("{} applied rows should have been retired: the table grows", count(rows));
+            SUBJECT.warning("retirement", found, RUN_A_SERVICE)
+        }
+    }
+}
+
+async fn clock(database: &Database, settings: &Settings) -> Finding {
+    let (asked, started) = (SystemTime::now(), Instant::now());
+    match database.clock().await {
+        Ok(Some(shown)) => clock::judge(SUBJECT, ClockOffset::between(asked, started.elapsed(), shown), settings),
+        Ok(None) => SUBJECT.ok("clock", "that of this machine"),
+        Err(error) => unreadable("clock", error),
+    }
+}
+
+fn unreadable(check: &'static str, error: DatabaseError) -> Finding {
+    SUBJECT.not_checked(check, exit::sentence(&anyhow::Error::new(error)), "let this database user read the catalogue")
+}

@@ -1,0 +1,73 @@
+//! `doctor`: whether Redis, the database and the settings are fit for the cache, and what to do where they are not.
+//!
+//! Invariants: it looks past the breaker and changes nothing; what could not be checked is said to be so, never to be well.
+
+mod clock;
+mod configuration;
+mod database;
+mod redis;
+
+use anyhow::Result;
+use billing_core::cached;
+use billing_core::database::Database;
+use cli_support::{Code, CommonArgs, render};
+
+use crate::reports::doctor::{Counts, DoctorReport, Finding, Level, Subject};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  cache-admin doctor
+  cache-admin doctor --config billing.toml --redis-host replica-2
+  cache-admin doctor --format json | jq '.findings[] | select(.level != \"ok\")'
+
+Nothing is changed. Exit codes: 0 no problem; 1 a problem was found; 2 wrong usage or settings;
+3 Redis or the database could not be reached, or the database is not migrated.";
+
+/// The remedy for what was not checked because its server is away.
+const RECONNECT: &str = "repair the connection first";
+
+/// What the checks of one server found.
+struct Checked {
+    findings: Vec<Finding>,
+    /// That of an unreachable or unready server.
+    code: Code,
+}
+
+pub(crate) async fn run(common: &CommonArgs) -> Result<Code> {
+    let (settings, explained) = common.settings_explained()?;
+    let database = Database::lazy(&settings.database)?;
+    let cache = cached::open_cache(database, &settings.redis, settings.cache.clone()).await?;
+    let redis = redis::check(&cache, &settings).await;
+    let database = database::check(&cache, &settings).await;
+    let mut findings = redis.findings;
+    findings.extend(database.findings);
+    findings.extend(configuration::check(&settings, &explained));
+    let report = DoctorReport {
+        redis: cache.endpoint().to_owned(),
+        database: cache.source().describe().to_owned(),
+        counts: Counts::of(&findings),
+        findings,
+        settings: explained.into_iter().map(Into::into).collect(),
+    };
+    render::show(&report, common.format)?;
+    Ok(code(&report, [redis.code, database.code]))
+}
+
+/// That a server was away explains more than that there is a problem.
+fn code(report: &DoctorReport, of_servers: [Code; 2]) -> Code {
+    let has_problem = report.counts.problem > 0;
+    let of_server = of_servers.into_iter().find(|code| *code != Code::Fine);
+    of_server.unwrap_or(if has_problem { Code::No } else { Code::Fine })
+}
+
+/// The checks that a server could not be asked for.
+fn not_checked(subject: Subject, checks: &[&'static str], why: &str, remedy: &str) -> Vec<Finding> {
+    checks.iter().map(|check| subject.not_checked(check, why, remedy)).collect()
+}
+
+impl Checked {
+    fn fine(findings: Vec<Finding>) -> Self {
+        debug_assert!(findings.iter().all(|finding| (finding.level == Level::Ok) == finding.remedy.is_none()));
+        Self { findings, code: Code::Fine }
+    }
+}

@@ -1,0 +1,237 @@
+//! Redis: there, a primary, with room, with the rights we need, and fast enough.
+
+use std::time::Duration;
+
+use billing_cache::{AclRule, Examination, L2Error, Purpose, RedisSettings, ServerFacts, ServerInfo};
+use billing_core::cached::BillingCache;
+use billing_core::settings::Settings;
+use cli_support::Code;
+use cli_support::render::{bytes, count, duration};
+use secrecy::ExposeSecret;
+
+use super::{Checked, RECONNECT, clock, not_checked};
+use crate::reports::doctor::{Finding, Subject};
+
+const SUBJECT: Subject = Subject::Redis;
+/// Checks of what `INFO` tells, in their order.
+const OF_INFO: [&str; 6] = ["version", "role", "memory", "eviction", "persistence", "replicas"];
+/// The other checks of a server that answers, in their order.
+const OF_TRIALS: [&str; 5] = ["rights", "announcements", "scripts", "latency", "clock"];
+
+/// RESP3, which announces changes, came with it.
+const OLDEST_MAJOR: u32 = 6;
+/// Of the memory limit; the rest is soon used by whoever comes first.
+const NEARLY_FULL_PERCENT: u64 = 90;
+/// Of the limit of a command: what is slower leaves little room for a bad moment.
+const SLUGGISH_PERCENT: u32 = 20;
+
+pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked {
+    match cache.examine_redis().await {
+        Ok(examination) => {
+            let mut findings = vec![SUBJECT.ok("connection", format!("{} answers", cache.endpoint()))];
+            findings.extend(of_info(&examination.server));
+            findings.extend(of_trials(&examination, settings));
+            Checked::fine(findings)
+        }
+        Err(error) => {
+            let found = format!("cannot use Redis at {}: {}", cache.endpoint(), error.cause());
+            let mut findings = vec![SUBJECT.problem("connection", found, error.advice())];
+            findings.extend(not_checked(SUBJECT, &OF_INFO, "Redis is away", RECONNECT));
+            findings.extend(not_checked(SUBJECT, &OF_TRIALS, "Redis is away", RECONNECT));
+            Checked { findings, code: Code::Unreachable }
+        }
+    }
+}
+
+fn of_info(server: &Result<ServerFacts, L2Error>) -> Vec<Finding> {
+    match server {
+        Ok(facts) => vec![
+            version(&facts.info.version),
+            role(facts),
+            memory(&facts.info),
+            eviction(facts),
+            persistence(facts),
+            replicas(facts),
+        ],
+        Err(error) => not_checked(SUBJECT, &OF_INFO, &format!("INFO: {error}"), "let this Redis user run INFO (+info)"),
+    }
+}
+
+fn version(version: &str) -> Finding {
+    let major =
+        version.strip_prefix("Valkey ").unwrap_or(version).split('.').next().and_then(|major| major.parse().ok());
+    match major {
+        Some(OLDEST_MAJOR..) => SUBJECT.ok("version", version),
+        Some(0..OLDEST_MAJOR) => {
+            let found = format!("{version} is too old to announce changes, and is maintained no more");
+            SUBJECT.problem("version", found, "run Redis 6.2 or later, or Valkey")
+        }
+        None => SUBJECT.not_checked("version", format!("the server calls itself {version:?}"), "run Redis or Valkey"),
+    }
+}
+
+fn role(facts: &ServerFacts) -> Finding {
+    if facts.is_cluster {
+        let found = "a node of a Redis Cluster, which holds only some of the keys";
+        return SUBJECT.problem("role", found, "point REDIS_HOST at a server of its own, with or without replicas");
+    }
+    match facts.info.role.as_str() {
+        "master" => SUBJECT.ok("role", "primary"),
+        "slave" => {
+            let found = "a replica, which may lag behind acknowledged invalidations: services do not read it";
+            SUBJECT.problem("role", found, "point REDIS_HOST at the primary")
+        }
+        other => SUBJECT.problem("role", format!("{other:?}"), "point REDIS_HOST at the primary"),
+    }
+}
+
+fn memory(info: &ServerInfo) -> Finding {
+    let used = bytes(info.used_memory);
+    if info.maxmemory == 0 {
+        let found = format!("{used} used, without a limit: a cache can fill the machine");
+        return SUBJECT.warning("memory", found, "CONFIG SET maxmemory 1gb, or as much as there is to spare");
+    }
+    let share = info.used_memory.saturating_mul(100) / info.maxmemory;
+    let found = format!("{used} of {} used ({share} %)", bytes(info.maxmemory));
+    if share < NEARLY_FULL_PERCENT {
+        SUBJECT.ok("memory", found)
+    } else if info.maxmemory_policy == "noeviction" {
+        let found = format!("{found}: writes of every program are refused when it is full");
+        SUBJECT.problem("memory", found, "raise maxmemory, or CONFIG SET maxmemory-policy volatile-lru")
+    } else {
+        let found = format!("{found}: values are evicted before their time");
+        SUBJECT.warning("memory", found, "raise maxmemory if the hit rate of `cache-admin stats` is too low")
+    }
+}
+
+fn eviction(facts: &ServerFacts) -> Finding {
+    let policy = facts.info.maxmemory_policy.as_str();
+    let remedy = "CONFIG SET maxmemory-policy volatile-lru: all our keys expire, those of others may not";
+    match policy {
+        _ if facts.info.maxmemory == 0 => {
+            SUBJECT.ok("eviction", format!("{policy}, without effect before there is a limit"))
+        }
+        "noeviction" => {
+            SUBJECT.warning("eviction", "noeviction: when memory is full, writes of every program are refused", remedy)
+        }
+        _ if policy.starts_with("allkeys") => {
+            let found = format!("{policy}: when memory is full, keys of other programs are dropped too");
+            SUBJECT.warning("eviction", found, remedy)
+        }
+        _ => SUBJECT.ok("eviction", format!("{policy}, {} keys evicted since the start", count(facts.evicted_keys))),
+    }
+}
+
+fn persistence(facts: &ServerFacts) -> Finding {
+    if !facts.last_snapshot_succeeded {
+        let found = "the last snapshot on disk failed: by default the server then refuses writes";
+        return SUBJECT.problem("persistence", found, "free disk space, see the log of the server, then BGSAVE");
+    }
+    let log = if facts.appends { "with" } else { "without" };
+    let found =
+        format!("{log} an append-only file; after a restart services apply recent invalidations before they read");
+    SUBJECT.ok("persistence", found)
+}
+
+fn replicas(facts: &ServerFacts) -> Finding {
+    match (facts.replicas, facts.requires_replicas) {
+        (0, _) => SUBJECT.ok("replicas", "none"),
+        (replicas, true) => SUBJECT.ok("replicas", format!("{replicas}, without which the primary refuses writes")),
+        (replicas, false) => {
+            let found = format!("{replicas}; after a failover a primary that was cut off goes on accepting writes");
+            SUBJECT.warning("replicas", found, "CONFIG SET min-replicas-to-write 1")
+        }
+    }
+}
+
+fn of_trials(examination: &Examination, settings: &Settings) -> Vec<Finding> {
+    let Examination { missing_rights, announcements, scripts, pings, clock, .. } = examination;
+    let clock = match clock {
+        Ok(offset) => clock::judge(SUBJECT, *offset, settings),
+        Err(error) => SUBJECT.not_checked("clock", format!("TIME: {error}"), "let this Redis user run TIME (+time)"),
+    };
+    let rights = match missing_rights {
+        Ok(missing) => rights(missing, &settings.redis),
+        Err(error) => SUBJECT.not_checked("rights", error.to_string(), "run cache-admin doctor again"),
+    };
+    vec![rights, announced(announcements), scripts_run(scripts), latency(pings, settings), clock]
+}
+
+fn rights(missing: &[AclRule], settings: &RedisSettings) -> Finding {
+    if missing.is_empty() {
+        return SUBJECT.ok("rights", "all that services and tools need");
+    }
+    let rules = |wanted: fn(&AclRule) -> bool| -> Vec<&str> {
+        missing.iter().filter(|right| wanted(right)).map(|right| right.rule.as_str()).collect()
+    };
+    let remedy = format!("ACL SETUSER {} {}", user(settings), rules(|_| true).join(" "));
+    let for_cache = rules(|right| right.purpose == Purpose::Cache);
+    if for_cache.is_empty() {
+        let lacks: Vec<String> = missing.iter().map(lack).collect();
+        SUBJECT.warning("rights", format!("missing: {}", lacks.join(", ")), remedy)
+    } else {
+        SUBJECT.problem("rights", format!("services cannot use Redis without {}", for_cache.join(" ")), remedy)
+    }
+}
+
+fn lack(right: &AclRule) -> String {
+    let consequence = match right.purpose {
+        Purpose::Cache => "services cannot use Redis",
+        Purpose::L1 => "L1 stays off",
+        Purpose::Counters => "hits are not counted",
+        Purpose::Tools => "tools see less",
+    };
+    format!("{} ({consequence})", right.rule)
+}
+
+/// As the settings name it; a URL may name another.
+fn user(settings: &RedisSettings) -> &str {
+    match settings.username.as_str() {
+        _ if !settings.url.expose_secret().is_empty() => "USER",
+        "" => "default",
+        name => name,
+    }
+}
+
+fn announced(announcements: &Result<(), L2Error>) -> Finding {
+    match announcements {
+        Ok(()) => SUBJECT.ok("announcements", "a change was announced (CLIENT TRACKING), as L1 needs"),
+        Err(error) => {
+            let found = format!("changes are not announced, so L1 stays off: {error}");
+            let remedy = "Redis 6 or later, +client|tracking, and no proxy in between that does not speak RESP3";
+            SUBJECT.warning("announcements", found, remedy)
+        }
+    }
+}
+
+fn scripts_run(scripts: &Result<(), L2Error>) -> Finding {
+    match scripts {
+        Ok(()) => SUBJECT.ok("scripts", "loaded and run"),
+        Err(error) => {
+            let found = format!("the scripts of the cache cannot be run, so nothing is cached: {error}");
+            SUBJECT.problem("scripts", found, "allow +script|load and +evalsha, and no proxy without scripts")
+        }
+    }
+}
+
+fn latency(pings: &Result<Vec<Duration>, L2Error>, settings: &Settings) -> Finding {
+    let limit = Duration::from_millis(settings.redis.command_timeout_ms);
+    let pings = match pings {
+        Ok(pings) if !pings.is_empty() => pings,
+        Ok(_) => return SUBJECT.not_checked("latency", "no PING was answered", "run cache-admin doctor again"),
+        Err(error) => return SUBJECT.not_checked("latency", format!("PING: {error}"), "run cache-admin doctor again"),
+    };
+    let median = pings[pings.len() / 2];
+    let (number, limit_ms) = (pings.len(), limit.as_millis());
+    let found =
+        format!("PING takes {} (median of {number}) of the {limit_ms} ms that a command may take", duration(median));
+    let is_above = |percent: u32| median * 100 > limit * percent;
+    if is_above(settings.cache.breaker.slow_call_percent) {
+        let found = format!("{found}: the breaker takes that for slow and skips Redis");
+        SUBJECT.problem("latency", found, "raise redis.command_timeout_ms, or bring Redis nearer")
+    } else if is_above(SLUGGISH_PERCENT) {
+        SUBJECT.warning("latency", found, "raise redis.command_timeout_ms, or see SLOWLOG GET for what holds it up")
+    } else {
+        SUBJECT.ok("latency", found)
+    }
+}

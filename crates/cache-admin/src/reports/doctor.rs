@@ -1,0 +1,181 @@
+//! The report of `doctor`: what was found, whether it is well, and what to do where it is not.
+
+use std::fmt::Write as _;
+
+use billing_core::settings::{Origin, Setting};
+use cli_support::Report;
+use cli_support::render::{Colour, coloured, labelled_table};
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub(crate) struct DoctorReport {
+    /// Where Redis is expected, without secrets.
+    pub(crate) redis: String,
+    /// Which database, without user and password.
+    pub(crate) database: String,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) counts: Counts,
+    /// What is in force, in the order of the keys.
+    pub(crate) settings: Vec<SettingInForce>,
+}
+
+/// What a check is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Subject {
+    Redis,
+    Database,
+    Configuration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Level {
+    Ok,
+    /// It works, and something is worse than it need be.
+    Warning,
+    /// Something does not work, or values may be wrong.
+    Problem,
+    /// What it takes to check it is away or forbidden.
+    NotChecked,
+}
+
+/// What one check found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) subject: Subject,
+    pub(crate) check: &'static str,
+    pub(crate) level: Level,
+    pub(crate) found: String,
+    /// A command or a setting; none where all is well.
+    pub(crate) remedy: Option<String>,
+}
+
+/// Numbers of findings by level.
+#[derive(Serialize)]
+pub(crate) struct Counts {
+    pub(crate) ok: usize,
+    pub(crate) warning: usize,
+    pub(crate) problem: usize,
+    pub(crate) not_checked: usize,
+}
+
+#[derive(Serialize)]
+pub(crate) struct SettingInForce {
+    key: String,
+    /// `(hidden)` for a secret that is set.
+    value: String,
+    /// `default`, `file`, `.env`, `environment` or `flag`.
+    origin: &'static str,
+    /// The file or the variable.
+    name: Option<String>,
+}
+
+impl Subject {
+    pub(crate) fn ok(self, check: &'static str, found: impl Into<String>) -> Finding {
+        self.finding(check, Level::Ok, found.into(), None)
+    }
+
+    pub(crate) fn warning(self, check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        self.finding(check, Level::Warning, found.into(), Some(remedy.into()))
+    }
+
+    pub(crate) fn problem(self, check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        self.finding(check, Level::Problem, found.into(), Some(remedy.into()))
+    }
+
+    pub(crate) fn not_checked(self, check: &'static str, why: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        self.finding(check, Level::NotChecked, why.into(), Some(remedy.into()))
+    }
+
+    fn finding(self, check: &'static str, level: Level, found: String, remedy: Option<String>) -> Finding {
+        Finding { subject: self, check, level, found, remedy }
+    }
+}
+
+impl Counts {
+    pub(crate) fn of(findings: &[Finding]) -> Self {
+        let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+        Self {
+            ok: count(Level::Ok),
+            warning: count(Level::Warning),
+            problem: count(Level::Problem),
+            not_checked: count(Level::NotChecked),
+        }
+    }
+}
+
+impl From<Setting> for SettingInForce {
+    fn from(Setting { key, value, origin }: Setting) -> Self {
+        let (origin, name) = match origin {
+            Origin::Default => ("default", None),
+            Origin::File(path) => ("file", Some(path.display().to_string())),
+            Origin::DotEnv(variable) => (".env", Some(variable)),
+            Origin::Environment(variable) => ("environment", Some(variable)),
+            Origin::Flag => ("flag", None),
+        };
+        Self { key, value, origin, name }
+    }
+}
+
+impl Report for DoctorReport {
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        for (subject, title) in [
+            (Subject::Redis, format!("Redis {}", self.redis)),
+            (Subject::Database, self.database.clone()),
+            (Subject::Configuration, "Configuration".to_owned()),
+        ] {
+            let _ = writeln!(text, "{title}");
+            let of_subject = self.findings.iter().filter(|finding| finding.subject == subject);
+            of_subject.for_each(|finding| text.push_str(&finding.to_text()));
+            text.push('\n');
+        }
+        format!("{text}{}\n\n{}", self.settings_table(), self.counts.to_text())
+    }
+}
+
+impl DoctorReport {
+    fn settings_table(&self) -> String {
+        let row = |setting: &SettingInForce| {
+            let source = match &setting.name {
+                Some(name) => format!("{} {name}", setting.origin),
+                None => setting.origin.to_owned(),
+            };
+            [setting.key.clone(), setting.value.clone(), source]
+        };
+        labelled_table(3, ["setting", "value", "source"], self.settings.iter().map(row))
+    }
+}
+
+impl Level {
+    /// The word says it; the colour only repeats it.
+    fn to_text(self) -> String {
+        let (word, colour) = match self {
+            Self::Ok => ("ok", Colour::Green),
+            Self::Warning => ("warning", Colour::Yellow),
+            Self::Problem => ("problem", Colour::Red),
+            Self::NotChecked => ("not checked", Colour::Cyan),
+        };
+        coloured(&format!("{word:<11}"), colour)
+    }
+}
+
+impl Finding {
+    fn to_text(&self) -> String {
+        let found = format!("  {}  {:<13} {}", self.level.to_text(), self.check, self.found);
+        match &self.remedy {
+            None => format!("{found}\n"),
+            // There are many of them, and they say little.
+            Some(remedy) if self.level == Level::NotChecked => format!("{found} -> {remedy}\n"),
+            Some(remedy) => format!("{found}\n{:<29}-> {remedy}\n", ""),
+        }
+    }
+}
+
+impl Counts {
+    fn to_text(&self) -> String {
+        let Self { ok, warning, problem, not_checked } = self;
+        format!("{ok} ok, {warning} with a warning, {problem} with a problem, {not_checked} not checked")
+    }
+}

@@ -1,0 +1,121 @@
+//! The smallest ACL rules, as `docs/operations.md` has them, let services and tools do everything, and not one of them can
+//! be left out unnoticed.
+
+use std::time::Duration;
+
+use billing_cache::{Purpose, Tier};
+use billing_core::outbox::Pending;
+use billing_core::service::BillingService;
+use billing_core::settings::Settings;
+use test_support::eventually;
+
+use crate::harness::Stage;
+
+const OPERATIONS: &str = include_str!("../../../../docs/operations.md");
+const SECRET: &str = "acl-secret";
+
+/// The words of the line of the document that makes this user, after its password.
+fn rules_of(user: &str) -> Vec<&'static str> {
+    let beginning = format!("ACL SETUSER {user} on >PASSWORD ");
+    let line = OPERATIONS.lines().find_map(|line| line.trim().strip_prefix(beginning.as_str()));
+    line.unwrap_or_else(|| panic!("docs/operations.md has no line {beginning}")).split(' ').collect()
+}
+
+fn make_user(stage: &Stage, user: &str, rules: &[&str]) {
+    let password = format!(">{SECRET}");
+    let words = [&["ACL", "SETUSER", user, "reset", "on", &password], rules].concat();
+    stage.redis.command::<()>(&words).unwrap();
+}
+
+/// What users were refused since the last call, but for the library's name, which only Redis 7.2 and later take.
+fn refusals(stage: &Stage) -> Vec<String> {
+    let log: Vec<redis::Value> = stage.redis.command(&["ACL", "LOG"]).unwrap();
+    stage.redis.command::<()>(&["ACL", "LOG", "RESET"]).unwrap();
+    log.iter().map(|entry| format!("{entry:?}")).filter(|entry| !entry.contains("client|setinfo")).collect()
+}
+
+async fn rules_of_the_code(stage: &Stage, purposes: &[Purpose]) -> Vec<String> {
+    let cache = stage.open_cache().await;
+    let rules = cache.smallest_acl_rules().into_iter();
+    let mut rules: Vec<String> = rules.filter(|rule| purposes.contains(&rule.purpose)).map(|rule| rule.rule).collect();
+    rules.sort();
+    rules
+}
+
+#[tokio::test]
+async fn the_document_has_the_rules_of_the_code() {
+    let stage = Stage::sqlite();
+    let services = [Purpose::Cache, Purpose::L1, Purpose::Counters];
+    let tools = [Purpose::Cache, Purpose::L1, Purpose::Counters, Purpose::Tools];
+    for (user, purposes) in [("billing", &services[..]), ("billing-tools", &tools)] {
+        let mut documented = rules_of(user);
+        documented.sort_unstable();
+        assert_eq!(documented, rules_of_the_code(&stage, purposes).await, "{user}");
+    }
+}
+
+#[tokio::test]
+async fn services_read_write_and_keep_values_in_memory_with_the_smallest_rules() {
+    let stage = Stage::sqlite().seeded();
+    make_user(&stage, "billing", &rules_of("billing"));
+    refusals(&stage);
+    let mut settings = Settings::defaults();
+    settings.redis.host = "127.0.0.1".to_owned();
+    settings.redis.port = stage.redis.port();
+    settings.redis.username = "billing".to_owned();
+    settings.redis.password = SECRET.into();
+    let service = BillingService::open(stage.open_database().await, &settings).await.unwrap();
+    let in_use = async || service.cache().uses_redis();
+    eventually(Duration::from_secs(20), in_use).await.unwrap();
+    service.invoice_details(1).await.unwrap();
+    assert_eq!(service.invoice_details(1).await.unwrap().tier, Tier::L2);
+    service.invoices_details(&[1, 2, 3]).await.unwrap();
+    service.user_credit_notes(1).await.unwrap();
+    let from_memory = async || service.active_discounts().await.unwrap().tier == Tier::L1;
+    eventually(Duration::from_secs(20), from_memory).await.unwrap();
+    let written = service.deactivate_discount(1).await.unwrap();
+    assert_eq!(written.pending, Pending::Nothing);
+    assert!(service.active_discounts().await.unwrap().value.is_some());
+    service.cache().flush_counters().await;
+    service.close().await;
+    assert_eq!(refusals(&stage), [""; 0]);
+}
+
+#[test]
+fn tools_do_everything_with_the_smallest_rules() {
+    let stage = Stage::sqlite().seeded();
+    make_user(&stage, "billing-tools", &rules_of("billing-tools"));
+    refusals(&stage);
+    let user = [("REDIS_USERNAME", "billing-tools"), ("REDIS_PASSWORD", SECRET)];
+    for arguments in [
+        &["warmup"][..],
+        &["stats"],
+        &["clear", "--type", "invoices", "--id", "1"],
+        &["clear", "--type", "all", "--dry-run"],
+        &["clear", "--type", "all"],
+        &["doctor"],
+    ] {
+        stage.run_with(arguments, &user).assert_fine();
+        assert_eq!(refusals(&stage), [""; 0], "{arguments:?}");
+    }
+}
+
+#[test]
+fn each_rule_that_is_left_out_is_named_by_doctor() {
+    let stage = Stage::sqlite().seeded();
+    let rules = rules_of("billing-tools");
+    for left_out in &rules {
+        let others: Vec<&str> = rules.iter().copied().filter(|rule| rule != left_out).collect();
+        make_user(&stage, "partial", &others);
+        let user = [("REDIS_USERNAME", "partial"), ("REDIS_PASSWORD", SECRET)];
+        let run = stage.run_with(&["doctor", "--format", "json"], &user);
+        assert!(matches!(run.code, Some(0 | 1)), "{left_out}: {run:?}");
+        let report = run.json();
+        let findings = report["findings"].as_array().unwrap();
+        let rights = findings.iter().find(|finding| finding["check"] == "rights").unwrap();
+        let remedy = format!("ACL SETUSER partial {left_out}");
+        assert_eq!(rights["remedy"], remedy, "{left_out}: {rights}");
+        let expected = if run.code == Some(1) { "problem" } else { "warning" };
+        assert_eq!(rights["level"], expected, "{left_out}: {rights}");
+    }
+}

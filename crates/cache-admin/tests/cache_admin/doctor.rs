@@ -1,0 +1,264 @@
+//! `doctor`: each fault of a server is found and named with a remedy, and what is away is not called well.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use test_support::{RedisOptions, RedisServer, eventually, json_schema};
+
+use crate::harness::{Run, Stage, for_each_backend};
+
+const PASSWORD: &str = "hunter2";
+/// A busy machine is no finding.
+const PATIENT: [(&str, &str); 2] =
+    [("BILLING__REDIS__COMMAND_TIMEOUT_MS", "10000"), ("BILLING__REDIS__CONNECT_TIMEOUT_MS", "10000")];
+
+/// A server that nothing is wrong with.
+fn sound_redis() -> RedisOptions {
+    RedisServer::options().maxmemory(256 << 20, "volatile-lru")
+}
+
+fn sound() -> Stage {
+    let stage = Stage::with_redis(sound_redis());
+    stage.run(&["migrate"]).assert_fine();
+    stage
+}
+
+/// The report of a run with this exit code.
+fn examine(stage: &Stage, code: i32) -> Value {
+    examine_with(stage, code, &[])
+}
+
+fn examine_with(stage: &Stage, code: i32, variables: &[(&str, &str)]) -> Value {
+    let variables = [&PATIENT, variables].concat();
+    let run = stage.run_with(&["doctor", "--format", "json"], &variables);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(code), ""), "{run:?}");
+    let report = run.json();
+    assert_eq!(json_schema::violations(&json_schema::load("cache-admin-doctor"), &report), [""; 0], "{report:#}");
+    report
+}
+
+fn finding<'a>(report: &'a Value, subject: &str, check: &str) -> &'a Value {
+    let findings = report["findings"].as_array().unwrap();
+    let found = findings.iter().find(|finding| finding["subject"] == subject && finding["check"] == check);
+    found.unwrap_or_else(|| panic!("no {subject} {check} in {report:#}"))
+}
+
+/// The level of this check, and words that what was found or the remedy has.
+fn assert_found(report: &Value, subject: &str, check: &str, level: &str, words: &str) {
+    let finding = finding(report, subject, check);
+    assert_eq!(finding["level"], level, "{finding}");
+    assert!(finding.to_string().contains(words), "{words}: {finding}");
+    assert_eq!(finding["remedy"].is_null(), level == "ok", "{finding}");
+}
+
+#[tokio::test]
+async fn a_sound_system_has_no_problem() {
+    for_each_backend(async |stage| {
+        stage.redis.command::<()>(&["CONFIG", "SET", "maxmemory", "256mb"]).unwrap();
+        stage.redis.command::<()>(&["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]).unwrap();
+        stage.run(&["migrate"]).assert_fine();
+        let report = examine(stage, 0);
+        let levels: Vec<&Value> = report["findings"].as_array().unwrap().iter().map(|found| &found["level"]).collect();
+        assert!(levels.iter().all(|level| *level == "ok"), "{report:#}");
+        assert_eq!(report["counts"]["ok"], levels.len(), "{report:#}");
+        assert_eq!(stage.redis.command::<u64>(&["DBSIZE"]).unwrap(), 0, "doctor leaves nothing behind");
+    })
+    .await;
+}
+
+#[test]
+fn the_text_is_that_of_the_golden_file() {
+    let stage = sound();
+    let run = stage.run_with(&["doctor"], &PATIENT);
+    run.assert_fine();
+    assert!(!run.stdout.contains('\u{1b}'), "no colours where nobody sees them");
+    let port = stage.redis.port().to_string();
+    let report: Vec<String> = run
+        .stdout
+        .split_once("\n╭")
+        .unwrap()
+        .0
+        .lines()
+        .map(|line| without_numbers(&line.replace(&port, "PORT")))
+        .collect();
+    assert_eq!(report.join("\n").trim_end(), include_str!("doctor.txt").trim_end(), "doctor.txt is out of date");
+}
+
+/// Versions, sizes and times differ from run to run.
+fn without_numbers(line: &str) -> String {
+    let changes = ["version ", "memory ", "latency ", "clock ", "settings "].iter().any(|check| line.contains(check));
+    let words = line.split(' ').map(|word| match word {
+        file if file.ends_with("billing.sqlite") => "FILE".to_owned(),
+        "µs" => "ms".to_owned(),
+        word if changes => word.replace(|letter: char| letter.is_ascii_digit(), "N"),
+        other => other.to_owned(),
+    });
+    let mut line = words.collect::<Vec<_>>().join(" ").replace("N.N", "N");
+    while line.contains("NN") {
+        line = line.replace("NN", "N").replace("N.N", "N");
+    }
+    line
+}
+
+#[test]
+fn a_server_that_a_cache_should_not_share_is_found() {
+    for (options, check, level, words) in [
+        (RedisServer::options(), "memory", "warning", "maxmemory"),
+        (RedisServer::options().maxmemory(256 << 20, "noeviction"), "eviction", "warning", "volatile-lru"),
+        (RedisServer::options().maxmemory(256 << 20, "allkeys-lru"), "eviction", "warning", "other programs"),
+        (RedisServer::options().maxmemory(1 << 20, "volatile-lru"), "memory", "warning", "before their time"),
+        (sound_redis(), "version", "ok", "."),
+    ] {
+        let stage = Stage::with_redis(options);
+        stage.run(&["migrate"]).assert_fine();
+        assert_found(&examine(&stage, 0), "redis", check, level, words);
+    }
+    let stage = Stage::with_redis(RedisServer::options().maxmemory(1 << 20, "noeviction"));
+    stage.run(&["migrate"]).assert_fine();
+    assert_found(&examine(&stage, 1), "redis", "memory", "problem", "refused");
+    let cluster = Stage::with_redis(sound_redis().config("cluster-enabled", "yes"));
+    cluster.run(&["migrate"]).assert_fine();
+    assert_found(&examine(&cluster, 1), "redis", "role", "problem", "Cluster");
+}
+
+#[tokio::test]
+async fn a_replica_is_a_problem_and_a_primary_that_needs_none_is_warned_of() {
+    let primary = sound_redis().start().unwrap();
+    let replica = Stage::with_redis(sound_redis().config("replicaof", &format!("127.0.0.1 {}", primary.port())));
+    replica.run(&["migrate"]).assert_fine();
+    assert_found(&examine(&replica, 1), "redis", "role", "problem", "point REDIS_HOST at the primary");
+    let port = primary.port().to_string();
+    let connected = async || primary.info("replication").is_ok_and(|info| info["connected_slaves"] == "1");
+    eventually(Duration::from_secs(10), connected).await.unwrap();
+    let report = examine_with(&replica, 0, &[("REDIS_PORT", &port)]);
+    assert_found(&report, "redis", "replicas", "warning", "min-replicas-to-write");
+    primary.command::<()>(&["CONFIG", "SET", "min-replicas-to-write", "1"]).unwrap();
+    let report = examine_with(&replica, 0, &[("REDIS_PORT", &port)]);
+    assert_found(&report, "redis", "replicas", "ok", "refuses writes");
+}
+
+#[test]
+fn what_cannot_be_reached_is_named_and_nothing_about_it_is_called_well() {
+    let stage = sound();
+    let report = examine_with(&stage, 3, &[("REDIS_PORT", "1")]);
+    assert_found(&report, "redis", "connection", "problem", "127.0.0.1:1");
+    for check in ["version", "memory", "rights", "announcements", "latency"] {
+        assert_found(&report, "redis", check, "not_checked", "away");
+    }
+    assert_found(&report, "database", "triggers", "ok", "declare");
+
+    let report = examine_with(&stage, 3, &[("REDIS_HOST", "no.such.host.invalid")]);
+    assert_found(&report, "redis", "connection", "problem", "no.such.host.invalid");
+
+    for (url, words) in
+        [("postgres://ann:hunter2@127.0.0.1:1/billing", "127.0.0.1:1/billing"), ("sqlite://gone.sqlite", "gone.sqlite")]
+    {
+        let report = examine_with(&stage, 3, &[("DATABASE_URL", url)]);
+        assert_found(&report, "database", "connection", "problem", words);
+        assert_found(&report, "database", "triggers", "not_checked", "away");
+        assert_found(&report, "redis", "rights", "ok", "all");
+        assert!(!report.to_string().contains(PASSWORD), "{report}");
+    }
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up() {
+    let stage = sound();
+    stage.redis.pause().unwrap();
+    let report = examine_with(&stage, 3, &[("BILLING__REDIS__CONNECT_TIMEOUT_MS", "100")]);
+    assert_found(&report, "redis", "connection", "problem", "timed out");
+    stage.redis.resume().unwrap();
+}
+
+#[test]
+fn a_wrong_password_is_said_and_not_shown() {
+    let stage = Stage::with_redis(sound_redis().password("right"));
+    stage.run(&["migrate"]).assert_fine();
+    let report = examine_with(&stage, 3, &[("REDIS_PASSWORD", PASSWORD)]);
+    assert_found(&report, "redis", "connection", "problem", "check REDIS_PASSWORD");
+    let report = examine_with(&stage, 0, &[("REDIS_PASSWORD", "right")]);
+    let password = report["settings"].as_array().unwrap().iter().find(|setting| setting["key"] == "redis.password");
+    let hidden =
+        json!({"key": "redis.password", "value": "(hidden)", "origin": "environment", "name": "REDIS_PASSWORD"});
+    assert_eq!(password, Some(&hidden));
+    assert!(!report.to_string().contains("\"right\""), "{report}");
+}
+
+#[test]
+fn settings_that_cannot_work_end_it() {
+    let stage = sound();
+    for variable in [("REDIS_PORT", "abc"), ("BILLING__CACHE__SCAN_COUNT", "0"), ("DATABASE_URL", "mysql://x/y")] {
+        stage.run_with(&["doctor"], &[variable]).assert_error(2);
+    }
+}
+
+#[test]
+fn each_value_comes_with_its_source() {
+    let stage = sound();
+    std::fs::write(stage.directory().join("billing.toml"), "[cache]\npatience_ms = 900\n").unwrap();
+    std::fs::write(stage.directory().join(".env"), "BILLING__CACHE__KEY_SPACE=test:\n").unwrap();
+    let arguments = ["doctor", "--format", "json", "--config", "billing.toml", "--redis-host", "localhost"];
+    let run = stage.run(&arguments);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let report = run.json();
+    let settings = report["settings"].as_array().unwrap();
+    for expected in [
+        json!({"key": "cache.batch_size", "value": "500", "origin": "default", "name": null}),
+        json!({"key": "cache.patience_ms", "value": "900", "origin": "file", "name": "billing.toml"}),
+        json!({"key": "cache.key_space", "value": "test:", "origin": ".env", "name": "BILLING__CACHE__KEY_SPACE"}),
+        json!({"key": "redis.host", "value": "localhost", "origin": "flag", "name": null}),
+    ] {
+        assert!(settings.contains(&expected), "{expected} is not in {settings:#?}");
+    }
+    assert_found(&report, "configuration", "key space", "warning", "test:");
+}
+
+#[test]
+fn a_database_that_is_not_migrated_is_named() {
+    let stage = Stage::with_redis(sound_redis());
+    let report = examine(&stage, 3);
+    assert_found(&report, "database", "schema", "problem", "cache-admin migrate");
+    assert_found(&report, "database", "triggers", "not_checked", "not migrated");
+    assert_found(&report, "database", "connection", "ok", "answers");
+}
+
+#[tokio::test]
+async fn triggers_and_outbox_are_judged() {
+    use sea_orm::ConnectionTrait;
+    for_each_backend(async |stage| {
+        stage.run(&["migrate"]).assert_fine();
+        let database = stage.open_database().await;
+        let execute = async |sql: &str| {
+            database.connection().execute_unprepared(sql).await.unwrap();
+        };
+        let is_sqlite = stage.database.backend_name() == "sqlite";
+        let trigger = if is_sqlite { "billing_cache_payments_update" } else { "billing_cache_payments" };
+        execute(&format!("DROP TRIGGER {trigger}{}", if is_sqlite { "" } else { " ON payments" })).await;
+        let report = examine(stage, 1);
+        assert_found(&report, "database", "triggers", "problem", &format!("{trigger} on payments is missing"));
+        stage.run(&["migrate"]).assert_fine();
+        assert_found(&examine(stage, 0), "database", "triggers", "ok", "");
+
+        let row = "INSERT INTO cache_invalidations (cache_type, key_parts, table_name, created_at, relayed_at) VALUES";
+        execute(&format!("{row} ('invoices', '[1]', 'invoices', CURRENT_TIMESTAMP, '2020-01-01 00:00:00')")).await;
+        execute(&format!("{row} ('coupons', '[1]', 'coupons', '2020-01-01 00:00:00', NULL)")).await;
+        let report = examine(stage, 0);
+        assert_found(&report, "database", "outbox", "ok", "no invalidation");
+        assert_found(&report, "database", "unknown types", "warning", "coupons (1)");
+        assert_found(&report, "database", "retirement", "warning", "1 applied rows");
+
+        execute(&format!("{row} ('invoices', '[2]', 'invoices', '2020-01-01 00:00:00', NULL)")).await;
+        assert_found(&examine(stage, 1), "database", "outbox", "problem", "1 invalidations pending");
+        database.close().await.unwrap();
+    })
+    .await;
+}
+
+#[test]
+fn somebody_who_presses_ctrl_c_or_looks_away_is_no_problem() {
+    let stage = sound();
+    let mut child = stage.command(&["doctor"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let run = Run::of(child.wait_with_output().unwrap());
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+}

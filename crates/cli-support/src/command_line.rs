@@ -1,0 +1,93 @@
+//! Reading the command line, with a variable of the environment for every flag.
+//!
+//! Invariants: a flag outranks its variable; an empty variable is an unset one; help shows the names of variables and never
+//! their values. A flag of a command has the command in its variable's name, `CACHE_ADMIN_WARMUP_LIMIT`, so that a variable
+//! meant for one command, such as a type to warm up, is never taken by another, which may remove it. Settings keep the names
+//! that services use.
+
+use clap::builder::BoolishValueParser;
+use clap::{Arg, ArgAction, Command, CommandFactory, Parser};
+
+use crate::args::SETTINGS;
+
+/// The arguments of this process; ends it where they cannot be understood, or after `--help`.
+#[must_use]
+pub fn parse<C: Parser>() -> C {
+    let mut command = command::<C>();
+    let matches = command.get_matches_mut();
+    C::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// The command line, with its variables.
+#[must_use]
+pub fn command<C: CommandFactory>() -> Command {
+    let command = C::command();
+    let prefix = in_variable(command.get_name());
+    with_variables(command, &prefix)
+}
+
+fn with_variables(command: Command, prefix: &str) -> Command {
+    let command = command.mut_args(|argument| with_variable(argument, prefix));
+    command.mut_subcommands(|sub| {
+        let prefix = format!("{prefix}_{}", in_variable(sub.get_name()));
+        with_variables(sub, &prefix)
+    })
+}
+
+fn with_variable(argument: Arg, prefix: &str) -> Arg {
+    let is_setting = argument.get_help_heading() == Some(SETTINGS);
+    let is_flag = !matches!(argument.get_action(), ArgAction::Help | ArgAction::Version);
+    let Some(long) = argument.get_long().filter(|_| is_flag && !is_setting) else { return argument };
+    let variable = format!("{prefix}_{}", in_variable(long));
+    if std::env::var_os(&variable).is_some_and(|value| value.is_empty()) {
+        return argument;
+    }
+    let argument = argument.env(variable).hide_env_values(true);
+    match argument.get_action() {
+        ArgAction::SetTrue => argument.value_parser(BoolishValueParser::new()),
+        _ => argument,
+    }
+}
+
+fn in_variable(name: &str) -> String {
+    name.to_uppercase().replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Parser)]
+    #[command(name = "a-tool")]
+    struct Tool {
+        #[arg(long, global = true)]
+        colour: Option<String>,
+        #[arg(long, help_heading = SETTINGS)]
+        host: Option<String>,
+        #[command(subcommand)]
+        command: Sub,
+    }
+
+    #[derive(clap::Subcommand)]
+    enum Sub {
+        TakeAway {
+            what: String,
+            #[arg(long)]
+            dry_run: bool,
+        },
+    }
+
+    #[test]
+    fn every_flag_has_a_variable_with_its_command_in_the_name() {
+        let mut command = command::<Tool>();
+        command.build();
+        command.clone().debug_assert();
+        let variables = |command: &Command| -> Vec<String> {
+            let named = command.get_arguments().filter_map(Arg::get_env);
+            named.map(|name| name.to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(variables(&command), ["A_TOOL_COLOUR"]);
+        let sub = command.find_subcommand("take-away").unwrap();
+        assert_eq!(variables(sub), ["A_TOOL_TAKE_AWAY_DRY_RUN", "A_TOOL_COLOUR"]);
+    }
+}

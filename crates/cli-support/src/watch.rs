@@ -1,0 +1,53 @@
+//! `--watch SECONDS`: a report again and again, until Ctrl-C.
+//!
+//! Invariants: Ctrl-C is the end that was wanted, so it is no error; a server that goes away ends nothing, and is said once
+//! each time.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::MissedTickBehavior;
+
+use crate::args::Format;
+use crate::exit::{self, Code};
+use crate::render::{self, Reader, Report};
+
+/// Clears the screen and goes to its corner.
+const FRESH_SCREEN: &str = "\x1b[2J\x1b[H";
+
+/// Looks at once and then every `period`, and shows each report: on a terminal in the place of the one before, else below it;
+/// as JSON one document a line. Ends on Ctrl-C, or when nobody reads any more.
+///
+/// # Errors
+/// Those of `look`, but for a server that cannot be reached: that is said, and the next look may succeed.
+pub async fn repeat<R: Report>(period: Duration, format: Format, look: impl AsyncFn() -> Result<R>) -> Result<Code> {
+    let mut beats = tokio::time::interval(period);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    loop {
+        let looked = tokio::select! {
+            _ = &mut interrupt => return Ok(Code::Fine),
+            looked = async { beats.tick().await; look().await } => looked,
+        };
+        match looked {
+            Ok(report) if show(&report, format)? == Reader::Gone => return Ok(Code::Fine),
+            Ok(_) => {}
+            Err(error) if exit::code_of(&error) == Code::Unreachable => {
+                exit::print_error(&error);
+                anstream::eprintln!("looking again in {} s", period.as_secs());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn show(report: &impl Report, format: Format) -> Result<Reader> {
+    match format {
+        Format::Json => render::print(&render::json_line(report)?),
+        Format::Text if std::io::stdout().is_terminal() => {
+            render::print(&format!("{FRESH_SCREEN}{}", report.to_text()))
+        }
+        Format::Text => render::print(&format!("{}\n", report.to_text())),
+    }
+}
