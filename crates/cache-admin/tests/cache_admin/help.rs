@@ -12,7 +12,7 @@ fn the_help_is_that_of_the_golden_file() {
 
 #[test]
 fn every_argument_of_every_command_is_documented() {
-    for command in ["stats", "clear", "warmup", "migrate", "seed"] {
+    for command in ["stats", "clear", "inspect", "verify", "warmup", "migrate", "seed"] {
         let output =
             Command::new(env!("CARGO_BIN_EXE_cache-admin")).args([command, "-h"]).env_clear().output().unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
