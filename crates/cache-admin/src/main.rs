@@ -25,14 +25,15 @@ Examples:
   cache-admin clear --type all --dry-run        what emptying the cache would remove
   cache-admin stats --watch 5                   the same every five seconds
   cache-admin inspect invoice:42                is this value right, and what changed it last?
-  cache-admin verify --all --repair             compare all values with the database, remove wrong ones
+  cache-admin verify --all --repair             compare all with the database; remove what is wrong
   cache-admin doctor                            what is wrong, and what to do about it
   cache-admin stats --format json | jq .types   the same for programs
 
 Results go to stdout, everything else to stderr.
 
-Exit codes: 0 fine; 1 a part failed, a value is wrong, or doctor found a problem; 2 wrong usage or settings;
-3 Redis or the database could not be reached, or the database is not migrated; 130 interrupted.
+Exit codes: 0 fine; 1 a part failed, a value is wrong, or doctor found a problem; 2 wrong usage or
+settings; 3 Redis or the database could not be reached, or the database is not migrated; 130
+interrupted.
 
 Settings: defaults < --config FILE < .env < environment < flags. Each other flag has a variable too,
 which the help of its command names. RUST_LOG=debug says what goes on; NO_COLOR=1 takes colours away.";
@@ -53,7 +54,7 @@ enum Command {
     Stats(stats::Arguments),
     /// Remove cached values of one type or of all, and nothing else
     Clear(clear::Arguments),
-    /// Show one cached value: its life, its invalidations, and where it differs from the database
+    /// Show one value, what invalidated it, and where it differs from the database
     Inspect(inspect::Arguments),
     /// Compare cached values with the database, and repair what is wrong if told to
     Verify(verify::Arguments),

@@ -24,6 +24,9 @@
 //! an hour, for a value that changes to and fro, and whatever the order in which rows of the outbox become visible. It needs
 //! that rows live longer than a round, which they do: at least `relay.retention_margin_seconds`.
 //!
+//! Both reads of the outbox are needed. The test of a busy system (`audit_busy`), with verdicts at the first quiet difference,
+//! raises no alarm; without step 2 it does after some tens of checks, without step 5 after some thousands.
+//!
 //! One thing changes values without any write: time, where a loader sets `valid_until`. An entry ends at that moment, but by
 //! the clocks of Redis and of whoever filled it. So a difference must also last, in quiet rounds and on the same bytes, for
 //! [`CLOCK_TOLERANCE`], by which those clocks may differ from ours.

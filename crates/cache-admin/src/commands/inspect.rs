@@ -15,7 +15,14 @@ use crate::reports::inspect::{InDatabase, InspectReport};
 /// Invalidations shown.
 const LAST: usize = 10;
 
+const EXAMPLES: &str = "\
+Examples:
+  cache-admin inspect invoice:42
+  cache-admin inspect --type tax_rates --id GB:default
+  cache-admin inspect --type active_discounts --format json | jq .differences";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The key as it stands in Redis: invoice:42
     #[arg(required_unless_present = "choice", conflicts_with_all = ["choice", "id"])]

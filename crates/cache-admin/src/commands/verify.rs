@@ -15,7 +15,15 @@ use crate::reports::verify::{Findings, VerifiedType, VerifyReport};
 const UNCHANGED: &str = "nothing was changed";
 const REPAIRED: &str = "what was repaired stays repaired";
 
+const EXAMPLES: &str = "\
+Examples:
+  cache-admin verify
+  cache-admin verify --type invoices --sample 100000 --rate 5000
+  cache-admin verify --all --repair
+  cache-admin verify --all --format json | jq .wrong";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Which cache type to compare
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser(), default_value = "all")]

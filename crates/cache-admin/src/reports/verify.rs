@@ -171,14 +171,16 @@ impl VerifyReport {
         let head = ["how much is right", "values", "right (%)", "nines", "at least (%, 95 % sure)"];
         let row = |name: &str, values: &str, share: &Share| {
             let nines = match (share.right_share, share.nines) {
-                (Some(_), None) => "all".to_owned(),
+                (Some(_), None) => "no fault".to_owned(),
                 (_, nines) => nines.map_or_else(|| NONE.to_owned(), |nines| nines.to_string()),
             };
             let [right, at_least] = [share.right_share, share.right_share_at_least].map(percent);
             [name.to_owned(), values.to_owned(), right, nines, at_least]
         };
-        let of_type = |of: &VerifiedType| row(of.name, if of.sampled { "a sample" } else { "all" }, &of.share);
-        table(head, self.types.iter().map(of_type).chain([row("total", NONE, &self.total.share)]))
+        let values = |sampled| if sampled { "a sample" } else { "all" };
+        let of_type = |of: &VerifiedType| row(of.name, values(of.sampled), &of.share);
+        let total = row("total", values(self.types.iter().any(|of| of.sampled)), &self.total.share);
+        table(head, self.types.iter().map(of_type).chain([total]))
     }
 
     fn wrong(&self) -> Option<String> {
