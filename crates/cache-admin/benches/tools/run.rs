@@ -31,6 +31,8 @@ pub(crate) fn client(redis: &RedisServer) -> Result<redis::Connection> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     pub(crate) time: Duration,
+    /// Processor time of the server and of who asked it: what the work costs, however busy the machine is.
+    pub(crate) cpu: Duration,
     /// The most memory that the process held, in KiB; none for a run in this process.
     pub(crate) peak_kib: Option<u64>,
     /// The longest PING of another client.
@@ -54,10 +56,14 @@ impl Run {
         work: impl FnOnce(&mut redis::Connection) -> Result<()>,
     ) -> Result<Self> {
         let mut connection = client(redis)?;
-        Self::of(redis, || work(&mut connection).map(|()| None))
+        Self::of(redis, || {
+            let before = own_cpu();
+            work(&mut connection)?;
+            Ok(Client { cpu: own_cpu().saturating_sub(before), peak_kib: None })
+        })
     }
 
-    fn of(redis: &RedisServer, work: impl FnOnce() -> Result<Option<u64>>) -> Result<Self> {
+    fn of(redis: &RedisServer, work: impl FnOnce() -> Result<Client>) -> Result<Self> {
         redis.command::<()>(&[
             "CONFIG",
             "SET",
@@ -68,11 +74,33 @@ impl Run {
         ])?;
         redis.command::<()>(&["SLOWLOG", "RESET"])?;
         let pinging = Pinging::begin(redis)?;
-        let started = Instant::now();
-        let peak_kib = work()?;
+        let (started, cpu_before) = (Instant::now(), server_cpu(redis)?);
+        let client = work()?;
         let time = started.elapsed();
-        Ok(Self { time, peak_kib, worst_ping: pinging.end()?, longest_command: longest_command(redis)? })
+        let cpu = client.cpu + server_cpu(redis)?.saturating_sub(cpu_before);
+        let peak_kib = client.peak_kib;
+        Ok(Self { time, cpu, peak_kib, worst_ping: pinging.end()?, longest_command: longest_command(redis)? })
     }
+}
+
+/// What a client of the server used.
+#[derive(Clone, Copy, Debug, Default)]
+struct Client {
+    cpu: Duration,
+    peak_kib: Option<u64>,
+}
+
+/// Processor time of this thread.
+fn own_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Processor time of the server's main thread and all others.
+fn server_cpu(redis: &RedisServer) -> Result<Duration> {
+    let info = redis.info("cpu")?;
+    let seconds = |field: &str| info.get(field).and_then(|value| value.parse().ok()).unwrap_or(0.0);
+    Ok(Duration::from_secs_f64(seconds("used_cpu_sys") + seconds("used_cpu_user")))
 }
 
 /// An entry of the slow log begins with its number, its moment and the time of the command in microseconds.
@@ -100,8 +128,8 @@ impl<'a> Tool<'a> {
         Run::of(self.redis, || self.process(arguments)).with_context(|| format!("cache-admin {}", arguments.join(" ")))
     }
 
-    /// Runs the process to its end, and answers its peak memory in KiB.
-    fn process(&self, arguments: &[&str]) -> Result<Option<u64>> {
+    /// Runs the process to its end.
+    fn process(&self, arguments: &[&str]) -> Result<Client> {
         let log = self.directory.path().join("stderr");
         let mut child = Command::new(env!("CARGO_BIN_EXE_cache-admin"))
             .args(arguments)
@@ -114,22 +142,28 @@ impl<'a> Tool<'a> {
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)
             .spawn()?;
-        let mut peak = None;
+        let mut used = Client::default();
         let status = loop {
-            peak = peak_kib(&child).max(peak);
+            used = used_by(&child).unwrap_or(used);
             match child.try_wait()? {
                 Some(status) => break status,
                 None => std::thread::sleep(LOOK),
             }
         };
         ensure!(status.success(), "{status}: {}", std::fs::read_to_string(&log)?.trim());
-        Ok(peak)
+        Ok(used)
     }
 }
 
-/// The most memory that the process has held so far, as Linux counts it.
-fn peak_kib(child: &Child) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
+/// What the process has used so far, as Linux counts it; nothing if it has ended.
+fn used_by(child: &Child) -> Option<Client> {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).ok();
+    let status = read("status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let peak_kib = peak.trim().strip_suffix(" kB")?.parse().ok()?;
+    // After the name, which may hold blanks: the 12th and 13th field are the ticks of 10 ms in user and system mode.
+    let stat = read("stat")?;
+    let fields = stat.rsplit_once(") ")?.1.split(' ').skip(11).take(2);
+    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Some(Client { cpu: Duration::from_millis(ticks * 10), peak_kib: Some(peak_kib) })
 }
