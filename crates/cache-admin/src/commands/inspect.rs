@@ -19,7 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   cache-admin inspect invoice:42
   cache-admin inspect --type tax_rates --id GB:default
-  cache-admin inspect --type active_discounts --format json | jq .differences";
+  cache-admin inspect --type active_discounts --format json | jq .verdict";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]

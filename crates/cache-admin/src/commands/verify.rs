@@ -20,7 +20,7 @@ Examples:
   cache-admin verify
   cache-admin verify --type invoices --sample 100000 --rate 5000
   cache-admin verify --all --repair
-  cache-admin verify --all --format json | jq .wrong";
+  cache-admin verify --all --format json | jq .findings";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
