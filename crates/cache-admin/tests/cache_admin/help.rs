@@ -26,7 +26,8 @@ fn the_help_is_that_of_the_golden_files() {
 fn no_command_is_left_out_here() {
     let listed = help(&["--help"]);
     let listed = listed.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    let names = listed.lines().filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let names =
+        listed.lines().filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
     assert_eq!(names.filter(|name| *name != "help").collect::<Vec<_>>(), COMMANDS);
 }
 
