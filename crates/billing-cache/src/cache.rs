@@ -16,7 +16,7 @@ use crate::cached_type::{CachedType, Source, TypeInfo};
 use crate::counters::{Counters, Event};
 use crate::flight::Flights;
 use crate::invalidate;
-use crate::key::KeySpace;
+use crate::key::{self, KeySpace};
 use crate::l1::{Heard, L1, Liveness};
 use crate::l2::ear;
 use crate::l2::error::{L2Error, RedisUnreachable};
@@ -24,6 +24,7 @@ use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
 use crate::l2::store::{self, Stored};
 use crate::policy::{L1Policy, TtlPolicy};
+use crate::popularity::{Decay, Popularity};
 use crate::read::Answer;
 use crate::refresh::Refreshed;
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
@@ -64,12 +65,15 @@ pub(crate) struct RegisteredType {
     pub(crate) info: TypeInfo,
     pub(crate) l1: L1Policy,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) popularity: Option<Arc<Popularity>>,
 }
 
 /// What the cache keeps for one cached type.
 pub(crate) struct TypeState<T: CachedType> {
     pub(crate) policy: TtlPolicy,
     pub(crate) counters: Arc<Counters>,
+    /// What is asked for; none where the settings turn that off.
+    pub(crate) popularity: Option<Arc<Popularity>>,
     pub(crate) flights: Arc<Flights<Answer<T>>>,
     /// With less than this left to live, a value is refreshed ahead.
     pub(crate) near_end_ms: u64,
@@ -151,6 +155,8 @@ impl<S: Source> CacheBuilder<S> {
     #[must_use]
     pub fn with<T: CachedType<Source = S>>(mut self) -> Self {
         let counters = Arc::new(Counters::default());
+        let decay = Decay::new(self.settings.usage_half_life_minutes);
+        let popularity = self.settings.keeps_usage().then(|| Arc::new(Popularity::new(decay)));
         let set = self.settings.types.get(T::NAME).cloned().unwrap_or_default();
         let ttl = set.ttl_seconds.map_or(T::TTL, Duration::from_secs);
         let l1 = match set.l1 {
@@ -161,13 +167,15 @@ impl<S: Source> CacheBuilder<S> {
         let state = TypeState::<T> {
             policy: TtlPolicy::new(ttl, self.settings.ttl_jitter_percent),
             counters: Arc::clone(&counters),
+            popularity: popularity.clone(),
             flights: Arc::new(Flights::new()),
             near_end_ms: millis(ttl) / 100 * u64::from(self.settings.refresh_ahead_percent),
             refreshed: Refreshed::default(),
             loads: Semaphore::new(self.settings.max_loads),
             l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),
         };
-        self.types.push(RegisteredType { info: TypeInfo { ttl, ..TypeInfo::of::<T>() }, l1, counters });
+        let info = TypeInfo { ttl, ..TypeInfo::of::<T>() };
+        self.types.push(RegisteredType { info, l1, counters, popularity });
         self.states.push((TypeId::of::<T>(), Arc::new(state)));
         self
     }
@@ -240,6 +248,19 @@ impl<S: Source> Cache<S> {
     #[must_use]
     pub fn count<T: CachedType<Source = S>>(&self, event: Event) -> u64 {
         self.state::<T>().counters.get(event)
+    }
+
+    /// What this process counted for the type of this name; 0 for a type that was not added.
+    #[must_use]
+    pub fn count_of(&self, cache_type: &str, event: Event) -> u64 {
+        let registered = self.shared().types.iter().find(|registered| registered.info.name == cache_type);
+        registered.map_or(0, |registered| registered.counters.get(event))
+    }
+
+    /// The key with this text; `None` if it is no key of that type in this cache's space.
+    #[must_use]
+    pub fn key_of_text<T: CachedType<Source = S>>(&self, text: &str) -> Option<T::Key> {
+        key::parse(T::PREFIX, self.space().strip(text)?)
     }
 
     /// The text under which a value stands in Redis.

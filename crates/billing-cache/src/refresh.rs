@@ -2,6 +2,8 @@
 //!
 //! Invariant (`protocol.md`, section 7): a refresh holds the key's lease, so an invalidation makes its fill lost, and no two
 //! processes refresh one key at a time. A refresh that fails leaves the old value as it is.
+//!
+//! Only sampled hits ask how long the value has to live (see [`crate::sampling`]); a hot key is asked often enough.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,8 +16,6 @@ use crate::cached_type::{CachedType, Loaded, Source};
 use crate::counters::Event;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode};
 
-/// One in so many hits asks how long the value has to live; a hot key is asked often enough.
-const SAMPLE: u8 = 16;
 /// Keys that were refreshed lately; more are not refreshed.
 const REMEMBERED: usize = 10_000;
 
@@ -41,11 +41,6 @@ impl Refreshed {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Instant>> {
         self.0.lock().expect("no panic while the refreshed keys are locked")
     }
-}
-
-/// Whether this hit shall ask for the time to live.
-pub(crate) fn is_sampled() -> bool {
-    rand::random::<u8>() < u8::MAX / SAMPLE
 }
 
 impl<S: Source> Cache<S> {

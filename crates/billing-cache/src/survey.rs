@@ -1,5 +1,7 @@
 //! Survey: what stands in Redis, by cached type. One SCAN, with MEMORY USAGE and PTTL in pipelines; constant memory.
 
+use std::time::Duration;
+
 use redis::Value;
 use serde::Serialize;
 
@@ -21,7 +23,7 @@ pub struct Survey {
     pub types: Vec<TypeSurvey>,
     /// Leases of all types: loads in flight.
     pub leases: u64,
-    /// Keys with our counters.
+    /// Keys with our counters, and with what is known of reads.
     pub bookkeeping: u64,
     /// Keys in this database that are not ours.
     pub foreign: u64,
@@ -102,6 +104,26 @@ impl<S: Source> Cache<S> {
         survey(shared, &mut connection, progress).await.map_err(|error| shared.link.unreachable(error))
     }
 
+    /// How long the values with these texts have to live, in their order; `None` for what is not cached.
+    ///
+    /// # Errors
+    /// Redis cannot be used.
+    pub async fn times_to_live(&self, texts: &[String]) -> Result<Vec<Option<Duration>>, RedisUnreachable> {
+        let link = &self.shared().link;
+        let mut connection = link.own_connection().await?;
+        let mut found = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(self.shared().settings.scan_count) {
+            let mut pipeline = redis::Pipeline::with_capacity(batch.len());
+            for text in batch {
+                pipeline.cmd("PTTL").arg(text);
+            }
+            let answers = connection.pipeline(&pipeline).await;
+            let answers: Vec<i64> = answers.map_err(|error| link.unreachable(error))?;
+            found.extend(answers.into_iter().map(time_to_live));
+        }
+        Ok(found)
+    }
+
     /// How many keys the database holds, ours or not.
     ///
     /// # Errors
@@ -111,6 +133,14 @@ impl<S: Source> Cache<S> {
         let mut connection = link.own_connection().await?;
         let size = connection.command(&redis::cmd("DBSIZE")).await;
         size.map_err(|error| link.unreachable(error))
+    }
+}
+
+/// What PTTL answers: -2 for no key, -1 for one that never expires.
+fn time_to_live(ttl_ms: i64) -> Option<Duration> {
+    match ttl_ms {
+        -2 => None,
+        _ => Some(u64::try_from(ttl_ms).map_or(Duration::MAX, Duration::from_millis)),
     }
 }
 

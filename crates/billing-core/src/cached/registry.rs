@@ -42,12 +42,38 @@ pub trait RegisteredType: Send + Sync {
         progress: &'a mut (dyn FnMut(WarmedUp) + Send),
     ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>>;
 
+    /// The texts of the keys that a warm-up with this limit would take.
+    fn hot_key_texts<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        limit: u64,
+    ) -> BoxFuture<'a, Result<Vec<String>, DatabaseError>>;
+
+    /// Loads the values with these texts, in their order; what is no key of the type is left out. `progress` hears of each
+    /// batch.
+    fn load_texts<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        texts: &'a [String],
+        which: Which,
+        progress: &'a mut (dyn FnMut(WarmedUp) + Send),
+    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>>;
+
     /// Something to measure: up to `limit` keys that exist; none while all tables that the type depends on are empty.
     fn probe<'a>(
         &'a self,
         cache: &'a BillingCache,
         limit: u64,
     ) -> BoxFuture<'a, Result<Box<dyn Probe + 'a>, DatabaseError>>;
+}
+
+/// Which values a warm-up loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those that are not cached.
+    Missing,
+    /// All, so that they live anew.
+    All,
 }
 
 /// Existing keys of one type, to be read by place.
@@ -127,6 +153,33 @@ impl<T: BillingType> RegisteredType for Registered<T> {
         Box::pin(async move {
             let keys = T::hot_keys(cache.source(), limit).await.map_err(WarmUpFailure::List)?;
             Ok(cache.warm_up::<T>(&keys, progress).await?)
+        })
+    }
+
+    fn hot_key_texts<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        limit: u64,
+    ) -> BoxFuture<'a, Result<Vec<String>, DatabaseError>> {
+        Box::pin(async move {
+            let keys = T::hot_keys(cache.source(), limit).await?;
+            Ok(keys.iter().map(|key| cache.key_text::<T>(key)).collect())
+        })
+    }
+
+    fn load_texts<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        texts: &'a [String],
+        which: Which,
+        progress: &'a mut (dyn FnMut(WarmedUp) + Send),
+    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>> {
+        Box::pin(async move {
+            let keys: Vec<T::Key> = texts.iter().filter_map(|text| cache.key_of_text::<T>(text)).collect();
+            Ok(match which {
+                Which::Missing => cache.warm_up::<T>(&keys, progress).await?,
+                Which::All => cache.renew::<T>(&keys, progress).await?,
+            })
         })
     }
 
