@@ -1,4 +1,4 @@
-//! How a tool ends: exit codes, the sentence an error makes, Ctrl-C, and what is logged meanwhile.
+//! How a tool ends: exit codes, the sentence an error makes, and what is logged meanwhile.
 //!
 //! Invariant: an error is printed once, here, as one line on stderr. The causes decide the exit code by their types,
 //! never by their texts.
@@ -18,6 +18,9 @@ use billing_core::settings::SettingsError;
 use sea_orm::DbErr;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+
+use crate::interruption::Interrupted;
+pub use crate::interruption::{Ending, interruptible, until_interrupted};
 
 /// What the exit code of a tool means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +54,6 @@ pub fn usage(sentence: impl Into<String>) -> anyhow::Error {
     Usage(sentence.into()).into()
 }
 
-/// Ctrl-C was pressed; makes [`Code::Interrupted`].
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted: {0}")]
-struct Interrupted(&'static str);
-
 /// Runs a tool: logs go to stderr as `RUST_LOG` wants them, an error becomes a sentence, and the result an exit code.
 pub fn run(work: impl Future<Output = Result<Code>>) -> ExitCode {
     log_to_stderr();
@@ -67,17 +65,6 @@ pub fn run(work: impl Future<Output = Result<Code>>) -> ExitCode {
     // Name resolution cannot be cancelled and may take long; whoever pressed Ctrl-C does not wait for it.
     runtime.shutdown_background();
     code.into()
-}
-
-/// Does the work unless Ctrl-C is pressed first; `consequence` says what that means for what was done so far.
-///
-/// # Errors
-/// Those of the work, or [`Code::Interrupted`].
-pub async fn interruptible<T>(consequence: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        done = work => done,
-        Ok(()) = tokio::signal::ctrl_c() => Err(Interrupted(consequence).into()),
-    }
 }
 
 /// Prints the error and its causes as one line on stderr.

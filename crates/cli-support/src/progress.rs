@@ -1,8 +1,10 @@
-//! Progress on stderr, for people who wait: only on a terminal, and gone when the work is done.
+//! Progress on stderr, for people who wait: how far, how fast, how long still. Only on a terminal, and gone when the work
+//! is done.
 
+use std::fmt::Write;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -14,13 +16,13 @@ impl Progress {
     /// Work of a known size.
     #[must_use]
     pub fn of(what: &str, total: u64) -> Self {
-        Self::styled(ProgressBar::new(total), "{msg} {wide_bar} {human_pos} of {human_len}, {eta} left", what)
+        Self::styled(ProgressBar::new(total), "{msg} {wide_bar} {human_pos} of {human_len}, {rate}, {eta} left", what)
     }
 
     /// Work whose size is not known before its end.
     #[must_use]
     pub fn open_ended(what: &str) -> Self {
-        Self::styled(ProgressBar::new_spinner(), "{msg} {spinner} {human_pos}, {elapsed}", what)
+        Self::styled(ProgressBar::new_spinner(), "{msg} {spinner} {human_pos}, {rate}, {elapsed}", what)
     }
 
     /// So many more are done.
@@ -29,11 +31,21 @@ impl Progress {
     }
 
     fn styled(bar: ProgressBar, template: &str, what: &str) -> Self {
-        bar.set_style(ProgressStyle::with_template(template).expect("the templates above are valid"));
+        let style = ProgressStyle::with_template(template).expect("the templates above are valid");
+        bar.set_style(style.with_key("rate", write_rate));
         bar.set_message(what.to_owned());
-        bar.enable_steady_tick(REDRAW);
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(REDRAW);
+        }
         Self(bar)
     }
+}
+
+/// `1,234/s`
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative, and is rounded")]
+fn write_rate(state: &ProgressState, out: &mut dyn Write) {
+    // A line that cannot be written is not worth an error.
+    let _ = write!(out, "{}/s", HumanCount(state.per_sec().round() as u64));
 }
 
 impl Drop for Progress {

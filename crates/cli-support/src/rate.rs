@@ -1,0 +1,22 @@
+//! `--rate`: the throttle of every command that walks over many keys.
+
+use std::num::NonZeroU32;
+
+use billing_cache::Pace;
+use clap::Args;
+
+/// The throttle; `#[command(flatten)]` it into a command that walks over many keys.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct RateArgs {
+    /// At most so many keys a second, to spare a busy server; as fast as it answers without it
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+}
+
+impl RateArgs {
+    /// The pace of one walk.
+    #[must_use]
+    pub fn pace(self) -> Pace {
+        self.rate.map_or_else(Pace::unlimited, Pace::keys_per_second)
+    }
+}
