@@ -155,7 +155,7 @@ impl<S: Source> CacheBuilder<S> {
     #[must_use]
     pub fn with<T: CachedType<Source = S>>(mut self) -> Self {
         let counters = Arc::new(Counters::default());
-        let decay = Decay::new(self.settings.usage_half_life_minutes);
+        let decay = Decay::new(self.settings.usage_half_life_seconds);
         let popularity = self.settings.keeps_usage().then(|| Arc::new(Popularity::new(decay)));
         let set = self.settings.types.get(T::NAME).cloned().unwrap_or_default();
         let ttl = set.ttl_seconds.map_or(T::TTL, Duration::from_secs);

@@ -170,12 +170,12 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn of(shared: &'a Shared) -> Self {
         let settings = &shared.settings;
-        Self { space: &shared.space, settings, decay: Decay::new(settings.usage_half_life_minutes) }
+        Self { space: &shared.space, settings, decay: Decay::new(settings.usage_half_life_seconds) }
     }
 
     fn sums(&self, period: u64) -> String {
-        let half_life = self.settings.usage_half_life_minutes;
-        format!("{}{}reads:{half_life}m:{period}", self.space.prefix(), usage::PREFIX)
+        let half_life = self.settings.usage_half_life_seconds;
+        format!("{}{}reads:{half_life}s:{period}", self.space.prefix(), usage::PREFIX)
     }
 
     fn keys(&self, period: u64, info: &TypeInfo) -> String {

@@ -35,8 +35,8 @@ pub(crate) struct Instant {
 }
 
 impl Decay {
-    pub(crate) fn new(half_life_minutes: u64) -> Self {
-        Self { half_life: Duration::from_secs(half_life_minutes * 60) }
+    pub(crate) fn new(half_life_seconds: u64) -> Self {
+        Self { half_life: Duration::from_secs(half_life_seconds) }
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of past periods")]
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_read_counts_half_as_much_as_one_a_half_life_later() {
-        let decay = Decay::new(60);
+        let decay = Decay::new(3_600);
         let time = UNIX_EPOCH + 64 * 8_000 * HOUR + HOUR / 3;
         let (first, second) = (decay.instant(time), decay.instant(time + HOUR));
         assert_eq!(first.period, second.period);
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_new_landmark_changes_no_proportion() {
-        let decay = Decay::new(60);
+        let decay = Decay::new(3_600);
         let time = UNIX_EPOCH + 64 * 8_000 * HOUR;
         let (before, after) = (decay.instant(time - HOUR), decay.instant(time + HOUR));
         assert_eq!((before.period, after.period), (7_999, 8_000));
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_steady_rate_is_told_from_the_beginning() {
-        let decay = Decay::new(60);
+        let decay = Decay::new(3_600);
         for hours in [1, 2, 50] {
             let sum: f64 = (0..hours * 3600).map(|second| decay.left_after(Duration::from_secs(second))).sum();
             let rate = sum * decay.reads_per_hour(Duration::from_secs(hours * 3600));
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_was_not_sent_is_put_back() {
-        let popularity = Popularity::new(Decay::new(60));
+        let popularity = Popularity::new(Decay::new(3_600));
         popularity.note("invoice:1");
         let taken = popularity.take();
         popularity.note("invoice:1");

@@ -14,7 +14,7 @@ use crate::breaker::BreakerSettings;
 const LONGEST_TTL_SECONDS: u64 = 365 * 24 * 3600;
 
 /// Longer than that, what was once popular stays so.
-const LONGEST_HALF_LIFE_MINUTES: u64 = 30 * 24 * 60;
+const LONGEST_HALF_LIFE_SECONDS: u64 = 30 * 24 * 3600;
 
 /// How to reach Redis. Every wait has a limit.
 #[derive(Clone, Debug, Deserialize)]
@@ -85,7 +85,7 @@ pub struct CacheSettings {
     /// Most keys of each cached type of which Redis knows how often they are read; 0 turns this off.
     pub usage_keys: usize,
     /// Time after which a read counts half as much as a new one.
-    pub usage_half_life_minutes: u64,
+    pub usage_half_life_seconds: u64,
     /// `COUNT` of each `SCAN` and the size of the pipelines that follow it.
     pub scan_count: usize,
     /// Keys in one batch of a load of many keys.
@@ -159,10 +159,10 @@ impl CacheSettings {
             ),
             ("cache.usage_keys", self.usage_keys as u64, self.usage_keys <= 1_000_000, "must be at most 1000000"),
             (
-                "cache.usage_half_life_minutes",
-                self.usage_half_life_minutes,
-                (1..=LONGEST_HALF_LIFE_MINUTES).contains(&self.usage_half_life_minutes),
-                "must be from 1 to 43200 (30 days)",
+                "cache.usage_half_life_seconds",
+                self.usage_half_life_seconds,
+                (1..=LONGEST_HALF_LIFE_SECONDS).contains(&self.usage_half_life_seconds),
+                "must be from 1 to 2592000 (30 days)",
             ),
             ("cache.max_loads", self.max_loads as u64, self.max_loads > 0, at_least_one),
             (

@@ -31,18 +31,7 @@ pub trait RegisteredType: Send + Sync {
     /// The key that the column values of an outbox row name.
     fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> Option<AnyKey>;
 
-    /// How many keys a warm-up with this limit would take.
-    fn count_hot_keys<'a>(&'a self, database: &'a Database, limit: u64) -> BoxFuture<'a, Result<u64, DatabaseError>>;
-
-    /// Loads the most wanted values into a cold cache; `progress` hears of each batch.
-    fn warm_up<'a>(
-        &'a self,
-        cache: &'a BillingCache,
-        limit: u64,
-        progress: &'a mut (dyn FnMut(WarmedUp) + Send),
-    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>>;
-
-    /// The texts of the keys that a warm-up with this limit would take.
+    /// The texts of up to `limit` keys worth loading where no reads are known: most often the newest.
     fn hot_key_texts<'a>(
         &'a self,
         cache: &'a BillingCache,
@@ -57,7 +46,7 @@ pub trait RegisteredType: Send + Sync {
         texts: &'a [String],
         which: Which,
         progress: &'a mut (dyn FnMut(WarmedUp) + Send),
-    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>>;
+    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpError<DatabaseError>>>;
 
     /// Something to measure: up to `limit` keys that exist; none while all tables that the type depends on are empty.
     fn probe<'a>(
@@ -96,18 +85,6 @@ pub trait Probe: Send + Sync {
     fn load(&self, place: usize) -> BoxFuture<'_, Result<(), DatabaseError>>;
 }
 
-/// Why a warm-up of a type stopped.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WarmUpFailure {
-    /// The keys to load could not be listed.
-    #[error("list the keys to warm up")]
-    List(#[source] DatabaseError),
-    /// A batch could not be loaded or stored.
-    #[error(transparent)]
-    Batch(#[from] WarmUpError<DatabaseError>),
-}
-
 /// The erased form of a cached type.
 pub struct Registered<T>(PhantomData<T>);
 
@@ -140,22 +117,6 @@ impl<T: BillingType> RegisteredType for Registered<T> {
         T::key_of_columns(columns).map(|key| cache.any_key::<T>(&key))
     }
 
-    fn count_hot_keys<'a>(&'a self, database: &'a Database, limit: u64) -> BoxFuture<'a, Result<u64, DatabaseError>> {
-        Box::pin(async move { Ok(T::hot_keys(database, limit).await?.len() as u64) })
-    }
-
-    fn warm_up<'a>(
-        &'a self,
-        cache: &'a BillingCache,
-        limit: u64,
-        progress: &'a mut (dyn FnMut(WarmedUp) + Send),
-    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>> {
-        Box::pin(async move {
-            let keys = T::hot_keys(cache.source(), limit).await.map_err(WarmUpFailure::List)?;
-            Ok(cache.warm_up::<T>(&keys, progress).await?)
-        })
-    }
-
     fn hot_key_texts<'a>(
         &'a self,
         cache: &'a BillingCache,
@@ -173,13 +134,13 @@ impl<T: BillingType> RegisteredType for Registered<T> {
         texts: &'a [String],
         which: Which,
         progress: &'a mut (dyn FnMut(WarmedUp) + Send),
-    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpFailure>> {
+    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpError<DatabaseError>>> {
         Box::pin(async move {
             let keys: Vec<T::Key> = texts.iter().filter_map(|text| cache.key_of_text::<T>(text)).collect();
-            Ok(match which {
-                Which::Missing => cache.warm_up::<T>(&keys, progress).await?,
-                Which::All => cache.renew::<T>(&keys, progress).await?,
-            })
+            match which {
+                Which::Missing => cache.warm_up::<T>(&keys, progress).await,
+                Which::All => cache.renew::<T>(&keys, progress).await,
+            }
         })
     }
 

@@ -12,3 +12,5 @@ mod migrate;
 mod seed;
 mod stats;
 mod warmup;
+mod warmup_auto;
+mod warmup_by_use;
