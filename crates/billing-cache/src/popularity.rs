@@ -1,6 +1,6 @@
 //! Popularity: which keys of a type this process was asked for lately, of the sampled reads of all tiers.
 //!
-//! Invariants: a read that is not sampled costs nothing here; at most [`TRACKED`] keys a type are held, about 64 KiB for keys
+//! Invariants: a read that is not sampled costs nothing here; at most [`TRACKED`] keys a type are held, about 100 KiB for keys
 //! such as `invoice:42`; what is held is what was not sent to Redis yet (see [`crate::hot_keys`]).
 //!
 //! Recent reads weigh more, by forward decay (Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay: A Practical Time Decay

@@ -48,7 +48,9 @@ async fn main() -> Result<()> {
         }
         replay::run(&site.services(site::Counting::On).await?, trace.next(BETWEEN)).await?;
     }
-    println!("| warm-up after the clear | hit rate, first minute (%) | first 3 minutes (%) | 10 minutes (%) | loads |");
+    println!(
+        "| warm-up after the clear | hit rate, first minute (%) | first 3 minutes (%) | 10 minutes (%) | reads without a hit |"
+    );
     println!("| --- | --- | --- | --- | --- |");
     for (contender, tallies) in Contender::ALL.iter().zip(&tallies) {
         println!("| {} {} |", contender.name(), Tally::row(tallies));

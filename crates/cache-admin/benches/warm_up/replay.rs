@@ -24,7 +24,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Hit rates of the first minute, the first three, and all, and loads, as the mean of several replays.
+    /// Hit rates of the first minute, the first three, and all, and reads without a hit, as the mean of several replays.
     pub(crate) fn row(tallies: &[Self]) -> String {
         let rate = |minutes: usize| {
             let counted = tallies.iter().flat_map(|tally| tally.minutes.iter().take(minutes));
@@ -32,8 +32,8 @@ impl Tally {
             100.0 * float(hits) / float(reads)
         };
         let missed = tallies.iter().flat_map(|tally| &tally.minutes).map(|(hits, reads)| reads - hits);
-        let loads = missed.sum::<usize>() / tallies.len();
-        format!("| {:.1} | {:.1} | {:.1} | {loads}", rate(1), rate(3), rate(usize::MAX))
+        let missed = missed.sum::<usize>() / tallies.len();
+        format!("| {:.1} | {:.1} | {:.1} | {missed}", rate(1), rate(3), rate(usize::MAX))
     }
 }
 

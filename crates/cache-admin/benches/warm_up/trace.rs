@@ -7,8 +7,6 @@
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use rand_distr::weighted::WeightedIndex;
-use rand_distr::{Distribution, Zipf};
 
 use crate::clock::Minutes;
 
@@ -33,14 +31,14 @@ pub(crate) struct Read {
 /// The reads of a day, minute by minute.
 pub(crate) struct Trace {
     random: StdRng,
-    types: WeightedIndex<f64>,
+    types: Weighted,
     keys: Vec<Popularity>,
     minute: u32,
 }
 
 /// The keys of a type by rank.
 struct Popularity {
-    ranks: Zipf<f64>,
+    ranks: Weighted,
     key_of_rank: Vec<usize>,
 }
 
@@ -48,7 +46,7 @@ impl Trace {
     pub(crate) fn new(key_counts: &[usize]) -> Self {
         let mut random = StdRng::seed_from_u64(SEED);
         let weights = key_counts.iter().map(|count| float(*count + 1).ln());
-        let types = WeightedIndex::new(weights).expect("there are keys");
+        let types = Weighted::new(weights);
         let keys = key_counts.iter().map(|count| Popularity::new(*count, &mut random)).collect();
         Self { random, types, keys, minute: 0 }
     }
@@ -85,13 +83,12 @@ impl Popularity {
                 key_of_rank.push(key);
             }
         }
-        let ranks = Zipf::new(float(count.max(1)), EXPONENT).expect("a positive number of keys");
+        let ranks = Weighted::new((1..=count).map(|rank| float(rank).powf(-EXPONENT)));
         Self { ranks, key_of_rank }
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank is a positive number")]
     fn sample(&self, random: &mut StdRng) -> usize {
-        self.key_of_rank[self.ranks.sample(random) as usize - 1]
+        self.key_of_rank[self.ranks.sample(random)]
     }
 
     /// Some ranks go to other keys.
@@ -102,6 +99,24 @@ impl Popularity {
                 self.key_of_rank.swap(rank, random.random_range(0..count));
             }
         }
+    }
+}
+
+/// Places with weights, by their sums up to each place.
+struct Weighted(Vec<f64>);
+
+impl Weighted {
+    fn new(weights: impl Iterator<Item = f64>) -> Self {
+        let sum_up = |sum: &mut f64, weight: f64| {
+            *sum += weight;
+            Some(*sum)
+        };
+        Self(weights.scan(0.0, sum_up).collect())
+    }
+
+    fn sample(&self, random: &mut StdRng) -> usize {
+        let drawn = random.random::<f64>() * self.0.last().expect("there is something to draw from");
+        self.0.partition_point(|sum| *sum <= drawn).min(self.0.len() - 1)
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// At most so many values of each type
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     limit: u64,
-    /// Stop when the database took so long for loads, in seconds; with --auto, in each round
+    /// Stop when the database took so long for loads, in seconds (--auto: in each round)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     max_db_seconds: Option<Duration>,
     #[command(flatten)]
