@@ -25,6 +25,8 @@ pub(crate) struct Options {
 enum Suite {
     /// Reads, warm-up and writes of a service, on SQLite and PostgreSQL; what is run without a name
     Service(ServiceOptions),
+    /// What each kind of warm-up is worth after a clear, in compressed time
+    WarmUp(ServiceOptions),
     /// The tools on a Redis with many keys: memory, time, and what other clients feel
     Tools(ToolsOptions),
 }
@@ -49,6 +51,16 @@ struct ToolsOptions {
     rounds: u32,
 }
 
+/// A benchmark, as cargo names it.
+#[derive(Clone, Copy)]
+struct Target {
+    package: &'static str,
+    name: &'static str,
+}
+
+const SERVICE: Target = Target { package: "billing-core", name: "billing" };
+const WARM_UP: Target = Target { package: "cache-admin", name: "warm_up" };
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Backend {
     Sqlite,
@@ -57,8 +69,9 @@ enum Backend {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.suite {
-        None => service(&options.service),
-        Some(Suite::Service(options)) => service(options),
+        None => on_databases(SERVICE, &options.service),
+        Some(Suite::Service(options)) => on_databases(SERVICE, options),
+        Some(Suite::WarmUp(options)) => on_databases(WARM_UP, options),
         Some(Suite::Tools(options)) => tools(options),
     }
 }
@@ -76,29 +89,31 @@ fn tools(options: &ToolsOptions) -> Result<()> {
     process::run("the benchmark of the tools", &mut command)
 }
 
-fn service(options: &ServiceOptions) -> Result<()> {
+/// A benchmark that is given a Redis and a database.
+fn on_databases(target: Target, options: &ServiceOptions) -> Result<()> {
     install::ensure(&[Need::Redis])?;
     if options.wants(Backend::Sqlite) {
         let directory = Scratch::new("bench")?;
-        bench(&format!("sqlite://{}", directory.path().join("bench.sqlite").display()))?;
+        bench(target, &format!("sqlite://{}", directory.path().join("bench.sqlite").display()))?;
     }
     if options.wants(Backend::Postgres) {
         install::ensure(&[Need::Postgres])?;
         let directory = Scratch::new("postgres")?;
         let server = PostgresServer::start(directory.path())?;
-        bench(&postgres::url(server.port))?;
+        bench(target, &postgres::url(server.port))?;
     }
     Ok(())
 }
 
 /// Runs the benchmark with an empty Redis of its own.
-fn bench(database_url: &str) -> Result<()> {
+fn bench(target: Target, database_url: &str) -> Result<()> {
     let directory = Scratch::new("redis")?;
     let redis = RedisServer::start(directory.path())?;
     let mut command: Command = cargo();
-    command.args(["bench", "--package", "billing-core", "--bench", "billing"]);
+    let Target { package, name } = target;
+    command.args(["bench", "--package", package, "--bench", name]);
     without_ours(&mut command).env("BENCH_REDIS_PORT", redis.port.to_string()).env("BENCH_DATABASE_URL", database_url);
-    say("$ cargo bench --package billing-core --bench billing");
+    say(&format!("$ cargo bench --package {package} --bench {name}"));
     process::run("the benchmark", &mut command)
 }
 

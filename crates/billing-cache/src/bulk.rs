@@ -1,7 +1,8 @@
 //! Many keys at once: a read of many, and warm-up. Two round trips to Redis and one database snapshot a batch.
 //!
 //! Invariants (`protocol.md`, section 7): the snapshot begins after all leases of the batch were answered; tokens are fresh
-//! for every batch; a warm-up never replaces a value and never delays a reader, who may take its lease over.
+//! for every batch; a warm-up never replaces a value and never delays a reader, who may take its lease over. Only a renewal
+//! replaces a value, under a lease as a refresh ahead does: an invalidation meanwhile makes its fill lost.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::counters::Event;
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::read::{Answer, Cached, ReadError, Tier, decode, event_of, micros, note_redis_error};
+use crate::sampling::Sampled;
 use crate::stamp::Stamp;
 
 /// So many single reads of a batch go on at once where a batch could not answer them.
@@ -97,11 +99,32 @@ impl<S: Source> Cache<S> {
         keys: &[T::Key],
         progress: &mut (dyn FnMut(WarmedUp) + Send),
     ) -> Result<WarmedUp, WarmUpError<S::Error>> {
+        self.fill_batches::<T>(keys, Mode::Warm, progress).await
+    }
+
+    /// Loads all of `keys` anew, cached or not, as [`warm_up`](Self::warm_up) does; old values are served meanwhile.
+    ///
+    /// # Errors
+    /// Those of a warm-up. A value that could not be loaded stays as it is.
+    pub async fn renew<T: CachedType<Source = S>>(
+        &self,
+        keys: &[T::Key],
+        progress: &mut (dyn FnMut(WarmedUp) + Send),
+    ) -> Result<WarmedUp, WarmUpError<S::Error>> {
+        self.fill_batches::<T>(keys, Mode::Renew, progress).await
+    }
+
+    async fn fill_batches<T: CachedType<Source = S>>(
+        &self,
+        keys: &[T::Key],
+        mode: Mode,
+        progress: &mut (dyn FnMut(WarmedUp) + Send),
+    ) -> Result<WarmedUp, WarmUpError<S::Error>> {
         let mut total = WarmedUp::default();
         for two in keys.chunks(self.warm_up_size()) {
             let (one, other) = two.split_at(two.len().min(self.batch_size()));
             // While one is being loaded, the other is encoded and stored. If one fails, the other still comes to its end.
-            let (one, other) = future::join(self.warm_up_batch::<T>(one), self.warm_up_batch::<T>(other)).await;
+            let (one, other) = future::join(self.fill_batch::<T>(one, mode), self.fill_batch::<T>(other, mode)).await;
             for warmed in [one?, other?].into_iter().filter(|warmed| *warmed != WarmedUp::default()) {
                 progress(warmed);
                 total += warmed;
@@ -110,20 +133,21 @@ impl<S: Source> Cache<S> {
         Ok(total)
     }
 
-    async fn warm_up_batch<T: CachedType<Source = S>>(
+    async fn fill_batch<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],
+        mode: Mode,
     ) -> Result<WarmedUp, WarmUpError<S::Error>> {
         if keys.is_empty() {
             return Ok(WarmedUp::default());
         }
         let texts: Vec<String> = keys.iter().map(|key| self.key_text::<T>(key)).collect();
-        let acquired = store::acquire_many(&self.shared().link, &texts, Mode::Warm, self.lease_ttl()).await;
+        let acquired = store::acquire_many(&self.shared().link, &texts, mode, self.lease_ttl()).await;
         let acquired = acquired.map_err(|error| self.shared().link.unreachable(error))?;
         let refused = acquired.iter().filter(|acquired| matches!(acquired, Acquired::Refused)).count();
         let granted: Vec<Grant<T>> = keys.iter().cloned().zip(texts).zip(acquired).filter_map(Grant::of).collect();
         let skipped = keys.len() - granted.len() - refused;
-        let filled = self.load_and_fill_many(granted).await?;
+        let filled = self.load_and_fill_many(granted, mode).await?;
         let stored = filled.iter().filter(|(_, _, filled)| *filled == Filled::Stored).count();
         Ok(WarmedUp { stored, skipped, not_stored: filled.len() - stored + refused })
     }
@@ -135,7 +159,7 @@ impl<S: Source> Cache<S> {
     ) -> Result<(), ReadError<S::Error>> {
         let state = self.state::<T>();
         let mut wanted: HashSet<&T::Key> = keys.iter().filter(|key| !found.contains_key(*key)).collect();
-        wanted.retain(|key| match self.look_into_l1(state, key) {
+        wanted.retain(|key| match self.look_into_l1(state, key, self.sample(state, key)) {
             Some(cached) => {
                 found.insert((*key).clone(), cached);
                 false
@@ -230,7 +254,7 @@ impl<S: Source> Cache<S> {
                 Acquired::Hit(_) | Acquired::Contended | Acquired::Present | Acquired::Refused => singly.push(key),
             }
         }
-        let filled = self.load_and_fill_many(granted).await?;
+        let filled = self.load_and_fill_many(granted, Mode::Read).await?;
         let answers = filled.into_iter().map(|(key, value, _)| (key, Cached::new(value, Tier::Loaded))).collect();
         Ok(LoadedMany { answers, singly })
     }
@@ -244,7 +268,7 @@ impl<S: Source> Cache<S> {
         Ok(keys.into_iter().map(answer).collect())
     }
 
-    async fn load_and_fill_many<T: CachedType<Source = S>>(&self, granted: Vec<Grant<T>>) -> FilledMany<T> {
+    async fn load_and_fill_many<T: CachedType<Source = S>>(&self, granted: Vec<Grant<T>>, mode: Mode) -> FilledMany<T> {
         let keys: Vec<T::Key> = granted.iter().map(|grant| grant.key.clone()).collect();
         if keys.is_empty() {
             return Ok(Vec::new());
@@ -252,7 +276,7 @@ impl<S: Source> Cache<S> {
         let mut loaded = match self.load::<T>(&keys).await {
             Ok(loaded) => loaded,
             Err(error) => {
-                self.give_leases_back(granted.into_iter().map(|grant| grant.text).collect()).await;
+                self.give_leases_back(granted.into_iter().map(|grant| grant.text).collect(), mode).await;
                 return Err(error);
             }
         };
@@ -270,7 +294,7 @@ impl<S: Source> Cache<S> {
         for (place, filled) in places.into_iter().zip(self.store_many(state, &fills).await) {
             outcomes[place].2 = filled;
         }
-        self.give_leases_back(past).await;
+        self.give_leases_back(past, mode).await;
         Ok(outcomes)
     }
 
@@ -285,8 +309,11 @@ impl<S: Source> Cache<S> {
         filled
     }
 
-    async fn give_leases_back(&self, keys: Vec<String>) {
-        if !keys.is_empty()
+    /// Nothing will be filled, so the others need not wait. That takes the values along, if there are any, so the leases of a
+    /// renewal, which nobody has to wait for, are left to expire.
+    async fn give_leases_back(&self, keys: Vec<String>, mode: Mode) {
+        if mode != Mode::Renew
+            && !keys.is_empty()
             && let Err(error) = store::invalidate(&self.shared().link, &keys, self.shared().link.command_limit()).await
         {
             debug!(%error, "leases are left to expire");
@@ -300,7 +327,7 @@ impl<S: Source> Cache<S> {
     ) -> Result<(), ReadError<S::Error>> {
         let reads = stream::iter(keys).map(|key| async move {
             let text = self.key_text::<T>(&key);
-            let answer: Answer<T> = self.read(self.state::<T>(), &key, &text).await;
+            let answer: Answer<T> = self.read(self.state::<T>(), &key, &text, Sampled::No).await;
             answer.map(|cached| (key, cached))
         });
         let read: Vec<_> = reads.buffer_unordered(SINGLE_READS).try_collect().await?;

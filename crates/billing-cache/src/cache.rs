@@ -24,6 +24,7 @@ use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
 use crate::l2::store::{self, Stored};
 use crate::policy::{L1Policy, TtlPolicy};
+use crate::popularity::{Decay, Popularity};
 use crate::read::Answer;
 use crate::refresh::{NearEnd, Refreshed};
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
@@ -64,12 +65,15 @@ pub(crate) struct RegisteredType {
     pub(crate) info: TypeInfo,
     pub(crate) l1: L1Policy,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) popularity: Option<Arc<Popularity>>,
 }
 
 /// What the cache keeps for one cached type.
 pub(crate) struct TypeState<T: CachedType> {
     pub(crate) policy: TtlPolicy,
     pub(crate) counters: Arc<Counters>,
+    /// What is asked for; none where the settings turn that off.
+    pub(crate) popularity: Option<Arc<Popularity>>,
     pub(crate) flights: Arc<Flights<Answer<T>>>,
     pub(crate) near_end: NearEnd,
     /// Which keys were refreshed ahead lately.
@@ -150,6 +154,8 @@ impl<S: Source> CacheBuilder<S> {
     #[must_use]
     pub fn with<T: CachedType<Source = S>>(mut self) -> Self {
         let counters = Arc::new(Counters::default());
+        let decay = Decay::new(self.settings.usage_half_life_seconds);
+        let popularity = self.settings.keeps_usage().then(|| Arc::new(Popularity::new(decay)));
         let set = self.settings.types.get(T::NAME).cloned().unwrap_or_default();
         let ttl = set.ttl_seconds.map_or(T::TTL, Duration::from_secs);
         let l1 = match set.l1 {
@@ -162,13 +168,15 @@ impl<S: Source> CacheBuilder<S> {
         let state = TypeState::<T> {
             policy,
             counters: Arc::clone(&counters),
+            popularity: popularity.clone(),
             flights: Arc::new(Flights::new()),
             near_end: NearEnd::of(&policy, self.settings.refresh_ahead_percent),
             refreshed: Refreshed::default(),
             loads: Semaphore::new(self.settings.max_loads),
             l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),
         };
-        self.types.push(RegisteredType { info: TypeInfo { ttl, ..TypeInfo::of::<T>() }, l1, counters });
+        let info = TypeInfo { ttl, ..TypeInfo::of::<T>() };
+        self.types.push(RegisteredType { info, l1, counters, popularity });
         self.states.push((TypeId::of::<T>(), Arc::new(state)));
         self
     }
@@ -241,6 +249,13 @@ impl<S: Source> Cache<S> {
     #[must_use]
     pub fn count<T: CachedType<Source = S>>(&self, event: Event) -> u64 {
         self.state::<T>().counters.get(event)
+    }
+
+    /// What this process counted for the type of this name; 0 for a type that was not added.
+    #[must_use]
+    pub fn count_of(&self, cache_type: &str, event: Event) -> u64 {
+        let registered = self.shared().types.iter().find(|registered| registered.info.name == cache_type);
+        registered.map_or(0, |registered| registered.counters.get(event))
     }
 
     /// The text under which a value stands in Redis.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;
 
-/// Something worth counting. [`as_str`](Self::as_str) is its name in Redis, metrics and reports.
+/// Something worth counting or adding up. [`as_str`](Self::as_str) is its name in Redis, metrics and reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
 #[non_exhaustive]
@@ -23,6 +23,12 @@ pub enum Event {
     Undecodable,
     /// The database was asked.
     Load,
+    /// Microseconds that the database took for all loads.
+    LoadMicros,
+    /// The database was asked for a single key, and answered.
+    SingleLoad,
+    /// Microseconds that the database took for these: what a reader waits who finds nothing cached.
+    SingleLoadMicros,
     /// The database was asked and failed, or took longer than the deadline.
     LoadFailed,
     /// The database was not asked, because too many loads went on already.
@@ -47,13 +53,16 @@ pub enum Event {
 
 impl Event {
     /// All events, in the order in which they are reported.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::HitL1,
         Self::HitL2,
         Self::Miss,
         Self::Bypass,
         Self::Undecodable,
         Self::Load,
+        Self::LoadMicros,
+        Self::SingleLoad,
+        Self::SingleLoadMicros,
         Self::LoadFailed,
         Self::Overloaded,
         Self::FillStored,
@@ -76,6 +85,9 @@ impl Event {
             Self::Bypass => "bypass",
             Self::Undecodable => "undecodable",
             Self::Load => "load",
+            Self::LoadMicros => "load_micros",
+            Self::SingleLoad => "single_load",
+            Self::SingleLoadMicros => "single_load_micros",
             Self::LoadFailed => "load_failed",
             Self::Overloaded => "overloaded",
             Self::FillStored => "fill_stored",
@@ -118,7 +130,11 @@ impl Counters {
     }
 
     pub(crate) fn add_many(&self, event: Event, count: usize) {
-        self.0[shard()][event as usize].fetch_add(count as u64, Ordering::Relaxed);
+        self.add_sum(event, count as u64);
+    }
+
+    pub(crate) fn add_sum(&self, event: Event, sum: u64) {
+        self.0[shard()][event as usize].fetch_add(sum, Ordering::Relaxed);
     }
 
     /// How often it happened since the process started.

@@ -16,7 +16,7 @@ use crate::counters::Event;
 use crate::flight::{Boarding, Flight, Found, Landing, Mark, Outcome, Seat};
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
-use crate::refresh;
+use crate::sampling::{self, Sampled};
 use crate::stamp::Stamp;
 
 /// A fill that was lost is tried again so often before its load is answered uncached.
@@ -135,6 +135,14 @@ impl<E: std::error::Error> Clone for ReadError<E> {
 /// What a read of `T` gives.
 pub type Answer<T> = Result<Cached<<T as CachedType>::Value>, ReadError<<<T as CachedType>::Source as Source>::Error>>;
 
+/// A plain look into Redis.
+struct Look {
+    /// Current when the read began.
+    stamp: Stamp,
+    /// Whether it also asks how long the value has to live.
+    sampled: Sampled,
+}
+
 /// What a plain look into Redis found.
 enum Lookup<V> {
     Hit(Option<Arc<V>>),
@@ -152,13 +160,14 @@ impl<S: Source> Cache<S> {
     /// Only those of the loader.
     pub async fn get<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
         let state = self.state::<T>();
-        if let Some(cached) = self.look_into_l1(state, key) {
+        let sampled = self.sample(state, key);
+        if let Some(cached) = self.look_into_l1(state, key, sampled) {
             state.counters.add(Event::HitL1);
             return Ok(cached);
         }
         let started = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
         let text = self.key_text::<T>(key);
-        let answer = self.read(state, key, &text).await;
+        let answer = self.read(state, key, &text, sampled).await;
         if let Ok(cached) = &answer {
             state.counters.add(event_of(cached.tier));
         }
@@ -168,15 +177,28 @@ impl<S: Source> Cache<S> {
         answer
     }
 
-    /// The value, if L1 has it. Formats no key, allocates nothing, and takes no time of the clock that logs use.
+    /// Whether this read is one of the sampled; if so, it is noted what was asked for. All others cost a decrement.
+    pub(crate) fn sample<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key) -> Sampled {
+        let sampled = sampling::toss();
+        if sampled == Sampled::Yes
+            && let Some(popularity) = &state.popularity
+        {
+            popularity.note(&self.key_text::<T>(key));
+        }
+        sampled
+    }
+
+    /// The value, if L1 has it. Unless the read is sampled, it formats no key, allocates nothing, and takes no time of the
+    /// clock that logs use.
     pub(crate) fn look_into_l1<T: CachedType<Source = S>>(
         &self,
         state: &TypeState<T>,
         key: &T::Key,
+        sampled: Sampled,
     ) -> Option<Cached<T::Value>> {
         let shared = self.shared();
         let (value, ttl_ms) = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
-        if state.near_end.is_reached(value.as_ref(), ttl_ms) && refresh::is_sampled() {
+        if state.near_end.is_reached(value.as_ref(), ttl_ms) && sampled == Sampled::Yes {
             self.consider_refresh(state, key, &self.key_text::<T>(key));
         }
         trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
@@ -189,11 +211,12 @@ impl<S: Source> Cache<S> {
         state: &TypeState<T>,
         key: &T::Key,
         text: &str,
+        sampled: Sampled,
     ) -> Answer<T> {
         let shared = self.shared();
         for _ in 0..2 {
             let stamp = shared.stamps.current(text);
-            let found = match self.lookup(state, key, text, stamp).await {
+            let found = match self.lookup(state, key, text, Look { stamp, sampled }).await {
                 Lookup::Hit(value) => return Ok(Cached { value, tier: Tier::L2 }),
                 Lookup::Miss => Found::Miss,
                 Lookup::Unusable => Found::Unusable,
@@ -236,13 +259,13 @@ impl<S: Source> Cache<S> {
         state: &TypeState<T>,
         key: &T::Key,
         text: &str,
-        stamp: Stamp,
+        look: Look,
     ) -> Lookup<T::Value> {
         let shared = self.shared();
         if shared.suspects.contains(text) {
             return Lookup::Unusable;
         }
-        let found = if state.l1.is_some() || (state.near_end.is_watched() && refresh::is_sampled()) {
+        let found = if state.l1.is_some() || (state.near_end.is_watched() && look.sampled == Sampled::Yes) {
             store::get_with_ttl(&shared.link, text).await
         } else {
             store::get(&shared.link, text).await
@@ -251,7 +274,7 @@ impl<S: Source> Cache<S> {
             Ok(Some(stored)) => match decode::<T>(text, &stored.json) {
                 Some(value) => {
                     let value = value.map(Arc::new);
-                    state.keep(key, value.as_ref(), stamp, &stored);
+                    state.keep(key, value.as_ref(), look.stamp, &stored);
                     if stored.ttl_ms.is_some_and(|ttl_ms| state.near_end.is_reached(value.as_ref(), ttl_ms)) {
                         self.consider_refresh(state, key, text);
                     }
@@ -292,9 +315,18 @@ impl<S: Source> Cache<S> {
         };
         let _place = place.expect("nobody closes the semaphore");
         state.counters.add(Event::Load);
+        let started = Instant::now();
         let loading = AssertUnwindSafe(async { T::load(self.source(), keys).await }).catch_unwind();
-        let error = match tokio::time::timeout(Duration::from_millis(settings.load_deadline_ms), loading).await {
-            Ok(Ok(Ok(loaded))) => return Ok(loaded),
+        let ended = tokio::time::timeout(Duration::from_millis(settings.load_deadline_ms), loading).await;
+        state.counters.add_sum(Event::LoadMicros, micros(started));
+        let error = match ended {
+            Ok(Ok(Ok(loaded))) => {
+                if let [_] = keys {
+                    state.counters.add(Event::SingleLoad);
+                    state.counters.add_sum(Event::SingleLoadMicros, micros(started));
+                }
+                return Ok(loaded);
+            }
             Ok(Err(_)) => ReadError::Panicked { cache_type: T::NAME },
             Ok(Ok(Err(error))) => ReadError::Load { cache_type: T::NAME, error: Arc::new(error) },
             Err(_) => ReadError::Deadline { cache_type: T::NAME, limit_ms: settings.load_deadline_ms },

@@ -2,6 +2,8 @@
 //!
 //! Invariant (`protocol.md`, section 7): a refresh holds the key's lease, so an invalidation makes its fill lost, and no two
 //! processes refresh one key at a time. A refresh that fails leaves the old value as it is.
+//!
+//! Only sampled hits ask how long the value has to live (see [`crate::sampling`]); a hot key is asked often enough.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -15,8 +17,6 @@ use crate::counters::Event;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::policy::TtlPolicy;
 
-/// One in so many hits asks how long the value has to live; a hot key is asked often enough.
-const SAMPLE: u8 = 16;
 /// Keys that were refreshed lately; more are not refreshed.
 const REMEMBERED: usize = 10_000;
 
@@ -66,11 +66,6 @@ impl NearEnd {
     pub(crate) fn is_reached<V>(self, value: Option<&V>, ttl_ms: u64) -> bool {
         ttl_ms < if value.is_some() { self.present_ms } else { self.absent_ms }
     }
-}
-
-/// Whether this hit shall ask for the time to live.
-pub(crate) fn is_sampled() -> bool {
-    rand::random::<u8>().is_multiple_of(SAMPLE)
 }
 
 impl<S: Source> Cache<S> {

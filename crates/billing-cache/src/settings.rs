@@ -13,6 +13,9 @@ use crate::breaker::BreakerSettings;
 /// More than this neither helps nor fits the arithmetic of TTLs.
 const LONGEST_TTL_SECONDS: u64 = 365 * 24 * 3600;
 
+/// Longer than that, what was once popular stays so.
+const LONGEST_HALF_LIFE_SECONDS: u64 = 30 * 24 * 3600;
+
 /// How to reach Redis. Every wait has a limit.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +82,10 @@ pub struct CacheSettings {
     pub invalidation_deadline_ms: u64,
     /// Pause between two additions of this process's counters to those in Redis; 0 turns them off.
     pub counters_flush_ms: u64,
+    /// Most keys of each cached type of which Redis knows how often they are read; 0 turns this off.
+    pub usage_keys: usize,
+    /// Time after which a read counts half as much as a new one.
+    pub usage_half_life_seconds: u64,
     /// `COUNT` of each `SCAN` and the size of the pipelines that follow it.
     pub scan_count: usize,
     /// Keys in one batch of a load of many keys.
@@ -153,6 +160,13 @@ impl CacheSettings {
                 self.invalidation_deadline_ms > 0,
                 at_least_one,
             ),
+            ("cache.usage_keys", self.usage_keys as u64, self.usage_keys <= 1_000_000, "must be at most 1000000"),
+            (
+                "cache.usage_half_life_seconds",
+                self.usage_half_life_seconds,
+                (1..=LONGEST_HALF_LIFE_SECONDS).contains(&self.usage_half_life_seconds),
+                "must be from 1 to 2592000 (30 days)",
+            ),
             ("cache.max_loads", self.max_loads as u64, self.max_loads > 0, at_least_one),
             (
                 "cache.l1_staleness_bound_ms",
@@ -183,6 +197,11 @@ impl CacheSettings {
             return Err(InvalidSetting { key: "cache.key_space".into(), value, reason: "must not contain braces" });
         }
         self.check_types()
+    }
+
+    /// Whether it is kept which keys are read; what is never sent need not be noted.
+    pub(crate) fn keeps_usage(&self) -> bool {
+        self.counters_flush_ms > 0 && self.usage_keys > 0
     }
 
     fn check_types(&self) -> Result<(), InvalidSetting> {

@@ -1,4 +1,5 @@
-//! Usage: the counters of all processes, added up in Redis by the hour.
+//! Usage: the counters of all processes, added up in Redis by the hour, and the background task that flushes them together with
+//! what was read (see [`crate::hot_keys`]).
 //!
 //! Invariants: nothing of this is on the path of a read; the keys expire by themselves, and no `clear` touches them. What a
 //! process counted since its last flush is lost when it dies.
@@ -12,10 +13,11 @@ use tracing::debug;
 use crate::cache::{Cache, RegisteredType, Shared};
 use crate::cached_type::Source;
 use crate::counters::Event;
+use crate::hot_keys;
 use crate::key::KeySpace;
 use crate::l2::error::{L2Error, RedisUnreachable};
 
-const KEPT: Duration = Duration::from_secs(31 * 24 * 3600);
+pub(crate) const KEPT: Duration = Duration::from_secs(31 * 24 * 3600);
 const HOUR_SECONDS: u64 = 3600;
 /// What begins with this is bookkeeping of ours and no cached value.
 pub(crate) const PREFIX: &str = "billing_cache:";
@@ -87,14 +89,19 @@ pub(crate) async fn flush(shared: &Shared) {
         return;
     }
     let additions = shared.flushed.take_additions(shared);
-    let pipeline = pipeline_of(shared, &additions);
+    let reads = hot_keys::Flush::take(shared);
+    let mut pipeline = pipeline_of(shared, &additions);
+    reads.add_to(&mut pipeline, shared);
     if pipeline.is_empty() {
         return;
     }
     let limit = shared.link.batch_limit();
     match shared.link.tell(limit, |mut wire| async move { pipeline.exec_async(&mut wire.connection).await }).await {
         Ok(()) => {}
-        Err(L2Error::Away) => shared.flushed.put_back(&additions),
+        Err(L2Error::Away) => {
+            shared.flushed.put_back(&additions);
+            reads.put_back(shared);
+        }
         // The sums may have arrived all the same: rather lose some than count them twice.
         Err(error) => debug!(%error, "counters were not added"),
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{CachedType, Source, TypeInfo};
 use crate::invalidate::AnyKey;
-use crate::key::{self, escape_glob};
+use crate::key::escape_glob;
 use crate::l2::admin::{scan_command, scanned};
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::OwnConnection;
@@ -60,7 +60,7 @@ impl<S: Source> Cache<S> {
     /// The key as its type has it; `None` if it is a key of another type.
     #[must_use]
     pub fn typed_key<T: CachedType<Source = S>>(&self, key: &AnyKey) -> Option<T::Key> {
-        self.space().strip(key.as_str()).and_then(|text| key::parse(T::PREFIX, text))
+        self.space().parse::<T>(key.as_str())
     }
 }
 

@@ -19,7 +19,8 @@ const EXAMPLES: &str = "\
 Examples:
   cache-admin migrate                           make the tables and triggers, or update them
   cache-admin seed --users 200 --invoices 2000  fill an empty database with demonstration data
-  cache-admin warmup --type invoices            load the newest invoices into the cache
+  cache-admin warmup --type invoices            load the invoices that people ask for into the cache
+  cache-admin warmup --auto                     keep what people ask for cached, until Ctrl-C
   cache-admin stats --hours 1                   what is cached; hits and misses of the last hour
   cache-admin clear --type invoices --id 42     remove one value
   cache-admin clear --type all --dry-run        what emptying the cache would remove

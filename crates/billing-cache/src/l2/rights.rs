@@ -21,7 +21,7 @@ pub enum Purpose {
     Cache,
     /// Services keep values in their memory.
     L1,
-    /// Services add up hits and misses.
+    /// Services add up hits and misses, and what is read most.
     Counters,
     /// `cache-admin` and `cache-monitor` look at what is there.
     Tools,
@@ -66,6 +66,11 @@ const RIGHTS: &[Right] = &[
     // An increment that is no number is refused.
     Right { command: "hincrby", purpose: Purpose::Counters, call: &[PROBE, "field", "none"] },
     Right { command: "expire", purpose: Purpose::Counters, call: &[PROBE, "1"] },
+    Right { command: "zadd", purpose: Purpose::Counters, call: &[PROBE, "XX", "0", "none"] },
+    Right { command: "zincrby", purpose: Purpose::Counters, call: &[PROBE, "none", "none"] },
+    Right { command: "zremrangebyrank", purpose: Purpose::Counters, call: &[PROBE, "0", "0"] },
+    tools("zrange", &[PROBE, "0", "0"]),
+    tools("zrevrange", &[PROBE, "0", "0"]),
     tools("hgetall", &[PROBE]),
     tools("memory|usage", &[PROBE]),
     tools("dbsize", &[]),

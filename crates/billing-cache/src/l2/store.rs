@@ -71,6 +71,8 @@ pub(crate) enum Mode {
     Warm,
     /// Replace what is there, such as a value that does not decode.
     Refresh,
+    /// A warm-up that replaces what is there; readers may take the lease over once the value is gone.
+    Renew,
 }
 
 impl Mode {
@@ -78,7 +80,7 @@ impl Mode {
         match self {
             Self::Read => "read",
             Self::Warm => "warm",
-            Self::Refresh => "refresh",
+            Self::Refresh | Self::Renew => "refresh",
         }
     }
 }
@@ -89,7 +91,7 @@ pub(crate) struct Token(String);
 
 impl Token {
     fn fresh(mode: Mode) -> Self {
-        let mark = if mode == Mode::Warm { 'w' } else { 'r' };
+        let mark = if matches!(mode, Mode::Warm | Mode::Renew) { 'w' } else { 'r' };
         Self(format!("{mark}{:032x}", rand::random::<u128>()))
     }
 }

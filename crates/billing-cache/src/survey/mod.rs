@@ -4,6 +4,8 @@
 mod server;
 mod tally;
 
+use std::time::Duration;
+
 use redis::Value;
 use serde::Serialize;
 
@@ -71,6 +73,26 @@ impl<S: Source> Cache<S> {
         let mut surveying = self.surveying(Measure::All, Pace::unlimited()).await?;
         while surveying.step().await?.is_some() {}
         Ok(surveying.so_far())
+    }
+
+    /// How long the values with these texts have to live, in their order; `None` for what is not cached.
+    ///
+    /// # Errors
+    /// Redis cannot be used.
+    pub async fn times_to_live(&self, texts: &[String]) -> Result<Vec<Option<Duration>>, RedisUnreachable> {
+        let link = &self.shared().link;
+        let mut connection = link.own_connection().await?;
+        let mut found = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(self.shared().settings.scan_count) {
+            let mut pipeline = redis::Pipeline::with_capacity(batch.len());
+            for text in batch {
+                pipeline.cmd("PTTL").arg(text);
+            }
+            let answers = connection.pipeline(&pipeline).await;
+            let answers: Vec<i64> = answers.map_err(|error| link.unreachable(error))?;
+            found.extend(answers.into_iter().map(time_to_live));
+        }
+        Ok(found)
     }
 
     /// How many keys the database holds, ours or not.
@@ -154,6 +176,14 @@ impl<S: Source> Surveying<S> {
             }
         }
         Ok(Some(seen))
+    }
+}
+
+/// What PTTL answers: -2 for no key, -1 for one that never expires.
+fn time_to_live(ttl_ms: i64) -> Option<Duration> {
+    match ttl_ms {
+        -2 => None,
+        _ => Some(u64::try_from(ttl_ms).map_or(Duration::MAX, Duration::from_millis)),
     }
 }
 

@@ -77,6 +77,8 @@ impl World {
             patience_ms: 60_000,
             invalidation_deadline_ms: 10_000,
             counters_flush_ms: 3_600_000,
+            usage_keys: 1_000,
+            usage_half_life_seconds: 3600,
             scan_count: 100,
             batch_size: 500,
             refresh_ahead_percent: 0,

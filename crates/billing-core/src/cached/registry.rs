@@ -2,7 +2,6 @@
 //!
 //! A trait with constants behind an erased one and a visible list is the shape of crates.io's background jobs.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -38,11 +37,22 @@ pub trait RegisteredType: Send + Sync {
     /// The key that the column values of an outbox row name.
     fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> Option<AnyKey>;
 
-    /// How many keys a warm-up with this limit would take.
-    fn count_hot_keys<'a>(&'a self, database: &'a Database, limit: u64) -> BoxFuture<'a, Result<u64, DatabaseError>>;
+    /// The texts of up to `limit` keys worth loading where no reads are known: most often the newest.
+    fn hot_key_texts<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        limit: u64,
+    ) -> BoxFuture<'a, Result<Vec<String>, DatabaseError>>;
 
-    /// Begins to load the most wanted values into a cold cache, so many of them.
-    fn warming<'a>(&'a self, cache: &'a BillingCache, limit: u64) -> Box<dyn Warming + 'a>;
+    /// Loads the values with these texts, in their order; what is no key of the type is left out. `progress` hears of each
+    /// batch.
+    fn load_texts<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        texts: &'a [String],
+        which: Which,
+        progress: &'a mut (dyn FnMut(WarmedUp) + Send),
+    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpError<DatabaseError>>>;
 
     /// Compares cached values of this type, as they were looked up, with the database: one load, which begins after the call.
     fn compare<'a>(
@@ -63,6 +73,15 @@ pub trait RegisteredType: Send + Sync {
     fn probe_of(&self, cache: &BillingCache, space: &KeySpace, text: &str) -> Option<Arc<dyn Probe>>;
 }
 
+/// Which values a warm-up loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those that are not cached.
+    Missing,
+    /// All, so that they live anew.
+    All,
+}
+
 /// Existing keys of one type, to be read by place.
 pub trait Probe: Send + Sync {
     /// How many keys there are.
@@ -81,24 +100,6 @@ pub trait Probe: Send + Sync {
 
     /// Loads the key at this place from the database, past the cache.
     fn load(&self, place: usize) -> BoxFuture<'_, Result<(), DatabaseError>>;
-}
-
-/// A warm-up of one type on its way, in constant memory. Dropping it ends it there; what was stored stays.
-pub trait Warming: Send {
-    /// Loads the next keys, up to so many; `None` at the end.
-    fn step(&mut self, most: usize) -> BoxFuture<'_, Result<Option<WarmedUp>, WarmUpFailure>>;
-}
-
-/// Why a warm-up of a type stopped.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WarmUpFailure {
-    /// The keys to load could not be listed.
-    #[error("list the keys to warm up")]
-    List(#[source] DatabaseError),
-    /// A batch could not be loaded or stored.
-    #[error(transparent)]
-    Batch(#[from] WarmUpError<DatabaseError>),
 }
 
 /// The erased form of a cached type.
@@ -133,20 +134,37 @@ impl<T: BillingType> RegisteredType for Registered<T> {
         T::key_of_columns(columns).map(|key| cache.any_key::<T>(&key))
     }
 
-    fn count_hot_keys<'a>(&'a self, database: &'a Database, limit: u64) -> BoxFuture<'a, Result<u64, DatabaseError>> {
+    fn hot_key_texts<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        limit: u64,
+    ) -> BoxFuture<'a, Result<Vec<String>, DatabaseError>> {
         Box::pin(async move {
-            let (mut pages, mut count) = (HotKeys::<T>::new(limit), 0);
+            let (mut pages, mut texts) = (HotKeyPages::<T>::new(limit), Vec::new());
             loop {
-                match pages.next_page(database).await?.len() {
-                    0 => return Ok(count),
-                    keys => count += keys as u64,
+                let page = pages.next_page(cache.source()).await?;
+                if page.is_empty() {
+                    return Ok(texts);
                 }
+                texts.extend(page.iter().map(|key| cache.key_text::<T>(key)));
             }
         })
     }
 
-    fn warming<'a>(&'a self, cache: &'a BillingCache, limit: u64) -> Box<dyn Warming + 'a> {
-        Box::new(TypedWarming::<T> { cache, pages: HotKeys::new(limit), page: VecDeque::new() })
+    fn load_texts<'a>(
+        &'a self,
+        cache: &'a BillingCache,
+        texts: &'a [String],
+        which: Which,
+        progress: &'a mut (dyn FnMut(WarmedUp) + Send),
+    ) -> BoxFuture<'a, Result<WarmedUp, WarmUpError<DatabaseError>>> {
+        Box::pin(async move {
+            let keys: Vec<T::Key> = texts.iter().filter_map(|text| cache.space().parse::<T>(text)).collect();
+            match which {
+                Which::Missing => cache.warm_up::<T>(&keys, progress).await,
+                Which::All => cache.renew::<T>(&keys, progress).await,
+            }
+        })
     }
 
     fn compare<'a>(
@@ -190,12 +208,12 @@ async fn any_has_rows(database: &Database, tables: &[TableDependency]) -> Result
 }
 
 /// The keys worth loading, page by page.
-struct HotKeys<T: BillingType> {
+struct HotKeyPages<T: BillingType> {
     after: Option<T::Key>,
     left: u64,
 }
 
-impl<T: BillingType> HotKeys<T> {
+impl<T: BillingType> HotKeyPages<T> {
     fn new(limit: u64) -> Self {
         Self { after: None, left: limit }
     }
@@ -212,28 +230,6 @@ impl<T: BillingType> HotKeys<T> {
             self.left = 0;
         }
         Ok(page)
-    }
-}
-
-struct TypedWarming<'a, T: BillingType> {
-    cache: &'a BillingCache,
-    pages: HotKeys<T>,
-    /// What is left of the last page.
-    page: VecDeque<T::Key>,
-}
-
-impl<T: BillingType> Warming for TypedWarming<'_, T> {
-    fn step(&mut self, most: usize) -> BoxFuture<'_, Result<Option<WarmedUp>, WarmUpFailure>> {
-        Box::pin(async move {
-            if self.page.is_empty() {
-                self.page = self.pages.next_page(self.cache.source()).await.map_err(WarmUpFailure::List)?.into();
-            }
-            let keys: Vec<T::Key> = self.page.drain(..most.min(self.page.len())).collect();
-            if keys.is_empty() {
-                return Ok(None);
-            }
-            Ok(Some(self.cache.warm_up::<T>(&keys, &mut |_| {}).await?))
-        })
     }
 }
 

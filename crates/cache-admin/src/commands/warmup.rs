@@ -1,22 +1,37 @@
-//! `warmup`: loads the values worth having into a cold cache. A type that fails does not keep the others from being loaded.
+//! `warmup`: loads the values worth having into a cold cache, once or all the time (`--auto`).
+//!
+//! `plan` says which keys and in what order, `round` loads them, `auto` does so again and again. A type that fails does not keep
+//! the others from being loaded.
 
-use std::time::Instant;
+mod auto;
+mod memory;
+mod plan;
+mod round;
+mod tally;
+
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use billing_cache::WarmedUp;
-use billing_core::cached::{BillingCache, RegisteredType};
-use clap::Args;
-use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, TypeChoice, exit, open, render};
+use billing_core::cached::BillingCache;
+use billing_core::settings::Settings;
+use clap::{Args, ValueEnum};
+use cli_support::{Code, CommonArgs, Ending, RateArgs, TypeChoice, exit, open, render};
 
 use crate::reports::warmup::{WarmedType, WarmupReport};
+use plan::Plan;
+use round::{Limits, Loader};
+use tally::Tallies;
 
 const CONSEQUENCE: &str = "what was loaded stays cached, the rest is loaded when it is asked for";
-
 const EXAMPLES: &str = "\
 Examples:
   cache-admin warmup
-  cache-admin warmup --type invoices --limit 50000
+  cache-admin warmup --type invoices --limit 50000 --max-db-seconds 60
+  cache-admin warmup --from newest
+  cache-admin warmup --auto
   cache-admin warmup --format json | jq .types";
+/// After a cold start, or where counters are turned off.
+const GUESSED: &str = "no reads are known yet, so the newest were taken";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -24,40 +39,100 @@ pub(crate) struct Arguments {
     /// Which cache type to load
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser(), default_value = "all")]
     choice: TypeChoice,
-    /// At most so many values of each type, the newest or most wanted first
+    /// What is loaded first
+    #[arg(long, value_enum, default_value_t = Order::Usage)]
+    from: Order,
+    /// At most so many values of each type
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     limit: u64,
+    /// Stop when the database took so long for loads, in seconds (--auto: in each round)
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    max_db_seconds: Option<Duration>,
     #[command(flatten)]
     rate: RateArgs,
+    /// Run until Ctrl-C: load again what is missing, as after a clear or a restart of Redis, or near its end
+    #[arg(long, conflicts_with = "from")]
+    auto: bool,
+    /// How often --auto looks, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5", requires = "auto")]
+    interval: Duration,
+}
+
+/// The order of a warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Order {
+    /// What people ask for, by the time it saves them; up to the limit then the newest
+    Usage,
+    /// The newest
+    Newest,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|seconds| !seconds.is_zero()).ok_or_else(|| "a number of seconds above 0 is wanted".to_owned())
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
     let settings = common.settings()?;
-    let cache = exit::interruptible(CONSEQUENCE, open::cache(&settings)).await?;
-    let mut report = WarmupReport { complete: true, types: Vec::new() };
-    let mut worst = Code::Fine;
-    for cached in arguments.choice.types() {
-        let mut attempt = Attempt::new();
-        let ending = attempt.warm_up(&cache, cached, arguments).await;
-        if let Some(error) = &attempt.error {
-            exit::print_error(error);
-            worst = worse(worst, exit::code_of(error));
-        }
-        report.types.push(attempt.into_row(cached.info().name));
-        if !ending.is_complete() {
-            report.complete = false;
-            break;
-        }
+    let cache = exit::interruptible("nothing was loaded", open::cache(&settings)).await?;
+    let loader = Loader::new(&cache, arguments.limits(&settings));
+    if arguments.auto {
+        let half_life = Duration::from_secs(settings.cache.usage_half_life_seconds);
+        keep_warm(auto::Keeper::new(&cache, loader, arguments, half_life), common).await
+    } else {
+        once(&cache, loader, arguments, common).await
     }
+}
+
+async fn once(
+    cache: &BillingCache,
+    mut loader: Loader<'_>,
+    arguments: &Arguments,
+    common: &CommonArgs,
+) -> Result<Code> {
+    let plan = exit::interruptible("nothing was loaded", plan(cache, arguments)).await?;
+    let mut tallies = Tallies::of(cache, &plan);
+    let outcome = exit::until_interrupted(loader.round(&plan, &mut tallies)).await;
     cache.flush_counters().await;
+    let guessed = arguments.from == Order::Usage && plan.by_use() == 0;
+    let complete = outcome.as_ref().is_ok_and(|ending| ending.is_complete());
+    let types = tallies.rows(cache, &plan);
+    let report = WarmupReport { complete, note: guessed.then_some(GUESSED), types };
+    let worst = tallies.errors(&plan).fold(Code::Fine, |worst, error| {
+        exit::print_error(error);
+        worse(worst, exit::code_of(error))
+    });
     render::show(&report, common.format)?;
-    if !report.complete {
-        return Ending::Interrupted.finish(CONSEQUENCE);
+    let ending = outcome.context("warm up")?;
+    if worst != Code::Fine {
+        return Ok(worst);
     }
-    if worst == Code::Fine {
+    if ending == Ending::Complete {
         require_some_stored(&report)?;
     }
-    Ok(worst)
+    ending.finish(CONSEQUENCE)
+}
+
+async fn plan(cache: &BillingCache, arguments: &Arguments) -> Result<Plan> {
+    let mut plan = match arguments.from {
+        Order::Usage => Plan::asked_for(cache, arguments.choice, arguments.limit, &mut memory::Memory::none()).await?,
+        Order::Newest => Plan::empty(arguments.choice),
+    };
+    plan.add_newest(cache, arguments.limit).await;
+    Ok(plan)
+}
+
+/// Until Ctrl-C, which is the usual end.
+async fn keep_warm(mut keeper: auto::Keeper<'_>, common: &CommonArgs) -> Result<Code> {
+    let _ = exit::until_interrupted(keeper.run()).await?;
+    render::show(&keeper.finish().await, common.format)?;
+    Ok(Code::Fine)
+}
+
+impl Arguments {
+    fn limits(&self, settings: &Settings) -> Limits {
+        Limits { database_time: self.max_db_seconds, pace: self.rate.pace(), batch: settings.cache.batch_size }
+    }
 }
 
 /// A few values are not stored where somebody changes data meanwhile; all of them, where Redis refuses them.
@@ -70,63 +145,6 @@ fn require_some_stored(report: &WarmupReport) -> Result<()> {
         "Redis stored none of {refused} values; `cache-admin stats` tells whether its memory is full"
     );
     Ok(())
-}
-
-/// What became of one type.
-struct Attempt {
-    started: Instant,
-    /// How many keys were to be loaded; none if that could not be found out.
-    wanted: Option<u64>,
-    done: WarmedUp,
-    error: Option<anyhow::Error>,
-}
-
-impl Attempt {
-    fn new() -> Self {
-        Self { started: Instant::now(), wanted: None, done: WarmedUp::default(), error: None }
-    }
-
-    /// Loads one type, and notes what was done and why it failed.
-    async fn warm_up(&mut self, cache: &BillingCache, cached: &dyn RegisteredType, arguments: &Arguments) -> Ending {
-        let filled = exit::until_interrupted(self.fill(cache, cached, arguments)).await;
-        filled.with_context(|| format!("warm up {}", cached.info().name)).unwrap_or_else(|error| {
-            self.error = Some(error);
-            Ending::Complete
-        })
-    }
-
-    async fn fill(&mut self, cache: &BillingCache, cached: &dyn RegisteredType, arguments: &Arguments) -> Result<()> {
-        let Arguments { limit, rate, .. } = *arguments;
-        let wanted = cached.count_hot_keys(cache.source(), limit).await.context("list the keys to load")?;
-        self.wanted = Some(wanted);
-        let progress = Progress::of(cached.info().name, wanted);
-        let mut pace = rate.pace();
-        let most = pace.step(cache.warm_up_size());
-        let mut warming = cached.warming(cache, limit);
-        loop {
-            pace.take(most).await;
-            let Some(batch) = warming.step(most).await? else { return Ok(()) };
-            self.done += batch;
-            progress.add(handled(batch));
-        }
-    }
-
-    fn into_row(self, name: &'static str) -> WarmedType {
-        let left = || self.wanted.map(|wanted| wanted.saturating_sub(handled(self.done)));
-        WarmedType {
-            name,
-            loaded: self.done.stored,
-            skipped: self.done.skipped,
-            not_stored: self.done.not_stored,
-            failed: if self.error.is_some() { left() } else { Some(0) },
-            seconds: self.started.elapsed().as_secs_f64(),
-            error: self.error.as_ref().map(exit::sentence),
-        }
-    }
-}
-
-fn handled(batch: WarmedUp) -> u64 {
-    (batch.stored + batch.skipped + batch.not_stored) as u64
 }
 
 /// That a server was away explains more than that something failed.

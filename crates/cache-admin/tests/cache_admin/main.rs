@@ -20,4 +20,6 @@ mod seed;
 mod stats;
 mod verify;
 mod warmup;
+mod warmup_auto;
+mod warmup_by_use;
 mod watch;

@@ -44,7 +44,11 @@ async fn hits_and_misses_are_those_of_all_processes() {
     let invoices = named(&stats["types"], "invoices");
     assert_eq!([&invoices["hits"], &invoices["misses"], &invoices["bypassed"]], [&json!(3), &json!(1), &json!(0)]);
     assert_eq!((&invoices["hit_rate"], &stats["hours"]), (&json!(0.75), &json!(1)));
-    assert_eq!((&stats["bookkeeping"], &stats["foreign"]), (&json!(1), &json!(0)));
+    assert_eq!(
+        (stats["bookkeeping"].as_u64() >= Some(1), &stats["foreign"]),
+        (true, &json!(0)),
+        "reads may be known too"
+    );
     assert_eq!(named(&stats["types"], "tax_rates")["hit_rate"], Value::Null, "nothing was read, so there is no rate");
 }
 

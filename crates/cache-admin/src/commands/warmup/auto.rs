@@ -1,0 +1,182 @@
+//! `warmup --auto`: keeps what people ask for cached, until Ctrl-C.
+//!
+//! Each round asks Redis for the remaining lives of the wanted keys, in pipelines of PTTL. That is exact whatever happened: a
+//! value that was cleared, evicted, expired or lost with a restart is missing, and one near its end is renewed. A new
+//! connection wakes the loop, so that a restart is noticed at once; the history id only says why values are missing.
+//!
+//! Invariant: nothing that goes wrong with Redis or the database ends it. It waits longer each time, and says so once.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use billing_cache::{ConnectionNumber, History};
+use billing_core::cached::BillingCache;
+use cli_support::{TypeChoice, exit, render};
+use tokio::sync::watch;
+
+use super::Arguments;
+use super::memory::Memory;
+use super::plan::Plan;
+use super::round::Loader;
+use super::tally::Tallies;
+use crate::reports::warmup::{WarmedType, WarmupReport};
+
+/// The longest pause while something is wrong, unless the interval is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// When a greater share of what is wanted is missing, something happened that is worth a line.
+const LOSS: f64 = 0.2;
+
+/// See the module.
+pub(super) struct Keeper<'a> {
+    cache: &'a BillingCache,
+    loader: Loader<'a>,
+    choice: TypeChoice,
+    limit: u64,
+    interval: Duration,
+    memory: Memory,
+    connections: watch::Receiver<Option<ConnectionNumber>>,
+    history: Option<History>,
+    state: State,
+    total: Vec<WarmedType>,
+}
+
+/// What was said last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Cold,
+    Warm,
+    /// So many rounds in a row have failed.
+    InTrouble(u32),
+}
+
+/// What a round did.
+struct Outcome {
+    wanted: usize,
+    missing: usize,
+    stored: usize,
+    by_use: bool,
+    reads_covered: Option<f64>,
+}
+
+impl<'a> Keeper<'a> {
+    pub(super) fn new(cache: &'a BillingCache, loader: Loader<'a>, arguments: &Arguments, half_life: Duration) -> Self {
+        Self {
+            cache,
+            loader,
+            choice: arguments.choice,
+            limit: arguments.limit,
+            interval: arguments.interval,
+            memory: Memory::fading(half_life),
+            connections: cache.connections(),
+            history: None,
+            state: State::Cold,
+            total: Vec::new(),
+        }
+    }
+
+    /// Goes on for ever. May be dropped at any await.
+    pub(super) async fn run(&mut self) -> Result<()> {
+        loop {
+            match self.round().await {
+                Ok(outcome) => self.say_warm(&outcome).await,
+                Err(error) => self.say_trouble(&error),
+            }
+            let pause = self.pause();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                Ok(()) = self.connections.changed() => {}
+            }
+        }
+    }
+
+    /// What all rounds did together.
+    pub(super) async fn finish(self) -> WarmupReport {
+        self.cache.flush_counters().await;
+        WarmupReport { complete: true, note: None, types: self.total }
+    }
+
+    async fn round(&mut self) -> Result<Outcome> {
+        let mut plan = Plan::asked_for(self.cache, self.choice, self.limit, &mut self.memory).await?;
+        let by_use = plan.by_use() > 0;
+        if !by_use {
+            plan.add_newest(self.cache, self.limit).await;
+        }
+        let mut tallies = Tallies::of(self.cache, &plan);
+        let done = self.loader.round(&plan, &mut tallies).await;
+        self.add_up(tallies.rows(self.cache, &plan));
+        done?;
+        let outcome = Outcome {
+            wanted: plan.keys.len(),
+            missing: tallies.missing(),
+            stored: tallies.stored(),
+            by_use,
+            reads_covered: tallies.reads_covered(&plan),
+        };
+        match tallies.into_error(plan) {
+            Some(error) => Err(error),
+            None => Ok(outcome),
+        }
+    }
+
+    fn add_up(&mut self, rows: Vec<WarmedType>) {
+        let before = std::mem::take(&mut self.total);
+        let mut before = before.into_iter();
+        self.total = rows.into_iter().map(|row| row.after(before.next())).collect();
+    }
+
+    async fn say_warm(&mut self, outcome: &Outcome) {
+        let history = self.cache.history().await.ok().flatten();
+        let restarted = self.history.is_some() && history.is_some() && self.history != history;
+        self.history = history.or(self.history.take());
+        let lost = render::to_f64(outcome.missing as u64) > LOSS * render::to_f64(outcome.wanted as u64);
+        if self.state != State::Warm || lost {
+            say(&outcome.sentence(self.state, restarted));
+        }
+        self.state = State::Warm;
+    }
+
+    fn say_trouble(&mut self, error: &anyhow::Error) {
+        self.state = match self.state {
+            State::InTrouble(rounds) => State::InTrouble(rounds.saturating_add(1)),
+            State::Cold | State::Warm => {
+                say(&format!("cannot keep the cache warm, trying again: {}", exit::sentence(error)));
+                State::InTrouble(1)
+            }
+        };
+    }
+
+    /// Twice as long after each round that failed.
+    fn pause(&self) -> Duration {
+        match self.state {
+            State::InTrouble(rounds) => {
+                let longer = self.interval.saturating_mul(2_u32.saturating_pow(rounds));
+                longer.min(LONGEST_PAUSE.max(self.interval))
+            }
+            State::Cold | State::Warm => self.interval,
+        }
+    }
+}
+
+impl Outcome {
+    fn sentence(&self, before: State, restarted: bool) -> String {
+        let cause = match before {
+            _ if restarted => "redis was restarted: ",
+            State::Warm if self.missing > 0 => "values were removed: ",
+            State::Warm | State::Cold => "",
+            State::InTrouble(_) => "all is well again: ",
+        };
+        let stored = render::count(self.stored as u64);
+        let wanted = render::count(self.wanted as u64);
+        let what = if self.by_use { "wanted by use" } else { "the newest, since no reads are known yet" };
+        let covered = match self.reads_covered {
+            Some(share) => format!("; cached are {} % of reads", render::percent(Some(share))),
+            None => String::new(),
+        };
+        format!("{cause}loaded {stored} of {wanted} values, {what}{covered}")
+    }
+}
+
+/// One line for whoever watches.
+fn say(sentence: &str) {
+    anstream::eprintln!("{sentence}");
+}

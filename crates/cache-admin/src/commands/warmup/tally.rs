@@ -1,0 +1,104 @@
+//! What became of the keys of a plan, type by type, and the lines of the report that says so.
+
+use std::time::Duration;
+
+use billing_cache::{Event, WarmedUp};
+use billing_core::cached::BillingCache;
+use cli_support::exit;
+
+use super::plan::{Plan, PlannedType};
+use crate::reports::warmup::WarmedType;
+
+/// What became of the keys of each type of a plan.
+pub(super) struct Tallies(pub(super) Vec<Tally>);
+
+/// What became of the keys of one type.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) done: WarmedUp,
+    /// How many keys were missing.
+    pub(super) missing: usize,
+    /// Reads an hour of the keys that are cached now.
+    pub(super) covered: f64,
+    pub(super) elapsed: Duration,
+    /// What this process had counted for loads when the round began, in microseconds.
+    load_micros_before: u64,
+    pub(super) error: Option<anyhow::Error>,
+}
+
+impl Tally {
+    /// How long the database took for loads of the type.
+    pub(super) fn database_time(&self, cache: &BillingCache, planned: &PlannedType) -> Duration {
+        let counted = cache.count_of(planned.cached.info().name, Event::LoadMicros);
+        Duration::from_micros(counted.saturating_sub(self.load_micros_before))
+    }
+
+    fn row(&self, cache: &BillingCache, planned: &PlannedType) -> WarmedType {
+        let handled = self.done.stored + self.done.skipped + self.done.not_stored;
+        let rest = planned.wanted().saturating_sub(handled) as u64;
+        let error = planned.error.as_ref().or(self.error.as_ref());
+        let failed = match (&planned.error, &self.error) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some(rest),
+            (None, None) => Some(0),
+        };
+        WarmedType {
+            name: planned.cached.info().name,
+            loaded: self.done.stored,
+            skipped: self.done.skipped,
+            not_stored: self.done.not_stored,
+            failed,
+            seconds: self.elapsed.as_secs_f64(),
+            error: error.map(exit::sentence),
+            by_use: planned.by_use,
+            newest: planned.newest,
+            left: if error.is_none() { rest } else { 0 },
+            reads_covered: (planned.reads_per_hour > 0.0).then(|| (self.covered / planned.reads_per_hour).min(1.0)),
+            database_seconds: self.database_time(cache, planned).as_secs_f64(),
+        }
+    }
+}
+
+impl Tallies {
+    /// Nothing done yet. A type whose keys could not be listed is not loaded.
+    pub(super) fn of(cache: &BillingCache, plan: &Plan) -> Self {
+        let tally = |planned: &PlannedType| Tally {
+            load_micros_before: cache.count_of(planned.cached.info().name, Event::LoadMicros),
+            ..Tally::default()
+        };
+        Self(plan.types.iter().map(tally).collect())
+    }
+
+    /// How many keys were missing.
+    pub(super) fn missing(&self) -> usize {
+        self.0.iter().map(|tally| tally.missing).sum()
+    }
+
+    /// How many values were stored.
+    pub(super) fn stored(&self) -> usize {
+        self.0.iter().map(|tally| tally.done.stored).sum()
+    }
+
+    /// What went wrong, of each type at most one thing.
+    pub(super) fn errors<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a anyhow::Error> {
+        self.0.iter().zip(&plan.types).filter_map(|(tally, planned)| planned.error.as_ref().or(tally.error.as_ref()))
+    }
+
+    /// The first thing that went wrong.
+    pub(super) fn into_error(self, plan: Plan) -> Option<anyhow::Error> {
+        let errors = self.0.into_iter().zip(plan.types).filter_map(|(tally, planned)| planned.error.or(tally.error));
+        errors.into_iter().next()
+    }
+
+    /// The share of the reads of all types whose keys are cached now.
+    pub(super) fn reads_covered(&self, plan: &Plan) -> Option<f64> {
+        let reads: f64 = plan.types.iter().map(|planned| planned.reads_per_hour).sum();
+        let covered: f64 = self.0.iter().map(|tally| tally.covered).sum();
+        (reads > 0.0).then(|| (covered / reads).min(1.0))
+    }
+
+    /// The lines of the report.
+    pub(super) fn rows(&self, cache: &BillingCache, plan: &Plan) -> Vec<WarmedType> {
+        self.0.iter().zip(&plan.types).map(|(tally, planned)| tally.row(cache, planned)).collect()
+    }
+}
