@@ -6,10 +6,9 @@ use serde::Serialize;
 
 #[derive(Serialize)]
 pub(crate) struct WarmupReport {
-    /// Whether all types were tried; else the last one of the list, and those after it, were interrupted.
+    /// Whether it was not interrupted.
     pub(crate) complete: bool,
     /// What whoever asked for something else must know.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<&'static str>,
     pub(crate) types: Vec<WarmedType>,
 }
@@ -31,7 +30,7 @@ pub(crate) struct WarmedType {
     pub(crate) by_use: usize,
     /// So many were wanted because they are new.
     pub(crate) newest: usize,
-    /// Not loaded because the time for it was over.
+    /// Not loaded because the time for it was over, or because of Ctrl-C.
     pub(crate) left: u64,
     /// Reads of the keys that are cached now, as a share of all reads of the type; none where no reads are known.
     pub(crate) reads_covered: Option<f64>,
