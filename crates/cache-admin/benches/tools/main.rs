@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use test_support::RedisServer;
 
+use crate::fill::Values;
 use crate::run::{Run, Tool};
 use crate::table::Table;
 
@@ -69,7 +70,8 @@ fn main() -> Result<()> {
     let tool = Tool::new(&redis, &directory);
     println!("{} keys of ours, {} of others, Redis {}", options.keys, options.foreign, version(&redis)?);
     seed(&tool, options.invoices)?;
-    let fill = || fill::fill(&redis, options.keys, options.foreign).context("fill Redis");
+    let fill_with = |values| fill::fill(&redis, values, options.keys, options.foreign).context("fill Redis");
+    let fill = || fill_with(Values::Realistic);
     fill()?;
 
     let mut table = Table::begin();
@@ -80,6 +82,9 @@ fn main() -> Result<()> {
         table.row(&arguments.join(" "), &runs?);
     }
     compare_clear(&tool, &redis, options.rounds, &fill, &mut table)?;
+    fill_with(Values::Right)?;
+    let audits: Result<Vec<Run>> = (0..options.rounds).map(|_| tool.run(&["verify", "--all"])).collect();
+    table.row("verify --all", &audits?);
     Ok(())
 }
 
