@@ -118,7 +118,7 @@ impl Others {
         let row = |(name, keys): (&str, u64)| [name.to_owned(), count(keys)];
         let rows = [
             ("leases (loads in flight)", self.leases),
-            ("bookkeeping (counters)", self.bookkeeping),
+            ("bookkeeping (counters, reads)", self.bookkeeping),
             ("of other programs", self.foreign),
         ];
         table(["other keys", "keys"], rows.map(row))

@@ -166,7 +166,7 @@ fn a_server_that_hangs_is_given_up() {
     let stage = sound();
     stage.redis.pause().unwrap();
     let report = examine_with(&stage, 3, &[("BILLING__REDIS__CONNECT_TIMEOUT_MS", "100")]);
-    assert_found(&report, "redis", "connection", "problem", "timed out");
+    assert_found(&report, "redis", "connection", "problem", "is the server running");
     stage.redis.resume().unwrap();
 }
 
