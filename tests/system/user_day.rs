@@ -49,7 +49,7 @@ fn the_monitor_measures_and_leaves_nothing(site: &Site) {
     let file =
         std::fs::read_to_string(site.directory().join("report.json")).expect("the report is written to the file");
     assert_eq!(serde_json::from_str::<Value>(&file).expect("it is JSON"), report);
-    assert_eq!(report["iterations"], 100);
+    assert_eq!(report["workload"]["iterations"], 100);
     let types = report["types"].as_array().expect("a list of types");
     assert_eq!(types.iter().map(|row| row["name"].as_str().unwrap_or_default()).collect::<Vec<_>>(), TYPES);
     for row in types {
