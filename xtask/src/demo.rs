@@ -47,6 +47,8 @@ fn show_everything(stage: &Stage) -> Result<()> {
     stage.tool("look at the cache", "cache-admin", &["stats"])?;
     stage.tool("measure it", "cache-monitor", &["--iterations", "100"])?;
     stage.pay_an_invoice()?;
+    stage.tool("compare what is cached with the database", "cache-admin", &["verify"])?;
+    stage.tool("is anything wrong with this installation?", "cache-admin", &["doctor"])?;
     stage.tool("empty one type, and nothing else", "cache-admin", &["clear", "--type", "invoices"])?;
     stage.tool("look again", "cache-admin", &["stats"])
 }
