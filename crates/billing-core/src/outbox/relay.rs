@@ -333,12 +333,26 @@ async fn retire_regularly(cache: BillingCache, settings: RelaySettings) {
 /// Redis does not tell its history, or the database fails.
 pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, RelayError> {
     let history = cache.history().await?;
+    take_over(cache, settings, history.as_ref()).await?;
     let mut retired = 0;
     for info in cache.types() {
         let connection = cache.source().connection();
         retired += rows::retire(connection, info.name, history.as_ref(), retention(info, settings)).await?;
     }
     Ok(retired)
+}
+
+/// Gives the marks of another history that were left after a failover the mark of this one, so that they can be retired. They
+/// are applied once more; by now nobody uses the old primary, so nobody marks them back.
+async fn take_over(
+    cache: &BillingCache,
+    settings: &RelaySettings,
+    history: Option<&History>,
+) -> Result<(), RelayError> {
+    let Some(history) = history else { return Ok(()) };
+    let after = Duration::from_secs(settings.retention_margin_seconds);
+    Pass { cache, settings }.relay(&Needed::LeftElsewhere { than: history.clone(), after }).await?;
+    Ok(())
 }
 
 /// How long applied rows of a type are kept.

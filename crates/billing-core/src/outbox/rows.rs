@@ -83,6 +83,8 @@ pub(super) enum Needed {
     Replay { into: Option<History> },
     /// Those that were marked since then as applied to another history than this one.
     AppliedElsewhere { than: History, since: NaiveDateTime },
+    /// Those that still have the mark of another history than this one after so long.
+    LeftElsewhere { than: History, after: Duration },
 }
 
 impl Needed {
@@ -101,6 +103,9 @@ impl Needed {
             Self::Replay { into: None } => condition,
             Self::AppliedElsewhere { than, since } => {
                 condition.add(Column::RelayedAt.gte(*since)).add(is_of_another(than))
+            }
+            Self::LeftElsewhere { than, after } => {
+                condition.add(Expr::col(Column::RelayedAt).lt(ago(backend, *after))).add(is_of_another(than))
             }
         }
     }
@@ -176,7 +181,7 @@ pub(super) async fn take<C: ConnectionTrait>(
         .limit(limit);
     let rows = match needed {
         Needed::Pending { .. } => rows.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
-        Needed::Replay { .. } | Needed::AppliedElsewhere { .. } => rows,
+        Needed::Replay { .. } | Needed::AppliedElsewhere { .. } | Needed::LeftElsewhere { .. } => rows,
     };
     rows.into_model().all(connection).await
 }

@@ -222,6 +222,26 @@ async fn only_what_no_replay_can_need_is_retired() {
 }
 
 #[tokio::test]
+async fn marks_that_a_failover_left_are_taken_over_in_the_end() {
+    for_each_world(async |world| {
+        let process = world.process().await;
+        process.invoice_details(1).await.unwrap();
+        let margin = i64::try_from(world.settings().relay.retention_margin_seconds).unwrap();
+        let add = async |name, age| add_applied(world, name, "invoices", age, Some("another:history")).await;
+        add("an old primary may still be in use", margin - 60).await;
+        outbox::retire(process.cache(), &world.settings().relay).await.unwrap();
+        assert!(world.cached("invoice:1").is_some());
+        add("nobody uses it any more", margin + 60).await;
+        outbox::retire(process.cache(), &world.settings().relay).await.unwrap();
+        assert!(world.cached("invoice:1").is_none(), "applied once more");
+        let taken_over = world.column("SELECT redis_history FROM cache_invalidations ORDER BY id DESC LIMIT 1").await;
+        assert_eq!(taken_over, [Some(world.history())]);
+        assert_eq!(world.count("cache_invalidations WHERE redis_history = 'another:history'").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn while_the_outbox_cannot_be_read_nothing_breaks_and_later_all_is_applied() {
     for_each_world(async |world| {
         let service = world.relaying().await;
