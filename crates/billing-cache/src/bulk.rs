@@ -13,7 +13,7 @@ use tracing::debug;
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
-use crate::counters::Event;
+use crate::event::Event;
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::read::{Answer, Cached, ReadError, Tier, decode, event_of, micros, note_redis_error};

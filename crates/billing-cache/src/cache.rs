@@ -13,7 +13,8 @@ use tokio::task::AbortHandle;
 
 use crate::breaker::BreakerState;
 use crate::cached_type::{CachedType, Source, TypeInfo};
-use crate::counters::{Counters, Event};
+use crate::counters::Counters;
+use crate::event::Event;
 use crate::flight::Flights;
 use crate::invalidate;
 use crate::key::KeySpace;

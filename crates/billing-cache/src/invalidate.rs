@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{CachedType, Source};
-use crate::counters::Event;
+use crate::event::Event;
 use crate::l2::error::L2Error;
 use crate::l2::history::History;
 use crate::l2::{admin, store};

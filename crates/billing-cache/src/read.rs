@@ -12,7 +12,7 @@ use tracing::{debug, trace};
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
-use crate::counters::Event;
+use crate::event::Event;
 use crate::flight::{Boarding, Flight, Found, Landing, Mark, Outcome, Seat};
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};

@@ -13,7 +13,7 @@ use tracing::debug;
 
 use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::{CachedType, Loaded, Source};
-use crate::counters::Event;
+use crate::event::Event;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::policy::TtlPolicy;
 

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use crate::cache::{Cache, RegisteredType, Shared};
 use crate::cached_type::Source;
-use crate::counters::Event;
+use crate::event::Event;
 use crate::hot_keys;
 use crate::key::KeySpace;
 use crate::l2::error::{L2Error, RedisUnreachable};
