@@ -1,38 +1,67 @@
-//! `cargo xtask bench`: the benchmarks, against servers that they or this task start.
+//! `cargo xtask bench`: one suite, one report. Everything runs against servers that this task or a benchmark starts.
+//!
+//! A full run writes `docs/benchmarks.md`; a quick one, or a part, never does. The figures are kept beside each other in
+//! `target/xtask/bench/results.json`, of which `--from` makes the report again.
 
-use std::process::Command;
+mod curve;
+mod goal;
+mod machine;
+mod program;
+mod record;
+mod report;
+mod table;
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::environment::without_ours;
 use crate::install::{self, Need};
-use crate::postgres::{self, PostgresServer};
-use crate::process::{self, say};
-use crate::redis::RedisServer;
-use crate::workspace::{Scratch, cargo};
+use crate::process::say;
+use crate::workspace::{root, target_directory};
+use machine::Facts;
+use program::{Depth, Target};
+use record::{Record, Records};
+use report::Results;
+
+/// The name of our side.
+const OURS: &str = "billing cache";
+const SERVICE: Target = Target { package: "billing-core", name: "billing" };
+const WARM_UP: Target = Target { package: "cache-admin", name: "warm_up" };
+const TOOLS: Target = Target { package: "cache-admin", name: "tools" };
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
     #[command(subcommand)]
-    suite: Option<Suite>,
-    #[command(flatten)]
-    service: ServiceOptions,
+    part: Option<Part>,
+    /// Few rounds and small servers, in minutes: shows that everything works, not how fast it is
+    #[arg(long)]
+    quick: bool,
+    /// Only this database, in the parts that know two
+    #[arg(long)]
+    database: Option<Backend>,
+    /// Where the report goes; docs/benchmarks.md after a full run, a directory of the target directory after a quick one
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Measure nothing: make the report of the figures that an earlier run kept
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "database"])]
+    from: Option<PathBuf>,
 }
 
+/// A part of the suite; its tables go to stdout, and no report is written.
 #[derive(Subcommand)]
-enum Suite {
-    /// Reads, warm-up and writes of a service, on SQLite and PostgreSQL; what is run without a name
-    Service(ServiceOptions),
+enum Part {
+    /// Reads, warm-up and writes of a service, on SQLite and PostgreSQL
+    Service(DatabaseOptions),
     /// What each kind of warm-up is worth after a clear, in compressed time
-    WarmUp(ServiceOptions),
+    WarmUp(DatabaseOptions),
     /// The tools on a Redis with many keys: memory, time, and what other clients feel
     Tools(ToolsOptions),
 }
 
 #[derive(Args)]
-struct ServiceOptions {
+struct DatabaseOptions {
     /// Only this database; both without it
     #[arg(long)]
     database: Option<Backend>,
@@ -51,16 +80,6 @@ struct ToolsOptions {
     rounds: u32,
 }
 
-/// A benchmark, as cargo names it.
-#[derive(Clone, Copy)]
-struct Target {
-    package: &'static str,
-    name: &'static str,
-}
-
-const SERVICE: Target = Target { package: "billing-core", name: "billing" };
-const WARM_UP: Target = Target { package: "cache-admin", name: "warm_up" };
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Backend {
     Sqlite,
@@ -68,57 +87,107 @@ enum Backend {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    match &options.suite {
-        None => on_databases(SERVICE, &options.service),
-        Some(Suite::Service(options)) => on_databases(SERVICE, options),
-        Some(Suite::WarmUp(options)) => on_databases(WARM_UP, options),
-        Some(Suite::Tools(options)) => tools(options),
+    if let Some(file) = &options.from {
+        let report = options.report.clone().unwrap_or_else(report_of_docs);
+        return written(&Results::read(file)?, &report);
+    }
+    match &options.part {
+        None => suite(options),
+        Some(part) => {
+            let records = Records(part.run()?);
+            println!("{}", report::tables(&records));
+            Ok(())
+        }
     }
 }
 
-/// The benchmark starts its Redis itself: it measures what a client of that server feels.
-fn tools(options: &ToolsOptions) -> Result<()> {
-    install::ensure(&[Need::Redis])?;
-    let numbers = [("--keys", options.keys), ("--foreign", options.foreign), ("--rounds", u64::from(options.rounds))];
-    let mut command = cargo();
-    command.args(["bench", "--package", "cache-admin", "--bench", "tools", "--"]);
-    for (name, number) in numbers {
-        command.arg(name).arg(number.to_string());
+impl Part {
+    fn run(&self) -> Result<Vec<Record>> {
+        match self {
+            Self::Service(options) => on_databases(SERVICE, options.database, Depth::Full, "service"),
+            Self::WarmUp(options) => on_databases(WARM_UP, options.database, Depth::Full, "warm-up"),
+            Self::Tools(options) => tools(options, Depth::Full),
+        }
     }
-    say(&format!("$ {}", process::shown(&command)));
-    process::run("the benchmark of the tools", &mut command)
 }
 
-/// A benchmark that is given a Redis and a database.
-fn on_databases(target: Target, options: &ServiceOptions) -> Result<()> {
-    install::ensure(&[Need::Redis])?;
-    if options.wants(Backend::Sqlite) {
-        let directory = Scratch::new("bench")?;
-        bench(target, &format!("sqlite://{}", directory.path().join("bench.sqlite").display()))?;
+/// A part of a full run, by the name that is said when it fails.
+type Step<'a> = (&'static str, Box<dyn Fn() -> Result<Vec<Record>> + 'a>);
+
+/// Everything. A part that fails leaves a gap in the report and decides the exit code; the others still run.
+fn suite(options: &Options) -> Result<()> {
+    let depth = if options.quick { Depth::Quick } else { Depth::Full };
+    let directory = target_directory()?.join("xtask").join("bench");
+    let mut results = Results { facts: Facts::here(), records: Records::default() };
+    let mut failed = Vec::new();
+    for (name, step) in steps(options.database, depth) {
+        say(&format!("== {name}"));
+        match step() {
+            Ok(records) => results.records.0.extend(records),
+            Err(error) => {
+                say(&format!("{name}: {error:#}"));
+                failed.push(name);
+            }
+        }
+        results.write(&directory.join("results.json"))?;
     }
-    if options.wants(Backend::Postgres) {
-        install::ensure(&[Need::Postgres])?;
-        let directory = Scratch::new("postgres")?;
-        let server = PostgresServer::start(directory.path())?;
-        bench(target, &postgres::url(server.port))?;
+    results.facts.add_end();
+    results.write(&directory.join("results.json"))?;
+    let report = options.report.clone().unwrap_or_else(|| match depth {
+        Depth::Full => report_of_docs(),
+        Depth::Quick => directory.join("benchmarks.md"),
+    });
+    written(&results, &report)?;
+    if !failed.is_empty() {
+        bail!("not measured: {}", failed.join(", "));
     }
     Ok(())
 }
 
-/// Runs the benchmark with an empty Redis of its own.
-fn bench(target: Target, database_url: &str) -> Result<()> {
-    let directory = Scratch::new("redis")?;
-    let redis = RedisServer::start(directory.path())?;
-    let mut command: Command = cargo();
-    let Target { package, name } = target;
-    command.args(["bench", "--package", package, "--bench", name]);
-    without_ours(&mut command).env("BENCH_REDIS_PORT", redis.port.to_string()).env("BENCH_DATABASE_URL", database_url);
-    say(&format!("$ cargo bench --package {package} --bench {name}"));
-    process::run("the benchmark", &mut command)
+fn steps<'a>(database: Option<Backend>, depth: Depth) -> Vec<Step<'a>> {
+    let sizes: &[u64] = if depth == Depth::Full { &[100_000, 1_000_000] } else { &[20_000] };
+    let mut steps: Vec<Step<'a>> = vec![
+        ("the service", Box::new(move || on_databases(SERVICE, database, depth, "service"))),
+    ];
+    steps.extend(sizes.iter().map(|keys| -> Step<'a> {
+        let options = ToolsOptions { keys: *keys, foreign: keys / 5, rounds: 3 };
+        ("the tools", Box::new(move || tools(&options, depth)))
+    }));
+    if depth == Depth::Full {
+        steps.push(("the warm-up", Box::new(move || on_databases(WARM_UP, database, depth, "warm-up"))));
+    }
+    steps
 }
 
-impl ServiceOptions {
-    fn wants(&self, backend: Backend) -> bool {
-        self.database.is_none_or(|only| only == backend)
+/// The benchmark starts its Redis itself: it measures what a client of that server feels.
+fn tools(options: &ToolsOptions, depth: Depth) -> Result<Vec<Record>> {
+    install::ensure(&[Need::Redis])?;
+    let numbers = [("--keys", options.keys), ("--foreign", options.foreign), ("--rounds", u64::from(options.rounds))];
+    let arguments: Vec<String> = numbers.iter().flat_map(|(name, number)| [(*name).to_owned(), number.to_string()]).collect();
+    program::alone(TOOLS, &arguments, depth, &format!("tools/{}", options.keys))
+}
+
+/// A benchmark that is given a Redis and a database.
+fn on_databases(target: Target, only: Option<Backend>, depth: Depth, section: &str) -> Result<Vec<Record>> {
+    let wanted = |backend: Backend| only.is_none_or(|only| only == backend);
+    let mut records = Vec::new();
+    install::ensure(&[Need::Redis])?;
+    if wanted(Backend::Sqlite) {
+        records.extend(program::on_sqlite(target, depth, &format!("{section}/sqlite"))?);
     }
+    if wanted(Backend::Postgres) {
+        install::ensure(&[Need::Postgres])?;
+        records.extend(program::on_postgres(target, depth, &format!("{section}/postgres"))?);
+    }
+    Ok(records)
+}
+
+fn report_of_docs() -> PathBuf {
+    root().join("docs").join("benchmarks.md")
+}
+
+fn written(results: &Results, report: &Path) -> Result<()> {
+    report::write_report(results, report)?;
+    say(&format!("the report is {}", report.display()));
+    Ok(())
 }

@@ -43,6 +43,12 @@ pub(crate) fn programs() -> Option<Programs> {
     postgres.is_file().then_some(Programs { initdb, postgres })
 }
 
+/// Such as `15.18`; `None` where there is none.
+pub(crate) fn version() -> Option<String> {
+    let text = stdout_of(Command::new(programs()?.postgres).arg("--version")).ok()?;
+    text.split_whitespace().nth(2).map(str::to_owned)
+}
+
 /// `parent/{prefix}{version}/child` for each version there is, the newest first.
 fn versioned(parent: &str, prefix: &str, child: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();

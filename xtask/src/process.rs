@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,12 @@ impl Running {
 
     pub(crate) fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Its stdin and stdout, if they are pipes; once.
+    pub(crate) fn pipes(&self) -> Option<(ChildStdin, ChildStdout)> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((child.stdin.take()?, child.stdout.take()?))
     }
 
     /// The exit status, if it has ended.

@@ -1,10 +1,10 @@
-//! A Python with redis-py for the tests that check the contract from the other side: what the existing processes of
-//! the platform read and write.
+//! Python environments: one with redis-py for the tests that check the contract from the other side (what the existing
+//! processes of the platform read and write), others with what a file of requirements pins.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::failure::Unavailable;
 use crate::process::{run, say, shown, succeeds};
@@ -29,6 +29,23 @@ pub(crate) fn with_redis_py(directory: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// The Python of a virtual environment in `directory` that has what a file of requirements pins; made when there is none, or
+/// one of other requirements.
+pub(crate) fn with_requirements(directory: &Path, requirements: &Path) -> Result<PathBuf> {
+    let (python, installed) = (python_in(directory), directory.join("requirements.txt"));
+    let wanted = std::fs::read(requirements).with_context(|| format!("read {}", requirements.display()))?;
+    if std::fs::read(&installed).is_ok_and(|there| there == wanted) {
+        return Ok(python);
+    }
+    let mut environment = Command::new("python3");
+    environment.args(["-m", "venv", "--clear"]).arg(directory);
+    let mut packages = Command::new(&python);
+    packages.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(requirements);
+    install(&mut [&mut environment, &mut packages], "what the billing cache is compared with")?;
+    std::fs::write(&installed, wanted).with_context(|| format!("write {}", installed.display()))?;
+    Ok(python)
+}
+
 /// Whether the environment is there, works, and has the version of this file.
 pub(crate) fn has_redis_py(directory: &Path) -> bool {
     let check = format!("import redis; assert redis.__version__ == '{REDIS_PY_VERSION}'");
@@ -45,8 +62,12 @@ fn make(directory: &Path, python: &Path) -> Result<()> {
     let mut package = Command::new(python);
     let requirement = format!("redis=={REDIS_PY_VERSION}");
     package.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &requirement]);
-    for command in [&mut environment, &mut package] {
-        say(&format!("$ {}    # the other side of the contract", shown(command)));
+    install(&mut [&mut environment, &mut package], "the other side of the contract")
+}
+
+fn install(commands: &mut [&mut Command], why: &str) -> Result<()> {
+    for command in commands {
+        say(&format!("$ {}    # {why}", shown(command)));
         run(&shown(command), command.stdout(std::io::stderr()))?;
     }
     Ok(())

@@ -8,6 +8,7 @@ mod database;
 mod eventually;
 mod fault_proxy;
 pub mod json_schema;
+pub mod measurement;
 mod port;
 mod redis_options;
 mod redis_server;

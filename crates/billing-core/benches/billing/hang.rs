@@ -9,8 +9,9 @@ use billing_core::cached::{self, InvoiceId, Invoices};
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
 use test_support::RedisServer;
+use test_support::measurement::{self, Measurement, milliseconds};
 
-use crate::rounds::median;
+use crate::rounds::OURS;
 
 const OUTAGES: usize = 6;
 /// Pairs of sides in one outage.
@@ -29,12 +30,11 @@ pub(crate) async fn while_redis_hangs(service: &BillingService, ids: &[i32]) -> 
     let server = RedisServer::start()?;
     let defaults = Settings::defaults();
     let redis = RedisSettings { host: "127.0.0.1".into(), port: server.port(), ..defaults.redis };
-    let timeout = Duration::from_millis(redis.command_timeout_ms);
     let cache = cached::open_cache(service.cache().source().clone(), &redis, defaults.cache).await?;
     let service = BillingService::without_relay(cache);
     let (mut waits, mut bare) = (Vec::new(), Vec::new());
     let (mut one_task, mut many_tasks) = (Vec::new(), Vec::new());
-    for outage in 0..=OUTAGES {
+    for outage in 0..=measurement::rounds(OUTAGES) {
         until_redis_is_used(&service, ids).await?;
         let wait = wait_until_open(&service, &server, ids).await?;
         for round in 0..ROUNDS {
@@ -48,15 +48,13 @@ pub(crate) async fn while_redis_hangs(service: &BillingService, ids: &[i32]) -> 
             waits.push(wait);
         }
     }
-    let worst = waits.iter().max().copied().unwrap_or_default();
-    println!(
-        "Redis hangs: longest read until the breaker opens {worst:.2?} (median of {OUTAGES} outages {:.2?}), against a limit of \
-         {timeout:.0?} and a bare load that takes up to {:.2?} (median of rounds)",
-        median(waits),
-        median(bare),
-    );
-    print("Redis hangs, breaker open, 1 task", &one_task[ROUNDS..]);
-    print(&format!("Redis hangs, breaker open, {TASKS} tasks"), &many_tasks[ROUNDS..]);
+    let work = format!("Redis hangs: the longest read until the breaker opens, {TASKS} tasks");
+    for (figure, times) in [("longest read", waits), ("longest bare load", bare)] {
+        let rounds = milliseconds(times);
+        Measurement { work: &work, side: OURS, figure, unit: "ms", against: None, rounds: &rounds }.print();
+    }
+    print("Redis hangs, breaker open, 1 task: added to a bare load", &one_task[ROUNDS..]);
+    print(&format!("Redis hangs, breaker open, {TASKS} tasks: added to a bare load"), &many_tasks[ROUNDS..]);
     Ok(())
 }
 
@@ -152,15 +150,9 @@ fn at(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() - 1) * percent / 100]
 }
 
-fn print(what: &str, rounds: &[Added]) {
-    let quarters = |place: usize| {
-        let mut added: Vec<f64> = rounds.iter().map(|added| added[place]).collect();
-        added.sort_by(f64::total_cmp);
-        [1, 2, 3].map(|quarter| added[(added.len() - 1) * quarter / 4])
-    };
-    let ([_, p50, _], [low, p99, high]) = (quarters(0), quarters(1));
-    println!(
-        "{what:<36} {p50:>7.3} ms over the bare load at p50, {p99:.3} ms at p99 [{low:.3} to {high:.3}], {} rounds of {READS}",
-        rounds.len(),
-    );
+fn print(work: &str, rounds: &[Added]) {
+    for (place, figure) in ["p50", "p99"].into_iter().enumerate() {
+        let rounds: Vec<f64> = rounds.iter().map(|added| added[place]).collect();
+        Measurement { work, side: OURS, figure, unit: "ms", against: None, rounds: &rounds }.print();
+    }
 }

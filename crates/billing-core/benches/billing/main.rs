@@ -1,9 +1,8 @@
 //! What the cache costs and saves, as ratios of two sides measured in turn in one run: `cargo xtask bench`.
 //!
 //! Needs BENCH_REDIS_PORT and BENCH_DATABASE_URL of servers that it may fill; `cargo xtask bench` starts such. Each round runs
-//! both sides, in changing order; what counts is the median of the rounds' ratios, since the machine's speed drifts.
-
-#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+//! both sides, in changing order, since the machine's speed drifts; what counts is the median of the rounds' ratios, which
+//! `cargo xtask bench` makes of the JSON lines that this prints.
 
 mod data;
 mod hang;
@@ -28,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
     cache.check_redis().await?;
     let service = BillingService::without_relay(cache);
     let ids = data::fill(&service).await.context("fill the database")?;
-    println!("database: {}", service.cache().source().describe());
+    eprintln!("database: {}", service.cache().source().describe());
 
     reads::one_task(&service, &settings, &ids).await?;
     reads::many_tasks(&service, &settings, &ids).await?;

@@ -1,6 +1,11 @@
-//! Two sides in turn, and the ratio of their times round by round.
+//! Two sides in turn, round by round.
 
 use std::time::{Duration, Instant};
+
+use test_support::measurement::{self, Measurement, microseconds};
+
+/// The name of our side.
+pub(crate) const OURS: &str = "billing cache";
 
 /// Times of both sides in each round.
 #[derive(Default)]
@@ -13,21 +18,13 @@ impl Rounds {
         self.pairs.push((ours, other));
     }
 
-    /// Prints a row: what, the ratio ours / other (median, and the middle half of the rounds), and both medians.
+    /// Reports the time of one operation on both sides.
     pub(crate) fn print(&self, what: &str, other: &str, operations: u32) {
-        let mut ratios: Vec<f64> =
-            self.pairs.iter().map(|(ours, other)| ours.as_secs_f64() / other.as_secs_f64()).collect();
-        ratios.sort_by(f64::total_cmp);
-        let quarter = |quarters: usize| ratios[(ratios.len() - 1) * quarters / 4];
-        let ours = median(self.pairs.iter().map(|pair| pair.0).collect()) / operations;
-        let theirs = median(self.pairs.iter().map(|pair| pair.1).collect()) / operations;
-        println!(
-            "{what:<34} {:>7.3} x {other:<40} [{:.3} to {:.3}]  {ours:>10.2?} against {theirs:>10.2?}  {} rounds of {operations}",
-            quarter(2),
-            quarter(1),
-            quarter(3),
-            self.pairs.len(),
-        );
+        let ours = microseconds(self.pairs.iter().map(|pair| pair.0), operations);
+        let theirs = microseconds(self.pairs.iter().map(|pair| pair.1), operations);
+        for (side, against, rounds) in [(OURS, Some(other), &ours), (other, None, &theirs)] {
+            Measurement { work: what, side, figure: "time", unit: "µs", against, rounds }.print();
+        }
     }
 }
 
@@ -38,7 +35,7 @@ pub(crate) async fn run<A: AsyncFnMut(usize) -> anyhow::Result<()>, B: AsyncFnMu
     mut other: B,
 ) -> anyhow::Result<Rounds> {
     let mut measured = Rounds::default();
-    for round in 0..=rounds {
+    for round in 0..=measurement::rounds(rounds) {
         let (first, second);
         if round % 2 == 0 {
             first = timed(round, &mut ours).await?;
@@ -58,10 +55,4 @@ async fn timed<F: AsyncFnMut(usize) -> anyhow::Result<()>>(round: usize, side: &
     let started = Instant::now();
     side(round).await?;
     Ok(started.elapsed())
-}
-
-/// The middle of some times, of which there is at least one.
-pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
 }

@@ -5,6 +5,7 @@ use billing_core::migration;
 use billing_core::money::Money;
 use billing_core::service::{BillingService, NewPayment};
 use sea_orm::TransactionTrait;
+use test_support::measurement;
 
 use crate::rounds::Rounds;
 
@@ -14,7 +15,7 @@ const PAYMENTS: u32 = 50;
 pub(crate) async fn with_and_without_triggers(service: &BillingService, ids: &[i32]) -> anyhow::Result<()> {
     let mut measured = Rounds::default();
     let mut number = 0;
-    for round in 0..=ROUNDS {
+    for round in 0..=measurement::rounds(ROUNDS) {
         let (mut with, mut without) = (None, None);
         for side in 0..2 {
             let triggers = (round + side) % 2 == 0;

@@ -4,8 +4,6 @@
 //! it, while another client sends PING every millisecond. Where there is a bare side, it does the same work with nothing
 //! around it, in turn with ours; what counts is the median of the rounds' ratios.
 
-#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
-
 mod bare;
 mod fill;
 mod ping;
@@ -18,7 +16,6 @@ use test_support::RedisServer;
 
 use crate::fill::Values;
 use crate::run::{Run, Tool};
-use crate::table::Table;
 
 #[derive(Parser)]
 struct Options {
@@ -68,33 +65,32 @@ fn main() -> Result<()> {
     let redis = RedisServer::start()?;
     let directory = tempfile::tempdir()?;
     let tool = Tool::new(&redis, &directory);
-    println!("{} keys of ours, {} of others, Redis {}", options.keys, options.foreign, version(&redis)?);
+    eprintln!("{} keys of ours, {} of others, Redis {}", options.keys, options.foreign, version(&redis)?);
     seed(&tool, options.invoices)?;
     let fill_with = |values| fill::fill(&redis, values, options.keys, options.foreign).context("fill Redis");
     let fill = || fill_with(Values::Realistic);
     fill()?;
 
-    let mut table = Table::begin();
-    table.row("(nothing)", &[Run::idle(&redis)?]);
-    compare_stats(&tool, &redis, options.rounds, &mut table)?;
+    table::row("nothing: the noise of the machine", &[Run::idle(&redis)?]);
+    compare_stats(&tool, &redis, options.rounds)?;
     for (arguments, repeat) in COMMANDS {
         let runs: Result<Vec<Run>> = (0..repeat.times(options.rounds)).map(|_| tool.run(arguments)).collect();
-        table.row(&arguments.join(" "), &runs?);
+        table::row(&arguments.join(" "), &runs?);
     }
-    compare_clear(&tool, &redis, options.rounds, &fill, &mut table)?;
+    compare_clear(&tool, &redis, options.rounds, &fill)?;
     fill_with(Values::Right)?;
     let audits: Result<Vec<Run>> = (0..options.rounds).map(|_| tool.run(&["verify", "--all"])).collect();
-    table.row("verify --all", &audits?);
+    table::row("verify --all", &audits?);
     Ok(())
 }
 
-fn compare_stats(tool: &Tool<'_>, redis: &RedisServer, rounds: u32, table: &mut Table) -> Result<()> {
+fn compare_stats(tool: &Tool<'_>, redis: &RedisServer, rounds: u32) -> Result<()> {
     let (mut ours, mut other) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         ours.push(tool.run(&["stats"])?);
         other.push(Run::of_bare(redis, bare::scan_and_measure)?);
     }
-    table.comparison("stats", &ours, "SCAN, MEMORY USAGE of 1 in 50", &other);
+    table::comparison("stats", &ours, "SCAN, MEMORY USAGE of 1 in 50", &other);
     Ok(())
 }
 
@@ -103,7 +99,6 @@ fn compare_clear(
     redis: &RedisServer,
     rounds: u32,
     fill: &dyn Fn() -> Result<()>,
-    table: &mut Table,
 ) -> Result<()> {
     let (mut ours, mut other) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -112,7 +107,7 @@ fn compare_clear(
         fill()?;
         other.push(Run::of_bare(redis, bare::scan_and_unlink)?);
     }
-    table.comparison("clear --type invoices", &ours, "SCAN MATCH, UNLINK", &other);
+    table::comparison("clear --type invoices", &ours, "SCAN MATCH, UNLINK", &other);
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::ping::Pinging;
 /// How often the memory of a process is looked at. It is a high-water mark, so that little is missed.
 const LOOK: Duration = Duration::from_millis(2);
 const IDLE: Duration = Duration::from_secs(3);
-/// Commands that take the server longer are noted with their time.
+/// Commands that take the server longer are noted with their time; others count as nothing.
 const SLOW_MICROSECONDS: &str = "500";
 
 /// Longer than anything that a benchmark asks of the server in one command.
@@ -34,7 +34,7 @@ pub(crate) struct Run {
     /// Processor time of the server and of who asked it: what the work costs, however busy the machine is.
     pub(crate) cpu: Duration,
     /// The most memory that the process held, in KiB; none for a run in this process.
-    pub(crate) peak_kib: Option<u64>,
+    pub(crate) peak_kib: Option<u32>,
     /// The longest PING of another client.
     pub(crate) worst_ping: Duration,
     /// The longest command on the server; none if none was slow.
@@ -63,6 +63,10 @@ impl Run {
         })
     }
 
+    pub(crate) fn peak_mib(&self) -> Option<f64> {
+        self.peak_kib.map(|kib| f64::from(kib) / 1024.0)
+    }
+
     fn of(redis: &RedisServer, work: impl FnOnce() -> Result<Client>) -> Result<Self> {
         redis.command::<()>(&[
             "CONFIG",
@@ -87,7 +91,7 @@ impl Run {
 #[derive(Clone, Copy, Debug, Default)]
 struct Client {
     cpu: Duration,
-    peak_kib: Option<u64>,
+    peak_kib: Option<u32>,
 }
 
 /// Processor time of this thread.

@@ -6,8 +6,6 @@
 //!
 //! Needs BENCH_REDIS_PORT and BENCH_DATABASE_URL of servers that it may fill; `cargo xtask bench warm-up` starts such.
 
-#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
-
 mod clock;
 mod contenders;
 mod replay;
@@ -35,8 +33,8 @@ const BETWEEN: Minutes = Minutes(30);
 async fn main() -> Result<()> {
     let site = Site::open().await?;
     let mut trace = Trace::new(site.key_counts());
-    println!("database: {}; {}", site.describe_database(), site.describe_keys());
-    println!("{}", clock::describe());
+    eprintln!("database: {}; {}", site.describe_database(), site.describe_keys());
+    eprintln!("{}", clock::describe());
     replay::run(&site.services(site::Counting::On).await?, trace.next(MORNING)).await?;
     let mut tallies = vec![Vec::new(); Contender::ALL.len()];
     for _ in 0..ROUNDS {
@@ -48,12 +46,8 @@ async fn main() -> Result<()> {
         }
         replay::run(&site.services(site::Counting::On).await?, trace.next(BETWEEN)).await?;
     }
-    println!(
-        "| warm-up after the clear | hit rate, first minute (%) | first 3 minutes (%) | 10 minutes (%) | reads without a hit |"
-    );
-    println!("| --- | --- | --- | --- | --- |");
     for (contender, tallies) in Contender::ALL.iter().zip(&tallies) {
-        println!("| {} {} |", contender.name(), Tally::row(tallies));
+        Tally::print(contender.name(), tallies);
     }
     Ok(())
 }

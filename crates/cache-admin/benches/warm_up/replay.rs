@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use billing_cache::Tier;
 use billing_core::cached::{BillingCache, CACHED_TYPES, Probe};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use test_support::measurement::Measurement;
 
 use crate::clock::Minutes;
 use crate::trace::{READS_A_MINUTE, Read};
@@ -25,16 +26,22 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Hit rates of the first minute, the first three, and all, and reads without a hit, as the mean of several replays.
-    pub(crate) fn row(tallies: &[Self]) -> String {
-        let rate = |minutes: usize| {
-            let counted = tallies.iter().flat_map(|tally| tally.minutes.iter().take(minutes));
-            let (hits, reads) = counted.fold((0, 0), |(hits, reads), minute| (hits + minute.0, reads + minute.1));
-            100.0 * float(hits) / float(reads)
+    /// Reports hit rates of the beginning and of all, and reads without a hit: a round for each replay.
+    pub(crate) fn print(side: &str, tallies: &[Self]) {
+        let line = |figure: &str, unit: &str, of: &dyn Fn(&Self) -> f64| {
+            let rounds: Vec<f64> = tallies.iter().map(of).collect();
+            Measurement { work: "after the clear", side, figure, unit, against: None, rounds: &rounds }.print();
         };
-        let missed = tallies.iter().flat_map(|tally| &tally.minutes).map(|(hits, reads)| reads - hits);
-        let missed = missed.sum::<usize>() / tallies.len();
-        format!("| {:.1} | {:.1} | {:.1} | {missed}", rate(1), rate(3), rate(usize::MAX))
+        line("hit rate, first minute", "%", &|tally| tally.hit_rate(1));
+        line("hit rate, first 3 minutes", "%", &|tally| tally.hit_rate(3));
+        line("hit rate, 10 minutes", "%", &|tally| tally.hit_rate(usize::MAX));
+        line("reads without a hit", "", &|tally| tally.minutes.iter().map(|(hits, reads)| float(reads - hits)).sum());
+    }
+
+    /// Of the first so many minutes, in percent.
+    fn hit_rate(&self, minutes: usize) -> f64 {
+        let (hits, reads) = self.minutes.iter().take(minutes).fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        100.0 * float(hits) / float(reads)
     }
 }
 

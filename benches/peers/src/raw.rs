@@ -1,0 +1,77 @@
+//! The limit: GET on one multiplexed connection, and the decoding, with nothing around them. It reads what our side has cached.
+
+use anyhow::{Context, Result, bail};
+use billing_core::dict::InvoiceDetails;
+use billing_core::money::Money;
+use redis::aio::MultiplexedConnection;
+
+use crate::side::Side;
+use crate::site;
+
+#[derive(Clone)]
+pub(crate) struct Raw {
+    connection: MultiplexedConnection,
+}
+
+impl Raw {
+    pub(crate) async fn open() -> Result<Self> {
+        let client = redis::Client::open(site::redis_url(0)?)?;
+        Ok(Self { connection: client.get_multiplexed_async_connection().await? })
+    }
+
+    async fn get(&self, id: i32) -> Result<InvoiceDetails> {
+        let mut connection = self.connection.clone();
+        let json: Option<Vec<u8>> = redis::cmd("GET").arg(format!("invoice:{id}")).query_async(&mut connection).await?;
+        Ok(serde_json::from_slice(&json.with_context(|| format!("invoice:{id} is not cached"))?)?)
+    }
+}
+
+impl Side for Raw {
+    fn lacks(work: &str) -> Option<&'static str> {
+        (!["fill", "clear", "hit", "many"].contains(&work)).then_some("only reads what is in Redis")
+    }
+
+    fn describe() -> String {
+        "redis 1.8".to_owned()
+    }
+
+    async fn hot(&self) -> Result<()> {
+        bail!("it has no memory of its own")
+    }
+
+    async fn read(&self, id: i32) -> Result<()> {
+        std::hint::black_box(self.get(id).await?);
+        Ok(())
+    }
+
+    async fn read_many(&self, ids: &[i32]) -> Result<()> {
+        let mut connection = self.connection.clone();
+        let keys: Vec<String> = ids.iter().map(|id| format!("invoice:{id}")).collect();
+        let values: Vec<Option<Vec<u8>>> = redis::cmd("MGET").arg(keys).query_async(&mut connection).await?;
+        for json in values {
+            let details: InvoiceDetails = serde_json::from_slice(&json.context("an invoice is not cached")?)?;
+            std::hint::black_box(details);
+        }
+        Ok(())
+    }
+
+    async fn balance(&self, id: i32) -> Result<Money> {
+        Ok(self.get(id).await?.balance_due)
+    }
+
+    async fn write(&self, _: i32) -> Result<()> {
+        bail!("it does not write")
+    }
+
+    async fn true_balance(&self, _: i32) -> Result<Money> {
+        bail!("it has no database")
+    }
+
+    async fn clear(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn loads(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,99 @@
+//! What a report says about the run: when, by which command, on which machine, with which programs.
+
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+
+use crate::process::stdout_of;
+use crate::{postgres, redis};
+
+/// Names and what they are here, in the order of the report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Facts(Vec<(String, String)>);
+
+impl Facts {
+    /// Looks at the machine.
+    pub(crate) fn here() -> Self {
+        let mut facts = Self::default();
+        facts.add("date", program("date", &["-u", "+%Y-%m-%d %H:%M UTC"]));
+        facts.add("command", Some(typed(std::env::args().skip(1))));
+        facts.add("processor", processor());
+        facts.add("memory", memory());
+        facts.add("system", program("uname", &["-sr"]));
+        facts.add("load average before", load_average());
+        facts.add("Redis", redis::program().and_then(|path| version(&path.to_string_lossy())));
+        facts.add("PostgreSQL", postgres::version());
+        facts.add("Rust", program("rustc", &["--version"]));
+        facts
+    }
+
+    /// Adds what is known.
+    pub(crate) fn add(&mut self, name: &str, value: Option<String>) {
+        self.0.extend(value.map(|value| (name.to_owned(), value)));
+    }
+
+    /// Adds how busy the machine was by the end.
+    pub(crate) fn add_end(&mut self) {
+        self.add("load average after", load_average());
+    }
+
+    /// A table of two columns.
+    pub(crate) fn table(&self) -> String {
+        let rows = self.0.iter().map(|(name, value)| format!("| {name} | {value} |"));
+        ["| | |".to_owned(), "| --- | --- |".to_owned()].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn typed(arguments: impl Iterator<Item = String>) -> String {
+    let words: Vec<String> = ["cargo".to_owned(), "xtask".to_owned()].into_iter().chain(arguments).collect();
+    format!("`{}`", words.join(" "))
+}
+
+fn program(name: &str, arguments: &[&str]) -> Option<String> {
+    stdout_of(Command::new(name).args(arguments)).ok()
+}
+
+/// `Redis server v=7.0.15 sha=…` without what follows the version.
+fn version(program_path: &str) -> Option<String> {
+    let text = program(program_path, &["--version"])?;
+    let version = text.split_whitespace().find_map(|word| word.strip_prefix("v="))?;
+    Some(version.to_owned())
+}
+
+fn processor() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "))?.1;
+    let cores = std::thread::available_parallelism().ok()?;
+    Some(format!("{model}, {cores} cores for us"))
+}
+
+fn memory() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kib: u64 = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(format!("{} GiB", kib / (1024 * 1024)))
+}
+
+/// The first three fields: over 1, 5 and 15 minutes.
+fn load_average() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    Some(text.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unknown_is_left_out() {
+        let mut facts = Facts::default();
+        facts.add("known", Some("yes".to_owned()));
+        facts.add("unknown", None);
+        assert_eq!(facts.table(), "| | |\n| --- | --- |\n| known | yes |");
+    }
+
+    #[test]
+    fn the_command_stands_as_typed() {
+        assert_eq!(typed(["bench", "--quick"].map(str::to_owned).into_iter()), "`cargo xtask bench --quick`");
+    }
+}

@@ -1,0 +1,184 @@
+//! The sides in place: our own and the limit, and what a user would pick instead, each from its registry in a pinned version.
+//!
+//! They live in `benches/peers`, which is no part of the workspace. A side that cannot be had on this machine leaves a dash.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::OURS;
+use super::side::Side;
+use crate::environment::without_ours;
+use crate::install::{self, Need};
+use crate::postgres::{self, PostgresServer};
+use crate::process::{find_program, run, say, shown};
+use crate::python;
+use crate::redis::RedisServer;
+use crate::workspace::{Scratch, cargo, root, target_directory};
+
+/// The name of the limit: GET on one connection, and the decoding.
+pub(crate) const RAW: &str = "raw GET + decode";
+
+/// Who takes part, in the order of the columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Ours,
+    Raw,
+    Cached,
+    Moka,
+    PlatformModule,
+    Cashews,
+    Bentocache,
+}
+
+impl Peer {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Ours, Self::Raw, Self::Cached, Self::Moka, Self::PlatformModule, Self::Cashews, Self::Bentocache];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ours => OURS,
+            Self::Raw => RAW,
+            Self::Cached => "cached (Redis)",
+            Self::Moka => "moka",
+            Self::PlatformModule => "Python module",
+            Self::Cashews => "cashews",
+            Self::Bentocache => "bentocache",
+        }
+    }
+}
+
+/// The servers of a comparison, seeded alike, and the programs of the sides.
+pub(crate) struct Site {
+    programs: Programs,
+    pub(crate) redis: RedisServer,
+    with_triggers: PostgresServer,
+    without_triggers: PostgresServer,
+    _directories: [Scratch; 3],
+}
+
+/// What the sides are run with.
+struct Programs {
+    rust: PathBuf,
+    python: Option<PathBuf>,
+    node: Option<Node>,
+}
+
+struct Node {
+    program: PathBuf,
+    script: PathBuf,
+}
+
+impl Site {
+    /// Builds and installs the sides, starts the servers, and fills the databases.
+    pub(crate) fn start() -> Result<Self> {
+        install::ensure(&[Need::Redis, Need::Postgres])?;
+        let target = target_directory()?;
+        let programs = Programs { rust: build(&target)?, python: python(&target), node: node(&target) };
+        let directories = [Scratch::new("redis")?, Scratch::new("postgres")?, Scratch::new("postgres")?];
+        let site = Self {
+            programs,
+            redis: RedisServer::start(directories[0].path())?,
+            with_triggers: PostgresServer::start(directories[1].path())?,
+            without_triggers: PostgresServer::start(directories[2].path())?,
+            _directories: directories,
+        };
+        run("fill the database", site.command(Peer::Ours, &site.programs.rust).arg("seed"))?;
+        let without_triggers = &mut site.command(Peer::Cached, &site.programs.rust);
+        run("fill the database of the peers", without_triggers.args(["seed", "without-triggers"]))?;
+        Ok(site)
+    }
+
+    /// Starts a process of a side; `None` if it cannot run on this machine.
+    pub(crate) fn side(&self, peer: Peer) -> Result<Option<Side>> {
+        let Programs { rust, python, node } = &self.programs;
+        let sources = sources().join("python").join("side.py");
+        let command = match peer {
+            Peer::Ours => Some(self.rust(peer, rust, "ours")),
+            Peer::Raw => Some(self.rust(peer, rust, "raw")),
+            Peer::Cached => Some(self.rust(peer, rust, "cached")),
+            Peer::Moka => Some(self.rust(peer, rust, "moka")),
+            Peer::PlatformModule => python.as_ref().map(|python| self.python(peer, python, &sources, "module")),
+            Peer::Cashews => python.as_ref().map(|python| self.python(peer, python, &sources, "cashews")),
+            Peer::Bentocache => node.as_ref().map(|node| {
+                let mut command = self.command(peer, &node.program);
+                command.arg(&node.script);
+                command
+            }),
+        };
+        command.map(|mut command| Side::start(peer.name(), &mut command)).transpose()
+    }
+
+    fn rust(&self, peer: Peer, program: &Path, side: &str) -> Command {
+        let mut command = self.command(peer, program);
+        command.arg(side);
+        command
+    }
+
+    fn python(&self, peer: Peer, python: &Path, script: &Path, side: &str) -> Command {
+        let mut command = self.command(peer, python);
+        command.arg("-B").arg(script).arg(side);
+        command
+    }
+
+    /// Triggers are ours: the others write to a database without them.
+    fn command(&self, peer: Peer, program: &Path) -> Command {
+        let server = if peer == Peer::Ours { &self.with_triggers } else { &self.without_triggers };
+        let mut command = Command::new(program);
+        without_ours(&mut command)
+            .env("BENCH_REDIS_PORT", self.redis.port.to_string())
+            .env("BENCH_DATABASE_URL", postgres::url(server.port));
+        command
+    }
+}
+
+fn sources() -> PathBuf {
+    root().join("benches").join("peers")
+}
+
+/// In the target directory of the workspace, whose compiled dependencies it shares where they are the same.
+fn build(target: &Path) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "--release", "--manifest-path"]).arg(sources().join("Cargo.toml"));
+    command.arg("--target-dir").arg(target);
+    say(&format!("$ {}", shown(&command)));
+    run("the build of the peers", &mut command)?;
+    Ok(target.join("release").join("peers"))
+}
+
+fn python(target: &Path) -> Option<PathBuf> {
+    let requirements = sources().join("python").join("requirements.txt");
+    let made = install::ensure(&[Need::PythonVenv])
+        .and_then(|()| python::with_requirements(&target.join("xtask").join("peers-venv"), &requirements));
+    made.inspect_err(|error| say(&format!("no sides in Python: {error:#}"))).ok()
+}
+
+/// Node is not installed for this: where it is, so is npm.
+fn node(target: &Path) -> Option<Node> {
+    let found = find_program("node", &[]).zip(find_program("npm", &[])).context("there is no node and npm");
+    let made = found.and_then(|(program, npm)| {
+        let script = packages(&npm, &target.join("xtask").join("peers-node"))?;
+        Ok(Node { program, script })
+    });
+    made.inspect_err(|error| say(&format!("no side in Node: {error:#}"))).ok()
+}
+
+/// Installs what the lock file says into `directory`, beside a copy of the script, and returns the script.
+fn packages(npm: &Path, directory: &Path) -> Result<PathBuf> {
+    let locked = |directory: &Path| fs::read(directory.join("package-lock.json")).ok();
+    let sources = sources().join("node");
+    let is_installed = directory.join("node_modules").is_dir() && locked(directory) == locked(&sources);
+    fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
+    for file in ["package.json", "package-lock.json", "side.mjs"] {
+        fs::copy(sources.join(file), directory.join(file)).with_context(|| format!("copy {file}"))?;
+    }
+    if !is_installed {
+        let mut command = Command::new(npm);
+        command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(directory);
+        say(&format!("$ {}", shown(&command)));
+        run("npm ci", command.stdout(std::io::stderr()))?;
+    }
+    Ok(directory.join("side.mjs"))
+}

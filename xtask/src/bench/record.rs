@@ -1,0 +1,123 @@
+//! What was measured: one figure of one side of some work, round by round.
+//!
+//! The programs that measure print these as JSON lines; a section says which program it was, on what.
+
+use serde::{Deserialize, Serialize};
+
+/// A figure of a side. Rounds of the sides of one work belong together by their order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Which table it belongs to, such as `service/sqlite`.
+    #[serde(default)]
+    pub(crate) section: String,
+    /// What was done, such as `L2 hit, 1 task`.
+    pub(crate) work: String,
+    /// Who did it.
+    pub(crate) side: String,
+    /// What was measured, such as `time`.
+    pub(crate) figure: String,
+    /// The unit of the rounds; empty for a count.
+    pub(crate) unit: String,
+    /// The side whose rounds these are divided by.
+    #[serde(default)]
+    pub(crate) against: Option<String>,
+    pub(crate) rounds: Vec<f64>,
+    /// Why there is no figure, or what must be known about it.
+    #[serde(default)]
+    pub(crate) note: Option<String>,
+}
+
+/// Some rounds in short.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Summary {
+    pub(crate) least: f64,
+    pub(crate) lower_quartile: f64,
+    pub(crate) median: f64,
+    pub(crate) upper_quartile: f64,
+    pub(crate) most: f64,
+}
+
+impl Summary {
+    /// `None` without rounds.
+    pub(crate) fn of(rounds: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<f64> = rounds.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let last = sorted.len().checked_sub(1)?;
+        let quarter = |quarters: usize| sorted[last * quarters / 4];
+        let [least, lower_quartile, median, upper_quartile, most] = [0, 1, 2, 3, 4].map(quarter);
+        Some(Self { least, lower_quartile, median, upper_quartile, most })
+    }
+}
+
+impl Record {
+    pub(crate) fn summary(&self) -> Option<Summary> {
+        Summary::of(self.rounds.iter().copied())
+    }
+
+    /// How many times as much as another side, round by round.
+    pub(crate) fn ratio(&self, base: &Self) -> Option<Summary> {
+        Summary::of(self.rounds.iter().zip(&base.rounds).map(|(this, base)| this / base))
+    }
+}
+
+/// All that one run measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Records(pub(crate) Vec<Record>);
+
+impl Records {
+    pub(crate) fn section<'r, 'n>(&'r self, name: &'n str) -> impl Iterator<Item = &'r Record> + use<'r, 'n> {
+        self.0.iter().filter(move |record| record.section == name)
+    }
+
+    /// The side that a record is compared with.
+    pub(crate) fn base_of(&self, record: &Record) -> Option<&Record> {
+        let against = record.against.as_deref()?;
+        self.section(&record.section)
+            .find(|other| other.work == record.work && other.figure == record.figure && other.side == against)
+    }
+
+    /// The ratio of a record to the side it is compared with.
+    pub(crate) fn ratio_of(&self, record: &Record) -> Option<Summary> {
+        record.ratio(self.base_of(record)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(side: &str, against: Option<&str>, rounds: &[f64]) -> Record {
+        Record {
+            section: "s".to_owned(),
+            work: "work".to_owned(),
+            side: side.to_owned(),
+            figure: "time".to_owned(),
+            unit: "µs".to_owned(),
+            against: against.map(str::to_owned),
+            rounds: rounds.to_vec(),
+            note: None,
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_program_needs_no_section() {
+        let line = r#"{"work":"w","side":"s","figure":"time","unit":"µs","against":null,"rounds":[1.5]}"#;
+        let record: Record = serde_json::from_str(line).unwrap();
+        assert_eq!((record.section.as_str(), record.rounds), ("", vec![1.5]));
+    }
+
+    #[test]
+    fn a_ratio_is_made_round_by_round() {
+        let records = Records(vec![record("ours", Some("raw"), &[2.0, 30.0, 4.0]), record("raw", None, &[1.0, 10.0, 4.0])]);
+        let ratio = records.ratio_of(&records.0[0]).unwrap();
+        assert_eq!((ratio.least, ratio.median, ratio.most), (1.0, 2.0, 3.0));
+        assert_eq!(records.ratio_of(&records.0[1]), None);
+    }
+
+    #[test]
+    fn nothing_measured_has_no_summary() {
+        assert_eq!(Summary::of([]), None);
+        assert_eq!(Summary::of([3.0]).unwrap().upper_quartile, 3.0);
+    }
+}
