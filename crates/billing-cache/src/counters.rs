@@ -22,31 +22,43 @@ type Counts = [AtomicU64; Event::ALL.len()];
 
 /// The counters of one cached type: 17 KiB, and a histogram for each distribution.
 pub struct Counters {
+    counting: Counting,
     own: Box<[CachePadded<Counts>; OWNED]>,
     shared: CachePadded<Counts>,
     histograms: [Mutex<Histogram<u64>>; Distribution::ALL.len()],
 }
 
+/// Whether anything is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Counting {
+    #[default]
+    On,
+    /// Nothing is; for measuring what counting costs.
+    Off,
+}
+
 impl Default for Counters {
     fn default() -> Self {
+        Self::new(Counting::On)
+    }
+}
+
+impl Counters {
+    pub(crate) fn new(counting: Counting) -> Self {
         Self {
+            counting,
             own: Box::new(std::array::from_fn(|_| CachePadded::default())),
             shared: CachePadded::default(),
             histograms: std::array::from_fn(|_| Mutex::new(empty_histogram())),
         }
     }
-}
 
-/// Largest value that is told apart from larger ones: more than a day in nanoseconds.
-const LARGEST: u64 = 100_000_000_000_000;
+    /// Whether anything is counted.
+    #[inline]
+    pub(crate) fn counting(&self) -> Counting {
+        self.counting
+    }
 
-/// Values within about 6 % of each other count as the same, so that few numbers are to be added up and sent.
-#[must_use]
-pub fn empty_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LARGEST, 1).expect("the bounds are in order")
-}
-
-impl Counters {
     #[inline]
     pub(crate) fn add(&self, event: Event) {
         self.add_sum(event, 1);
@@ -58,6 +70,9 @@ impl Counters {
 
     #[inline]
     pub(crate) fn add_sum(&self, event: Event, sum: u64) {
+        if self.counting == Counting::Off {
+            return;
+        }
         match thread_slot::mine() {
             Slot::Own(slot) => {
                 let cell = &self.own[slot][event as usize];
@@ -84,7 +99,9 @@ impl Counters {
 
     /// Records a value; 0 counts as 1, and what is larger than a day as a day.
     pub fn record(&self, distribution: Distribution, value: u64) {
-        self.lock(distribution).saturating_record(value.max(1));
+        if self.counting == Counting::On {
+            self.lock(distribution).saturating_record(value.max(1));
+        }
     }
 
     /// All values recorded since the process started.
@@ -96,6 +113,15 @@ impl Counters {
     fn lock(&self, distribution: Distribution) -> MutexGuard<'_, Histogram<u64>> {
         self.histograms[distribution as usize].lock().expect("no panic while a value is recorded")
     }
+}
+
+/// Largest value that is told apart from larger ones: more than a day in nanoseconds.
+const LARGEST: u64 = 100_000_000_000_000;
+
+/// Values within about 6 % of each other count as the same, so that few numbers are to be added up and sent.
+#[must_use]
+pub fn empty_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LARGEST, 1).expect("the bounds are in order")
 }
 
 impl fmt::Debug for Counters {
