@@ -170,6 +170,16 @@ impl<S: Source> Cache<S> {
             state.counters.add(Event::HitL1);
             return Ok(cached);
         }
+        // Boxed, so that a hit in memory does not carry the room for the rest.
+        Box::pin(self.get_past_l1(state, key, sampled)).await
+    }
+
+    async fn get_past_l1<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        key: &T::Key,
+        sampled: Sampled,
+    ) -> Answer<T> {
         let started = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
         let text = self.key_text::<T>(key);
         let answer = self.read(state, key, &text, sampled).await;
