@@ -3,12 +3,15 @@
 //! A full run writes `docs/benchmarks.md`; a quick one, or a part, never does. The figures are kept beside each other in
 //! `target/xtask/bench/results.json`, of which `--from` makes the report again.
 
+mod compare;
 mod curve;
 mod goal;
 mod machine;
+mod peer;
 mod program;
 mod record;
 mod report;
+mod side;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +31,7 @@ use report::Results;
 const OURS: &str = "billing cache";
 const SERVICE: Target = Target { package: "billing-core", name: "billing" };
 const WARM_UP: Target = Target { package: "cache-admin", name: "warm_up" };
+const HOT_PATH: Target = Target { package: "billing-cache", name: "hot_path" };
 const TOOLS: Target = Target { package: "cache-admin", name: "tools" };
 
 #[derive(Args)]
@@ -52,6 +56,10 @@ pub(crate) struct Options {
 /// A part of the suite; its tables go to stdout, and no report is written.
 #[derive(Subcommand)]
 enum Part {
+    /// Hits against the bare stores that they are made of
+    HotPath,
+    /// The billing cache, the limits, and what a user would pick instead, in turn on the same data
+    Peers,
     /// Reads, warm-up and writes of a service, on SQLite and PostgreSQL
     Service(DatabaseOptions),
     /// What each kind of warm-up is worth after a clear, in compressed time
@@ -104,6 +112,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 impl Part {
     fn run(&self) -> Result<Vec<Record>> {
         match self {
+            Self::HotPath => hot_path(Depth::Full),
+            Self::Peers => compare::run(Depth::Full),
             Self::Service(options) => on_databases(SERVICE, options.database, Depth::Full, "service"),
             Self::WarmUp(options) => on_databases(WARM_UP, options.database, Depth::Full, "warm-up"),
             Self::Tools(options) => tools(options, Depth::Full),
@@ -147,6 +157,8 @@ fn suite(options: &Options) -> Result<()> {
 fn steps<'a>(database: Option<Backend>, depth: Depth) -> Vec<Step<'a>> {
     let sizes: &[u64] = if depth == Depth::Full { &[100_000, 1_000_000] } else { &[20_000] };
     let mut steps: Vec<Step<'a>> = vec![
+        ("hits against bare stores", Box::new(move || hot_path(depth))),
+        ("the peers", Box::new(move || compare::run(depth))),
         ("the service", Box::new(move || on_databases(SERVICE, database, depth, "service"))),
     ];
     steps.extend(sizes.iter().map(|keys| -> Step<'a> {
@@ -157,6 +169,11 @@ fn steps<'a>(database: Option<Backend>, depth: Depth) -> Vec<Step<'a>> {
         steps.push(("the warm-up", Box::new(move || on_databases(WARM_UP, database, depth, "warm-up"))));
     }
     steps
+}
+
+fn hot_path(depth: Depth) -> Result<Vec<Record>> {
+    install::ensure(&[Need::Redis])?;
+    program::alone(HOT_PATH, &[], depth, "hot-path")
 }
 
 /// The benchmark starts its Redis itself: it measures what a client of that server feels.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-/// Turns few rounds into enough to see that everything works.
+/// The name of our side.
+pub const OURS: &str = "billing cache";
+/// Set, it turns many rounds into few: enough to see that everything works.
 const QUICK: &str = "BENCH_QUICK";
 const QUICK_DIVISOR: usize = 8;
 const FEWEST_ROUNDS: usize = 3;

@@ -9,9 +9,7 @@ use billing_core::cached::{self, InvoiceId, Invoices};
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
 use test_support::RedisServer;
-use test_support::measurement::{self, Measurement, milliseconds};
-
-use crate::rounds::OURS;
+use test_support::measurement::{self, Measurement, OURS, milliseconds};
 
 const OUTAGES: usize = 6;
 /// Pairs of sides in one outage.

@@ -7,7 +7,6 @@
 mod data;
 mod hang;
 mod reads;
-mod rounds;
 mod warm_up;
 mod writes;
 

@@ -1,25 +1,23 @@
-//! Two sides in turn, round by round.
+//! Two sides in turn, round by round: what the benchmarks are made of.
 
 use std::time::{Duration, Instant};
 
-use test_support::measurement::{self, Measurement, microseconds};
-
-/// The name of our side.
-pub(crate) const OURS: &str = "billing cache";
+use crate::measurement::{self, Measurement, OURS, microseconds};
 
 /// Times of both sides in each round.
 #[derive(Default)]
-pub(crate) struct Rounds {
+pub struct Rounds {
     pairs: Vec<(Duration, Duration)>,
 }
 
 impl Rounds {
-    pub(crate) fn add(&mut self, ours: Duration, other: Duration) {
+    /// Adds a round: what ours took, and what the other side took.
+    pub fn add(&mut self, ours: Duration, other: Duration) {
         self.pairs.push((ours, other));
     }
 
     /// Reports the time of one operation on both sides.
-    pub(crate) fn print(&self, what: &str, other: &str, operations: u32) {
+    pub fn print(&self, what: &str, other: &str, operations: u32) {
         let ours = microseconds(self.pairs.iter().map(|pair| pair.0), operations);
         let theirs = microseconds(self.pairs.iter().map(|pair| pair.1), operations);
         for (side, against, rounds) in [(OURS, Some(other), &ours), (other, None, &theirs)] {
@@ -29,7 +27,10 @@ impl Rounds {
 }
 
 /// Runs both sides `rounds` times, in changing order, after one round that does not count.
-pub(crate) async fn run<A: AsyncFnMut(usize) -> anyhow::Result<()>, B: AsyncFnMut(usize) -> anyhow::Result<()>>(
+///
+/// # Errors
+/// Those of the sides.
+pub async fn run<A: AsyncFnMut(usize) -> anyhow::Result<()>, B: AsyncFnMut(usize) -> anyhow::Result<()>>(
     rounds: usize,
     mut ours: A,
     mut other: B,
