@@ -6,12 +6,14 @@
 mod compare;
 mod curve;
 mod goal;
+mod growth;
 mod machine;
 mod peer;
 mod program;
 mod record;
 mod report;
 mod side;
+mod start_up;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +29,8 @@ use program::{Depth, Target};
 use record::{Record, Records};
 use report::Results;
 
+/// Of a full run, in the growth of keys.
+const MOST_KEYS: u64 = 1_000_000;
 /// The name of our side.
 const OURS: &str = "billing cache";
 const SERVICE: Target = Target { package: "billing-core", name: "billing" };
@@ -60,12 +64,21 @@ enum Part {
     HotPath,
     /// The billing cache, the limits, and what a user would pick instead, in turn on the same data
     Peers,
+    /// How the cost of a read grows with keys, tasks and processes
+    Growth(GrowthOptions),
     /// Reads, warm-up and writes of a service, on SQLite and PostgreSQL
     Service(DatabaseOptions),
     /// What each kind of warm-up is worth after a clear, in compressed time
     WarmUp(DatabaseOptions),
     /// The tools on a Redis with many keys: memory, time, and what other clients feel
     Tools(ToolsOptions),
+}
+
+#[derive(Args)]
+struct GrowthOptions {
+    /// The most keys in Redis, as far as the memory allows; 10,000,000 take a quarter of an hour and 8 GiB
+    #[arg(long, default_value_t = MOST_KEYS)]
+    most_keys: u64,
 }
 
 #[derive(Args)]
@@ -114,6 +127,7 @@ impl Part {
         match self {
             Self::HotPath => hot_path(Depth::Full),
             Self::Peers => compare::run(Depth::Full),
+            Self::Growth(options) => growth::run(Depth::Full, options.most_keys),
             Self::Service(options) => on_databases(SERVICE, options.database, Depth::Full, "service"),
             Self::WarmUp(options) => on_databases(WARM_UP, options.database, Depth::Full, "warm-up"),
             Self::Tools(options) => tools(options, Depth::Full),
@@ -161,10 +175,12 @@ fn steps<'a>(database: Option<Backend>, depth: Depth) -> Vec<Step<'a>> {
         ("the peers", Box::new(move || compare::run(depth))),
         ("the service", Box::new(move || on_databases(SERVICE, database, depth, "service"))),
     ];
+    steps.push(("the growth", Box::new(move || growth::run(depth, MOST_KEYS))));
     steps.extend(sizes.iter().map(|keys| -> Step<'a> {
         let options = ToolsOptions { keys: *keys, foreign: keys / 5, rounds: 3 };
         ("the tools", Box::new(move || tools(&options, depth)))
     }));
+    steps.push(("the start of the tools", Box::new(move || start_up::run_all(depth))));
     if depth == Depth::Full {
         steps.push(("the warm-up", Box::new(move || on_databases(WARM_UP, database, depth, "warm-up"))));
     }

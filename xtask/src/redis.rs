@@ -78,13 +78,18 @@ pub(crate) fn wait_until_ready(
     })
 }
 
-/// The process id of the server that answers on `port`, in the inline form of the protocol: no client needed.
+/// The process id of the server that answers on `port`.
 pub(crate) fn process_id(port: u16) -> Result<u32> {
+    info(port, "server", "process_id")?.parse().context("read process_id")
+}
+
+/// A field of `INFO`, asked for in the inline form of the protocol: no client needed.
+pub(crate) fn info(port: u16, section: &str, field: &str) -> Result<String> {
     let mut stream = net::connect(port, ANSWER_TIMEOUT)?;
-    stream.write_all(b"INFO server\r\n")?;
+    stream.write_all(format!("INFO {section}\r\n").as_bytes())?;
     for line in BufReader::new(stream).lines() {
-        if let Some(id) = line?.strip_prefix("process_id:") {
-            return id.trim().parse().context("read process_id");
+        if let Some((_, value)) = line?.split_once(':').filter(|(name, _)| *name == field) {
+            return Ok(value.trim().to_owned());
         }
     }
     Err(anyhow!("what answers on port {port} is no Redis"))

@@ -8,6 +8,10 @@ use redis::aio::MultiplexedConnection;
 use crate::side::Side;
 use crate::site;
 
+const BATCH: usize = 500;
+/// Long enough for the whole run.
+const TTL_SECONDS: u32 = 3_600;
+
 #[derive(Clone)]
 pub(crate) struct Raw {
     connection: MultiplexedConnection,
@@ -28,7 +32,7 @@ impl Raw {
 
 impl Side for Raw {
     fn lacks(work: &str) -> Option<&'static str> {
-        (!["fill", "clear", "hit", "many"].contains(&work)).then_some("only reads what is in Redis")
+        (!["fill", "populate", "clear", "hit", "many"].contains(&work)).then_some("only reads what is in Redis")
     }
 
     fn describe() -> String {
@@ -65,6 +69,21 @@ impl Side for Raw {
 
     async fn true_balance(&self, _: i32) -> Result<Money> {
         bail!("it has no database")
+    }
+
+    /// Copies of the first invoice.
+    async fn populate(&self, keys: i32) -> Result<()> {
+        let mut connection = self.connection.clone();
+        let json: Option<Vec<u8>> = redis::cmd("GET").arg("invoice:1").query_async(&mut connection).await?;
+        let json = json.context("invoice:1 is not cached")?;
+        for first in (1..=keys).step_by(BATCH) {
+            let mut pipeline = redis::pipe();
+            for id in first..=keys.min(first + i32::try_from(BATCH)? - 1) {
+                pipeline.cmd("SET").arg(format!("invoice:{id}")).arg(&json).arg("EX").arg(TTL_SECONDS).ignore();
+            }
+            pipeline.exec_async(&mut connection).await?;
+        }
+        Ok(())
     }
 
     async fn clear(&self) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What every side is asked to do.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use billing_core::money::Money;
 
 /// A cache, used as its documentation says. Clones are one cache.
@@ -28,6 +28,11 @@ pub(crate) trait Side: Clone + Send + Sync + 'static {
 
     /// What is due according to the database.
     fn true_balance(&self, id: i32) -> impl Future<Output = Result<Money>> + Send;
+
+    /// Puts so many invoices into Redis that hits can be spread over; only the limit is asked to.
+    fn populate(&self, _keys: i32) -> impl Future<Output = Result<()>> + Send {
+        async { bail!("it fills Redis by loads alone") }
+    }
 
     /// Empties the cache.
     fn clear(&self) -> impl Future<Output = Result<()>> + Send;

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 
 use crate::side::Side;
 
-/// Invoices that are read by hits.
+/// Invoices that are read by hits, if nothing else is said.
 const KEYS: i32 = 1_000;
+/// Hits go through the keys in steps of this prime, so that neighbours in time are none in memory.
+const STEP: i64 = 7_919;
 /// Keys of one read of many.
 const MANY: i32 = 100;
 /// Readers that run into each write of the race.
@@ -31,6 +33,9 @@ struct Work {
     /// The invoice to begin with.
     #[serde(default = "first")]
     first: i32,
+    /// Invoices that hits are spread over.
+    #[serde(default = "keys")]
+    keys: i32,
     /// When to begin, in milliseconds since 1970: processes that are to begin together.
     #[serde(default)]
     at_ms: u64,
@@ -42,6 +47,10 @@ fn one() -> u32 {
 
 fn first() -> i32 {
     1
+}
+
+fn keys() -> i32 {
+    KEYS
 }
 
 /// Answers works until stdin ends.
@@ -64,7 +73,8 @@ async fn done<S: Side>(side: &S, work: &Work) -> Result<Value> {
     wait_until(work.at_ms).await;
     let started = Instant::now();
     match work.work.as_str() {
-        "fill" => read_each(side.clone(), 1, KEYS.unsigned_abs(), KEYS).await?,
+        "fill" => read_each(side.clone(), 1, KEYS.unsigned_abs()).await?,
+        "populate" => side.populate(work.keys).await?,
         "clear" => side.clear().await?,
         "l1" => in_tasks(side, work, |side, _, operations| async move {
             for _ in 0..operations {
@@ -73,10 +83,10 @@ async fn done<S: Side>(side: &S, work: &Work) -> Result<Value> {
             Ok(())
         })
         .await?,
-        "hit" => in_tasks(side, work, |side, task, operations| read_each(side, task, operations, KEYS)).await?,
+        "hit" => in_tasks(side, work, |side, task, operations| hits(side, task, operations, work.keys)).await?,
         "many" => many(side, work.operations).await?,
-        "miss" => read_each(side.clone(), work.first, work.operations, i32::MAX).await?,
-        "stampede" => in_tasks(side, work, |side, _, _| read_each(side, work.first, 1, i32::MAX)).await?,
+        "miss" => read_each(side.clone(), work.first, work.operations).await?,
+        "stampede" => in_tasks(side, work, |side, _, _| read_each(side, work.first, 1)).await?,
         "write" => {
             for id in work.first..work.first + work.operations.cast_signed() {
                 side.write(id).await?;
@@ -93,10 +103,19 @@ async fn wait_until(at_ms: u64) {
     tokio::time::sleep(Duration::from_millis(at_ms).saturating_sub(now)).await;
 }
 
-/// Reads invoices in their order, and again from the first one behind `last`.
-async fn read_each<S: Side>(side: S, first: i32, count: u32, last: i32) -> Result<()> {
-    for number in 0..count.cast_signed() {
-        side.read((first - 1 + number) % last + 1).await?;
+/// Reads invoices in their order.
+async fn read_each<S: Side>(side: S, first: i32, count: u32) -> Result<()> {
+    for id in first..first + count.cast_signed() {
+        side.read(id).await?;
+    }
+    Ok(())
+}
+
+/// Reads invoices here and there among so many.
+async fn hits<S: Side>(side: S, first: i32, count: u32, keys: i32) -> Result<()> {
+    for number in 0..i64::from(count) {
+        let place = (i64::from(first) + number * STEP) % i64::from(keys);
+        side.read(i32::try_from(place)? + 1).await?;
     }
     Ok(())
 }
@@ -116,7 +135,7 @@ where
     S: Side,
     F: Future<Output = Result<()>> + Send + 'static,
 {
-    let spread = KEYS / work.tasks.cast_signed().clamp(1, KEYS);
+    let spread = work.keys / work.tasks.cast_signed().clamp(1, work.keys);
     let start = |task: i32| tokio::spawn(run(side.clone(), task * spread + 1, work.operations));
     let tasks: Vec<_> = (0..work.tasks.cast_signed()).map(start).collect();
     for task in tasks {

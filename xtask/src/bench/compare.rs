@@ -12,6 +12,7 @@ use super::program::Depth;
 use super::record::Record;
 use super::side::{Answer, Side};
 use crate::process::{find_program, say, stdout_of};
+use crate::redis;
 
 const SECTION: &str = "peers";
 /// Processes that begin together wait so long for their sign.
@@ -19,6 +20,8 @@ const LEAD: Duration = Duration::from_millis(100);
 const PROCESSES: u32 = 4;
 const READERS: u32 = 1_000;
 const RACES: u32 = 100;
+/// Invoices that memory is measured on.
+const FILLED: u32 = 2_000;
 
 /// A work as all sides are told it.
 struct Work {
@@ -93,6 +96,7 @@ pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
     }
     records.extend(stampedes(&site, &mut sides, rounds)?);
     records.extend(races(&mut sides)?);
+    records.extend(memory(&site, &mut sides)?);
     Ok(records)
 }
 
@@ -130,12 +134,10 @@ fn round_of(side: &mut Side, work: &Work, round: u32) -> Result<Result<f64, Stri
 /// How many times the database is asked when many ask for one missing key: in one process, and in several.
 fn stampedes(site: &Site, sides: &mut [Side], rounds: u32) -> Result<Vec<Record>> {
     let mut records = Vec::new();
-    for (peer, side) in Peer::ALL.iter().filter(|peer| **peer != Peer::Raw).filter_map(|peer| {
-        let place = sides.iter().position(|side| side.name == peer.name())?;
-        Some((*peer, place))
-    }) {
+    for peer in Peer::ALL.into_iter().filter(|peer| *peer != Peer::Raw) {
+        let Some(side) = sides.iter_mut().find(|side| side.name == peer.name()) else { continue };
         say(&format!("readers of one missing key: {}", peer.name()));
-        let first = std::slice::from_mut(&mut sides[side]);
+        let first = std::slice::from_mut(side);
         records.extend(stampede("1,000 readers of one missing key, 1 process", first, rounds)?);
         let mut processes = Vec::new();
         for _ in 0..PROCESSES {
@@ -188,6 +190,22 @@ fn races(sides: &mut [Side]) -> Result<Vec<Record>> {
         let mut record = figure("100 payments, each running into 8 reads", side, "stale afterwards", "");
         record.rounds.push(f64::from(answer.stale));
         records.push(record);
+    }
+    Ok(records)
+}
+
+/// What Redis holds for a cached invoice, with what a side keeps beside it.
+fn memory(site: &Site, sides: &mut [Side]) -> Result<Vec<Record>> {
+    let used = || -> Result<f64> { Ok(redis::info(site.redis.port, "memory", "used_memory")?.parse()?) };
+    let mut records = Vec::new();
+    for side in sides.iter_mut().filter(|side| ![RAW, Peer::Moka.name()].contains(&side.name)) {
+        side.run(&json!({ "work": "clear" }))?;
+        let before = used()?;
+        side.run(&json!({ "work": "miss", "operations": FILLED, "first": 1 }))?;
+        let mut record = figure("a cached invoice in Redis", side, "bytes", "");
+        record.rounds.push((used()? - before) / f64::from(FILLED));
+        records.push(record);
+        side.run(&json!({ "work": "clear" }))?;
     }
     Ok(records)
 }

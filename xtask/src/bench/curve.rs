@@ -1,8 +1,133 @@
-//! How costs grow, as pictures: a line for each side, both axes logarithmic.
+//! How costs grow, as pictures: a line for each side, both axes logarithmic, a marker at each point that was measured.
+
+use std::error::Error;
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::record::Records;
+use super::table::with_unit;
 
-/// The picture of a section; `None` if it was not measured.
-pub(crate) fn draw(_records: &Records, _section: &str) -> Option<String> {
-    None
+type Drawn = Result<(), Box<dyn Error>>;
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+const SIZE: (u32, u32) = (760, 360);
+const LEGEND_HEIGHT: u32 = 30;
+const FONT: (&str, i32) = ("sans-serif", 16);
+const INK: RGBColor = RGBColor(0x1F, 0x23, 0x28);
+const FAINT: RGBColor = RGBColor(0xD0, 0xD7, 0xDE);
+/// Okabe and Ito's colours, which people who confuse red and green can tell apart.
+const LINES: [RGBColor; 4] =
+    [RGBColor(0x00, 0x72, 0xB2), RGBColor(0xD5, 0x5E, 0x00), RGBColor(0x00, 0x7A, 0x59), RGBColor(0xA8, 0x3A, 0x7C)];
+
+/// A side and its points: the number on the axis, and the median of the times in microseconds.
+struct Line {
+    side: String,
+    points: Vec<(f64, f64)>,
+}
+
+/// The picture of a section whose works are numbers; `None` if it was not measured.
+pub(crate) fn draw(records: &Records, section: &str) -> Option<String> {
+    let lines = lines(records, section);
+    let axis = section.rsplit('/').next().unwrap_or(section);
+    (!lines.is_empty()).then(|| svg(&lines, axis))
+}
+
+fn lines(records: &Records, section: &str) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for record in records.section(section) {
+        let (Ok(at), Some(summary)) = (record.work.parse(), record.summary()) else { continue };
+        let place = lines.iter().position(|line| line.side == record.side).unwrap_or_else(|| {
+            lines.push(Line { side: record.side.clone(), points: Vec::new() });
+            lines.len() - 1
+        });
+        lines[place].points.push((at, summary.median));
+    }
+    lines
+}
+
+fn svg(lines: &[Line], axis: &str) -> String {
+    let mut svg = String::new();
+    let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+    // The backend writes into a string, and every coordinate is finite.
+    draw_on(&area, lines, axis).and_then(|()| Ok(area.present()?)).expect("nothing can fail while a string is written");
+    drop(area);
+    svg
+}
+
+fn draw_on(area: &Area<'_>, lines: &[Line], axis: &str) -> Drawn {
+    // Readers with a dark page see it too.
+    area.fill(&WHITE)?;
+    let (legend, plot) = area.split_vertically(LEGEND_HEIGHT);
+    draw_legend(&legend, lines)?;
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let across = points().map(|point| point.0);
+    let across = across.clone().fold(f64::MAX, f64::min)..across.fold(1.0, f64::max);
+    let mut chart = ChartBuilder::on(&plot)
+        .margin(12)
+        .margin_right(36)
+        .x_label_area_size(44)
+        .y_label_area_size(72)
+        .build_cartesian_2d(across.log_scale(), decades(points().map(|point| point.1)).log_scale())?;
+    chart
+        .configure_mesh()
+        .axis_style(INK)
+        .bold_line_style(FAINT)
+        .light_line_style(TRANSPARENT)
+        .label_style(FONT.into_font().color(&INK))
+        .x_desc(axis)
+        .y_desc("time of a read")
+        .x_label_formatter(&|at| format!("{at:.0}"))
+        .y_label_formatter(&|us| with_unit(*us, "µs"))
+        .draw()?;
+    for (line, colour) in lines.iter().zip(LINES) {
+        chart.draw_series(LineSeries::new(line.points.iter().copied(), colour.stroke_width(2)))?;
+        chart.draw_series(line.points.iter().map(|point| Circle::new(*point, 4, colour.filled())))?;
+    }
+    Ok(())
+}
+
+/// Above the plot, where no line runs.
+fn draw_legend(area: &Area<'_>, lines: &[Line]) -> Drawn {
+    let style = FONT.into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
+    let middle = i32::try_from(LEGEND_HEIGHT / 2)?;
+    for ((column, line), colour) in area.split_evenly((1, lines.len())).iter().zip(lines).zip(LINES) {
+        column.draw(&Circle::new((14, middle), 5, colour.filled()))?;
+        column.draw_text(&line.side, &style, (24, middle))?;
+    }
+    Ok(())
+}
+
+/// From a power of ten to another, around some positive numbers.
+fn decades(numbers: impl Iterator<Item = f64>) -> Range<f64> {
+    let (low, high) = numbers.fold((f64::MAX, f64::MIN_POSITIVE), |(low, high), n| (low.min(n), high.max(n)));
+    let power = |exponent: f64| 10_f64.powf(exponent);
+    power(low.log10().floor())..power(high.log10().ceil().max(low.log10().floor() + 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Record;
+    use super::*;
+
+    #[test]
+    fn a_line_goes_through_the_medians() {
+        let record = |at: &str, rounds: &[f64]| Record {
+            section: "growth/keys".to_owned(),
+            work: at.to_owned(),
+            side: "ours".to_owned(),
+            figure: "time".to_owned(),
+            unit: "µs".to_owned(),
+            against: None,
+            rounds: rounds.to_vec(),
+            note: None,
+        };
+        let records = Records(vec![record("1000", &[40.0, 50.0, 90.0]), record("10000", &[60.0])]);
+        assert_eq!(lines(&records, "growth/keys")[0].points, [(1000.0, 50.0), (10000.0, 60.0)]);
+        let svg = draw(&records, "growth/keys").unwrap();
+        assert!(svg.starts_with("<svg ") && svg.contains("ours"), "{svg}");
+        assert_eq!(draw(&records, "growth/tasks"), None);
+    }
 }

@@ -70,6 +70,14 @@ impl Records {
         self.0.iter().filter(move |record| record.section == name)
     }
 
+    /// The works that are compared with nothing.
+    pub(crate) fn uncompared(&self) -> Self {
+        let is_compared = |record: &Record| {
+            self.section(&record.section).any(|other| other.work == record.work && other.against.is_some())
+        };
+        Self(self.0.iter().filter(|record| !is_compared(record)).cloned().collect())
+    }
+
     /// The side that a record is compared with.
     pub(crate) fn base_of(&self, record: &Record) -> Option<&Record> {
         let against = record.against.as_deref()?;
@@ -113,6 +121,14 @@ mod tests {
         let ratio = records.ratio_of(&records.0[0]).unwrap();
         assert_eq!((ratio.least, ratio.median, ratio.most), (1.0, 2.0, 3.0));
         assert_eq!(records.ratio_of(&records.0[1]), None);
+    }
+
+    #[test]
+    fn a_work_that_is_compared_is_told_from_others() {
+        let mut records = Records(vec![record("ours", Some("raw"), &[2.0]), record("raw", None, &[1.0])]);
+        records.0.push(Record { work: "alone".to_owned(), ..record("ours", None, &[1.0]) });
+        let alone: Vec<String> = records.uncompared().0.into_iter().map(|record| record.work).collect();
+        assert_eq!(alone, ["alone"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::record::Records;
 use super::table::{self, Column};
 use super::{OURS, curve, goal};
 
-const TEMPLATE: &str = include_str!("benchmarks.md");
+const TEMPLATE: &str = include_str!("benchmarks.md.in");
 const NOT_MEASURED: &str = "*Not measured in this run.*";
 
 /// What a run found, as it is kept beside the report: `--from` makes the report of it again.
@@ -60,7 +60,7 @@ pub(crate) fn tables(records: &Records) -> String {
 fn filled(results: &Results, directive: &str, pictures: &Path, directory: &str) -> Result<String> {
     let (name, rest) = directive.split_once(' ').unwrap_or((directive, ""));
     let records = &results.records;
-    let measured = |text: for<'r> fn(&'r Records, &[Column<'r>]) -> String| {
+    let measured = |text: fn(&Records, &[Column<'_>]) -> String| {
         let columns: Vec<Column<'_>> = rest.split_whitespace().filter_map(column).collect();
         let there = columns.iter().any(|column| records.section(column.section).next().is_some());
         if there { text(records, &columns) } else { NOT_MEASURED.to_owned() }
@@ -68,9 +68,14 @@ fn filled(results: &Results, directive: &str, pictures: &Path, directory: &str) 
     Ok(match name {
         "facts" => results.facts.table(),
         "goals" => goal::table(records),
-        "comparison" => measured(table::comparison),
+        "comparison" => measured(|records, columns| table::comparison(records, columns)),
         "figures" => measured(table::figures),
+        "uncompared" => measured(|records, columns| table::figures(&records.uncompared(), columns)),
         "matrix" if records.section(rest).next().is_some() => table::matrix(records, rest, OURS),
+        "counts" => match rest.split_once(' ') {
+            Some((section, figure)) => table::counts(records, section, figure),
+            None => bail!("the template of the report asks for counts without a figure"),
+        },
         "notes" => table::notes(records, rest),
         "matrix" => NOT_MEASURED.to_owned(),
         "curve" => match curve::draw(records, rest) {

@@ -68,7 +68,7 @@ fn compared_cell(records: &Records, record: &Record) -> String {
 
 /// A row for each work and side, a column for each figure; the cell is the median with least and most, after the ratio where
 /// the figure is compared.
-pub(crate) fn figures<'r>(records: &'r Records, columns: &[Column<'r>]) -> String {
+pub(crate) fn figures(records: &Records, columns: &[Column<'_>]) -> String {
     let all = || columns.iter().flat_map(|column| records.section(column.section));
     let figures = distinct(all().map(|record| (&record.figure, &record.unit)));
     let mut head = vec!["on".to_owned(), "what".to_owned(), "side".to_owned()];
@@ -97,7 +97,22 @@ fn figure_cell(records: &Records, record: &Record) -> String {
 
 /// A row for each work, a column for each side; the cell is the ratio to one of the sides, and for that side the time itself.
 pub(crate) fn matrix(records: &Records, section: &str, base_side: &str) -> String {
-    let of_section = || records.section(section).filter(|record| record.figure == "time");
+    by_side(records, section, "time", matrix_cell, base_side)
+}
+
+/// A row for each work, a column for each side; the cell is the figure itself.
+pub(crate) fn counts(records: &Records, section: &str, figure: &str) -> String {
+    by_side(records, section, figure, |record, _| record.and_then(Record::summary).map_or_else(dash, spread), "")
+}
+
+fn by_side(
+    records: &Records,
+    section: &str,
+    figure: &str,
+    cell: impl Fn(Option<&Record>, Option<&Record>) -> String,
+    base_side: &str,
+) -> String {
+    let of_section = || records.section(section).filter(|record| record.figure == figure);
     let sides = distinct(of_section().map(|record| &record.side));
     let mut head = vec!["what"];
     head.extend(sides.iter().map(|side| side.as_str()));
@@ -105,7 +120,7 @@ pub(crate) fn matrix(records: &Records, section: &str, base_side: &str) -> Strin
     for work in distinct(of_section().map(|record| &record.work)) {
         let of = |side: &str| of_section().find(|record| record.work == *work && record.side == side);
         let mut cells = vec![work.clone()];
-        cells.extend(sides.iter().map(|side| matrix_cell(of(side), of(base_side))));
+        cells.extend(sides.iter().map(|side| cell(of(side), of(base_side))));
         table.row(&cells);
     }
     table.finish()

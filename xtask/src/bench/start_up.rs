@@ -1,0 +1,62 @@
+//! How long the tools take from start to end when there is next to nothing to do.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use super::program::Depth;
+use super::record::Record;
+use crate::environment::only_neutral;
+use crate::process::run;
+use crate::redis::RedisServer;
+use crate::workspace::{Scratch, cargo, target_directory};
+
+const TOOLS: [&str; 2] = ["cache-admin", "cache-monitor"];
+const CALLS: [(&str, &[&str]); 3] =
+    [("cache-admin", &["--version"]), ("cache-monitor", &["--version"]), ("cache-admin", &["stats"])];
+
+pub(crate) fn run_all(depth: Depth) -> Result<Vec<Record>> {
+    let rounds = if depth == Depth::Full { 30 } else { 5 };
+    let mut build = cargo();
+    build.args(["build", "--release"]).args(TOOLS.iter().flat_map(|tool| ["--package", tool]));
+    run("the build of the tools", &mut build)?;
+    let directory = Scratch::new("redis")?;
+    let redis = RedisServer::start(directory.path())?;
+    let programs = target_directory()?.join("release");
+    let mut records: Vec<Record> = CALLS.iter().map(|(tool, arguments)| record(tool, arguments)).collect();
+    for round in 0..=rounds {
+        for (record, (tool, arguments)) in records.iter_mut().zip(CALLS) {
+            let took = milliseconds(&programs.join(tool), arguments, redis.port)?;
+            if round > 0 {
+                record.rounds.push(took);
+            }
+        }
+    }
+    Ok(records)
+}
+
+fn milliseconds(tool: &Path, arguments: &[&str], redis_port: u16) -> Result<f64> {
+    let mut command = Command::new(tool);
+    only_neutral(&mut command).args(arguments).env("REDIS_HOST", "127.0.0.1").env("REDIS_PORT", redis_port.to_string());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let started = Instant::now();
+    let status = command.status().with_context(|| format!("run {}", tool.display()))?;
+    let took = started.elapsed();
+    ensure!(status.success(), "{} {arguments:?}: {status}", tool.display());
+    Ok(took.as_secs_f64() * 1e3)
+}
+
+fn record(tool: &str, arguments: &[&str]) -> Record {
+    Record {
+        section: "start-up".to_owned(),
+        work: arguments.join(" "),
+        side: tool.to_owned(),
+        figure: "time".to_owned(),
+        unit: "ms".to_owned(),
+        against: None,
+        rounds: Vec::new(),
+        note: None,
+    }
+}
