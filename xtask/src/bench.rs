@@ -44,7 +44,7 @@ pub(crate) struct Options {
     #[command(subcommand)]
     part: Option<Part>,
     /// Few rounds and small servers, in minutes: shows that everything works, not how fast it is
-    #[arg(long)]
+    #[arg(long, global = true)]
     quick: bool,
     /// Only this database, in the parts that know two
     #[arg(long)]
@@ -115,22 +115,28 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.part {
         None => suite(options),
         Some(part) => {
-            let records = Records(part.run()?);
+            let records = Records(part.run(options.depth())?);
             println!("{}", report::tables(&records));
             Ok(())
         }
     }
 }
 
+impl Options {
+    fn depth(&self) -> Depth {
+        if self.quick { Depth::Quick } else { Depth::Full }
+    }
+}
+
 impl Part {
-    fn run(&self) -> Result<Vec<Record>> {
+    fn run(&self, depth: Depth) -> Result<Vec<Record>> {
         match self {
-            Self::HotPath => hot_path(Depth::Full),
-            Self::Peers => compare::run(Depth::Full),
-            Self::Growth(options) => growth::run(Depth::Full, options.most_keys),
-            Self::Service(options) => on_databases(SERVICE, options.database, Depth::Full, "service"),
-            Self::WarmUp(options) => on_databases(WARM_UP, options.database, Depth::Full, "warm-up"),
-            Self::Tools(options) => tools(options, Depth::Full),
+            Self::HotPath => hot_path(depth),
+            Self::Peers => compare::run(depth),
+            Self::Growth(options) => growth::run(depth, options.most_keys),
+            Self::Service(options) => on_databases(SERVICE, options.database, depth, "service"),
+            Self::WarmUp(options) => on_databases(WARM_UP, options.database, depth, "warm-up"),
+            Self::Tools(options) => tools(options, depth),
         }
     }
 }
@@ -140,7 +146,7 @@ type Step<'a> = (&'static str, Box<dyn Fn() -> Result<Vec<Record>> + 'a>);
 
 /// Everything. A part that fails leaves a gap in the report and decides the exit code; the others still run.
 fn suite(options: &Options) -> Result<()> {
-    let depth = if options.quick { Depth::Quick } else { Depth::Full };
+    let depth = options.depth();
     let directory = target_directory()?.join("xtask").join("bench");
     let mut results = Results { facts: Facts::here(), records: Records::default() };
     let mut failed = Vec::new();
@@ -180,7 +186,7 @@ fn steps<'a>(database: Option<Backend>, depth: Depth) -> Vec<Step<'a>> {
         let options = ToolsOptions { keys: *keys, foreign: keys / 5, rounds: 3 };
         ("the tools", Box::new(move || tools(&options, depth)))
     }));
-    steps.push(("the start of the tools", Box::new(move || start_up::run_all(depth))));
+    steps.push(("the start of the tools", Box::new(move || start_up::run(depth))));
     if depth == Depth::Full {
         steps.push(("the warm-up", Box::new(move || on_databases(WARM_UP, database, depth, "warm-up"))));
     }
@@ -196,7 +202,8 @@ fn hot_path(depth: Depth) -> Result<Vec<Record>> {
 fn tools(options: &ToolsOptions, depth: Depth) -> Result<Vec<Record>> {
     install::ensure(&[Need::Redis])?;
     let numbers = [("--keys", options.keys), ("--foreign", options.foreign), ("--rounds", u64::from(options.rounds))];
-    let arguments: Vec<String> = numbers.iter().flat_map(|(name, number)| [(*name).to_owned(), number.to_string()]).collect();
+    let arguments: Vec<String> =
+        numbers.iter().flat_map(|(name, number)| [(*name).to_owned(), number.to_string()]).collect();
     program::alone(TOOLS, &arguments, depth, &format!("tools/{}", options.keys))
 }
 

@@ -40,7 +40,9 @@ pub(crate) fn with_requirements(directory: &Path, requirements: &Path) -> Result
     let mut environment = Command::new("python3");
     environment.args(["-m", "venv", "--clear"]).arg(directory);
     let mut packages = Command::new(&python);
-    packages.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(requirements);
+    packages
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(requirements);
     install(&mut [&mut environment, &mut packages], "what the billing cache is compared with")?;
     std::fs::write(&installed, wanted).with_context(|| format!("write {}", installed.display()))?;
     Ok(python)

@@ -11,7 +11,7 @@ import { memoryDriver } from 'bentocache/drivers/memory'
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis'
 import pg from 'pg'
 
-const KEYS = 1000
+const KEYS = 500
 const RACERS = 8
 const RACE_STEP_MS = 0.4
 const SETTLED_MS = 15

@@ -6,7 +6,7 @@ import sys
 import time
 from decimal import Decimal
 
-KEYS = 1000
+KEYS = 500
 MANY = 100
 RACERS = 8
 RACE_STEP_SECONDS = 0.0004

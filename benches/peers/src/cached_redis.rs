@@ -22,7 +22,8 @@ pub(crate) struct CachedRedis {
 
 impl CachedRedis {
     pub(crate) async fn open() -> Result<Self> {
-        let invoices = AsyncRedisCache::builder("invoices").ttl(TTL).connection_string(&site::redis_url(1)?).build().await?;
+        let invoices =
+            AsyncRedisCache::builder("invoices").ttl(TTL).connection_string(&site::redis_url(1)?).build().await?;
         Ok(Self { site: Site::open().await?, invoices: Arc::new(invoices) })
     }
 

@@ -15,7 +15,7 @@ use billing_core::migration;
 use billing_core::money::Money;
 use billing_core::service::{BillingService, NewPayment};
 use billing_core::settings::{Overrides, Settings};
-use sea_orm::TransactionTrait;
+use sea_orm::{ConnectionTrait, TransactionTrait};
 
 /// What a process of the platform has: a database, and a Redis.
 #[derive(Clone)]
@@ -35,6 +35,8 @@ pub(crate) async fn seed() -> Result<()> {
         migration::install_triggers(&transaction, &[]).await?;
         transaction.commit().await?;
     }
+    // Plans are not to change in the middle of a measurement.
+    site.database().connection().execute_unprepared("ANALYZE").await?;
     site.service.close().await;
     Ok(())
 }
@@ -64,7 +66,10 @@ impl Site {
 
     async fn read(&self, id: i32) -> Result<InvoiceDetails> {
         let mut loaded = Invoices::load(self.database(), &[InvoiceId(id)]).await?;
-        loaded.remove(&InvoiceId(id)).and_then(|loaded| loaded.value).with_context(|| format!("there is no invoice {id}"))
+        loaded
+            .remove(&InvoiceId(id))
+            .and_then(|loaded| loaded.value)
+            .with_context(|| format!("there is no invoice {id}"))
     }
 
     /// The tax rate that the L1 hits read.
@@ -111,7 +116,8 @@ fn redis_port() -> Result<String> {
 
 /// The defaults, with longer limits: a noisy machine must not turn a hit into a bypass in the middle of a measurement.
 fn settings() -> Result<Settings> {
-    let url = std::env::var("BENCH_DATABASE_URL").context("BENCH_DATABASE_URL is not set; run `cargo xtask bench peers`")?;
+    let url =
+        std::env::var("BENCH_DATABASE_URL").context("BENCH_DATABASE_URL is not set; run `cargo xtask bench peers`")?;
     let values = [
         ("redis.host", "127.0.0.1".to_owned()),
         ("redis.port", redis_port()?),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::side::Side;
 
 /// Invoices that are read by hits, if nothing else is said.
-const KEYS: i32 = 1_000;
+const KEYS: i32 = 500;
 /// Hits go through the keys in steps of this prime, so that neighbours in time are none in memory.
 const STEP: i64 = 7_919;
 /// Keys of one read of many.
@@ -76,13 +76,15 @@ async fn done<S: Side>(side: &S, work: &Work) -> Result<Value> {
         "fill" => read_each(side.clone(), 1, KEYS.unsigned_abs()).await?,
         "populate" => side.populate(work.keys).await?,
         "clear" => side.clear().await?,
-        "l1" => in_tasks(side, work, |side, _, operations| async move {
-            for _ in 0..operations {
-                side.hot().await?;
-            }
-            Ok(())
-        })
-        .await?,
+        "l1" => {
+            in_tasks(side, work, |side, _, operations| async move {
+                for _ in 0..operations {
+                    side.hot().await?;
+                }
+                Ok(())
+            })
+            .await?
+        }
         "hit" => in_tasks(side, work, |side, task, operations| hits(side, task, operations, work.keys)).await?,
         "many" => many(side, work.operations).await?,
         "miss" => read_each(side.clone(), work.first, work.operations).await?,

@@ -84,7 +84,10 @@ pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
     for peer in Peer::ALL {
         match site.side(peer)? {
             Some(side) => sides.push(side),
-            None => records.push(noted("everything", peer.name(), "cannot run on this machine: see what the command said")),
+            None => records.extend(WORKS.iter().map(|work| Record {
+                note: Some("cannot run on this machine; the command said why".to_owned()),
+                ..Record::new(SECTION, work.label, peer.name(), "time", "µs")
+            })),
         }
     }
     for work in &WORKS {
@@ -110,10 +113,11 @@ fn in_turn(sides: &mut [Side], work: &Work, rounds: u32) -> Result<Vec<Record>> 
             if records[place].note.is_some() {
                 continue;
             }
-            match round_of(&mut sides[place], work, round)? {
-                Ok(_) if round == 0 => {}
-                Ok(seconds) => records[place].rounds.push(seconds * 1e6 / f64::from(work.divisor)),
-                Err(lack) => records[place].note = Some(lack),
+            match round_of(&mut sides[place], work, round) {
+                Ok(Ok(_)) if round == 0 => {}
+                Ok(Ok(seconds)) => records[place].rounds.push(seconds * 1e6 / f64::from(work.divisor)),
+                Ok(Err(lack)) => records[place].note = Some(lack),
+                Err(error) => records[place].note = Some(format!("failed: {error:#}")),
             }
         }
     }
@@ -122,13 +126,17 @@ fn in_turn(sides: &mut [Side], work: &Work, rounds: u32) -> Result<Vec<Record>> 
 
 /// The seconds of the work, or why the side cannot do it.
 fn round_of(side: &mut Side, work: &Work, round: u32) -> Result<Result<f64, String>> {
+    let told = |operations: u32| {
+        let first = round * work.operations + 1;
+        json!({ "work": work.name, "tasks": work.tasks, "operations": operations, "first": first })
+    };
+    if let (0, Some(lack)) = (round, side.run(&told(0))?.lacks) {
+        return Ok(Err(lack));
+    }
     if round == 0 || work.before == Before::Clear {
         side.run(&json!({ "work": work.before.name() }))?;
     }
-    let first = round * work.operations + 1;
-    let told = json!({ "work": work.name, "tasks": work.tasks, "operations": work.operations, "first": first });
-    let answer = side.run(&told)?;
-    Ok(answer.lacks.map_or(Ok(answer.seconds), Err))
+    Ok(Ok(side.run(&told(work.operations))?.seconds))
 }
 
 /// How many times the database is asked when many ask for one missing key: in one process, and in several.
@@ -212,16 +220,7 @@ fn memory(site: &Site, sides: &mut [Side]) -> Result<Vec<Record>> {
 
 /// What Redis's own benchmark makes of GETs of a cached invoice at the same concurrency; it decodes nothing.
 fn redis_benchmark(site: &Site, work: &Work, rounds: u32) -> Result<Record> {
-    let mut record = Record {
-        section: SECTION.to_owned(),
-        work: work.label.to_owned(),
-        side: "redis-benchmark".to_owned(),
-        figure: "time".to_owned(),
-        unit: "µs".to_owned(),
-        against: None,
-        rounds: Vec::new(),
-        note: None,
-    };
+    let mut record = Record::new(SECTION, work.label, "redis-benchmark", "time", "µs");
     let Some(program) = find_program("redis-benchmark", &[]) else {
         record.note = Some("not on this machine".to_owned());
         return Ok(record);
@@ -238,26 +237,18 @@ fn redis_benchmark(site: &Site, work: &Work, rounds: u32) -> Result<Record> {
 
 /// The second field of the last line.
 fn requests_a_second(csv: &str) -> Result<f64> {
-    let fields = csv.lines().last().and_then(|line| line.split(',').find_map(|field| field.trim_matches('"').parse().ok()));
+    let fields =
+        csv.lines().last().and_then(|line| line.split(',').find_map(|field| field.trim_matches('"').parse().ok()));
     fields.with_context(|| format!("read what redis-benchmark printed: {csv}"))
 }
 
+/// Our own side and the limit are of this repository; a peer is of a version.
 fn figure(work: &str, side: &Side, figure: &str, unit: &str) -> Record {
-    let name = if [OURS, RAW].contains(&side.name) { side.name.to_owned() } else { format!("{} {}", side.name, side.version) };
-    Record { figure: figure.to_owned(), unit: unit.to_owned(), note: None, ..noted(work, &name, "") }
-}
-
-fn noted(work: &str, side: &str, note: &str) -> Record {
-    Record {
-        section: SECTION.to_owned(),
-        work: work.to_owned(),
-        side: side.to_owned(),
-        figure: "time".to_owned(),
-        unit: "µs".to_owned(),
-        against: None,
-        rounds: Vec::new(),
-        note: Some(note.to_owned()),
-    }
+    let name = match side.name {
+        own @ (OURS | RAW) => own.to_owned(),
+        peer => format!("{peer} {}", side.version),
+    };
+    Record::new(SECTION, work, &name, figure, unit)
 }
 
 #[cfg(test)]

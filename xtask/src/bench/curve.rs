@@ -115,14 +115,8 @@ mod tests {
     #[test]
     fn a_line_goes_through_the_medians() {
         let record = |at: &str, rounds: &[f64]| Record {
-            section: "growth/keys".to_owned(),
-            work: at.to_owned(),
-            side: "ours".to_owned(),
-            figure: "time".to_owned(),
-            unit: "µs".to_owned(),
-            against: None,
             rounds: rounds.to_vec(),
-            note: None,
+            ..Record::new("growth/keys", at, "ours", "time", "µs")
         };
         let records = Records(vec![record("1000", &[40.0, 50.0, 90.0]), record("10000", &[60.0])]);
         assert_eq!(lines(&records, "growth/keys")[0].points, [(1000.0, 50.0), (10000.0, 60.0)]);

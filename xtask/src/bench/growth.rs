@@ -71,7 +71,8 @@ fn by_keys(sides: &mut [Vec<Side>], rounds: u32, most_keys: u64) -> Result<Vec<R
 
 /// A point of the curve of each side: the time of a read, over all tasks and processes.
 fn point(section: &str, at: u64, sides: &mut [Vec<Side>], told: &Value, rounds: u32) -> Result<Vec<Record>> {
-    let mut records: Vec<Record> = sides.iter().map(|processes| record(section, at, processes[0].name)).collect();
+    let record = |processes: &Vec<Side>| Record::new(section, &at.to_string(), processes[0].name, "time", "µs");
+    let mut records: Vec<Record> = sides.iter().map(record).collect();
     let reads = |processes: usize| -> Option<f64> {
         Some(told["tasks"].as_f64()? * told["operations"].as_f64()? * f64::from(u32::try_from(processes).ok()?))
     };
@@ -89,23 +90,11 @@ fn point(section: &str, at: u64, sides: &mut [Vec<Side>], told: &Value, rounds: 
     Ok(records)
 }
 
-fn record(section: &str, at: u64, side: &str) -> Record {
-    Record {
-        section: section.to_owned(),
-        work: at.to_string(),
-        side: side.to_owned(),
-        figure: "time".to_owned(),
-        unit: "µs".to_owned(),
-        against: None,
-        rounds: Vec::new(),
-        note: None,
-    }
-}
-
 /// As many keys as the free memory holds twice over.
 fn within_memory(keys: u64) -> Result<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").context("read the free memory")?;
-    let free = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB")?.parse().ok());
+    let free =
+        text.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB")?.parse().ok());
     let free: u64 = free.context("read the free memory: no MemAvailable")?;
     let possible = free * 1_024 / 2 / BYTES_OF_A_KEY;
     if possible < keys {

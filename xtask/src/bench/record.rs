@@ -50,6 +50,12 @@ impl Summary {
 }
 
 impl Record {
+    /// Without rounds so far.
+    pub(crate) fn new(section: &str, work: &str, side: &str, figure: &str, unit: &str) -> Self {
+        let [section, work, side, figure, unit] = [section, work, side, figure, unit].map(str::to_owned);
+        Self { section, work, side, figure, unit, against: None, rounds: Vec::new(), note: None }
+    }
+
     pub(crate) fn summary(&self) -> Option<Summary> {
         Summary::of(self.rounds.iter().copied())
     }
@@ -96,16 +102,8 @@ mod tests {
     use super::*;
 
     fn record(side: &str, against: Option<&str>, rounds: &[f64]) -> Record {
-        Record {
-            section: "s".to_owned(),
-            work: "work".to_owned(),
-            side: side.to_owned(),
-            figure: "time".to_owned(),
-            unit: "µs".to_owned(),
-            against: against.map(str::to_owned),
-            rounds: rounds.to_vec(),
-            note: None,
-        }
+        let against = against.map(str::to_owned);
+        Record { against, rounds: rounds.to_vec(), ..Record::new("s", "work", side, "time", "µs") }
     }
 
     #[test]
@@ -117,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_ratio_is_made_round_by_round() {
-        let records = Records(vec![record("ours", Some("raw"), &[2.0, 30.0, 4.0]), record("raw", None, &[1.0, 10.0, 4.0])]);
+        let records =
+            Records(vec![record("ours", Some("raw"), &[2.0, 30.0, 4.0]), record("raw", None, &[1.0, 10.0, 4.0])]);
         let ratio = records.ratio_of(&records.0[0]).unwrap();
         assert_eq!((ratio.least, ratio.median, ratio.most), (1.0, 2.0, 3.0));
         assert_eq!(records.ratio_of(&records.0[1]), None);

@@ -68,7 +68,7 @@ fn filled(results: &Results, directive: &str, pictures: &Path, directory: &str) 
     Ok(match name {
         "facts" => results.facts.table(),
         "goals" => goal::table(records),
-        "comparison" => measured(|records, columns| table::comparison(records, columns)),
+        "comparison" => measured(table::comparison),
         "figures" => measured(table::figures),
         "uncompared" => measured(|records, columns| table::figures(&records.uncompared(), columns)),
         "matrix" if records.section(rest).next().is_some() => table::matrix(records, rest, OURS),

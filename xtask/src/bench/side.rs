@@ -47,7 +47,9 @@ impl Side {
         let (stdin, stdout) = running.pipes().context("the process has no pipes")?;
         let (sender, answers) = mpsc::channel();
         // Ends with the process.
-        std::thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        std::thread::spawn(move || {
+            BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         let mut side = Self { name, version: String::new(), stdin, answers, _running: running };
         side.version = side.answer()?.ready.context("the process did not say that it is ready")?;
         Ok(side)
@@ -55,7 +57,9 @@ impl Side {
 
     /// Tells it a work.
     pub(crate) fn ask(&mut self, work: &Value) -> Result<()> {
-        writeln!(self.stdin, "{work}").and_then(|()| self.stdin.flush()).with_context(|| format!("tell {} its work", self.name))
+        writeln!(self.stdin, "{work}")
+            .and_then(|()| self.stdin.flush())
+            .with_context(|| format!("tell {} its work", self.name))
     }
 
     /// Waits for what it says.
@@ -86,7 +90,8 @@ mod tests {
 
     #[test]
     fn a_side_says_its_version_and_answers_in_turn() {
-        let mut side = talker(r#"echo '{"ready":"1"}'; while read line; do echo '{"seconds":2.5,"loads":3}'; done"#).unwrap();
+        let mut side =
+            talker(r#"echo '{"ready":"1"}'; while read line; do echo '{"seconds":2.5,"loads":3}'; done"#).unwrap();
         assert_eq!(side.version, "1");
         let answer = side.run(&json!({ "work": "hit" })).unwrap();
         assert_eq!((answer.seconds, answer.loads, answer.lacks), (2.5, 3, None));

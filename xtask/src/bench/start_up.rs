@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use super::program::Depth;
 use super::record::Record;
 use crate::environment::only_neutral;
-use crate::process::run;
+use crate::process;
 use crate::redis::RedisServer;
 use crate::workspace::{Scratch, cargo, target_directory};
 
@@ -17,15 +17,18 @@ const TOOLS: [&str; 2] = ["cache-admin", "cache-monitor"];
 const CALLS: [(&str, &[&str]); 3] =
     [("cache-admin", &["--version"]), ("cache-monitor", &["--version"]), ("cache-admin", &["stats"])];
 
-pub(crate) fn run_all(depth: Depth) -> Result<Vec<Record>> {
+pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
     let rounds = if depth == Depth::Full { 30 } else { 5 };
     let mut build = cargo();
     build.args(["build", "--release"]).args(TOOLS.iter().flat_map(|tool| ["--package", tool]));
-    run("the build of the tools", &mut build)?;
+    process::run("the build of the tools", &mut build)?;
     let directory = Scratch::new("redis")?;
     let redis = RedisServer::start(directory.path())?;
     let programs = target_directory()?.join("release");
-    let mut records: Vec<Record> = CALLS.iter().map(|(tool, arguments)| record(tool, arguments)).collect();
+    let mut records: Vec<Record> = CALLS
+        .iter()
+        .map(|(tool, arguments)| Record::new("start-up", &arguments.join(" "), tool, "time", "ms"))
+        .collect();
     for round in 0..=rounds {
         for (record, (tool, arguments)) in records.iter_mut().zip(CALLS) {
             let took = milliseconds(&programs.join(tool), arguments, redis.port)?;
@@ -46,17 +49,4 @@ fn milliseconds(tool: &Path, arguments: &[&str], redis_port: u16) -> Result<f64>
     let took = started.elapsed();
     ensure!(status.success(), "{} {arguments:?}: {status}", tool.display());
     Ok(took.as_secs_f64() * 1e3)
-}
-
-fn record(tool: &str, arguments: &[&str]) -> Record {
-    Record {
-        section: "start-up".to_owned(),
-        work: arguments.join(" "),
-        side: tool.to_owned(),
-        figure: "time".to_owned(),
-        unit: "ms".to_owned(),
-        against: None,
-        rounds: Vec::new(),
-        note: None,
-    }
 }

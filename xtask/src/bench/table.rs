@@ -42,9 +42,10 @@ pub(crate) fn comparison<'r>(records: &'r Records, columns: &[Column<'r>]) -> St
     let rows = distinct(columns.iter().flat_map(|column| compared(records, column)).map(row_of));
     for row in rows {
         let of = |column: &Column<'r>| compared(records, column).find(|record| row_of(record) == row);
-        let against = columns.iter().find_map(|column| of(column)?.against.clone());
-        let mut cells = vec![row.0.clone(), against.unwrap_or_default()];
-        cells.extend(columns.iter().map(|column| of(column).map_or_else(dash, |record| compared_cell(records, record))));
+        let [work, _, _, against] = row.map(str::to_owned);
+        let mut cells = vec![work, against];
+        cells
+            .extend(columns.iter().map(|column| of(column).map_or_else(dash, |record| compared_cell(records, record))));
         table.row(&cells);
     }
     table.finish()
@@ -54,8 +55,8 @@ fn compared<'r>(records: &'r Records, column: &Column<'r>) -> impl Iterator<Item
     records.section(column.section).filter(|record| record.against.is_some())
 }
 
-fn row_of(record: &Record) -> (&String, &String, &String) {
-    (&record.work, &record.side, &record.figure)
+fn row_of(record: &Record) -> [&str; 4] {
+    [&record.work, &record.side, &record.figure, record.against.as_deref().unwrap_or_default()]
 }
 
 /// `**1.04** [1.01 to 1.08], 52.1 µs against 50.0 µs`.
@@ -82,7 +83,11 @@ pub(crate) fn figures(records: &Records, columns: &[Column<'_>]) -> String {
         let mut cells = vec![column.name.to_owned(), work.clone(), side.clone()];
         for (figure, _) in &figures {
             let mut of_side = records.section(section).filter(|record| (&record.work, &record.side) == (work, side));
-            cells.push(of_side.find(|record| record.figure == **figure).map_or_else(dash, |record| figure_cell(records, record)));
+            cells.push(
+                of_side
+                    .find(|record| record.figure == **figure)
+                    .map_or_else(dash, |record| figure_cell(records, record)),
+            );
         }
         table.row(&cells);
     }
@@ -196,7 +201,7 @@ pub(crate) fn with_unit(value: f64, unit: &str) -> String {
 /// Three digits that mean something; counts as they are.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
-        size if size == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         size if size >= 1e3 => grouped(value),
         size if size >= 100.0 || (value.fract() == 0.0 && size >= 10.0) => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
@@ -223,16 +228,8 @@ mod tests {
     use super::*;
 
     fn record(work: &str, side: &str, against: Option<&str>, rounds: &[f64]) -> Record {
-        Record {
-            section: "s".to_owned(),
-            work: work.to_owned(),
-            side: side.to_owned(),
-            figure: "time".to_owned(),
-            unit: "µs".to_owned(),
-            against: against.map(str::to_owned),
-            rounds: rounds.to_vec(),
-            note: None,
-        }
+        let against = against.map(str::to_owned);
+        Record { against, rounds: rounds.to_vec(), ..Record::new("s", work, side, "time", "µs") }
     }
 
     const COLUMN: Column<'_> = Column { section: "s", name: "SQLite" };
@@ -255,12 +252,17 @@ mod tests {
     #[test]
     fn figures_stand_in_columns_with_their_spread() {
         let records = Records(vec![record("stats", "ours", None, &[2.0, 4.0, 3.0])]);
-        assert_eq!(figures(&records, &[COLUMN]).lines().last(), Some("| SQLite | stats | ours | 3.00 [2.00 to 4.00] |"));
+        assert_eq!(
+            figures(&records, &[COLUMN]).lines().last(),
+            Some("| SQLite | stats | ours | 3.00 [2.00 to 4.00] |")
+        );
     }
 
     #[test]
     fn numbers_have_three_digits_and_times_the_unit_that_fits() {
-        for (value, expected) in [(0.0, "0"), (0.0391, "0.039"), (1.046, "1.05"), (12.3, "12.3"), (250.0, "250"), (1_234_567.0, "1,234,567")] {
+        for (value, expected) in
+            [(0.0, "0"), (0.0391, "0.039"), (1.046, "1.05"), (12.3, "12.3"), (250.0, "250"), (1_234_567.0, "1,234,567")]
+        {
             assert_eq!(number(value), expected);
         }
         assert_eq!(with_unit(1500.0, "µs"), "1.50 ms");

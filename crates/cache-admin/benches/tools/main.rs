@@ -71,7 +71,7 @@ fn main() -> Result<()> {
     let fill = || fill_with(Values::Realistic);
     fill()?;
 
-    table::row("nothing: the noise of the machine", &[Run::idle(&redis)?]);
+    table::noise(Run::idle(&redis)?);
     compare_stats(&tool, &redis, options.rounds)?;
     for (arguments, repeat) in COMMANDS {
         let runs: Result<Vec<Run>> = (0..repeat.times(options.rounds)).map(|_| tool.run(arguments)).collect();
@@ -94,12 +94,7 @@ fn compare_stats(tool: &Tool<'_>, redis: &RedisServer, rounds: u32) -> Result<()
     Ok(())
 }
 
-fn compare_clear(
-    tool: &Tool<'_>,
-    redis: &RedisServer,
-    rounds: u32,
-    fill: &dyn Fn() -> Result<()>,
-) -> Result<()> {
+fn compare_clear(tool: &Tool<'_>, redis: &RedisServer, rounds: u32, fill: &dyn Fn() -> Result<()>) -> Result<()> {
     let (mut ours, mut other) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         fill()?;
