@@ -1,5 +1,5 @@
-"""The library cashews, as its description has it: the decorator with `lock=True` against stampedes, Redis as the store, and
-its client-side cache, which Redis keeps right by tracking, for what is read most.
+"""The library cashews, as its description has it: the decorator with Redis as the store, without and with `lock=True` against
+stampedes of several processes; and its client-side cache, which Redis keeps right by tracking, for what is read most.
 """
 
 import uuid
@@ -14,21 +14,21 @@ import billing
 class CashewsSide:
     lacks = {}
 
-    def __init__(self):
+    def __init__(self, lock):
         self.version = version("cashews")
         self.engine = create_async_engine(billing.URL, **billing.POOL)
         self.loads = 0
         self.cache = Cache()
-        self.cache.setup(f"redis://127.0.0.1:{billing.REDIS_PORT}/3", suppress=False, max_connections=100)
+        self.cache.setup(f"redis://127.0.0.1:{billing.REDIS_PORT}/{6 if lock else 3}", suppress=False, max_connections=100)
         self.near = Cache()
         self.near.setup(f"redis://127.0.0.1:{billing.REDIS_PORT}/5", suppress=False, client_side=True)
         ttl = billing.TTL_SECONDS
 
-        @self.cache(ttl=ttl, key="invoice:{id}", lock=True)
+        @self.cache(ttl=ttl, key="invoice:{id}", lock=lock)
         async def invoice(id):
             return await self.load(id)
 
-        @self.near(ttl=ttl, key="tax_rate:GB:default", lock=True)
+        @self.near(ttl=ttl, key="tax_rate:GB:default", lock=lock)
         async def tax_rate():
             async with self.engine.connect() as connection:
                 return dict((await connection.execute(billing.TAX_RATE)).mappings().one())

@@ -80,11 +80,15 @@ async def serve(side):
 
 
 async def main():
-    if sys.argv[1] == "module":
-        from platform_module import PlatformModule as Side
+    name = sys.argv[1]
+    if name == "module":
+        from platform_module import PlatformModule
+
+        await serve(PlatformModule())
     else:
-        from cashews_side import CashewsSide as Side
-    await serve(Side())
+        from cashews_side import CashewsSide
+
+        await serve(CashewsSide(lock=name == "cashews-lock"))
 
 
 asyncio.run(main())

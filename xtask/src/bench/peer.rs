@@ -30,12 +30,21 @@ pub(crate) enum Peer {
     Moka,
     PlatformModule,
     Cashews,
+    CashewsLocked,
     Bentocache,
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Ours, Self::Raw, Self::Cached, Self::Moka, Self::PlatformModule, Self::Cashews, Self::Bentocache];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Ours,
+        Self::Raw,
+        Self::Cached,
+        Self::Moka,
+        Self::PlatformModule,
+        Self::Cashews,
+        Self::CashewsLocked,
+        Self::Bentocache,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -45,6 +54,7 @@ impl Peer {
             Self::Moka => "moka",
             Self::PlatformModule => "Python module",
             Self::Cashews => "cashews",
+            Self::CashewsLocked => "cashews, lock",
             Self::Bentocache => "bentocache",
         }
     }
@@ -94,14 +104,15 @@ impl Site {
     /// Starts a process of a side; `None` if it cannot run on this machine.
     pub(crate) fn side(&self, peer: Peer) -> Result<Option<Side>> {
         let Programs { rust, python, node } = &self.programs;
-        let sources = sources().join("python").join("side.py");
+        let script = sources().join("python").join("side.py");
         let command = match peer {
             Peer::Ours => Some(self.rust(peer, rust, "ours")),
             Peer::Raw => Some(self.rust(peer, rust, "raw")),
             Peer::Cached => Some(self.rust(peer, rust, "cached")),
             Peer::Moka => Some(self.rust(peer, rust, "moka")),
-            Peer::PlatformModule => python.as_ref().map(|python| self.python(peer, python, &sources, "module")),
-            Peer::Cashews => python.as_ref().map(|python| self.python(peer, python, &sources, "cashews")),
+            Peer::PlatformModule => python.as_ref().map(|python| self.python(peer, python, &script, "module")),
+            Peer::Cashews => python.as_ref().map(|python| self.python(peer, python, &script, "cashews")),
+            Peer::CashewsLocked => python.as_ref().map(|python| self.python(peer, python, &script, "cashews-lock")),
             Peer::Bentocache => node.as_ref().map(|node| {
                 let mut command = self.command(peer, &node.program);
                 command.arg(&node.script);

@@ -81,11 +81,11 @@ pub(crate) fn figures(records: &Records, columns: &[Column<'_>]) -> String {
     for (section, work, side) in distinct(all().map(|record| (&record.section, &record.work, &record.side))) {
         let column = columns.iter().find(|column| column.section == section).expect("records are of these sections");
         let mut cells = vec![column.name.to_owned(), work.clone(), side.clone()];
-        for (figure, _) in &figures {
+        for (figure, unit) in &figures {
             let mut of_side = records.section(section).filter(|record| (&record.work, &record.side) == (work, side));
             cells.push(
                 of_side
-                    .find(|record| record.figure == **figure)
+                    .find(|record| (&record.figure, &record.unit) == (*figure, *unit))
                     .map_or_else(dash, |record| figure_cell(records, record)),
             );
         }
