@@ -22,6 +22,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::install::{self, Need};
+use crate::instructions;
 use crate::process::say;
 use crate::workspace::{root, target_directory};
 use machine::Facts;
@@ -62,6 +63,8 @@ pub(crate) struct Options {
 enum Part {
     /// Hits against the bare stores that they are made of
     HotPath,
+    /// Instructions of a hit and a miss, against their bounds; part of `cargo xtask test`
+    Instructions,
     /// The billing cache, the limits, and what a user would pick instead, in turn on the same data
     Peers,
     /// How the cost of a read grows with keys, tasks and processes
@@ -116,7 +119,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         None => suite(options),
         Some(part) => {
             let records = Records(part.run(options.depth())?);
-            println!("{}", report::tables(&records));
+            if !records.0.is_empty() {
+                println!("{}", report::tables(&records));
+            }
             Ok(())
         }
     }
@@ -132,6 +137,7 @@ impl Part {
     fn run(&self, depth: Depth) -> Result<Vec<Record>> {
         match self {
             Self::HotPath => hot_path(depth),
+            Self::Instructions => instructions::run_where_countable().map(|()| Vec::new()),
             Self::Peers => compare::run(depth),
             Self::Growth(options) => growth::run(depth, options.most_keys),
             Self::Service(options) => on_databases(SERVICE, options.database, depth, "service"),

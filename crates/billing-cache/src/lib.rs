@@ -24,6 +24,7 @@ pub mod inspect;
 pub mod invalidate;
 pub mod key;
 mod l1;
+mod l1_read;
 mod l2;
 pub mod pace;
 pub mod policy;
