@@ -50,11 +50,14 @@ pub(crate) struct Options {
     /// Only this database, in the parts that know two
     #[arg(long)]
     database: Option<Backend>,
+    /// The most keys in Redis that reads are spread over, as far as the memory allows; 10,000,000 take a quarter of an hour
+    #[arg(long, default_value_t = MOST_KEYS)]
+    most_keys: u64,
     /// Where the report goes; docs/benchmarks.md after a full run, a directory of the target directory after a quick one
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Measure nothing: make the report of the figures that an earlier run kept
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "database"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "database", "most_keys"])]
     from: Option<PathBuf>,
 }
 
@@ -156,7 +159,7 @@ fn suite(options: &Options) -> Result<()> {
     let directory = target_directory()?.join("xtask").join("bench");
     let mut results = Results { facts: Facts::here(), records: Records::default() };
     let mut failed = Vec::new();
-    for (name, step) in steps(options.database, depth) {
+    for (name, step) in steps(options, depth) {
         say(&format!("== {name}"));
         match step() {
             Ok(records) => results.records.0.extend(records),
@@ -180,14 +183,15 @@ fn suite(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn steps<'a>(database: Option<Backend>, depth: Depth) -> Vec<Step<'a>> {
+fn steps<'a>(options: &Options, depth: Depth) -> Vec<Step<'a>> {
+    let (database, most_keys) = (options.database, options.most_keys);
     let sizes: &[u64] = if depth == Depth::Full { &[100_000, 1_000_000] } else { &[20_000] };
     let mut steps: Vec<Step<'a>> = vec![
         ("hits against bare stores", Box::new(move || hot_path(depth))),
         ("the peers", Box::new(move || compare::run(depth))),
         ("the service", Box::new(move || on_databases(SERVICE, database, depth, "service"))),
     ];
-    steps.push(("the growth", Box::new(move || growth::run(depth, MOST_KEYS))));
+    steps.push(("the growth", Box::new(move || growth::run(depth, most_keys))));
     steps.extend(sizes.iter().map(|keys| -> Step<'a> {
         let options = ToolsOptions { keys: *keys, foreign: keys / 5, rounds: 3 };
         ("the tools", Box::new(move || tools(&options, depth)))

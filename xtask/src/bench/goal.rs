@@ -32,6 +32,7 @@ const QUICK_CACHE: Measure = Measure::RatioTo("bare quick_cache");
 
 const GOALS: &[Goal] = &[
     goal("L1 hit, times a bare `quick_cache` get", "hot-path", "L1 hit, 1 thread", "time", OURS, QUICK_CACHE, 2.0),
+    goal("the same at two threads", "hot-path", "L1 hit, 2 threads", "time", OURS, QUICK_CACHE, 2.0),
     goal(
         "a counted L1 hit, times an uncounted one",
         "hot-path",
@@ -41,7 +42,6 @@ const GOALS: &[Goal] = &[
         Measure::Ratio,
         1.02,
     ),
-    goal("the same at two threads", "hot-path", "L1 hit, 2 threads", "time", OURS, QUICK_CACHE, 2.0),
     goal(
         "L2 hit of one task, times a raw GET and decode",
         "service",
@@ -71,7 +71,7 @@ const GOALS: &[Goal] = &[
     ),
     goal("`stats` of 1,000,000 keys, times a bare SCAN", "tools/1000000", "stats", "time", TOOL, Measure::Ratio, 1.3),
     goal(
-        "the longest command of `stats`, quietest round",
+        "the longest command of `stats`, median round",
         "tools/1000000",
         "stats",
         "longest command",

@@ -107,7 +107,7 @@ pub(crate) fn matrix(records: &Records, section: &str, base_side: &str) -> Strin
 
 /// A row for each work, a column for each side; the cell is the figure itself.
 pub(crate) fn counts(records: &Records, section: &str, figure: &str) -> String {
-    by_side(records, section, figure, |record, _| record.and_then(Record::summary).map_or_else(dash, spread), "")
+    by_side(records, section, figure, |record, _| record.and_then(Record::summary).map_or_else(dash, counted), "")
 }
 
 fn by_side(
@@ -181,6 +181,12 @@ fn spread(summary: Summary) -> String {
     if least == most { median } else { format!("{median} [{least} to {most}]") }
 }
 
+/// The same for whole numbers.
+fn counted(summary: Summary) -> String {
+    let [median, least, most] = [summary.median, summary.least, summary.most].map(grouped);
+    if least == most { median } else { format!("{median} [{least} to {most}]") }
+}
+
 /// Times in the unit that fits them; everything else as it is.
 pub(crate) fn with_unit(value: f64, unit: &str) -> String {
     let in_nanoseconds = match unit {
@@ -247,6 +253,13 @@ mod tests {
         records.0[1].note = Some("has none".to_owned());
         assert_eq!(matrix(&records, "s", "ours").lines().last(), Some("| hit | 1 (2.00 µs) | – |"));
         assert_eq!(notes(&records, "s"), "- peer: has none (hit)");
+    }
+
+    #[test]
+    fn counts_are_whole_and_every_side_of_the_figure_has_a_column() {
+        let of = |side: &str, rounds: &[f64]| Record { figure: "loads".to_owned(), ..record("w", side, None, rounds) };
+        let records = Records(vec![of("ours", &[1.0, 1.0]), of("peer", &[4.0, 1_000.0, 6.0])]);
+        assert_eq!(counts(&records, "s", "loads").lines().last(), Some("| w | 1 | 6 [4 to 1,000] |"));
     }
 
     #[test]
