@@ -35,6 +35,7 @@ pub mod settings;
 mod stamp;
 pub mod survey;
 mod suspect;
+mod thread_slot;
 pub mod usage;
 pub mod walk;
 
