@@ -24,6 +24,7 @@ use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
 use crate::l2::store::{self, Stored};
+use crate::numbers;
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::popularity::{Decay, Popularity};
 use crate::read::Answer;
@@ -31,7 +32,6 @@ use crate::refresh::{NearEnd, Refreshed};
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
 use crate::stamp::{Stamp, Stamps};
 use crate::suspect::Suspects;
-use crate::usage;
 
 /// A read-through cache in Redis over one [`Source`]. See the crate's page for what it guarantees.
 pub struct Cache<S: Source> {
@@ -56,7 +56,9 @@ pub(crate) struct Shared {
     pub(crate) stamps: Stamps,
     pub(crate) suspects: Suspects,
     pub(crate) liveness: Liveness,
-    pub(crate) flushed: usage::Flushed,
+    pub(crate) unsent: numbers::Unsent,
+    /// What belongs to no type.
+    pub(crate) process_wide: Counters,
     pub(crate) types: Vec<RegisteredType>,
 }
 
@@ -200,12 +202,13 @@ impl<S: Source> CacheBuilder<S> {
             stamps: Stamps::new(),
             suspects: Suspects::default(),
             liveness: Liveness::default(),
-            flushed: usage::Flushed::default(),
+            unsent: numbers::Unsent::default(),
+            process_wide: Counters::default(),
             types: self.types,
         });
         let mut background = vec![
             tokio::spawn(invalidate::mend(Arc::clone(&shared))).abort_handle(),
-            tokio::spawn(usage::flush_regularly(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(numbers::flush_regularly(Arc::clone(&shared))).abort_handle(),
         ];
         if shared.l1_prefixes().next().is_some() {
             background.push(tokio::spawn(ear::listen(Arc::clone(&shared))).abort_handle());
@@ -289,7 +292,7 @@ impl<S: Source> Cache<S> {
     ///
     /// # Errors
     /// Redis cannot be used.
-    pub async fn history(&self) -> Result<Option<History>, L2Error> {
+    pub async fn redis_history(&self) -> Result<Option<History>, L2Error> {
         let link = &self.shared().link;
         store::invalidate(link, &[], link.batch_limit()).await
     }
@@ -314,11 +317,6 @@ impl<S: Source> Cache<S> {
     /// Sends reads to the source until a connection is admitted again.
     pub fn suspend_reads(&self) {
         self.shared().link.suspend_reads();
-    }
-
-    /// Adds what was counted since the last flush to the counters in Redis; call it before the process ends.
-    pub async fn flush_counters(&self) {
-        usage::flush(self.shared()).await;
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

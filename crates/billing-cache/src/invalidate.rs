@@ -91,7 +91,9 @@ impl<S: Source> Cache<S> {
             shared.stamps.bump(text);
         }
         for key in &keys {
-            shared.count(key.cache_type, event);
+            if let Some(counters) = shared.counters_of(key.cache_type) {
+                counters.add(event);
+            }
             debug!(
                 cache_type = key.cache_type,
                 key = key.text,
@@ -101,14 +103,6 @@ impl<S: Source> Cache<S> {
             );
         }
         outcome
-    }
-}
-
-impl Shared {
-    pub(crate) fn count(&self, cache_type: &str, event: Event) {
-        if let Some(registered) = self.types.iter().find(|registered| registered.info.name == cache_type) {
-            registered.counters.add(event);
-        }
     }
 }
 

@@ -1,0 +1,123 @@
+//! The flush: what this process counted, and what was read (see [`crate::hot_keys`]), added to what Redis knows: one pipeline, in
+//! the background.
+//!
+//! Invariant: nothing is added twice. Each command of the pipeline has an answer of its own: what the server refused because of
+//! its own state, and what was never sent, goes with a later flush; where an answer is missing, rather some is lost.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use redis::{Pipeline, RedisError, RedisResult, Value};
+use tracing::debug;
+
+use super::bucket::Slot;
+use super::unsent::Addition;
+use crate::cache::{Cache, Shared};
+use crate::cached_type::Source;
+use crate::hot_keys;
+use crate::l2::error::L2Error;
+
+/// Additions of one flush; what is left over after an outage goes with the next. Reads of the process wait behind it.
+const MOST_ADDITIONS: usize = 5_000;
+
+impl<S: Source> Cache<S> {
+    /// Adds what was counted since the last flush to the numbers in Redis; call it before the process ends.
+    pub async fn flush_counters(&self) {
+        flush(self.shared()).await;
+    }
+}
+
+/// Flushes at the pace of `cache.counters_flush_ms`. Ends when its cache is dropped.
+pub(crate) async fn flush_regularly(shared: Arc<Shared>) {
+    let pause = Duration::from_millis(shared.settings.counters_flush_ms);
+    if pause.is_zero() {
+        return;
+    }
+    loop {
+        tokio::time::sleep(pause).await;
+        flush(&shared).await;
+    }
+}
+
+/// Adds what was counted since the last flush. A failure is logged; what was not sent goes with the next one.
+async fn flush(shared: &Shared) {
+    if shared.settings.counters_flush_ms == 0 {
+        return;
+    }
+    let additions = shared.unsent.take(shared, SystemTime::now(), MOST_ADDITIONS);
+    let reads = hot_keys::Flush::take(shared);
+    let mut pipeline = Pipeline::new();
+    pipeline.ignore_errors();
+    add_to(&mut pipeline, shared, &additions);
+    reads.add_to(&mut pipeline, shared);
+    if pipeline.is_empty() {
+        return;
+    }
+    match send(shared, &pipeline).await {
+        Sent::Answered(answers) => {
+            let refused = additions.into_iter().zip(&answers).filter(|(_, answer)| is_refused(answer));
+            shared.unsent.put_back(refused.map(|(addition, _)| addition));
+            if answers.iter().all(is_refused) {
+                reads.put_back(shared);
+            }
+        }
+        Sent::Never => {
+            shared.unsent.put_back(additions);
+            reads.put_back(shared);
+        }
+        Sent::Unknown => {}
+    }
+}
+
+/// What became of a pipeline.
+enum Sent {
+    /// Each command has its answer.
+    Answered(Vec<RedisResult<Value>>),
+    /// It did not reach the server.
+    Never,
+    /// It may have.
+    Unknown,
+}
+
+async fn send(shared: &Shared, pipeline: &Pipeline) -> Sent {
+    let mut answered = None;
+    let answers = &mut answered;
+    let tell = |mut wire: crate::l2::link::Wire| async move {
+        let all: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
+        // The link leaves a server that has become a replica.
+        let refused = all.iter().find_map(|answer| answer.as_ref().err().cloned());
+        *answers = Some(all);
+        refused.map_or(Ok(()), Err)
+    };
+    let told = shared.link.tell(shared.link.batch_limit(), tell).await;
+    if let Err(error) = &told {
+        debug!(%error, "some numbers were not added");
+    }
+    match (answered, told) {
+        (Some(answers), _) => Sent::Answered(answers),
+        (None, Err(L2Error::Away)) => Sent::Never,
+        (None, _) => Sent::Unknown,
+    }
+}
+
+/// Whether the server refused a command because of the state it is in; it takes the same command in another.
+fn is_refused(answer: &RedisResult<Value>) -> bool {
+    let passes = |error: &RedisError| {
+        matches!(error.code(), Some("OOM" | "READONLY" | "LOADING" | "MISCONF" | "NOREPLICAS" | "MASTERDOWN" | "BUSY"))
+    };
+    answer.as_ref().err().is_some_and(passes)
+}
+
+/// One HINCRBY for each addition, in their order, and then the expiries.
+fn add_to(pipeline: &mut Pipeline, shared: &Shared, additions: &[Addition]) {
+    let key = |slot: Slot, cache_type: &str| slot.key(&shared.space, cache_type);
+    for Addition { slot, cache_type, field, count } in additions {
+        pipeline.cmd("HINCRBY").arg(key(*slot, cache_type)).arg(field.to_string()).arg(*count);
+    }
+    let hashes: BTreeSet<(Slot, &str)> =
+        additions.iter().map(|addition| (addition.slot, addition.cache_type)).collect();
+    for (slot, cache_type) in hashes {
+        pipeline.cmd("EXPIRE").arg(key(slot, cache_type)).arg(slot.resolution.kept().as_secs());
+    }
+}
