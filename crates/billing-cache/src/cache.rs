@@ -24,7 +24,7 @@ use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
 use crate::l2::store::{self, Stored};
-use crate::numbers;
+use crate::numbers::{self, Identity};
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::popularity::{Decay, Popularity};
 use crate::read::Answer;
@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) unsent: numbers::Unsent,
     /// What belongs to no type.
     pub(crate) process_wide: Counters,
+    /// Who this process is, if it shows itself to others.
+    pub(crate) identity: Option<Identity>,
     pub(crate) types: Vec<RegisteredType>,
 }
 
@@ -137,12 +139,20 @@ pub struct CacheBuilder<S: Source> {
     types: Vec<RegisteredType>,
     states: States,
     admission: Admission,
+    identity: Option<Identity>,
 }
 
 impl<S: Source> CacheBuilder<S> {
     /// A cache without types yet, over `source`.
     pub fn new(source: S, settings: CacheSettings) -> Self {
-        Self { source, settings, types: Vec::new(), states: Vec::new(), admission: Admission::Immediate }
+        Self {
+            source,
+            settings,
+            types: Vec::new(),
+            states: Vec::new(),
+            admission: Admission::Immediate,
+            identity: None,
+        }
     }
 
     /// Reads use a new connection only after [`Cache::admit`]: for whoever runs a relay, which applies again what the server
@@ -150,6 +160,14 @@ impl<S: Source> CacheBuilder<S> {
     #[must_use]
     pub fn admit_after_replay(mut self) -> Self {
         self.admission = Admission::AfterReplay;
+        self
+    }
+
+    /// Shows this process among those that are alive ([`Cache::processes`]), with the changes of its breaker
+    /// ([`Cache::breaker_changes`]): for services, which go on for long. Without effect where `cache.counters_flush_ms` is 0.
+    #[must_use]
+    pub fn announce(mut self) -> Self {
+        self.identity = Some(Identity::of_this_process());
         self
     }
 
@@ -204,6 +222,7 @@ impl<S: Source> CacheBuilder<S> {
             liveness: Liveness::default(),
             unsent: numbers::Unsent::default(),
             process_wide: Counters::default(),
+            identity: self.identity,
             types: self.types,
         });
         let mut background = vec![
