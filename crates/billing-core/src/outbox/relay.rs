@@ -154,7 +154,7 @@ async fn catch_up(
 ) -> Result<(), RelayError> {
     let connection = *cache.connections().borrow();
     let connection = connection.ok_or(RelayError::Redis(L2Error::Away))?;
-    let history = cache.history().await?;
+    let history = cache.redis_history().await?;
     let looked = rows::clock(cache.source().connection()).await?;
     let pass = Pass { cache, settings };
     if let Some(admitted) = admitted.as_mut().filter(|admitted| admitted.is(connection, history.as_ref())) {
@@ -281,7 +281,7 @@ impl Pass<'_> {
         }
         if histories.is_empty() {
             // Nothing was to be told; but a row without a history is never retired.
-            histories.insert(self.cache.history().await?);
+            histories.insert(self.cache.redis_history().await?);
         }
         // Two histories: the server changed on the way, and the rows belong to none that can be named.
         Ok(if histories.len() == 1 { histories.pop_first().flatten() } else { None })
@@ -332,7 +332,7 @@ async fn retire_regularly(cache: BillingCache, settings: RelaySettings) {
 /// # Errors
 /// Redis does not tell its history, or the database fails.
 pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, RelayError> {
-    let history = cache.history().await?;
+    let history = cache.redis_history().await?;
     take_over(cache, settings, history.as_ref()).await?;
     let mut retired = 0;
     for info in cache.types() {

@@ -159,7 +159,7 @@ impl Writer {
                 if let Some(mark) = mark.filter(|_| !ids.is_empty()) {
                     if names_no_key {
                         // Nobody was told anything; but a row without a history is never retired.
-                        history = self.cache.history().await.ok().flatten();
+                        history = self.cache.redis_history().await.ok().flatten();
                     }
                     mark.give(Relayed { ids, history });
                 }
