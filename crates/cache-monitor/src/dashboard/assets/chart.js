@@ -1,0 +1,271 @@
+// One chart over time: the drawing by uPlot, a legend with the latest values or those under the pointer, a summary in words, and
+// the same data as a table. Nothing of the past is kept here but what was last given, so a page may stay open for days.
+
+import uPlot from "./uplot.js";
+import { Table, byId, element, patch, setText, term } from "./dom.js";
+import * as format from "./format.js";
+
+const HEIGHT = 172;
+const FONT = "11px system-ui, sans-serif";
+
+/**
+ * @typedef {import("./contract.js").Numbers} Numbers
+ * @typedef {import("./contract.js").Step} Step
+ *
+ * A stretch of time that ends at `end` (seconds since 1970) and is `seconds` long. `live` moves with every snapshot.
+ * @typedef {{end: number, seconds: number, live: boolean, numbers: Partial<Numbers>, backlog: Partial<Step["backlog"]>}} Point
+ *
+ * @typedef {object} Series
+ * @property {string} label
+ * @property {string} colour  name of a custom property of style.css, without the dashes
+ * @property {number[]} [dash]  so that lines differ by more than their colour
+ * @property {(point: Point) => ?number | undefined} value
+ * @property {string} [term]  explains the label
+ * @property {"y" | "right"} [scale]
+ *
+ * `ticks`: where the grid is, of a scale whose round numbers are not decimal.
+ * @typedef {{format: (value: number) => ?string, logarithmic?: boolean, top?: number, ticks?: number[]}} Scale
+ *
+ * @typedef {object} Definition
+ * @property {string} id
+ * @property {string} testId
+ * @property {string} title
+ * @property {string} unit  shown beside the title
+ * @property {string} term
+ * @property {boolean} [stacked]
+ * @property {boolean} [allTypes]  not known by type
+ * @property {string} empty  said where there is nothing to draw
+ * @property {Scale} y
+ * @property {Scale} [right]
+ * @property {Series[]} series
+ *
+ * @typedef {{points: Point[], from: number, to: number, scope: string, range: string}} ChartData
+ */
+
+export class Chart {
+  /** @type {?uPlot} */
+  #plot = null;
+  /** @type {?ChartData} */
+  #data = null;
+  /** @type {(?number)[][]} a row for each series, a column for each point */
+  #values = [];
+
+  /** @param {Definition} definition */
+  constructor(definition) {
+    this.definition = definition;
+    this.canvas = element("div", { class: "plot", role: "img", "aria-label": definition.title });
+    this.empty = element("p", { class: "empty", hidden: true }, definition.empty);
+    this.figures = definition.series.map(() => element("span", { class: "figure" }));
+    this.when = element("span", { class: "when" });
+    this.details = this.#details();
+    this.root = element(
+      "figure",
+      { class: "panel chart", "data-testid": definition.testId },
+      this.#caption(),
+      this.#legend(),
+      element("div", { class: "canvas" }, this.canvas, this.empty),
+      this.details,
+    );
+    new ResizeObserver(() => this.#resize()).observe(this.canvas);
+    addEventListener("themechange", () => this.#plot?.redraw());
+  }
+
+  /** @param {ChartData} data */
+  update(data) {
+    this.#data = data;
+    this.#values = this.definition.series.map((series) => data.points.map((point) => series.value(point) ?? null));
+    this.#draw();
+    this.#say();
+    if (this.details.open) this.#tabulate();
+  }
+
+  #caption() {
+    const { title, unit, term: id } = this.definition;
+    return element("figcaption", {}, element("h3", {}, term(id, title)), element("span", { class: "note" }, unit), this.when);
+  }
+
+  #legend() {
+    const items = this.definition.series.map((series, index) => {
+      const name = series.term ? term(series.term, series.label) : element("span", {}, series.label);
+      return element("li", {}, swatch(series, this.definition.stacked), name, this.figures[index]);
+    });
+    return element("ul", { class: "legend", "aria-label": "Series and their latest values" }, ...items);
+  }
+
+  #details() {
+    const { title, series } = this.definition;
+    const columns = [{ head: () => "Until" }, ...series.map(({ label }) => ({ head: () => label, numeric: true }))];
+    this.table = new Table(title, columns);
+    const details = element("details", {}, element("summary", {}, "Show as table"), this.table.root);
+    details.addEventListener("toggle", () => details.open && this.#tabulate());
+    return details;
+  }
+
+  #draw() {
+    const drawable = this.#values.some((row) => row.some((value) => value !== null && value > 0));
+    this.empty.hidden = drawable;
+    const times = this.#data?.points.map((point) => point.end) ?? [];
+    const rows = this.definition.stacked ? stacked(this.#values) : this.#values;
+    const data = /** @type {uPlot.AlignedData} */ ([times, ...rows]);
+    if (this.#plot) this.#plot.setData(data);
+    else if (this.canvas.clientWidth > 0) this.#plot = new uPlot(this.#options(), data, this.canvas);
+  }
+
+  #resize() {
+    const width = this.canvas.clientWidth;
+    if (this.#plot && width > 0) this.#plot.setSize({ width, height: HEIGHT });
+    else if (this.#data) this.#draw();
+  }
+
+  /** @returns {uPlot.Options} */
+  #options() {
+    const { definition } = this;
+    const { y, right } = definition;
+    const width = this.canvas.clientWidth;
+    return {
+      width,
+      height: HEIGHT,
+      padding: [10, null, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, sync: { key: "time" }, points: { size: 7 } },
+      scales: {
+        x: { range: () => [this.#data?.from ?? 0, this.#data?.to ?? 1] },
+        y: scale(y),
+        ...(right && { right: scale(right) }),
+      },
+      axes: [this.#timeAxis(), valueAxis("y", y), ...(right ? [{ ...valueAxis("right", right), side: 1, grid: { show: false } }] : [])],
+      series: [{}, ...definition.series.map((series) => line(series, definition.stacked))],
+      bands: definition.stacked ? definition.series.slice(1).map((_, index) => ({ series: [index + 2, index + 1] })) : [],
+      hooks: { setCursor: [() => this.#say()] },
+    };
+  }
+
+  #timeAxis() {
+    const span = () => (this.#data ? this.#data.to - this.#data.from : 0);
+    return {
+      ...axis(),
+      space: 64,
+      size: 26,
+      values: (/** @type {uPlot} */ _, /** @type {number[]} */ splits) => splits.map((at) => format.tick(at * 1000, span())),
+    };
+  }
+
+  /** Latest values, or those under the pointer; the summary for those who do not see the drawing is always of the latest. */
+  #say() {
+    if (!this.#data) return;
+    const { points, scope, range } = this.#data;
+    const pointed = this.#plot?.cursor.idx;
+    const at = pointed ?? points.length - 1;
+    this.#values.forEach((row, index) => setText(this.figures[index], this.#text(index, row[at]) ?? "–"));
+    setText(this.when, typeof pointed === "number" && points[pointed] ? untilWords(points[pointed]) : "");
+    const latest = this.definition.series.map(({ label }, index) => {
+      return `${label} ${this.#text(index, this.#values[index].at(-1)) ?? "unknown"}`;
+    });
+    const of = this.definition.allTypes ? "all types" : scope;
+    this.canvas.setAttribute("aria-label", `${this.definition.title}, ${of}, ${range}. Latest: ${latest.join(", ")}.`);
+  }
+
+  /** @param {number} series @param {?number} [value] */
+  #text(series, value) {
+    const { series: all, y, right } = this.definition;
+    if (value === null || value === undefined) return null;
+    return (all[series].scale === "right" && right ? right : y).format(value);
+  }
+
+  #tabulate() {
+    if (!this.#data) return;
+    const { points, scope, range } = this.#data;
+    patch(this.table.caption, [scope, range], () => [`${this.definition.title}, ${scope}, ${range}, newest first`]);
+    const rows = points.map((point, at) => {
+      return { cells: [untilWords(point), ...this.#values.map((row, series) => this.#text(series, row[at]))] };
+    });
+    this.table.update(rows.reverse(), "nothing was counted");
+  }
+}
+
+/** @param {Point} point */
+function untilWords(point) {
+  return point.live ? "now" : format.moment(point.end * 1000);
+}
+
+/** Each row on top of the ones before it. @param {(?number)[][]} rows */
+function stacked(rows) {
+  const sums = /** @type {number[]} */ ([]);
+  return rows.map((row) => row.map((value, at) => (value === null ? null : (sums[at] = (sums[at] ?? 0) + value))));
+}
+
+/** @param {Series} series @param {boolean} [filled] @returns {uPlot.Series} */
+function line(series, filled) {
+  return {
+    scale: series.scale ?? "y",
+    stroke: () => colour(series.colour),
+    fill: filled ? () => colour(series.colour, 0.3) : undefined,
+    width: 1.75,
+    dash: series.dash,
+    points: { size: 4 },
+  };
+}
+
+/** @param {Scale} given @returns {uPlot.Scale} */
+function scale({ logarithmic, top }) {
+  if (!logarithmic) return { range: (_, __, max) => [0, top ?? (max > 0 ? max * 1.1 : 1)] };
+  return { distr: 3, range: (_, min, max) => decades(min, max) };
+}
+
+/** Whole powers of ten around the data, two at least. @returns {uPlot.Range.MinMax} */
+function decades(min, max) {
+  if (!(min > 0 && max > 0)) return [1, 100];
+  const low = Math.floor(Math.log10(min));
+  return [10 ** low, 10 ** Math.max(low + 2, Math.ceil(Math.log10(max)))];
+}
+
+function axis() {
+  const grid = { stroke: () => colour("grid"), width: 1 };
+  return { stroke: () => colour("muted"), font: FONT, grid, ticks: { show: false } };
+}
+
+/** @param {string} name @param {Scale} scale @returns {uPlot.Axis} */
+function valueAxis(name, { format, ticks }) {
+  const values = (/** @type {uPlot} */ _, /** @type {(?number)[]} */ splits) => splits.map((value) => (value === null ? "" : format(value)));
+  const splits = ticks && ((/** @type {uPlot} */ _, /** @type {number} */ __, /** @type {number} */ min, /** @type {number} */ max) => ticks.filter((tick) => tick >= min && tick <= max));
+  return { ...axis(), scale: name, size: widthOf, gap: 6, space: 32, values, ...(splits && { splits, filter: (_, all) => all }) };
+}
+
+/** Room for the longest label. @param {uPlot} _ @param {?string[]} labels */
+function widthOf(_, labels) {
+  return 16 + 6.2 * Math.max(5, ...(labels ?? []).map((label) => label?.length ?? 0));
+}
+
+/** The same mark as in the drawing: colour and dashes of the line, filled where the drawing is. */
+function swatch(series, filled) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const attributes = { class: "swatch", viewBox: "0 0 22 10", "aria-hidden": "true" };
+  for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
+  svg.style.color = `var(--${series.colour})`;
+  if (filled) svg.append(shape("rect", { x: 0, y: 2, width: 22, height: 8, fill: "currentColor", "fill-opacity": 0.35 }));
+  const y = filled ? 2 : 5;
+  svg.append(shape("line", { x1: 0, x2: 22, y1: y, y2: y, stroke: "currentColor", "stroke-width": 2.5, "stroke-dasharray": (series.dash ?? []).join(" ") }));
+  return svg;
+}
+
+function shape(name, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  return made;
+}
+
+/** Custom properties of the present theme, as a canvas understands them. */
+const colours = new Map();
+addEventListener("themechange", () => colours.clear());
+
+/** @param {string} name @param {number} [opacity] */
+function colour(name, opacity = 1) {
+  const key = `${name}/${opacity}`;
+  if (!colours.has(key)) {
+    const probe = byId("announcements");
+    probe.style.color = `color-mix(in srgb, var(--${name}) ${opacity * 100}%, transparent)`;
+    colours.set(key, getComputedStyle(probe).color);
+    probe.style.color = "";
+  }
+  return colours.get(key);
+}
