@@ -9,7 +9,7 @@ import { showHealth } from "./health.js";
 import { showOverview } from "./overview.js";
 import { announce, announceChanges, showConnections } from "./status.js";
 import { showStorage } from "./storage.js";
-import { Stream, toLogin } from "./stream.js";
+import { Stream, parse, toLogin } from "./stream.js";
 import { showTypes } from "./types.js";
 import "./terms.js";
 
@@ -98,7 +98,7 @@ async function loadHistory(signal) {
     const answer = await fetch(`/api/history?range=${state.range.id}`, { signal });
     if (answer.status === 401) return toLogin();
     if (!answer.ok) throw new Error(`the dashboard answered ${answer.status}`);
-    const history = await answer.json();
+    const history = parse(await answer.text());
     // While Redis is away nothing is known of the past; what was drawn stays.
     if (history.redis !== "away" || !state.history) state.history = history;
     state.historyError = null;
@@ -112,6 +112,7 @@ async function loadHistory(signal) {
 function draw() {
   const { snapshot } = state;
   if (!snapshot) return drawTrend(null);
+  drawFilter(state.known ?? snapshot);
   const view = viewOf(snapshot);
   document.body.dataset.redis = snapshot.redis?.state ?? "ok";
   byId("no-data").hidden = snapshot.has_data !== false || snapshot.redis?.state === "away";
@@ -119,12 +120,14 @@ function draw() {
   for (const place of document.querySelectorAll(".scope")) setText(place, view.scope);
   setText(byId("as-of"), `${view.window}, as of ${format.time(view.known.at) ?? "–"}`);
   showConnections(state);
-  drawFilter(view.known);
-  showOverview(view);
-  showTypes(view);
-  showStorage(view);
-  showHealth(view);
-  drawTrend(view);
+  for (const show of [showOverview, showTypes, showStorage, showHealth, drawTrend]) {
+    try {
+      show(view);
+    } catch (error) {
+      // What one panel cannot bear must not take the others with it.
+      reportError(error);
+    }
+  }
 }
 
 /** @param {Snapshot} snapshot @returns {import("./overview.js").View} */

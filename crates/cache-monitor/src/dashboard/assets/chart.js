@@ -5,7 +5,6 @@ import uPlot from "./uplot.js";
 import { Table, byId, element, patch, setText, term } from "./dom.js";
 import * as format from "./format.js";
 
-const HEIGHT = 172;
 const FONT = "11px system-ui, sans-serif";
 
 /**
@@ -57,6 +56,10 @@ export class Chart {
     this.empty = element("p", { class: "empty", hidden: true }, definition.empty);
     this.figures = definition.series.map(() => element("span", { class: "figure" }));
     this.when = element("span", { class: "when" });
+    this.table = new Table(definition.title, [
+      { head: () => "Until" },
+      ...definition.series.map(({ label }) => ({ head: () => label, numeric: true })),
+    ]);
     this.details = this.#details();
     this.root = element(
       "figure",
@@ -93,9 +96,6 @@ export class Chart {
   }
 
   #details() {
-    const { title, series } = this.definition;
-    const columns = [{ head: () => "Until" }, ...series.map(({ label }) => ({ head: () => label, numeric: true }))];
-    this.table = new Table(title, columns);
     const details = element("details", {}, element("summary", {}, "Show as table"), this.table.root);
     details.addEventListener("toggle", () => details.open && this.#tabulate());
     return details;
@@ -113,7 +113,7 @@ export class Chart {
 
   #resize() {
     const width = this.canvas.clientWidth;
-    if (this.#plot && width > 0) this.#plot.setSize({ width, height: HEIGHT });
+    if (this.#plot && width > 0) this.#plot.setSize({ width, height: this.canvas.clientHeight });
     else if (this.#data) this.#draw();
   }
 
@@ -121,10 +121,9 @@ export class Chart {
   #options() {
     const { definition } = this;
     const { y, right } = definition;
-    const width = this.canvas.clientWidth;
     return {
-      width,
-      height: HEIGHT,
+      width: this.canvas.clientWidth,
+      height: this.canvas.clientHeight,
       padding: [10, null, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "time" }, points: { size: 7 } },
@@ -207,9 +206,14 @@ function line(series, filled) {
 }
 
 /** @param {Scale} given @returns {uPlot.Scale} */
-function scale({ logarithmic, top }) {
+function scale({ logarithmic, top, ticks }) {
   if (!logarithmic) return { range: (_, __, max) => [0, top ?? (max > 0 ? max * 1.1 : 1)] };
-  return { distr: 3, range: (_, min, max) => decades(min, max) };
+  return { distr: 3, range: (_, min, max) => (ticks ? around(ticks, min, max) : decades(min, max)) };
+}
+
+/** @param {number[]} ticks @returns {uPlot.Range.MinMax} */
+function around(ticks, min, max) {
+  return [ticks.findLast((tick) => tick < min) ?? ticks[0], ticks.find((tick) => tick > max) ?? ticks[ticks.length - 1]];
 }
 
 /** Whole powers of ten around the data, two at least. @returns {uPlot.Range.MinMax} */
@@ -225,10 +229,17 @@ function axis() {
 }
 
 /** @param {string} name @param {Scale} scale @returns {uPlot.Axis} */
-function valueAxis(name, { format, ticks }) {
+function valueAxis(name, { format, ticks, logarithmic }) {
+  const { grid, ...rest } = axis();
   const values = (/** @type {uPlot} */ _, /** @type {(?number)[]} */ splits) => splits.map((value) => (value === null ? "" : format(value)));
   const splits = ticks && ((/** @type {uPlot} */ _, /** @type {number} */ __, /** @type {number} */ min, /** @type {number} */ max) => ticks.filter((tick) => tick >= min && tick <= max));
-  return { ...axis(), scale: name, size: widthOf, gap: 6, space: 32, values, ...(splits && { splits, filter: (_, all) => all }) };
+  const lines = { ...grid, ...(logarithmic && !ticks && { filter: powersOfTen }) };
+  return { ...rest, grid: lines, scale: name, size: widthOf, gap: 6, space: 32, values, ...(splits && { splits, filter: (_, all) => all }) };
+}
+
+/** @param {uPlot} _ @param {number[]} splits */
+function powersOfTen(_, splits) {
+  return splits.map((split) => (Number.isInteger(Math.round(Math.log10(split) * 1e6) / 1e6) ? split : null));
 }
 
 /** Room for the longest label. @param {uPlot} _ @param {?string[]} labels */

@@ -56,7 +56,7 @@ export const CHARTS = [
     empty: "No requests in this range.",
     y: { format: format.share, top: 1 },
     series: [
-      { label: "both", colour: "text", value: ({ numbers }) => numbers.hit_rate },
+      { label: "total", colour: "text", value: ({ numbers }) => numbers.hit_rate },
       { label: "L1", term: "l1", colour: "l1", dash: SHORT, value: ({ numbers }) => numbers.l1_rate },
       { label: "L2", term: "l2", colour: "l2", dash: LONG, value: ({ numbers }) => numbers.l2_rate },
     ],
@@ -161,7 +161,7 @@ export const CHARTS = [
     unit: "logarithmic",
     term: "age_at_serve",
     empty: "No cached answer in this range.",
-    y: { format: format.seconds, logarithmic: true, ticks: [1e-3, 0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000] },
+    y: { format: format.seconds, logarithmic: true, ticks: [1e-3, 0.1, 1, 10, 60, 600, 3600, 21_600, 86_400, 864_000] },
     series: [
       { label: "p50", colour: "l2", value: ({ numbers }) => numbers.age_at_serve?.p50_seconds },
       { label: "p99", colour: "l2", dash: SHORT, value: ({ numbers }) => numbers.age_at_serve?.p99_seconds },

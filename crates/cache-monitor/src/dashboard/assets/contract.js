@@ -1,5 +1,5 @@
-// What the server sends, in words; nothing here is run. Every field may be null or missing where it is unknown, and the page
-// has to bear that: an older or newer server must not break it.
+// What the server sends, in words; nothing here is run, so it need not be served. Every field may be null or missing where it is
+// unknown (`parse` of stream.js makes both the same), and the page has to bear that: an older or newer server must not break it.
 
 /**
  * Times of one tier. All null but `count` where nothing was timed.

@@ -6,9 +6,11 @@ import { GLOSSARY } from "./glossary.js";
 
 /**
  * An element. Attributes that are null, undefined or false are left out; true is an empty attribute.
- * @param {string} tag
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
  * @param {Record<string, string | number | boolean | null | undefined>} [attributes]
  * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -16,8 +18,13 @@ export function element(tag, attributes = {}, ...children) {
     if (value === true) made.setAttribute(name, "");
     else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, String(value));
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
+  made.append(...children.filter(isThere));
   return made;
+}
+
+/** @param {Child} child @returns {child is Node | string} */
+function isThere(child) {
+  return child !== null && child !== undefined;
 }
 
 /** @param {string} id */
@@ -53,7 +60,7 @@ export function described(id, text) {
 const texts = element("div", { hidden: true });
 document.body.append(texts);
 
-const drawn = new WeakMap();
+const signatures = new WeakMap();
 
 /**
  * Draws only what has changed, so that nothing flickers, and focus, selection and open details stay.
@@ -61,9 +68,9 @@ const drawn = new WeakMap();
  */
 export function patch(place, data, draw) {
   const signature = JSON.stringify(data);
-  if (drawn.get(place) === signature) return;
-  drawn.set(place, signature);
-  place.replaceChildren(...draw().filter((child) => child !== null && child !== undefined));
+  if (signatures.get(place) === signature) return;
+  signatures.set(place, signature);
+  place.replaceChildren(...draw().filter(isThere));
 }
 
 /** @param {Element} place @param {string} text */
@@ -95,9 +102,9 @@ export function bars(rows, label) {
 /**
  * What stands in a cell: a text, or more. `text` null is shown as a dash that says why. What `draw` draws may depend on `text`
  * alone, by which changes are noticed.
- * @typedef {{text: ?string, why?: string, tone?: string, draw?: () => Child[], attributes?: Record<string, string>}} Cell
+ * @typedef {{text?: ?string, why?: string, tone?: string, draw?: () => Child[], attributes?: Record<string, string>}} Cell
  * @typedef {{head: () => Child, numeric?: boolean}} Column
- * @typedef {{cells: (Cell | string | null)[], selected?: boolean}} Row  the first cell is the head of the row
+ * @typedef {{cells: (Cell | string | null | undefined)[], selected?: boolean}} Row  the first cell is the head of the row
  */
 
 /** A table in a region of its own that scrolls sideways, patched cell by cell. */
@@ -129,12 +136,13 @@ export class Table {
   #fill(place, row, why) {
     place.toggleAttribute("data-selected", Boolean(row.selected));
     row.cells.forEach((given, index) => {
-      const cell = given === null || typeof given === "string" ? { text: given } : given;
+      const cell = typeof given === "object" && given ? given : { text: given };
       const at = place.cells[index];
       for (const [name, value] of Object.entries(cell.attributes ?? {})) at.setAttribute(name, value);
       if (cell.tone) at.dataset.tone = cell.tone;
       else delete at.dataset.tone;
-      patch(at, [cell.text, cell.why ?? why], () => cell.draw?.() ?? [cell.text ?? unknown(cell.why ?? why)]);
+      const drawn = () => cell.draw?.() ?? [cell.text ?? null];
+      patch(at, [cell.text, cell.why ?? why], () => (isThere(cell.text) ? drawn() : [unknown(cell.why ?? why)]));
     });
   }
 }

@@ -10,12 +10,13 @@ const percent = [1, 2, 4].map((digits) => {
   return new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: digits, roundingMode: "floor" });
 });
 
-/** Three digits that count: 0.42, 4.2, 42, 4,200. */
+/** Two decimals at most: 0.42, 4.2, 42, 4,200. @param {number} number */
 function figure(number) {
   const size = Math.abs(number);
   return decimals[size >= 99.5 ? 0 : size >= 9.95 ? 1 : 2].format(number);
 }
 
+/** @param {?number} [number] @returns {number is number} */
 function known(number) {
   return typeof number === "number" && Number.isFinite(number);
 }
@@ -25,13 +26,13 @@ export function count(number) {
   return known(number) ? whole.format(number) : null;
 }
 
-/** From a million on shortened. @param {?number} [number] */
+/** From a million on shortened. @param {?number} [number] @returns {?string} */
 export function amount(number) {
   if (!known(number)) return null;
   return Math.abs(number) < 1e6 ? figure(number) : short.format(number);
 }
 
-/** @param {?number} [number] @param {string} unit such as "/s" */
+/** @param {?number | undefined} number @param {string} unit such as "/s" */
 export function rate(number, unit) {
   return known(number) ? `${amount(number)}${unit}` : null;
 }

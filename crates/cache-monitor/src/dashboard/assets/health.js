@@ -165,6 +165,7 @@ function showBreaker({ known, from, to, range, history }) {
     return [
       element("p", { class: "note" }, `Opened ${format.plural(opened, "time")} in the ${range}. Thin: closed. Hatched: half-open. Full: open.`),
       ...lanes.slice(0, MOST_LANES).map(([process, its]) => lane(process, its, from, to)),
+      element("p", { class: "lane note", "aria-hidden": "true" }, "", element("span", { class: "ends" }, element("span", {}, format.moment(from * 1000)), element("span", {}, "now"))),
       more > 0 ? element("p", { class: "note" }, `${format.plural(more, "more process", "more processes")} in the list.`) : null,
       element("ol", { class: "changes", tabindex: "0", "aria-label": "Changes, newest first" }, ...changes.map(changeItem)),
     ];
@@ -187,7 +188,8 @@ function lane(process, changes, from, to) {
   const parts = starts.map(({ at, state }, index) => {
     const end = starts[index + 1]?.at ?? to;
     const part = element("span", { class: "part", "data-state": state });
-    part.style.left = `${(100 * (at - from)) / (to - from)}%`;
+    // Also what was short, and what only just happened, has to be seen.
+    part.style.left = `min(${(100 * (at - from)) / (to - from)}%, calc(100% - 3px))`;
     part.style.width = `${(100 * Math.max(0, end - at)) / (to - from)}%`;
     return part;
   });

@@ -107,7 +107,7 @@ function backlog({ known }) {
 /** @param {View} view @returns {Tile} */
 function breaker({ known: { processes = [] } }) {
   const open = processes.filter((process) => process.breaker !== "closed").length;
-  if (!processes.length) return { value: null, detail: "", why: "no process has reported" };
+  if (!processes.length) return { value: null, detail: "no process has reported", why: "no process has reported" };
   if (open) return { value: `${open} open`, detail: `of ${format.plural(processes.length, "process", "processes")}`, tone: "bad" };
   return { value: "closed", detail: "in all processes", tone: "good" };
 }

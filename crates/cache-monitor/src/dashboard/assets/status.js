@@ -75,7 +75,12 @@ export function announceChanges(before, after) {
   }
 }
 
+/** So many are kept in the page: an announcement is read when it is added. */
+const MOST_ANNOUNCEMENTS = 4;
+
 /** For screen readers: states, never each number. @param {string} text */
 export function announce(text) {
-  setText(byId("announcements"), text);
+  const place = byId("announcements");
+  place.append(element("p", {}, text));
+  while (place.childElementCount > MOST_ANNOUNCEMENTS) place.firstElementChild?.remove();
 }

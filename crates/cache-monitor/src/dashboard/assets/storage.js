@@ -84,11 +84,13 @@ function showTimesToLive({ known: { survey }, type }) {
 
 /** @param {import("./contract.js").Stored[]} types */
 function sumOfBuckets(types) {
-  /** @type {Map<?number, number>} */
+  /** @type {Map<number, number>} */
   const sums = new Map();
-  for (const { up_to_seconds: upTo, keys } of types.flatMap(({ ttl }) => ttl ?? [])) sums.set(upTo, (sums.get(upTo) ?? 0) + keys);
-  const sorted = [...sums].sort(([a], [b]) => (a ?? Infinity) - (b ?? Infinity));
-  return sorted.map(([upTo, keys]) => ({ label: upTo === null ? "longer" : `≤ ${format.seconds(upTo)}`, keys }));
+  for (const { up_to_seconds: upTo, keys = 0 } of types.flatMap(({ ttl }) => ttl ?? [])) {
+    sums.set(upTo ?? Infinity, (sums.get(upTo ?? Infinity) ?? 0) + keys);
+  }
+  const sorted = [...sums].sort(([a], [b]) => a - b);
+  return sorted.map(([upTo, keys]) => ({ label: upTo === Infinity ? "longer" : `≤ ${format.seconds(upTo)}`, keys }));
 }
 
 /** @param {View} view */

@@ -31,7 +31,7 @@ export class Stream {
       this.#heard = Date.now();
       this.#retry = RETRY_SECONDS.first;
       this.onState(true);
-      this.onSnapshot(JSON.parse(event.data));
+      this.onSnapshot(parse(event.data));
     });
     source.addEventListener("error", () => {
       this.onState(false);
@@ -61,6 +61,11 @@ export class Stream {
     this.onState(false);
     this.#open();
   }
+}
+
+/** What is null is left out, so that the page knows one kind of unknown only. @param {string} json */
+export function parse(json) {
+  return JSON.parse(json, (_, value) => value ?? undefined);
 }
 
 /** `EventSource` does not tell the status of an answer; another request does. */
