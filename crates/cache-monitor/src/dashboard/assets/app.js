@@ -104,7 +104,8 @@ async function loadHistory(signal) {
     state.historyError = null;
   } catch (error) {
     if (signal.aborted) return;
-    state.historyError = error instanceof TypeError ? "the dashboard did not answer" : String(error instanceof Error ? error.message : error);
+    state.historyError =
+      error instanceof TypeError ? "the dashboard did not answer" : String(error instanceof Error ? error.message : error);
   }
   draw();
 }
@@ -139,10 +140,25 @@ function viewOf(snapshot) {
   const { type } = state;
   const numbers = (type === null ? known.total : known.types?.find(({ name }) => name === type)?.numbers) ?? {};
   const window = `last ${format.seconds(known.window_seconds) ?? "minutes"}`;
-  const why = away ? "Redis is away" : known.has_data === false ? "no request was counted yet" : `nothing of this in the ${window}`;
+  const why = away
+    ? "Redis is away"
+    : known.has_data === false
+      ? "no request was counted yet"
+      : `nothing of this in the ${window}`;
   const to = Date.parse(snapshot.at) / 1e3 || Date.now() / 1e3;
   const { words: range, seconds } = state.range;
-  return { known, type, scope: type ?? "all types", numbers, window, why, from: to - seconds, to, range, history: state.history };
+  return {
+    known,
+    type,
+    scope: type ?? "all types",
+    numbers,
+    window,
+    why,
+    from: to - seconds,
+    to,
+    range,
+    history: state.history,
+  };
 }
 
 /** @param {?import("./overview.js").View} view */
@@ -150,7 +166,10 @@ function drawTrend(view) {
   const { range, historyError } = state;
   const step = format.seconds(state.history?.step_seconds);
   const steps = step ? `${range.words}, in steps of ${step}${range.live ? "; the last point is live" : ""}` : range.words;
-  setText(byId("trend-note"), historyError ? `The history could not be loaded: ${historyError}. It is asked for again.` : steps);
+  setText(
+    byId("trend-note"),
+    historyError ? `The history could not be loaded: ${historyError}. It is asked for again.` : steps,
+  );
   if (!view) return;
   const points = pointsOf(view);
   for (const chart of charts) chart.update({ points, from: view.from, to: view.to, scope: view.scope, range: view.range });
@@ -159,7 +178,10 @@ function drawTrend(view) {
 /** A step younger than this is not drawn: services report in the background, so it is not yet whole. */
 const YOUNG_SECONDS = 120;
 
-/** The history as points, the step that goes on by its age, and the present. @param {import("./overview.js").View} view @returns {Point[]} */
+/**
+ * The history as points, the step that goes on by its age, and the present.
+ * @param {import("./overview.js").View} view @returns {Point[]}
+ */
 function pointsOf({ known, numbers, type, from, to }) {
   const length = state.history?.step_seconds ?? 60;
   const points = (state.history?.points ?? []).map((step) => {
@@ -174,7 +196,9 @@ function pointsOf({ known, numbers, type, from, to }) {
 }
 
 function drawRanges() {
-  const choices = RANGES.map(({ id, label, words }) => choice("range", id, element("span", {}, label, hidden(`, ${words}`)), state.range.id === id, `range-${id}`));
+  const choices = RANGES.map(({ id, label, words }) =>
+    choice("range", id, element("span", {}, label, hidden(`, ${words}`)), state.range.id === id, `range-${id}`),
+  );
   byId("ranges").replaceChildren(...choices);
 }
 

@@ -2,10 +2,9 @@
 // the same data as a table. Nothing of the past is kept here but what was last given, so a page may stay open for days.
 
 import uPlot from "./uplot.js";
-import { Table, byId, element, patch, setText, term } from "./dom.js";
+import { Table, element, patch, setText, term } from "./dom.js";
+import { drawingOf, swatch } from "./drawing.js";
 import * as format from "./format.js";
-
-const FONT = "11px system-ui, sans-serif";
 
 /**
  * @typedef {import("./contract.js").Numbers} Numbers
@@ -119,33 +118,11 @@ export class Chart {
 
   /** @returns {uPlot.Options} */
   #options() {
-    const { definition } = this;
-    const { y, right } = definition;
     return {
       width: this.canvas.clientWidth,
       height: this.canvas.clientHeight,
-      padding: [10, null, 0, 0],
-      legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false }, sync: { key: "time" }, points: { size: 7 } },
-      scales: {
-        x: { range: () => [this.#data?.from ?? 0, this.#data?.to ?? 1] },
-        y: scale(y),
-        ...(right && { right: scale(right) }),
-      },
-      axes: [this.#timeAxis(), valueAxis("y", y), ...(right ? [{ ...valueAxis("right", right), side: 1, grid: { show: false } }] : [])],
-      series: [{}, ...definition.series.map((series) => line(series, definition.stacked))],
-      bands: definition.stacked ? definition.series.slice(1).map((_, index) => ({ series: [index + 2, index + 1] })) : [],
+      ...drawingOf(this.definition, () => [this.#data?.from ?? 0, this.#data?.to ?? 1]),
       hooks: { setCursor: [() => this.#say()] },
-    };
-  }
-
-  #timeAxis() {
-    const span = () => (this.#data ? this.#data.to - this.#data.from : 0);
-    return {
-      ...axis(),
-      space: 64,
-      size: 26,
-      values: (/** @type {uPlot} */ _, /** @type {number[]} */ splits) => splits.map((at) => format.tick(at * 1000, span())),
     };
   }
 
@@ -191,92 +168,4 @@ function untilWords(point) {
 function stacked(rows) {
   const sums = /** @type {number[]} */ ([]);
   return rows.map((row) => row.map((value, at) => (value === null ? null : (sums[at] = (sums[at] ?? 0) + value))));
-}
-
-/** @param {Series} series @param {boolean} [filled] @returns {uPlot.Series} */
-function line(series, filled) {
-  return {
-    scale: series.scale ?? "y",
-    stroke: () => colour(series.colour),
-    fill: filled ? () => colour(series.colour, 0.3) : undefined,
-    width: 1.75,
-    dash: series.dash,
-    points: { size: 4 },
-  };
-}
-
-/** @param {Scale} given @returns {uPlot.Scale} */
-function scale({ logarithmic, top, ticks }) {
-  if (!logarithmic) return { range: (_, __, max) => [0, top ?? (max > 0 ? max * 1.1 : 1)] };
-  return { distr: 3, range: (_, min, max) => (ticks ? around(ticks, min, max) : decades(min, max)) };
-}
-
-/** @param {number[]} ticks @returns {uPlot.Range.MinMax} */
-function around(ticks, min, max) {
-  return [ticks.findLast((tick) => tick < min) ?? ticks[0], ticks.find((tick) => tick > max) ?? ticks[ticks.length - 1]];
-}
-
-/** Whole powers of ten around the data, two at least. @returns {uPlot.Range.MinMax} */
-function decades(min, max) {
-  if (!(min > 0 && max > 0)) return [1, 100];
-  const low = Math.floor(Math.log10(min));
-  return [10 ** low, 10 ** Math.max(low + 2, Math.ceil(Math.log10(max)))];
-}
-
-function axis() {
-  const grid = { stroke: () => colour("grid"), width: 1 };
-  return { stroke: () => colour("muted"), font: FONT, grid, ticks: { show: false } };
-}
-
-/** @param {string} name @param {Scale} scale @returns {uPlot.Axis} */
-function valueAxis(name, { format, ticks, logarithmic }) {
-  const { grid, ...rest } = axis();
-  const values = (/** @type {uPlot} */ _, /** @type {(?number)[]} */ splits) => splits.map((value) => (value === null ? "" : format(value)));
-  const splits = ticks && ((/** @type {uPlot} */ _, /** @type {number} */ __, /** @type {number} */ min, /** @type {number} */ max) => ticks.filter((tick) => tick >= min && tick <= max));
-  const lines = { ...grid, ...(logarithmic && !ticks && { filter: powersOfTen }) };
-  return { ...rest, grid: lines, scale: name, size: widthOf, gap: 6, space: 32, values, ...(splits && { splits, filter: (_, all) => all }) };
-}
-
-/** @param {uPlot} _ @param {number[]} splits */
-function powersOfTen(_, splits) {
-  return splits.map((split) => (Number.isInteger(Math.round(Math.log10(split) * 1e6) / 1e6) ? split : null));
-}
-
-/** Room for the longest label. @param {uPlot} _ @param {?string[]} labels */
-function widthOf(_, labels) {
-  return 16 + 6.2 * Math.max(5, ...(labels ?? []).map((label) => label?.length ?? 0));
-}
-
-/** The same mark as in the drawing: colour and dashes of the line, filled where the drawing is. */
-function swatch(series, filled) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const attributes = { class: "swatch", viewBox: "0 0 22 10", "aria-hidden": "true" };
-  for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
-  svg.style.color = `var(--${series.colour})`;
-  if (filled) svg.append(shape("rect", { x: 0, y: 2, width: 22, height: 8, fill: "currentColor", "fill-opacity": 0.35 }));
-  const y = filled ? 2 : 5;
-  svg.append(shape("line", { x1: 0, x2: 22, y1: y, y2: y, stroke: "currentColor", "stroke-width": 2.5, "stroke-dasharray": (series.dash ?? []).join(" ") }));
-  return svg;
-}
-
-function shape(name, attributes) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  return made;
-}
-
-/** Custom properties of the present theme, as a canvas understands them. */
-const colours = new Map();
-addEventListener("themechange", () => colours.clear());
-
-/** @param {string} name @param {number} [opacity] */
-function colour(name, opacity = 1) {
-  const key = `${name}/${opacity}`;
-  if (!colours.has(key)) {
-    const probe = byId("announcements");
-    probe.style.color = `color-mix(in srgb, var(--${name}) ${opacity * 100}%, transparent)`;
-    colours.set(key, getComputedStyle(probe).color);
-    probe.style.color = "";
-  }
-  return colours.get(key);
 }

@@ -107,8 +107,21 @@ export const CHARTS = [
     right: { format: format.milliseconds, logarithmic: true },
     series: [
       { label: "invalidations", colour: "l1", value: aMinute((numbers) => numbers.invalidations) },
-      { label: "delay p50", term: "invalidation_delay", colour: "database", dash: LONG, scale: "right", value: ({ numbers }) => numbers.invalidation_delay?.p50_ms },
-      { label: "delay p99", colour: "database", dash: SHORT, scale: "right", value: ({ numbers }) => numbers.invalidation_delay?.p99_ms },
+      {
+        label: "delay p50",
+        term: "invalidation_delay",
+        colour: "database",
+        dash: LONG,
+        scale: "right",
+        value: ({ numbers }) => numbers.invalidation_delay?.p50_ms,
+      },
+      {
+        label: "delay p99",
+        colour: "database",
+        dash: SHORT,
+        scale: "right",
+        value: ({ numbers }) => numbers.invalidation_delay?.p99_ms,
+      },
     ],
   },
   {
@@ -136,7 +149,13 @@ export const CHARTS = [
     y: { format: perMinute },
     series: [
       { label: "loads", colour: "l1", value: aMinute((numbers) => numbers.loads) },
-      { label: "failed", term: "loads_failed", colour: "database", dash: SHORT, value: aMinute((numbers) => numbers.loads_failed) },
+      {
+        label: "failed",
+        term: "loads_failed",
+        colour: "database",
+        dash: SHORT,
+        value: aMinute((numbers) => numbers.loads_failed),
+      },
       { label: "refused", term: "overloaded", colour: "bypass", dash: LONG, value: aMinute((numbers) => numbers.overloaded) },
     ],
   },
@@ -150,8 +169,20 @@ export const CHARTS = [
     y: { format: perMinute },
     series: [
       { label: "coalesced", term: "coalesced", colour: "l1", value: aMinute((numbers) => numbers.coalesced) },
-      { label: "ahead", term: "refreshed_ahead", colour: "l2", dash: LONG, value: aMinute((numbers) => numbers.refreshed_ahead) },
-      { label: "not stored", term: "fills_refused", colour: "database", dash: SHORT, value: aMinute((numbers) => numbers.fills_refused) },
+      {
+        label: "ahead",
+        term: "refreshed_ahead",
+        colour: "l2",
+        dash: LONG,
+        value: aMinute((numbers) => numbers.refreshed_ahead),
+      },
+      {
+        label: "not stored",
+        term: "fills_refused",
+        colour: "database",
+        dash: SHORT,
+        value: aMinute((numbers) => numbers.fills_refused),
+      },
     ],
   },
   {

@@ -44,6 +44,9 @@
  * @property {?number} right_share_at_least  with 95 % confidence
  * @property {?number} nines  null where no wrong value was found
  *
+ * @typedef {Audit & {name: string}} AuditOfType
+ * @typedef {{state: string, error: ?string, at: ?string, every_seconds: number, total: Audit, types: AuditOfType[]}} AuditReport
+ *
  * @typedef {{state: "ok" | "away" | "not_asked", endpoint: string, error: ?string, since: string}} Server
  * @typedef {{name: string, ttl_seconds: number, l1: boolean, numbers: Numbers}} CachedType
  * @typedef {{name: string, keys: number, memory_bytes: number, ttl: {up_to_seconds: ?number, keys: number}[]}} Stored
@@ -79,7 +82,7 @@
  * @property {Process[]} processes
  * @property {?{pending: number, oldest_seconds: ?number}} outbox
  * @property {BreakerChange[]} breaker_changes
- * @property {{state: string, error: ?string, at: ?string, every_seconds: number, total: Audit, types: (Audit & {name: string})[]}} audit
+ * @property {AuditReport} audit
  *
  * @typedef {object} Step
  * @property {number} at  seconds since 1970, the beginning of the step

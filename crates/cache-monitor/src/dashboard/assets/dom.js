@@ -94,7 +94,13 @@ export function bars(rows, label) {
     const fill = element("span", { class: "fill" });
     fill.style.width = `${Math.max(0, Math.min(1, row.share || 0)) * 100}%`;
     const track = element("span", { class: "track", "aria-hidden": "true" }, fill);
-    return element("li", {}, element("span", { class: "label" }, row.label), track, element("span", { class: "figure" }, row.text));
+    return element(
+      "li",
+      {},
+      element("span", { class: "label" }, row.label),
+      track,
+      element("span", { class: "figure" }, row.text),
+    );
   });
   return element("ul", { class: "bars", "aria-label": label }, ...items);
 }

@@ -5,9 +5,10 @@ const SPACE = "\u00a0";
 const whole = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 4 });
 const decimals = [0, 1, 2].map((digits) => new Intl.NumberFormat(undefined, { maximumFractionDigits: digits }));
-const percent = [1, 2, 4].map((digits) => {
+const percent = [0, 1, 2, 4].map((digits) => {
   // Rounded down: 99.996 % must not be taken for all.
-  return new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: digits, roundingMode: "floor" });
+  const fraction = { minimumFractionDigits: Math.min(digits, 1), maximumFractionDigits: digits };
+  return new Intl.NumberFormat(undefined, { style: "percent", ...fraction, roundingMode: "floor" });
 });
 
 /** Two decimals at most: 0.42, 4.2, 42, 4,200. @param {number} number */
@@ -40,7 +41,8 @@ export function rate(number, unit) {
 /** @param {?number} [share] 0 to 1; the nearer to all, the more digits */
 export function share(share) {
   if (!known(share)) return null;
-  return percent[share < 0.995 ? 0 : share < 0.9999 ? 1 : 2].format(share);
+  if (share === 0 || share === 1) return percent[0].format(share);
+  return percent[share < 0.995 ? 1 : share < 0.9999 ? 2 : 3].format(share);
 }
 
 /** Units of time from the smallest, and from how many seconds on the next is taken. */

@@ -31,7 +31,11 @@ const processTable = new Table("Processes that reported lately", [
   { head: () => term("l1_live", "L1") },
   { head: () => term("suspects", "Suspects"), numeric: true },
 ]);
-const noProcess = element("p", { class: "note" }, "No process has reported lately. Services report every few seconds while they run.");
+const noProcess = element(
+  "p",
+  { class: "note" },
+  "No process has reported lately. Services report every few seconds while they run.",
+);
 byId("processes").append(processTable.root, noProcess);
 
 /** @param {View} view */
@@ -105,8 +109,16 @@ const PROTECTIONS = [
   ["loads_failed", "Loads failed", (numbers) => format.count(numbers.loads_failed)],
   ["redis_errors", "Errors of Redis", (numbers) => format.count(numbers.redis_errors)],
   ["invalidations", "Invalidations", (numbers) => format.count(numbers.invalidations)],
-  ["invalidation_delay", "Their delay, p50 / p99", ({ invalidation_delay: delay }) => pair(delay?.p50_ms, delay?.p99_ms, format.milliseconds)],
-  ["age_at_serve", "Age at serve, p50 / p99", ({ age_at_serve: age }) => pair(age?.p50_seconds, age?.p99_seconds, format.seconds)],
+  [
+    "invalidation_delay",
+    "Their delay, p50 / p99",
+    ({ invalidation_delay: delay }) => pair(delay?.p50_ms, delay?.p99_ms, format.milliseconds),
+  ],
+  [
+    "age_at_serve",
+    "Age at serve, p50 / p99",
+    ({ age_at_serve: age }) => pair(age?.p50_seconds, age?.p99_seconds, format.seconds),
+  ],
 ];
 
 const protections = PROTECTIONS.map(([id, label]) => {
@@ -157,16 +169,29 @@ function showBreaker({ known, from, to, range, history }) {
   const opened = (history?.points ?? []).reduce((sum, point) => sum + (point.breaker_open_changes ?? 0), 0);
   patch(byId("breaker"), [changes, range, opened, Math.floor(to / 30)], () => {
     if (!changes.length) {
-      const words = opened ? `Opened ${format.plural(opened, "time")} in the ${range}; the changes themselves are no longer kept.` : `No change in the ${range}.`;
+      const words = opened
+        ? `Opened ${format.plural(opened, "time")} in the ${range}; the changes themselves are no longer kept.`
+        : `No change in the ${range}.`;
       return [element("p", { class: "note" }, words)];
     }
     const lanes = lanesOf(changes);
     const more = lanes.length - MOST_LANES;
     return [
-      element("p", { class: "note" }, `Opened ${format.plural(opened, "time")} in the ${range}. Thin: closed. Hatched: half-open. Full: open.`),
+      element(
+        "p",
+        { class: "note" },
+        `Opened ${format.plural(opened, "time")} in the ${range}. Thin: closed. Hatched: half-open. Full: open.`,
+      ),
       ...lanes.slice(0, MOST_LANES).map(([process, its]) => lane(process, its, from, to)),
-      element("p", { class: "lane note", "aria-hidden": "true" }, "", element("span", { class: "ends" }, element("span", {}, format.moment(from * 1000)), element("span", {}, "now"))),
-      more > 0 ? element("p", { class: "note" }, `${format.plural(more, "more process", "more processes")} in the list.`) : null,
+      element(
+        "p",
+        { class: "lane note", "aria-hidden": "true" },
+        "",
+        element("span", { class: "ends" }, element("span", {}, format.moment(from * 1000)), element("span", {}, "now")),
+      ),
+      more > 0
+        ? element("p", { class: "note" }, `${format.plural(more, "more process", "more processes")} in the list.`)
+        : null,
       element("ol", { class: "changes", tabindex: "0", "aria-label": "Changes, newest first" }, ...changes.map(changeItem)),
     ];
   });
@@ -193,11 +218,24 @@ function lane(process, changes, from, to) {
     part.style.width = `${(100 * Math.max(0, end - at)) / (to - from)}%`;
     return part;
   });
-  return element("div", { class: "lane", "aria-hidden": "true" }, element("span", { class: "label" }, process), element("span", { class: "track" }, ...parts));
+  return element(
+    "div",
+    { class: "lane", "aria-hidden": "true" },
+    element("span", { class: "label" }, process),
+    element("span", { class: "track" }, ...parts),
+  );
 }
 
 /** @param {BreakerChange} change */
 function changeItem({ at, process, state, reason }) {
   const mark = element("span", { class: "state", "data-state": state }, state);
-  return element("li", {}, element("time", { datetime: at }, format.time(at) ?? "–"), hidden(", "), mark, hidden(", "), element("span", {}, `${process}: ${reason}`));
+  return element(
+    "li",
+    {},
+    element("time", { datetime: at }, format.time(at) ?? "–"),
+    hidden(", "),
+    mark,
+    hidden(", "),
+    element("span", {}, `${process}: ${reason}`),
+  );
 }

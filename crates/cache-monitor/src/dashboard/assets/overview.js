@@ -36,7 +36,13 @@ const TILES = [
 const places = TILES.map(({ id, label, term: explained }) => {
   const value = element("dd", { class: "value" });
   const detail = element("dd", { class: "detail" });
-  const root = element("div", { class: "tile", "data-testid": `tile-${id}` }, element("dt", {}, term(explained, label)), value, detail);
+  const root = element(
+    "div",
+    { class: "tile", "data-testid": `tile-${id}` },
+    element("dt", {}, term(explained, label)),
+    value,
+    detail,
+  );
   byId("tiles").append(root);
   return { root, value, detail };
 });
@@ -58,7 +64,11 @@ export function showOverview(view) {
 function hitRate({ numbers }) {
   const shares = [numbers.l1_rate, numbers.l2_rate];
   const [l1, l2] = shares.map(format.share);
-  return { value: format.share(numbers.hit_rate), detail: l1 && l2 ? `L1 ${l1} · L2 ${l2}` : "", shares: l1 && l2 ? shares : undefined };
+  return {
+    value: format.share(numbers.hit_rate),
+    detail: l1 && l2 ? `L1 ${l1} · L2 ${l2}` : "",
+    shares: l1 && l2 ? shares : undefined,
+  };
 }
 
 /** @param {View} view @returns {Tile} */
@@ -75,7 +85,10 @@ function saved({ numbers, known, window }) {
   return { value: format.seconds(length), detail, why: "known once there were hits and loads to compare" };
 }
 
-/** Of the slower tier: that 99 of 100 of all cached answers were not slower than this is true of both. @param {View} view @returns {Tile} */
+/**
+ * Of the slower tier: that 99 of 100 answers were not slower is then true of both tiers together too.
+ * @param {View} view @returns {Tile}
+ */
 function p99({ numbers: { latency } }) {
   const cached = [latency?.l1?.p99_us, latency?.l2?.p99_us].filter((time) => typeof time === "number");
   const slower = cached.length ? Math.max(...cached) : null;
@@ -91,7 +104,8 @@ function stale({ known, type }) {
   const why = known.audit?.state === "off" ? "the audit is off" : "no audit is finished yet";
   if (!audit || wrong === null) return { value: null, detail: why, why };
   const checked = `${format.amount(audit.checked)} checked`;
-  if (wrong === 0) return { value: "0", detail: `${checked}, ≥\u00a0${format.share(audit.right_share_at_least) ?? "–"} right`, tone: "good" };
+  if (wrong === 0)
+    return { value: "0", detail: `${checked}, ≥\u00a0${format.share(audit.right_share_at_least) ?? "–"} right`, tone: "good" };
   return { value: format.count(wrong), detail: `${checked}, ${format.plural(audit.nines ?? 0, "nine")}`, tone: "bad" };
 }
 
@@ -108,7 +122,8 @@ function backlog({ known }) {
 function breaker({ known: { processes = [] } }) {
   const open = processes.filter((process) => process.breaker !== "closed").length;
   if (!processes.length) return { value: null, detail: "no process has reported", why: "no process has reported" };
-  if (open) return { value: `${open} open`, detail: `of ${format.plural(processes.length, "process", "processes")}`, tone: "bad" };
+  if (open)
+    return { value: `${open} open`, detail: `of ${format.plural(processes.length, "process", "processes")}`, tone: "bad" };
   return { value: "closed", detail: "in all processes", tone: "good" };
 }
 

@@ -1,5 +1,5 @@
-// The state of the connections: in the header, as banners where something is wrong, in the title of the tab, and said to screen readers
-// when it changes.
+// The state of the connections: in the header, as banners where something is wrong, in the title of the tab, and said to
+// screen readers when it changes.
 
 import { byId, described, element, patch, setText } from "./dom.js";
 import * as format from "./format.js";
@@ -24,7 +24,11 @@ export function showConnections(connections) {
   status("redis", "Redis", snapshot?.redis);
   status("database", "Database", snapshot?.database);
   const since = brokenAt ? { since: new Date(brokenAt).toISOString() } : {};
-  status("live", "Live", { state: connected ? "ok" : brokenAt ? "broken" : "waiting", endpoint: "this page's connection to the dashboard", ...since });
+  status("live", "Live", {
+    state: connected ? "ok" : brokenAt ? "broken" : "waiting",
+    endpoint: "this page's connection to the dashboard",
+    ...since,
+  });
   const banners = bannersOf(connections);
   patch(byId("banners"), banners, () => banners.map(({ tone, text }) => element("p", { class: `banner ${tone}` }, text)));
   const trouble = banners.find(({ tone }) => tone === "bad");
@@ -38,26 +42,32 @@ function status(id, name, of) {
   place.dataset.state = known;
   const parts = [of?.endpoint, of?.error, of?.since && known !== "not_asked" ? `since ${format.time(of.since)}` : null];
   const about = described(`about-status-${id}`, parts.filter(Boolean).join("; ") || "nothing is known yet");
-  patch(place, known, () => [element("button", { type: "button", class: "term", "aria-describedby": about }, `${name} ${STATES[known] ?? known}`)]);
+  patch(place, known, () => [
+    element("button", { type: "button", class: "term", "aria-describedby": about }, `${name} ${STATES[known] ?? known}`),
+  ]);
 }
 
 /** What is wrong, the worst first. `title` is for the tab. @param {Connections} connections */
 function bannersOf({ snapshot, brokenAt, known }) {
   const banners = [];
   if (brokenAt) {
-    const shown = snapshot ? ` What is shown is of ${format.time(snapshot.at)}.` : "";
-    const text = `No connection to the dashboard since ${format.time(brokenAt)}. This page connects again by itself.${shown}`;
-    banners.push({ tone: "bad", title: "Not connected", text });
+    const text = [
+      `No connection to the dashboard since ${format.time(brokenAt)}. This page connects again by itself.`,
+      snapshot ? `What is shown is of ${format.time(snapshot.at)}.` : "",
+    ];
+    banners.push({ tone: "bad", title: "Not connected", text: text.join(" ") });
   }
   if (snapshot?.redis?.state === "away") {
-    const { since, error, endpoint } = snapshot.redis;
-    const shown = known ? `The last known values, of ${format.time(known.at)}, are shown in grey.` : "No values are known yet.";
-    const text = `Redis is away since ${format.time(since) ?? "some time"}: ${error ?? endpoint ?? "no reason is known"}. Services read from the database meanwhile. ${shown} This page goes on by itself when Redis is back.`;
-    banners.push({ tone: "bad", title: "Redis away", text });
+    const text = [
+      `Redis is away${sinceAndWhy(snapshot.redis)}. Services read from the database meanwhile.`,
+      known ? `The last known values, of ${format.time(known.at)}, are shown in grey.` : "No values are known yet.",
+      "This page goes on by itself when Redis is back.",
+    ];
+    banners.push({ tone: "bad", title: "Redis away", text: text.join(" ") });
   }
   if (snapshot?.database?.state === "away") {
-    const { since, error } = snapshot.database;
-    const text = `The database cannot be reached since ${format.time(since) ?? "some time"}: ${error ?? "no reason is known"}. The audit and the backlog wait for it; all else goes on.`;
+    const trouble = `The database cannot be reached${sinceAndWhy(snapshot.database)}.`;
+    const text = `${trouble} The audit and the backlog wait for it; all else goes on.`;
     banners.push({ tone: "warn", title: "Database away", text });
   }
   if ((snapshot?.schema_version ?? SCHEMA_VERSION) > SCHEMA_VERSION) {
@@ -66,9 +76,18 @@ function bannersOf({ snapshot, brokenAt, known }) {
   return banners;
 }
 
+/** @param {import("./contract.js").Server} server */
+function sinceAndWhy({ since, error }) {
+  const at = format.time(since);
+  return `${at ? ` since ${at}` : ""}${error ? `: ${error}` : ""}`;
+}
+
 /** @param {?Snapshot} before @param {Snapshot} after */
 export function announceChanges(before, after) {
-  for (const [name, key] of /** @type {const} */ ([["Redis", "redis"], ["The database", "database"]])) {
+  for (const [name, key] of /** @type {const} */ ([
+    ["Redis", "redis"],
+    ["The database", "database"],
+  ])) {
     const [was, is] = [before?.[key]?.state, after[key]?.state];
     if (is === "away" && was !== "away") announce(`${name} is away.`);
     if (is === "ok" && was === "away") announce(`${name} is back.`);

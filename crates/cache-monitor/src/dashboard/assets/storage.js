@@ -45,14 +45,21 @@ function showMemory({ known: { memory, survey }, why }) {
       share: (one.memory_bytes ?? 0) / most,
       text: `${format.bytes(one.memory_bytes) ?? "–"} · ${format.plural(one.keys, "key") ?? "–"}`,
     }));
-    return [...(memory ? meter(memory) : [element("p", { class: "note" }, `Not known: ${why}.`)]), bars(rows, "Memory and keys by type")];
+    return [
+      ...(memory ? meter(memory) : [element("p", { class: "note" }, `Not known: ${why}.`)]),
+      bars(rows, "Memory and keys by type"),
+    ];
   });
 }
 
 /** @param {NonNullable<View["known"]["memory"]>} memory */
 function meter({ used_bytes: used, limit_bytes: limit, policy, evicted_keys: evicted }) {
   const history = `Policy ${policy ?? "unknown"}; ${format.plural(evicted, "key") ?? "–"} evicted since Redis started.`;
-  if (!limit) return [element("p", { class: "value" }, format.bytes(used) ?? "–"), element("p", { class: "note" }, `No limit is set. ${history}`)];
+  if (!limit)
+    return [
+      element("p", { class: "value" }, format.bytes(used) ?? "–"),
+      element("p", { class: "note" }, `No limit is set. ${history}`),
+    ];
   const share = used / limit;
   const words = `${format.bytes(used)} of ${format.bytes(limit)}, ${format.share(share)}`;
   const fill = element("span", { class: "fill" });
@@ -61,7 +68,12 @@ function meter({ used_bytes: used, limit_bytes: limit, policy, evicted_keys: evi
   const attributes = { class: "meter", role: "meter", "data-tone": tone, "aria-label": "Memory of Redis", "aria-valuemin": 0 };
   const values = { "aria-valuemax": limit, "aria-valuenow": used, "aria-valuetext": words };
   const advice = tone === "good" ? null : element("p", { class: "advice", "data-tone": tone }, nearLimit(policy));
-  return [element("p", { class: "value" }, words), element("div", { ...attributes, ...values }, fill), advice, element("p", { class: "note" }, history)];
+  return [
+    element("p", { class: "value" }, words),
+    element("div", { ...attributes, ...values }, fill),
+    advice,
+    element("p", { class: "note" }, history),
+  ];
 }
 
 /** @param {string} [policy] */
@@ -77,7 +89,11 @@ function showTimesToLive({ known: { survey }, type }) {
     const buckets = sumOfBuckets(types);
     const all = buckets.reduce((sum, bucket) => sum + bucket.keys, 0);
     if (!all) return [element("p", { class: "note" }, "No keys were found.")];
-    const rows = buckets.map(({ label, keys }) => ({ label, share: keys / all, text: `${format.count(keys)} · ${format.share(keys / all)}` }));
+    const rows = buckets.map(({ label, keys }) => ({
+      label,
+      share: keys / all,
+      text: `${format.count(keys)} · ${format.share(keys / all)}`,
+    }));
     return [bars(rows, "Keys by time to live")];
   });
 }
@@ -89,7 +105,7 @@ function sumOfBuckets(types) {
   for (const { up_to_seconds: upTo, keys = 0 } of types.flatMap(({ ttl }) => ttl ?? [])) {
     sums.set(upTo ?? Infinity, (sums.get(upTo ?? Infinity) ?? 0) + keys);
   }
-  const sorted = [...sums].sort(([a], [b]) => a - b);
+  const sorted = [...sums].filter(([upTo, keys]) => upTo !== Infinity || keys > 0).sort(([a], [b]) => a - b);
   return sorted.map(([upTo, keys]) => ({ label: upTo === Infinity ? "longer" : `≤ ${format.seconds(upTo)}`, keys }));
 }
 
@@ -98,11 +114,20 @@ function showHotKeys({ known, type }) {
   const keys = (known.hot_keys ?? []).filter((key) => type === null || key.type === type);
   hotKeys.root.hidden = keys.length === 0;
   noHotKeys.hidden = keys.length > 0;
-  hotKeys.update(keys.map(({ key, type, reads_per_hour: reads }) => ({ cells: [{ text: key, draw: () => [shownKey(key)] }, type, format.amount(reads)] })));
+  hotKeys.update(
+    keys.map(({ key, type, reads_per_hour: reads }) => ({
+      cells: [{ text: key, draw: () => [shownKey(key)] }, type, format.amount(reads)],
+    })),
+  );
 }
 
 /** @param {string} key */
 function shownKey(key) {
   if (key.length <= LONG_KEY) return element("code", {}, key);
-  return element("details", {}, element("summary", {}, element("code", {}, `${key.slice(0, LONG_KEY / 2)}…`)), element("code", {}, key));
+  return element(
+    "details",
+    {},
+    element("summary", {}, element("code", {}, `${key.slice(0, LONG_KEY / 2)}…`)),
+    element("code", {}, key),
+  );
 }

@@ -30,10 +30,17 @@ byId("table-types").append(table.root);
 /** @param {import("./overview.js").View} view */
 export function showTypes({ known, type, why }) {
   const stored = known.survey?.types ?? [];
-  const sum = (/** @type {"keys" | "memory_bytes"} */ field) => (stored.length ? stored.reduce((all, one) => all + (one[field] ?? 0), 0) : null);
+  const sum = (/** @type {"keys" | "memory_bytes"} */ field) =>
+    stored.length ? stored.reduce((all, one) => all + (one[field] ?? 0), 0) : null;
   const total = row("total", "All types", known.total, { keys: sum("keys"), memory_bytes: sum("memory_bytes") }, ["", ""]);
   const rows = (known.types ?? []).map((one) => {
-    const cells = row(one.name, one.name, one.numbers, stored.find(({ name }) => name === one.name), [format.seconds(one.ttl_seconds), onOff(one.l1)]);
+    const cells = row(
+      one.name,
+      one.name,
+      one.numbers,
+      stored.find(({ name }) => name === one.name),
+      [format.seconds(one.ttl_seconds), onOff(one.l1)],
+    );
     return { cells, selected: one.name === type };
   });
   table.update([{ cells: total, selected: type === null }, ...rows], why);
