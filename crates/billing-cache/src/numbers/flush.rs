@@ -30,14 +30,17 @@ impl<S: Source> Cache<S> {
     pub async fn flush_counters(&self) {
         flush(self.shared()).await;
     }
+
+    /// The pause between two flushes; `None` where nothing is flushed.
+    #[must_use]
+    pub fn flush_pause(&self) -> Option<Duration> {
+        flush_pause(self.shared())
+    }
 }
 
 /// Flushes at the pace of `cache.counters_flush_ms`. Ends when its cache is dropped.
 pub(crate) async fn flush_regularly(shared: Arc<Shared>) {
-    let pause = Duration::from_millis(shared.settings.counters_flush_ms);
-    if pause.is_zero() {
-        return;
-    }
+    let Some(pause) = flush_pause(&shared) else { return };
     loop {
         tokio::time::sleep(pause).await;
         flush(&shared).await;
@@ -46,7 +49,7 @@ pub(crate) async fn flush_regularly(shared: Arc<Shared>) {
 
 /// Adds what was counted since the last flush. A failure is logged; what was not sent goes with the next one.
 async fn flush(shared: &Shared) {
-    if shared.settings.counters_flush_ms == 0 {
+    if flush_pause(shared).is_none() {
         return;
     }
     let outgoing = Outgoing::take(shared);
@@ -57,6 +60,11 @@ async fn flush(shared: &Shared) {
     pipeline.cmd("INFO").arg("stats");
     let sent = send(shared, &pipeline).await;
     outgoing.settle(shared, &places, sent);
+}
+
+fn flush_pause(shared: &Shared) -> Option<Duration> {
+    let pause = Duration::from_millis(shared.settings.counters_flush_ms);
+    (!pause.is_zero()).then_some(pause)
 }
 
 /// What one flush sends. Two flushes at a time never have the same.
