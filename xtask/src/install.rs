@@ -19,6 +19,7 @@ pub(crate) enum Need {
     Redis,
     Postgres,
     PythonVenv,
+    Valgrind,
 }
 
 impl Need {
@@ -27,6 +28,7 @@ impl Need {
             Self::Redis => "redis-server",
             Self::Postgres => "PostgreSQL (initdb and postgres)",
             Self::PythonVenv => "python3 with venv",
+            Self::Valgrind => "valgrind",
         }
     }
 
@@ -35,6 +37,7 @@ impl Need {
             Self::Redis => redis::program().is_some(),
             Self::Postgres => postgres::programs().is_some(),
             Self::PythonVenv => python::can_make_environments(),
+            Self::Valgrind => find_program("valgrind", &[]).is_some(),
         }
     }
 
@@ -47,6 +50,7 @@ impl Need {
             (Self::Postgres, Manager::Brew) => "postgresql@17",
             (Self::PythonVenv, Manager::Apt) => "python3-venv",
             (Self::PythonVenv, Manager::Dnf | Manager::Brew) => "python3",
+            (Self::Valgrind, _) => "valgrind",
         }
     }
 }

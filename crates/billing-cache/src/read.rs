@@ -160,13 +160,13 @@ impl<S: Source> Cache<S> {
     pub async fn get<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
         let state = self.state::<T>();
         let sampled = self.sample(state, key);
-        let cached = match sampled {
+        let held = match sampled {
             Sampled::Timed => self.time_look_into_l1(state, key),
             Sampled::Noted { .. } | Sampled::No => self.look_into_l1(state, key),
         };
-        if let Some(cached) = cached {
+        if let Some(value) = held {
             state.counters.add(Event::HitL1);
-            return Ok(cached);
+            return Ok(Cached { value, tier: Tier::L1 });
         }
         // Boxed, so that a hit in memory does not carry the room for the rest.
         Box::pin(self.get_past_l1(state, key, sampled)).await
@@ -216,14 +216,14 @@ impl<S: Source> Cache<S> {
         &self,
         state: &TypeState<T>,
         key: &T::Key,
-    ) -> Option<Cached<T::Value>> {
+    ) -> Option<Option<Arc<T::Value>>> {
         let shared = self.shared();
         let (value, ttl_ms) = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
         if state.near_end.is_reached(value.as_ref(), ttl_ms) {
             self.refresh_sometimes(state, key);
         }
         trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
-        Some(Cached { value, tier: Tier::L1 })
+        Some(value)
     }
 
     /// The same, timed.
@@ -232,11 +232,11 @@ impl<S: Source> Cache<S> {
         &self,
         state: &TypeState<T>,
         key: &T::Key,
-    ) -> Option<Cached<T::Value>> {
+    ) -> Option<Option<Arc<T::Value>>> {
         let started = Instant::now();
-        let cached = self.look_into_l1(state, key)?;
+        let value = self.look_into_l1(state, key)?;
         state.counters.record(Distribution::HitL1Time, nanos(started));
-        Some(cached)
+        Some(value)
     }
 
     /// One in sixteen readers of a value in memory near its end considers its refresh. Not the sampled ones: of a thread that
