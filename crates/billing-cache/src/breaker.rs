@@ -51,6 +51,9 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
     /// The name in logs, metrics and reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {

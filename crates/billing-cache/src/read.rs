@@ -53,7 +53,7 @@ impl Tier {
 
     /// The name in headers, metrics and reports.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::L1 => "l1",
             Self::L2 => "l2",

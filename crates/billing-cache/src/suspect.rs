@@ -96,6 +96,12 @@ impl Suspects {
         self.count.load(Ordering::SeqCst) == 0
     }
 
+    /// How many keys are suspect; at least so many where there were too many to remember.
+    pub(crate) fn count(&self) -> usize {
+        let keys = self.lock();
+        if keys.overflowed_at.is_some() { LIMIT } else { keys.failed.len() }
+    }
+
     fn recount(&self, keys: &Keys) {
         self.count.store(keys.failed.len() + usize::from(keys.overflowed_at.is_some()), Ordering::SeqCst);
     }
@@ -128,6 +134,7 @@ mod tests {
         suspects.settle(&batch);
         assert!(!suspects.contains(&key(1)));
         assert!(suspects.contains(&key(2)));
+        assert_eq!(suspects.count(), 1);
     }
 
     #[test]
@@ -138,6 +145,7 @@ mod tests {
         assert!(suspects.contains("another"));
         let batch = suspects.batch(10);
         assert!(batch.everything);
+        assert_eq!(suspects.count(), LIMIT);
         suspects.settle(&batch);
         assert!(suspects.is_empty());
     }

@@ -1,6 +1,6 @@
 //! What stands in the outbox, for people: how much waits, for how long, and what nobody takes away.
 //!
-//! Invariant: only reads. Called by `cache-admin doctor`.
+//! Invariant: only reads. Called by `cache-admin doctor` and for metrics.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Pagin
 
 use super::relay::{RETIRE_PAUSE, RelaySettings, retention};
 use crate::cached::{BillingCache, CACHED_TYPES};
-use crate::database::DatabaseError;
+use crate::database::{Database, DatabaseError};
 use crate::entities::cache_invalidation::{Column, Entity};
 use crate::time::now;
 
@@ -30,20 +30,33 @@ pub struct Backlog {
     pub left_behind: u64,
 }
 
+/// What waits in the outbox, of this build's types.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Rows that nobody has applied yet.
+    pub rows: u64,
+    /// The age of the oldest of them, by the clock of the database.
+    pub oldest: Option<Duration>,
+}
+
 /// Looks at the outbox.
 pub async fn backlog(cache: &BillingCache, settings: &RelaySettings) -> Result<Backlog, DatabaseError> {
-    let connection = cache.source().connection();
-    let (pending, oldest_pending) = pending(connection).await?;
-    let unknown_types = unknown_types(connection).await?;
+    let Waiting { rows: pending, oldest: oldest_pending } = waiting(cache.source()).await?;
+    let unknown_types = unknown_types(cache.source().connection()).await?;
     let left_behind = left_behind(cache, settings).await?;
     Ok(Backlog { pending, oldest_pending, unknown_types, left_behind })
+}
+
+/// Looks only at what waits: one statement, by the index of the pending rows.
+pub async fn waiting(database: &Database) -> Result<Waiting, DatabaseError> {
+    Ok(pending(database.connection()).await?)
 }
 
 fn known_types() -> impl Iterator<Item = &'static str> {
     CACHED_TYPES.iter().map(|cached| cached.info().name)
 }
 
-async fn pending<C: ConnectionTrait>(connection: &C) -> Result<(u64, Option<Duration>), DbErr> {
+async fn pending<C: ConnectionTrait>(connection: &C) -> Result<Waiting, DbErr> {
     let found: Option<(i64, Option<f64>)> = Entity::find()
         .select_only()
         .column_as(Column::Id.count(), "rows")
@@ -55,7 +68,8 @@ async fn pending<C: ConnectionTrait>(connection: &C) -> Result<(u64, Option<Dura
         .await?;
     let (rows, age) = found.unwrap_or_default();
     // A clock that was set back makes a row of the future.
-    Ok((rows.unsigned_abs(), age.map(|seconds| Duration::from_secs_f64(seconds.max(0.0)))))
+    let oldest = age.map(|seconds| Duration::from_secs_f64(seconds.max(0.0)));
+    Ok(Waiting { rows: rows.unsigned_abs(), oldest })
 }
 
 fn greatest_age_seconds(backend: DbBackend) -> SimpleExpr {
