@@ -59,7 +59,7 @@ impl Program {
     pub(crate) fn python(script: &str, directory: &Path) -> Self {
         let python = std::env::var_os("BILLING_TEST_PYTHON").filter(|path| !path.is_empty());
         let python =
-            python.expect("a Python with redis-py is needed: set BILLING_TEST_PYTHON, or run `cargo xtask test`");
+            python.expect("a Python with redis-py and prometheus-client is needed: set BILLING_TEST_PYTHON, or run `cargo xtask test`");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
         Self::new(python.into(), vec![script], directory).with("PYTHONDONTWRITEBYTECODE", "1").with("PYTHONUTF8", "1")
     }
