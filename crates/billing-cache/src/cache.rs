@@ -25,7 +25,7 @@ use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
 use crate::l2::store::{self, Stored};
-use crate::numbers;
+use crate::numbers::{self, Identity};
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::popularity::{Decay, Popularity};
 use crate::read::Answer;
@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) unsent: numbers::Unsent,
     /// What belongs to no type.
     pub(crate) process_wide: Counters,
+    /// Who this process is, if it shows itself to others.
+    pub(crate) identity: Option<Identity>,
     pub(crate) types: Vec<RegisteredType>,
 }
 
@@ -138,12 +140,20 @@ pub struct CacheBuilder<S: Source> {
     types: Vec<RegisteredType>,
     states: States,
     admission: Admission,
+    identity: Option<Identity>,
 }
 
 impl<S: Source> CacheBuilder<S> {
     /// A cache without types yet, over `source`.
     pub fn new(source: S, settings: CacheSettings) -> Self {
-        Self { source, settings, types: Vec::new(), states: Vec::new(), admission: Admission::Immediate }
+        Self {
+            source,
+            settings,
+            types: Vec::new(),
+            states: Vec::new(),
+            admission: Admission::Immediate,
+            identity: None,
+        }
     }
 
     /// Reads use a new connection only after [`Cache::admit`]: for whoever runs a relay, which applies again what the server
@@ -151,6 +161,14 @@ impl<S: Source> CacheBuilder<S> {
     #[must_use]
     pub fn admit_after_replay(mut self) -> Self {
         self.admission = Admission::AfterReplay;
+        self
+    }
+
+    /// Shows this process among those that are alive ([`Cache::processes`]), with the changes of its breaker
+    /// ([`Cache::breaker_changes`]): for services, which go on for long. Without effect where `cache.counters_flush_ms` is 0.
+    #[must_use]
+    pub fn announce(mut self) -> Self {
+        self.identity = Some(Identity::of_this_process());
         self
     }
 
@@ -205,6 +223,7 @@ impl<S: Source> CacheBuilder<S> {
             liveness: Liveness::default(),
             unsent: numbers::Unsent::default(),
             process_wide: Counters::default(),
+            identity: self.identity,
             types: self.types,
         });
         let mut background = vec![
@@ -317,10 +336,10 @@ impl<S: Source> Cache<S> {
         shared.l1_prefixes().next().map(|_| shared.liveness.is_live(Moment::now()))
     }
 
-    /// How many keys this process wrote and could not tell Redis of yet; beyond 100,000 they are no longer told apart.
+    /// How many keys this process wrote and could not tell Redis of yet; 1 may stand for all.
     #[must_use]
     pub fn suspect_keys(&self) -> u64 {
-        self.shared().suspects.count() as u64
+        self.shared().suspects.len() as u64
     }
 
     /// Lets reads use this connection, after what the server may have lost was applied again.

@@ -93,13 +93,12 @@ impl Suspects {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::SeqCst) == 0
+        self.len() == 0
     }
 
-    /// How many keys are suspect; at least so many where there were too many to remember.
-    pub(crate) fn count(&self) -> usize {
-        let keys = self.lock();
-        if keys.overflowed_at.is_some() { LIMIT } else { keys.failed.len() }
+    /// How many keys are suspect; 1 stands for all.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
     }
 
     fn recount(&self, keys: &Keys) {
@@ -134,7 +133,7 @@ mod tests {
         suspects.settle(&batch);
         assert!(!suspects.contains(&key(1)));
         assert!(suspects.contains(&key(2)));
-        assert_eq!(suspects.count(), 1);
+        assert_eq!(suspects.len(), 1);
     }
 
     #[test]
@@ -145,7 +144,7 @@ mod tests {
         assert!(suspects.contains("another"));
         let batch = suspects.batch(10);
         assert!(batch.everything);
-        assert_eq!(suspects.count(), LIMIT);
+        assert_eq!(suspects.len(), 1);
         suspects.settle(&batch);
         assert!(suspects.is_empty());
     }

@@ -1,10 +1,11 @@
-//! The flush: what this process counted, and what was read (see [`crate::hot_keys`]), added to what Redis knows: one pipeline, in
-//! the background.
+//! The flush: what this process counted, what was read (see [`crate::hot_keys`]), that a service is alive and how its breaker
+//! changed, told to Redis: one pipeline, in the background.
 //!
 //! Invariant: nothing is added twice. Each command of the pipeline has an answer of its own: what the server refused because of
 //! its own state, and what was never sent, goes with a later flush; where an answer is missing, rather some is lost.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,10 +14,12 @@ use tracing::debug;
 
 use super::bucket::Slot;
 use super::unsent::Addition;
+use crate::breaker::Change;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
 use crate::hot_keys;
 use crate::l2::error::L2Error;
+use crate::l2::link::Wire;
 
 /// Additions of one flush; what is left over after an outage goes with the next. Reads of the process wait behind it.
 const MOST_ADDITIONS: usize = 5_000;
@@ -45,28 +48,73 @@ async fn flush(shared: &Shared) {
     if shared.settings.counters_flush_ms == 0 {
         return;
     }
-    let additions = shared.unsent.take(shared, SystemTime::now(), MOST_ADDITIONS);
-    let reads = hot_keys::Flush::take(shared);
-    let mut pipeline = Pipeline::new();
-    pipeline.ignore_errors();
-    add_to(&mut pipeline, shared, &additions);
-    reads.add_to(&mut pipeline, shared);
+    let outgoing = Outgoing::take(shared);
+    let (pipeline, places) = outgoing.pipeline(shared);
     if pipeline.is_empty() {
         return;
     }
-    match send(shared, &pipeline).await {
-        Sent::Answered(answers) => {
-            let refused = additions.into_iter().zip(&answers).filter(|(_, answer)| is_refused(answer));
-            shared.unsent.put_back(refused.map(|(addition, _)| addition));
-            if answers.iter().all(is_refused) {
-                reads.put_back(shared);
+    let sent = send(shared, &pipeline).await;
+    outgoing.settle(shared, &places, sent);
+}
+
+/// What one flush sends. Two flushes at a time never have the same.
+struct Outgoing {
+    additions: Vec<Addition>,
+    reads: hot_keys::Flush,
+    changes: Vec<Change>,
+}
+
+/// Where in the pipeline what stands; the additions come first.
+struct Places {
+    reads: Range<usize>,
+    changes: Range<usize>,
+}
+
+impl Outgoing {
+    fn take(shared: &Shared) -> Self {
+        Self {
+            additions: shared.unsent.take(shared, SystemTime::now(), MOST_ADDITIONS),
+            reads: hot_keys::Flush::take(shared),
+            changes: shared.identity.as_ref().map_or_else(Vec::new, |_| shared.link.take_breaker_changes()),
+        }
+    }
+
+    fn pipeline(&self, shared: &Shared) -> (Pipeline, Places) {
+        let mut pipeline = Pipeline::new();
+        pipeline.ignore_errors();
+        add_to(&mut pipeline, shared, &self.additions);
+        let reads = pipeline.len();
+        self.reads.add_to(&mut pipeline, shared);
+        let changes = pipeline.len();
+        if let Some(identity) = &shared.identity {
+            identity.add_changes_to(&mut pipeline, shared, &self.changes);
+            identity.add_to(&mut pipeline, shared);
+        }
+        (pipeline, Places { reads: reads..changes, changes: changes..changes + self.changes.len() })
+    }
+
+    /// Keeps for a later flush what Redis certainly does not have; and changes, which are one when they come twice, until it
+    /// certainly has them.
+    fn settle(self, shared: &Shared, places: &Places, sent: Sent) {
+        let Self { additions, reads, changes } = self;
+        match sent {
+            Sent::Answered(answers) => {
+                let refused = additions.into_iter().zip(&answers).filter(|(_, answer)| is_refused(answer));
+                shared.unsent.put_back(refused.map(|(addition, _)| addition));
+                if answers[places.reads.clone()].iter().all(is_refused) {
+                    reads.put_back(shared);
+                }
+                if answers[places.changes.clone()].iter().any(Result::is_err) {
+                    shared.link.put_breaker_changes_back(changes);
+                }
             }
+            Sent::Never => {
+                shared.unsent.put_back(additions);
+                reads.put_back(shared);
+                shared.link.put_breaker_changes_back(changes);
+            }
+            Sent::Unknown => shared.link.put_breaker_changes_back(changes),
         }
-        Sent::Never => {
-            shared.unsent.put_back(additions);
-            reads.put_back(shared);
-        }
-        Sent::Unknown => {}
     }
 }
 
@@ -83,7 +131,7 @@ enum Sent {
 async fn send(shared: &Shared, pipeline: &Pipeline) -> Sent {
     let mut answered = None;
     let answers = &mut answered;
-    let tell = |mut wire: crate::l2::link::Wire| async move {
+    let tell = |mut wire: Wire| async move {
         let all: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
         // The link leaves a server that has become a replica.
         let refused = all.iter().find_map(|answer| answer.as_ref().err().cloned());
@@ -95,9 +143,9 @@ async fn send(shared: &Shared, pipeline: &Pipeline) -> Sent {
         debug!(%error, "some numbers were not added");
     }
     match (answered, told) {
-        (Some(answers), _) => Sent::Answered(answers),
+        (Some(answers), _) if answers.len() == pipeline.len() => Sent::Answered(answers),
         (None, Err(L2Error::Away)) => Sent::Never,
-        (None, _) => Sent::Unknown,
+        _ => Sent::Unknown,
     }
 }
 

@@ -2,28 +2,34 @@
 //! Redis, in buckets of a minute and of an hour ([`Cache::history`], [`Cache::usage`]).
 //!
 //! Where what is: [`bucket`] the keys in Redis, [`field`] what stands under them, [`unsent`] what Redis does not have yet,
-//! [`flush`] how it gets there, [`history`] how it is read back.
+//! [`flush`] how it gets there, [`history`] how it is read back. With the flush go [`processes`] and [`breaker_changes`].
 //!
 //! Invariants: nothing of this is on the path of a read; every key expires by itself, and no `clear` touches one. What a process
 //! counted since its last flush is lost when it dies. Anyone can write to Redis: what is none of ours is passed over.
 
+mod breaker_changes;
 mod bucket;
 mod field;
 mod flush;
 mod history;
+mod processes;
 mod unsent;
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
 
+pub use self::breaker_changes::BreakerChange;
 pub(crate) use self::bucket::LONGEST_KEPT;
 pub use self::bucket::{Bucket, Resolution};
 use self::field::Field;
 pub(crate) use self::flush::flush_regularly;
+pub(crate) use self::processes::Identity;
+pub use self::processes::Process;
 pub(crate) use self::unsent::Unsent;
-use crate::cache::{Cache, Shared};
+use crate::cache::{Cache, Shared, millis};
 use crate::cached_type::Source;
 use crate::counters::{Counters, empty_histogram};
 use crate::event::{Distribution, Event};
@@ -186,4 +192,13 @@ impl Shared {
     fn named(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(PROCESS_WIDE).chain(self.types.iter().map(|registered| registered.info.name))
     }
+}
+
+fn millis_since_1970(time: SystemTime) -> u64 {
+    millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// `None` for what no clock shows.
+fn time_of_millis(millis: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }

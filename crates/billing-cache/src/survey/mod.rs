@@ -9,7 +9,8 @@ use std::time::Duration;
 use redis::Value;
 use serde::Serialize;
 
-pub use self::server::ServerInfo;
+pub(crate) use self::server::evicted_keys;
+pub use self::server::{MemoryUse, ServerInfo};
 use self::tally::Tally;
 pub use self::tally::{TtlDistribution, TypeSurvey};
 use crate::cache::{Cache, Shared};
