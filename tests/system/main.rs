@@ -8,6 +8,7 @@ mod foreign_keys;
 mod foreign_writer;
 mod history;
 mod l1;
+mod logging;
 mod metrics;
 mod outage;
 mod processes;

@@ -26,6 +26,7 @@ pub mod key;
 mod l1;
 mod l2;
 pub mod numbers;
+mod operation_log;
 pub mod pace;
 pub mod policy;
 mod popularity;

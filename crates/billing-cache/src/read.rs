@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
-use tracing::{debug, trace};
+use tracing::field::Empty;
+use tracing::{Instrument, debug, trace, trace_span};
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
@@ -16,6 +17,7 @@ use crate::event::Event;
 use crate::flight::{Boarding, Flight, Found, Landing, Mark, Outcome, Seat};
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::operation_log;
 use crate::sampling::{self, Sampled};
 use crate::stamp::Stamp;
 
@@ -167,8 +169,10 @@ impl<S: Source> Cache<S> {
         }
         let started = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
         let text = self.key_text::<T>(key);
-        let answer = self.read(state, key, &text, sampled).await;
+        let span = trace_span!("get", cache_type = T::NAME, tier = Empty);
+        let answer = self.read(state, key, &text, sampled).instrument(span.clone()).await;
         if let Ok(cached) = &answer {
+            span.record("tier", cached.tier.as_str());
             state.counters.add(event_of(cached.tier));
         }
         if let Some(started) = started {
@@ -311,13 +315,16 @@ impl<S: Source> Cache<S> {
         let turn = tokio::time::timeout(Duration::from_millis(settings.load_queue_ms), state.loads.acquire()).await;
         let Ok(place) = turn else {
             state.counters.add(Event::Overloaded);
+            debug!(cache_type = T::NAME, keys = keys.len(), outcome = Event::Overloaded.as_str(), "load");
             return Err(ReadError::Overloaded { cache_type: T::NAME, limit: settings.max_loads });
         };
         let _place = place.expect("nobody closes the semaphore");
         state.counters.add(Event::Load);
         let started = Instant::now();
         let loading = AssertUnwindSafe(async { T::load(self.source(), keys).await }).catch_unwind();
-        let ended = tokio::time::timeout(Duration::from_millis(settings.load_deadline_ms), loading).await;
+        let span = trace_span!("load", cache_type = T::NAME, keys = keys.len(), outcome = Empty);
+        let limit = Duration::from_millis(settings.load_deadline_ms);
+        let ended = tokio::time::timeout(limit, loading).instrument(span.clone()).await;
         state.counters.add_sum(Event::LoadMicros, micros(started));
         let error = match ended {
             Ok(Ok(Ok(loaded))) => {
@@ -325,6 +332,7 @@ impl<S: Source> Cache<S> {
                     state.counters.add(Event::SingleLoad);
                     state.counters.add_sum(Event::SingleLoadMicros, micros(started));
                 }
+                operation_log::loaded::<T>(&span, keys.len(), started);
                 return Ok(loaded);
             }
             Ok(Err(_)) => ReadError::Panicked { cache_type: T::NAME },
@@ -332,6 +340,7 @@ impl<S: Source> Cache<S> {
             Err(_) => ReadError::Deadline { cache_type: T::NAME, limit_ms: settings.load_deadline_ms },
         };
         state.counters.add(Event::LoadFailed);
+        operation_log::load_failed::<T>(&span, &error, started);
         Err(error)
     }
 }
@@ -357,7 +366,16 @@ pub(crate) fn decode<T: CachedType>(text: &str, json: &[u8]) -> Option<Option<T:
     match serde_json::from_slice(json) {
         Ok(value) => Some(value),
         Err(error) => {
-            debug!(cache_type = T::NAME, key = text, %error, "a cached value does not decode, it will be replaced");
+            // Not the error itself: it quotes the value.
+            let (reason, line, column) = (error.classify(), error.line(), error.column());
+            debug!(
+                cache_type = T::NAME,
+                key = text,
+                ?reason,
+                line,
+                column,
+                "a cached value does not decode, it will be replaced"
+            );
             None
         }
     }
@@ -443,7 +461,11 @@ impl<T: CachedType> Pilot<T> {
         };
         let fill = Fill { key: self.text.clone(), token, json, ttl };
         let covered_by_fill = self.flight.mark();
-        match store::fill(&self.cache.shared().link, &fill).await {
+        let span = trace_span!("fill", cache_type = T::NAME, outcome = Empty);
+        let started = Instant::now();
+        let filled = store::fill(&self.cache.shared().link, &fill).instrument(span.clone()).await;
+        operation_log::filled::<T>(&span, &fill, filled.as_ref().ok(), started);
+        match filled {
             Ok(Filled::Stored) => {
                 self.state().counters.add(Event::FillStored);
                 Attempt::Done(Outcome { covers: covered_by_fill, answer })

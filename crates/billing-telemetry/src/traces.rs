@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithHttpConfig};
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as ExportsSpans};
@@ -36,6 +36,16 @@ impl Traces {
     /// A variable that says nothing usable.
     pub fn over_http(service: &'static str) -> Result<Self, ExporterBuildError> {
         let exporter = SpanExporter::builder().with_http().with_http_client(Client::new()).build()?;
+        Ok(Self::over(exporter, service))
+    }
+
+    /// The same to this collector, such as `http://localhost:4318`, whatever the variables say.
+    ///
+    /// # Errors
+    /// An address that is none.
+    pub fn over_http_to(collector: &str, service: &'static str) -> Result<Self, ExporterBuildError> {
+        let builder = SpanExporter::builder().with_http().with_http_client(Client::new());
+        let exporter = builder.with_endpoint(format!("{collector}/v1/traces")).build()?;
         Ok(Self::over(exporter, service))
     }
 

@@ -1,5 +1,7 @@
 //! What the process tells while it runs: logs on stderr as `RUST_LOG` wants them, and with the feature `otel` traces.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -15,7 +17,8 @@ pub(crate) struct Watching {
 
 /// Begins to log, and to trace.
 pub(crate) fn start() -> anyhow::Result<Watching> {
-    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(EnvFilter::from_default_env());
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let logs = logs.with_filter(EnvFilter::from_default_env());
     let subscriber = tracing_subscriber::registry().with(logs);
     #[cfg(feature = "otel")]
     let traces = Traces::over_http(env!("CARGO_BIN_NAME"))?;
