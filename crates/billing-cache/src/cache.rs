@@ -15,10 +15,11 @@ use crate::breaker::BreakerState;
 use crate::cached_type::{CachedType, Source, TypeInfo};
 use crate::clock::Moment;
 use crate::counters::Counters;
-use crate::event::Event;
+use crate::event::{Distribution, Event};
 use crate::flight::Flights;
 use crate::invalidate;
 use crate::key::KeySpace;
+use crate::known::Known;
 use crate::l1::{Heard, L1, Liveness};
 use crate::l2::ear;
 use crate::l2::error::{L2Error, RedisUnreachable};
@@ -33,6 +34,8 @@ use crate::refresh::{NearEnd, Refreshed};
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
 use crate::stamp::{Stamp, Stamps};
 use crate::suspect::Suspects;
+
+const NANOS_A_MILLI: u64 = 1_000_000;
 
 /// A read-through cache in Redis over one [`Source`]. See the crate's page for what it guarantees.
 pub struct Cache<S: Source> {
@@ -57,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) stamps: Stamps,
     pub(crate) suspects: Suspects,
     pub(crate) liveness: Liveness,
+    pub(crate) known: Known,
     pub(crate) unsent: numbers::Unsent,
     /// What belongs to no type.
     pub(crate) process_wide: Counters,
@@ -98,6 +102,19 @@ impl<T: CachedType> TypeState<T> {
         let ttl_ms = stored.ttl_ms.unwrap_or(ttl).min(ttl);
         let (asked, bytes) = (stored.asked, stored.json.len());
         l1.insert(key, Heard { value: value.cloned(), stamp, asked, ttl_ms, bytes });
+    }
+
+    /// The longest time that any value of the type lives, in milliseconds.
+    pub(crate) fn longest_ms(&self) -> u64 {
+        millis(self.policy.longest(Some(&())))
+    }
+
+    /// Takes note of how long a value has to live that Redis answered, if that was asked for.
+    pub(crate) fn note_ttl(&self, known: &Known, text: &str, value: Option<&Arc<T::Value>>, stored: &Stored) {
+        let Some(ttl_ms) = stored.ttl_ms else { return };
+        known.stored(text, ttl_ms);
+        let age_ms = millis(self.policy.longest(value)).saturating_sub(ttl_ms);
+        self.counters.record(Distribution::AgeAtServe, age_ms.saturating_mul(NANOS_A_MILLI));
     }
 }
 
@@ -221,6 +238,7 @@ impl<S: Source> CacheBuilder<S> {
             stamps: Stamps::new(),
             suspects: Suspects::default(),
             liveness: Liveness::default(),
+            known: Known::new(),
             unsent: numbers::Unsent::default(),
             process_wide: Counters::default(),
             identity: self.identity,

@@ -92,6 +92,7 @@ impl<S: Source> Cache<S> {
         span.record("outcome", event.as_str());
         for text in &texts {
             shared.stamps.bump(text);
+            shared.known.invalidated(text);
         }
         for key in &keys {
             if let Some(counters) = shared.counters_of(key.cache_type) {

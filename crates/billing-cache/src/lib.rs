@@ -23,6 +23,7 @@ pub mod hot_keys;
 pub mod inspect;
 pub mod invalidate;
 pub mod key;
+mod known;
 mod l1;
 mod l2;
 pub mod numbers;

@@ -32,7 +32,7 @@ impl Field {
             return Event::ALL.into_iter().find(|event| event.as_str() == text).map(Self::Count);
         };
         let distribution = Distribution::ALL.into_iter().find(|distribution| distribution.as_str() == name)?;
-        let value = value.parse().ok().filter(|value| (1..=empty_histogram().high()).contains(value))?;
+        let value = value.parse().ok().filter(|value| *value <= empty_histogram().high())?;
         Some(Self::Value(distribution, value))
     }
 }
@@ -49,7 +49,7 @@ impl fmt::Display for Field {
 /// The middle of the step of this value; what is smaller than a doubling has steps stands for itself.
 fn coarse(value: u64) -> u64 {
     let step = 1 << value.max(1).ilog2().saturating_sub(STEPS_LOG2);
-    (value / step * step + step / 2).clamp(1, empty_histogram().high())
+    (value / step * step + step / 2).min(empty_histogram().high())
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
             "hit_l2:1",
             "hit_l2_time:",
             "hit_l2_time:-1",
-            "hit_l2_time:0",
+            "hit_l2_time:1.5",
             "hit_l2_time:9223372036854775808",
         ] {
             assert_eq!(Field::parse(foreign), None, "{foreign}");

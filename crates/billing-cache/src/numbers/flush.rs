@@ -1,5 +1,5 @@
 //! The flush: what this process counted, what was read (see [`crate::hot_keys`]), that a service is alive and how its breaker
-//! changed, told to Redis: one pipeline, in the background.
+//! changed, told to Redis; and whether Redis has evicted keys since the last one. One pipeline, in the background.
 //!
 //! Invariant: nothing is added twice. Each command of the pipeline has an answer of its own: what the server refused because of
 //! its own state, and what was never sent, goes with a later flush; where an answer is missing, rather some is lost.
@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use redis::{Pipeline, RedisError, RedisResult, Value};
+use redis::{FromRedisValue, Pipeline, RedisError, RedisResult, Value};
 use tracing::debug;
 
 use super::bucket::Slot;
@@ -20,6 +20,7 @@ use crate::cached_type::Source;
 use crate::hot_keys;
 use crate::l2::error::L2Error;
 use crate::l2::link::Wire;
+use crate::survey;
 
 /// Additions of one flush; what is left over after an outage goes with the next. Reads of the process wait behind it.
 const MOST_ADDITIONS: usize = 5_000;
@@ -29,14 +30,17 @@ impl<S: Source> Cache<S> {
     pub async fn flush_counters(&self) {
         flush(self.shared()).await;
     }
+
+    /// The pause between two flushes; `None` where nothing is flushed.
+    #[must_use]
+    pub fn flush_pause(&self) -> Option<Duration> {
+        flush_pause(self.shared())
+    }
 }
 
 /// Flushes at the pace of `cache.counters_flush_ms`. Ends when its cache is dropped.
 pub(crate) async fn flush_regularly(shared: Arc<Shared>) {
-    let pause = Duration::from_millis(shared.settings.counters_flush_ms);
-    if pause.is_zero() {
-        return;
-    }
+    let Some(pause) = flush_pause(&shared) else { return };
     loop {
         tokio::time::sleep(pause).await;
         flush(&shared).await;
@@ -45,16 +49,22 @@ pub(crate) async fn flush_regularly(shared: Arc<Shared>) {
 
 /// Adds what was counted since the last flush. A failure is logged; what was not sent goes with the next one.
 async fn flush(shared: &Shared) {
-    if shared.settings.counters_flush_ms == 0 {
+    if flush_pause(shared).is_none() {
         return;
     }
     let outgoing = Outgoing::take(shared);
-    let (pipeline, places) = outgoing.pipeline(shared);
+    let (mut pipeline, places) = outgoing.pipeline(shared);
     if pipeline.is_empty() {
         return;
     }
+    pipeline.cmd("INFO").arg("stats");
     let sent = send(shared, &pipeline).await;
     outgoing.settle(shared, &places, sent);
+}
+
+fn flush_pause(shared: &Shared) -> Option<Duration> {
+    let pause = Duration::from_millis(shared.settings.counters_flush_ms);
+    (!pause.is_zero()).then_some(pause)
 }
 
 /// What one flush sends. Two flushes at a time never have the same.
@@ -99,6 +109,9 @@ impl Outgoing {
         let Self { additions, reads, changes } = self;
         match sent {
             Sent::Answered(answers) => {
+                if let Some(count) = answers.last().and_then(evicted_keys) {
+                    shared.known.hear_evicted_keys(count);
+                }
                 let refused = additions.into_iter().zip(&answers).filter(|(_, answer)| is_refused(answer));
                 shared.unsent.put_back(refused.map(|(addition, _)| addition));
                 if answers[places.reads.clone()].iter().all(is_refused) {
@@ -147,6 +160,12 @@ async fn send(shared: &Shared, pipeline: &Pipeline) -> Sent {
         (None, Err(L2Error::Away)) => Sent::Never,
         _ => Sent::Unknown,
     }
+}
+
+/// What a server that may be asked says in `INFO stats`.
+fn evicted_keys(answer: &RedisResult<Value>) -> Option<u64> {
+    let info = String::from_redis_value_ref(answer.as_ref().ok()?).ok()?;
+    Some(survey::evicted_keys(&info))
 }
 
 /// Whether the server refused a command because of the state it is in; it takes the same command in another.

@@ -139,7 +139,7 @@ async fn whatever_else_stands_in_a_bucket_is_passed_over() {
             ("miss", "-5"),
             ("hit_l3", "1"),
             ("miss_time:9223372036854775808", "1"),
-            ("miss_time:0", "1"),
+            ("miss_time:0.5", "1"),
             ("miss_time:-1", "1"),
             ("made_up_time:5", "1"),
             (":", "1"),

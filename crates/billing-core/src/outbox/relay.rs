@@ -21,6 +21,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, info};
 
+use super::delay;
 use super::rows::{self, Needed, OutboxRow, Target};
 use crate::cached::{self, BillingCache, RegisteredType};
 use crate::failpoint;
@@ -86,6 +87,7 @@ impl Relay {
             tasks.spawn(listen(cache.clone(), Arc::clone(&wake), Duration::from_millis(settings.grace_ms)));
         }
         tasks.spawn(retire_regularly(cache.clone(), settings.clone()));
+        tasks.spawn(delay::record_backlog_regularly(cache.clone()));
         let (tell, caught_up) = watch::channel(false);
         tasks.spawn(run(cache, settings, wake, tell));
         Self { tasks, caught_up }
@@ -226,6 +228,7 @@ impl Pass<'_> {
                 // The ids first: a row that comes while the type is cleared may be about a value filled after its turn.
                 let ids = rows::ids_of_type(connection, needed, &cache_type).await?;
                 let history = self.clear(&cache_type).await?;
+                delay::record_of_relay(self.cache, connection, &ids).await?;
                 rows::mark_relayed(connection, &ids, history.as_ref()).await?;
                 relayed += ids.len() as u64;
             }
@@ -258,6 +261,7 @@ impl Pass<'_> {
         let history = self.apply(&taken).await?;
         failpoint::hit("relay_before_mark");
         let ids: BTreeSet<i64> = taken.iter().map(|row| row.id).collect();
+        delay::record_of_relay(self.cache, connection, &ids).await?;
         rows::mark_relayed(connection, &ids, history.as_ref()).await?;
         Ok(Some((last, ids.len() as u64)))
     }

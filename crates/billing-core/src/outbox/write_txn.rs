@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, debug, error, trace_span};
 
+use super::delay;
 use super::marker::{Mark, Marker, Relayed};
 use super::rows::{self, OutboxRow, Target};
 use crate::cached::BillingCache;
@@ -146,8 +147,9 @@ impl Writer {
         invalidating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
-    /// Invalidates what the rows name, and gives the mark for those Redis was told of.
+    /// Invalidates what the rows name, and gives the mark for those Redis was told of. The commit has just returned.
     async fn relay_own(&self, outbox: &[OutboxRow], mark: Option<Mark>) -> Pending {
+        let committed = Instant::now();
         let (mut ids, mut keys) = (BTreeSet::new(), BTreeSet::new());
         let mut left = false;
         for row in outbox {
@@ -158,8 +160,11 @@ impl Writer {
             }
         }
         let names_no_key = keys.is_empty();
-        match self.cache.invalidate(keys).await {
+        match self.cache.invalidate(keys.clone()).await {
             Invalidation::Done(mut history) => {
+                if mark.is_some() {
+                    delay::record_of_writer(&self.cache, &keys, committed.elapsed());
+                }
                 if let Some(mark) = mark.filter(|_| !ids.is_empty()) {
                     if names_no_key {
                         // Nobody was told anything; but a row without a history is never retired.
