@@ -17,7 +17,7 @@ mod site;
 mod sql;
 
 pub use http::{Answer, Client};
-pub use metrics::{Metrics, Sample};
+pub use metrics::{Family, Metrics, Sample};
 pub use program::{Program, Run};
 pub use service::Service;
 pub use shown::Stats;

@@ -112,6 +112,15 @@ impl Program {
         Service::start(self.command())
     }
 
+    /// The same for a program that serves by a command, such as `dashboard`.
+    #[track_caller]
+    #[must_use]
+    pub fn serve_by(&self, command_line: &str) -> Service {
+        let mut command = self.command();
+        command.args(command_line.split_whitespace());
+        Service::start(command)
+    }
+
     /// The same for a program that may die before it listens.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod history;
 mod l1;
 mod logging;
 mod metrics;
+mod monitoring;
 mod outage;
 mod processes;
 mod python_reads;

@@ -39,14 +39,14 @@ pub struct RedisMemory {
 }
 
 /// Keys of one type.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TypeKeys {
     /// The name of the type.
     pub cache_type: &'static str,
     /// How many keys there are.
     pub keys: u64,
     /// Their memory in bytes, estimated from a sample.
-    pub memory: f64,
+    pub memory: u64,
 }
 
 /// Processes that share the cache.
@@ -103,7 +103,7 @@ fn survey_families(known: &Installation) -> [Family; 2] {
     let surveyed = known.survey.iter().flatten();
     surveyed.fold([keys, memory.in_unit(Unit::Bytes)], |[keys, memory], of_type| {
         let labels = [("type", of_type.cache_type)];
-        [keys.with(&labels, Value::of_count(of_type.keys)), memory.with(&labels, Value::Number(of_type.memory))]
+        [keys.with(&labels, Value::of_count(of_type.keys)), memory.with(&labels, Value::of_count(of_type.memory))]
     })
 }
 

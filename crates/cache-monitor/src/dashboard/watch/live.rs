@@ -35,9 +35,8 @@ const EVERYTHING_HOURS: u64 = 31 * 24;
 /// A snapshot, as it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Published {
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) json: Arc<str>,
-    pub(crate) redis: EndpointState,
-    pub(crate) database: EndpointState,
     /// When Redis came back last.
     pub(crate) recovered: Option<SystemTime>,
 }
@@ -159,8 +158,8 @@ impl Live {
     fn published(&self) -> Published {
         let snapshot = self.snapshot();
         let json = serde_json::to_string(&snapshot).expect("a snapshot has a JSON form");
-        let (redis, database) = (snapshot.redis.state, snapshot.database.state);
-        Published { json: json.into(), redis, database, recovered: self.redis.recovered() }
+        let recovered = self.redis.recovered();
+        Published { snapshot: Arc::new(snapshot), json: json.into(), recovered }
     }
 
     fn snapshot(&self) -> Snapshot {
