@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
-use system_tests::{Backend, CACHE_MONITOR, Metrics, Service, Site};
+use system_tests::{BILLING_SERVICE, Backend, CACHE_MONITOR, Metrics, Service, Site};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::{on_both_databases, open_invoice};
@@ -32,7 +32,9 @@ fn dashboard(site: &Site) -> Service {
 /// What a service and a dashboard export: labels by name of the series.
 fn exported() -> (Metrics, Metrics) {
     let site = Site::seeded(Backend::Sqlite);
-    let (service, dashboard) = (site.serve(), dashboard(&site));
+    let with_l1 = ("BILLING__CACHE__TYPES__ACTIVE_DISCOUNTS__L1", "true");
+    let service = site.program(BILLING_SERVICE).with(with_l1.0, with_l1.1).serve();
+    let dashboard = dashboard(&site);
     let watching = site.eventually(|| {
         let metrics = Metrics::of(&site, &dashboard);
         let is_surveyed = metrics.names().contains_key("billing_cache_keys");
@@ -55,7 +57,7 @@ fn all_names((service, dashboard): &(Metrics, Metrics)) -> BTreeMap<String, BTre
 
 fn the_dashboard_tells_what_no_service_knows(backend: Backend) {
     let site = Site::seeded(backend);
-    let service = site.program(system_tests::BILLING_SERVICE).with("BILLING__CACHE__COUNTERS_FLUSH_MS", "100").serve();
+    let service = site.program(BILLING_SERVICE).with("BILLING__CACHE__COUNTERS_FLUSH_MS", "100").serve();
     site.wait_until_redis_is_used(&service);
     service.invoice(open_invoice(&site)).from_tier("loaded");
     let dashboard = dashboard(&site);
