@@ -29,6 +29,7 @@ mod l2;
 pub mod numbers;
 mod operation_log;
 pub mod pace;
+mod pilot;
 pub mod policy;
 mod popularity;
 pub mod read;
