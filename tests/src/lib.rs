@@ -9,6 +9,7 @@ pub mod chaos;
 pub mod faults;
 pub mod history;
 mod http;
+mod metrics;
 mod program;
 mod service;
 mod shown;
@@ -16,6 +17,7 @@ mod site;
 mod sql;
 
 pub use http::{Answer, Client};
+pub use metrics::{Family, Metrics, Sample};
 pub use program::{Program, Run};
 pub use service::Service;
 pub use shown::Stats;
