@@ -34,7 +34,8 @@ fn each_operation_of_a_service_says_what_it_did() {
     service.invoice(invoice).from_tier("loaded");
     service.invoice(invoice).from_tier("l2");
     service.pay(invoice, "0.01", "t-1").with_status(201);
-    site.redis.command::<()>(&["SET", &format!("invoice:{invoice}"), r#"{"no\nvalue": "of ours"}"#]).unwrap();
+    let set = site.redis.command::<()>(&["SET", &format!("invoice:{invoice}"), r#"{"no\nvalue": "of ours"}"#]);
+    set.expect("a foreign hand can write");
     service.invoice(invoice).from_tier("loaded");
     let (heard, key) = (RefCell::default(), format!("key=\"invoice:{invoice}\""));
     let told = |parts: &[&str]| line(&site, &service, &heard, parts);

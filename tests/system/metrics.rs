@@ -12,7 +12,7 @@ on_both_databases![
 ];
 
 /// More different keys than anybody wants as series.
-const KEYS: i64 = 10_000;
+const KEYS: i32 = 10_000;
 
 /// Of what a page may be about.
 const LABELS: [&str; 7] = ["le", "outcome", "reason", "state", "tier", "type", "version"];
@@ -104,12 +104,14 @@ fn all_series_are_there_from_the_start_and_keys_make_no_more() {
         for first in 0..4 {
             let client: &Client = &service;
             scope.spawn(move || {
-                (first..KEYS).step_by(4).for_each(|number| drop(client.invoice(1_000_000 + number).with_status(404)));
+                (first..KEYS)
+                    .step_by(4)
+                    .for_each(|number| drop(client.invoice(i64::from(1_000_000 + number)).with_status(404)));
             });
         }
     });
     let later = Metrics::of(&site, &service);
-    assert!(later.value("billing_cache_requests_total", "type=invoices tier=loaded") >= KEYS as f64);
+    assert!(later.value("billing_cache_requests_total", "type=invoices tier=loaded") >= f64::from(KEYS));
     let series = |metrics: &Metrics| -> BTreeSet<String> {
         metrics.samples().map(|Sample { name, labels, .. }| format!("{name}{labels:?}")).collect()
     };
@@ -127,7 +129,8 @@ fn all_series_are_there_from_the_start_and_keys_make_no_more() {
 fn a_scrape_asks_redis_nothing_and_works_while_redis_is_away() {
     let site = Site::seeded(Backend::Sqlite);
     let service = site.serve();
-    let calls = || site.redis.command_stats().unwrap().values().map(|stats| stats.calls).sum::<u64>();
+    let calls =
+        || site.redis.command_stats().expect("Redis tells its calls").values().map(|stats| stats.calls).sum::<u64>();
     let before = calls();
     for _ in 0..200 {
         service.page("/metrics").with_status(200);
@@ -135,7 +138,7 @@ fn a_scrape_asks_redis_nothing_and_works_while_redis_is_away() {
     // The process does a little by itself meanwhile.
     let asked = calls() - before;
     assert!(asked < 200, "{asked} commands in 200 scrapes");
-    site.redis.stop().unwrap();
+    site.redis.stop().expect("Redis can be stopped");
     site.eventually(|| {
         let metrics = Metrics::of(&site, &service);
         if metrics.value("billing_cache_redis_in_use", "") == 0.0 { Ok(()) } else { Err(metrics.text) }
