@@ -60,16 +60,22 @@ fn each_operation_of_a_service_says_what_it_did() {
 }
 
 #[test]
-fn hits_in_memory_are_told_at_the_level_trace() {
+fn hits_in_memory_are_told_without_a_time() {
     let site = Site::seeded(Backend::Sqlite);
-    let service = serve_talking(&site, "billing_cache=trace");
+    let service = serve_talking(&site, LEVEL.1);
     let hit = || match service.get("/discounts/active").cache.as_deref() {
         Some("l1") => Ok(()),
         tier => Err(format!("{tier:?}")),
     };
     site.eventually(hit);
-    let parts = ["TRACE ", "billing_cache::read: get ", "cache_type=\"active_discounts\"", "tier=\"l1\""];
-    line(&site, &service, &RefCell::default(), &parts);
+    let parts = [
+        "DEBUG billing_cache::l1_read: get ",
+        "cache_type=\"active_discounts\"",
+        "key=\"active_discounts\"",
+        "tier=\"l1\"",
+    ];
+    let told = line(&site, &service, &RefCell::default(), &parts);
+    assert!(!told.contains("elapsed_us"), "{told}");
 }
 
 #[test]

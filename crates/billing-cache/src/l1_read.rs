@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::trace;
+use tracing::debug;
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Source};
@@ -46,7 +46,7 @@ impl<S: Source> Cache<S> {
         if state.near_end.is_reached(value.as_ref(), ttl_ms) {
             self.refresh_sometimes(state, key);
         }
-        trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
+        debug!(cache_type = T::NAME, key = self.key_text::<T>(key), tier = Tier::L1.as_str(), "get");
         Some(value)
     }
 
