@@ -14,7 +14,7 @@ use crate::install::{self, Need};
 use crate::postgres::{self, PostgresServer};
 use crate::process::{self, say, shown};
 use crate::workspace::{Scratch, cargo, target_directory};
-use crate::{python, redis, tidy};
+use crate::{chromium, python, redis, tidy};
 
 /// The crate whose tests run the built programs.
 const SYSTEM_TESTS: &str = "system-tests";
@@ -35,7 +35,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    install::ensure(&[Need::Redis, Need::Postgres])?;
+    install::ensure(options.needs())?;
     let python = python_of_tests(&target_directory()?)?;
     if !options.no_lint {
         step("the format", &mut options.format())?;
@@ -52,7 +52,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     without_ours(&mut tests)
         .env("BILLING_TEST_POSTGRES_URL", postgres::url(server.port))
         .env("BILLING_TEST_PYTHON", python)
-        .envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)));
+        .envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)))
+        .envs(chromium::program().map(|program| (chromium::VARIABLE, program)));
     step("the tests", &mut tests)
 }
 
@@ -92,11 +93,20 @@ impl Options {
         command
     }
 
+    fn needs(&self) -> &'static [Need] {
+        if self.needs_programs() {
+            &[Need::Redis, Need::Postgres, Need::Chromium]
+        } else {
+            &[Need::Redis, Need::Postgres]
+        }
+    }
+
     /// The tests of the whole system run the programs and the examples; no other crate's tests need them.
     fn build(&self) -> Option<Command> {
         self.needs_programs().then(programs)
     }
 
+    /// Programs to run, and a browser to look at what they show.
     fn needs_programs(&self) -> bool {
         self.only.is_empty() || self.only.iter().any(|name| name == SYSTEM_TESTS)
     }
@@ -146,12 +156,12 @@ mod tests {
         let options = Options { only: vec!["x".to_owned()], cargo_arguments, ..Options::default() };
         assert_eq!(arguments(&options.clippy()), "clippy -p x --all-targets -- -D warnings");
         assert_eq!(arguments(&options.tests()), "test -p x name -- --nocapture");
-        assert!(options.build().is_none());
+        assert!(options.build().is_none() && !options.needs().contains(&Need::Chromium));
     }
 
     #[test]
-    fn the_system_tests_need_the_programs() {
+    fn the_system_tests_need_the_programs_and_a_browser() {
         let options = Options { only: vec![SYSTEM_TESTS.to_owned()], ..Options::default() };
-        assert!(options.build().is_some());
+        assert!(options.build().is_some() && options.needs().contains(&Need::Chromium));
     }
 }
