@@ -1,0 +1,29 @@
+//! Keys as the DevTools protocol has them.
+
+use serde_json::{Value, json};
+
+/// A key that tests press.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// To the next control.
+    Tab,
+    /// Activates links and buttons.
+    Enter,
+    /// Activates buttons.
+    Space,
+}
+
+impl Key {
+    /// Down and up.
+    pub(super) fn events(self) -> [Value; 2] {
+        let (key, code, number, text) = match self {
+            Self::Tab => ("Tab", "Tab", 9, ""),
+            Self::Enter => ("Enter", "Enter", 13, "\r"),
+            Self::Space => (" ", "Space", 32, " "),
+        };
+        ["keyDown", "keyUp"].map(|kind| {
+            let text = if kind == "keyDown" { text } else { "" };
+            json!({ "type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number, "text": text })
+        })
+    }
+}
