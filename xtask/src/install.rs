@@ -50,9 +50,9 @@ impl Need {
             (Self::Postgres, Manager::Brew) => &["postgresql@17"],
             (Self::PythonVenv, Manager::Apt) => &["python3-venv"],
             (Self::PythonVenv, Manager::Dnf | Manager::Brew) => &["python3"],
-            // A container has hardly any fonts, and a page without them is wide and ugly.
-            (Self::Chromium, Manager::Apt) => &["chromium", "fonts-liberation"],
-            (Self::Chromium, Manager::Dnf) => &["chromium", "liberation-sans-fonts"],
+            // A bare container has no fonts, and with the same one everywhere pictures differ by their content alone.
+            (Self::Chromium, Manager::Apt) => &["chromium", "fonts-dejavu-core"],
+            (Self::Chromium, Manager::Dnf) => &["chromium", "dejavu-sans-fonts"],
             // Homebrew gives up unsigned applications, and with them Chromium.
             (Self::Chromium, Manager::Brew) => &["google-chrome"],
         }

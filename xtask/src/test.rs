@@ -18,6 +18,8 @@ use crate::{chromium, python, redis, tidy};
 
 /// The crate whose tests run the built programs.
 const SYSTEM_TESTS: &str = "system-tests";
+/// Set to 1, the pictures in the documentation are taken anew.
+const UPDATE_SCREENSHOTS: &str = "BILLING_UPDATE_SCREENSHOTS";
 /// Lets the tests kill a service at a named point.
 const FAILPOINTS: &str = "billing-core/failpoints";
 
@@ -53,7 +55,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .env("BILLING_TEST_POSTGRES_URL", postgres::url(server.port))
         .env("BILLING_TEST_PYTHON", python)
         .envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)))
-        .envs(chromium::program().map(|program| (chromium::VARIABLE, program)));
+        .envs(chromium::program().map(|program| (chromium::VARIABLE, program)))
+        .envs(std::env::var_os(UPDATE_SCREENSHOTS).map(|value| (UPDATE_SCREENSHOTS, value)));
     step("the tests", &mut tests)
 }
 
