@@ -112,7 +112,16 @@ impl Program {
         Service::start(self.command())
     }
 
-    /// The same for a program that may die before it listens.
+    /// As [`Program::serve`], with a subcommand and arguments, separated by blanks.
+    #[track_caller]
+    #[must_use]
+    pub fn serve_as(&self, arguments: &str) -> Service {
+        let mut command = self.command();
+        command.args(arguments.split_whitespace());
+        Service::start(command)
+    }
+
+    /// As [`Program::serve`], for a program that may die before it listens.
     ///
     /// # Errors
     /// What it said until then.

@@ -76,3 +76,16 @@ fn a_page_is_seen_in_every_look() {
         assert_eq!(browser.screenshot().size(), (width, height), "{look:?}");
     }
 }
+
+#[test]
+fn what_is_hard_to_read_or_has_no_name_is_found() {
+    let mut browser = Browser::start();
+    let controls = "<button>a name</button><button></button><img src='data:,'><img src='data:,' alt=''>";
+    let texts = "<p style='color: #777'>nearly</p><p style='color: #767676'>just</p><h1 style='color: #777'>large</h1>";
+    let faint = "<div style='opacity: .5'><p>faint</p></div>";
+    let on_dark = "<div style='background: #000; color: rgb(255 255 255 / 40%)'><p>on dark</p></div>";
+    Page::of(&format!("<!doctype html>{controls}{texts}{faint}{on_dark}")).open(&mut browser);
+    assert_eq!(browser.nameless(), ["button", "image"]);
+    let low = browser.low_contrasts();
+    assert_eq!(low, ["\"nearly: 4.48 to 1\"", "\"faint: 3.98 to 1\"", "\"on dark: 3.66 to 1\""]);
+}

@@ -17,6 +17,8 @@ fn the_report_is_shown_with_its_charts_and_complains_of_nothing() {
     for look in Look::ALL {
         browser.look(look);
         assert_eq!(browser.evaluate(TOO_WIDE), 0, "{look:?} scrolls sideways");
+        assert_eq!(browser.low_contrasts(), [""; 0], "{look:?}");
+        assert_eq!(browser.nameless(), [""; 0], "{look:?}");
         assert_eq!(browser.screenshot().size(), look.screen.size(), "{look:?}");
     }
     assert_eq!(browser.complaints(), [""; 0]);

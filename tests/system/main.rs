@@ -5,6 +5,7 @@
 
 mod browser;
 mod crashes;
+mod dashboard;
 mod foreign_keys;
 mod foreign_writer;
 mod history;

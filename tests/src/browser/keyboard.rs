@@ -11,6 +11,10 @@ pub enum Key {
     Enter,
     /// Activates buttons.
     Space,
+    /// To the choice before, in a group of them.
+    Left,
+    /// To the next choice in a group of them.
+    Right,
 }
 
 impl Key {
@@ -20,6 +24,8 @@ impl Key {
             Self::Tab => ("Tab", "Tab", 9, ""),
             Self::Enter => ("Enter", "Enter", 13, "\r"),
             Self::Space => (" ", "Space", 32, " "),
+            Self::Left => ("ArrowLeft", "ArrowLeft", 37, ""),
+            Self::Right => ("ArrowRight", "ArrowRight", 39, ""),
         };
         ["keyDown", "keyUp"].map(|kind| {
             let text = if kind == "keyDown" { text } else { "" };

@@ -21,6 +21,11 @@ use wire::Wire;
 /// The domains of the protocol whose events are complaints.
 const WATCHED: [&str; 4] = ["Runtime", "Log", "Network", "Page"];
 
+const LOW_CONTRASTS: &str = include_str!("contrast.js");
+/// The roles that say nothing without a name.
+const NEED_NAMES: [&str; 9] =
+    ["button", "checkbox", "combobox", "image", "link", "radio", "region", "table", "textbox"];
+
 /// A Chromium with one page.
 #[derive(Debug)]
 pub struct Browser {
@@ -92,6 +97,24 @@ impl Browser {
         for (method, parameters) in look.settings() {
             self.wire.call(method, parameters);
         }
+    }
+
+    /// The visible texts that are hard to read against what is behind them.
+    #[track_caller]
+    pub fn low_contrasts(&mut self) -> Vec<String> {
+        let found = self.evaluate(LOW_CONTRASTS);
+        found.as_array().expect("a list of texts").iter().map(Value::to_string).collect()
+    }
+
+    /// The roles of the controls and pictures of which a screen reader could not say what they are.
+    #[track_caller]
+    pub fn nameless(&mut self) -> Vec<String> {
+        let tree = self.wire.call("Accessibility.getFullAXTree", json!({}));
+        let nodes = tree["nodes"].as_array().expect("a tree has nodes").iter();
+        let nameless = nodes
+            .filter(|node| node["ignored"] == false && node["name"]["value"].as_str().unwrap_or_default().is_empty());
+        let roles = nameless.filter_map(|node| node["role"]["value"].as_str());
+        roles.filter(|role| NEED_NAMES.contains(role)).map(str::to_owned).collect()
     }
 
     /// What is on the screen.

@@ -1,0 +1,15 @@
+//! `cache-monitor dashboard`: what its page shows, against what the services answered.
+
+mod appearance;
+mod live;
+mod past;
+mod traffic;
+mod viewer;
+
+use system_tests::{BILLING_SERVICE, Service, Site};
+
+/// A service that tells Redis what it counted several times a second.
+fn serve(site: &Site) -> Service {
+    let program = site.program(BILLING_SERVICE).with("BILLING__CACHE__COUNTERS_FLUSH_MS", "200");
+    program.with("BILLING__CACHE__TYPES__ACTIVE_DISCOUNTS__L1", "true").serve()
+}
