@@ -244,10 +244,11 @@ impl Site {
     #[must_use]
     pub fn counters(&self) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();
-        for key in self.redis_keys("billing_cache:counters:*") {
-            let hour: BTreeMap<String, u64> = self.redis.command(&["HGETALL", &key]).expect("the counters are a hash");
-            for (name, count) in hour {
-                *sums.entry(name).or_default() += count;
+        for key in self.redis_keys("billing_cache:hour:*") {
+            let cache_type = key.rsplit(':').next().expect("a split text has a last part");
+            let hour: BTreeMap<String, u64> = self.redis.command(&["HGETALL", &key]).expect("an hour is a hash");
+            for (event, count) in hour {
+                *sums.entry(format!("{cache_type}:{event}")).or_default() += count;
             }
         }
         sums

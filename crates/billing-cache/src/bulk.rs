@@ -11,9 +11,10 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use tracing::debug;
 
-use crate::cache::{Cache, TypeState};
+use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::{CachedType, Loaded, Source};
 use crate::event::Event;
+use crate::known::Missed;
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::read::{Answer, Cached, ReadError, Tier, decode, event_of, micros, note_redis_error};
@@ -208,6 +209,7 @@ impl<S: Source> Cache<S> {
             let Some(stored) = stored else { continue };
             if let Some(value) = decode::<T>(text, &stored.json) {
                 let value = value.map(Arc::new);
+                state.note_ttl(&shared.known, text, value.as_ref(), &stored);
                 state.keep(key, value.as_ref(), *stamp, &stored);
                 found.insert(key.clone(), Cached { value, tier: Tier::L2 });
             }
@@ -254,7 +256,10 @@ impl<S: Source> Cache<S> {
                 Acquired::Hit(_) | Acquired::Contended | Acquired::Present | Acquired::Refused => singly.push(key),
             }
         }
+        let why_missed = |grant: &Grant<T>| self.shared().known.why_missed(&grant.text, self.state::<T>().longest_ms());
+        let missed: Vec<Missed> = granted.iter().map(why_missed).collect();
         let filled = self.load_and_fill_many(granted, Mode::Read).await?;
+        missed.into_iter().for_each(|missed| self.state::<T>().counters.add(missed.event()));
         let answers = filled.into_iter().map(|(key, value, _)| (key, Cached::new(value, Tier::Loaded))).collect();
         Ok(LoadedMany { answers, singly })
     }
@@ -303,7 +308,11 @@ impl<S: Source> Cache<S> {
             note_redis_error(state, fills.first().map_or("", |fill| fill.key.as_str()), &error);
             vec![Filled::Lost; fills.len()]
         });
-        let stored = filled.iter().filter(|filled| **filled == Filled::Stored).count();
+        let is_stored = |filled: &Filled| *filled == Filled::Stored;
+        for (fill, _) in fills.iter().zip(&filled).filter(|(_, filled)| is_stored(filled)) {
+            self.shared().known.stored(&fill.key, millis(fill.ttl));
+        }
+        let stored = filled.iter().filter(|filled| is_stored(filled)).count();
         state.counters.add_many(Event::FillStored, stored);
         state.counters.add_many(Event::FillLost, filled.len() - stored);
         filled

@@ -14,16 +14,18 @@ use tokio::task::AbortHandle;
 use crate::breaker::BreakerState;
 use crate::cached_type::{CachedType, Source, TypeInfo};
 use crate::counters::Counters;
-use crate::event::Event;
+use crate::event::{Distribution, Event};
 use crate::flight::Flights;
 use crate::invalidate;
 use crate::key::KeySpace;
+use crate::known::Known;
 use crate::l1::{Heard, L1, Liveness};
 use crate::l2::ear;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
 use crate::l2::store::{self, Stored};
+use crate::numbers::{self, Identity};
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::popularity::{Decay, Popularity};
 use crate::read::Answer;
@@ -31,7 +33,8 @@ use crate::refresh::{NearEnd, Refreshed};
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
 use crate::stamp::{Stamp, Stamps};
 use crate::suspect::Suspects;
-use crate::usage;
+
+const NANOS_A_MILLI: u64 = 1_000_000;
 
 /// A read-through cache in Redis over one [`Source`]. See the crate's page for what it guarantees.
 pub struct Cache<S: Source> {
@@ -56,7 +59,12 @@ pub(crate) struct Shared {
     pub(crate) stamps: Stamps,
     pub(crate) suspects: Suspects,
     pub(crate) liveness: Liveness,
-    pub(crate) flushed: usage::Flushed,
+    pub(crate) known: Known,
+    pub(crate) unsent: numbers::Unsent,
+    /// What belongs to no type.
+    pub(crate) process_wide: Counters,
+    /// Who this process is, if it shows itself to others.
+    pub(crate) identity: Option<Identity>,
     pub(crate) types: Vec<RegisteredType>,
 }
 
@@ -93,6 +101,19 @@ impl<T: CachedType> TypeState<T> {
         let ttl_ms = stored.ttl_ms.unwrap_or(ttl).min(ttl);
         let (asked, bytes) = (stored.asked, stored.json.len());
         l1.insert(key, Heard { value: value.cloned(), stamp, asked, ttl_ms, bytes });
+    }
+
+    /// The longest time that any value of the type lives, in milliseconds.
+    pub(crate) fn longest_ms(&self) -> u64 {
+        millis(self.policy.longest(Some(&())))
+    }
+
+    /// Takes note of how long a value has to live that Redis answered, if that was asked for.
+    pub(crate) fn note_ttl(&self, known: &Known, text: &str, value: Option<&Arc<T::Value>>, stored: &Stored) {
+        let Some(ttl_ms) = stored.ttl_ms else { return };
+        known.stored(text, ttl_ms);
+        let age_ms = millis(self.policy.longest(value)).saturating_sub(ttl_ms);
+        self.counters.record(Distribution::AgeAtServe, age_ms.saturating_mul(NANOS_A_MILLI));
     }
 }
 
@@ -135,12 +156,20 @@ pub struct CacheBuilder<S: Source> {
     types: Vec<RegisteredType>,
     states: States,
     admission: Admission,
+    identity: Option<Identity>,
 }
 
 impl<S: Source> CacheBuilder<S> {
     /// A cache without types yet, over `source`.
     pub fn new(source: S, settings: CacheSettings) -> Self {
-        Self { source, settings, types: Vec::new(), states: Vec::new(), admission: Admission::Immediate }
+        Self {
+            source,
+            settings,
+            types: Vec::new(),
+            states: Vec::new(),
+            admission: Admission::Immediate,
+            identity: None,
+        }
     }
 
     /// Reads use a new connection only after [`Cache::admit`]: for whoever runs a relay, which applies again what the server
@@ -148,6 +177,14 @@ impl<S: Source> CacheBuilder<S> {
     #[must_use]
     pub fn admit_after_replay(mut self) -> Self {
         self.admission = Admission::AfterReplay;
+        self
+    }
+
+    /// Shows this process among those that are alive ([`Cache::processes`]), with the changes of its breaker
+    /// ([`Cache::breaker_changes`]): for services, which go on for long. Without effect where `cache.counters_flush_ms` is 0.
+    #[must_use]
+    pub fn announce(mut self) -> Self {
+        self.identity = Some(Identity::of_this_process());
         self
     }
 
@@ -200,12 +237,15 @@ impl<S: Source> CacheBuilder<S> {
             stamps: Stamps::new(),
             suspects: Suspects::default(),
             liveness: Liveness::default(),
-            flushed: usage::Flushed::default(),
+            known: Known::new(),
+            unsent: numbers::Unsent::default(),
+            process_wide: Counters::default(),
+            identity: self.identity,
             types: self.types,
         });
         let mut background = vec![
             tokio::spawn(invalidate::mend(Arc::clone(&shared))).abort_handle(),
-            tokio::spawn(usage::flush_regularly(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(numbers::flush_regularly(Arc::clone(&shared))).abort_handle(),
         ];
         if shared.l1_prefixes().next().is_some() {
             background.push(tokio::spawn(ear::listen(Arc::clone(&shared))).abort_handle());
@@ -289,7 +329,7 @@ impl<S: Source> Cache<S> {
     ///
     /// # Errors
     /// Redis cannot be used.
-    pub async fn history(&self) -> Result<Option<History>, L2Error> {
+    pub async fn redis_history(&self) -> Result<Option<History>, L2Error> {
         let link = &self.shared().link;
         store::invalidate(link, &[], link.batch_limit()).await
     }
@@ -314,11 +354,6 @@ impl<S: Source> Cache<S> {
     /// Sends reads to the source until a connection is admitted again.
     pub fn suspend_reads(&self) {
         self.shared().link.suspend_reads();
-    }
-
-    /// Adds what was counted since the last flush to the counters in Redis; call it before the process ends.
-    pub async fn flush_counters(&self) {
-        usage::flush(self.shared()).await;
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

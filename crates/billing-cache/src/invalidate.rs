@@ -89,9 +89,12 @@ impl<S: Source> Cache<S> {
         };
         for text in &texts {
             shared.stamps.bump(text);
+            shared.known.invalidated(text);
         }
         for key in &keys {
-            shared.count(key.cache_type, event);
+            if let Some(counters) = shared.counters_of(key.cache_type) {
+                counters.add(event);
+            }
             debug!(
                 cache_type = key.cache_type,
                 key = key.text,
@@ -101,14 +104,6 @@ impl<S: Source> Cache<S> {
             );
         }
         outcome
-    }
-}
-
-impl Shared {
-    pub(crate) fn count(&self, cache_type: &str, event: Event) {
-        if let Some(registered) = self.types.iter().find(|registered| registered.info.name == cache_type) {
-            registered.counters.add(event);
-        }
     }
 }
 

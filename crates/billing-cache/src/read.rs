@@ -10,9 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::FutureExt;
 use tracing::{debug, trace};
 
-use crate::cache::{Cache, TypeState};
+use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::{CachedType, Loaded, Source};
-use crate::event::Event;
+use crate::event::{Distribution, Event};
 use crate::flight::{Boarding, Flight, Found, Landing, Mark, Outcome, Seat};
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
@@ -147,6 +147,8 @@ struct Look {
 enum Lookup<V> {
     Hit(Option<Arc<V>>),
     Miss,
+    /// Something stands there that is no value of ours.
+    Undecodable,
     /// Redis cannot be used for this key now.
     Unusable,
 }
@@ -165,13 +167,14 @@ impl<S: Source> Cache<S> {
             state.counters.add(Event::HitL1);
             return Ok(cached);
         }
-        let started = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
+        let started = Instant::now();
         let text = self.key_text::<T>(key);
         let answer = self.read(state, key, &text, sampled).await;
         if let Ok(cached) = &answer {
             state.counters.add(event_of(cached.tier));
+            state.counters.record(time_of(cached.tier), nanos(started));
         }
-        if let Some(started) = started {
+        if tracing::enabled!(tracing::Level::DEBUG) {
             log_get::<T>(&text, &answer, micros(started));
         }
         answer
@@ -214,16 +217,25 @@ impl<S: Source> Cache<S> {
         sampled: Sampled,
     ) -> Answer<T> {
         let shared = self.shared();
+        let mut missed = None;
         for _ in 0..2 {
             let stamp = shared.stamps.current(text);
             let found = match self.lookup(state, key, text, Look { stamp, sampled }).await {
                 Lookup::Hit(value) => return Ok(Cached { value, tier: Tier::L2 }),
-                Lookup::Miss => Found::Miss,
+                Lookup::Miss => {
+                    // Now: the fill to come makes the key known.
+                    missed.get_or_insert_with(|| shared.known.why_missed(text, state.longest_ms()));
+                    Found::Miss
+                }
+                Lookup::Undecodable => Found::Miss,
                 Lookup::Unusable => Found::Unusable,
             };
             let seat = self.board(state, key, text, stamp, found);
             // Boxed, so that a hit does not carry the room for a wait.
             if let Landing::Covered(answer) = Box::pin(seat.landing()).await {
+                if let (Some(missed), Ok(Cached { tier: Tier::Loaded, .. })) = (missed, &answer) {
+                    state.counters.add(missed.event());
+                }
                 return answer;
             }
         }
@@ -274,6 +286,7 @@ impl<S: Source> Cache<S> {
             Ok(Some(stored)) => match decode::<T>(text, &stored.json) {
                 Some(value) => {
                     let value = value.map(Arc::new);
+                    state.note_ttl(&shared.known, text, value.as_ref(), &stored);
                     state.keep(key, value.as_ref(), look.stamp, &stored);
                     if stored.ttl_ms.is_some_and(|ttl_ms| state.near_end.is_reached(value.as_ref(), ttl_ms)) {
                         self.consider_refresh(state, key, text);
@@ -324,6 +337,7 @@ impl<S: Source> Cache<S> {
                 if let [_] = keys {
                     state.counters.add(Event::SingleLoad);
                     state.counters.add_sum(Event::SingleLoadMicros, micros(started));
+                    state.counters.record(Distribution::LoadTime, nanos(started));
                 }
                 return Ok(loaded);
             }
@@ -349,7 +363,7 @@ fn log_get<T: CachedType>(key: &str, answer: &Answer<T>, elapsed_us: u64) {
 /// Counted where one key is looked up, and only there: every read of such a value comes by once.
 fn undecodable<T: CachedType>(state: &TypeState<T>) -> Lookup<T::Value> {
     state.counters.add(Event::Undecodable);
-    Lookup::Miss
+    Lookup::Undecodable
 }
 
 /// The value in a JSON text, `None` if it has another shape than ours.
@@ -445,6 +459,7 @@ impl<T: CachedType> Pilot<T> {
         let covered_by_fill = self.flight.mark();
         match store::fill(&self.cache.shared().link, &fill).await {
             Ok(Filled::Stored) => {
+                self.cache.shared().known.stored(&self.text, millis(fill.ttl));
                 self.state().counters.add(Event::FillStored);
                 Attempt::Done(Outcome { covers: covered_by_fill, answer })
             }
@@ -484,6 +499,20 @@ pub(crate) fn event_of(tier: Tier) -> Event {
         Tier::Loaded => Event::Miss,
         Tier::Bypassed => Event::Bypass,
     }
+}
+
+/// What the time of a read belongs to that was answered by this tier.
+fn time_of(tier: Tier) -> Distribution {
+    match tier {
+        Tier::L1 => Distribution::HitL1Time,
+        Tier::L2 => Distribution::HitL2Time,
+        Tier::Loaded => Distribution::MissTime,
+        Tier::Bypassed => Distribution::BypassTime,
+    }
+}
+
+fn nanos(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 pub(crate) fn micros(started: Instant) -> u64 {

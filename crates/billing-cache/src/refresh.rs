@@ -95,7 +95,12 @@ impl<S: Source> Cache<S> {
         // A value that ends soon by itself would be near its end again at once: once is enough.
         state.refreshed.lock().insert(text.clone(), Instant::now() + ttl / 2);
         let filled = store::fill(&shared.link, &Fill { key: text.clone(), token, json, ttl }).await;
-        let event = if matches!(filled, Ok(Filled::Stored)) { Event::Refreshed } else { Event::FillLost };
+        let event = if matches!(filled, Ok(Filled::Stored)) {
+            shared.known.stored(&text, millis(ttl));
+            Event::Refreshed
+        } else {
+            Event::FillLost
+        };
         state.counters.add(event);
         debug!(cache_type = T::NAME, key = text, outcome = event.as_str(), "refresh ahead");
     }

@@ -93,7 +93,12 @@ impl Suspects {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::SeqCst) == 0
+        self.len() == 0
+    }
+
+    /// How many keys are suspect; 1 stands for all.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
     }
 
     fn recount(&self, keys: &Keys) {

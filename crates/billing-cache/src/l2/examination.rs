@@ -15,7 +15,7 @@ use super::link::OwnConnection;
 use super::rights::{self, AclRule, probe_key, unused_key};
 use super::store;
 use crate::cache::Shared;
-use crate::survey::ServerInfo;
+use crate::survey::{ServerInfo, evicted_keys};
 
 /// An odd number, so that the median is one of them.
 const PINGS: usize = 21;
@@ -106,7 +106,7 @@ async fn server_facts(connection: &mut OwnConnection) -> Result<ServerFacts, L2E
         requires_replicas: info_field(&info, "min_slaves_good_slaves").is_some(),
         appends: info_field(&info, "aof_enabled") == Some("1"),
         last_snapshot_succeeded: info_field(&info, "rdb_last_bgsave_status") != Some("err"),
-        evicted_keys: number("evicted_keys"),
+        evicted_keys: evicted_keys(&info),
     })
 }
 

@@ -26,7 +26,7 @@ use tracing::{info, warn};
 use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
 use super::history::info_field;
 use super::store;
-use crate::breaker::{Breaker, BreakerSettings, BreakerState, Verdict};
+use crate::breaker::{Breaker, BreakerSettings, BreakerState, Change, Verdict};
 use crate::settings::RedisSettings;
 
 const RECONNECT_MIN: Duration = Duration::from_millis(20);
@@ -194,6 +194,16 @@ impl Link {
     /// The state of the breaker.
     pub(crate) fn breaker_state(&self) -> BreakerState {
         self.shared.breaker.state()
+    }
+
+    /// The changes of the breaker since the last call, the oldest first.
+    pub(crate) fn take_breaker_changes(&self) -> Vec<Change> {
+        self.shared.breaker.take_changes()
+    }
+
+    /// These are to be taken again.
+    pub(crate) fn put_breaker_changes_back(&self, taken: Vec<Change>) {
+        self.shared.breaker.put_changes_back(taken);
     }
 
     /// The connection there is, and each change of it.

@@ -44,6 +44,13 @@ impl World {
         open(&self.ledger, &options).await
     }
 
+    /// A process that shows itself to the others.
+    pub(crate) async fn service_with(&self, change: impl FnOnce(&mut Options)) -> Cache<Ledger> {
+        let mut options = self.options();
+        change(&mut options);
+        builder(&self.ledger, &options).announce().open(&options.redis).await.unwrap()
+    }
+
     /// A process that soon gives up on a Redis that does not answer.
     pub(crate) async fn impatient_cache(&self) -> Cache<Ledger> {
         self.cache_with(|options| {
@@ -135,9 +142,12 @@ impl World {
 }
 
 pub(crate) async fn open(ledger: &Ledger, options: &Options) -> Cache<Ledger> {
+    builder(ledger, options).open(&options.redis).await.unwrap()
+}
+
+fn builder(ledger: &Ledger, options: &Options) -> CacheBuilder<Ledger> {
     let builder = CacheBuilder::new(ledger.clone(), options.cache.clone());
-    let builder = builder.with::<Invoices>().with::<CreditNotes>().with::<Discounts>();
-    builder.open(&options.redis).await.unwrap()
+    builder.with::<Invoices>().with::<CreditNotes>().with::<Discounts>()
 }
 
 pub(crate) fn lease(key: &str) -> String {

@@ -4,6 +4,7 @@
 //! build does not know stays pending, for a build that does. [`WriteTxn`] relays the rows of its own transaction.
 
 mod backlog;
+mod delay;
 mod marker;
 mod relay;
 mod rows;

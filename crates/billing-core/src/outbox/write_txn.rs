@@ -15,6 +15,7 @@ use sea_orm::{DatabaseTransaction, DbBackend, DbErr, RuntimeErr};
 use tokio::task::JoinHandle;
 use tracing::error;
 
+use super::delay;
 use super::marker::{Mark, Marker, Relayed};
 use super::rows::{self, OutboxRow, Target};
 use crate::cached::BillingCache;
@@ -142,8 +143,9 @@ impl Writer {
         invalidating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
-    /// Invalidates what the rows name, and gives the mark for those Redis was told of.
+    /// Invalidates what the rows name, and gives the mark for those Redis was told of. The commit has just returned.
     async fn relay_own(&self, outbox: &[OutboxRow], mark: Option<Mark>) -> Pending {
+        let committed = Instant::now();
         let (mut ids, mut keys) = (BTreeSet::new(), BTreeSet::new());
         let mut left = false;
         for row in outbox {
@@ -154,12 +156,15 @@ impl Writer {
             }
         }
         let names_no_key = keys.is_empty();
-        match self.cache.invalidate(keys).await {
+        match self.cache.invalidate(keys.clone()).await {
             Invalidation::Done(mut history) => {
+                if mark.is_some() {
+                    delay::record_of_writer(&self.cache, &keys, committed.elapsed());
+                }
                 if let Some(mark) = mark.filter(|_| !ids.is_empty()) {
                     if names_no_key {
                         // Nobody was told anything; but a row without a history is never retired.
-                        history = self.cache.history().await.ok().flatten();
+                        history = self.cache.redis_history().await.ok().flatten();
                     }
                     mark.give(Relayed { ids, history });
                 }

@@ -27,6 +27,7 @@ mod inputs;
 mod invalidation;
 mod migration;
 mod money;
+mod numbers;
 mod outbox_rows;
 mod overdue;
 mod payments;
