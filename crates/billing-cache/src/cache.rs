@@ -213,7 +213,7 @@ impl<S: Source> CacheBuilder<S> {
             loads: Semaphore::new(self.settings.max_loads),
             l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),
         };
-        let info = TypeInfo { ttl, ..TypeInfo::of::<T>() };
+        let info = TypeInfo { ttl, l1, ..TypeInfo::of::<T>() };
         self.types.push(RegisteredType { info, l1, counters, popularity });
         self.states.push((TypeId::of::<T>(), Arc::new(state)));
         self
@@ -278,7 +278,7 @@ impl<S: Source> Cache<S> {
         &self.shared().space
     }
 
-    /// The cached types, in the order in which they were added, with the TTLs in force.
+    /// The cached types, in the order in which they were added, with the TTLs and L1 policies in force.
     pub fn types(&self) -> impl Iterator<Item = &TypeInfo> {
         self.shared().types.iter().map(|registered| &registered.info)
     }

@@ -4,7 +4,6 @@
 
 use anyhow::Result;
 use billing_cache::Numbers;
-use billing_core::cached::CACHED_TYPES;
 use billing_core::settings::Settings;
 use cli_support::open;
 
@@ -17,9 +16,5 @@ pub(crate) const HOURS: u64 = 24;
 /// Redis cannot be used, or refuses.
 pub(crate) async fn of_production(mut settings: Settings) -> Result<Numbers> {
     settings.cache.counters_flush_ms = 0;
-    // Nothing is read through this cache, so nothing needs to be told of changes.
-    for cached in CACHED_TYPES {
-        settings.cache.types.entry(cached.info().name.to_owned()).or_default().l1 = Some(false);
-    }
-    Ok(open::cache_alone(&settings).await?.usage(HOURS).await?)
+    Ok(open::cache_to_look_at(&settings).await?.usage(HOURS).await?)
 }
