@@ -13,3 +13,11 @@ fn serve(site: &Site) -> Service {
     let program = site.program(BILLING_SERVICE).with("BILLING__CACHE__COUNTERS_FLUSH_MS", "200");
     program.with("BILLING__CACHE__TYPES__ACTIVE_DISCOUNTS__L1", "true").serve()
 }
+
+/// The keys whose reads the services have told Redis of.
+fn hot_keys(site: &Site) -> Vec<String> {
+    let sets = site.redis_keys("billing_cache:reads:*s:*:*");
+    let members =
+        |set: &String| -> Vec<String> { site.redis.command(&["ZRANGE", set, "0", "-1"]).expect("a set of keys") };
+    sets.iter().flat_map(members).collect()
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use system_tests::{Answer, Service, Site};
 
-use super::serve;
+use super::{hot_keys, serve};
 use crate::open_invoice;
 
 const TOTAL: &str = "total";
@@ -50,6 +50,14 @@ impl Traffic {
     /// What was answered of each type, and of all.
     pub(super) fn seen(&self) -> impl Iterator<Item = (&'static str, Seen)> {
         self.seen.iter().map(|(name, seen)| (*name, *seen))
+    }
+
+    /// Goes on until Redis knows of a key that is read often, and says which; one read in many is noted.
+    pub(super) fn waves_until_a_key_is_hot(&mut self, site: &Site) -> String {
+        site.eventually(|| {
+            self.wave(site);
+            hot_keys(site).into_iter().next().ok_or_else(|| "no key is hot".to_owned())
+        })
     }
 
     /// Reads each type several times through both services, and pays a little in between.

@@ -22,7 +22,29 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { &[$(File { name: $name, text: include_str!(concat!("assets/", $name)) }),*] };
 }
 
-const FILES: &[File] = files!["app.js", "login.js", "style.css"];
+const FILES: &[File] = files![
+    "app.js",
+    "chart.js",
+    "charts.js",
+    "contract.js",
+    "dom.js",
+    "drawing.js",
+    "format.js",
+    "glossary.js",
+    "health.js",
+    "licenses.txt",
+    "login.js",
+    "overview.js",
+    "status.js",
+    "storage.js",
+    "stream.js",
+    "style.css",
+    "terms.js",
+    "theme.js",
+    "types.js",
+    "uplot.css",
+    "uplot.js"
+];
 const PAGE: File = File { name: "index.html", text: include_str!("assets/index.html") };
 const LOGIN: File = File { name: "login.html", text: include_str!("assets/login.html") };
 
