@@ -21,6 +21,8 @@ use wire::Wire;
 /// The domains of the protocol whose events are complaints.
 const WATCHED: [&str; 4] = ["Runtime", "Log", "Network", "Page"];
 
+/// The blank between a number and its unit, where no line ends; tests write a plain one.
+const NO_BREAK: char = '\u{a0}';
 const LOW_CONTRASTS: &str = include_str!("contrast.js");
 /// The roles that say nothing without a name.
 const NEED_NAMES: [&str; 9] =
@@ -66,10 +68,10 @@ impl Browser {
         answer["result"]["value"].take()
     }
 
-    /// The visible text of the element with this `data-testid`, if it is there.
+    /// The visible text of the element with this `data-testid`, if it is there; blanks are plain ones.
     #[track_caller]
     pub fn text(&mut self, test_id: &str) -> Option<String> {
-        self.of_element(test_id, "innerText").as_str().map(str::to_owned)
+        self.of_element(test_id, "innerText").as_str().map(|text| text.replace(NO_BREAK, " "))
     }
 
     /// The unrounded number that the element with this `data-testid` shows, if it shows one.
