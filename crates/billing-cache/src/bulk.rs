@@ -160,12 +160,15 @@ impl<S: Source> Cache<S> {
     ) -> Result<(), ReadError<S::Error>> {
         let state = self.state::<T>();
         let mut wanted: HashSet<&T::Key> = keys.iter().filter(|key| !found.contains_key(*key)).collect();
-        wanted.retain(|key| match self.look_into_l1(state, key, self.sample(state, key)) {
-            Some(cached) => {
-                found.insert((*key).clone(), cached);
-                false
+        wanted.retain(|key| {
+            self.sample(state, key);
+            match self.look_into_l1(state, key) {
+                Some(cached) => {
+                    found.insert((*key).clone(), cached);
+                    false
+                }
+                None => true,
             }
-            None => true,
         });
         // Stamps before suspects: a key that a write of this process makes suspect after it was asked for has another stamp
         // then, and the old value that Redis answers is dead in L1.

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use crate::breaker::BreakerState;
 use crate::cached_type::{CachedType, Source, TypeInfo};
-use crate::counters::Counters;
+use crate::counters::{Counters, Counting};
 use crate::event::{Distribution, Event};
 use crate::flight::Flights;
 use crate::invalidate;
@@ -156,6 +156,7 @@ pub struct CacheBuilder<S: Source> {
     types: Vec<RegisteredType>,
     states: States,
     admission: Admission,
+    counting: Counting,
     identity: Option<Identity>,
 }
 
@@ -168,8 +169,17 @@ impl<S: Source> CacheBuilder<S> {
             types: Vec::new(),
             states: Vec::new(),
             admission: Admission::Immediate,
+            counting: Counting::On,
             identity: None,
         }
+    }
+
+    /// The types added from here on are not counted, timed or sampled, so nothing of them is refreshed ahead: the bare side
+    /// of a benchmark of what counting costs.
+    #[must_use]
+    pub fn uncounted(mut self) -> Self {
+        self.counting = Counting::Off;
+        self
     }
 
     /// Reads use a new connection only after [`Cache::admit`]: for whoever runs a relay, which applies again what the server
@@ -191,7 +201,7 @@ impl<S: Source> CacheBuilder<S> {
     /// Adds a cached type, with its TTL and L1 policy from the settings or else from its declaration.
     #[must_use]
     pub fn with<T: CachedType<Source = S>>(mut self) -> Self {
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(Counters::new(self.counting));
         let decay = Decay::new(self.settings.usage_half_life_seconds);
         let popularity = self.settings.keeps_usage().then(|| Arc::new(Popularity::new(decay)));
         let set = self.settings.types.get(T::NAME).cloned().unwrap_or_default();

@@ -16,6 +16,7 @@ pub(crate) struct Moment {
 impl Moment {
     /// Now.
     #[cfg(target_os = "linux")]
+    #[inline]
     pub(crate) fn now() -> Self {
         use rustix::time::{ClockId, clock_gettime};
         let millis = |clock| {
@@ -37,6 +38,7 @@ impl Moment {
     }
 
     /// Whether this moment is earlier on both clocks.
+    #[inline]
     pub(crate) fn is_before(self, other: Self) -> bool {
         self.monotonic_ms < other.monotonic_ms && self.wall_ms < other.wall_ms
     }

@@ -1,34 +1,117 @@
 //! What this process counted and measured of one cached type.
 //!
-//! Invariant: counting is one relaxed addition; sums reach Redis in the background only (see [`crate::usage`]).
+//! Invariants: no count is lost or counted twice; a thread counts in memory of its own, without a locked instruction (see
+//! [`crate::thread_slot`]); sums are made by whoever asks, and reach Redis in the background only (see [`crate::numbers`]).
+//!
+//! A cell has one writer at a time, who loads, adds and stores; the next writer got the slot through a mutex and loads what the
+//! last one stored. A reader sees each cell grow, so later sums are never less: for one reader by the order of its loads,
+//! for several if they take turns under a lock. Counts of a thread that was joined are in the sum.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
 use crossbeam_utils::CachePadded;
-
 use hdrhistogram::Histogram;
 
 use crate::event::{Distribution, Event};
+use crate::thread_slot::{self, OWNED, Slot};
 
-/// Threads share the shards of the counters; more shards than cores are of no use.
-const SHARDS: usize = 16;
+/// A count for each event.
+type Counts = [AtomicU64; Event::ALL.len()];
 
-type Shard = [AtomicU64; Event::ALL.len()];
-
-/// The counters of one cached type, in shards, so that two threads that count hits do not wait for each other's cache line.
-#[derive(Debug)]
+/// The counters of one cached type: 17 KiB, and a histogram for each distribution.
 pub struct Counters {
-    shards: Box<[CachePadded<Shard>; SHARDS]>,
+    counting: Counting,
+    own: Box<[CachePadded<Counts>; OWNED]>,
+    shared: CachePadded<Counts>,
     histograms: [Mutex<Histogram<u64>>; Distribution::ALL.len()],
+}
+
+/// Whether anything is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Counting {
+    #[default]
+    On,
+    /// Nothing is; for measuring what counting costs.
+    Off,
 }
 
 impl Default for Counters {
     fn default() -> Self {
+        Self::new(Counting::On)
+    }
+}
+
+impl Counters {
+    pub(crate) fn new(counting: Counting) -> Self {
         Self {
-            shards: Box::new(std::array::from_fn(|_| CachePadded::new(Shard::default()))),
+            counting,
+            own: Box::new(std::array::from_fn(|_| CachePadded::default())),
+            shared: CachePadded::default(),
             histograms: std::array::from_fn(|_| Mutex::new(empty_histogram())),
         }
+    }
+
+    /// Whether anything is counted.
+    #[inline]
+    pub(crate) fn counting(&self) -> Counting {
+        self.counting
+    }
+
+    #[inline]
+    pub(crate) fn add(&self, event: Event) {
+        self.add_sum(event, 1);
+    }
+
+    pub(crate) fn add_many(&self, event: Event, count: usize) {
+        self.add_sum(event, count as u64);
+    }
+
+    #[inline]
+    pub(crate) fn add_sum(&self, event: Event, sum: u64) {
+        if self.counting == Counting::Off {
+            return;
+        }
+        match thread_slot::mine() {
+            Slot::Own(slot) => {
+                let cell = &self.own[slot][event as usize];
+                cell.store(cell.load(Ordering::Relaxed).wrapping_add(sum), Ordering::Relaxed);
+            }
+            Slot::Shared => {
+                self.shared[event as usize].fetch_add(sum, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How often it happened since the process started.
+    #[must_use]
+    pub fn get(&self, event: Event) -> u64 {
+        let count = |counts: &Counts| counts[event as usize].load(Ordering::Relaxed);
+        self.own.iter().map(|own| count(own)).sum::<u64>() + count(&self.shared)
+    }
+
+    /// All counts, in the order of [`Event::ALL`].
+    #[must_use]
+    pub fn snapshot(&self) -> [u64; Event::ALL.len()] {
+        std::array::from_fn(|index| self.get(Event::ALL[index]))
+    }
+
+    /// Records a value; 0 counts as 1, and what is larger than a day as a day.
+    pub fn record(&self, distribution: Distribution, value: u64) {
+        if self.counting == Counting::On {
+            self.lock(distribution).saturating_record(value.max(1));
+        }
+    }
+
+    /// All values recorded since the process started.
+    #[must_use]
+    pub fn histogram(&self, distribution: Distribution) -> Histogram<u64> {
+        self.lock(distribution).clone()
+    }
+
+    fn lock(&self, distribution: Distribution) -> MutexGuard<'_, Histogram<u64>> {
+        self.histograms[distribution as usize].lock().expect("no panic while a value is recorded")
     }
 }
 
@@ -41,50 +124,94 @@ pub fn empty_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LARGEST, 1).expect("the bounds are in order")
 }
 
-/// The shard of this thread; threads take turns.
-fn shard() -> usize {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static SHARD: usize = THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS);
-    SHARD.with(|shard| *shard)
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = Event::ALL.iter().map(|event| (event.as_str(), self.get(*event)));
+        f.debug_map().entries(counts.filter(|(_, count)| *count > 0)).finish()
+    }
 }
 
-impl Counters {
-    pub(crate) fn add(&self, event: Event) {
-        self.add_many(event, 1);
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_when_threads_end_and_others_take_their_slots() {
+        let counters = Arc::new(Counters::default());
+        for _ in 0..200 {
+            let count = |_| {
+                let counters = Arc::clone(&counters);
+                thread::spawn(move || (0..100).for_each(|_| counters.add(Event::HitL1)))
+            };
+            let running: Vec<_> = (0..8).map(count).collect();
+            running.into_iter().for_each(|thread| thread.join().unwrap());
+        }
+        assert_eq!(counters.get(Event::HitL1), 200 * 8 * 100);
     }
 
-    pub(crate) fn add_many(&self, event: Event, count: usize) {
-        self.add_sum(event, count as u64);
+    #[test]
+    fn more_threads_than_slots_lose_nothing() {
+        let counters = Counters::default();
+        thread::scope(|scope| {
+            for _ in 0..2 * OWNED {
+                scope.spawn(|| (0..1_000).for_each(|_| counters.add_many(Event::Miss, 2)));
+            }
+        });
+        assert_eq!(counters.get(Event::Miss), 2 * OWNED as u64 * 2_000);
     }
 
-    pub(crate) fn add_sum(&self, event: Event, sum: u64) {
-        self.shards[shard()][event as usize].fetch_add(sum, Ordering::Relaxed);
+    #[test]
+    fn sums_never_go_back_while_others_count() {
+        let counters = Counters::default();
+        let ended = AtomicU64::new(0);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        thread::scope(|scope| {
+                            scope.spawn(|| (0..500).for_each(|_| counters.add(Event::HitL2)));
+                        });
+                    }
+                    ended.fetch_add(1, Ordering::SeqCst);
+                });
+            }
+            let mut before = 0;
+            while ended.load(Ordering::SeqCst) < 4 {
+                let now = counters.get(Event::HitL2);
+                assert!(now >= before, "{now} after {before}");
+                before = now;
+            }
+        });
+        assert_eq!(counters.get(Event::HitL2), 4 * 20 * 500);
     }
 
-    /// How often it happened since the process started.
-    #[must_use]
-    pub fn get(&self, event: Event) -> u64 {
-        self.shards.iter().map(|shard| shard[event as usize].load(Ordering::Relaxed)).sum()
+    #[test]
+    fn each_event_has_a_count_of_its_own() {
+        let counters = Counters::default();
+        counters.add_sum(Event::LoadMicros, 1_234);
+        counters.add(Event::Load);
+        let expected: Vec<u64> = Event::ALL
+            .iter()
+            .map(|event| match event {
+                Event::Load => 1,
+                Event::LoadMicros => 1_234,
+                _ => 0,
+            })
+            .collect();
+        assert_eq!(counters.snapshot().to_vec(), expected);
+        assert_eq!(format!("{counters:?}"), r#"{"load": 1, "load_micros": 1234}"#);
     }
 
-    /// All counts, in the order of [`Event::ALL`].
-    #[must_use]
-    pub fn snapshot(&self) -> [u64; Event::ALL.len()] {
-        std::array::from_fn(|index| self.get(Event::ALL[index]))
-    }
-
-    /// Records a value; 0 counts as 1, and what is larger than a day as a day.
-    pub fn record(&self, distribution: Distribution, value: u64) {
-        self.lock(distribution).saturating_record(value.max(1));
-    }
-
-    /// All values recorded since the process started.
-    #[must_use]
-    pub fn histogram(&self, distribution: Distribution) -> Histogram<u64> {
-        self.lock(distribution).clone()
-    }
-
-    fn lock(&self, distribution: Distribution) -> std::sync::MutexGuard<'_, Histogram<u64>> {
-        self.histograms[distribution as usize].lock().expect("no panic while a value is recorded")
+    #[test]
+    fn what_is_out_of_bounds_is_recorded_at_the_bounds() {
+        let counters = Counters::default();
+        counters.record(Distribution::HitL2Time, 0);
+        counters.record(Distribution::HitL2Time, u64::MAX);
+        let histogram = counters.histogram(Distribution::HitL2Time);
+        assert_eq!((histogram.len(), histogram.min()), (2, 1));
+        assert!(histogram.max() >= LARGEST, "{}", histogram.max());
     }
 }

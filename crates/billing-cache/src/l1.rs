@@ -104,6 +104,7 @@ pub(crate) struct Liveness {
 }
 
 impl Liveness {
+    #[inline]
     pub(crate) fn is_live(&self, now: Moment) -> bool {
         now.is_before(self.until())
     }
@@ -129,6 +130,7 @@ impl Liveness {
         self.until_wall_ms.store(0, Ordering::SeqCst);
     }
 
+    #[inline]
     fn until(&self) -> Moment {
         Moment {
             monotonic_ms: self.until_monotonic_ms.load(Ordering::SeqCst),

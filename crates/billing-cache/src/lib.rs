@@ -37,6 +37,7 @@ pub mod settings;
 mod stamp;
 pub mod survey;
 mod suspect;
+mod thread_slot;
 pub mod walk;
 
 pub use breaker::{BreakerSettings, BreakerState};

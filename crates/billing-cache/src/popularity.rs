@@ -11,7 +11,6 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::frequent::Frequent;
-use crate::sampling;
 
 /// Keys of one type that a process tells apart between two flushes; when there are more, the rare ones are forgotten.
 const TRACKED: usize = 1_024;
@@ -105,14 +104,14 @@ impl Popularity {
         Self { decay, unsent: Mutex::new(Unsent::none()) }
     }
 
-    /// A sampled read of this key; it stands for those that were not sampled.
+    /// A sampled read of this key, which stands for so many reads.
     #[cold]
-    pub(crate) fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str, stands_for: u32) {
         let now = self.decay.instant(SystemTime::now());
         let mut unsent = self.lock();
         unsent.rebase(now.period);
         let weight = now.weight * rebased(now.period, unsent.period);
-        unsent.reads.add(text, weight * sampling::ONE_IN);
+        unsent.reads.add(text, weight * f64::from(stands_for));
     }
 
     /// What was noted since the last call.
@@ -174,9 +173,9 @@ mod tests {
     #[test]
     fn what_was_not_sent_is_put_back() {
         let popularity = Popularity::new(Decay::new(3_600));
-        popularity.note("invoice:1");
+        popularity.note("invoice:1", 16);
         let taken = popularity.take();
-        popularity.note("invoice:1");
+        popularity.note("invoice:1", 16);
         popularity.put_back(taken);
         let unsent = popularity.take();
         let weight = popularity.decay.instant(SystemTime::now()).weight;

@@ -12,6 +12,7 @@ use tracing::{debug, trace};
 
 use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::{CachedType, Loaded, Source};
+use crate::counters::Counting;
 use crate::event::{Distribution, Event};
 use crate::flight::{Boarding, Flight, Found, Landing, Mark, Outcome, Seat};
 use crate::l2::error::L2Error;
@@ -163,49 +164,92 @@ impl<S: Source> Cache<S> {
     pub async fn get<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
         let state = self.state::<T>();
         let sampled = self.sample(state, key);
-        if let Some(cached) = self.look_into_l1(state, key, sampled) {
+        let cached = match sampled {
+            Sampled::Timed => self.time_look_into_l1(state, key),
+            Sampled::Noted { .. } | Sampled::No => self.look_into_l1(state, key),
+        };
+        if let Some(cached) = cached {
             state.counters.add(Event::HitL1);
             return Ok(cached);
         }
-        let started = Instant::now();
+        // Boxed, so that a hit in memory does not carry the room for the rest.
+        Box::pin(self.get_past_l1(state, key, sampled)).await
+    }
+
+    async fn get_past_l1<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        key: &T::Key,
+        sampled: Sampled,
+    ) -> Answer<T> {
+        let is_logged = tracing::enabled!(tracing::Level::DEBUG);
+        let started = (is_logged || state.counters.counting() == Counting::On).then(Instant::now);
         let text = self.key_text::<T>(key);
         let answer = self.read(state, key, &text, sampled).await;
+        let Some(started) = started else { return answer };
         if let Ok(cached) = &answer {
             state.counters.add(event_of(cached.tier));
             state.counters.record(time_of(cached.tier), nanos(started));
         }
-        if tracing::enabled!(tracing::Level::DEBUG) {
+        if is_logged {
             log_get::<T>(&text, &answer, micros(started));
         }
         answer
     }
 
-    /// Whether this read is one of the sampled; if so, it is noted what was asked for. All others cost a decrement.
+    /// What is done with this read besides answering it. If it is to be noted what it asked for, that is done; for most reads
+    /// this is a decrement.
+    #[inline]
     pub(crate) fn sample<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key) -> Sampled {
+        if state.counters.counting() == Counting::Off {
+            return Sampled::No;
+        }
         let sampled = sampling::toss();
-        if sampled == Sampled::Yes
+        if let Sampled::Noted { stands_for } = sampled
             && let Some(popularity) = &state.popularity
         {
-            popularity.note(&self.key_text::<T>(key));
+            popularity.note(&self.key_text::<T>(key), stands_for);
         }
         sampled
     }
 
-    /// The value, if L1 has it. Unless the read is sampled, it formats no key, allocates nothing, and takes no time of the
-    /// clock that logs use.
+    /// The value, if L1 has it. Formats no key, allocates nothing, and takes no time of a clock that costs more than a look;
+    /// but a few reads of a value near its end have it refreshed.
+    #[inline]
     pub(crate) fn look_into_l1<T: CachedType<Source = S>>(
         &self,
         state: &TypeState<T>,
         key: &T::Key,
-        sampled: Sampled,
     ) -> Option<Cached<T::Value>> {
         let shared = self.shared();
         let (value, ttl_ms) = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
-        if state.near_end.is_reached(value.as_ref(), ttl_ms) && sampled == Sampled::Yes {
-            self.consider_refresh(state, key, &self.key_text::<T>(key));
+        if state.near_end.is_reached(value.as_ref(), ttl_ms) {
+            self.refresh_sometimes(state, key);
         }
         trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
         Some(Cached { value, tier: Tier::L1 })
+    }
+
+    /// The same, timed.
+    #[cold]
+    fn time_look_into_l1<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        key: &T::Key,
+    ) -> Option<Cached<T::Value>> {
+        let started = Instant::now();
+        let cached = self.look_into_l1(state, key)?;
+        state.counters.record(Distribution::HitL1Time, nanos(started));
+        Some(cached)
+    }
+
+    /// One in sixteen readers of a value in memory near its end considers its refresh. Not the sampled ones: of a thread that
+    /// reads fast these are few, and spread over all keys.
+    #[cold]
+    fn refresh_sometimes<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key) {
+        if rand::random_ratio(1, 16) {
+            self.consider_refresh(state, key, &self.key_text::<T>(key));
+        }
     }
 
     /// Reads past L1.
@@ -277,7 +321,7 @@ impl<S: Source> Cache<S> {
         if shared.suspects.contains(text) {
             return Lookup::Unusable;
         }
-        let found = if state.l1.is_some() || (state.near_end.is_watched() && look.sampled == Sampled::Yes) {
+        let found = if state.l1.is_some() || (state.near_end.is_watched() && look.sampled.is_noted()) {
             store::get_with_ttl(&shared.link, text).await
         } else {
             store::get(&shared.link, text).await

@@ -63,6 +63,7 @@ impl NearEnd {
     }
 
     /// Whether this value, or its absence, with so long to live is near its end.
+    #[inline]
     pub(crate) fn is_reached<V>(self, value: Option<&V>, ttl_ms: u64) -> bool {
         ttl_ms < if value.is_some() { self.present_ms } else { self.absent_ms }
     }

@@ -1,54 +1,165 @@
-//! Which reads are looked at more closely: one in sixteen, by chance. Refresh ahead and the popularity of keys share them.
+//! Which reads are looked at more closely, by chance: one in sixteen is noted (for refresh ahead and the popularity of keys), and
+//! one in 256 is timed. A thread that reads very fast looks at fewer.
 //!
-//! Invariant: each read is sampled with the same chance, whatever was read before it. A plain "every sixteenth" would always
-//! meet the same key of a page that reads sixteen. The gap to the next sampled read is drawn from the geometric
-//! distribution, which is the same as a toss for every read, at the cost of a decrement.
+//! Invariant: the chance of a read was set before that read, whatever it asks for, and a noted read stands for as many as its
+//! chance says; so sums over noted reads are right on average, at any pace. A plain "every sixteenth" would always meet the
+//! same key of a page that reads sixteen. The gap to the next picked read is drawn from the geometric distribution, which is
+//! the same as a toss for every read, at the cost of a decrement.
+//!
+//! A look costs some hundred nanoseconds, ten times a hit in memory. So the chance halves when a look follows the last one
+//! within [`SOON`], and doubles again when they are far apart: looks take less than a hundredth of a thread's time.
 
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
-/// One in so many reads is sampled.
-pub(crate) const ONE_IN: f64 = 16.0;
+/// Of a thread that does not read very fast, one in so many reads is noted.
+const NOTED_ONE_IN: u32 = 16;
+/// For so many picked reads that are noted, one is timed: one read in 256.
+const NOTED_FOR_ONE_TIMED: u32 = 16;
+/// Looks are not to follow each other sooner than that.
+const SOON: Duration = Duration::from_micros(50);
+/// Looks may follow each other sooner when they are this far apart.
+const LATE: Duration = Duration::from_micros(200);
+/// At most, one in so many times [`NOTED_ONE_IN`] is noted.
+const RAREST: u32 = 1 << 14;
 
-/// Whether a read is one of the sampled.
+/// What is done with a read besides answering it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sampled {
-    Yes,
+    /// It is noted what it asked for, on behalf of so many reads.
+    Noted {
+        /// One over the chance that it had.
+        stands_for: u32,
+    },
+    /// It is timed, should it be answered from memory.
+    Timed,
+    /// Nothing.
     No,
 }
 
-/// Whether this read is sampled.
-pub(crate) fn toss() -> Sampled {
-    thread_local!(static TO_SKIP: Cell<u32> = Cell::new(gap()));
-    TO_SKIP.with(|to_skip| match to_skip.get().checked_sub(1) {
-        Some(left) => {
-            to_skip.set(left);
-            Sampled::No
-        }
-        None => {
-            to_skip.set(gap());
-            Sampled::Yes
-        }
-    })
+impl Sampled {
+    /// Whether it is noted what the read asked for.
+    pub(crate) fn is_noted(self) -> bool {
+        matches!(self, Self::Noted { .. })
+    }
 }
 
-/// How many reads are passed over before the next sampled one.
-#[cold]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a gap is between 0 and some hundreds")]
-fn gap() -> u32 {
-    ((1.0 - rand::random::<f64>()).ln() / (1.0 - 1.0 / ONE_IN).ln()) as u32
+/// Whether this read is sampled.
+#[inline]
+pub(crate) fn toss() -> Sampled {
+    thread_local!(static SAMPLER: Sampler = const { Sampler::new() });
+    SAMPLER.with(|sampler| sampler.toss(Instant::now))
+}
+
+/// Draws for one thread. Needs no destructor, so that a toss need not ask whether the thread is ending.
+struct Sampler {
+    /// Reads until the next picked one, that one included; 0 before the first toss.
+    left: Cell<u32>,
+    /// How many times rarer than usual reads are picked.
+    rarer: Cell<u32>,
+    /// When the last one was picked.
+    picked: Cell<Option<Instant>>,
+}
+
+impl Sampler {
+    const fn new() -> Self {
+        Self { left: Cell::new(0), rarer: Cell::new(1), picked: Cell::new(None) }
+    }
+
+    #[inline]
+    fn toss(&self, now: impl FnOnce() -> Instant) -> Sampled {
+        let left = self.left.get();
+        if left > 1 {
+            self.left.set(left - 1);
+            return Sampled::No;
+        }
+        self.picked_or_first(left, now)
+    }
+
+    #[cold]
+    fn picked_or_first(&self, left: u32, now: impl FnOnce() -> Instant) -> Sampled {
+        if left == 0 {
+            self.left.set(1 + gap(1));
+            return self.toss(now);
+        }
+        let rarer = self.rarer.get();
+        self.adapt(now());
+        self.left.set(1 + gap(self.rarer.get()));
+        if rand::random_range(0..=NOTED_FOR_ONE_TIMED) == 0 {
+            return Sampled::Timed;
+        }
+        Sampled::Noted { stands_for: NOTED_ONE_IN * rarer }
+    }
+
+    fn adapt(&self, now: Instant) {
+        let rarer = self.rarer.get();
+        if let Some(before) = self.picked.replace(Some(now)) {
+            self.rarer.set(match now.duration_since(before) {
+                passed if passed < SOON => (rarer * 2).min(RAREST),
+                passed if passed > LATE => (rarer / 2).max(1),
+                _ => rarer,
+            });
+        }
+    }
+}
+
+/// How many reads are passed over before the next picked one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a gap is positive, and `as` saturates")]
+fn gap(rarer: u32) -> u32 {
+    let noted = 1.0 / f64::from(NOTED_ONE_IN * rarer);
+    let picked = noted * (1.0 + 1.0 / f64::from(NOTED_FOR_ONE_TIMED));
+    let gap = (1.0 - rand::random::<f64>()).ln() / (-picked).ln_1p();
+    (gap as u32).min(u32::MAX - 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Tosses of a thread that reads at this pace.
+    fn tosses(pause: Duration) -> impl Iterator<Item = Sampled> {
+        let (sampler, mut now) = (Sampler::new(), Instant::now());
+        std::iter::repeat_with(move || {
+            now += pause;
+            sampler.toss(|| now)
+        })
+    }
+
     #[test]
-    fn one_in_sixteen_is_sampled_wherever_it_stands_in_a_row() {
-        let mut sampled = [0_u32; 16];
-        for place in (0..16).cycle().take(320_000) {
-            sampled[place] += u32::from(toss() == Sampled::Yes);
+    fn at_a_usual_pace_one_in_sixteen_is_noted_wherever_it_stands_in_a_row() {
+        let (mut noted, mut timed) = ([0_u32; 16], 0_u32);
+        for (place, sampled) in (0..16).cycle().zip(tosses(Duration::from_millis(1)).take(320_000)) {
+            match sampled {
+                Sampled::Noted { stands_for } => {
+                    // Two picked in a row are early, and one may then stand for more.
+                    assert!(stands_for.is_power_of_two() && stands_for >= NOTED_ONE_IN);
+                    noted[place] += 1;
+                }
+                Sampled::Timed => timed += 1,
+                Sampled::No => {}
+            }
         }
         // 20,000 tosses a place: 1,250 expected, standard deviation 34.
-        assert!(sampled.iter().all(|count| (1_000..1_500).contains(count)), "{sampled:?}");
+        assert!(noted.iter().all(|count| (1_000..1_500).contains(count)), "{noted:?}");
+        // 1,250 expected, standard deviation 35.
+        assert!((1_000..1_500).contains(&timed), "{timed}");
+    }
+
+    #[test]
+    fn at_any_pace_noted_reads_stand_for_all() {
+        for (pause, reads) in [(1_000_000, 100_000), (20_000, 100_000), (1_000, 1_000_000), (20, 20_000_000)] {
+            let (mut stand_for, mut looks) = (0.0, 0_u64);
+            for sampled in tosses(Duration::from_nanos(pause)).take(reads) {
+                if let Sampled::Noted { stands_for } = sampled {
+                    stand_for += f64::from(stands_for);
+                    looks += 1;
+                }
+            }
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let (share, pause_of_looks) = (stand_for / reads as f64, pause * reads as u64 / looks);
+            // At least a thousand looks: 1 expected, standard deviation below 0.05.
+            assert!((0.7..1.3).contains(&share), "{share} at {pause} ns, {looks} looks");
+            assert!(pause_of_looks > 50_000, "a look each {pause_of_looks} ns at {pause} ns");
+        }
     }
 }

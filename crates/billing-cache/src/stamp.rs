@@ -38,6 +38,7 @@ impl Stamps {
     }
 
     /// Whether nothing was heard of the stamp's stripe since. Needs no key, so that an L1 hit hashes only once.
+    #[inline]
     pub(crate) fn is_current(&self, stamp: Stamp) -> bool {
         self.stripes[stamp.place].load(Ordering::SeqCst) == stamp.stripe
             && self.generation.load(Ordering::SeqCst) == stamp.generation

@@ -4,6 +4,7 @@
 //! it panics or the run is interrupted; a test that cannot have its server fails and says how to get one, it never
 //! passes silently.
 
+#[cfg(feature = "database")]
 mod database;
 mod eventually;
 mod fault_proxy;
@@ -11,8 +12,10 @@ pub mod json_schema;
 mod port;
 mod redis_options;
 mod redis_server;
+pub mod rounds;
 mod server_process;
 
+#[cfg(feature = "database")]
 pub use database::TestDatabase;
 pub use eventually::{Probe, eventually};
 pub use fault_proxy::{FaultProxy, Wire};

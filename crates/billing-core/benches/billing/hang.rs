@@ -9,8 +9,7 @@ use billing_core::cached::{self, InvoiceId, Invoices};
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
 use test_support::RedisServer;
-
-use crate::rounds::median;
+use test_support::rounds::median;
 
 const OUTAGES: usize = 6;
 /// Pairs of sides in one outage.

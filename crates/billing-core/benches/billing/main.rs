@@ -8,7 +8,6 @@
 mod data;
 mod hang;
 mod reads;
-mod rounds;
 mod warm_up;
 mod writes;
 

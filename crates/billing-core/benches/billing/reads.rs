@@ -8,8 +8,7 @@ use billing_core::dict::InvoiceDetails;
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
 use redis::aio::MultiplexedConnection;
-
-use crate::rounds;
+use test_support::rounds;
 
 const ROUNDS: usize = 40;
 const READS: usize = 500;

@@ -3,8 +3,7 @@
 use billing_cache::{ClearMode, TypeInfo};
 use billing_core::cached::{InvoiceId, Invoices};
 use billing_core::service::BillingService;
-
-use crate::rounds;
+use test_support::rounds;
 
 const ROUNDS: usize = 5;
 

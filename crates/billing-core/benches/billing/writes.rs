@@ -5,8 +5,7 @@ use billing_core::migration;
 use billing_core::money::Money;
 use billing_core::service::{BillingService, NewPayment};
 use sea_orm::TransactionTrait;
-
-use crate::rounds::Rounds;
+use test_support::rounds::Rounds;
 
 const ROUNDS: usize = 12;
 const PAYMENTS: u32 = 50;

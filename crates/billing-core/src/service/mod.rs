@@ -1,6 +1,6 @@
 //! The billing service: reads through the cache, writes that invalidate by themselves.
 //!
-//! Invariants: a decision about money is made on rows read and locked in the write transaction ([`locked`]), never on a
+//! Invariants: a decision about money is made on rows read and locked in the write transaction (`locked.rs`), never on a
 //! cached value; a write returns when no later read can see what was there before it, or says that this is pending.
 
 mod commands;

@@ -43,7 +43,7 @@ const FILES: &[File] = files![
     "theme.js",
     "types.js",
     "uplot.css",
-    "uplot.js"
+    "uplot.js",
 ];
 const PAGE: File = File { name: "index.html", text: include_str!("assets/index.html") };
 const LOGIN: File = File { name: "login.html", text: include_str!("assets/login.html") };

@@ -88,13 +88,13 @@ async fn history(State(app): State<App>, wanted: Result<Query<Wanted>, QueryReje
         return Err(Problem::malformed("ask for /api/history?range=15m, 1h, 24h or 30d"));
     };
     app.audience.note();
-    let recovered = app.published.borrow().as_ref().and_then(|published| published.recovered);
-    Ok(axum::Json(app.histories.of(range, recovered).await).into_response())
+    let redis = app.published.borrow().as_ref().map(|published| published.redis.clone());
+    Ok(axum::Json(app.histories.of(range, redis.as_ref()).await).into_response())
 }
 
 /// Healthy is who answers; the servers that are watched are told, and may be away.
 async fn health(State(app): State<App>) -> Response {
-    let states = app.published.borrow().as_ref().map(|published| (published.redis, published.database));
+    let states = app.published.borrow().as_ref().map(|published| (published.redis.state(), published.database));
     let (redis, database) = states.unwrap_or((EndpointState::NotAsked, EndpointState::NotAsked));
     axum::Json(serde_json::json!({ "status": "ok", "redis": redis, "database": database })).into_response()
 }

@@ -44,16 +44,17 @@ pub(crate) fn audit_counts(numbers: &Numbers, types: &[&'static str]) -> AuditCo
     }
 }
 
-/// The most that waited in the outbox in this stretch.
+/// The most that waited in the outbox in this stretch. A histogram has no 0: where nothing waited, its oldest was 1 ns old.
 pub(crate) fn backlog_peak(numbers: &Numbers) -> BacklogPeak {
     let max = |distribution| {
         let histogram = numbers.histogram(PROCESS_WIDE, distribution);
         (!histogram.is_empty()).then(|| histogram.max())
     };
-    BacklogPeak {
-        rows_max: max(Distribution::BacklogRows),
-        oldest_max_seconds: max(Distribution::BacklogAge).map(|nanos| to_f64(nanos) / SECOND_NANOS),
+    let (rows, age) = (max(Distribution::BacklogRows), max(Distribution::BacklogAge));
+    if age == Some(1) {
+        return BacklogPeak { rows_max: Some(0), oldest_max_seconds: Some(0.0) };
     }
+    BacklogPeak { rows_max: rows, oldest_max_seconds: age.map(|nanos| to_f64(nanos) / SECOND_NANOS) }
 }
 
 /// Requests of these types in this stretch.
@@ -270,6 +271,20 @@ mod tests {
         assert_about(total.invalidation_delay.max_ms, 40.0);
         assert_about(total.age_at_serve.p50_seconds, 90.0);
         assert_about(backlog_peak(&cache.own_numbers()).oldest_max_seconds, 3.0);
+    }
+
+    #[tokio::test]
+    async fn a_backlog_without_rows_is_none() {
+        let cache = counting().await;
+        cache.record(PROCESS_WIDE, Distribution::BacklogRows, 0);
+        cache.record(PROCESS_WIDE, Distribution::BacklogAge, 0);
+        let nothing = BacklogPeak { rows_max: Some(0), oldest_max_seconds: Some(0.0) };
+        assert_eq!(backlog_peak(&cache.own_numbers()), nothing);
+        cache.record(PROCESS_WIDE, Distribution::BacklogRows, 1);
+        cache.record(PROCESS_WIDE, Distribution::BacklogAge, 2_000_000_000);
+        let peak = backlog_peak(&cache.own_numbers());
+        assert_eq!(peak.rows_max, Some(1));
+        assert_about(peak.oldest_max_seconds, 2.0);
     }
 
     /// Values of a histogram are right within an eighth.

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use tracing::debug;
 
 use super::kept::{Kept, ReadAt};
+use super::status::Status;
 use crate::dashboard::model::{EndpointState, History, Point, Range, SCHEMA_VERSION};
 use crate::dashboard::summary;
 
@@ -47,10 +48,11 @@ impl Histories {
         Self { cache, types, ranges: Range::ALL.map(|range| Mutex::new(RangeOfPoints::new(range))) }
     }
 
-    /// The points of this range, up to now. `recovered` is when Redis came back last.
-    pub(crate) async fn of(&self, range: Range, recovered: Option<SystemTime>) -> History {
+    /// The points of this range, up to now. `redis` is what is known of it; nothing before it was asked first.
+    pub(crate) async fn of(&self, range: Range, redis: Option<&Status>) -> History {
         let mut points = self.ranges[range as usize].lock().await;
-        let read = ReadAt { now: SystemTime::now(), recovered };
+        let now = SystemTime::now();
+        let read = ReadAt { now, recovered: redis.and_then(|redis| redis.recovered(now)) };
         if points.read_at.is_none_or(|at| at.elapsed() >= FRESH) {
             let refreshed = self.refresh(&mut points, read).await;
             // The snapshot says why.

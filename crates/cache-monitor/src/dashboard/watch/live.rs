@@ -28,18 +28,15 @@ const IDLE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So many whole minutes and the one that goes on are shown as "now".
 const MINUTES: u64 = 5;
-/// While there seems to be no data at all, all that is kept is looked through so often.
-const SEARCH_AGAIN: Duration = Duration::from_secs(60);
+/// All that is kept.
 const EVERYTHING_HOURS: u64 = 31 * 24;
 
 /// A snapshot, as it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Published {
     pub(crate) json: Arc<str>,
-    pub(crate) redis: EndpointState,
+    pub(crate) redis: Status,
     pub(crate) database: EndpointState,
-    /// When Redis came back last.
-    pub(crate) recovered: Option<SystemTime>,
 }
 
 /// Reads and publishes.
@@ -54,14 +51,17 @@ pub(crate) struct Live {
     read_at: Option<SystemTime>,
     surroundings: Surroundings,
     hot_keys: HottestKeys,
-    data: DataSearch,
+    data: Data,
 }
 
 /// Whether any request is among all that is kept.
-#[derive(Debug, Default)]
-struct DataSearch {
-    found: bool,
-    searched_at: Option<Instant>,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Data {
+    #[default]
+    NotLookedFor,
+    /// What comes later comes with the last minutes.
+    NoneYet,
+    Found,
 }
 
 impl Live {
@@ -76,7 +76,7 @@ impl Live {
             audience,
             surroundings: Surroundings::default(),
             hot_keys: HottestKeys::default(),
-            data: DataSearch::default(),
+            data: Data::default(),
         }
     }
 
@@ -101,21 +101,17 @@ impl Live {
 
     /// May be dropped at any await: what was read until then is kept.
     async fn read(&mut self) -> Result<(), RedisUnreachable> {
-        if self.redis.state() == EndpointState::Away {
-            // It may come back empty.
-            self.data = DataSearch::default();
-        }
         self.read_minutes().await?;
         self.surroundings = Surroundings::read(&self.cache).await?;
         if self.audience.is_there() {
             self.hot_keys.refresh(&self.cache).await?;
         }
-        self.search_data().await
+        self.look_for_data().await
     }
 
     async fn read_minutes(&mut self) -> Result<(), RedisUnreachable> {
         let now = SystemTime::now();
-        let read = ReadAt { now, recovered: self.redis.recovered() };
+        let read = ReadAt { now, recovered: self.redis.recovered(now) };
         let last = self.minutes.step_at(now);
         let first = last.saturating_sub(MINUTES);
         let all = vec![first..=last];
@@ -132,14 +128,18 @@ impl Live {
         Ok(())
     }
 
-    async fn search_data(&mut self) -> Result<(), RedisUnreachable> {
+    /// Looks through all that is kept once, and then only at the last minutes.
+    async fn look_for_data(&mut self) -> Result<(), RedisUnreachable> {
         let names = self.names();
-        self.data.found = self.data.found || summary::requests(&self.recent().0, &names) > 0;
-        if self.data.found || self.data.searched_at.is_some_and(|at| at.elapsed() < SEARCH_AGAIN) {
-            return Ok(());
-        }
-        let found = summary::requests(&self.cache.usage(EVERYTHING_HOURS).await?, &names) > 0;
-        self.data = DataSearch { found, searched_at: Some(Instant::now()) };
+        let any_in = |numbers: &Numbers| summary::requests(numbers, &names) > 0;
+        // It may have come back empty.
+        let known = if self.redis.state() == EndpointState::Away { Data::NotLookedFor } else { self.data };
+        let found = match known {
+            Data::Found => true,
+            Data::NoneYet => any_in(&self.recent().0),
+            Data::NotLookedFor => any_in(&self.recent().0) || any_in(&self.cache.usage(EVERYTHING_HOURS).await?),
+        };
+        self.data = if found { Data::Found } else { Data::NoneYet };
         Ok(())
     }
 
@@ -159,8 +159,7 @@ impl Live {
     fn published(&self) -> Published {
         let snapshot = self.snapshot();
         let json = serde_json::to_string(&snapshot).expect("a snapshot has a JSON form");
-        let (redis, database) = (snapshot.redis.state, snapshot.database.state);
-        Published { json: json.into(), redis, database, recovered: self.redis.recovered() }
+        Published { json: json.into(), redis: self.redis.clone(), database: snapshot.database.state }
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -180,7 +179,7 @@ impl Live {
             refresh_seconds: REFRESH.as_secs(),
             redis: self.redis.report(),
             database: database.status.report(),
-            has_data: self.data.found,
+            has_data: self.data == Data::Found,
             window_seconds: length.as_secs(),
             total,
             types: self.types.iter().map(of_type).collect(),

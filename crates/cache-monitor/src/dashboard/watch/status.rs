@@ -7,7 +7,7 @@ use crate::dashboard::model::{Endpoint, EndpointState};
 
 /// The state of a server.
 #[derive(Clone, Debug)]
-pub(super) struct Status {
+pub(crate) struct Status {
     endpoint: String,
     state: EndpointState,
     error: Option<String>,
@@ -34,13 +34,13 @@ impl Status {
         (self.state, self.error) = (state, error);
     }
 
-    pub(super) fn state(&self) -> EndpointState {
+    pub(crate) fn state(&self) -> EndpointState {
         self.state
     }
 
-    /// When it came back last.
-    pub(super) fn recovered(&self) -> Option<SystemTime> {
-        self.recovered
+    /// When it came back last; that is now if it answers now while it is still said to be away.
+    pub(crate) fn recovered(&self, now: SystemTime) -> Option<SystemTime> {
+        if self.state == EndpointState::Away { Some(now) } else { self.recovered }
     }
 
     pub(super) fn report(&self) -> Endpoint {
@@ -55,17 +55,19 @@ mod tests {
 
     #[test]
     fn a_state_lasts_until_there_is_another_one() {
+        let since_start = SystemTime::now();
         let mut status = Status::of("here");
         assert_eq!((status.state(), status.report().error), (EndpointState::NotAsked, None));
-        assert_eq!(status.recovered(), None);
+        assert_eq!(status.recovered(since_start), None);
         status.set(Some("one reason".to_owned()));
         let since = status.since;
         status.set(Some("another reason".to_owned()));
         assert_eq!((status.state(), status.since), (EndpointState::Away, since));
+        assert_eq!(status.recovered(since_start), Some(since_start));
         assert_eq!(status.report().error.as_deref(), Some("another reason"));
         status.set(None);
         assert_eq!((status.state(), status.report().error), (EndpointState::Ok, None));
         assert!(status.since >= since);
-        assert_eq!(status.recovered(), Some(status.since));
+        assert_eq!(status.recovered(SystemTime::now()), Some(status.since));
     }
 }

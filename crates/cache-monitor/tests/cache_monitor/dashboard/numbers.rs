@@ -1,8 +1,12 @@
 //! The page shows what the services counted, in the agreed shapes.
 
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use billing_cache::{Distribution, Event, Numbers};
 use billing_core::cached::{BillingCache, CACHED_TYPES, InvoiceId, Invoices, UserCreditNotes, UserId, open_cache};
 use billing_core::database::{Database, DatabaseSettings};
+use billing_core::service::BillingService;
 use billing_core::settings::Settings;
 use serde_json::{Value, json};
 use test_support::json_schema;
@@ -12,13 +16,19 @@ use crate::fixture::Stage;
 
 const RANGES: [(&str, usize, u64); 4] = [("15m", 15, 60), ("1h", 60, 60), ("24h", 96, 900), ("30d", 120, 21_600)];
 
-/// The cache of a service, whose counters are sent when the test says so.
-async fn service(stage: &Stage) -> BillingCache {
+/// Those of a service, whose counters are sent when the test says so.
+fn settings(stage: &Stage) -> Settings {
     let mut settings = Settings::defaults();
     settings.redis.host = "127.0.0.1".to_owned();
     settings.redis.port = stage.redis.port();
     settings.redis.command_timeout_ms = 10_000;
     settings.cache.counters_flush_ms = 3_600_000;
+    settings
+}
+
+/// The cache of a service.
+async fn service(stage: &Stage) -> BillingCache {
+    let settings = settings(stage);
     let database = Database::connect(&DatabaseSettings::new(stage.database.url())).await.unwrap();
     open_cache(database, &settings.redis, settings.cache).await.unwrap()
 }
@@ -154,7 +164,7 @@ async fn a_key_with_markup_is_data() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_viewers_see_the_same_and_cost_redis_no_more_than_one() {
+async fn two_viewers_get_the_same_snapshots() {
     let stage = Stage::filled().await.remove(0);
     traffic(&service(&stage).await).await;
     let dashboard = Dashboard::over(&stage, &["--audit-seconds", "0", "--survey-seconds", "0"]);
@@ -164,4 +174,58 @@ async fn two_viewers_see_the_same_and_cost_redis_no_more_than_one() {
     let of_second = second.until(|snapshot| at(snapshot) == at(&of_first));
     assert_eq!(of_first, of_second);
     assert_eq!((&of_first["audit"]["state"], &of_first["survey"]["state"]), (&json!("off"), &json!("none")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_live_their_breakers_and_the_memory_are_shown() {
+    let stage = Stage::filled().await.remove(0);
+    let settings = settings(&stage);
+    let database = Database::connect(&DatabaseSettings::new(stage.database.url())).await.unwrap();
+    let service = BillingService::open(database, &settings).await.unwrap();
+    service.cache().flush_counters().await;
+    stage.redis.command::<()>(&["CONFIG", "SET", "maxmemory", "64mb"]).unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().to_string();
+    let change = json!({"process": "<b>/7", "number": 1, "state": "open", "reason": "60 % of the calls failed"});
+    stage.redis.command::<()>(&["ZADD", "billing_cache:breaker", &now, &change.to_string()]).unwrap();
+
+    let dashboard = Dashboard::over(&stage, &[]);
+    let snapshot = dashboard.snapshot(|snapshot| snapshot["redis"]["state"] == "ok");
+    assert_as_the_schema_says("snapshot", &snapshot);
+    let processes = snapshot["processes"].as_array().unwrap();
+    assert_eq!(processes.len(), 1, "the dashboard is no service: {processes:#?}");
+    assert_eq!((&processes[0]["pid"], &processes[0]["breaker"]), (&json!(std::process::id()), &json!("closed")));
+    let memory = &snapshot["memory"];
+    assert_eq!((&memory["limit_bytes"], &memory["policy"]), (&json!(64 << 20), &json!("noeviction")));
+    assert!(memory["used_bytes"].as_u64() > Some(0));
+    let shown = &snapshot["breaker_changes"][0];
+    assert_eq!([&shown["state"], &shown["process"], &shown["reason"]], ["open", "<b>/7", "60 % of the calls failed"]);
+    let history = dashboard.get("/api/history?range=15m").json();
+    let opened = |point: &Value| point["breaker_open_changes"].as_u64().unwrap();
+    assert_eq!(history["points"].as_array().unwrap().iter().map(opened).sum::<u64>(), 1);
+    service.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_smallest_rights_of_the_tools_are_enough() {
+    let stage = Stage::filled().await.remove(0);
+    traffic(&service(&stage).await).await;
+    let operations = include_str!("../../../../../docs/operations.md");
+    let line = "ACL SETUSER billing-tools on >PASSWORD ";
+    let rules = operations.lines().find_map(|documented| documented.trim().strip_prefix(line)).unwrap();
+    let words: Vec<&str> =
+        ["ACL", "SETUSER", "billing-tools", "on", ">acl-secret"].into_iter().chain(rules.split(' ')).collect();
+    stage.redis.command::<()>(&words).unwrap();
+    let mut command = stage.monitor(&["dashboard", "--listen", "127.0.0.1:0"]);
+    command.env("REDIS_USERNAME", "billing-tools").env("REDIS_PASSWORD", "acl-secret");
+    let dashboard = Dashboard::start(command);
+    let snapshot = dashboard
+        .snapshot(|snapshot| snapshot["audit"]["state"] == "complete" && snapshot["survey"]["state"] == "complete");
+    assert_eq!(snapshot["redis"]["state"], "ok");
+    for (range, ..) in RANGES {
+        assert_eq!(dashboard.get(&format!("/api/history?range={range}")).json()["redis"], "ok", "{range}");
+    }
+    // The library's name, which only Redis 7.2 and later take, is no matter.
+    let mut refused: Vec<BTreeMap<String, String>> = stage.redis.command(&["ACL", "LOG"]).unwrap();
+    refused.retain(|entry| entry["object"] != "client|setinfo");
+    assert_eq!(refused, []);
 }

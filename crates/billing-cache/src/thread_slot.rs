@@ -1,0 +1,163 @@
+//! Slots: small numbers that a thread has for itself until it ends, so that it can count without a locked instruction.
+//!
+//! Invariant: at any moment at most one thread has a slot, and whoever has it next sees all that was written under it. A slot
+//! is taken and given back under one mutex, and that hands the writes over; so its owner may add by a plain load and a plain
+//! store, and nothing is ever lost. What a thread does after it gave its slot back (destructors of other thread-locals may
+//! still run) and what threads beyond [`OWNED`] do is done under [`Slot::Shared`], by atomic additions.
+
+use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard};
+
+/// So many threads at a time have a slot of their own.
+pub(crate) const OWNED: usize = 64;
+
+/// Where the current thread counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// Nobody else writes there; less than [`OWNED`].
+    Own(usize),
+    /// Others write there too.
+    Shared,
+}
+
+/// What [`PLACE`] holds besides slots.
+const SHARED: usize = OWNED;
+const UNKNOWN: usize = OWNED + 1;
+
+thread_local! {
+    /// The slot of this thread. Needs no destructor, so a look is a plain load, and possible until the very end.
+    static PLACE: Cell<usize> = const { Cell::new(UNKNOWN) };
+    static LEASE: Lease = Lease::take();
+}
+
+/// The slot of this thread; the first call takes one.
+#[inline]
+pub(crate) fn mine() -> Slot {
+    let place = PLACE.get();
+    if place < OWNED { Slot::Own(place) } else { shared_or_first(place) }
+}
+
+#[cold]
+fn shared_or_first(place: usize) -> Slot {
+    if place == UNKNOWN && LEASE.try_with(|_| ()).is_err() {
+        PLACE.set(SHARED);
+    }
+    match PLACE.get() {
+        SHARED => Slot::Shared,
+        place => Slot::Own(place),
+    }
+}
+
+/// Holds the slot of its thread, which gives it back when it ends.
+struct Lease(Option<usize>);
+
+impl Lease {
+    fn take() -> Self {
+        let slot = free().take();
+        PLACE.set(slot.unwrap_or(SHARED));
+        Self(slot)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // In this order: from here on this thread writes nothing under its slot.
+        PLACE.set(SHARED);
+        if let Some(slot) = self.0 {
+            free().give_back(slot);
+        }
+    }
+}
+
+/// The slots that no thread has.
+#[derive(Debug)]
+struct Free {
+    /// Those from here on were never taken.
+    untouched: usize,
+    given_back: Vec<usize>,
+}
+
+static FREE: Mutex<Free> = Mutex::new(Free { untouched: 0, given_back: Vec::new() });
+
+fn free() -> MutexGuard<'static, Free> {
+    FREE.lock().expect("no panic while the free slots are locked")
+}
+
+impl Free {
+    fn take(&mut self) -> Option<usize> {
+        self.given_back.pop().or_else(|| {
+            let slot = self.untouched;
+            (slot < OWNED).then(|| {
+                self.untouched += 1;
+                slot
+            })
+        })
+    }
+
+    fn give_back(&mut self, slot: usize) {
+        self.given_back.push(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_keeps_its_slot() {
+        assert_eq!(mine(), mine());
+    }
+
+    #[test]
+    fn no_two_threads_have_one_slot_and_the_rest_share() {
+        let threads = OWNED + 20;
+        let all_have_one = Barrier::new(threads);
+        let slots: Vec<Slot> = thread::scope(|scope| {
+            let take = || {
+                let slot = mine();
+                all_have_one.wait();
+                slot
+            };
+            let running: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
+            running.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let own: Vec<usize> =
+            slots.into_iter().filter_map(|slot| if let Slot::Own(slot) = slot { Some(slot) } else { None }).collect();
+        assert!(own.iter().all(|slot| *slot < OWNED));
+        assert_eq!(own.len(), own.iter().collect::<HashSet<_>>().len());
+        assert!(own.len() <= OWNED);
+    }
+
+    #[test]
+    fn a_slot_that_was_given_back_is_taken_again() {
+        let mut free = Free { untouched: 0, given_back: Vec::new() };
+        let taken: Vec<_> = (0..OWNED).map(|_| free.take()).collect();
+        assert_eq!(taken, (0..OWNED).map(Some).collect::<Vec<_>>());
+        assert_eq!(free.take(), None);
+        free.give_back(7);
+        assert_eq!((free.take(), free.take()), (Some(7), None));
+    }
+
+    #[test]
+    fn threads_without_number_never_use_the_slots_up() {
+        for _ in 0..10 * OWNED {
+            thread::spawn(mine).join().unwrap();
+        }
+        let given_back = free().given_back.clone();
+        assert!(!given_back.is_empty());
+        assert_eq!(given_back.len(), given_back.iter().collect::<HashSet<_>>().len(), "each once: {given_back:?}");
+    }
+
+    #[test]
+    fn a_thread_that_gave_its_slot_back_shares() {
+        let after = thread::spawn(|| {
+            drop(Lease::take());
+            mine()
+        });
+        assert_eq!(after.join().unwrap(), Slot::Shared);
+    }
+}
