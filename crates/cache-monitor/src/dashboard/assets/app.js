@@ -139,7 +139,7 @@ function viewOf(snapshot) {
   const known = away && state.known ? { ...state.known, database, outbox, audit } : snapshot;
   const { type } = state;
   const numbers = (type === null ? known.total : known.types?.find(({ name }) => name === type)?.numbers) ?? {};
-  const window = `last ${format.seconds(known.window_seconds) ?? "minutes"}`;
+  const window = `last ${minutes(known.window_seconds)}`;
   const why = away
     ? "Redis is away"
     : known.has_data === false
@@ -159,6 +159,11 @@ function viewOf(snapshot) {
     range,
     history: state.history,
   };
+}
+
+/** The window is some whole minutes and a part of one: said so that the words stand still. @param {number} [seconds] */
+function minutes(seconds) {
+  return format.plural(seconds ? Math.max(1, Math.floor(seconds / 60)) : null, "minute") ?? "minutes";
 }
 
 /** @param {?import("./overview.js").View} view */

@@ -41,7 +41,7 @@
  * @property {number} pending
  * @property {number} undecodable
  * @property {?number} right_share
- * @property {?number} right_share_at_least  with 95 % confidence
+ * @property {?number} right_share_at_least  with 95 % confidence; null where every value was compared, or none
  * @property {?number} nines  null where no wrong value was found
  *
  * @typedef {Audit & {name: string}} AuditOfType
@@ -49,7 +49,8 @@
  *
  * @typedef {{state: "ok" | "away" | "not_asked", endpoint: string, error: ?string, since: string}} Server
  * @typedef {{name: string, ttl_seconds: number, l1: boolean, numbers: Numbers}} CachedType
- * @typedef {{name: string, keys: number, memory_bytes: number, ttl: {up_to_seconds: ?number, keys: number}[]}} Stored
+ * @typedef {{up_to_seconds: ?number, keys: number}} TtlBucket  without a limit: the longest
+ * @typedef {{name: string, keys: number, memory_bytes: number, ttl: TtlBucket[], no_expiry: number}} Stored
  * @typedef {{type: string, key: string, reads_per_hour: number}} HotKey
  * @typedef {"closed" | "open" | "half-open"} Breaker
  * @typedef {{at: string, process: string, state: Breaker, reason: string}} BreakerChange

@@ -41,7 +41,7 @@ export function rate(number, unit) {
 /** @param {?number} [share] 0 to 1; the nearer to all, the more digits */
 export function share(share) {
   if (!known(share)) return null;
-  if (share === 0 || share === 1) return percent[0].format(share);
+  if (Number.isInteger(share * 100)) return percent[0].format(share);
   return percent[share < 0.995 ? 1 : share < 0.9999 ? 2 : 3].format(share);
 }
 
@@ -82,7 +82,7 @@ export function bytes(size) {
   return `${figure(size / 1024 ** power)}${SPACE}${BYTES[power]}`;
 }
 
-/** "1 key", "2 keys". @param {?number} number */
+/** "1 key", "2 keys". @param {?number | undefined} number @param {string} one */
 export function plural(number, one, many = `${one}s`) {
   return known(number) ? `${count(number)}${SPACE}${number === 1 ? one : many}` : null;
 }

@@ -73,7 +73,7 @@ function auditState(audit) {
   const last = at ? `Last one ${at}, every ${format.seconds(audit?.every_seconds) ?? "–"}.` : "";
   switch (audit?.state) {
     case "off":
-      return "The audit is off: it needs a database and its setting in the configuration. cache-admin verify does it once.";
+      return "The audit is off (--audit-seconds 0). cache-admin verify compares when you ask it to.";
     case "waiting":
       return last || "The first audit has not begun yet.";
     case "running":
@@ -95,7 +95,7 @@ function auditCells(name, audit = {}) {
     { text: format.count(stale), tone: stale ? "bad" : undefined },
     format.count(audit.pending),
     { text: format.count(undecodable), tone: undecodable ? "bad" : undefined },
-    { text: format.share(audit.right_share_at_least), why: "nothing was checked" },
+    { text: format.share(audit.right_share_at_least), why: audit.checked ? "every value was compared" : "nothing was checked" },
   ];
 }
 

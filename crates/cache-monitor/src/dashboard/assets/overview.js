@@ -81,7 +81,7 @@ function requests({ numbers, window }) {
 function saved({ numbers, known, window }) {
   const { saved_seconds: length } = numbers;
   const connections = format.amount(length && known.window_seconds ? length / known.window_seconds : null);
-  const detail = connections ? `≈ ${connections} busy connections, ${window}` : `in the ${window}`;
+  const detail = connections ? `≈ ${connections} busy connections` : `in the ${window}`;
   return { value: format.seconds(length), detail, why: "known once there were hits and loads to compare" };
 }
 
@@ -104,8 +104,9 @@ function stale({ known, type }) {
   const why = known.audit?.state === "off" ? "the audit is off" : "no audit is finished yet";
   if (!audit || wrong === null) return { value: null, detail: why, why };
   const checked = `${format.amount(audit.checked)} checked`;
+  const atLeast = format.share(audit.right_share_at_least);
   if (wrong === 0)
-    return { value: "0", detail: `${checked}, ≥\u00a0${format.share(audit.right_share_at_least) ?? "–"} right`, tone: "good" };
+    return { value: "0", detail: atLeast ? `${checked}, ≥\u00a0${atLeast} right` : `${checked}: every value`, tone: "good" };
   return { value: format.count(wrong), detail: `${checked}, ${format.plural(audit.nines ?? 0, "nine")}`, tone: "bad" };
 }
 

@@ -105,8 +105,14 @@ function sumOfBuckets(types) {
   for (const { up_to_seconds: upTo, keys = 0 } of types.flatMap(({ ttl }) => ttl ?? [])) {
     sums.set(upTo ?? Infinity, (sums.get(upTo ?? Infinity) ?? 0) + keys);
   }
-  const sorted = [...sums].filter(([upTo, keys]) => upTo !== Infinity || keys > 0).sort(([a], [b]) => a - b);
-  return sorted.map(([upTo, keys]) => ({ label: upTo === Infinity ? "longer" : `≤ ${format.seconds(upTo)}`, keys }));
+  const limits = [...sums.keys()].sort((a, b) => a - b);
+  const longest = format.seconds(limits.findLast(Number.isFinite));
+  const buckets = limits.map((upTo) => {
+    return { label: Number.isFinite(upTo) ? `≤ ${format.seconds(upTo)}` : `> ${longest ?? "0 s"}`, keys: sums.get(upTo) ?? 0 };
+  });
+  const forever = types.reduce((sum, { no_expiry: keys }) => sum + (keys ?? 0), 0);
+  // The cache gives every key a time to live: such a key is somebody else's work.
+  return forever ? [...buckets, { label: "never expires", keys: forever }] : buckets;
 }
 
 /** @param {View} view */

@@ -1,5 +1,5 @@
 // The explanation of a term or of a dash, beside it. One bubble for the whole page; it comes by pointer, touch or focus, stays
-// while it is pointed at, and goes by Escape, as WCAG 1.4.13 asks. Screen readers read the description of the term itself instead.
+// while it is pointed at, and goes by Escape, as WCAG 1.4.13 asks. Screen readers read the description of the term itself.
 
 import { element } from "./dom.js";
 
