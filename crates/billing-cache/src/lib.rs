@@ -28,6 +28,7 @@ mod l1;
 mod l2;
 pub mod numbers;
 pub mod pace;
+mod pilot;
 pub mod policy;
 mod popularity;
 pub mod read;

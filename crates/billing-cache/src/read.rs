@@ -1,29 +1,25 @@
-//! The read path of one key: look into Redis, else fly.
+//! The read path of one key: look into Redis, else fly (see `pilot.rs`).
 //!
 //! Invariants: trouble with Redis never becomes an error of a read, only the loader can fail it; whatever a read returns
 //! was validated after the read began (`protocol.md`, section 3).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tracing::{debug, trace};
 
-use crate::cache::{Cache, TypeState, millis};
+use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
 use crate::counters::Counting;
 use crate::event::{Distribution, Event};
-use crate::flight::{Boarding, Flight, Found, Landing, Mark, Outcome, Seat};
+use crate::flight::{Boarding, Found, Landing, Seat};
 use crate::l2::error::L2Error;
-use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::l2::store;
+use crate::pilot::Pilot;
 use crate::sampling::{self, Sampled};
 use crate::stamp::Stamp;
-
-/// A fill that was lost is tried again so often before its load is answered uncached.
-const FILL_ATTEMPTS: u32 = 3;
-const POLL_MIN: Duration = Duration::from_millis(2);
-const POLL_MAX: Duration = Duration::from_millis(25);
 
 /// Where an answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -348,12 +344,15 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    async fn load_past_cache<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
+    pub(crate) async fn load_past_cache<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
         let loaded = self.load_one::<T>(key).await?;
         Ok(Cached::new(loaded.value, Tier::Bypassed))
     }
 
-    async fn load_one<T: CachedType<Source = S>>(&self, key: &T::Key) -> Result<Loaded<T::Value>, ReadError<S::Error>> {
+    pub(crate) async fn load_one<T: CachedType<Source = S>>(
+        &self,
+        key: &T::Key,
+    ) -> Result<Loaded<T::Value>, ReadError<S::Error>> {
         let mut loaded = self.load::<T>(std::slice::from_ref(key)).await?;
         Ok(loaded.remove(key).unwrap_or_else(Loaded::absent))
     }
@@ -427,113 +426,6 @@ pub(crate) fn note_redis_error<T: CachedType>(state: &TypeState<T>, text: &str, 
         state.counters.add(Event::RedisError);
     }
     debug!(cache_type = T::NAME, key = text, %error, "redis could not be used");
-}
-
-/// Flies one load: ACQUIRE, load, FILL, and says whom each answer covers.
-struct Pilot<T: CachedType> {
-    cache: Cache<T::Source>,
-    key: T::Key,
-    text: String,
-    flight: Arc<Flight<Answer<T>>>,
-}
-
-/// What holding a lease led to.
-enum Attempt<A> {
-    Done(Outcome<A>),
-    /// The fill was lost; the load covers these.
-    Lost(Outcome<A>),
-}
-
-impl<T: CachedType> Pilot<T> {
-    async fn fly(&self) -> Outcome<Answer<T>> {
-        let shared = self.cache.shared();
-        if self.flight.found() == Found::Unusable || shared.suspects.contains(&self.text) {
-            return self.bypass().await;
-        }
-        let patience_ends = Instant::now() + Duration::from_millis(shared.settings.patience_ms);
-        let lease_ttl = Duration::from_millis(shared.settings.lease_ttl_ms);
-        let (mut mode, mut attempts, mut pause) = (Mode::Read, 0, POLL_MIN);
-        loop {
-            let covers = self.flight.mark();
-            match store::acquire(&shared.link, &self.text, mode, lease_ttl).await {
-                Ok(Acquired::Hit(json)) => match decode::<T>(&self.text, &json) {
-                    Some(value) => return Outcome { covers, answer: Ok(Cached::new(value, Tier::L2)) },
-                    None => mode = Mode::Refresh,
-                },
-                Ok(Acquired::Granted(token)) => {
-                    attempts += 1;
-                    match self.load_and_fill(token).await {
-                        Attempt::Lost(_) if attempts < FILL_ATTEMPTS => {}
-                        Attempt::Done(outcome) | Attempt::Lost(outcome) => return outcome,
-                    }
-                }
-                Ok(Acquired::Contended | Acquired::Present) if Instant::now() < patience_ends => {
-                    self.state().counters.add(Event::Contended);
-                    tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
-                    pause = (pause * 2).min(POLL_MAX);
-                    mode = Mode::Read;
-                }
-                Ok(_) => return self.bypass().await,
-                Err(error) => {
-                    note_redis_error(self.state(), &self.text, &error);
-                    return self.bypass().await;
-                }
-            }
-        }
-    }
-
-    /// The database snapshot begins after the grant was received, or an invalidation between the two would be missed.
-    async fn load_and_fill(&self, token: Token) -> Attempt<Answer<T>> {
-        let covered_by_load = self.flight.mark();
-        let loaded = match self.cache.load_one::<T>(&self.key).await {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                self.give_lease_back().await;
-                return Attempt::Done(Outcome { covers: covered_by_load, answer: Err(error) });
-            }
-        };
-        let ttl = self.state().policy.ttl_of(&loaded, SystemTime::now());
-        let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
-        let answer = Ok(Cached::new(loaded.value, Tier::Loaded));
-        let Some(ttl) = ttl else {
-            self.give_lease_back().await;
-            return Attempt::Done(Outcome { covers: covered_by_load, answer });
-        };
-        let fill = Fill { key: self.text.clone(), token, json, ttl };
-        let covered_by_fill = self.flight.mark();
-        match store::fill(&self.cache.shared().link, &fill).await {
-            Ok(Filled::Stored) => {
-                self.cache.shared().known.stored(&self.text, millis(fill.ttl));
-                self.state().counters.add(Event::FillStored);
-                Attempt::Done(Outcome { covers: covered_by_fill, answer })
-            }
-            Ok(Filled::Lost) => {
-                self.state().counters.add(Event::FillLost);
-                Attempt::Lost(Outcome { covers: covered_by_load, answer })
-            }
-            Err(error) => {
-                note_redis_error(self.state(), &self.text, &error);
-                Attempt::Done(Outcome { covers: covered_by_load, answer })
-            }
-        }
-    }
-
-    /// Nothing will be filled, so the others need not wait for the lease to end. An invalidation is always safe.
-    async fn give_lease_back(&self) {
-        let link = &self.cache.shared().link;
-        if let Err(error) = store::invalidate(link, std::slice::from_ref(&self.text), link.command_limit()).await {
-            note_redis_error(self.state(), &self.text, &error);
-        }
-    }
-
-    async fn bypass(&self) -> Outcome<Answer<T>> {
-        let covers: Mark = self.flight.mark();
-        Outcome { covers, answer: self.cache.load_past_cache::<T>(&self.key).await }
-    }
-
-    fn state(&self) -> &TypeState<T> {
-        self.cache.state()
-    }
 }
 
 pub(crate) fn event_of(tier: Tier) -> Event {

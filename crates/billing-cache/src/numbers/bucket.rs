@@ -16,9 +16,9 @@ pub(crate) const LONGEST_KEPT: Duration = Resolution::Hour.kept();
 /// How long a bucket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resolution {
-    /// A minute; kept for 25 hours.
+    /// A minute; kept for 25 hours. Values are off by up to 6 %.
     Minute,
-    /// An hour; kept for 31 days.
+    /// An hour; kept for 31 days. Values are off by up to 12 %.
     Hour,
 }
 

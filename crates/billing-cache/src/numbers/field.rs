@@ -3,12 +3,9 @@
 
 use std::fmt;
 
+use super::bucket::Resolution;
 use crate::counters::empty_histogram;
 use crate::event::{Distribution, Event};
-
-/// Each doubling of a value is cut into `2^STEPS_LOG2` steps, as in the native histograms of Prometheus by default. Twice as many
-/// would be twice the memory in Redis.
-const STEPS_LOG2: u32 = 3;
 
 /// The name of one number of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +15,11 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// As it is kept in Redis: values of one step are one.
-    pub(super) fn coarse(self) -> Self {
+    /// As it is kept in a bucket of this length: values of one step are one.
+    pub(super) fn coarse(self, resolution: Resolution) -> Self {
         match self {
             Self::Count(_) => self,
-            Self::Value(distribution, value) => Self::Value(distribution, coarse(value)),
+            Self::Value(distribution, value) => Self::Value(distribution, coarse(value, steps_log2(resolution))),
         }
     }
 
@@ -46,10 +43,21 @@ impl fmt::Display for Field {
     }
 }
 
+/// Into how many steps, as a power of two, each doubling of a value is cut: eight in a minute, as in the native histograms of
+/// Prometheus by default; four in an hour, which is kept for so much longer.
+fn steps_log2(resolution: Resolution) -> u32 {
+    match resolution {
+        Resolution::Minute => 3,
+        Resolution::Hour => 2,
+    }
+}
+
 /// The middle of the step of this value; what is smaller than a doubling has steps stands for itself.
-fn coarse(value: u64) -> u64 {
-    let step = 1 << value.max(1).ilog2().saturating_sub(STEPS_LOG2);
-    (value / step * step + step / 2).min(empty_histogram().high())
+fn coarse(value: u64, steps_log2: u32) -> u64 {
+    let highest = empty_histogram().high();
+    let value = value.min(highest);
+    let step = 1 << value.max(1).ilog2().saturating_sub(steps_log2);
+    (value / step * step + step / 2).min(highest)
 }
 
 #[cfg(test)]
@@ -58,12 +66,15 @@ mod tests {
 
     #[test]
     fn a_coarse_value_is_near_and_stays_what_it_is() {
-        for value in (0..60).map(|power| 3_u64.pow(power / 2) << (power / 3)) {
-            let near = coarse(value);
-            assert_eq!(coarse(near), near, "{value}");
-            let limit = empty_histogram().high();
-            let off = near.abs_diff(value.min(limit));
-            assert!(off * 15 <= value.min(limit), "{value} becomes {near}");
+        let limit = empty_histogram().high();
+        for (steps_log2, accuracy) in [(3, 15), (2, 7)] {
+            for value in (0..60).map(|power| 3_u64.pow(power / 2) << (power / 3)) {
+                let near = coarse(value, steps_log2);
+                assert_eq!(coarse(near, steps_log2), near, "{value}");
+                let off = near.abs_diff(value.min(limit));
+                assert!(off * accuracy <= value.min(limit), "{value} becomes {near}");
+            }
+            assert_eq!([0, 1, 2, 3].map(|value| coarse(value, steps_log2)), [0, 1, 2, 3]);
         }
     }
 

@@ -38,7 +38,7 @@ impl<S: Source> Cache<S> {
     /// The numbers of all processes from the bucket that `from` lies in to that of `to`, the oldest first, with those in which
     /// nothing was counted; at most those that are kept, and none of the future.
     ///
-    /// Values of one distribution within about 12 % of each other are one value here, in the middle of them.
+    /// Values of a distribution are off by up to 6 % in a minute and 12 % in an hour; small counts are exact.
     ///
     /// # Errors
     /// Redis cannot be used.

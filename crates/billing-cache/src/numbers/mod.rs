@@ -1,8 +1,8 @@
 //! Numbers: what is counted and measured, by cached type; in this process ([`Cache::own_numbers`]), and of all processes in
 //! Redis, in buckets of a minute and of an hour ([`Cache::history`], [`Cache::usage`]).
 //!
-//! Where what is: [`bucket`] the keys in Redis, [`field`] what stands under them, [`unsent`] what Redis does not have yet,
-//! [`flush`] how it gets there, [`history`] how it is read back. With the flush go [`processes`] and [`breaker_changes`].
+//! Where what is: `bucket.rs` the keys in Redis, `field.rs` what stands under them, `unsent.rs` what Redis does not have yet,
+//! `flush.rs` how it gets there, `history.rs` how it is read back. With the flush go `processes.rs` and `breaker_changes.rs`.
 //!
 //! Invariants: nothing of this is on the path of a read; every key expires by itself, and no `clear` touches one. What a process
 //! counted since its last flush is lost when it dies. Anyone can write to Redis: what is none of ours is passed over.
@@ -61,8 +61,8 @@ impl Numbers {
         self.of(cache_type, Field::Count(event))
     }
 
-    /// The recorded values, in the unit of the distribution; empty if there are none. In Redis values within about 12 % of each
-    /// other are one, see [`Cache::history`].
+    /// The recorded values, in the unit of the distribution; empty if there are none. How exact they are depends on where they
+    /// come from: see [`Cache::history`].
     #[must_use]
     pub fn histogram(&self, cache_type: &str, distribution: Distribution) -> Histogram<u64> {
         let mut histogram = empty_histogram();

@@ -70,7 +70,7 @@ impl Inner {
             let count = count.saturating_sub(self.seen.of(cache_type, field));
             for resolution in Resolution::ALL {
                 let slot = Slot::at(resolution, now);
-                self.wait(Addition { slot, cache_type, field: field.coarse(), count });
+                self.wait(Addition { slot, cache_type, field: field.coarse(resolution), count });
             }
         }
         self.seen = shown;
