@@ -69,12 +69,13 @@ function take(snapshot) {
 
 /** @param {boolean} connected */
 function connection(connected) {
-  if (connected === state.connected && !(state.brokenAt === null && !connected)) return;
-  if (!connected) state.brokenAt ??= Date.now();
-  else if (state.brokenAt) announce("Connected to the dashboard again.");
-  if (connected) state.brokenAt = null;
-  else announce("The connection to the dashboard broke.");
+  const broke = !connected && state.brokenAt === null;
+  const came = connected && !state.connected;
+  if (!broke && !came) return;
+  if (broke) announce("The connection to the dashboard broke.");
+  else if (state.brokenAt !== null) announce("Connected to the dashboard again.");
   state.connected = connected;
+  state.brokenAt = connected ? null : Date.now();
   showConnections(state);
 }
 
@@ -116,7 +117,7 @@ function draw() {
   drawFilter(state.known ?? snapshot);
   const view = viewOf(snapshot);
   document.body.dataset.redis = snapshot.redis?.state ?? "ok";
-  byId("no-data").hidden = snapshot.has_data !== false || snapshot.redis?.state === "away";
+  byId("no-data").hidden = snapshot.has_data !== false || ["away", "not_asked"].includes(snapshot.redis?.state);
   setText(byId("no-data-where"), snapshot.redis?.endpoint ? `the Redis at ${snapshot.redis.endpoint}` : "this Redis");
   for (const place of document.querySelectorAll(".scope")) setText(place, view.scope);
   setText(byId("as-of"), `${view.window}, as of ${format.time(view.known.at) ?? "–"}`);
@@ -149,6 +150,7 @@ function viewOf(snapshot) {
   const { words: range, seconds } = state.range;
   return {
     known,
+    away,
     type,
     scope: type ?? "all types",
     numbers,
@@ -187,7 +189,7 @@ const YOUNG_SECONDS = 120;
  * The history as points, the step that goes on by its age, and the present.
  * @param {import("./overview.js").View} view @returns {Point[]}
  */
-function pointsOf({ known, numbers, type, from, to }) {
+function pointsOf({ known, away, numbers, type, from, to }) {
   const length = state.history?.step_seconds ?? 60;
   const points = (state.history?.points ?? []).map((step) => {
     const end = Math.min(step.at + length, to);
@@ -195,7 +197,7 @@ function pointsOf({ known, numbers, type, from, to }) {
     return { end, seconds: end - step.at, live: false, numbers: counted, backlog: step.backlog ?? {} };
   });
   const whole = points.filter(({ end, seconds }) => end > from && (seconds >= length || seconds >= YOUNG_SECONDS));
-  if (!state.range.live || known.redis?.state === "away") return whole;
+  if (!state.range.live || away) return whole;
   const backlog = { rows_max: known.outbox?.pending, oldest_max_seconds: known.outbox?.oldest_seconds };
   return [...whole.filter(({ end }) => end < to), { end: to, seconds: known.window_seconds, live: true, numbers, backlog }];
 }

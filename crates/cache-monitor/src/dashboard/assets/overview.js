@@ -7,6 +7,7 @@ import * as format from "./format.js";
  * What all panels are drawn from.
  * @typedef {object} View
  * @property {import("./contract.js").Snapshot} known  the newest snapshot; where Redis is away, with the last known numbers
+ * @property {boolean} away  Redis is
  * @property {?string} type  that was chosen; null: all
  * @property {string} scope  the type in words
  * @property {Partial<import("./contract.js").Numbers>} numbers  of that type
