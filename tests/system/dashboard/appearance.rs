@@ -10,12 +10,18 @@ use super::past;
 use super::traffic::Traffic;
 use super::viewer::Viewer;
 
+/// So many that most times are known of each tier.
+const WAVES: usize = 10;
 const TOO_WIDE: &str = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
 #[test]
 fn the_page_fits_every_screen_in_light_and_dark() {
     let site = Site::seeded(Backend::Sqlite);
+    site.admin("warmup").fine();
     let mut traffic = Traffic::of(&site);
+    for _ in 0..WAVES {
+        traffic.wave(&site);
+    }
     let hot = traffic.waves_until_a_key_is_hot(&site);
     past::make_up(&site);
     let mut viewer = Viewer::of(&site);

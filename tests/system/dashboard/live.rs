@@ -102,6 +102,19 @@ fn a_dashboard_without_numbers_says_so_until_there_are_some() {
 }
 
 #[test]
+fn a_dashboard_that_hangs_is_told_and_its_page_goes_on_with_it() {
+    let site = Site::empty(Backend::Sqlite);
+    let mut viewer = Viewer::of(&site);
+    viewer.dashboard.pause();
+    viewer.wait_for(&site, "document.body.dataset.live", "off");
+    let banner = viewer.browser.evaluate("document.querySelector('.banner').innerText");
+    assert!(banner.as_str().is_some_and(|text| text.contains("No connection to the dashboard")), "{banner}");
+    viewer.dashboard.resume();
+    viewer.wait_for(&site, "document.body.dataset.live", "on");
+    viewer.assert_calm();
+}
+
+#[test]
 fn keys_that_look_like_markup_are_shown_as_text_and_nothing_runs() {
     let site = Site::seeded(Backend::Sqlite);
     let service = serve(&site);

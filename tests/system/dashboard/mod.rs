@@ -6,12 +6,17 @@ mod past;
 mod traffic;
 mod viewer;
 
-use system_tests::{BILLING_SERVICE, Service, Site};
+use system_tests::{BILLING_SERVICE, Program, Service, Site};
 
-/// A service that tells Redis what it counted several times a second.
+/// A program that tells Redis what it counted several times a second, and has L1 as users have it.
+fn program(site: &Site, name: &str) -> Program {
+    let program = site.program(name).with("BILLING__CACHE__COUNTERS_FLUSH_MS", "200");
+    let with_l1 = program.with("BILLING__CACHE__TYPES__TAX_RATES__L1", "true");
+    with_l1.with("BILLING__CACHE__TYPES__ACTIVE_DISCOUNTS__L1", "true")
+}
+
 fn serve(site: &Site) -> Service {
-    let program = site.program(BILLING_SERVICE).with("BILLING__CACHE__COUNTERS_FLUSH_MS", "200");
-    program.with("BILLING__CACHE__TYPES__ACTIVE_DISCOUNTS__L1", "true").serve()
+    program(site, BILLING_SERVICE).serve()
 }
 
 /// The keys whose reads the services have told Redis of.

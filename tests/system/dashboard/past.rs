@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use system_tests::Site;
 
 const MINUTES: u64 = 60;
-const KEPT_SECONDS: u64 = 2 * 3600;
+const KEPT_SECONDS: i64 = 2 * 3600;
 /// A few reads of a test as those of a platform.
 const BUSY: f64 = 25.0;
 /// So many minutes ago a wave of writes made much of the cache wrong.
@@ -24,9 +24,9 @@ pub(super) fn make_up(site: &Site) {
     for (ago, (cache_type, fields)) in (1..=MINUTES).flat_map(|ago| counted.iter().map(move |counts| (ago, counts))) {
         let key = format!("billing_cache:minute:{}:{cache_type}", now - ago);
         for (field, count) in fields {
-            pipeline.cmd("HSET").arg(&key).arg(field).arg(varied(field, *count, ago)).ignore();
+            pipeline.hset(&key, field, varied(field, *count, ago)).ignore();
         }
-        pipeline.cmd("EXPIRE").arg(&key).arg(KEPT_SECONDS).ignore();
+        pipeline.expire(&key, KEPT_SECONDS).ignore();
     }
     let mut connection = site.redis.connection().unwrap_or_else(|error| panic!("{error:#}"));
     pipeline.query::<()>(&mut connection).expect("Redis takes an hour");
@@ -44,11 +44,20 @@ fn counted(site: &Site) -> Counts {
     counted
 }
 
-/// The tide of a day, and a storm in it that hits do not feel.
+/// The tide of a day, and a storm in it that hits do not feel; without it nothing waits.
 fn varied(field: &str, count: u64, ago: u64) -> String {
     let minute = f64::from(u32::try_from(ago).unwrap_or(u32::MAX));
-    let tide = 1.0 + 0.3 * (minute / 9.0).sin() + 0.1 * (minute * 2.4).sin();
-    let storm = if field.starts_with("hit") { 0.0 } else { 3.0 * (-((minute - STORM) / 3.0).powi(2)).exp() };
+    let storm = 3.0 * (-((minute - STORM) / 3.0).powi(2)).exp();
+    let share = match field.split('_').next() {
+        Some("hit") => tide(minute, 0.0),
+        Some("backlog") => storm / BUSY,
+        // Each step of a distribution goes its own way, so that percentiles move.
+        _ => tide(minute, f64::from(field.bytes().map(u32::from).sum::<u32>())) + storm,
+    };
     let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    format!("{:.0}", (count * BUSY * (tide + storm)).max(1.0))
+    format!("{:.0}", count * BUSY * share)
+}
+
+fn tide(minute: f64, phase: f64) -> f64 {
+    1.0 + 0.3 * (minute / 9.0).sin() + 0.1 * (minute * 2.4 + phase).sin()
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use system_tests::{Browser, CACHE_MONITOR, Key, Service, Site};
 
+use super::program;
 use super::traffic::Traffic;
 
 /// Everything that is looked at from time to time, as often as possible.
@@ -16,16 +17,16 @@ const HIT_RATE_TOLERANCE: f64 = 0.01;
 /// A dashboard, and a browser with its page.
 pub(super) struct Viewer {
     pub(super) browser: Browser,
-    _dashboard: Service,
+    pub(super) dashboard: Service,
 }
 
 impl Viewer {
     /// Starts both, and waits until the page is live.
     pub(super) fn of(site: &Site) -> Self {
-        let dashboard = site.program(CACHE_MONITOR).serve_as(EAGER);
+        let dashboard = program(site, CACHE_MONITOR).serve_as(EAGER);
         let mut browser = Browser::start();
         browser.open(dashboard.base());
-        let mut viewer = Self { browser, _dashboard: dashboard };
+        let mut viewer = Self { browser, dashboard };
         viewer.wait_for(site, "document.body.dataset.live", "on");
         viewer
     }
