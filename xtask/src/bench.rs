@@ -7,9 +7,10 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::environment::without_ours;
 use crate::install::{self, Need};
+use crate::instructions;
 use crate::postgres::{self, PostgresServer};
 use crate::process::{self, say};
-use crate::redis::RedisServer;
+use crate::redis::{self, RedisServer};
 use crate::workspace::{Scratch, cargo};
 
 #[derive(Args)]
@@ -29,6 +30,10 @@ enum Suite {
     WarmUp(ServiceOptions),
     /// The tools on a Redis with many keys: memory, time, and what other clients feel
     Tools(ToolsOptions),
+    /// Hits in memory against bare stores, and what counting costs
+    HotPath,
+    /// Instructions of a hit and a miss, against their bounds; part of `cargo xtask test`
+    Instructions,
 }
 
 #[derive(Args)]
@@ -73,7 +78,19 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Some(Suite::Service(options)) => on_databases(SERVICE, options),
         Some(Suite::WarmUp(options)) => on_databases(WARM_UP, options),
         Some(Suite::Tools(options)) => tools(options),
+        Some(Suite::HotPath) => hot_path(),
+        Some(Suite::Instructions) => instructions::run_where_countable(),
     }
+}
+
+/// The benchmark starts its Redis itself.
+fn hot_path() -> Result<()> {
+    install::ensure(&[Need::Redis])?;
+    let mut command = cargo();
+    command.args(["bench", "--package", "billing-cache", "--bench", "hot_path"]);
+    without_ours(&mut command).envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)));
+    say(&format!("$ {}", process::shown(&command)));
+    process::run("the benchmark of the hot path", &mut command)
 }
 
 /// The benchmark starts its Redis itself: it measures what a client of that server feels.

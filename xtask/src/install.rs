@@ -20,6 +20,7 @@ pub(crate) enum Need {
     Postgres,
     PythonVenv,
     Chromium,
+    Valgrind,
 }
 
 impl Need {
@@ -29,6 +30,7 @@ impl Need {
             Self::Postgres => "PostgreSQL (initdb and postgres)",
             Self::PythonVenv => "python3 with venv",
             Self::Chromium => "Chromium",
+            Self::Valgrind => "valgrind",
         }
     }
 
@@ -38,6 +40,7 @@ impl Need {
             Self::Postgres => postgres::programs().is_some(),
             Self::PythonVenv => python::can_make_environments(),
             Self::Chromium => chromium::program().is_some(),
+            Self::Valgrind => find_program("valgrind", &[]).is_some(),
         }
     }
 
@@ -55,6 +58,7 @@ impl Need {
             (Self::Chromium, Manager::Dnf) => &["chromium", "dejavu-sans-fonts"],
             // Homebrew gives up unsigned applications, and with them Chromium.
             (Self::Chromium, Manager::Brew) => &["google-chrome"],
+            (Self::Valgrind, _) => &["valgrind"],
         }
     }
 }

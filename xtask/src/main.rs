@@ -14,6 +14,7 @@ mod environment;
 mod failure;
 mod http;
 mod install;
+mod instructions;
 mod net;
 mod postgres;
 mod process;

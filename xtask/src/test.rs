@@ -14,7 +14,7 @@ use crate::install::{self, Need};
 use crate::postgres::{self, PostgresServer};
 use crate::process::{self, say, shown};
 use crate::workspace::{Scratch, cargo, target_directory};
-use crate::{chromium, python, redis, tidy};
+use crate::{chromium, instructions, python, redis, tidy};
 
 /// The crate whose tests run the built programs.
 const SYSTEM_TESTS: &str = "system-tests";
@@ -57,7 +57,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)))
         .envs(chromium::program().map(|program| (chromium::VARIABLE, program)))
         .envs(std::env::var_os(UPDATE_SCREENSHOTS).map(|value| (UPDATE_SCREENSHOTS, value)));
-    step("the tests", &mut tests)
+    step("the tests", &mut tests)?;
+    if options.is_everything() {
+        say("$ cargo xtask bench instructions");
+        instructions::run_where_countable()?;
+    }
+    Ok(())
 }
 
 pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
@@ -107,6 +112,11 @@ impl Options {
     /// The tests of the whole system run the programs and the examples; no other crate's tests need them.
     fn build(&self) -> Option<Command> {
         self.needs_programs().then(programs)
+    }
+
+    /// Whether nothing was left out.
+    fn is_everything(&self) -> bool {
+        self.only.is_empty() && self.cargo_arguments.is_empty()
     }
 
     /// Programs to run, and a browser to look at what they show.

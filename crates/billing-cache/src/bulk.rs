@@ -163,8 +163,8 @@ impl<S: Source> Cache<S> {
         wanted.retain(|key| {
             self.sample(state, key);
             match self.look_into_l1(state, key) {
-                Some(cached) => {
-                    found.insert((*key).clone(), cached);
+                Some(value) => {
+                    found.insert((*key).clone(), Cached { value, tier: Tier::L1 });
                     false
                 }
                 None => true,

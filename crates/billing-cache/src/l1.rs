@@ -72,6 +72,7 @@ impl<T: CachedType> L1<T> {
 
     /// The value, if it counts now, and the milliseconds it has to live. Without a value it is the knowledge that there is
     /// no such row.
+    #[inline]
     pub(crate) fn get(
         &self,
         key: &T::Key,

@@ -25,6 +25,7 @@ pub mod invalidate;
 pub mod key;
 mod known;
 mod l1;
+mod l1_read;
 mod l2;
 pub mod numbers;
 pub mod pace;

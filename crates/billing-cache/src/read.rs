@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use tracing::{debug, trace};
+use tracing::debug;
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
@@ -18,7 +18,7 @@ use crate::flight::{Boarding, Found, Landing, Seat};
 use crate::l2::error::L2Error;
 use crate::l2::store;
 use crate::pilot::Pilot;
-use crate::sampling::{self, Sampled};
+use crate::sampling::Sampled;
 use crate::stamp::Stamp;
 
 /// Where an answer came from.
@@ -160,13 +160,13 @@ impl<S: Source> Cache<S> {
     pub async fn get<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
         let state = self.state::<T>();
         let sampled = self.sample(state, key);
-        let cached = match sampled {
+        let held = match sampled {
             Sampled::Timed => self.time_look_into_l1(state, key),
             Sampled::Noted { .. } | Sampled::No => self.look_into_l1(state, key),
         };
-        if let Some(cached) = cached {
+        if let Some(value) = held {
             state.counters.add(Event::HitL1);
-            return Ok(cached);
+            return Ok(Cached { value, tier: Tier::L1 });
         }
         // Boxed, so that a hit in memory does not carry the room for the rest.
         Box::pin(self.get_past_l1(state, key, sampled)).await
@@ -191,61 +191,6 @@ impl<S: Source> Cache<S> {
             log_get::<T>(&text, &answer, micros(started));
         }
         answer
-    }
-
-    /// What is done with this read besides answering it. If it is to be noted what it asked for, that is done; for most reads
-    /// this is a decrement.
-    #[inline]
-    pub(crate) fn sample<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key) -> Sampled {
-        if state.counters.counting() == Counting::Off {
-            return Sampled::No;
-        }
-        let sampled = sampling::toss();
-        if let Sampled::Noted { stands_for } = sampled
-            && let Some(popularity) = &state.popularity
-        {
-            popularity.note(&self.key_text::<T>(key), stands_for);
-        }
-        sampled
-    }
-
-    /// The value, if L1 has it. Formats no key, allocates nothing, and takes no time of a clock that costs more than a look;
-    /// but a few reads of a value near its end have it refreshed.
-    #[inline]
-    pub(crate) fn look_into_l1<T: CachedType<Source = S>>(
-        &self,
-        state: &TypeState<T>,
-        key: &T::Key,
-    ) -> Option<Cached<T::Value>> {
-        let shared = self.shared();
-        let (value, ttl_ms) = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
-        if state.near_end.is_reached(value.as_ref(), ttl_ms) {
-            self.refresh_sometimes(state, key);
-        }
-        trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
-        Some(Cached { value, tier: Tier::L1 })
-    }
-
-    /// The same, timed.
-    #[cold]
-    fn time_look_into_l1<T: CachedType<Source = S>>(
-        &self,
-        state: &TypeState<T>,
-        key: &T::Key,
-    ) -> Option<Cached<T::Value>> {
-        let started = Instant::now();
-        let cached = self.look_into_l1(state, key)?;
-        state.counters.record(Distribution::HitL1Time, nanos(started));
-        Some(cached)
-    }
-
-    /// One in sixteen readers of a value in memory near its end considers its refresh. Not the sampled ones: of a thread that
-    /// reads fast these are few, and spread over all keys.
-    #[cold]
-    fn refresh_sometimes<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key) {
-        if rand::random_ratio(1, 16) {
-            self.consider_refresh(state, key, &self.key_text::<T>(key));
-        }
     }
 
     /// Reads past L1.
@@ -447,7 +392,7 @@ fn time_of(tier: Tier) -> Distribution {
     }
 }
 
-fn nanos(started: Instant) -> u64 {
+pub(crate) fn nanos(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -6,8 +6,9 @@
 //! same key of a page that reads sixteen. The gap to the next picked read is drawn from the geometric distribution, which is
 //! the same as a toss for every read, at the cost of a decrement.
 //!
-//! A look costs some hundred nanoseconds, ten times a hit in memory. So the chance halves when a look follows the last one
-//! within [`SOON`], and doubles again when they are far apart: looks take less than a hundredth of a thread's time.
+//! A look costs some hundred nanoseconds, ten times a hit in memory. So the chance halves when [`LOOKS`] of them were made within
+//! [`SOON`], and doubles again when fewer were made within [`LATE`]: looks take about a hundredth of a thread's time at most, and
+//! a short burst of reads is sampled like all others.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -16,10 +17,12 @@ use std::time::{Duration, Instant};
 const NOTED_ONE_IN: u32 = 16;
 /// For so many picked reads that are noted, one is timed: one read in 256.
 const NOTED_FOR_ONE_TIMED: u32 = 16;
-/// Looks are not to follow each other sooner than that.
-const SOON: Duration = Duration::from_micros(50);
-/// Looks may follow each other sooner when they are this far apart.
-const LATE: Duration = Duration::from_micros(200);
+/// After so many looks the chance is considered.
+const LOOKS: u32 = 256;
+/// They are not to be made sooner than that: one in 50 µs.
+const SOON: Duration = Duration::from_micros(LOOKS as u64 * 50);
+/// If they take longer than that, reads may be looked at more often again.
+const LATE: Duration = Duration::from_micros(LOOKS as u64 * 200);
 /// At most, one in so many times [`NOTED_ONE_IN`] is noted.
 const RAREST: u32 = 1 << 14;
 
@@ -57,13 +60,14 @@ struct Sampler {
     left: Cell<u32>,
     /// How many times rarer than usual reads are picked.
     rarer: Cell<u32>,
-    /// When the last one was picked.
-    picked: Cell<Option<Instant>>,
+    /// Looks since the chance was considered, and when that was.
+    looks: Cell<u32>,
+    considered: Cell<Option<Instant>>,
 }
 
 impl Sampler {
     const fn new() -> Self {
-        Self { left: Cell::new(0), rarer: Cell::new(1), picked: Cell::new(None) }
+        Self { left: Cell::new(0), rarer: Cell::new(1), looks: Cell::new(0), considered: Cell::new(None) }
     }
 
     #[inline]
@@ -91,15 +95,23 @@ impl Sampler {
         Sampled::Noted { stands_for: NOTED_ONE_IN * rarer }
     }
 
+    /// Considers the chance of the reads to come.
     fn adapt(&self, now: Instant) {
+        self.looks.set(self.looks.get() + 1);
+        let passed = self.considered.get().map_or(Duration::MAX, |before| now.duration_since(before));
         let rarer = self.rarer.get();
-        if let Some(before) = self.picked.replace(Some(now)) {
-            self.rarer.set(match now.duration_since(before) {
-                passed if passed < SOON => (rarer * 2).min(RAREST),
-                passed if passed > LATE => (rarer / 2).max(1),
-                _ => rarer,
-            });
-        }
+        let next = if passed > LATE {
+            (rarer / 2).max(1)
+        } else if self.looks.get() < LOOKS {
+            return;
+        } else if passed < SOON {
+            (rarer * 2).min(RAREST)
+        } else {
+            rarer
+        };
+        self.rarer.set(next);
+        self.looks.set(0);
+        self.considered.set(Some(now));
     }
 }
 
@@ -131,8 +143,7 @@ mod tests {
         for (place, sampled) in (0..16).cycle().zip(tosses(Duration::from_millis(1)).take(320_000)) {
             match sampled {
                 Sampled::Noted { stands_for } => {
-                    // Two picked in a row are early, and one may then stand for more.
-                    assert!(stands_for.is_power_of_two() && stands_for >= NOTED_ONE_IN);
+                    assert_eq!(stands_for, NOTED_ONE_IN);
                     noted[place] += 1;
                 }
                 Sampled::Timed => timed += 1,

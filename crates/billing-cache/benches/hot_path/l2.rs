@@ -6,14 +6,14 @@ use std::sync::Arc;
 use billing_cache::{Cache, Tier};
 use test_support::rounds;
 
-use crate::world::{Id, InRedis, Rows, World, keys};
+use crate::world::{Id, InRedis, Rows, World};
 
 const ROUNDS: usize = 100;
 /// In one side of a round, of all tasks together.
 const READS: usize = 2_048;
 
 pub(crate) async fn counted_against_uncounted(world: &World, tasks: usize) -> anyhow::Result<()> {
-    let keys: Arc<[Id]> = keys().into();
+    let keys: Arc<[Id]> = world.keys.as_slice().into();
     let ours = async |_: usize| read_all(&world.counted, &keys, tasks).await;
     let other = async |_: usize| read_all(&world.uncounted, &keys, tasks).await;
     let measured = rounds::run(ROUNDS, ours, other).await?;

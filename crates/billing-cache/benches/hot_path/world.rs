@@ -12,14 +12,14 @@ use billing_cache::{
 use serde::{Deserialize, Serialize};
 use test_support::RedisServer;
 
-/// Values of each kind.
-pub(crate) const KEYS: i32 = 1_000;
 /// For all keys to be in the memory of the process.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
     pub(crate) counted: Cache<Rows>,
     pub(crate) uncounted: Cache<Rows>,
+    /// Of each kind of values.
+    pub(crate) keys: Vec<Id>,
     _server: RedisServer,
 }
 
@@ -108,36 +108,34 @@ impl CachedType for InMemory {
 }
 
 impl World {
-    pub(crate) async fn open() -> anyhow::Result<Self> {
+    /// With so many values of each kind.
+    pub(crate) async fn open(values: i32) -> anyhow::Result<Self> {
         let server = RedisServer::start()?;
         let redis = redis_settings(server.port());
         let builder = || CacheBuilder::new(Rows, cache_settings());
         let counted = builder().with::<InRedis>().with::<InMemory>().open(&redis).await?;
         let uncounted = builder().uncounted().with::<InRedis>().with::<InMemory>().open(&redis).await?;
+        let keys: Vec<Id> = (0..values).map(Id).collect();
         for cache in [&counted, &uncounted] {
-            fill(cache).await?;
+            fill(cache, &keys).await?;
         }
-        Ok(Self { counted, uncounted, _server: server })
+        Ok(Self { counted, uncounted, keys, _server: server })
     }
 }
 
-pub(crate) fn keys() -> Vec<Id> {
-    (0..KEYS).map(Id).collect()
-}
-
 /// All keys of both kinds are where they belong.
-async fn fill(cache: &Cache<Rows>) -> anyhow::Result<()> {
+async fn fill(cache: &Cache<Rows>, keys: &[Id]) -> anyhow::Result<()> {
     let started = Instant::now();
     loop {
         let (mut in_redis, mut in_memory) = (0, 0);
-        for key in keys() {
-            in_redis += i32::from(cache.get::<InRedis>(&key).await?.tier == Tier::L2);
-            in_memory += i32::from(cache.get::<InMemory>(&key).await?.tier == Tier::L1);
+        for key in keys {
+            in_redis += usize::from(cache.get::<InRedis>(key).await?.tier == Tier::L2);
+            in_memory += usize::from(cache.get::<InMemory>(key).await?.tier == Tier::L1);
         }
-        if in_redis == KEYS && in_memory == KEYS {
+        if in_redis == keys.len() && in_memory == keys.len() {
             return Ok(());
         }
-        ensure!(started.elapsed() < PATIENCE, "of {KEYS} keys, Redis has {in_redis} and memory {in_memory}");
+        ensure!(started.elapsed() < PATIENCE, "of {} keys, Redis has {in_redis} and memory {in_memory}", keys.len());
     }
 }
 

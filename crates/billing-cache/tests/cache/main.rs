@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy takes only the test functions themselves for tests, not their helpers")]
 
+mod allocations;
 mod breaker;
 mod clear;
 mod contended;

@@ -44,16 +44,13 @@ pub(crate) fn audit_counts(numbers: &Numbers, types: &[&'static str]) -> AuditCo
     }
 }
 
-/// The most that waited in the outbox in this stretch. A histogram has no 0: where nothing waited, its oldest was 1 ns old.
+/// The most that waited in the outbox in this stretch.
 pub(crate) fn backlog_peak(numbers: &Numbers) -> BacklogPeak {
     let max = |distribution| {
         let histogram = numbers.histogram(PROCESS_WIDE, distribution);
         (!histogram.is_empty()).then(|| histogram.max())
     };
     let (rows, age) = (max(Distribution::BacklogRows), max(Distribution::BacklogAge));
-    if age == Some(1) {
-        return BacklogPeak { rows_max: Some(0), oldest_max_seconds: Some(0.0) };
-    }
     BacklogPeak { rows_max: rows, oldest_max_seconds: age.map(|nanos| to_f64(nanos) / SECOND_NANOS) }
 }
 

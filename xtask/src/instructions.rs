@@ -1,0 +1,118 @@
+//! Instruction counts of the read path, held to bounds: unlike times they repeat on a machine that does other things too.
+//!
+//! `benches/hot_path` of `billing-cache` does one operation many times within one function; valgrind's callgrind counts what
+//! is executed there. A count differs by about a hundredth from run to run, and by more from one compiler to the next.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::environment::without_ours;
+use crate::install::{self, Need};
+use crate::process::{self, find_program, say};
+use crate::redis;
+use crate::test::step;
+use crate::workspace::{Scratch, cargo};
+
+/// The function within which is counted.
+const MEASURED: &str = "--toggle-collect=*counts::measured*";
+
+/// How many instructions an operation may take, a tenth more than it took with the toolchain of `rust-toolchain.toml`.
+struct Bound {
+    operation: &'static str,
+    most: u64,
+}
+
+const BOUNDS: [Bound; 3] = [
+    Bound { operation: "l1-hit", most: 455 },
+    // Decoding of 700 bytes of JSON, the runtime and the Redis client included.
+    Bound { operation: "l2-hit", most: 25_500 },
+    // GET, ACQUIRE, encoding and FILL; the load itself is next to nothing.
+    Bound { operation: "miss", most: 87_000 },
+];
+
+/// Counts, where callgrind and the bounds are for this machine.
+pub(crate) fn run_where_countable() -> Result<()> {
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return run();
+    }
+    say("instructions are counted on Linux on x86-64 only");
+    Ok(())
+}
+
+/// Counts, prints, and fails if a bound is exceeded.
+fn run() -> Result<()> {
+    install::ensure(&[Need::Redis, Need::Valgrind])?;
+    let program = program()?;
+    let directory = Scratch::new("instructions")?;
+    let mut exceeded = Vec::new();
+    for Bound { operation, most } in BOUNDS {
+        let count = count(&program, operation, directory.path())?;
+        println!("{operation:<8} {count:>7} instructions, at most {most}");
+        if count > most {
+            exceeded.push(operation);
+        }
+    }
+    if !exceeded.is_empty() {
+        bail!("{}: more instructions than xtask/src/instructions.rs allows", exceeded.join(", "));
+    }
+    Ok(())
+}
+
+/// Builds the benchmark, and says where it is.
+fn program() -> Result<PathBuf> {
+    let build = || {
+        let mut command = cargo();
+        command.args(["bench", "--package", "billing-cache", "--bench", "hot_path", "--no-run"]);
+        command
+    };
+    step("the build of the benchmark", &mut build())?;
+    let messages = process::stdout_of(build().args(["--message-format", "json"]))?;
+    executable_in(&messages).context("build the benchmark: cargo names no program")
+}
+
+fn executable_in(messages: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let artifacts = messages.filter(|message| message["target"]["name"] == "hot_path");
+    artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from)).next_back()
+}
+
+/// Instructions of one operation.
+fn count(program: &Path, operation: &str, directory: &Path) -> Result<u64> {
+    let profile = directory.join(operation);
+    let valgrind = find_program("valgrind", &[]).context("find valgrind")?;
+    let mut command = Command::new(valgrind);
+    command.args(["--quiet", "--tool=callgrind", "--collect-atstart=no", MEASURED]);
+    command.arg(format!("--callgrind-out-file={}", profile.display())).arg(program).args(["count", operation]);
+    without_ours(&mut command).envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)));
+    let operations: u64 = process::stdout_of(&mut command)?.parse().context("read the number of operations")?;
+    let profile = std::fs::read_to_string(&profile).context("read what callgrind wrote")?;
+    let total = total_in(&profile).context("read what callgrind wrote: no total")?;
+    anyhow::ensure!(total > 0, "callgrind counted nothing within {MEASURED}");
+    Ok(total / operations)
+}
+
+fn total_in(profile: &str) -> Option<u64> {
+    profile.lines().find_map(|line| line.strip_prefix("totals: ")).and_then(|total| total.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_total_is_read_from_a_profile() {
+        assert_eq!(total_in("version: 1\nevents: Ir\nfn=(1) main\n5 3\ntotals: 1234\n"), Some(1_234));
+        assert_eq!(total_in("events: Ir\n"), None);
+    }
+
+    #[test]
+    fn the_program_is_read_from_the_messages_of_cargo() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"rand"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"hot_path"},"executable":"/target/release/deps/hot_path-1"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executable_in(messages), Some(PathBuf::from("/target/release/deps/hot_path-1")));
+        assert_eq!(executable_in("{}"), None);
+    }
+}
