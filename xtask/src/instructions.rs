@@ -25,8 +25,8 @@ struct Bound {
 }
 
 const BOUNDS: [Bound; 3] = [
-    Bound { operation: "l1-hit", most: 455 },
-    // Decoding of 700 bytes of JSON, the runtime and the Redis client included.
+    Bound { operation: "l1-hit", most: 475 },
+    // Decoding of some 600 bytes of JSON, the runtime and the Redis client included.
     Bound { operation: "l2-hit", most: 25_500 },
     // GET, ACQUIRE, encoding and FILL; the load itself is next to nothing.
     Bound { operation: "miss", most: 87_000 },

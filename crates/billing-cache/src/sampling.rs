@@ -6,8 +6,8 @@
 //! same key of a page that reads sixteen. The gap to the next picked read is drawn from the geometric distribution, which is
 //! the same as a toss for every read, at the cost of a decrement.
 //!
-//! A look costs some hundred nanoseconds, ten times a hit in memory. So the chance halves when [`LOOKS`] of them were made within
-//! [`SOON`], and doubles again when fewer were made within [`LATE`]: looks take about a hundredth of a thread's time at most, and
+//! A look costs up to a microsecond, twenty times a hit in memory. So the chance halves when [`LOOKS`] of them were made within
+//! [`SOON`], and doubles again when fewer were made within [`LATE`]: looks take about half a hundredth of a thread's time, and
 //! a short burst of reads is sampled like all others.
 
 use std::cell::Cell;
@@ -19,10 +19,10 @@ const NOTED_ONE_IN: u32 = 16;
 const NOTED_FOR_ONE_TIMED: u32 = 16;
 /// After so many looks the chance is considered.
 const LOOKS: u32 = 256;
-/// They are not to be made sooner than that: one in 50 µs.
-const SOON: Duration = Duration::from_micros(LOOKS as u64 * 50);
+/// They are not to be made sooner than that: one in 200 µs.
+const SOON: Duration = Duration::from_micros(LOOKS as u64 * 200);
 /// If they take longer than that, reads may be looked at more often again.
-const LATE: Duration = Duration::from_micros(LOOKS as u64 * 200);
+const LATE: Duration = Duration::from_micros(LOOKS as u64 * 800);
 /// At most, one in so many times [`NOTED_ONE_IN`] is noted.
 const RAREST: u32 = 1 << 14;
 

@@ -25,7 +25,7 @@ fn main() -> anyhow::Result<()> {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn compare() -> anyhow::Result<()> {
-    let world = World::open(1_000).await?;
+    let world = World::open(1_000, 10_000).await?;
     for threads in [1, 2] {
         l1::against_bare_stores(&world, threads).await?;
         l1::counted_against_uncounted(&world, threads).await?;

@@ -108,11 +108,11 @@ impl CachedType for InMemory {
 }
 
 impl World {
-    /// With so many values of each kind.
-    pub(crate) async fn open(values: i32) -> anyhow::Result<Self> {
+    /// With so many values of each kind. `usage_keys` is the setting: 0 turns off that sampled reads are noted.
+    pub(crate) async fn open(values: i32, usage_keys: usize) -> anyhow::Result<Self> {
         let server = RedisServer::start()?;
         let redis = redis_settings(server.port());
-        let builder = || CacheBuilder::new(Rows, cache_settings());
+        let builder = || CacheBuilder::new(Rows, CacheSettings { usage_keys, ..cache_settings() });
         let counted = builder().with::<InRedis>().with::<InMemory>().open(&redis).await?;
         let uncounted = builder().uncounted().with::<InRedis>().with::<InMemory>().open(&redis).await?;
         let keys: Vec<Id> = (0..values).map(Id).collect();
