@@ -10,6 +10,7 @@ pub mod chaos;
 pub mod faults;
 pub mod history;
 mod http;
+mod metrics;
 mod program;
 mod service;
 mod shown;
@@ -18,6 +19,7 @@ mod sql;
 
 pub use browser::{Browser, Key, Look, Screen, Screenshot, Theme};
 pub use http::{Answer, Client};
+pub use metrics::{Family, Metrics, Sample};
 pub use program::{Program, Run};
 pub use service::Service;
 pub use shown::Stats;

@@ -14,11 +14,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::http::Client;
 use crate::program::DEADLINE;
 
-/// How programs say where they listen.
+/// What stands before the address, as services and the dashboard say it.
 const ADDRESS_LINES: [&str; 2] = ["listening on ", "dashboard at "];
 const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(5);
 
-/// A program that listens, such as a billing service; killed when dropped. Derefs to its [`Client`].
+/// A billing service over HTTP; killed when dropped. Derefs to its [`Client`].
 #[derive(Debug)]
 pub struct Service {
     child: Child,
@@ -52,7 +52,7 @@ impl Service {
         let mut before = Vec::new();
         loop {
             match said.recv_timeout(DEADLINE) {
-                Ok(line) => match ADDRESS_LINES.iter().find_map(|start| line.strip_prefix(start)) {
+                Ok(line) => match ADDRESS_LINES.iter().find_map(|before| line.strip_prefix(before)) {
                     Some(address) => return Ok(address.trim_end_matches('/').to_owned()),
                     None => before.push(line),
                 },

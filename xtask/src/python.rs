@@ -1,5 +1,5 @@
-//! A Python with redis-py for the tests that check the contract from the other side: what the existing processes of
-//! the platform read and write.
+//! A Python with two packages for the tests that look from the other side: redis-py, with which the existing processes of the
+//! platform read and write, and the client library of Prometheus, which has the reference parser of its format.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,30 +9,36 @@ use anyhow::Result;
 use crate::failure::Unavailable;
 use crate::process::{run, say, shown, succeeds};
 
-const REDIS_PY_VERSION: &str = "7.4.1";
+/// Names on PyPI, with versions.
+const PACKAGES: [(&str, &str); 2] = [("redis", "7.4.1"), ("prometheus-client", "0.26.0")];
 
 /// The module `ensurepip` is what Debian leaves out of python3 and puts into python3-venv.
 pub(crate) fn can_make_environments() -> bool {
     succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]))
 }
 
-/// The Python of a virtual environment in `directory` that has redis-py; made when it is not there.
-pub(crate) fn with_redis_py(directory: &Path) -> Result<PathBuf> {
+/// The Python of a virtual environment in `directory` that has the packages; made when it is not there.
+pub(crate) fn with_packages(directory: &Path) -> Result<PathBuf> {
     let python = python_in(directory);
-    if !has_redis_py(directory) {
+    if !has_packages(directory) {
         make(directory, &python).map_err(|error| {
-            let why =
-                format!("redis-py {REDIS_PY_VERSION} in {} is needed for the contract tests", directory.display());
-            error.context(Unavailable(why))
+            let packages = requirements().join(" and ");
+            error.context(Unavailable(format!("{packages} in {} are needed for the tests", directory.display())))
         })?;
     }
     Ok(python)
 }
 
-/// Whether the environment is there, works, and has the version of this file.
-pub(crate) fn has_redis_py(directory: &Path) -> bool {
-    let check = format!("import redis; assert redis.__version__ == '{REDIS_PY_VERSION}'");
-    succeeds(Command::new(python_in(directory)).args(["-c", &check]))
+/// Whether the environment is there, works, and has the versions of this file.
+pub(crate) fn has_packages(directory: &Path) -> bool {
+    let check = |(name, wanted)| format!("assert version('{name}') == '{wanted}'");
+    let checks = PACKAGES.map(check).join("; ");
+    let script = format!("from importlib.metadata import version; {checks}");
+    succeeds(Command::new(python_in(directory)).args(["-c", &script]))
+}
+
+fn requirements() -> [String; PACKAGES.len()] {
+    PACKAGES.map(|(name, version)| format!("{name}=={version}"))
 }
 
 fn python_in(directory: &Path) -> PathBuf {
@@ -42,11 +48,10 @@ fn python_in(directory: &Path) -> PathBuf {
 fn make(directory: &Path, python: &Path) -> Result<()> {
     let mut environment = Command::new("python3");
     environment.args(["-m", "venv", "--clear"]).arg(directory);
-    let mut package = Command::new(python);
-    let requirement = format!("redis=={REDIS_PY_VERSION}");
-    package.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &requirement]);
-    for command in [&mut environment, &mut package] {
-        say(&format!("$ {}    # the other side of the contract", shown(command)));
+    let mut packages = Command::new(python);
+    packages.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(requirements());
+    for command in [&mut environment, &mut packages] {
+        say(&format!("$ {}    # for the tests that look from the other side", shown(command)));
         run(&shown(command), command.stdout(std::io::stderr()))?;
     }
     Ok(())

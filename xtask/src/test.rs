@@ -72,13 +72,13 @@ pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
     process::run(name, command)
 }
 
-/// Python comes from the package manager, redis-py does not: it has an environment of its own.
+/// Python comes from the package manager, its packages do not: they have an environment of their own.
 fn python_of_tests(target: &Path) -> Result<PathBuf> {
     let environment = target.join("xtask").join("venv");
-    if !python::has_redis_py(&environment) {
+    if !python::has_packages(&environment) {
         install::ensure(&[Need::PythonVenv])?;
     }
-    python::with_redis_py(&environment)
+    python::with_packages(&environment)
 }
 
 /// Builds what the tests of the whole system run.

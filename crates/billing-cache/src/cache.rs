@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 
 use crate::breaker::BreakerState;
 use crate::cached_type::{CachedType, Source, TypeInfo};
+use crate::clock::Moment;
 use crate::counters::{Counters, Counting};
 use crate::event::{Distribution, Event};
 use crate::flight::Flights;
@@ -354,6 +355,19 @@ impl<S: Source> Cache<S> {
     #[must_use]
     pub fn breaker_state(&self) -> BreakerState {
         self.shared().link.breaker_state()
+    }
+
+    /// Whether hits in L1 count now; `None` where no type has L1.
+    #[must_use]
+    pub fn l1_is_live(&self) -> Option<bool> {
+        let shared = self.shared();
+        shared.l1_prefixes().next().map(|_| shared.liveness.is_live(Moment::now()))
+    }
+
+    /// How many keys this process wrote and could not tell Redis of yet; 1 may stand for all.
+    #[must_use]
+    pub fn suspect_keys(&self) -> u64 {
+        self.shared().suspects.len() as u64
     }
 
     /// Lets reads use this connection, after what the server may have lost was applied again.

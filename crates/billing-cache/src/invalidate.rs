@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::{debug, warn};
+use tracing::field::Empty;
+use tracing::{Instrument, debug, trace_span, warn};
 
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{CachedType, Source};
@@ -78,7 +79,8 @@ impl<S: Source> Cache<S> {
         let shared = self.shared();
         let started = Instant::now();
         let texts: Vec<String> = keys.iter().map(|key| key.text.clone()).collect();
-        let (outcome, event) = match tell_redis(shared, &texts).await {
+        let span = trace_span!("invalidate", keys = texts.len(), outcome = Empty);
+        let (outcome, event) = match tell_redis(shared, &texts).instrument(span.clone()).await {
             Ok(history) => (Invalidation::Done(history), Event::Invalidated),
             Err(error) => {
                 warn!(keys = texts.len(), %error, "invalidation pending, Redis could not be told");
@@ -87,6 +89,7 @@ impl<S: Source> Cache<S> {
                 (Invalidation::Pending, Event::InvalidationPending)
             }
         };
+        span.record("outcome", event.as_str());
         for text in &texts {
             shared.stamps.bump(text);
             shared.known.invalidated(text);

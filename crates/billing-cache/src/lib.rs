@@ -28,6 +28,7 @@ mod l1;
 mod l1_read;
 mod l2;
 pub mod numbers;
+mod operation_log;
 pub mod pace;
 mod pilot;
 pub mod policy;

@@ -6,11 +6,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use tracing::field::Empty;
+use tracing::{Instrument, trace_span};
+
 use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::CachedType;
 use crate::event::Event;
 use crate::flight::{Flight, Found, Mark, Outcome};
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::operation_log;
 use crate::read::{Answer, Cached, Tier, decode, note_redis_error};
 
 /// A fill that was lost is tried again so often before its load is answered uncached.
@@ -91,7 +95,11 @@ impl<T: CachedType> Pilot<T> {
         };
         let fill = Fill { key: self.text.clone(), token, json, ttl };
         let covered_by_fill = self.flight.mark();
-        match store::fill(&self.cache.shared().link, &fill).await {
+        let span = trace_span!("fill", cache_type = T::NAME, outcome = Empty);
+        let started = Instant::now();
+        let filled = store::fill(&self.cache.shared().link, &fill).instrument(span.clone()).await;
+        operation_log::filled::<T>(&span, &fill, filled.as_ref().ok(), started);
+        match filled {
             Ok(Filled::Stored) => {
                 self.cache.shared().known.stored(&self.text, millis(fill.ttl));
                 self.state().counters.add(Event::FillStored);

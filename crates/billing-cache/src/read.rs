@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use tracing::debug;
+use tracing::field::Empty;
+use tracing::{Instrument, debug, trace_span};
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
@@ -17,6 +18,7 @@ use crate::event::{Distribution, Event};
 use crate::flight::{Boarding, Found, Landing, Seat};
 use crate::l2::error::L2Error;
 use crate::l2::store;
+use crate::operation_log;
 use crate::pilot::Pilot;
 use crate::sampling::Sampled;
 use crate::stamp::Stamp;
@@ -50,7 +52,7 @@ impl Tier {
 
     /// The name in headers, metrics and reports.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::L1 => "l1",
             Self::L2 => "l2",
@@ -181,9 +183,11 @@ impl<S: Source> Cache<S> {
         let is_logged = tracing::enabled!(tracing::Level::DEBUG);
         let started = (is_logged || state.counters.counting() == Counting::On).then(Instant::now);
         let text = self.key_text::<T>(key);
-        let answer = self.read(state, key, &text, sampled).await;
+        let span = trace_span!("get", cache_type = T::NAME, tier = Empty);
+        let answer = self.read(state, key, &text, sampled).instrument(span.clone()).await;
         let Some(started) = started else { return answer };
         if let Ok(cached) = &answer {
+            span.record("tier", cached.tier.as_str());
             state.counters.add(event_of(cached.tier));
             state.counters.record(time_of(cached.tier), nanos(started));
         }
@@ -312,13 +316,16 @@ impl<S: Source> Cache<S> {
         let turn = tokio::time::timeout(Duration::from_millis(settings.load_queue_ms), state.loads.acquire()).await;
         let Ok(place) = turn else {
             state.counters.add(Event::Overloaded);
+            debug!(cache_type = T::NAME, keys = keys.len(), outcome = Event::Overloaded.as_str(), "load");
             return Err(ReadError::Overloaded { cache_type: T::NAME, limit: settings.max_loads });
         };
         let _place = place.expect("nobody closes the semaphore");
         state.counters.add(Event::Load);
         let started = Instant::now();
         let loading = AssertUnwindSafe(async { T::load(self.source(), keys).await }).catch_unwind();
-        let ended = tokio::time::timeout(Duration::from_millis(settings.load_deadline_ms), loading).await;
+        let span = trace_span!("load", cache_type = T::NAME, keys = keys.len(), outcome = Empty);
+        let limit = Duration::from_millis(settings.load_deadline_ms);
+        let ended = tokio::time::timeout(limit, loading).instrument(span.clone()).await;
         state.counters.add_sum(Event::LoadMicros, micros(started));
         let error = match ended {
             Ok(Ok(Ok(loaded))) => {
@@ -327,6 +334,7 @@ impl<S: Source> Cache<S> {
                     state.counters.add_sum(Event::SingleLoadMicros, micros(started));
                     state.counters.record(Distribution::LoadTime, nanos(started));
                 }
+                operation_log::loaded::<T>(&span, keys.len(), started);
                 return Ok(loaded);
             }
             Ok(Err(_)) => ReadError::Panicked { cache_type: T::NAME },
@@ -334,6 +342,7 @@ impl<S: Source> Cache<S> {
             Err(_) => ReadError::Deadline { cache_type: T::NAME, limit_ms: settings.load_deadline_ms },
         };
         state.counters.add(Event::LoadFailed);
+        operation_log::load_failed::<T>(&span, &error, started);
         Err(error)
     }
 }
@@ -359,7 +368,16 @@ pub(crate) fn decode<T: CachedType>(text: &str, json: &[u8]) -> Option<Option<T:
     match serde_json::from_slice(json) {
         Ok(value) => Some(value),
         Err(error) => {
-            debug!(cache_type = T::NAME, key = text, %error, "a cached value does not decode, it will be replaced");
+            // Not the error itself: it quotes the value.
+            let (reason, line, column) = (error.classify(), error.line(), error.column());
+            debug!(
+                cache_type = T::NAME,
+                key = text,
+                ?reason,
+                line,
+                column,
+                "a cached value does not decode, it will be replaced"
+            );
             None
         }
     }

@@ -133,6 +133,7 @@ mod tests {
         suspects.settle(&batch);
         assert!(!suspects.contains(&key(1)));
         assert!(suspects.contains(&key(2)));
+        assert_eq!(suspects.len(), 1);
     }
 
     #[test]
@@ -143,6 +144,7 @@ mod tests {
         assert!(suspects.contains("another"));
         let batch = suspects.batch(10);
         assert!(batch.everything);
+        assert_eq!(suspects.len(), 1);
         suspects.settle(&batch);
         assert!(suspects.is_empty());
     }

@@ -22,6 +22,7 @@ fn the_page_fits_every_screen_in_light_and_dark() {
     for _ in 0..WAVES {
         traffic.wave(&site);
     }
+    traffic.in_memory();
     let hot = traffic.waves_until_a_key_is_hot(&site);
     past::make_up(&site);
     let mut viewer = Viewer::of(&site);

@@ -11,6 +11,7 @@ const TOTAL: &str = "total";
 const INVOICES: &str = "invoices";
 const CREDIT_NOTES: &str = "user_credit_notes";
 const ROUNDS: usize = 5;
+const READS_IN_MEMORY: usize = 200;
 
 /// What the services answered since they started.
 pub(super) struct Traffic {
@@ -58,6 +59,16 @@ impl Traffic {
             self.wave(site);
             hot_keys(site).into_iter().next().ok_or_else(|| "no key is hot".to_owned())
         })
+    }
+
+    /// Reads what is in the memory of the services so often that its times are known, of which few are noted.
+    pub(super) fn in_memory(&mut self) {
+        for _ in 0..READS_IN_MEMORY {
+            for place in 0..self.services.len() {
+                self.read(place, "active_discounts", "/discounts/active");
+                self.read(place, "tax_rates", "/tax-rates/applicable?country=GB");
+            }
+        }
     }
 
     /// Reads each type several times through both services, and pays a little in between.

@@ -23,7 +23,7 @@ pub(super) struct Viewer {
 impl Viewer {
     /// Starts both, and waits until the page is live.
     pub(super) fn of(site: &Site) -> Self {
-        let dashboard = program(site, CACHE_MONITOR).serve_as(EAGER);
+        let dashboard = program(site, CACHE_MONITOR).serve_by(EAGER);
         let mut browser = Browser::start();
         browser.open(dashboard.base());
         let mut viewer = Self { browser, dashboard };

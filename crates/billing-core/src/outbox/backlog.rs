@@ -1,6 +1,6 @@
 //! What stands in the outbox, for people: how much waits, for how long, and what nobody takes away.
 //!
-//! Invariant: only reads. Called by `cache-admin doctor`, and for the numbers of the cache.
+//! Invariant: only reads. Called by `cache-admin doctor`, for the numbers of the cache, and for metrics.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, 
 use super::relay::{RETIRE_PAUSE, RelaySettings, retention};
 use super::rows;
 use crate::cached::{BillingCache, CACHED_TYPES};
-use crate::database::DatabaseError;
+use crate::database::{Database, DatabaseError};
 use crate::entities::cache_invalidation::{Column, Entity};
 use crate::time::now;
 
@@ -37,6 +37,21 @@ pub async fn backlog(cache: &BillingCache, settings: &RelaySettings) -> Result<B
     let unknown_types = unknown_types(connection).await?;
     let left_behind = left_behind(cache, settings).await?;
     Ok(Backlog { pending, oldest_pending, unknown_types, left_behind })
+}
+
+/// What waits in the outbox, of this build's types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Rows that nobody has applied yet.
+    pub rows: u64,
+    /// The age of the oldest of them, by the clock of the database.
+    pub oldest: Option<Duration>,
+}
+
+/// Looks only at what waits: one statement, by the index of the pending rows.
+pub async fn waiting(database: &Database) -> Result<Waiting, DatabaseError> {
+    let (rows, oldest) = pending(database.connection()).await?;
+    Ok(Waiting { rows, oldest })
 }
 
 fn known_types() -> impl Iterator<Item = &'static str> {

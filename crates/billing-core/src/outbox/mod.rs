@@ -11,7 +11,7 @@ mod rows;
 pub(crate) mod trail;
 mod write_txn;
 
-pub use backlog::{Backlog, backlog};
+pub use backlog::{Backlog, Waiting, backlog, waiting};
 pub use relay::{Relay, RelayError, RelaySettings, retire};
 pub use rows::{OutboxRow, Target};
 pub use trail::{Trace, last_of};

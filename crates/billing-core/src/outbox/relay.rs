@@ -161,7 +161,10 @@ async fn catch_up(
     let pass = Pass { cache, settings };
     if let Some(admitted) = admitted.as_mut().filter(|admitted| admitted.is(connection, history.as_ref())) {
         let older_than = Duration::from_millis(settings.grace_ms);
-        pass.relay(&Needed::Pending { older_than }).await?;
+        let relayed = pass.relay(&Needed::Pending { older_than }).await?;
+        if relayed > 0 {
+            debug!(rows = relayed, "pending invalidations relayed");
+        }
         admitted.told = pass.relay_applied_elsewhere(admitted).await?;
         admitted.looked = looked;
     } else {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use billing_core::cached::BillingCache;
 use tokio::sync::watch;
 
 use super::access::Access;
@@ -18,5 +19,6 @@ pub(crate) struct Shared {
     /// The newest snapshot; none until Redis was asked first.
     pub(crate) published: watch::Receiver<Option<Published>>,
     pub(crate) histories: Histories,
+    pub(crate) cache: BillingCache,
     pub(crate) interruption: Interruption,
 }

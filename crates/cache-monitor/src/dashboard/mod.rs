@@ -7,6 +7,7 @@ mod access;
 mod app;
 mod arguments;
 mod assets;
+mod metrics;
 mod model;
 mod problem;
 mod routes;
@@ -47,7 +48,14 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
     let audience = Arc::new(Audience::default());
     let (published, watching) = watch_all(Watched { arguments, settings, types, cache: &cache, audience: &audience });
     let histories = Histories::new(cache.clone(), names);
-    let app = Arc::new(Shared { access, audience, published, histories, interruption: interruption.clone() });
+    let app = Arc::new(Shared {
+        access,
+        audience,
+        published,
+        histories,
+        cache: cache.clone(),
+        interruption: interruption.clone(),
+    });
     // The first line says where, for whoever asked for any port.
     anstream::eprintln!("dashboard at http://{address}/");
     server::serve(listener, routes::router(app), interruption).await;

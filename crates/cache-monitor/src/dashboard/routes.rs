@@ -19,6 +19,7 @@ use super::access::guard;
 use super::access::login::{LONGEST_FORM, log_in};
 use super::app::App;
 use super::assets;
+use super::metrics::metrics;
 use super::model::{EndpointState, Range};
 use super::problem::Problem;
 use super::watch::{Published, Seat};
@@ -35,6 +36,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/assets/{name}", get(assets::file))
         .route("/api/live", get(live))
         .route("/api/history", get(history))
+        .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .route("/login", post(log_in).layer(DefaultBodyLimit::max(LONGEST_FORM)))
         .fallback(Problem::nothing_there)
@@ -94,7 +96,7 @@ async fn history(State(app): State<App>, wanted: Result<Query<Wanted>, QueryReje
 
 /// Healthy is who answers; the servers that are watched are told, and may be away.
 async fn health(State(app): State<App>) -> Response {
-    let states = app.published.borrow().as_ref().map(|published| (published.redis.state(), published.database));
+    let states = app.published.borrow().as_ref().map(|it| (it.snapshot.redis.state, it.snapshot.database.state));
     let (redis, database) = states.unwrap_or((EndpointState::NotAsked, EndpointState::NotAsked));
     axum::Json(serde_json::json!({ "status": "ok", "redis": redis, "database": database })).into_response()
 }

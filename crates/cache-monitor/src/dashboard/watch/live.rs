@@ -34,9 +34,9 @@ const EVERYTHING_HOURS: u64 = 31 * 24;
 /// A snapshot, as it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Published {
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) json: Arc<str>,
     pub(crate) redis: Status,
-    pub(crate) database: EndpointState,
 }
 
 /// Reads and publishes.
@@ -159,7 +159,7 @@ impl Live {
     fn published(&self) -> Published {
         let snapshot = self.snapshot();
         let json = serde_json::to_string(&snapshot).expect("a snapshot has a JSON form");
-        Published { json: json.into(), redis: self.redis.clone(), database: snapshot.database.state }
+        Published { snapshot: Arc::new(snapshot), json: json.into(), redis: self.redis.clone() }
     }
 
     fn snapshot(&self) -> Snapshot {
