@@ -40,7 +40,9 @@ impl Client {
         Self { agent: config.build().into(), base }
     }
 
-    pub(crate) fn base(&self) -> &str {
+    /// Where it listens: `http://127.0.0.1:port`.
+    #[must_use]
+    pub fn base(&self) -> &str {
         &self.base
     }
 

@@ -61,6 +61,12 @@ impl Service {
         }
     }
 
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether the process has ended by itself.
     #[track_caller]
     pub fn has_ended(&mut self) -> bool {

@@ -59,14 +59,14 @@ function bannersOf({ snapshot, brokenAt, known }) {
   }
   if (snapshot?.redis?.state === "away") {
     const text = [
-      `Redis is away${sinceAndWhy(snapshot.redis)}. Services read from the database meanwhile.`,
+      `Redis is away${sinceAndWhy(snapshot.redis)} Services read from the database meanwhile.`,
       known ? `The last known values, of ${format.time(known.at)}, are shown in grey.` : "No values are known yet.",
       "This page goes on by itself when Redis is back.",
     ];
     banners.push({ tone: "bad", title: "Redis away", text: text.join(" ") });
   }
   if (snapshot?.database?.state === "away") {
-    const trouble = `The database cannot be reached${sinceAndWhy(snapshot.database)}.`;
+    const trouble = `The database cannot be reached${sinceAndWhy(snapshot.database)}`;
     const text = `${trouble} The audit and the backlog wait for it; all else goes on.`;
     banners.push({ tone: "warn", title: "Database away", text });
   }
@@ -76,10 +76,11 @@ function bannersOf({ snapshot, brokenAt, known }) {
   return banners;
 }
 
-/** @param {import("./contract.js").Server} server */
+/** The end of a sentence; reasons may end with a question. @param {import("./contract.js").Server} server */
 function sinceAndWhy({ since, error }) {
   const at = format.time(since);
-  return `${at ? ` since ${at}` : ""}${error ? `: ${error}` : ""}`;
+  const sentence = `${at ? ` since ${at}` : ""}${error ? `: ${error}` : ""}`;
+  return /[.?!]$/.test(sentence) ? sentence : `${sentence}.`;
 }
 
 /** @param {?Snapshot} before @param {Snapshot} after */
