@@ -24,6 +24,7 @@ use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
 use crate::l2::store::{self, Stored};
+use crate::l2::tls::TlsError;
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::popularity::{Decay, Popularity};
 use crate::read::Answer;
@@ -118,6 +119,9 @@ pub enum SetupError {
     /// The settings make no address of a Redis server.
     #[error("the Redis settings make no address: {0}; check REDIS_HOST, REDIS_PORT and REDIS_URL")]
     Address(#[source] L2Error),
+    /// The settings or files of TLS cannot be used.
+    #[error("{}", advised(.0))]
+    Tls(TlsError),
     /// The configuration speaks of a type that does not exist.
     #[error("cache.types.{name} names no cached type; there are {known}")]
     UnknownType {
@@ -126,6 +130,19 @@ pub enum SetupError {
         /// The names that exist.
         known: String,
     },
+}
+
+fn advised(error: &TlsError) -> String {
+    format!("{error}; {}", error.advice())
+}
+
+impl SetupError {
+    fn of(error: L2Error) -> Self {
+        match error {
+            L2Error::Tls(error) => Self::Tls(error),
+            error => Self::Address(error),
+        }
+    }
 }
 
 /// Collects the cached types of a [`Cache`].
@@ -190,8 +207,7 @@ impl<S: Source> CacheBuilder<S> {
     pub async fn open(self, redis: &RedisSettings) -> Result<Cache<S>, SetupError> {
         self.settings.check()?;
         self.check_type_names()?;
-        let link =
-            Link::open(redis, self.settings.breaker.clone(), self.admission).await.map_err(SetupError::Address)?;
+        let link = Link::open(redis, self.settings.breaker.clone(), self.admission).await.map_err(SetupError::of)?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());
         let shared = Arc::new(Shared {
             link,

@@ -4,6 +4,7 @@
 //! it panics or the run is interrupted; a test that cannot have its server fails and says how to get one, it never
 //! passes silently.
 
+mod authority;
 mod database;
 mod eventually;
 mod fault_proxy;
@@ -13,8 +14,9 @@ mod redis_options;
 mod redis_server;
 mod server_process;
 
+pub use authority::{Authority, Identity, Lifetime};
 pub use database::TestDatabase;
 pub use eventually::{Probe, eventually};
 pub use fault_proxy::{FaultProxy, Wire};
-pub use redis_options::RedisOptions;
+pub use redis_options::{ClientCertificates, RedisOptions};
 pub use redis_server::{CommandStats, RedisServer};

@@ -3,18 +3,28 @@
 //! Everything becomes lines of a configuration file, so that no password is seen in a process list.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::RedisServer;
+use crate::{Authority, Identity, RedisServer};
 
 /// Options of a [`RedisServer`]; `RedisOptions::default().start()` is the same as `RedisServer::start()`.
 #[derive(Clone, Debug, Default)]
 pub struct RedisOptions {
     pub(crate) kind: Kind,
     pub(crate) password: Option<String>,
+    pub(crate) has_tls: bool,
     lines: Vec<String>,
+}
+
+/// Whether a server wants to know its clients by certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// It does not ask.
+    Ignored,
+    /// It refuses clients without one of its authority.
+    Demanded,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +40,18 @@ impl RedisOptions {
     pub fn password(mut self, password: &str) -> Self {
         self.password = Some(password.to_owned());
         self
+    }
+
+    /// Speaks TLS on its port, and nothing else there, with a server's identity of this authority. [`RedisServer::command`]
+    /// goes by a socket of Unix then.
+    #[must_use]
+    pub fn tls(mut self, authority: &Authority, identity: &Identity, clients: ClientCertificates) -> Self {
+        self.has_tls = true;
+        let demanded = if clients == ClientCertificates::Demanded { "yes" } else { "no" };
+        self.config("tls-cert-file", &quoted(&identity.certificate.display().to_string()))
+            .config("tls-key-file", &quoted(&identity.key.display().to_string()))
+            .config("tls-ca-cert-file", &quoted(&authority.file().display().to_string()))
+            .config("tls-auth-clients", demanded)
     }
 
     /// Limits the memory to `bytes` and says what is evicted then, for example `allkeys-lru`.
@@ -65,8 +87,12 @@ impl RedisOptions {
     }
 
     pub(crate) fn config_file(&self, port: u16, directory: &Path) -> String {
-        let mut file =
-            format!("port {port}\nbind 127.0.0.1\ndaemonize no\ndir {}\n", quoted(&directory.display().to_string()));
+        let ports = match self.has_tls {
+            true => format!("port 0\ntls-port {port}\nunixsocket {}", quoted(&socket(directory).display().to_string())),
+            false => format!("port {port}"),
+        };
+        let directory = quoted(&directory.display().to_string());
+        let mut file = format!("{ports}\nbind 127.0.0.1\ndaemonize no\ndir {directory}\n");
         if self.kind == Kind::Server {
             file.push_str("save \"\"\nappendonly no\n");
         }
@@ -81,6 +107,11 @@ impl RedisOptions {
         }
         file
     }
+}
+
+/// The socket of a server with TLS, for its test.
+pub(crate) fn socket(directory: &Path) -> PathBuf {
+    directory.join("redis.sock")
 }
 
 /// A value in the quotes of `redis.conf`.

@@ -14,6 +14,7 @@ use super::history::info_field;
 use super::link::OwnConnection;
 use super::rights::{self, AclRule, probe_key, unused_key};
 use super::store;
+use super::tls::TlsFacts;
 use crate::cache::Shared;
 use crate::survey::ServerInfo;
 
@@ -28,6 +29,8 @@ const PROBE_TTL_MS: u64 = 10_000;
 pub struct Examination {
     /// What `INFO` tells.
     pub server: Result<ServerFacts, L2Error>,
+    /// What TLS is in use; none without.
+    pub tls: Result<Option<TlsFacts>, L2Error>,
     /// The rights that the user lacks.
     pub missing_rights: Result<Vec<AclRule>, L2Error>,
     /// Whether a change of a key was announced on a second connection, which L1 needs.
@@ -88,6 +91,7 @@ impl ClockOffset {
 pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared) -> Examination {
     Examination {
         server: server_facts(connection).await,
+        tls: shared.link.look_at_tls().await,
         missing_rights: rights::missing(connection, shared).await,
         announcements: hear_announcement(connection, shared).await,
         scripts: run_scripts(connection, shared).await,

@@ -10,22 +10,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use deadpool_redis::{Manager, Pool, PoolError, Runtime};
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{
-    AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline,
-    RedisConnectionInfo, RedisResult,
-};
-use secrecy::ExposeSecret;
+use redis::{AsyncConnectionConfig, Cmd, ConnectionInfo, FromRedisValue, Pipeline, RedisResult};
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
+use super::address::Address;
 use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
 use super::history::info_field;
 use super::store;
+use super::tls::{self, TlsFacts};
 use crate::breaker::{Breaker, BreakerSettings, BreakerState, Verdict};
 use crate::settings::RedisSettings;
 
@@ -64,7 +61,9 @@ pub(crate) struct Link {
 }
 
 struct Shared {
-    pool: Pool,
+    address: Address,
+    /// Connections as they were made at the last dialling; a later one may be to be made otherwise.
+    pool: ArcSwap<Pool>,
     endpoint: String,
     settings: RedisSettings,
     live: ArcSwapOption<Live>,
@@ -87,11 +86,11 @@ impl Link {
         breaker: BreakerSettings,
         admission: Admission,
     ) -> Result<Self, L2Error> {
-        let info = connection_info(settings)?;
-        let endpoint = format!("{}, database {}", info.addr(), info.redis_settings().db());
+        let address = Address::of(settings)?;
         let shared = Arc::new(Shared {
-            pool: pool(info, settings)?,
-            endpoint,
+            pool: ArcSwap::from_pointee(pool(address.connection_info()?, settings)?),
+            endpoint: address.describe(),
+            address,
             settings: settings.clone(),
             live: ArcSwapOption::empty(),
             lost: Notify::new(),
@@ -126,7 +125,7 @@ impl Link {
 
     /// A client for connections that speak RESP3.
     pub(crate) fn resp3_client(&self) -> Result<redis::Client, L2Error> {
-        let info = connection_info(&self.shared.settings)?;
+        let info = self.shared.address.connection_info()?;
         let redis = info.redis_settings().clone().set_protocol(redis::ProtocolVersion::RESP3);
         Ok(redis::Client::open(info.set_redis_settings(redis))?)
     }
@@ -170,6 +169,14 @@ impl Link {
         Ok(OwnConnection { connection, limit: self.shared.settings.batch_timeout() })
     }
 
+    /// What TLS is in use, by a handshake of one's own; none without TLS.
+    pub(crate) async fn look_at_tls(&self) -> Result<Option<TlsFacts>, L2Error> {
+        let Some((files, host, port)) = self.shared.address.tls() else { return Ok(None) };
+        let limit = self.connect_limit();
+        let looked = tokio::time::timeout(limit, tls::look(files, host, port)).await;
+        looked.unwrap_or_else(|_| Err(timeout_of(limit))).map(Some)
+    }
+
     /// Asks the server whether it can be used.
     pub(crate) async fn check(&self) -> Result<(), RedisUnreachable> {
         let mut connection = self.own_connection().await?;
@@ -181,7 +188,7 @@ impl Link {
 
     /// Wraps an error into a sentence for people.
     pub(crate) fn unreachable(&self, source: L2Error) -> RedisUnreachable {
-        RedisUnreachable { endpoint: self.endpoint().to_owned(), advice: advice(&source), source }
+        RedisUnreachable { endpoint: self.endpoint().to_owned(), advice: self.shared.advice(&source), source }
     }
 
     /// Whether reads use the server now: it is connected, may be read from, and is not skipped.
@@ -299,10 +306,25 @@ impl Shared {
     }
 
     async fn checkout(&self) -> Result<deadpool_redis::Connection, L2Error> {
-        self.pool.get().await.map_err(|error| match error {
+        self.pool.load_full().get().await.map_err(|error| match error {
             PoolError::Backend(error) => error.into(),
             _ => timeout_of(self.settings.connect_timeout()),
         })
+    }
+
+    /// The next step after an error.
+    fn advice(&self, error: &L2Error) -> &'static str {
+        if self.address.tls().is_none() {
+            advice(error)
+        } else if error.is_timeout() {
+            // A server without TLS waits for the end of what it takes for a line.
+            "is the server running, are REDIS_HOST and REDIS_PORT right, and does it speak TLS on this port?"
+        } else if error.is_closed() {
+            // The alert that says why may be lost with the connection.
+            "the server closed the connection: is it at its limit of clients, or does it want another REDIS_TLS_CLIENT_CERT?"
+        } else {
+            advice(error)
+        }
     }
 
     /// Drops the connection `live`, unless it was already replaced, and wakes the supervisor.
@@ -316,6 +338,13 @@ impl Shared {
                 self.lost.notify_one();
             }
         }
+    }
+
+    /// Dials with what the files of TLS hold by now.
+    async fn dial_anew(&self) -> Result<(), L2Error> {
+        let pool = pool(self.address.connection_info()?, &self.settings)?;
+        self.pool.store(Arc::new(pool));
+        self.dial().await
     }
 
     /// Connects, loads the scripts and notes the run id.
@@ -348,7 +377,7 @@ async fn supervise(shared: Arc<Shared>) {
     loop {
         shared.lost.notified().await;
         let mut pause = RECONNECT_MIN;
-        while shared.dial().await.is_err() {
+        while shared.dial_anew().await.is_err() {
             tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
             pause = (pause * 2).min(Duration::from_millis(shared.settings.reconnect_max_ms));
         }
@@ -365,22 +394,6 @@ fn refuse_replica(info: Option<&str>) -> Result<(), L2Error> {
 
 fn timeout_of(limit: Duration) -> L2Error {
     L2Error::Timeout { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) }
-}
-
-fn connection_info(settings: &RedisSettings) -> Result<ConnectionInfo, L2Error> {
-    let info = if settings.has_url() {
-        settings.url.expose_secret().into_connection_info()?
-    } else {
-        let mut redis = RedisConnectionInfo::default().set_db(i64::from(settings.db));
-        if !settings.username.is_empty() {
-            redis = redis.set_username(&settings.username);
-        }
-        if !settings.password.expose_secret().is_empty() {
-            redis = redis.set_password(settings.password.expose_secret());
-        }
-        ConnectionAddr::Tcp(settings.host.clone(), settings.port).into_connection_info()?.set_redis_settings(redis)
-    };
-    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }
 
 fn pool(info: ConnectionInfo, settings: &RedisSettings) -> Result<Pool, L2Error> {

@@ -35,6 +35,7 @@ mod stampede;
 mod stress;
 mod survey;
 mod suspect;
+mod tls;
 mod warm_up;
 mod warnings;
 mod world;

@@ -18,6 +18,7 @@ mod partial;
 mod schemas;
 mod seed;
 mod stats;
+mod tls;
 mod verify;
 mod warmup;
 mod warmup_auto;

@@ -6,6 +6,7 @@ mod clock;
 mod configuration;
 mod database;
 mod redis;
+mod tls;
 
 use anyhow::Result;
 use billing_core::cached;
