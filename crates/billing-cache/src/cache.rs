@@ -23,6 +23,7 @@ use crate::l2::ear;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
+use crate::l2::sentinel::SentinelError;
 use crate::l2::store::{self, Stored};
 use crate::l2::tls::TlsError;
 use crate::policy::{L1Policy, TtlPolicy};
@@ -120,8 +121,11 @@ pub enum SetupError {
     #[error("the Redis settings make no address: {0}; check REDIS_HOST, REDIS_PORT and REDIS_URL")]
     Address(#[source] L2Error),
     /// The settings or files of TLS cannot be used.
-    #[error("{}", advised(.0))]
+    #[error("{}", advised(.0, .0.advice()))]
     Tls(TlsError),
+    /// The settings of the sentinels cannot be used.
+    #[error("{}", advised(.0, .0.advice()))]
+    Sentinels(SentinelError),
     /// The configuration speaks of a type that does not exist.
     #[error("cache.types.{name} names no cached type; there are {known}")]
     UnknownType {
@@ -132,14 +136,15 @@ pub enum SetupError {
     },
 }
 
-fn advised(error: &TlsError) -> String {
-    format!("{error}; {}", error.advice())
+fn advised(error: &dyn std::error::Error, advice: &str) -> String {
+    format!("{error}; {advice}")
 }
 
 impl SetupError {
     fn of(error: L2Error) -> Self {
         match error {
             L2Error::Tls(error) => Self::Tls(error),
+            L2Error::Sentinels(error) => Self::Sentinels(error),
             error => Self::Address(error),
         }
     }

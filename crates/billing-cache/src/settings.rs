@@ -33,6 +33,14 @@ pub struct RedisSettings {
     pub password: SecretString,
     /// A whole `redis://`, `rediss://` or `redis+unix://` URL; empty to use the fields above, otherwise it replaces them.
     pub url: SecretString,
+    /// Sentinels that know where the server is, as `host:port,host:port`; empty for none. They replace host and port.
+    pub sentinels: String,
+    /// The name under which the sentinels watch the primary.
+    pub sentinel_master: String,
+    /// ACL user of the sentinels; empty for the default user.
+    pub sentinel_username: String,
+    /// Password of the sentinels; empty for none.
+    pub sentinel_password: SecretString,
     /// Whether the connection is encrypted and the server's certificate checked; a `rediss://` URL says so too.
     pub tls: bool,
     /// PEM file of the authorities that may have signed the server's certificate; empty for the public ones.

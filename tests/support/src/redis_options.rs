@@ -14,7 +14,8 @@ use crate::{Authority, Identity, RedisServer};
 pub struct RedisOptions {
     pub(crate) kind: Kind,
     pub(crate) password: Option<String>,
-    pub(crate) has_tls: bool,
+    /// Directives of TLS, which the sentinels of a server have too.
+    pub(crate) tls: Vec<String>,
     lines: Vec<String>,
 }
 
@@ -46,12 +47,20 @@ impl RedisOptions {
     /// goes by a socket of Unix then.
     #[must_use]
     pub fn tls(mut self, authority: &Authority, identity: &Identity, clients: ClientCertificates) -> Self {
-        self.has_tls = true;
         let demanded = if clients == ClientCertificates::Demanded { "yes" } else { "no" };
-        self.config("tls-cert-file", &quoted(&identity.certificate.display().to_string()))
-            .config("tls-key-file", &quoted(&identity.key.display().to_string()))
-            .config("tls-ca-cert-file", &quoted(&authority.file().display().to_string()))
-            .config("tls-auth-clients", demanded)
+        let file = |path: &Path| quoted(&path.display().to_string());
+        self.tls = vec![
+            format!("tls-cert-file {}", file(&identity.certificate)),
+            format!("tls-key-file {}", file(&identity.key)),
+            format!("tls-ca-cert-file {}", file(&authority.file())),
+            format!("tls-auth-clients {demanded}"),
+            "tls-replication yes".to_owned(),
+        ];
+        self
+    }
+
+    pub(crate) fn has_tls(&self) -> bool {
+        !self.tls.is_empty()
     }
 
     /// Limits the memory to `bytes` and says what is evicted then, for example `allkeys-lru`.
@@ -71,8 +80,15 @@ impl RedisOptions {
     /// A sentinel that watches `primary` under `name` with a quorum of one and calls it down after 500 ms.
     #[must_use]
     pub fn sentinel_of(name: &str, primary: &RedisServer) -> Self {
-        let monitor = format!("monitor {name} 127.0.0.1 {} 1", primary.port());
-        let mut options = Self { kind: Kind::Sentinel, ..Self::default() }.config("sentinel", &monitor);
+        Self::sentinel_of_with_quorum(name, primary, 1)
+    }
+
+    /// As [`RedisOptions::sentinel_of`], one of several of whom so many must agree that the primary is down.
+    #[must_use]
+    pub fn sentinel_of_with_quorum(name: &str, primary: &RedisServer, quorum: usize) -> Self {
+        let monitor = format!("monitor {name} 127.0.0.1 {} {quorum}", primary.port());
+        let of_primary = Self { kind: Kind::Sentinel, tls: primary.tls_lines().to_vec(), ..Self::default() };
+        let mut options = of_primary.config("sentinel", &monitor);
         if let Some(password) = primary.password() {
             options = options.config("sentinel", &format!("auth-pass {name} {}", quoted(password)));
         }
@@ -87,7 +103,7 @@ impl RedisOptions {
     }
 
     pub(crate) fn config_file(&self, port: u16, directory: &Path) -> String {
-        let ports = match self.has_tls {
+        let ports = match self.has_tls() {
             true => format!("port 0\ntls-port {port}\nunixsocket {}", quoted(&socket(directory).display().to_string())),
             false => format!("port {port}"),
         };
@@ -101,7 +117,7 @@ impl RedisOptions {
             let password = quoted(password);
             let _ = writeln!(file, "requirepass {password}\nmasterauth {password}");
         }
-        for line in &self.lines {
+        for line in self.tls.iter().chain(&self.lines) {
             file.push_str(line);
             file.push('\n');
         }

@@ -99,18 +99,23 @@ impl RedisServer {
     pub fn url(&self) -> String {
         let password = self.options.password.as_deref().map(percent_encoded);
         let credentials = password.map(|password| format!(":{password}@")).unwrap_or_default();
-        let scheme = if self.options.has_tls { "rediss" } else { "redis" };
+        let scheme = if self.options.has_tls() { "rediss" } else { "redis" };
         format!("{scheme}://{credentials}127.0.0.1:{}/0", self.port())
     }
 
     /// What the test itself connects to.
     fn own_url(&self) -> String {
-        if !self.options.has_tls {
+        if !self.options.has_tls() {
             return self.url();
         }
         let password = self.options.password.as_deref().map(percent_encoded);
         let password = password.map(|password| format!("?pass={password}")).unwrap_or_default();
         format!("redis+unix://{}{password}", socket(self.directory.path()).display())
+    }
+
+    /// The directives of TLS of the options.
+    pub(crate) fn tls_lines(&self) -> &[String] {
+        &self.options.tls
     }
 
     /// The password of the options.

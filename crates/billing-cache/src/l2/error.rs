@@ -3,6 +3,7 @@
 use redis::RedisError;
 use redis::ServerErrorKind;
 
+use super::sentinel::SentinelError;
 use super::tls::{self, TlsError};
 use crate::breaker::Verdict;
 
@@ -31,6 +32,9 @@ pub enum L2Error {
     /// The settings or files of TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The sentinels do not say where the primary is.
+    #[error(transparent)]
+    Sentinels(#[from] SentinelError),
     /// Redis answered with an error, or the connection broke.
     #[error(transparent)]
     Redis(#[from] RedisError),
@@ -46,6 +50,15 @@ impl L2Error {
     /// Whether Redis was asked: not while it is away, quarantined or skipped.
     pub(crate) fn was_asked(&self) -> bool {
         !matches!(self, Self::Away | Self::Quarantined | Self::BreakerOpen)
+    }
+
+    /// There is no primary where one should be.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Replica => true,
+            Self::Redis(error) => error.is_connection_refusal() || error.is_timeout(),
+            _ => false,
+        }
     }
 
     /// There was no answer in time.
@@ -120,6 +133,7 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
     let error = match error {
         L2Error::Redis(error) => error,
         L2Error::Tls(error) => return error.advice(),
+        L2Error::Sentinels(error) => return error.advice(),
         L2Error::Replica => return "point REDIS_HOST at the primary",
         _ => return "is the server running, and are REDIS_HOST and REDIS_PORT right?",
     };

@@ -31,6 +31,7 @@ mod refresh_ahead;
 mod refused;
 mod renewal;
 mod rule_c;
+mod sentinels;
 mod stampede;
 mod stress;
 mod survey;

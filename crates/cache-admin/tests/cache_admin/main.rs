@@ -17,6 +17,7 @@ mod migrate;
 mod partial;
 mod schemas;
 mod seed;
+mod sentinels;
 mod stats;
 mod tls;
 mod verify;

@@ -6,6 +6,7 @@ mod clock;
 mod configuration;
 mod database;
 mod redis;
+mod sentinels;
 mod tls;
 
 use anyhow::Result;
