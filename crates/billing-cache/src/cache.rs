@@ -25,7 +25,9 @@ use crate::l2::ear;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
+use crate::l2::sentinel::SentinelError;
 use crate::l2::store::{self, Stored};
+use crate::l2::tls::TlsError;
 use crate::numbers::{self, Identity};
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::popularity::{Decay, Popularity};
@@ -140,6 +142,12 @@ pub enum SetupError {
     /// The settings make no address of a Redis server.
     #[error("the Redis settings make no address: {0}; check REDIS_HOST, REDIS_PORT and REDIS_URL")]
     Address(#[source] L2Error),
+    /// The settings or files of TLS cannot be used.
+    #[error("{}", advised(.0, .0.advice()))]
+    Tls(TlsError),
+    /// The settings of the sentinels cannot be used.
+    #[error("{}", advised(.0, .0.advice()))]
+    Sentinels(SentinelError),
     /// The configuration speaks of a type that does not exist.
     #[error("cache.types.{name} names no cached type; there are {known}")]
     UnknownType {
@@ -148,6 +156,20 @@ pub enum SetupError {
         /// The names that exist.
         known: String,
     },
+}
+
+fn advised(error: &dyn std::error::Error, advice: &str) -> String {
+    format!("{error}; {advice}")
+}
+
+impl SetupError {
+    fn of(error: L2Error) -> Self {
+        match error {
+            L2Error::Tls(error) => Self::Tls(error),
+            L2Error::Sentinels(error) => Self::Sentinels(error),
+            error => Self::Address(error),
+        }
+    }
 }
 
 /// Collects the cached types of a [`Cache`].
@@ -238,8 +260,7 @@ impl<S: Source> CacheBuilder<S> {
     pub async fn open(self, redis: &RedisSettings) -> Result<Cache<S>, SetupError> {
         self.settings.check()?;
         self.check_type_names()?;
-        let link =
-            Link::open(redis, self.settings.breaker.clone(), self.admission).await.map_err(SetupError::Address)?;
+        let link = Link::open(redis, self.settings.breaker.clone(), self.admission).await.map_err(SetupError::of)?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());
         let shared = Arc::new(Shared {
             link,

@@ -59,6 +59,8 @@ pub use l2::examination::{ClockOffset, Examination, ServerFacts};
 pub use l2::history::History;
 pub use l2::link::ConnectionNumber;
 pub use l2::rights::{AclRule, Purpose};
+pub use l2::sentinel::{SentinelError, SentinelFacts};
+pub use l2::tls::{TlsError, TlsFacts, Validity};
 pub use numbers::{BreakerChange, Bucket, Numbers, PROCESS_WIDE, Process, Resolution};
 pub use pace::Pace;
 pub use policy::L1Policy;

@@ -75,7 +75,7 @@ impl Ear {
             .set_connection_timeout(Some(limit))
             .set_response_timeout(Some(limit))
             .set_push_sender(hear);
-        let client = self.shared.link.resp3_client()?;
+        let client = self.shared.link.resp3_client().await?;
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST");

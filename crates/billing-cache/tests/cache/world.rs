@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use billing_cache::{Cache, CacheBuilder, CacheSettings, Cached, CachedType, Event, Invalidation, RedisSettings, Tier};
@@ -70,6 +71,14 @@ impl World {
             username: String::new(),
             password: self.server.password().unwrap_or_default().into(),
             url: String::new().into(),
+            sentinels: String::new(),
+            sentinel_master: "mymaster".into(),
+            sentinel_username: String::new(),
+            sentinel_password: String::new().into(),
+            tls: false,
+            tls_ca_file: PathBuf::new(),
+            tls_client_cert_file: PathBuf::new(),
+            tls_client_key_file: PathBuf::new(),
             connect_timeout_ms: 5_000,
             command_timeout_ms: 10_000,
             batch_timeout_ms: 10_000,

@@ -32,6 +32,7 @@ mod outbox_rows;
 mod overdue;
 mod payments;
 mod postgres_proxy;
+mod postgres_tls;
 mod reads;
 mod redis_away;
 mod relay;
