@@ -24,6 +24,8 @@ pub struct Answer {
     pub cache: Option<String>,
     /// `X-Invalidation`: whether other processes may still see older values.
     pub invalidation: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
     /// The body.
     pub text: String,
 }
@@ -38,7 +40,9 @@ impl Client {
         Self { agent: config.build().into(), base }
     }
 
-    pub(crate) fn base(&self) -> &str {
+    /// Where it listens: `http://127.0.0.1:port`.
+    #[must_use]
+    pub fn base(&self) -> &str {
         &self.base
     }
 
@@ -58,6 +62,13 @@ impl Client {
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.try_post(path, body).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// GET of a path that is not below `/api/billing`.
+    #[track_caller]
+    pub fn page(&self, path: &str) -> Answer {
+        let answer = Answer::of(path, self.agent.get(format!("{}{path}", self.base)).call());
+        answer.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// As [`Client::get`], for a service that may not be there.
@@ -108,9 +119,10 @@ impl Answer {
         let mut response = response.map_err(|error| format!("the service did not answer to {path}: {error}"))?;
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (cache, invalidation) = (header("x-cache"), header("x-invalidation"));
+        let content_type = header("content-type");
         let text = response.body_mut().read_to_string();
         let text = text.map_err(|error| format!("the service broke off its answer to {path}: {error}"))?;
-        Ok(Self { status: response.status().as_u16(), cache, invalidation, text })
+        Ok(Self { status: response.status().as_u16(), cache, invalidation, content_type, text })
     }
 
     /// The same, if the status is this one.

@@ -5,17 +5,21 @@
 //! used; it ends with the value that started it; whatever a test needs and does not have fails it, with a sentence that
 //! says how to get it. Everything here blocks and panics: the caller is a test.
 
+mod browser;
 pub mod chaos;
 pub mod faults;
 pub mod history;
 mod http;
+mod metrics;
 mod program;
 mod service;
 mod shown;
 mod site;
 mod sql;
 
+pub use browser::{Browser, Key, Look, Screen, Screenshot, Theme};
 pub use http::{Answer, Client};
+pub use metrics::{Family, Metrics, Sample};
 pub use program::{Program, Run};
 pub use service::Service;
 pub use shown::Stats;

@@ -59,7 +59,7 @@ impl Program {
     pub(crate) fn python(script: &str, directory: &Path) -> Self {
         let python = std::env::var_os("BILLING_TEST_PYTHON").filter(|path| !path.is_empty());
         let python =
-            python.expect("a Python with redis-py is needed: set BILLING_TEST_PYTHON, or run `cargo xtask test`");
+            python.expect("a Python with redis-py and prometheus-client is needed: set BILLING_TEST_PYTHON, or run `cargo xtask test`");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
         Self::new(python.into(), vec![script], directory).with("PYTHONDONTWRITEBYTECODE", "1").with("PYTHONUTF8", "1")
     }
@@ -110,6 +110,15 @@ impl Program {
     #[must_use]
     pub fn serve(&self) -> Service {
         Service::start(self.command())
+    }
+
+    /// The same for a program that serves by a command, such as `dashboard`.
+    #[track_caller]
+    #[must_use]
+    pub fn serve_by(&self, command_line: &str) -> Service {
+        let mut command = self.command();
+        command.args(command_line.split_whitespace());
+        Service::start(command)
     }
 
     /// The same for a program that may die before it listens.

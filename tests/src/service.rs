@@ -14,7 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::http::Client;
 use crate::program::DEADLINE;
 
-const ADDRESS_LINE: &str = "listening on ";
+/// What stands before the address, as services and the dashboard say it.
+const ADDRESS_LINES: [&str; 2] = ["listening on ", "dashboard at "];
 const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// A billing service over HTTP; killed when dropped. Derefs to its [`Client`].
@@ -51,13 +52,19 @@ impl Service {
         let mut before = Vec::new();
         loop {
             match said.recv_timeout(DEADLINE) {
-                Ok(line) => match line.strip_prefix(ADDRESS_LINE) {
-                    Some(address) => return Ok(address.to_owned()),
+                Ok(line) => match ADDRESS_LINES.iter().find_map(|before| line.strip_prefix(before)) {
+                    Some(address) => return Ok(address.trim_end_matches('/').to_owned()),
                     None => before.push(line),
                 },
                 Err(_) => return Err(before.join("\n")),
             }
         }
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether the process has ended by itself.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use test_support::{RedisOptions, RedisServer, TestDatabase};
+use test_support::{RedisGroup, RedisOptions, RedisServer, TestDatabase};
 use tokio::runtime::Runtime;
 
 use crate::http::Answer;
@@ -49,8 +49,9 @@ pub enum Backend {
 /// A Redis, a database, and a working directory for the programs.
 #[derive(Debug)]
 pub struct Site {
-    /// The Redis of this test.
+    /// The Redis of this test. Where there are sentinels nothing uses it.
     pub redis: RedisServer,
+    group: Option<RedisGroup>,
     database: TestDatabase,
     directory: TempDir,
     runtime: Runtime,
@@ -77,7 +78,31 @@ impl Site {
             database: database.unwrap_or_else(|error| panic!("{error:#}")),
             directory: directory.expect("a temporary directory can be made"),
             runtime,
+            group: None,
         }
+    }
+
+    /// As [`Site::seeded`], with a primary, a replica and three sentinels, which programs are told of instead of a server.
+    #[must_use]
+    pub fn seeded_under_sentinels(backend: Backend) -> Self {
+        let group = RedisGroup::start(&RedisServer::options()).unwrap_or_else(|error| panic!("{error:#}"));
+        let site = Self { group: Some(group), ..Self::empty(backend) };
+        site.seed();
+        site
+    }
+
+    /// The sentinels and their servers, if there are any.
+    #[must_use]
+    pub fn group(&self) -> Option<&RedisGroup> {
+        self.group.as_ref()
+    }
+
+    /// The server that programs use now.
+    #[track_caller]
+    #[must_use]
+    pub fn primary(&self) -> &RedisServer {
+        let Some(group) = &self.group else { return &self.redis };
+        group.roles().unwrap_or_else(|error| panic!("{error:#}")).0
     }
 
     /// A site with tables and `--users 20 --invoices 60` of made-up billing.
@@ -148,7 +173,13 @@ impl Site {
             ("REDIS_PASSWORD", self.redis.password().unwrap_or_default()),
             ("DATABASE_URL", self.database_url()),
         ];
-        platform.into_iter().fold(program, |program, (variable, value)| program.with(variable, value))
+        let program = platform.into_iter().fold(program, |program, (variable, value)| program.with(variable, value));
+        match &self.group {
+            Some(group) => {
+                program.with("REDIS_SENTINELS", &group.sentinels()).with("REDIS_SENTINEL_MASTER", group.master())
+            }
+            None => program,
+        }
     }
 
     /// Runs `cache-admin`.
@@ -186,7 +217,7 @@ impl Site {
             tier => Err(format!("the service answers from {tier:?}")),
         });
         let key = format!("user_credit_notes:{NOBODY}");
-        self.redis.command::<()>(&["DEL", &key]).unwrap_or_else(|error| panic!("{error:#}"));
+        self.primary().command::<()>(&["DEL", &key]).unwrap_or_else(|error| panic!("{error:#}"));
     }
 
     /// What `cache-admin stats` shows.
@@ -244,10 +275,11 @@ impl Site {
     #[must_use]
     pub fn counters(&self) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();
-        for key in self.redis_keys("billing_cache:counters:*") {
-            let hour: BTreeMap<String, u64> = self.redis.command(&["HGETALL", &key]).expect("the counters are a hash");
-            for (name, count) in hour {
-                *sums.entry(name).or_default() += count;
+        for key in self.redis_keys("billing_cache:hour:*") {
+            let cache_type = key.rsplit(':').next().expect("a split text has a last part");
+            let hour: BTreeMap<String, u64> = self.redis.command(&["HGETALL", &key]).expect("an hour is a hash");
+            for (event, count) in hour {
+                *sums.entry(format!("{cache_type}:{event}")).or_default() += count;
             }
         }
         sums

@@ -27,9 +27,18 @@ fn what_was_acknowledged_is_shown_whatever_other_programs_do() {
     keeps_its_promises(Place::Outside);
 }
 
+#[test]
+fn what_was_acknowledged_is_shown_whatever_sentinels_decide() {
+    keeps_its_promises_with(Chaos::start_under_sentinels(), Place::Sentinels);
+}
+
 #[track_caller]
 fn keeps_its_promises(place: Place) {
-    let mut chaos = Chaos::start();
+    keeps_its_promises_with(Chaos::start(), place);
+}
+
+#[track_caller]
+fn keeps_its_promises_with(mut chaos: Chaos, place: Place) {
     let mut report = Report::default();
     let mut shown = Vec::new();
     for (seed, fault) in (SEED..).zip(place.faults().iter().filter(|fault| !fault.takes_long)) {

@@ -3,11 +3,17 @@
 //! `cargo xtask test --only system-tests` builds the programs and starts what is needed. Each file is one promise; tests
 //! that need a database run on both.
 
+mod browser;
 mod crashes;
+mod dashboard;
 mod foreign_keys;
 mod foreign_writer;
 mod history;
+mod html_report;
 mod l1;
+mod logging;
+mod metrics;
+mod monitoring;
 mod outage;
 mod processes;
 mod python_reads;

@@ -24,6 +24,9 @@ pub(crate) struct Options {
     /// For every choice of the clients and the faults; a random one without it
     #[arg(long)]
     seed: Option<u64>,
+    /// A primary, a replica and three sentinels instead of one server, with faults of their own
+    #[arg(long)]
+    sentinel: bool,
     /// Only this fault; may be given several times
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
@@ -46,6 +49,7 @@ impl Options {
     fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["--minutes".to_owned(), self.minutes.to_string()];
         arguments.extend(self.seed.iter().flat_map(|seed| ["--seed".to_owned(), seed.to_string()]));
+        arguments.extend(self.sentinel.then(|| "--sentinel".to_owned()));
         arguments.extend(self.fault.iter().flat_map(|fault| ["--fault".to_owned(), fault.clone()]));
         arguments
     }
@@ -57,9 +61,10 @@ mod tests {
 
     #[test]
     fn what_is_given_is_passed_on_and_nothing_else() {
-        let all = Options { minutes: 0.5, seed: Some(7), fault: vec!["healthy".to_owned(), "killed".to_owned()] };
-        assert_eq!(all.arguments().join(" "), "--minutes 0.5 --seed 7 --fault healthy --fault killed");
-        let none = Options { minutes: 3.0, seed: None, fault: Vec::new() };
+        let faults = vec!["healthy".to_owned(), "killed".to_owned()];
+        let all = Options { minutes: 0.5, seed: Some(7), sentinel: true, fault: faults };
+        assert_eq!(all.arguments().join(" "), "--minutes 0.5 --seed 7 --sentinel --fault healthy --fault killed");
+        let none = Options { minutes: 3.0, seed: None, sentinel: false, fault: Vec::new() };
         assert_eq!(none.arguments().join(" "), "--minutes 3");
     }
 }

@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use crate::failure::Unavailable;
 use crate::process::{find_program, run, say};
-use crate::{postgres, python, redis};
+use crate::{chromium, postgres, python, redis};
 
 /// Something a task cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub(crate) enum Need {
     Redis,
     Postgres,
     PythonVenv,
+    Chromium,
     Valgrind,
 }
 
@@ -28,6 +29,7 @@ impl Need {
             Self::Redis => "redis-server",
             Self::Postgres => "PostgreSQL (initdb and postgres)",
             Self::PythonVenv => "python3 with venv",
+            Self::Chromium => "Chromium",
             Self::Valgrind => "valgrind",
         }
     }
@@ -37,20 +39,26 @@ impl Need {
             Self::Redis => redis::program().is_some(),
             Self::Postgres => postgres::programs().is_some(),
             Self::PythonVenv => python::can_make_environments(),
+            Self::Chromium => chromium::program().is_some(),
             Self::Valgrind => find_program("valgrind", &[]).is_some(),
         }
     }
 
-    fn package(self, manager: Manager) -> &'static str {
+    fn packages(self, manager: Manager) -> &'static [&'static str] {
         match (self, manager) {
-            (Self::Redis, Manager::Apt) => "redis-server",
-            (Self::Redis, Manager::Dnf | Manager::Brew) => "redis",
-            (Self::Postgres, Manager::Apt) => "postgresql",
-            (Self::Postgres, Manager::Dnf) => "postgresql-server",
-            (Self::Postgres, Manager::Brew) => "postgresql@17",
-            (Self::PythonVenv, Manager::Apt) => "python3-venv",
-            (Self::PythonVenv, Manager::Dnf | Manager::Brew) => "python3",
-            (Self::Valgrind, _) => "valgrind",
+            (Self::Redis, Manager::Apt) => &["redis-server"],
+            (Self::Redis, Manager::Dnf | Manager::Brew) => &["redis"],
+            (Self::Postgres, Manager::Apt) => &["postgresql"],
+            (Self::Postgres, Manager::Dnf) => &["postgresql-server"],
+            (Self::Postgres, Manager::Brew) => &["postgresql@17"],
+            (Self::PythonVenv, Manager::Apt) => &["python3-venv"],
+            (Self::PythonVenv, Manager::Dnf | Manager::Brew) => &["python3"],
+            // A bare container has no fonts, and with the same one everywhere pictures differ by their content alone.
+            (Self::Chromium, Manager::Apt) => &["chromium", "fonts-dejavu-core"],
+            (Self::Chromium, Manager::Dnf) => &["chromium", "dejavu-sans-fonts"],
+            // Homebrew gives up unsigned applications, and with them Chromium.
+            (Self::Chromium, Manager::Brew) => &["google-chrome"],
+            (Self::Valgrind, _) => &["valgrind"],
         }
     }
 }
@@ -81,7 +89,7 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     let exists = |program: &str| find_program(program, &[]).is_some();
     let manager = choose_manager(exists).ok_or_else(|| no_manager(&names))?;
     let elevation = choose_elevation(manager, is_root(), has_person(), exists);
-    let packages: Vec<_> = missing.iter().map(|need| need.package(manager)).collect();
+    let packages: Vec<_> = missing.iter().flat_map(|need| need.packages(manager)).copied().collect();
     let elevation = elevation.ok_or_else(|| no_root(manager, &names, &packages))?;
     say(&format!("not on this machine: {names}; installing {}", packages.join(", ")));
     for command in command_lines(manager, elevation, &packages) {

@@ -7,6 +7,7 @@
 
 mod bench;
 mod chaos;
+mod chromium;
 mod cleanup;
 mod demo;
 mod environment;

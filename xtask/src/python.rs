@@ -1,5 +1,5 @@
-//! Python environments: one with redis-py for the tests that check the contract from the other side (what the existing
-//! processes of the platform read and write), others with what a file of requirements pins.
+//! Python environments, each with what a file of requirements pins: one for the tests that look from the other side (the client
+//! library of the platform's processes, the reference parser of metrics), one for what the benchmarks compare with.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,68 +9,53 @@ use anyhow::{Context, Result};
 use crate::failure::Unavailable;
 use crate::process::{run, say, shown, succeeds};
 
-const REDIS_PY_VERSION: &str = "7.4.1";
-
 /// The module `ensurepip` is what Debian leaves out of python3 and puts into python3-venv.
 pub(crate) fn can_make_environments() -> bool {
     succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]))
 }
 
-/// The Python of a virtual environment in `directory` that has redis-py; made when it is not there.
-pub(crate) fn with_redis_py(directory: &Path) -> Result<PathBuf> {
+/// The Python of a virtual environment in `directory` that has what the file pins; made when there is none, or one of other
+/// requirements.
+pub(crate) fn with_requirements(directory: &Path, requirements: &Path, why: &str) -> Result<PathBuf> {
     let python = python_in(directory);
-    if !has_redis_py(directory) {
-        make(directory, &python).map_err(|error| {
-            let why =
-                format!("redis-py {REDIS_PY_VERSION} in {} is needed for the contract tests", directory.display());
-            error.context(Unavailable(why))
+    if !has_requirements(directory, requirements) {
+        make(directory, requirements, why).map_err(|error| {
+            let (file, directory) = (requirements.display(), directory.display());
+            error.context(Unavailable(format!("the packages of {file}, in {directory}, are needed {why}")))
         })?;
     }
     Ok(python)
 }
 
-/// The Python of a virtual environment in `directory` that has what a file of requirements pins; made when there is none, or
-/// one of other requirements.
-pub(crate) fn with_requirements(directory: &Path, requirements: &Path) -> Result<PathBuf> {
-    let (python, installed) = (python_in(directory), directory.join("requirements.txt"));
-    let wanted = std::fs::read(requirements).with_context(|| format!("read {}", requirements.display()))?;
-    if std::fs::read(&installed).is_ok_and(|there| there == wanted) {
-        return Ok(python);
-    }
-    let mut environment = Command::new("python3");
-    environment.args(["-m", "venv", "--clear"]).arg(directory);
-    let mut packages = Command::new(&python);
-    packages
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .arg(requirements);
-    install(&mut [&mut environment, &mut packages], "what the billing cache is compared with")?;
-    std::fs::write(&installed, wanted).with_context(|| format!("write {}", installed.display()))?;
-    Ok(python)
-}
-
-/// Whether the environment is there, works, and has the version of this file.
-pub(crate) fn has_redis_py(directory: &Path) -> bool {
-    let check = format!("import redis; assert redis.__version__ == '{REDIS_PY_VERSION}'");
-    succeeds(Command::new(python_in(directory)).args(["-c", &check]))
+/// Whether the environment is there, works, and was made of this file as it is now.
+pub(crate) fn has_requirements(directory: &Path, requirements: &Path) -> bool {
+    let is_the_same = match (std::fs::read(made_of(directory)), std::fs::read(requirements)) {
+        (Ok(made_of), Ok(wanted)) => made_of == wanted,
+        _ => false,
+    };
+    is_the_same && succeeds(Command::new(python_in(directory)).args(["-c", ""]))
 }
 
 fn python_in(directory: &Path) -> PathBuf {
     directory.join("bin").join("python")
 }
 
-fn make(directory: &Path, python: &Path) -> Result<()> {
-    let mut environment = Command::new("python3");
-    environment.args(["-m", "venv", "--clear"]).arg(directory);
-    let mut package = Command::new(python);
-    let requirement = format!("redis=={REDIS_PY_VERSION}");
-    package.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &requirement]);
-    install(&mut [&mut environment, &mut package], "the other side of the contract")
+/// The copy of the file, put there when all is installed.
+fn made_of(directory: &Path) -> PathBuf {
+    directory.join("requirements.txt")
 }
 
-fn install(commands: &mut [&mut Command], why: &str) -> Result<()> {
-    for command in commands {
+fn make(directory: &Path, requirements: &Path, why: &str) -> Result<()> {
+    let mut environment = Command::new("python3");
+    environment.args(["-m", "venv", "--clear"]).arg(directory);
+    let mut packages = Command::new(python_in(directory));
+    packages
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(requirements);
+    for command in [&mut environment, &mut packages] {
         say(&format!("$ {}    # {why}", shown(command)));
         run(&shown(command), command.stdout(std::io::stderr()))?;
     }
+    std::fs::copy(requirements, made_of(directory)).context("note what the environment was made of")?;
     Ok(())
 }

@@ -13,11 +13,13 @@ use crate::environment::without_ours;
 use crate::install::{self, Need};
 use crate::postgres::{self, PostgresServer};
 use crate::process::{self, say, shown};
-use crate::workspace::{Scratch, cargo, target_directory};
-use crate::{instructions, python, redis, tidy};
+use crate::workspace::{Scratch, cargo, root, target_directory};
+use crate::{chromium, instructions, python, redis, tidy};
 
 /// The crate whose tests run the built programs.
 const SYSTEM_TESTS: &str = "system-tests";
+/// Set to 1, the pictures in the documentation are taken anew.
+const UPDATE_SCREENSHOTS: &str = "BILLING_UPDATE_SCREENSHOTS";
 /// Lets the tests kill a service at a named point.
 const FAILPOINTS: &str = "billing-core/failpoints";
 
@@ -35,7 +37,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    install::ensure(&[Need::Redis, Need::Postgres])?;
+    install::ensure(options.needs())?;
     let python = python_of_tests(&target_directory()?)?;
     if !options.no_lint {
         step("the format", &mut options.format())?;
@@ -52,7 +54,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     without_ours(&mut tests)
         .env("BILLING_TEST_POSTGRES_URL", postgres::url(server.port))
         .env("BILLING_TEST_PYTHON", python)
-        .envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)));
+        .envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)))
+        .envs(chromium::program().map(|program| (chromium::VARIABLE, program)))
+        .envs(std::env::var_os(UPDATE_SCREENSHOTS).map(|value| (UPDATE_SCREENSHOTS, value)));
     step("the tests", &mut tests)?;
     if options.is_everything() {
         say("$ cargo xtask bench instructions");
@@ -68,13 +72,14 @@ pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
     process::run(name, command)
 }
 
-/// Python comes from the package manager, redis-py does not: it has an environment of its own.
+/// Python comes from the package manager, its packages do not: they have an environment of their own.
 fn python_of_tests(target: &Path) -> Result<PathBuf> {
     let environment = target.join("xtask").join("venv");
-    if !python::has_redis_py(&environment) {
+    let requirements = root().join("tests").join("python").join("requirements.txt");
+    if !python::has_requirements(&environment, &requirements) {
         install::ensure(&[Need::PythonVenv])?;
     }
-    python::with_redis_py(&environment)
+    python::with_requirements(&environment, &requirements, "for the tests that look from the other side")
 }
 
 /// Builds what the tests of the whole system run.
@@ -97,6 +102,14 @@ impl Options {
         command
     }
 
+    fn needs(&self) -> &'static [Need] {
+        if self.needs_programs() {
+            &[Need::Redis, Need::Postgres, Need::Chromium]
+        } else {
+            &[Need::Redis, Need::Postgres]
+        }
+    }
+
     /// The tests of the whole system run the programs and the examples; no other crate's tests need them.
     fn build(&self) -> Option<Command> {
         self.needs_programs().then(programs)
@@ -107,6 +120,7 @@ impl Options {
         self.only.is_empty() && self.cargo_arguments.is_empty()
     }
 
+    /// Programs to run, and a browser to look at what they show.
     fn needs_programs(&self) -> bool {
         self.only.is_empty() || self.only.iter().any(|name| name == SYSTEM_TESTS)
     }
@@ -156,12 +170,12 @@ mod tests {
         let options = Options { only: vec!["x".to_owned()], cargo_arguments, ..Options::default() };
         assert_eq!(arguments(&options.clippy()), "clippy -p x --all-targets -- -D warnings");
         assert_eq!(arguments(&options.tests()), "test -p x name -- --nocapture");
-        assert!(options.build().is_none());
+        assert!(options.build().is_none() && !options.needs().contains(&Need::Chromium));
     }
 
     #[test]
-    fn the_system_tests_need_the_programs() {
+    fn the_system_tests_need_the_programs_and_a_browser() {
         let options = Options { only: vec![SYSTEM_TESTS.to_owned()], ..Options::default() };
-        assert!(options.build().is_some());
+        assert!(options.build().is_some() && options.needs().contains(&Need::Chromium));
     }
 }

@@ -4,19 +4,24 @@
 //! `breaker.trial_calls` calls are on their way; a permit that is dropped without a verdict, because its caller was cancelled,
 //! gives its place back and says nothing about Redis. One log line for each change of state.
 //!
+//! The last changes of the state are kept until they were written down for people to see (see [`crate::numbers`]).
+//!
 //! While all is well a call costs two loads and no lock: calls are counted only from the first one in a window that failed
 //! or was slow, which can only make the breaker open sooner.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use tracing::{info, warn};
 
 /// The window consists of so many slices, which leave it one by one.
 const SLICES: usize = 10;
+/// So many changes are kept while nobody takes them; of more, the oldest are forgotten.
+const CHANGES: usize = 256;
 
 /// When the breaker opens and how it closes again.
 #[derive(Clone, Debug, Deserialize)]
@@ -51,6 +56,14 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
+    /// The state of this name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
     /// The name in logs, metrics and reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -60,6 +73,16 @@ impl BreakerState {
             Self::HalfOpen => "half-open",
         }
     }
+}
+
+/// A change of the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) at: SystemTime,
+    pub(crate) to: BreakerState,
+    pub(crate) reason: String,
+    /// Which change of this breaker it is.
+    pub(crate) number: u64,
 }
 
 /// How a call ended, as far as Redis is concerned.
@@ -113,6 +136,9 @@ struct Inner {
     opened_at: Instant,
     trials_on_their_way: u32,
     trials_succeeded: u32,
+    /// Not taken yet, the newest last.
+    changes: VecDeque<Change>,
+    changed: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -144,6 +170,8 @@ impl Breaker {
             opened_at: now,
             trials_on_their_way: 0,
             trials_succeeded: 0,
+            changes: VecDeque::new(),
+            changed: 0,
         };
         Self {
             settings,
@@ -162,6 +190,20 @@ impl Breaker {
         }
     }
 
+    /// The changes since the last call, the oldest first.
+    pub(crate) fn take_changes(&self) -> Vec<Change> {
+        self.lock().changes.drain(..).collect()
+    }
+
+    /// These are to be taken again.
+    pub(crate) fn put_changes_back(&self, taken: Vec<Change>) {
+        let mut inner = self.lock();
+        for change in taken.into_iter().rev() {
+            inner.changes.push_front(change);
+        }
+        inner.forget_old_changes();
+    }
+
     /// A permit for a call with this time limit, or nothing while Redis is skipped.
     pub(crate) fn permit(&self, limit: Duration) -> Option<Permit<'_>> {
         self.permit_at(Instant::now(), limit)
@@ -176,7 +218,7 @@ impl Breaker {
         let era = self.era.load(Ordering::Acquire);
         if self.state() == BreakerState::Open && now >= inner.opened_at + Duration::from_millis(self.settings.open_ms) {
             (inner.trials_on_their_way, inner.trials_succeeded) = (0, 0);
-            self.change(BreakerState::HalfOpen, Reason::TimeToTry);
+            self.change(&mut inner, BreakerState::HalfOpen, Reason::TimeToTry);
         }
         let trial = match self.state() {
             BreakerState::Closed => false,
@@ -229,7 +271,7 @@ impl Breaker {
                     inner.slices = [Slice::default(); SLICES];
                     self.troubled.store(false, Ordering::Release);
                     self.era.fetch_add(1, Ordering::AcqRel);
-                    self.change(BreakerState::Closed, Reason::TrialSucceeded);
+                    self.change(inner, BreakerState::Closed, Reason::TrialSucceeded);
                 }
             }
         }
@@ -238,13 +280,16 @@ impl Breaker {
     fn open(&self, inner: &mut Inner, reason: Reason, now: Instant) {
         inner.opened_at = now;
         self.era.fetch_add(1, Ordering::AcqRel);
-        self.change(BreakerState::Open, reason);
+        self.change(inner, BreakerState::Open, reason);
     }
 
-    /// Under the lock.
-    fn change(&self, to: BreakerState, reason: Reason) {
+    fn change(&self, inner: &mut Inner, to: BreakerState, reason: Reason) {
         let from = self.state();
         self.state.store(to as u8, Ordering::Release);
+        inner.changed += 1;
+        let change = Change { at: SystemTime::now(), to, reason: reason.to_string(), number: inner.changed };
+        inner.changes.push_back(change);
+        inner.forget_old_changes();
         match to {
             BreakerState::Open => {
                 warn!(from = from.as_str(), to = to.as_str(), %reason, "breaker: reads go to the database");
@@ -259,6 +304,11 @@ impl Breaker {
 }
 
 impl Inner {
+    fn forget_old_changes(&mut self) {
+        let too_many = self.changes.len().saturating_sub(CHANGES);
+        self.changes.drain(..too_many);
+    }
+
     fn slice_number(&self, settings: &BreakerSettings, now: Instant) -> u64 {
         let width = Duration::from_millis(settings.window_ms.max(SLICES as u64)) / u32::try_from(SLICES).unwrap_or(1);
         let number = now.duration_since(self.started).as_nanos() / width.as_nanos();
@@ -455,6 +505,21 @@ mod tests {
             drop(breaker.permit_at(later, LIMIT).expect("the place is free again"));
         }
         assert_eq!(breaker.state(), BreakerState::HalfOpen);
+    }
+
+    #[test]
+    fn changes_are_kept_until_they_are_taken_and_only_the_newest_of_many() {
+        let breaker = breaker();
+        let later = opened(&breaker) + ms(500);
+        for place in 0..u32::try_from(CHANGES).unwrap() {
+            assert!(call(&breaker, Verdict::Failure, later + ms(600) * place, ms(1)));
+        }
+        let taken = breaker.take_changes();
+        assert_eq!((taken.len(), taken[0].number), (CHANGES, CHANGES as u64 + 2));
+        assert_eq!(taken[CHANGES - 1].reason, "a trial call failed");
+        assert!(breaker.take_changes().is_empty());
+        breaker.put_changes_back(taken.clone());
+        assert_eq!(breaker.take_changes(), taken);
     }
 
     #[test]

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
-use tracing::debug;
+use tracing::{Instrument, debug, trace_span};
 
-use crate::cache::{Cache, TypeState};
+use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::{CachedType, Loaded, Source};
 use crate::event::Event;
+use crate::known::Missed;
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::operation_log;
 use crate::read::{Answer, Cached, ReadError, Tier, decode, event_of, micros, note_redis_error};
 use crate::sampling::Sampled;
 use crate::stamp::Stamp;
@@ -68,14 +70,15 @@ impl<S: Source> Cache<S> {
         let started = Instant::now();
         let mut found: HashMap<T::Key, Cached<T::Value>> = HashMap::with_capacity(keys.len());
         for batch in keys.chunks(self.shared().settings.batch_size) {
-            self.read_batch::<T>(batch, &mut found).await?;
+            let span = trace_span!("get_many", cache_type = T::NAME, keys = batch.len());
+            self.read_batch::<T>(batch, &mut found).instrument(span).await?;
         }
         let state = self.state::<T>();
         let answers: Vec<_> = keys.iter().map(|key| found[key].clone()).collect();
         for answer in &answers {
             state.counters.add(event_of(answer.tier));
         }
-        debug!(cache_type = T::NAME, keys = keys.len(), elapsed_us = micros(started), "get many");
+        operation_log::got_many::<T>(&answers, started, |place| self.key_text::<T>(&keys[place]));
         Ok(answers)
     }
 
@@ -147,9 +150,12 @@ impl<S: Source> Cache<S> {
         let refused = acquired.iter().filter(|acquired| matches!(acquired, Acquired::Refused)).count();
         let granted: Vec<Grant<T>> = keys.iter().cloned().zip(texts).zip(acquired).filter_map(Grant::of).collect();
         let skipped = keys.len() - granted.len() - refused;
+        let started = Instant::now();
         let filled = self.load_and_fill_many(granted, mode).await?;
         let stored = filled.iter().filter(|(_, _, filled)| *filled == Filled::Stored).count();
-        Ok(WarmedUp { stored, skipped, not_stored: filled.len() - stored + refused })
+        let not_stored = filled.len() - stored + refused;
+        debug!(cache_type = T::NAME, stored, skipped, not_stored, elapsed_us = micros(started), "warm up");
+        Ok(WarmedUp { stored, skipped, not_stored })
     }
 
     async fn read_batch<T: CachedType<Source = S>>(
@@ -211,6 +217,7 @@ impl<S: Source> Cache<S> {
             let Some(stored) = stored else { continue };
             if let Some(value) = decode::<T>(text, &stored.json) {
                 let value = value.map(Arc::new);
+                state.note_ttl(&shared.known, text, value.as_ref(), &stored);
                 state.keep(key, value.as_ref(), *stamp, &stored);
                 found.insert(key.clone(), Cached { value, tier: Tier::L2 });
             }
@@ -229,7 +236,7 @@ impl<S: Source> Cache<S> {
             return Ok(Vec::new());
         }
         let cache = self.clone();
-        let task = tokio::spawn(async move { cache.acquire_and_load::<T>(missing).await });
+        let task = tokio::spawn(async move { cache.acquire_and_load::<T>(missing).await }.in_current_span());
         let loaded = task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
         found.extend(loaded.answers);
         Ok(loaded.singly)
@@ -257,7 +264,10 @@ impl<S: Source> Cache<S> {
                 Acquired::Hit(_) | Acquired::Contended | Acquired::Present | Acquired::Refused => singly.push(key),
             }
         }
+        let why_missed = |grant: &Grant<T>| self.shared().known.why_missed(&grant.text, self.state::<T>().longest_ms());
+        let missed: Vec<Missed> = granted.iter().map(why_missed).collect();
         let filled = self.load_and_fill_many(granted, Mode::Read).await?;
+        missed.into_iter().for_each(|missed| self.state::<T>().counters.add(missed.event()));
         let answers = filled.into_iter().map(|(key, value, _)| (key, Cached::new(value, Tier::Loaded))).collect();
         Ok(LoadedMany { answers, singly })
     }
@@ -306,7 +316,11 @@ impl<S: Source> Cache<S> {
             note_redis_error(state, fills.first().map_or("", |fill| fill.key.as_str()), &error);
             vec![Filled::Lost; fills.len()]
         });
-        let stored = filled.iter().filter(|filled| **filled == Filled::Stored).count();
+        let is_stored = |filled: &Filled| *filled == Filled::Stored;
+        for (fill, _) in fills.iter().zip(&filled).filter(|(_, filled)| is_stored(filled)) {
+            self.shared().known.stored(&fill.key, millis(fill.ttl));
+        }
+        let stored = filled.iter().filter(|filled| is_stored(filled)).count();
         state.counters.add_many(Event::FillStored, stored);
         state.counters.add_many(Event::FillLost, filled.len() - stored);
         filled

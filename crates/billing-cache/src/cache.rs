@@ -13,17 +13,22 @@ use tokio::task::AbortHandle;
 
 use crate::breaker::BreakerState;
 use crate::cached_type::{CachedType, Source, TypeInfo};
+use crate::clock::Moment;
 use crate::counters::{Counters, Counting};
-use crate::event::Event;
+use crate::event::{Distribution, Event};
 use crate::flight::Flights;
 use crate::invalidate;
 use crate::key::KeySpace;
+use crate::known::Known;
 use crate::l1::{Heard, L1, Liveness};
 use crate::l2::ear;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::History;
 use crate::l2::link::{Admission, ConnectionNumber, Link};
+use crate::l2::sentinel::SentinelError;
 use crate::l2::store::{self, Stored};
+use crate::l2::tls::TlsError;
+use crate::numbers::{self, Identity};
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::popularity::{Decay, Popularity};
 use crate::read::Answer;
@@ -31,7 +36,8 @@ use crate::refresh::{NearEnd, Refreshed};
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
 use crate::stamp::{Stamp, Stamps};
 use crate::suspect::Suspects;
-use crate::usage;
+
+const NANOS_A_MILLI: u64 = 1_000_000;
 
 /// A read-through cache in Redis over one [`Source`]. See the crate's page for what it guarantees.
 pub struct Cache<S: Source> {
@@ -56,7 +62,12 @@ pub(crate) struct Shared {
     pub(crate) stamps: Stamps,
     pub(crate) suspects: Suspects,
     pub(crate) liveness: Liveness,
-    pub(crate) flushed: usage::Flushed,
+    pub(crate) known: Known,
+    pub(crate) unsent: numbers::Unsent,
+    /// What belongs to no type.
+    pub(crate) process_wide: Counters,
+    /// Who this process is, if it shows itself to others.
+    pub(crate) identity: Option<Identity>,
     pub(crate) types: Vec<RegisteredType>,
 }
 
@@ -94,6 +105,19 @@ impl<T: CachedType> TypeState<T> {
         let (asked, bytes) = (stored.asked, stored.json.len());
         l1.insert(key, Heard { value: value.cloned(), stamp, asked, ttl_ms, bytes });
     }
+
+    /// The longest time that any value of the type lives, in milliseconds.
+    pub(crate) fn longest_ms(&self) -> u64 {
+        millis(self.policy.longest(Some(&())))
+    }
+
+    /// Takes note of how long a value has to live that Redis answered, if that was asked for.
+    pub(crate) fn note_ttl(&self, known: &Known, text: &str, value: Option<&Arc<T::Value>>, stored: &Stored) {
+        let Some(ttl_ms) = stored.ttl_ms else { return };
+        known.stored(text, ttl_ms);
+        let age_ms = millis(self.policy.longest(value)).saturating_sub(ttl_ms);
+        self.counters.record(Distribution::AgeAtServe, age_ms.saturating_mul(NANOS_A_MILLI));
+    }
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {
@@ -118,6 +142,12 @@ pub enum SetupError {
     /// The settings make no address of a Redis server.
     #[error("the Redis settings make no address: {0}; check REDIS_HOST, REDIS_PORT and REDIS_URL")]
     Address(#[source] L2Error),
+    /// The settings or files of TLS cannot be used.
+    #[error("{}", advised(.0, .0.advice()))]
+    Tls(TlsError),
+    /// The settings of the sentinels cannot be used.
+    #[error("{}", advised(.0, .0.advice()))]
+    Sentinels(SentinelError),
     /// The configuration speaks of a type that does not exist.
     #[error("cache.types.{name} names no cached type; there are {known}")]
     UnknownType {
@@ -128,6 +158,20 @@ pub enum SetupError {
     },
 }
 
+fn advised(error: &dyn std::error::Error, advice: &str) -> String {
+    format!("{error}; {advice}")
+}
+
+impl SetupError {
+    fn of(error: L2Error) -> Self {
+        match error {
+            L2Error::Tls(error) => Self::Tls(error),
+            L2Error::Sentinels(error) => Self::Sentinels(error),
+            error => Self::Address(error),
+        }
+    }
+}
+
 /// Collects the cached types of a [`Cache`].
 pub struct CacheBuilder<S: Source> {
     source: S,
@@ -136,6 +180,7 @@ pub struct CacheBuilder<S: Source> {
     states: States,
     admission: Admission,
     counting: Counting,
+    identity: Option<Identity>,
 }
 
 impl<S: Source> CacheBuilder<S> {
@@ -148,6 +193,7 @@ impl<S: Source> CacheBuilder<S> {
             states: Vec::new(),
             admission: Admission::Immediate,
             counting: Counting::On,
+            identity: None,
         }
     }
 
@@ -164,6 +210,14 @@ impl<S: Source> CacheBuilder<S> {
     #[must_use]
     pub fn admit_after_replay(mut self) -> Self {
         self.admission = Admission::AfterReplay;
+        self
+    }
+
+    /// Shows this process among those that are alive ([`Cache::processes`]), with the changes of its breaker
+    /// ([`Cache::breaker_changes`]): for services, which go on for long. Without effect where `cache.counters_flush_ms` is 0.
+    #[must_use]
+    pub fn announce(mut self) -> Self {
+        self.identity = Some(Identity::of_this_process());
         self
     }
 
@@ -192,7 +246,7 @@ impl<S: Source> CacheBuilder<S> {
             loads: Semaphore::new(self.settings.max_loads),
             l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),
         };
-        let info = TypeInfo { ttl, ..TypeInfo::of::<T>() };
+        let info = TypeInfo { ttl, l1, ..TypeInfo::of::<T>() };
         self.types.push(RegisteredType { info, l1, counters, popularity });
         self.states.push((TypeId::of::<T>(), Arc::new(state)));
         self
@@ -206,8 +260,7 @@ impl<S: Source> CacheBuilder<S> {
     pub async fn open(self, redis: &RedisSettings) -> Result<Cache<S>, SetupError> {
         self.settings.check()?;
         self.check_type_names()?;
-        let link =
-            Link::open(redis, self.settings.breaker.clone(), self.admission).await.map_err(SetupError::Address)?;
+        let link = Link::open(redis, self.settings.breaker.clone(), self.admission).await.map_err(SetupError::of)?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());
         let shared = Arc::new(Shared {
             link,
@@ -216,12 +269,15 @@ impl<S: Source> CacheBuilder<S> {
             stamps: Stamps::new(),
             suspects: Suspects::default(),
             liveness: Liveness::default(),
-            flushed: usage::Flushed::default(),
+            known: Known::new(),
+            unsent: numbers::Unsent::default(),
+            process_wide: Counters::default(),
+            identity: self.identity,
             types: self.types,
         });
         let mut background = vec![
             tokio::spawn(invalidate::mend(Arc::clone(&shared))).abort_handle(),
-            tokio::spawn(usage::flush_regularly(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(numbers::flush_regularly(Arc::clone(&shared))).abort_handle(),
         ];
         if shared.l1_prefixes().next().is_some() {
             background.push(tokio::spawn(ear::listen(Arc::clone(&shared))).abort_handle());
@@ -254,7 +310,7 @@ impl<S: Source> Cache<S> {
         &self.shared().space
     }
 
-    /// The cached types, in the order in which they were added, with the TTLs in force.
+    /// The cached types, in the order in which they were added, with the TTLs and L1 policies in force.
     pub fn types(&self) -> impl Iterator<Item = &TypeInfo> {
         self.shared().types.iter().map(|registered| &registered.info)
     }
@@ -305,7 +361,7 @@ impl<S: Source> Cache<S> {
     ///
     /// # Errors
     /// Redis cannot be used.
-    pub async fn history(&self) -> Result<Option<History>, L2Error> {
+    pub async fn redis_history(&self) -> Result<Option<History>, L2Error> {
         let link = &self.shared().link;
         store::invalidate(link, &[], link.batch_limit()).await
     }
@@ -322,6 +378,19 @@ impl<S: Source> Cache<S> {
         self.shared().link.breaker_state()
     }
 
+    /// Whether hits in L1 count now; `None` where no type has L1.
+    #[must_use]
+    pub fn l1_is_live(&self) -> Option<bool> {
+        let shared = self.shared();
+        shared.l1_prefixes().next().map(|_| shared.liveness.is_live(Moment::now()))
+    }
+
+    /// How many keys this process wrote and could not tell Redis of yet; 1 may stand for all.
+    #[must_use]
+    pub fn suspect_keys(&self) -> u64 {
+        self.shared().suspects.len() as u64
+    }
+
     /// Lets reads use this connection, after what the server may have lost was applied again.
     pub fn admit(&self, connection: ConnectionNumber) {
         self.shared().link.admit(connection);
@@ -330,11 +399,6 @@ impl<S: Source> Cache<S> {
     /// Sends reads to the source until a connection is admitted again.
     pub fn suspend_reads(&self) {
         self.shared().link.suspend_reads();
-    }
-
-    /// Adds what was counted since the last flush to the counters in Redis; call it before the process ends.
-    pub async fn flush_counters(&self) {
-        usage::flush(self.shared()).await;
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -102,6 +102,8 @@ pub struct TypeInfo {
     pub parts: &'static [&'static str],
     /// See [`CachedType::TTL`].
     pub ttl: Duration,
+    /// See [`CachedType::L1`].
+    pub l1: L1Policy,
     pub(crate) owns: fn(&str) -> bool,
 }
 
@@ -115,6 +117,7 @@ impl TypeInfo {
             prefix: T::PREFIX,
             parts: T::Key::PARTS,
             ttl: T::TTL,
+            l1: T::L1,
             owns: |text| key::parse::<T::Key>(T::PREFIX, text).is_some(),
         }
     }

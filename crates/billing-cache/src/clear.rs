@@ -1,5 +1,9 @@
 //! Clear: an operator empties cached types. Exactly our keys of those types, with their leases, and nothing else.
 
+use std::time::Instant;
+
+use tracing::debug;
+
 use crate::cache::Cache;
 use crate::cached_type::{Source, TypeInfo};
 use crate::l2::admin::{self, ClearMode, ClearStep, ClearWalk, Cleared, PASSES};
@@ -8,6 +12,7 @@ use crate::l2::history::History;
 use crate::l2::link::OwnConnection;
 use crate::l2::store::unlink;
 use crate::pace::Pace;
+use crate::read::micros;
 
 impl<S: Source> Cache<S> {
     /// Removes all values of these types and revokes the leases of loads in flight; answers in the order of `types`.
@@ -49,8 +54,13 @@ impl<S: Source> Cache<S> {
     /// Redis cannot be used. What was removed stays removed.
     pub async fn clear_on_record(&self, types: &[TypeInfo]) -> Result<Option<History>, RedisUnreachable> {
         let shared = self.shared();
+        let started = Instant::now();
         let cleared = admin::clear_types_of_primary(shared, types).await;
         shared.stamps.bump_all();
+        let outcome = if cleared.is_ok() { "cleared" } else { "failed" };
+        for info in types {
+            debug!(cache_type = info.name, outcome, elapsed_us = micros(started), "clear");
+        }
         cleared.map_err(|error| shared.link.unreachable(error))
     }
 
@@ -67,6 +77,9 @@ impl<S: Source> Cache<S> {
                 count_and_remove(&mut connection, batch, mode).await.map_err(|error| shared.link.unreachable(error))?;
             cleared.keys += counted.keys;
             cleared.leases += counted.leases;
+        }
+        for key in texts {
+            debug!(key, ?mode, "clear");
         }
         shared.stamps.bump_all();
         Ok(cleared)
@@ -116,6 +129,9 @@ impl<S: Source> Drop for Clearing<S> {
     /// What was removed must not live on in the memory of this process.
     fn drop(&mut self) {
         self.cache.shared().stamps.bump_all();
+        for (info, cleared) in self.walk.types().iter().zip(self.walk.cleared()) {
+            debug!(cache_type = info.name, keys = cleared.keys, leases = cleared.leases, mode = ?self.walk.mode(), "clear");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What this process counted and measured of one cached type.
 //!
 //! Invariants: no count is lost or counted twice; a thread counts in memory of its own, without a locked instruction (see
-//! [`crate::thread_slot`]); sums are made by whoever asks, and reach Redis in the background only (see [`crate::usage`]).
+//! [`crate::thread_slot`]); sums are made by whoever asks, and reach Redis in the background only (see [`crate::numbers`]).
 //!
 //! A cell has one writer at a time, who loads, adds and stores; the next writer got the slot through a mutex and loads what the
 //! last one stored. A reader sees each cell grow, so later sums are never less: for one reader by the order of its loads,
@@ -97,10 +97,10 @@ impl Counters {
         std::array::from_fn(|index| self.get(Event::ALL[index]))
     }
 
-    /// Records a value; 0 counts as 1, and what is larger than a day as a day.
+    /// Records a value; what is larger than a day counts as a day.
     pub fn record(&self, distribution: Distribution, value: u64) {
         if self.counting == Counting::On {
-            self.lock(distribution).saturating_record(value.max(1));
+            self.lock(distribution).saturating_record(value);
         }
     }
 
@@ -206,12 +206,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_bounds_is_recorded_at_the_bounds() {
+    fn what_is_too_large_is_recorded_at_the_bound() {
         let counters = Counters::default();
-        counters.record(Distribution::HitL2Time, 0);
-        counters.record(Distribution::HitL2Time, u64::MAX);
-        let histogram = counters.histogram(Distribution::HitL2Time);
-        assert_eq!((histogram.len(), histogram.min()), (2, 1));
+        counters.record(Distribution::BacklogRows, 0);
+        counters.record(Distribution::BacklogRows, u64::MAX);
+        let histogram = counters.histogram(Distribution::BacklogRows);
+        assert_eq!((histogram.len(), histogram.min()), (2, 0));
         assert!(histogram.max() >= LARGEST, "{}", histogram.max());
     }
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::stamp::Stamp;
 
@@ -128,7 +129,8 @@ impl<A: Clone + Send + Sync + 'static> Flights<A> {
         let seat = Seat::take(&flight, Boarding::Opened, found);
         let landing = OnLanding { flights: Arc::clone(self), id, flight: Arc::clone(&flight) };
         // Not under the lock: a runtime that is shutting down drops the task at once, and its landing takes the lock.
-        tokio::spawn(landing.after(pilot(flight)));
+        // For whoever traces: a load belongs to the read that opened its flight.
+        tokio::spawn(landing.after(pilot(flight)).in_current_span());
         seat
     }
 

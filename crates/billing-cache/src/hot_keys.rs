@@ -19,9 +19,9 @@ use crate::cache::{Cache, Shared};
 use crate::cached_type::{Source, TypeInfo};
 use crate::key::KeySpace;
 use crate::l2::error::RedisUnreachable;
+use crate::numbers;
 use crate::popularity::{Decay, Instant, Popularity, Unsent, rebased};
 use crate::settings::CacheSettings;
-use crate::usage;
 
 /// The member of the sums that says when counting began, in seconds since 1970. No type has such a name.
 const SINCE: &str = ":since";
@@ -175,7 +175,7 @@ impl<'a> Names<'a> {
 
     fn sums(&self, period: u64) -> String {
         let half_life = self.settings.usage_half_life_seconds;
-        format!("{}{}reads:{half_life}s:{period}", self.space.prefix(), usage::PREFIX)
+        format!("{}{}reads:{half_life}s:{period}", self.space.prefix(), numbers::PREFIX)
     }
 
     fn keys(&self, period: u64, info: &TypeInfo) -> String {
@@ -186,15 +186,15 @@ impl<'a> Names<'a> {
     fn add_reads(&self, pipeline: &mut Pipeline, info: &TypeInfo, unsent: &Unsent) {
         let (keys, sums) = (self.keys(unsent.period, info), self.sums(unsent.period));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        pipeline.cmd("ZADD").arg(&sums).arg("NX").arg(now).arg(SINCE).ignore();
-        pipeline.cmd("ZINCRBY").arg(&sums).arg(unsent.reads.total()).arg(info.name).ignore();
+        pipeline.cmd("ZADD").arg(&sums).arg("NX").arg(now).arg(SINCE);
+        pipeline.cmd("ZINCRBY").arg(&sums).arg(unsent.reads.total()).arg(info.name);
         for (text, reads) in unsent.reads.iter() {
-            pipeline.cmd("ZINCRBY").arg(&keys).arg(reads).arg(text).ignore();
+            pipeline.cmd("ZINCRBY").arg(&keys).arg(reads).arg(text);
         }
         let last_too_many = -1 - i64::try_from(self.settings.usage_keys).unwrap_or(i64::MAX - 1);
-        pipeline.cmd("ZREMRANGEBYRANK").arg(&keys).arg(0).arg(last_too_many).ignore();
+        pipeline.cmd("ZREMRANGEBYRANK").arg(&keys).arg(0).arg(last_too_many);
         for set in [&sums, &keys] {
-            pipeline.cmd("EXPIRE").arg(set).arg(usage::KEPT.as_secs()).ignore();
+            pipeline.cmd("EXPIRE").arg(set).arg(numbers::LONGEST_KEPT.as_secs());
         }
     }
 }

@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::{debug, warn};
+use tracing::field::Empty;
+use tracing::{Instrument, debug, trace_span, warn};
 
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{CachedType, Source};
@@ -78,7 +79,8 @@ impl<S: Source> Cache<S> {
         let shared = self.shared();
         let started = Instant::now();
         let texts: Vec<String> = keys.iter().map(|key| key.text.clone()).collect();
-        let (outcome, event) = match tell_redis(shared, &texts).await {
+        let span = trace_span!("invalidate", keys = texts.len(), outcome = Empty);
+        let (outcome, event) = match tell_redis(shared, &texts).instrument(span.clone()).await {
             Ok(history) => (Invalidation::Done(history), Event::Invalidated),
             Err(error) => {
                 warn!(keys = texts.len(), %error, "invalidation pending, Redis could not be told");
@@ -87,11 +89,15 @@ impl<S: Source> Cache<S> {
                 (Invalidation::Pending, Event::InvalidationPending)
             }
         };
+        span.record("outcome", event.as_str());
         for text in &texts {
             shared.stamps.bump(text);
+            shared.known.invalidated(text);
         }
         for key in &keys {
-            shared.count(key.cache_type, event);
+            if let Some(counters) = shared.counters_of(key.cache_type) {
+                counters.add(event);
+            }
             debug!(
                 cache_type = key.cache_type,
                 key = key.text,
@@ -101,14 +107,6 @@ impl<S: Source> Cache<S> {
             );
         }
         outcome
-    }
-}
-
-impl Shared {
-    pub(crate) fn count(&self, cache_type: &str, event: Event) {
-        if let Some(registered) = self.types.iter().find(|registered| registered.info.name == cache_type) {
-            registered.counters.add(event);
-        }
     }
 }
 

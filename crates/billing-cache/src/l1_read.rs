@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::trace;
+use tracing::debug;
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Source};
 use crate::counters::Counting;
 use crate::event::Distribution;
-use crate::read::Tier;
+use crate::read::{Tier, nanos};
 use crate::sampling::{self, Sampled};
 
 impl<S: Source> Cache<S> {
@@ -46,7 +46,7 @@ impl<S: Source> Cache<S> {
         if state.near_end.is_reached(value.as_ref(), ttl_ms) {
             self.refresh_sometimes(state, key);
         }
-        trace!(cache_type = T::NAME, key = ?key, tier = Tier::L1.as_str(), "get");
+        debug!(cache_type = T::NAME, key = self.key_text::<T>(key), tier = Tier::L1.as_str(), "get");
         Some(value)
     }
 
@@ -59,8 +59,7 @@ impl<S: Source> Cache<S> {
     ) -> Option<Option<Arc<T::Value>>> {
         let started = Instant::now();
         let value = self.look_into_l1(state, key)?;
-        let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        state.counters.record(Distribution::HitL1Time, nanos);
+        state.counters.record(Distribution::HitL1Time, nanos(started));
         Some(value)
     }
 

@@ -1,28 +1,27 @@
-//! The read path of one key: look into Redis, else fly.
+//! The read path of one key: look into Redis, else fly (see `pilot.rs`).
 //!
 //! Invariants: trouble with Redis never becomes an error of a read, only the loader can fail it; whatever a read returns
 //! was validated after the read began (`protocol.md`, section 3).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use tracing::debug;
+use tracing::field::Empty;
+use tracing::{Instrument, debug, trace_span};
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Loaded, Source};
-use crate::event::Event;
-use crate::flight::{Boarding, Flight, Found, Landing, Mark, Outcome, Seat};
+use crate::counters::Counting;
+use crate::event::{Distribution, Event};
+use crate::flight::{Boarding, Found, Landing, Seat};
 use crate::l2::error::L2Error;
-use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::l2::store;
+use crate::operation_log;
+use crate::pilot::Pilot;
 use crate::sampling::Sampled;
 use crate::stamp::Stamp;
-
-/// A fill that was lost is tried again so often before its load is answered uncached.
-const FILL_ATTEMPTS: u32 = 3;
-const POLL_MIN: Duration = Duration::from_millis(2);
-const POLL_MAX: Duration = Duration::from_millis(25);
 
 /// Where an answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +52,7 @@ impl Tier {
 
     /// The name in headers, metrics and reports.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::L1 => "l1",
             Self::L2 => "l2",
@@ -147,6 +146,8 @@ struct Look {
 enum Lookup<V> {
     Hit(Option<Arc<V>>),
     Miss,
+    /// Something stands there that is no value of ours.
+    Undecodable,
     /// Redis cannot be used for this key now.
     Unusable,
 }
@@ -179,13 +180,18 @@ impl<S: Source> Cache<S> {
         key: &T::Key,
         sampled: Sampled,
     ) -> Answer<T> {
-        let started = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
+        let is_logged = tracing::enabled!(tracing::Level::DEBUG);
+        let started = (is_logged || state.counters.counting() == Counting::On).then(Instant::now);
         let text = self.key_text::<T>(key);
-        let answer = self.read(state, key, &text, sampled).await;
+        let span = trace_span!("get", cache_type = T::NAME, tier = Empty);
+        let answer = self.read(state, key, &text, sampled).instrument(span.clone()).await;
+        let Some(started) = started else { return answer };
         if let Ok(cached) = &answer {
+            span.record("tier", cached.tier.as_str());
             state.counters.add(event_of(cached.tier));
+            state.counters.record(time_of(cached.tier), nanos(started));
         }
-        if let Some(started) = started {
+        if is_logged {
             log_get::<T>(&text, &answer, micros(started));
         }
         answer
@@ -200,16 +206,25 @@ impl<S: Source> Cache<S> {
         sampled: Sampled,
     ) -> Answer<T> {
         let shared = self.shared();
+        let mut missed = None;
         for _ in 0..2 {
             let stamp = shared.stamps.current(text);
             let found = match self.lookup(state, key, text, Look { stamp, sampled }).await {
                 Lookup::Hit(value) => return Ok(Cached { value, tier: Tier::L2 }),
-                Lookup::Miss => Found::Miss,
+                Lookup::Miss => {
+                    // Now: the fill to come makes the key known.
+                    missed.get_or_insert_with(|| shared.known.why_missed(text, state.longest_ms()));
+                    Found::Miss
+                }
+                Lookup::Undecodable => Found::Miss,
                 Lookup::Unusable => Found::Unusable,
             };
             let seat = self.board(state, key, text, stamp, found);
             // Boxed, so that a hit does not carry the room for a wait.
             if let Landing::Covered(answer) = Box::pin(seat.landing()).await {
+                if let (Some(missed), Ok(Cached { tier: Tier::Loaded, .. })) = (missed, &answer) {
+                    state.counters.add(missed.event());
+                }
                 return answer;
             }
         }
@@ -260,6 +275,7 @@ impl<S: Source> Cache<S> {
             Ok(Some(stored)) => match decode::<T>(text, &stored.json) {
                 Some(value) => {
                     let value = value.map(Arc::new);
+                    state.note_ttl(&shared.known, text, value.as_ref(), &stored);
                     state.keep(key, value.as_ref(), look.stamp, &stored);
                     if stored.ttl_ms.is_some_and(|ttl_ms| state.near_end.is_reached(value.as_ref(), ttl_ms)) {
                         self.consider_refresh(state, key, text);
@@ -277,12 +293,15 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    async fn load_past_cache<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
+    pub(crate) async fn load_past_cache<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
         let loaded = self.load_one::<T>(key).await?;
         Ok(Cached::new(loaded.value, Tier::Bypassed))
     }
 
-    async fn load_one<T: CachedType<Source = S>>(&self, key: &T::Key) -> Result<Loaded<T::Value>, ReadError<S::Error>> {
+    pub(crate) async fn load_one<T: CachedType<Source = S>>(
+        &self,
+        key: &T::Key,
+    ) -> Result<Loaded<T::Value>, ReadError<S::Error>> {
         let mut loaded = self.load::<T>(std::slice::from_ref(key)).await?;
         Ok(loaded.remove(key).unwrap_or_else(Loaded::absent))
     }
@@ -297,20 +316,25 @@ impl<S: Source> Cache<S> {
         let turn = tokio::time::timeout(Duration::from_millis(settings.load_queue_ms), state.loads.acquire()).await;
         let Ok(place) = turn else {
             state.counters.add(Event::Overloaded);
+            debug!(cache_type = T::NAME, keys = keys.len(), outcome = Event::Overloaded.as_str(), "load");
             return Err(ReadError::Overloaded { cache_type: T::NAME, limit: settings.max_loads });
         };
         let _place = place.expect("nobody closes the semaphore");
         state.counters.add(Event::Load);
         let started = Instant::now();
         let loading = AssertUnwindSafe(async { T::load(self.source(), keys).await }).catch_unwind();
-        let ended = tokio::time::timeout(Duration::from_millis(settings.load_deadline_ms), loading).await;
+        let span = trace_span!("load", cache_type = T::NAME, keys = keys.len(), outcome = Empty);
+        let limit = Duration::from_millis(settings.load_deadline_ms);
+        let ended = tokio::time::timeout(limit, loading).instrument(span.clone()).await;
         state.counters.add_sum(Event::LoadMicros, micros(started));
         let error = match ended {
             Ok(Ok(Ok(loaded))) => {
                 if let [_] = keys {
                     state.counters.add(Event::SingleLoad);
                     state.counters.add_sum(Event::SingleLoadMicros, micros(started));
+                    state.counters.record(Distribution::LoadTime, nanos(started));
                 }
+                operation_log::loaded::<T>(&span, keys.len(), started);
                 return Ok(loaded);
             }
             Ok(Err(_)) => ReadError::Panicked { cache_type: T::NAME },
@@ -318,6 +342,7 @@ impl<S: Source> Cache<S> {
             Err(_) => ReadError::Deadline { cache_type: T::NAME, limit_ms: settings.load_deadline_ms },
         };
         state.counters.add(Event::LoadFailed);
+        operation_log::load_failed::<T>(&span, &error, started);
         Err(error)
     }
 }
@@ -335,7 +360,7 @@ fn log_get<T: CachedType>(key: &str, answer: &Answer<T>, elapsed_us: u64) {
 /// Counted where one key is looked up, and only there: every read of such a value comes by once.
 fn undecodable<T: CachedType>(state: &TypeState<T>) -> Lookup<T::Value> {
     state.counters.add(Event::Undecodable);
-    Lookup::Miss
+    Lookup::Undecodable
 }
 
 /// The value in a JSON text, `None` if it has another shape than ours.
@@ -343,7 +368,16 @@ pub(crate) fn decode<T: CachedType>(text: &str, json: &[u8]) -> Option<Option<T:
     match serde_json::from_slice(json) {
         Ok(value) => Some(value),
         Err(error) => {
-            debug!(cache_type = T::NAME, key = text, %error, "a cached value does not decode, it will be replaced");
+            // Not the error itself: it quotes the value.
+            let (reason, line, column) = (error.classify(), error.line(), error.column());
+            debug!(
+                cache_type = T::NAME,
+                key = text,
+                ?reason,
+                line,
+                column,
+                "a cached value does not decode, it will be replaced"
+            );
             None
         }
     }
@@ -357,112 +391,6 @@ pub(crate) fn note_redis_error<T: CachedType>(state: &TypeState<T>, text: &str, 
     debug!(cache_type = T::NAME, key = text, %error, "redis could not be used");
 }
 
-/// Flies one load: ACQUIRE, load, FILL, and says whom each answer covers.
-struct Pilot<T: CachedType> {
-    cache: Cache<T::Source>,
-    key: T::Key,
-    text: String,
-    flight: Arc<Flight<Answer<T>>>,
-}
-
-/// What holding a lease led to.
-enum Attempt<A> {
-    Done(Outcome<A>),
-    /// The fill was lost; the load covers these.
-    Lost(Outcome<A>),
-}
-
-impl<T: CachedType> Pilot<T> {
-    async fn fly(&self) -> Outcome<Answer<T>> {
-        let shared = self.cache.shared();
-        if self.flight.found() == Found::Unusable || shared.suspects.contains(&self.text) {
-            return self.bypass().await;
-        }
-        let patience_ends = Instant::now() + Duration::from_millis(shared.settings.patience_ms);
-        let lease_ttl = Duration::from_millis(shared.settings.lease_ttl_ms);
-        let (mut mode, mut attempts, mut pause) = (Mode::Read, 0, POLL_MIN);
-        loop {
-            let covers = self.flight.mark();
-            match store::acquire(&shared.link, &self.text, mode, lease_ttl).await {
-                Ok(Acquired::Hit(json)) => match decode::<T>(&self.text, &json) {
-                    Some(value) => return Outcome { covers, answer: Ok(Cached::new(value, Tier::L2)) },
-                    None => mode = Mode::Refresh,
-                },
-                Ok(Acquired::Granted(token)) => {
-                    attempts += 1;
-                    match self.load_and_fill(token).await {
-                        Attempt::Lost(_) if attempts < FILL_ATTEMPTS => {}
-                        Attempt::Done(outcome) | Attempt::Lost(outcome) => return outcome,
-                    }
-                }
-                Ok(Acquired::Contended | Acquired::Present) if Instant::now() < patience_ends => {
-                    self.state().counters.add(Event::Contended);
-                    tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
-                    pause = (pause * 2).min(POLL_MAX);
-                    mode = Mode::Read;
-                }
-                Ok(_) => return self.bypass().await,
-                Err(error) => {
-                    note_redis_error(self.state(), &self.text, &error);
-                    return self.bypass().await;
-                }
-            }
-        }
-    }
-
-    /// The database snapshot begins after the grant was received, or an invalidation between the two would be missed.
-    async fn load_and_fill(&self, token: Token) -> Attempt<Answer<T>> {
-        let covered_by_load = self.flight.mark();
-        let loaded = match self.cache.load_one::<T>(&self.key).await {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                self.give_lease_back().await;
-                return Attempt::Done(Outcome { covers: covered_by_load, answer: Err(error) });
-            }
-        };
-        let ttl = self.state().policy.ttl_of(&loaded, SystemTime::now());
-        let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
-        let answer = Ok(Cached::new(loaded.value, Tier::Loaded));
-        let Some(ttl) = ttl else {
-            self.give_lease_back().await;
-            return Attempt::Done(Outcome { covers: covered_by_load, answer });
-        };
-        let fill = Fill { key: self.text.clone(), token, json, ttl };
-        let covered_by_fill = self.flight.mark();
-        match store::fill(&self.cache.shared().link, &fill).await {
-            Ok(Filled::Stored) => {
-                self.state().counters.add(Event::FillStored);
-                Attempt::Done(Outcome { covers: covered_by_fill, answer })
-            }
-            Ok(Filled::Lost) => {
-                self.state().counters.add(Event::FillLost);
-                Attempt::Lost(Outcome { covers: covered_by_load, answer })
-            }
-            Err(error) => {
-                note_redis_error(self.state(), &self.text, &error);
-                Attempt::Done(Outcome { covers: covered_by_load, answer })
-            }
-        }
-    }
-
-    /// Nothing will be filled, so the others need not wait for the lease to end. An invalidation is always safe.
-    async fn give_lease_back(&self) {
-        let link = &self.cache.shared().link;
-        if let Err(error) = store::invalidate(link, std::slice::from_ref(&self.text), link.command_limit()).await {
-            note_redis_error(self.state(), &self.text, &error);
-        }
-    }
-
-    async fn bypass(&self) -> Outcome<Answer<T>> {
-        let covers: Mark = self.flight.mark();
-        Outcome { covers, answer: self.cache.load_past_cache::<T>(&self.key).await }
-    }
-
-    fn state(&self) -> &TypeState<T> {
-        self.cache.state()
-    }
-}
-
 pub(crate) fn event_of(tier: Tier) -> Event {
     match tier {
         Tier::L1 => Event::HitL1,
@@ -470,6 +398,20 @@ pub(crate) fn event_of(tier: Tier) -> Event {
         Tier::Loaded => Event::Miss,
         Tier::Bypassed => Event::Bypass,
     }
+}
+
+/// What the time of a read belongs to that was answered by this tier.
+fn time_of(tier: Tier) -> Distribution {
+    match tier {
+        Tier::L1 => Distribution::HitL1Time,
+        Tier::L2 => Distribution::HitL2Time,
+        Tier::Loaded => Distribution::MissTime,
+        Tier::Bypassed => Distribution::BypassTime,
+    }
+}
+
+pub(crate) fn nanos(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 pub(crate) fn micros(started: Instant) -> u64 {

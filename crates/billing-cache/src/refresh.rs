@@ -16,6 +16,7 @@ use crate::cached_type::{CachedType, Loaded, Source};
 use crate::event::Event;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::policy::TtlPolicy;
+use crate::read::micros;
 
 /// Keys that were refreshed lately; more are not refreshed.
 const REMEMBERED: usize = 10_000;
@@ -81,6 +82,7 @@ impl<S: Source> Cache<S> {
 
     async fn refresh<T: CachedType<Source = S>>(&self, key: &T::Key, text: String) {
         let (shared, state) = (self.shared(), self.state::<T>());
+        let started = Instant::now();
         let lease_ttl = Duration::from_millis(shared.settings.lease_ttl_ms);
         let Ok(Acquired::Granted(token)) = store::acquire(&shared.link, &text, Mode::Refresh, lease_ttl).await else {
             return;
@@ -96,9 +98,15 @@ impl<S: Source> Cache<S> {
         // A value that ends soon by itself would be near its end again at once: once is enough.
         state.refreshed.lock().insert(text.clone(), Instant::now() + ttl / 2);
         let filled = store::fill(&shared.link, &Fill { key: text.clone(), token, json, ttl }).await;
-        let event = if matches!(filled, Ok(Filled::Stored)) { Event::Refreshed } else { Event::FillLost };
+        let event = if matches!(filled, Ok(Filled::Stored)) {
+            shared.known.stored(&text, millis(ttl));
+            Event::Refreshed
+        } else {
+            Event::FillLost
+        };
         state.counters.add(event);
-        debug!(cache_type = T::NAME, key = text, outcome = event.as_str(), "refresh ahead");
+        let elapsed_us = micros(started);
+        debug!(cache_type = T::NAME, key = text, outcome = event.as_str(), elapsed_us, "refresh ahead");
     }
 
     /// Only the lease is given back: an invalidation would take the old value along.

@@ -3,6 +3,7 @@
 //! This module only describes and checks them; reading files and the environment is up to the caller.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -30,8 +31,25 @@ pub struct RedisSettings {
     pub username: String,
     /// Password; empty for none.
     pub password: SecretString,
-    /// A whole `redis://` or `redis+unix://` URL; empty to use the fields above, otherwise it replaces them.
+    /// A whole `redis://`, `rediss://` or `redis+unix://` URL; empty to use the fields above, otherwise it replaces them.
     pub url: SecretString,
+    /// Sentinels that know where the server is, as `host:port,host:port`; empty for none. They replace host and port.
+    pub sentinels: String,
+    /// The name under which the sentinels watch the primary.
+    pub sentinel_master: String,
+    /// ACL user of the sentinels; empty for the default user.
+    pub sentinel_username: String,
+    /// Password of the sentinels; empty for none.
+    pub sentinel_password: SecretString,
+    /// Whether the connection is encrypted and the server's certificate checked; a `rediss://` URL says so too.
+    pub tls: bool,
+    /// PEM file of the authorities that may have signed the server's certificate; empty for the public ones.
+    pub tls_ca_file: PathBuf,
+    /// PEM file of the certificate that this process shows the server, followed by those between it and its authority; empty
+    /// for none.
+    pub tls_client_cert_file: PathBuf,
+    /// PEM file of that certificate's private key, not encrypted.
+    pub tls_client_key_file: PathBuf,
     /// Limit of connecting, authentication included.
     pub connect_timeout_ms: u64,
     /// Limit of one command of the read path. The caller of a read waits no longer than this for Redis.

@@ -93,7 +93,12 @@ impl Suspects {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::SeqCst) == 0
+        self.len() == 0
+    }
+
+    /// How many keys are suspect; 1 stands for all.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
     }
 
     fn recount(&self, keys: &Keys) {
@@ -128,6 +133,7 @@ mod tests {
         suspects.settle(&batch);
         assert!(!suspects.contains(&key(1)));
         assert!(suspects.contains(&key(2)));
+        assert_eq!(suspects.len(), 1);
     }
 
     #[test]
@@ -138,6 +144,7 @@ mod tests {
         assert!(suspects.contains("another"));
         let batch = suspects.batch(10);
         assert!(batch.everything);
+        assert_eq!(suspects.len(), 1);
         suspects.settle(&batch);
         assert!(suspects.is_empty());
     }

@@ -80,6 +80,14 @@ pub enum SettingsError {
         /// What it holds.
         value: String,
     },
+    /// A variable that must be on or off is neither.
+    #[error("{variable} is {value:?}: must be true or false")]
+    NotASwitch {
+        /// The variable.
+        variable: &'static str,
+        /// What it holds.
+        value: String,
+    },
     /// A key is unknown, missing, or of the wrong type.
     #[error("the configuration cannot be used: {0}")]
     Invalid(#[source] ConfigError),

@@ -5,9 +5,10 @@
 use std::path::PathBuf;
 
 use billing_core::cached::{CACHED_TYPES, RegisteredType};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use cli_support::{CommonArgs, Manual, TypeChoice};
 
+use crate::dashboard;
 use crate::workload::Draw;
 
 const MOST_ITERATIONS: u64 = 100_000_000;
@@ -88,7 +89,16 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) common: CommonArgs,
     #[command(subcommand)]
-    pub(crate) manual: Option<Manual>,
+    pub(crate) command: Option<Command>,
+}
+
+/// What is done instead of a measurement.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show how the cache does, live and over time, as a web page
+    Dashboard(dashboard::Arguments),
+    #[command(flatten)]
+    Manual(Manual),
 }
 
 impl Arguments {

@@ -1,10 +1,11 @@
-//! `cache-monitor`: what the billing cache is worth, measured.
+//! `cache-monitor`: what the billing cache is worth, measured; and how it does, watched ([`dashboard`]).
 //!
-//! Arguments → session → runner → report → rendering. Invariant: the values of production are neither read nor written, of its
+//! A measurement: arguments → session → runner → report → rendering. Invariant: the values of production are neither read nor written, of its
 //! bookkeeping only the counters are read; the run leaves nothing in Redis.
 
 mod arguments;
 mod baseline;
+mod dashboard;
 mod interruption;
 mod measurement;
 mod output_file;
@@ -22,13 +23,14 @@ use std::process::ExitCode;
 
 use cli_support::command_line;
 
-use arguments::Arguments;
+use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     let arguments: Arguments = command_line::parse();
     cli_support::exit::run(async {
-        match &arguments.manual {
-            Some(manual) => manual.run(command_line::command::<Arguments>()),
+        match &arguments.command {
+            Some(Command::Dashboard(dashboard)) => dashboard::run(dashboard, &arguments.common).await,
+            Some(Command::Manual(manual)) => manual.run(command_line::command::<Arguments>()),
             None => run::run(&arguments).await,
         }
     })

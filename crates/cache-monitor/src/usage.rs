@@ -3,8 +3,7 @@
 //! Invariant: read from the production key space, never written; nothing is counted by the one who reads.
 
 use anyhow::Result;
-use billing_cache::Usage;
-use billing_core::cached::CACHED_TYPES;
+use billing_cache::Numbers;
 use billing_core::settings::Settings;
 use cli_support::open;
 
@@ -15,11 +14,7 @@ pub(crate) const HOURS: u64 = 24;
 ///
 /// # Errors
 /// Redis cannot be used, or refuses.
-pub(crate) async fn of_production(mut settings: Settings) -> Result<Usage> {
+pub(crate) async fn of_production(mut settings: Settings) -> Result<Numbers> {
     settings.cache.counters_flush_ms = 0;
-    // Nothing is read through this cache, so nothing needs to be told of changes.
-    for cached in CACHED_TYPES {
-        settings.cache.types.entry(cached.info().name.to_owned()).or_default().l1 = Some(false);
-    }
-    Ok(open::cache_alone(&settings).await?.usage(HOURS).await?)
+    Ok(open::cache_to_look_at(&settings).await?.usage(HOURS).await?)
 }

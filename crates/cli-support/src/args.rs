@@ -79,11 +79,19 @@ impl CommonArgs {
         let flags = redis.iter().cloned().chain(database);
         let values = flags.map(|(_, key, value)| (key.to_owned(), value)).chain(further).collect();
         let (settings, explained) = Settings::load_explained(&Overrides { file: self.config.clone(), values })?;
-        match redis.first() {
-            Some((flag, ..)) if !settings.redis.url.expose_secret().is_empty() => {
-                Err(usage(format!("{flag} would have no effect beside redis.url; unset REDIS_URL or leave {flag} out")))
+        let elsewhere = |(flag, key, _): &(&'static str, &str, String)| match &settings.redis {
+            redis if !redis.url.expose_secret().is_empty() => Some((*flag, "redis.url", "REDIS_URL")),
+            // They know where it is; the number of the database they do not.
+            redis if !redis.sentinels.is_empty() && *key != "redis.db" => {
+                Some((*flag, "redis.sentinels", "REDIS_SENTINELS"))
             }
-            _ => Ok((settings, explained)),
+            _ => None,
+        };
+        match redis.iter().find_map(elsewhere) {
+            Some((flag, key, variable)) => {
+                Err(usage(format!("{flag} would have no effect beside {key}; unset {variable} or leave {flag} out")))
+            }
+            None => Ok((settings, explained)),
         }
     }
 

@@ -3,9 +3,10 @@
 //! Invariant: a tool that needs no database asks none: it can look at the cache, and empty it, while the database is away.
 
 use anyhow::Result;
-use billing_core::cached::{self, BillingCache};
-use billing_core::database::Database;
+use billing_core::cached::{self, BillingCache, CACHED_TYPES};
+use billing_core::database::{Database, DatabaseError};
 use billing_core::settings::Settings;
+use sea_orm::DbBackend;
 
 /// The cache, with Redis there and the database left alone until something is loaded.
 ///
@@ -13,6 +14,19 @@ use billing_core::settings::Settings;
 /// Redis is away, or settings that cannot work.
 pub async fn cache_alone(settings: &Settings) -> Result<BillingCache> {
     cache_over(Database::lazy(&settings.database)?, settings).await
+}
+
+/// The cache for those who only look: Redis and the database may be away, now or later. Nothing is to be read through it, so it
+/// has no L1, and asks Redis for no announcements.
+///
+/// # Errors
+/// Settings that cannot work.
+pub async fn cache_to_look_at(settings: &Settings) -> Result<BillingCache> {
+    let mut cache = settings.cache.clone();
+    for cached in CACHED_TYPES {
+        cache.types.entry(cached.info().name.to_owned()).or_default().l1 = Some(false);
+    }
+    Ok(cached::open_cache(Database::lazy(&settings.database)?, &settings.redis, cache).await?)
 }
 
 /// The cache over its database, with Redis there and the tables in place.
@@ -31,6 +45,24 @@ pub async fn database(settings: &Settings) -> Result<Database> {
     let database = Database::connect(&settings.database).await?;
     database.check_schema().await?;
     Ok(database)
+}
+
+/// Why this database, which failed, cannot be used: its pool would only say that it waited too long. Makes no file.
+///
+/// # Errors
+/// The database is away or not migrated.
+pub async fn check_database(database: &Database, settings: &Settings) -> Result<()> {
+    if database.backend() == DbBackend::Postgres {
+        Database::connect(&settings.database).await?.close().await?;
+    }
+    match database.check_schema().await {
+        Err(error) if error.is_unreachable() || matches!(error, DatabaseError::Statement(_)) => {
+            let said =
+                format!("cannot use the {}; check DATABASE_URL, or run `cache-admin migrate`", database.describe());
+            Err(anyhow::Error::new(error).context(said))
+        }
+        checked => Ok(checked?),
+    }
 }
 
 async fn cache_over(database: Database, settings: &Settings) -> Result<BillingCache> {

@@ -28,6 +28,9 @@ struct Arguments {
     /// For every choice; a random one without it
     #[arg(long)]
     seed: Option<u64>,
+    /// A primary, a replica and three sentinels instead of one server, with faults of their own
+    #[arg(long)]
+    sentinel: bool,
     /// Only this fault; may be given several times
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
@@ -55,7 +58,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let end = Instant::now() + Duration::try_from_secs_f64(arguments.minutes * 60.0).context("read --minutes")?;
 
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut chaos = Chaos::start();
+    let mut chaos = if arguments.sentinel { Chaos::start_under_sentinels() } else { Chaos::start() };
     let mut report = Report::default();
     while Instant::now() < end && !interrupted.load(Ordering::SeqCst) {
         faults.shuffle(&mut rng);
@@ -76,22 +79,27 @@ fn run(arguments: &Arguments) -> Result<bool> {
     drop(chaos);
     print!("{report}");
     if !report.is_clean() {
-        println!("a promise was broken; again: cargo xtask chaos --seed {seed}");
+        let sentinel = if arguments.sentinel { " --sentinel" } else { "" };
+        println!("a promise was broken; again: cargo xtask chaos{sentinel} --seed {seed}");
     }
     Ok(report.is_clean())
 }
 
 impl Arguments {
     fn faults(&self) -> Result<Vec<&'static Fault>> {
+        let all: Vec<_> =
+            if self.sentinel { faults::under_sentinels().collect() } else { faults::with_one_server().collect() };
         for name in &self.fault {
-            ensure!(faults::all().any(|fault| fault.name == name), "there is no fault {name:?}; see --help");
+            ensure!(all.iter().any(|fault| fault.name == name), "there is no fault {name:?} here; see --help");
         }
         let wanted = |fault: &&Fault| self.fault.is_empty() || self.fault.iter().any(|name| name == fault.name);
-        Ok(faults::all().filter(wanted).collect())
+        Ok(all.into_iter().filter(wanted).collect())
     }
 }
 
 fn faults() -> String {
-    let lines = faults::all().map(|fault| format!("  {:<26}{}\n", fault.name, fault.about));
-    format!("Faults:\n{}", lines.collect::<String>())
+    let line = |fault: &Fault| format!("  {:<26}{}\n", fault.name, fault.about);
+    let one: String = faults::with_one_server().map(line).collect();
+    let sentinels: String = faults::under_sentinels().map(line).collect();
+    format!("Faults:\n{one}\nFaults with --sentinel:\n{sentinels}")
 }

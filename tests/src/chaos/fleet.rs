@@ -51,7 +51,16 @@ impl Fleet {
     /// A new site on PostgreSQL with its services.
     #[must_use]
     pub fn start() -> Self {
-        let site = Site::seeded(Backend::Postgres);
+        Self::over(Site::seeded(Backend::Postgres))
+    }
+
+    /// As [`Fleet::start`], where the services ask sentinels for the way to Redis. Nothing goes over the wires then.
+    #[must_use]
+    pub fn start_under_sentinels() -> Self {
+        Self::over(Site::seeded_under_sentinels(Backend::Postgres))
+    }
+
+    fn over(site: Site) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime can be started");
         let port = site.redis.port();

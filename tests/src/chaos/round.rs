@@ -57,7 +57,17 @@ impl Chaos {
     /// Starts the services.
     #[must_use]
     pub fn start() -> Self {
-        Self { fleet: Fleet::start(), before: Truth::default(), rounds: 0 }
+        Self::with(Fleet::start())
+    }
+
+    /// As [`Chaos::start`], with services that ask sentinels for the way to Redis.
+    #[must_use]
+    pub fn start_under_sentinels() -> Self {
+        Self::with(Fleet::start_under_sentinels())
+    }
+
+    fn with(fleet: Fleet) -> Self {
+        Self { fleet, before: Truth::default(), rounds: 0 }
     }
 
     /// Runs a round and judges it.

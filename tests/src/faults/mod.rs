@@ -8,6 +8,7 @@ mod outside;
 mod processes;
 mod redis;
 mod scene;
+mod sentinels;
 
 pub use scene::Scene;
 
@@ -43,10 +44,14 @@ pub enum Place {
     Processes,
     /// Other programs.
     Outside,
+    /// A primary, its replica and their sentinels.
+    Sentinels,
 }
 
-/// All places.
-pub const PLACES: [Place; 4] = [Place::Redis, Place::Network, Place::Processes, Place::Outside];
+/// All places where there is one server.
+const WITH_ONE_SERVER: [Place; 4] = [Place::Redis, Place::Network, Place::Processes, Place::Outside];
+/// All places where there are sentinels.
+const UNDER_SENTINELS: [Place; 3] = [Place::Sentinels, Place::Processes, Place::Outside];
 
 impl Place {
     /// What goes wrong there.
@@ -57,13 +62,19 @@ impl Place {
             Self::Network => network::FAULTS,
             Self::Processes => processes::FAULTS,
             Self::Outside => outside::FAULTS,
+            Self::Sentinels => sentinels::FAULTS,
         }
     }
 }
 
-/// Everything that goes wrong.
-pub fn all() -> impl Iterator<Item = &'static Fault> {
-    PLACES.into_iter().flat_map(Place::faults)
+/// Everything that goes wrong where there is one server.
+pub fn with_one_server() -> impl Iterator<Item = &'static Fault> {
+    WITH_ONE_SERVER.into_iter().flat_map(Place::faults)
+}
+
+/// Everything that goes wrong where there are sentinels.
+pub fn under_sentinels() -> impl Iterator<Item = &'static Fault> {
+    UNDER_SENTINELS.into_iter().flat_map(Place::faults)
 }
 
 /// A fault without settings of its own, after which Redis still knows what it was told.
@@ -78,6 +89,7 @@ mod tests {
 
     #[test]
     fn every_fault_has_a_name_of_its_own_and_a_sentence() {
+        let all = || with_one_server().chain(Place::Sentinels.faults());
         let names: BTreeSet<_> = all().map(|fault| fault.name).collect();
         assert_eq!(names.len(), all().count());
         assert!(all().all(|fault| !fault.name.is_empty() && fault.about.len() > 10));

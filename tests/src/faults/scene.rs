@@ -55,6 +55,11 @@ impl<'r> Scene<'r> {
         &self.fleet.site().redis
     }
 
+    /// The sentinels and their servers.
+    pub(super) fn group(&self) -> &'r test_support::RedisGroup {
+        self.fleet.site().group().expect("this fault is made where there are sentinels")
+    }
+
     /// Any of the services.
     pub(super) fn any_place(&mut self) -> usize {
         self.rng.random_range(0..SERVICES)

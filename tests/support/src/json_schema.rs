@@ -53,8 +53,14 @@ impl Check<'_> {
                 return items.flat_map(|(index, item)| self.all(&format!("{path}/{index}"), rule, item)).collect();
             }
             "additionalProperties" => {
-                assert_eq!(rule, &Value::Bool(false), "{path}: only false is known");
-                value.as_object().into_iter().flatten().all(|(name, _)| rules["properties"].get(name).is_some())
+                let named =
+                    |name: &str| rules.get("properties").is_some_and(|properties| properties.get(name).is_some());
+                let mut others = value.as_object().into_iter().flatten().filter(|(name, _)| !named(name));
+                if rule.is_object() {
+                    return others.flat_map(|(name, one)| self.all(&format!("{path}/{name}"), rule, one)).collect();
+                }
+                assert_eq!(rule, &Value::Bool(false), "{path}: only false and a schema are known");
+                others.next().is_none()
             }
             "anyOf" => array(rule).iter().any(|one| self.all(path, one, value).is_empty()),
             "enum" => array(rule).contains(value),

@@ -4,6 +4,7 @@
 //! it panics or the run is interrupted; a test that cannot have its server fails and says how to get one, it never
 //! passes silently.
 
+mod authority;
 #[cfg(feature = "database")]
 mod database;
 mod eventually;
@@ -11,14 +12,19 @@ mod fault_proxy;
 pub mod json_schema;
 pub mod measurement;
 mod port;
+mod postgres_server;
+mod redis_group;
 mod redis_options;
 mod redis_server;
 pub mod rounds;
 mod server_process;
 
+pub use authority::{Authority, Identity, Lifetime};
 #[cfg(feature = "database")]
 pub use database::TestDatabase;
 pub use eventually::{Probe, eventually};
 pub use fault_proxy::{FaultProxy, Wire};
-pub use redis_options::RedisOptions;
+pub use postgres_server::PostgresServer;
+pub use redis_group::RedisGroup;
+pub use redis_options::{ClientCertificates, RedisOptions};
 pub use redis_server::{CommandStats, RedisServer};

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::RedisOptions;
 use crate::port::ReservedPort;
-use crate::redis_options::Kind;
+use crate::redis_options::{Kind, socket};
 use crate::server_process::ServerProcess;
 
 const START_ATTEMPTS: usize = 5;
@@ -94,12 +94,28 @@ impl RedisServer {
         self.port.number()
     }
 
-    /// `redis://[:password@]127.0.0.1:port/0`
+    /// `redis://[:password@]127.0.0.1:port/0`, or `rediss://…` if it speaks TLS there.
     #[must_use]
     pub fn url(&self) -> String {
         let password = self.options.password.as_deref().map(percent_encoded);
         let credentials = password.map(|password| format!(":{password}@")).unwrap_or_default();
-        format!("redis://{credentials}127.0.0.1:{}/0", self.port())
+        let scheme = if self.options.has_tls() { "rediss" } else { "redis" };
+        format!("{scheme}://{credentials}127.0.0.1:{}/0", self.port())
+    }
+
+    /// What the test itself connects to.
+    fn own_url(&self) -> String {
+        if !self.options.has_tls() {
+            return self.url();
+        }
+        let password = self.options.password.as_deref().map(percent_encoded);
+        let password = password.map(|password| format!("?pass={password}")).unwrap_or_default();
+        format!("redis+unix://{}{password}", socket(self.directory.path()).display())
+    }
+
+    /// The directives of TLS of the options.
+    pub(crate) fn tls_lines(&self) -> &[String] {
+        &self.options.tls
     }
 
     /// The password of the options.
@@ -120,7 +136,7 @@ impl RedisServer {
     /// No answer within two seconds, for example because the server is stopped or paused.
     pub fn connection(&self) -> Result<redis::Connection> {
         let port = self.port();
-        let client = redis::Client::open(self.url()).context("parse the url of the test server")?;
+        let client = redis::Client::open(self.own_url()).context("parse the url of the test server")?;
         let connection = client
             .get_connection_with_timeout(ANSWER_TIMEOUT)
             .with_context(|| format!("connect to the test server on port {port}"))?;

@@ -161,8 +161,9 @@ fn build(target: &Path) -> Result<PathBuf> {
 
 fn python(target: &Path) -> Option<PathBuf> {
     let requirements = sources().join("python").join("requirements.txt");
+    let environment = target.join("xtask").join("peers-venv");
     let made = install::ensure(&[Need::PythonVenv])
-        .and_then(|()| python::with_requirements(&target.join("xtask").join("peers-venv"), &requirements));
+        .and_then(|()| python::with_requirements(&environment, &requirements, "to compare with"));
     made.inspect_err(|error| say(&format!("no sides in Python: {error:#}"))).ok()
 }
 

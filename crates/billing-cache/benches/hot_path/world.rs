@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -148,6 +149,14 @@ fn redis_settings(port: u16) -> RedisSettings {
         username: String::new(),
         password: String::new().into(),
         url: String::new().into(),
+        sentinels: String::new(),
+        sentinel_master: "mymaster".into(),
+        sentinel_username: String::new(),
+        sentinel_password: String::new().into(),
+        tls: false,
+        tls_ca_file: PathBuf::new(),
+        tls_client_cert_file: PathBuf::new(),
+        tls_client_key_file: PathBuf::new(),
         connect_timeout_ms: 5_000,
         command_timeout_ms: 10_000,
         batch_timeout_ms: 10_000,

@@ -95,6 +95,15 @@ impl ClearWalk {
         }
     }
 
+    /// The types, in the order of [`cleared`](Self::cleared).
+    pub(crate) fn types(&self) -> &[TypeInfo] {
+        &self.types
+    }
+
+    pub(crate) fn mode(&self) -> ClearMode {
+        self.mode
+    }
+
     /// What was removed so far, or would be, in the order of the types.
     pub(crate) fn cleared(&self) -> &[Cleared] {
         &self.cleared

@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 use super::error::L2Error;
 use crate::cache::Shared;
 use crate::clock::Moment;
-use crate::usage;
+use crate::numbers;
 
 const RECONNECT_MIN: Duration = Duration::from_millis(50);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ struct Ear {
 /// Listens until its cache is dropped.
 pub(crate) async fn listen(shared: Arc<Shared>) {
     let process: u64 = rand::random();
-    let heartbeat_prefix = format!("{}{}heartbeat:{process:016x}:", shared.space.prefix(), usage::PREFIX);
+    let heartbeat_prefix = format!("{}{}heartbeat:{process:016x}:", shared.space.prefix(), numbers::PREFIX);
     let ear = Arc::new(Ear { shared, heartbeat_prefix, lost: Notify::new() });
     let mut pause = RECONNECT_MIN;
     let mut told = false;
@@ -75,7 +75,7 @@ impl Ear {
             .set_connection_timeout(Some(limit))
             .set_response_timeout(Some(limit))
             .set_push_sender(hear);
-        let client = self.shared.link.resp3_client()?;
+        let client = self.shared.link.resp3_client().await?;
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST");

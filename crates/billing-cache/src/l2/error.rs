@@ -3,6 +3,8 @@
 use redis::RedisError;
 use redis::ServerErrorKind;
 
+use super::sentinel::SentinelError;
+use super::tls::{self, TlsError};
 use crate::breaker::Verdict;
 
 /// Redis did not do what was asked.
@@ -27,6 +29,12 @@ pub enum L2Error {
     /// The server is a replica, which may lag behind acknowledged invalidations.
     #[error("the server is a replica")]
     Replica,
+    /// The settings or files of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The sentinels do not say where the primary is.
+    #[error(transparent)]
+    Sentinels(#[from] SentinelError),
     /// Redis answered with an error, or the connection broke.
     #[error(transparent)]
     Redis(#[from] RedisError),
@@ -42,6 +50,29 @@ impl L2Error {
     /// Whether Redis was asked: not while it is away, quarantined or skipped.
     pub(crate) fn was_asked(&self) -> bool {
         !matches!(self, Self::Away | Self::Quarantined | Self::BreakerOpen)
+    }
+
+    /// There is no primary where one should be.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Replica => true,
+            Self::Redis(error) => error.is_connection_refusal() || error.is_timeout(),
+            _ => false,
+        }
+    }
+
+    /// There was no answer in time.
+    pub(crate) fn is_timeout(&self) -> bool {
+        match self {
+            Self::Timeout { .. } => true,
+            Self::Redis(error) => error.is_timeout(),
+            _ => false,
+        }
+    }
+
+    /// The server took the connection and then closed it.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self, Self::Redis(error) if was_closed(error))
     }
 
     /// The key holds something else than a string.
@@ -68,6 +99,10 @@ pub(crate) fn verdict(error: &RedisError) -> Option<Verdict> {
 /// The server is no primary, or no longer.
 pub(crate) fn is_read_only(error: &RedisError) -> bool {
     error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly)
+}
+
+fn was_closed(error: &RedisError) -> bool {
+    error.is_connection_dropped() && !error.is_connection_refusal()
 }
 
 /// Redis could not be reached; says where and what to look at, never the password.
@@ -97,9 +132,14 @@ impl RedisUnreachable {
 pub(crate) fn advice(error: &L2Error) -> &'static str {
     let error = match error {
         L2Error::Redis(error) => error,
+        L2Error::Tls(error) => return error.advice(),
+        L2Error::Sentinels(error) => return error.advice(),
         L2Error::Replica => return "point REDIS_HOST at the primary",
         _ => return "is the server running, and are REDIS_HOST and REDIS_PORT right?",
     };
+    if let Some(advice) = tls::advice(error) {
+        return advice;
+    }
     match (error.kind(), error.code()) {
         (redis::ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
             "check REDIS_PASSWORD and REDIS_USERNAME"
@@ -112,9 +152,8 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
             "the server is loading its data; try again shortly"
         }
         (redis::ErrorKind::Server(_), _) => "the server refused the command",
-        _ if error.is_connection_dropped() && !error.is_connection_refusal() => {
-            "the server closed the connection: is it up, is it at its limit of clients, or does it want TLS, which this \
-             build does not speak?"
+        _ if was_closed(error) => {
+            "the server closed the connection: is it up, is it at its limit of clients, or does it want TLS (REDIS_TLS)?"
         }
         _ => "is the server running, and are REDIS_HOST and REDIS_PORT right?",
     }

@@ -13,9 +13,11 @@ use super::error::L2Error;
 use super::history::info_field;
 use super::link::OwnConnection;
 use super::rights::{self, AclRule, probe_key, unused_key};
+use super::sentinel::SentinelFacts;
 use super::store;
+use super::tls::TlsFacts;
 use crate::cache::Shared;
-use crate::survey::ServerInfo;
+use crate::survey::{ServerInfo, evicted_keys};
 
 /// An odd number, so that the median is one of them.
 const PINGS: usize = 21;
@@ -28,6 +30,10 @@ const PROBE_TTL_MS: u64 = 10_000;
 pub struct Examination {
     /// What `INFO` tells.
     pub server: Result<ServerFacts, L2Error>,
+    /// What TLS is in use; none without.
+    pub tls: Result<Option<TlsFacts>, L2Error>,
+    /// What the sentinels say; none without.
+    pub sentinels: Result<Option<SentinelFacts>, L2Error>,
     /// The rights that the user lacks.
     pub missing_rights: Result<Vec<AclRule>, L2Error>,
     /// Whether a change of a key was announced on a second connection, which L1 needs.
@@ -88,12 +94,20 @@ impl ClockOffset {
 pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared) -> Examination {
     Examination {
         server: server_facts(connection).await,
+        tls: look_at_tls(shared).await,
+        sentinels: shared.link.address().sentinels().await,
         missing_rights: rights::missing(connection, shared).await,
         announcements: hear_announcement(connection, shared).await,
         scripts: run_scripts(connection, shared).await,
         pings: ping(connection).await,
         clock: clock(connection).await,
     }
+}
+
+async fn look_at_tls(shared: &Shared) -> Result<Option<TlsFacts>, L2Error> {
+    let limit = shared.link.connect_limit();
+    let looked = tokio::time::timeout(limit, shared.link.address().look_at_tls()).await;
+    looked.unwrap_or(Err(L2Error::Unexpected { command: "a TLS handshake" }))
 }
 
 async fn server_facts(connection: &mut OwnConnection) -> Result<ServerFacts, L2Error> {
@@ -106,7 +120,7 @@ async fn server_facts(connection: &mut OwnConnection) -> Result<ServerFacts, L2E
         requires_replicas: info_field(&info, "min_slaves_good_slaves").is_some(),
         appends: info_field(&info, "aof_enabled") == Some("1"),
         last_snapshot_succeeded: info_field(&info, "rdb_last_bgsave_status") != Some("err"),
-        evicted_keys: number("evicted_keys"),
+        evicted_keys: evicted_keys(&info),
     })
 }
 
@@ -123,7 +137,7 @@ async fn hear_announcement(connection: &mut OwnConnection, shared: &Shared) -> R
         .set_connection_timeout(Some(limit))
         .set_response_timeout(Some(limit))
         .set_push_sender(hear);
-    let mut ear = shared.link.resp3_client()?.get_multiplexed_async_connection_with_config(&config).await?;
+    let mut ear = shared.link.resp3_client().await?.get_multiplexed_async_connection_with_config(&config).await?;
     redis::cmd("CLIENT").arg(&["TRACKING", "ON", "BCAST", "PREFIX", &key]).exec_async(&mut ear).await?;
     let mut change = redis::pipe();
     change.cmd("SET").arg(&key).arg("").arg("PX").arg(PROBE_TTL_MS).ignore().cmd("UNLINK").arg(&key).ignore();

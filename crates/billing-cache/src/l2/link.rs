@@ -5,31 +5,31 @@
 //! commands of many tasks; a checkout from a pool for each command costs a second round trip, so the pool serves only what
 //! wants a connection of its own.
 
+mod pool;
+mod supervision;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use deadpool_redis::{Manager, Pool, PoolError, Runtime};
+use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{
-    AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline,
-    RedisConnectionInfo, RedisResult,
-};
-use secrecy::ExposeSecret;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use tracing::{info, warn};
+use tracing::warn;
 
+use super::address::{Address, Server};
 use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
 use super::history::info_field;
 use super::store;
-use crate::breaker::{Breaker, BreakerSettings, BreakerState, Verdict};
+use crate::breaker::{Breaker, BreakerSettings, BreakerState, Change, Verdict};
 use crate::settings::RedisSettings;
 
-const RECONNECT_MIN: Duration = Duration::from_millis(20);
+pub(crate) use pool::OwnConnection;
+use pool::Pooled;
+use supervision::supervise;
 
 /// A handle on the shared connection, and what is known about the server behind it.
 #[derive(Clone)]
@@ -42,6 +42,7 @@ pub(crate) struct Wire {
 struct Live {
     wire: Wire,
     number: ConnectionNumber,
+    server: Server,
 }
 
 /// Which of the connections of a process it is, in the order in which they were made.
@@ -64,7 +65,9 @@ pub(crate) struct Link {
 }
 
 struct Shared {
-    pool: Pool,
+    address: Address,
+    /// Connections as they were made at the last dialling; none if the next one may have to be made otherwise.
+    pool: ArcSwapOption<Pooled>,
     endpoint: String,
     settings: RedisSettings,
     live: ArcSwapOption<Live>,
@@ -87,11 +90,11 @@ impl Link {
         breaker: BreakerSettings,
         admission: Admission,
     ) -> Result<Self, L2Error> {
-        let info = connection_info(settings)?;
-        let endpoint = format!("{}, database {}", info.addr(), info.redis_settings().db());
+        let address = Address::of(settings)?;
         let shared = Arc::new(Shared {
-            pool: pool(info, settings)?,
-            endpoint,
+            pool: ArcSwapOption::empty(),
+            endpoint: address.describe(),
+            address,
             settings: settings.clone(),
             live: ArcSwapOption::empty(),
             lost: Notify::new(),
@@ -125,8 +128,8 @@ impl Link {
     }
 
     /// A client for connections that speak RESP3.
-    pub(crate) fn resp3_client(&self) -> Result<redis::Client, L2Error> {
-        let info = connection_info(&self.shared.settings)?;
+    pub(crate) async fn resp3_client(&self) -> Result<redis::Client, L2Error> {
+        let info = self.shared.address.connection_info().await?;
         let redis = info.redis_settings().clone().set_protocol(redis::ProtocolVersion::RESP3);
         Ok(redis::Client::open(info.set_redis_settings(redis))?)
     }
@@ -166,8 +169,14 @@ impl Link {
     pub(crate) async fn own_connection(&self) -> Result<OwnConnection, RedisUnreachable> {
         let limit = self.shared.settings.connect_timeout();
         let taken = tokio::time::timeout(limit, self.shared.checkout()).await;
-        let connection = taken.unwrap_or_else(|_| Err(timeout_of(limit))).map_err(|error| self.unreachable(error))?;
+        let taken = taken.unwrap_or_else(|_| Err(timeout_of(limit)));
+        let (connection, _) = taken.map_err(|error| self.unreachable(error))?;
         Ok(OwnConnection { connection, limit: self.shared.settings.batch_timeout() })
+    }
+
+    /// Where the server is.
+    pub(crate) fn address(&self) -> &Address {
+        &self.shared.address
     }
 
     /// Asks the server whether it can be used.
@@ -181,7 +190,7 @@ impl Link {
 
     /// Wraps an error into a sentence for people.
     pub(crate) fn unreachable(&self, source: L2Error) -> RedisUnreachable {
-        RedisUnreachable { endpoint: self.endpoint().to_owned(), advice: advice(&source), source }
+        RedisUnreachable { endpoint: self.endpoint().to_owned(), advice: self.shared.advice(&source), source }
     }
 
     /// Whether reads use the server now: it is connected, may be read from, and is not skipped.
@@ -194,6 +203,16 @@ impl Link {
     /// The state of the breaker.
     pub(crate) fn breaker_state(&self) -> BreakerState {
         self.shared.breaker.state()
+    }
+
+    /// The changes of the breaker since the last call, the oldest first.
+    pub(crate) fn take_breaker_changes(&self) -> Vec<Change> {
+        self.shared.breaker.take_changes()
+    }
+
+    /// These are to be taken again.
+    pub(crate) fn put_breaker_changes_back(&self, taken: Vec<Change>) {
+        self.shared.breaker.put_changes_back(taken);
     }
 
     /// The connection there is, and each change of it.
@@ -215,31 +234,6 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.supervisor.abort();
-    }
-}
-
-/// A connection from the pool; goes back when it is dropped.
-pub(crate) struct OwnConnection {
-    connection: deadpool_redis::Connection,
-    limit: Duration,
-}
-
-impl OwnConnection {
-    /// Runs one command under the batch limit.
-    pub(crate) async fn command<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, L2Error> {
-        limited(self.limit, command.query_async(&mut self.connection)).await
-    }
-
-    /// Runs one pipeline under the batch limit.
-    pub(crate) async fn pipeline<T: FromRedisValue>(&mut self, pipeline: &Pipeline) -> Result<T, L2Error> {
-        limited(self.limit, pipeline.query_async(&mut self.connection)).await
-    }
-}
-
-async fn limited<T>(limit: Duration, answer: impl Future<Output = RedisResult<T>>) -> Result<T, L2Error> {
-    match tokio::time::timeout(limit, answer).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(timeout_of(limit)),
     }
 }
 
@@ -298,11 +292,41 @@ impl Shared {
         self.admission == Admission::Immediate || self.admitted.load(Ordering::SeqCst) == live.number.0 + 1
     }
 
-    async fn checkout(&self) -> Result<deadpool_redis::Connection, L2Error> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error.into(),
-            _ => timeout_of(self.settings.connect_timeout()),
-        })
+    async fn checkout(&self) -> Result<(deadpool_redis::Connection, Server), L2Error> {
+        let pooled = match self.pool.load_full() {
+            Some(pooled) => pooled,
+            None => self.renew_pool().await?,
+        };
+        let connection = pooled.checkout(self.settings.connect_timeout()).await;
+        // Perhaps the server is elsewhere by now, or wants other certificates.
+        let connection = connection.inspect_err(|_| self.pool.store(None))?;
+        Ok((connection, pooled.server.clone()))
+    }
+
+    /// Connections to where the server is by now, with what the files of TLS hold by now.
+    async fn renew_pool(&self) -> Result<Arc<Pooled>, L2Error> {
+        let server = self.address.server().await?;
+        let info = self.address.connection_info_of(&server)?;
+        let pooled = Arc::new(Pooled::new(server, info, &self.settings)?);
+        self.pool.store(Some(Arc::clone(&pooled)));
+        Ok(pooled)
+    }
+
+    /// The next step after an error.
+    fn advice(&self, error: &L2Error) -> &'static str {
+        if self.address.may_move() && error.is_unreachable() {
+            "a failover may be going on: try again in a few seconds, and if that does not help, see the log of the sentinels"
+        } else if !self.address.has_tls() {
+            advice(error)
+        } else if error.is_timeout() {
+            // A server without TLS waits for the end of what it takes for a line.
+            "is the server running, are REDIS_HOST and REDIS_PORT right, and does it speak TLS on this port?"
+        } else if error.is_closed() {
+            // The alert that says why may be lost with the connection.
+            "the server closed the connection: is it at its limit of clients, or does it want another REDIS_TLS_CLIENT_CERT?"
+        } else {
+            advice(error)
+        }
     }
 
     /// Drops the connection `live`, unless it was already replaced, and wakes the supervisor.
@@ -313,6 +337,7 @@ impl Shared {
             if before.as_ref().is_some_and(|before| before.number == live.number) {
                 warn!(endpoint = self.endpoint, %error, "redis connection lost, reads go to the database");
                 self.connections.send_replace(None);
+                self.pool.store(None);
                 self.lost.notify_one();
             }
         }
@@ -321,6 +346,7 @@ impl Shared {
     /// Connects, loads the scripts and notes the run id.
     async fn dial(&self) -> Result<(), L2Error> {
         let limit = self.settings.connect_timeout();
+        self.pool.store(None);
         let dialled = tokio::time::timeout(limit, self.greet()).await.map_err(|_| timeout_of(limit))??;
         let number = dialled.number;
         self.live.store(Some(Arc::new(dialled)));
@@ -330,7 +356,8 @@ impl Shared {
 
     /// Only a primary will do: a replica may not have heard of an invalidation yet that was acknowledged.
     async fn greet(&self) -> Result<Live, L2Error> {
-        let mut connection = deadpool_redis::Connection::take(self.checkout().await?);
+        let (connection, server) = self.checkout().await?;
+        let mut connection = deadpool_redis::Connection::take(connection);
         // A server that hides INFO is served all the same; its rows then carry no history.
         let info: Option<String> = redis::cmd("INFO").query_async(&mut connection).await.ok();
         refuse_replica(info.as_deref())?;
@@ -339,20 +366,8 @@ impl Shared {
         Ok(Live {
             wire: Wire { connection, run_id },
             number: ConnectionNumber(self.dials.fetch_add(1, Ordering::Relaxed)),
+            server,
         })
-    }
-}
-
-/// Dials until the server answers, each time the connection was lost. Ends when its [`Link`] is dropped.
-async fn supervise(shared: Arc<Shared>) {
-    loop {
-        shared.lost.notified().await;
-        let mut pause = RECONNECT_MIN;
-        while shared.dial().await.is_err() {
-            tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
-            pause = (pause * 2).min(Duration::from_millis(shared.settings.reconnect_max_ms));
-        }
-        info!(endpoint = shared.endpoint, "redis is back");
     }
 }
 
@@ -365,37 +380,4 @@ fn refuse_replica(info: Option<&str>) -> Result<(), L2Error> {
 
 fn timeout_of(limit: Duration) -> L2Error {
     L2Error::Timeout { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) }
-}
-
-fn connection_info(settings: &RedisSettings) -> Result<ConnectionInfo, L2Error> {
-    let info = if settings.has_url() {
-        settings.url.expose_secret().into_connection_info()?
-    } else {
-        let mut redis = RedisConnectionInfo::default().set_db(i64::from(settings.db));
-        if !settings.username.is_empty() {
-            redis = redis.set_username(&settings.username);
-        }
-        if !settings.password.expose_secret().is_empty() {
-            redis = redis.set_password(settings.password.expose_secret());
-        }
-        ConnectionAddr::Tcp(settings.host.clone(), settings.port).into_connection_info()?.set_redis_settings(redis)
-    };
-    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
-}
-
-fn pool(info: ConnectionInfo, settings: &RedisSettings) -> Result<Pool, L2Error> {
-    // The limits of single commands are set where they are sent, so that there is one limit for each wait.
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(settings.connect_timeout()))
-        .set_response_timeout(None);
-    let manager = Manager::new_with_config(info, config)?;
-    let limit = Some(settings.connect_timeout());
-    let pool = Pool::builder(manager)
-        .max_size(settings.pool_size.max(1))
-        .wait_timeout(limit)
-        .create_timeout(limit)
-        .recycle_timeout(Some(settings.command_timeout()))
-        .runtime(Runtime::Tokio1)
-        .build();
-    Ok(pool.expect("a runtime is set, the only thing build can miss"))
 }

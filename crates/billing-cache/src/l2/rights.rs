@@ -12,7 +12,7 @@ use super::link::OwnConnection;
 use crate::cache::Shared;
 use crate::cached_type::TypeInfo;
 use crate::key::lease_of;
-use crate::usage;
+use crate::numbers;
 
 /// What a right is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +71,7 @@ const RIGHTS: &[Right] = &[
     Right { command: "zremrangebyrank", purpose: Purpose::Counters, call: &[PROBE, "0", "0"] },
     tools("zrange", &[PROBE, "0", "0"]),
     tools("zrevrange", &[PROBE, "0", "0"]),
-    tools("hgetall", &[PROBE]),
+    tools("hscan", &[PROBE, "0"]),
     tools("memory|usage", &[PROBE]),
     tools("dbsize", &[]),
     tools("time", &[]),
@@ -117,7 +117,7 @@ fn rule_of_keys(pattern: &str) -> AclRule {
 
 /// A key of ours that does not exist, and that no other process makes.
 pub(crate) fn probe_key(shared: &Shared) -> String {
-    format!("{}{}doctor:{:016x}", shared.space.prefix(), usage::PREFIX, rand::random::<u64>())
+    format!("{}{}doctor:{:016x}", shared.space.prefix(), numbers::PREFIX, rand::random::<u64>())
 }
 
 impl Right {
@@ -152,7 +152,7 @@ fn key_patterns(shared: &Shared) -> Vec<(String, String)> {
         patterns.push((lease_of(&pattern), lease_of(&key)));
         patterns.push((pattern, key));
     }
-    let bookkeeping = format!("{}{}", shared.space.prefix(), usage::PREFIX);
+    let bookkeeping = format!("{}{}", shared.space.prefix(), numbers::PREFIX);
     patterns.push((format!("{bookkeeping}*"), format!("{bookkeeping}doctor")));
     patterns
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use redis::Value;
 use serde::Serialize;
 
-pub use self::server::ServerInfo;
+pub(crate) use self::server::evicted_keys;
+pub use self::server::{MemoryUse, ServerInfo};
 use self::tally::Tally;
 pub use self::tally::{TtlDistribution, TypeSurvey};
 use crate::cache::{Cache, Shared};
@@ -18,8 +19,8 @@ use crate::key::key_of_lease;
 use crate::l2::admin::{scan_command, scanned};
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::OwnConnection;
+use crate::numbers;
 use crate::pace::Pace;
-use crate::usage;
 
 /// The first keys of a type are all measured, so that what is small is exact.
 const MEASURED_ALL: u64 = 1_000;
@@ -219,7 +220,7 @@ impl Found {
         }
         if key_of_lease(name).is_some_and(|key| owner_of(key).is_some()) {
             self.leases += 1;
-        } else if shared.space.strip(name).is_some_and(|name| name.starts_with(usage::PREFIX)) {
+        } else if shared.space.strip(name).is_some_and(|name| name.starts_with(numbers::PREFIX)) {
             self.bookkeeping += 1;
         } else {
             self.foreign += 1;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use billing_cache::{Cache, CacheBuilder, CacheSettings, Cached, CachedType, Event, Invalidation, RedisSettings, Tier};
@@ -44,6 +45,13 @@ impl World {
         open(&self.ledger, &options).await
     }
 
+    /// A process that shows itself to the others.
+    pub(crate) async fn service_with(&self, change: impl FnOnce(&mut Options)) -> Cache<Ledger> {
+        let mut options = self.options();
+        change(&mut options);
+        builder(&self.ledger, &options).announce().open(&options.redis).await.unwrap()
+    }
+
     /// A process that soon gives up on a Redis that does not answer.
     pub(crate) async fn impatient_cache(&self) -> Cache<Ledger> {
         self.cache_with(|options| {
@@ -63,6 +71,14 @@ impl World {
             username: String::new(),
             password: self.server.password().unwrap_or_default().into(),
             url: String::new().into(),
+            sentinels: String::new(),
+            sentinel_master: "mymaster".into(),
+            sentinel_username: String::new(),
+            sentinel_password: String::new().into(),
+            tls: false,
+            tls_ca_file: PathBuf::new(),
+            tls_client_cert_file: PathBuf::new(),
+            tls_client_key_file: PathBuf::new(),
             connect_timeout_ms: 5_000,
             command_timeout_ms: 10_000,
             batch_timeout_ms: 10_000,
@@ -135,9 +151,12 @@ impl World {
 }
 
 pub(crate) async fn open(ledger: &Ledger, options: &Options) -> Cache<Ledger> {
+    builder(ledger, options).open(&options.redis).await.unwrap()
+}
+
+fn builder(ledger: &Ledger, options: &Options) -> CacheBuilder<Ledger> {
     let builder = CacheBuilder::new(ledger.clone(), options.cache.clone());
-    let builder = builder.with::<Invoices>().with::<CreditNotes>().with::<Discounts>();
-    builder.open(&options.redis).await.unwrap()
+    builder.with::<Invoices>().with::<CreditNotes>().with::<Discounts>()
 }
 
 pub(crate) fn lease(key: &str) -> String {

@@ -2,10 +2,12 @@
 //!
 //! `cargo run -p billing-core --example billing-service -- --listen 127.0.0.1:8100`. Any number of them share one database and
 //! one Redis. The header `X-Cache` of a read says where the answer came from; the header `X-Invalidation: pending` of a write
-//! says that Redis could not be told yet.
+//! says that Redis could not be told yet. `/metrics` is for Prometheus. With the feature `otel` traces go to a collector.
 
+mod metrics;
 mod problem;
 mod reads;
+mod watching;
 mod writes;
 
 use std::net::SocketAddr;
@@ -46,10 +48,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .init();
+    let watching = watching::start()?;
     let arguments = Arguments::parse();
     let settings = Settings::load(&Overrides { file: arguments.config, ..Overrides::default() })?;
     let database = Database::connect(&settings.database).await?;
@@ -71,6 +70,7 @@ async fn run() -> anyhow::Result<()> {
         () = overtime(asked_at) => tracing::warn!("requests were still going on and are given up"),
     }
     service.close().await;
+    watching.end().await;
     Ok(())
 }
 
@@ -101,6 +101,7 @@ fn routes(service: BillingService) -> Router {
     Router::new()
         .nest("/api/billing", billing)
         .route("/healthz", get(reads::health))
+        .route("/metrics", get(metrics::metrics))
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
         .with_state(service)

@@ -157,7 +157,7 @@ struct Excuses {
 impl Before {
     /// The moment comes before the rows: what is committed between the two is found after the looks.
     async fn read(cache: &BillingCache, keys: &BTreeSet<AnyKey>) -> Result<Self, AuditError> {
-        let history = cache.history().await?;
+        let history = cache.redis_history().await?;
         let moment = trail::moment(cache.source().connection()).await?;
         let unapplied = trail::unapplied(cache, history.as_ref(), keys).await?;
         Ok(Self { history, moment, unapplied })
@@ -165,7 +165,7 @@ impl Before {
 
     async fn excuses(self, cache: &BillingCache, keys: &BTreeSet<AnyKey>) -> Result<Excuses, AuditError> {
         let after = trail::after(cache, &self.moment, keys).await?;
-        let other_history = (cache.history().await? != self.history).then(now);
+        let other_history = (cache.redis_history().await? != self.history).then(now);
         Ok(Excuses { unapplied: self.unapplied, after, other_history })
     }
 }

@@ -27,10 +27,12 @@ pub enum DatabaseError {
         path: PathBuf,
     },
     /// The database refused the connection.
-    #[error("cannot connect to {database}; check DATABASE_URL")]
+    #[error("cannot connect to {database}; {advice}")]
     Connect {
         /// The database, without user and password.
         database: String,
+        /// The next step.
+        advice: &'static str,
         /// What it answered.
         source: DbErr,
     },

@@ -9,6 +9,7 @@ mod clock;
 mod error;
 mod schema;
 mod settings;
+mod tls;
 mod url;
 
 use std::ops::Deref;
@@ -256,8 +257,9 @@ fn describe_postgres(options: &PgConnectOptions) -> String {
 }
 
 fn cannot_connect(database: &str, error: sqlx::Error) -> DatabaseError {
+    let advice = tls::advice(&error);
     let source = DbErr::Conn(RuntimeErr::SqlxError(error.into()));
-    DatabaseError::Connect { database: database.to_owned(), source }
+    DatabaseError::Connect { database: database.to_owned(), advice, source }
 }
 
 impl billing_cache::Source for Database {

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::DatabaseError;
+use super::{DatabaseError, tls};
 
 pub(super) enum DatabaseUrl {
     Sqlite(SqliteFile),
@@ -50,7 +50,9 @@ fn split(url: &str) -> Result<(&str, &str), DatabaseError> {
 }
 
 fn postgres(rest: &str) -> Result<Box<PgConnectOptions>, DatabaseError> {
-    PgConnectOptions::from_str(&format!("postgres:{rest}"))
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let parameters = tls::parameters(query).map_err(|reason| invalid(&reason))?;
+    PgConnectOptions::from_str(&format!("postgres:{address}?{parameters}"))
         .map(|options| Box::new(named(options)))
         .map_err(|_| invalid("write it like postgres://user:password@host:5432/database, with special characters of the password percent-encoded"))
 }

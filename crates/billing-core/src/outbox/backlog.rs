@@ -1,16 +1,16 @@
 //! What stands in the outbox, for people: how much waits, for how long, and what nobody takes away.
 //!
-//! Invariant: only reads. Called by `cache-admin doctor`.
+//! Invariant: only reads. Called by `cache-admin doctor`, for the numbers of the cache, and for metrics.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
 use super::relay::{RETIRE_PAUSE, RelaySettings, retention};
+use super::rows;
 use crate::cached::{BillingCache, CACHED_TYPES};
-use crate::database::DatabaseError;
+use crate::database::{Database, DatabaseError};
 use crate::entities::cache_invalidation::{Column, Entity};
 use crate::time::now;
 
@@ -39,30 +39,38 @@ pub async fn backlog(cache: &BillingCache, settings: &RelaySettings) -> Result<B
     Ok(Backlog { pending, oldest_pending, unknown_types, left_behind })
 }
 
+/// What waits in the outbox, of this build's types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Rows that nobody has applied yet.
+    pub rows: u64,
+    /// The age of the oldest of them, by the clock of the database.
+    pub oldest: Option<Duration>,
+}
+
+/// Looks only at what waits: one statement, by the index of the pending rows.
+pub async fn waiting(database: &Database) -> Result<Waiting, DatabaseError> {
+    let (rows, oldest) = pending(database.connection()).await?;
+    Ok(Waiting { rows, oldest })
+}
+
 fn known_types() -> impl Iterator<Item = &'static str> {
     CACHED_TYPES.iter().map(|cached| cached.info().name)
 }
 
-async fn pending<C: ConnectionTrait>(connection: &C) -> Result<(u64, Option<Duration>), DbErr> {
+/// Rows of this build's types that nobody has applied yet, and the age of the oldest.
+pub(super) async fn pending<C: ConnectionTrait>(connection: &C) -> Result<(u64, Option<Duration>), DbErr> {
     let found: Option<(i64, Option<f64>)> = Entity::find()
         .select_only()
         .column_as(Column::Id.count(), "rows")
-        .column_as(greatest_age_seconds(connection.get_database_backend()), "age")
+        .column_as(rows::age_seconds(connection.get_database_backend(), "min(created_at)"), "age")
         .filter(Column::RelayedAt.is_null())
         .filter(Column::CacheType.is_in(known_types()))
         .into_tuple()
         .one(connection)
         .await?;
     let (rows, age) = found.unwrap_or_default();
-    // A clock that was set back makes a row of the future.
-    Ok((rows.unsigned_abs(), age.map(|seconds| Duration::from_secs_f64(seconds.max(0.0)))))
-}
-
-fn greatest_age_seconds(backend: DbBackend) -> SimpleExpr {
-    match backend {
-        DbBackend::Sqlite => Expr::cust("(julianday('now') - julianday(min(created_at))) * 86400.0"),
-        _ => Expr::cust("extract(epoch FROM (clock_timestamp() AT TIME ZONE 'utc') - min(created_at))::float8"),
-    }
+    Ok((rows.unsigned_abs(), age.map(rows::age)))
 }
 
 async fn unknown_types<C: ConnectionTrait>(connection: &C) -> Result<Vec<(String, u64)>, DbErr> {

@@ -4,13 +4,14 @@
 //! build does not know stays pending, for a build that does. [`WriteTxn`] relays the rows of its own transaction.
 
 mod backlog;
+mod delay;
 mod marker;
 mod relay;
 mod rows;
 pub(crate) mod trail;
 mod write_txn;
 
-pub use backlog::{Backlog, backlog};
+pub use backlog::{Backlog, Waiting, backlog, waiting};
 pub use relay::{Relay, RelayError, RelaySettings, retire};
 pub use rows::{OutboxRow, Target};
 pub use trail::{Trace, last_of};

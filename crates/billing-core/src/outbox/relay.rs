@@ -21,6 +21,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, info};
 
+use super::delay;
 use super::rows::{self, Needed, OutboxRow, Target};
 use crate::cached::{self, BillingCache, RegisteredType};
 use crate::failpoint;
@@ -86,6 +87,7 @@ impl Relay {
             tasks.spawn(listen(cache.clone(), Arc::clone(&wake), Duration::from_millis(settings.grace_ms)));
         }
         tasks.spawn(retire_regularly(cache.clone(), settings.clone()));
+        tasks.spawn(delay::record_backlog_regularly(cache.clone()));
         let (tell, caught_up) = watch::channel(false);
         tasks.spawn(run(cache, settings, wake, tell));
         Self { tasks, caught_up }
@@ -154,12 +156,15 @@ async fn catch_up(
 ) -> Result<(), RelayError> {
     let connection = *cache.connections().borrow();
     let connection = connection.ok_or(RelayError::Redis(L2Error::Away))?;
-    let history = cache.history().await?;
+    let history = cache.redis_history().await?;
     let looked = rows::clock(cache.source().connection()).await?;
     let pass = Pass { cache, settings };
     if let Some(admitted) = admitted.as_mut().filter(|admitted| admitted.is(connection, history.as_ref())) {
         let older_than = Duration::from_millis(settings.grace_ms);
-        pass.relay(&Needed::Pending { older_than }).await?;
+        let relayed = pass.relay(&Needed::Pending { older_than }).await?;
+        if relayed > 0 {
+            debug!(rows = relayed, "pending invalidations relayed");
+        }
         admitted.told = pass.relay_applied_elsewhere(admitted).await?;
         admitted.looked = looked;
     } else {
@@ -223,6 +228,7 @@ impl Pass<'_> {
                 // The ids first: a row that comes while the type is cleared may be about a value filled after its turn.
                 let ids = rows::ids_of_type(connection, needed, &cache_type).await?;
                 let history = self.clear(&cache_type).await?;
+                delay::record_of_relay(self.cache, connection, &ids).await?;
                 rows::mark_relayed(connection, &ids, history.as_ref()).await?;
                 relayed += ids.len() as u64;
             }
@@ -255,6 +261,7 @@ impl Pass<'_> {
         let history = self.apply(&taken).await?;
         failpoint::hit("relay_before_mark");
         let ids: BTreeSet<i64> = taken.iter().map(|row| row.id).collect();
+        delay::record_of_relay(self.cache, connection, &ids).await?;
         rows::mark_relayed(connection, &ids, history.as_ref()).await?;
         Ok(Some((last, ids.len() as u64)))
     }
@@ -281,7 +288,7 @@ impl Pass<'_> {
         }
         if histories.is_empty() {
             // Nothing was to be told; but a row without a history is never retired.
-            histories.insert(self.cache.history().await?);
+            histories.insert(self.cache.redis_history().await?);
         }
         // Two histories: the server changed on the way, and the rows belong to none that can be named.
         Ok(if histories.len() == 1 { histories.pop_first().flatten() } else { None })
@@ -332,7 +339,7 @@ async fn retire_regularly(cache: BillingCache, settings: RelaySettings) {
 /// # Errors
 /// Redis does not tell its history, or the database fails.
 pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, RelayError> {
-    let history = cache.history().await?;
+    let history = cache.redis_history().await?;
     take_over(cache, settings, history.as_ref()).await?;
     let mut retired = 0;
     for info in cache.types() {

@@ -202,6 +202,41 @@ pub(super) async fn count_pending<C: ConnectionTrait>(connection: &C, ids: &[i64
     Ok(pending)
 }
 
+/// Types and ages of those of these rows that nobody has applied yet.
+pub(super) async fn ages_of_pending<C: ConnectionTrait>(
+    connection: &C,
+    ids: &BTreeSet<i64>,
+) -> Result<Vec<(String, Duration)>, DbErr> {
+    let ids: Vec<i64> = ids.iter().copied().collect();
+    let mut ages = Vec::new();
+    for chunk in ids.chunks(MARK_CHUNK) {
+        let found: Vec<(String, f64)> = Entity::find()
+            .select_only()
+            .column(Column::CacheType)
+            .column_as(age_seconds(connection.get_database_backend(), "created_at"), "age")
+            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .filter(Column::RelayedAt.is_null())
+            .into_tuple()
+            .all(connection)
+            .await?;
+        ages.extend(found.into_iter().map(|(cache_type, seconds)| (cache_type, age(seconds))));
+    }
+    Ok(ages)
+}
+
+/// How long ago this time was, in seconds by the clock of the database.
+pub(super) fn age_seconds(backend: DbBackend, time: &'static str) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust(format!("(julianday('now') - julianday({time})) * 86400.0")),
+        _ => Expr::cust(format!("extract(epoch FROM (clock_timestamp() AT TIME ZONE 'utc') - {time})::float8")),
+    }
+}
+
+/// The age that the database told. A clock that was set back makes a row of the future.
+pub(super) fn age(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
+}
+
 /// Deletes rows of a type that were applied to `history` longer than `retention` ago.
 pub(super) async fn retire<C: ConnectionTrait>(
     connection: &C,

@@ -13,8 +13,10 @@ use billing_cache::{AnyKey, Invalidation};
 use sea_orm::sqlx;
 use sea_orm::{DatabaseTransaction, DbBackend, DbErr, RuntimeErr};
 use tokio::task::JoinHandle;
-use tracing::error;
+use tracing::field::Empty;
+use tracing::{Instrument, Span, debug, error, trace_span};
 
+use super::delay;
 use super::marker::{Mark, Marker, Relayed};
 use super::rows::{self, OutboxRow, Target};
 use crate::cached::BillingCache;
@@ -40,6 +42,8 @@ pub struct WriteTxn {
     transaction: DatabaseTransaction,
     writer: Writer,
     outbox_before: i64,
+    /// Ends with the transaction; without an outcome where it was rolled back.
+    span: Span,
 }
 
 /// Whether other processes can still read what was there before the write.
@@ -106,12 +110,13 @@ impl Writer {
     /// # Errors
     /// Those of the database.
     pub async fn begin(&self) -> Result<WriteTxn, DbErr> {
-        let transaction = self.cache.source().begin_write().await?;
+        let span = trace_span!("write_txn", outcome = Empty);
+        let transaction = self.cache.source().begin_write().instrument(span.clone()).await?;
         let outbox_before = match self.cache.source().backend() {
             DbBackend::Sqlite => rows::last_id(&transaction).await?,
             _ => 0,
         };
-        Ok(WriteTxn { transaction, writer: self.clone(), outbox_before })
+        Ok(WriteTxn { transaction, writer: self.clone(), outbox_before, span })
     }
 
     /// Waits for the commits on their way, also those whose callers are gone, and until what was relayed is marked. What
@@ -142,8 +147,9 @@ impl Writer {
         invalidating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
-    /// Invalidates what the rows name, and gives the mark for those Redis was told of.
+    /// Invalidates what the rows name, and gives the mark for those Redis was told of. The commit has just returned.
     async fn relay_own(&self, outbox: &[OutboxRow], mark: Option<Mark>) -> Pending {
+        let committed = Instant::now();
         let (mut ids, mut keys) = (BTreeSet::new(), BTreeSet::new());
         let mut left = false;
         for row in outbox {
@@ -154,12 +160,15 @@ impl Writer {
             }
         }
         let names_no_key = keys.is_empty();
-        match self.cache.invalidate(keys).await {
+        match self.cache.invalidate(keys.clone()).await {
             Invalidation::Done(mut history) => {
+                if mark.is_some() {
+                    delay::record_of_writer(&self.cache, &keys, committed.elapsed());
+                }
                 if let Some(mark) = mark.filter(|_| !ids.is_empty()) {
                     if names_no_key {
                         // Nobody was told anything; but a row without a history is never retired.
-                        history = self.cache.history().await.ok().flatten();
+                        history = self.cache.redis_history().await.ok().flatten();
                     }
                     mark.give(Relayed { ids, history });
                 }
@@ -191,12 +200,16 @@ impl WriteTxn {
     /// The database refused, or its answer was lost.
     pub async fn commit<T: Send + 'static>(self, value: T) -> Result<Written<T>, CommitError> {
         let outbox = rows::own(&self.transaction, self.outbox_before).await.map_err(CommitError::Refused)?;
-        let Self { transaction, writer, .. } = self;
+        let Self { transaction, writer, span, .. } = self;
         let mark = writer.marker.expect();
-        let committing = tokio::spawn(async move {
+        let said = span.clone();
+        let committing = async move {
             failpoint::hit("before_commit");
             let committed = transaction.commit().await;
             failpoint::hit("after_commit");
+            let outcome = outcome_of(&committed);
+            said.record("outcome", outcome);
+            debug!(outcome, rows = outbox.len(), "write transaction");
             match committed {
                 Err(error) if is_refusal(&error) => Err(CommitError::Refused(error)),
                 // A commit whose outcome is unknown counts as committed here: an invalidation too many does no harm. But it
@@ -207,7 +220,8 @@ impl WriteTxn {
                 }
                 Ok(()) => Ok(Written { value, pending: writer.relay_own(&outbox, Some(mark)).await }),
             }
-        });
+        };
+        let committing = tokio::spawn(committing.instrument(span));
         committing.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 }
@@ -217,6 +231,15 @@ impl Deref for WriteTxn {
 
     fn deref(&self) -> &DatabaseTransaction {
         &self.transaction
+    }
+}
+
+/// For logs and traces.
+fn outcome_of(committed: &Result<(), DbErr>) -> &'static str {
+    match committed {
+        Ok(()) => "committed",
+        Err(error) if is_refusal(error) => "refused",
+        Err(_) => "unknown",
     }
 }
 

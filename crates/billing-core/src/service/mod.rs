@@ -46,7 +46,7 @@ impl BillingService {
     /// # Errors
     /// Settings that cannot work. A Redis that is away is none.
     pub async fn open(database: Database, settings: &Settings) -> Result<Self, SetupError> {
-        let builder = cached::builder(database, settings.cache.clone()).admit_after_replay();
+        let builder = cached::builder(database, settings.cache.clone()).admit_after_replay().announce();
         let cache = builder.open(&settings.redis).await?;
         let relay = Relay::start(cache.clone(), settings.relay.clone());
         let patience = Duration::from_millis(settings.redis.connect_timeout_ms);

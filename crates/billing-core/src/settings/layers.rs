@@ -13,7 +13,7 @@ use super::{DEFAULT_TOML, Overrides, SettingsError};
 type Builder = ConfigBuilder<DefaultState>;
 
 /// Variables with a name of their own, and the keys they set. The first five are the platform's.
-const VARIABLES: [(&str, &str); 7] = [
+const VARIABLES: [(&str, &str); 15] = [
     ("REDIS_HOST", "redis.host"),
     ("REDIS_PORT", "redis.port"),
     ("REDIS_DB", "redis.db"),
@@ -21,13 +21,23 @@ const VARIABLES: [(&str, &str); 7] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_USERNAME", "redis.username"),
     ("REDIS_URL", "redis.url"),
+    ("REDIS_SENTINELS", "redis.sentinels"),
+    ("REDIS_SENTINEL_MASTER", "redis.sentinel_master"),
+    ("REDIS_SENTINEL_USERNAME", "redis.sentinel_username"),
+    ("REDIS_SENTINEL_PASSWORD", "redis.sentinel_password"),
+    ("REDIS_TLS", "redis.tls"),
+    ("REDIS_TLS_CA", "redis.tls_ca_file"),
+    ("REDIS_TLS_CLIENT_CERT", "redis.tls_client_cert_file"),
+    ("REDIS_TLS_CLIENT_KEY", "redis.tls_client_key_file"),
 ];
 /// Those of them that hold a number from 0 to 65535.
 const NUMERIC: [&str; 2] = ["REDIS_PORT", "REDIS_DB"];
+/// The one that is on or off, and how that may be written.
+const SWITCH: (&str, [&str; 8]) = ("REDIS_TLS", ["true", "false", "1", "0", "on", "off", "yes", "no"]);
 /// Names another settings file.
 const CONFIG_VARIABLE: &str = "BILLING_CONFIG";
 /// Settings whose values nobody sees.
-const SECRETS: [&str; 3] = ["redis.password", "redis.url", "database.url"];
+const SECRETS: [&str; 4] = ["redis.password", "redis.url", "redis.sentinel_password", "database.url"];
 
 /// Shown instead of a secret that is set.
 pub const HIDDEN: &str = "(hidden)";
@@ -157,6 +167,9 @@ fn named_variables(variables: &Variables) -> Result<Layer, SettingsError> {
         let Some(value) = variables.values.get(variable) else { continue };
         if NUMERIC.contains(&variable) && value.parse::<u16>().is_err() {
             return Err(SettingsError::NotANumber { variable, value: value.clone() });
+        }
+        if variable == SWITCH.0 && !SWITCH.1.contains(&value.to_lowercase().as_str()) {
+            return Err(SettingsError::NotASwitch { variable, value: value.clone() });
         }
         builder = builder.set_override(key, value.as_str()).map_err(SettingsError::Invalid)?;
     }

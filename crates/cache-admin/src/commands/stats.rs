@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use billing_cache::{Event, Measure, Survey, Surveying, Usage};
+use billing_cache::{Event, Measure, Numbers, Survey, Surveying};
 use billing_core::database::Database;
 use clap::Args;
 use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, exit, open, render, watch};
@@ -54,7 +54,7 @@ async fn look(arguments: &Arguments, common: &CommonArgs) -> Result<StatsReport>
 struct Work {
     endpoint: String,
     hours: u64,
-    usage: Usage,
+    usage: Numbers,
     /// How many keys the survey will look at.
     keys: u64,
     surveying: Surveying<Database>,
@@ -95,7 +95,7 @@ impl Work {
     }
 }
 
-fn counted(usage: &Usage, cache_type: &str) -> Counted {
+fn counted(usage: &Numbers, cache_type: &str) -> Counted {
     let hits_l1 = usage.count(cache_type, Event::HitL1);
     let hits = hits_l1 + usage.count(cache_type, Event::HitL2);
     let misses = usage.count(cache_type, Event::Miss);

@@ -7,7 +7,7 @@ use billing_cache::{Purpose, Tier};
 use billing_core::outbox::Pending;
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
-use test_support::eventually;
+use test_support::{RedisServer, eventually};
 
 use crate::harness::Stage;
 
@@ -56,12 +56,15 @@ async fn the_document_has_the_rules_of_the_code() {
 
 #[tokio::test]
 async fn services_read_write_and_keep_values_in_memory_with_the_smallest_rules() {
-    let stage = Stage::sqlite().seeded();
-    make_user(&stage, "billing", &rules_of("billing"));
-    refusals(&stage);
-    let mut settings = Settings::defaults();
-    settings.redis.host = "127.0.0.1".to_owned();
-    settings.redis.port = stage.redis.port();
+    for stage in [Stage::sqlite(), Stage::with_tls(RedisServer::options())] {
+        read_write_and_keep_in_memory(&stage.seeded()).await;
+    }
+}
+
+async fn read_write_and_keep_in_memory(stage: &Stage) {
+    make_user(stage, "billing", &rules_of("billing"));
+    refusals(stage);
+    let mut settings = Settings { redis: stage.redis_settings(), ..Settings::defaults() };
     settings.redis.username = "billing".to_owned();
     settings.redis.password = SECRET.into();
     let service = BillingService::open(stage.open_database().await, &settings).await.unwrap();
@@ -78,14 +81,19 @@ async fn services_read_write_and_keep_values_in_memory_with_the_smallest_rules()
     assert!(service.active_discounts().await.unwrap().value.is_some());
     service.cache().flush_counters().await;
     service.close().await;
-    assert_eq!(refusals(&stage), [""; 0]);
+    assert_eq!(refusals(stage), [""; 0]);
 }
 
 #[test]
 fn tools_do_everything_with_the_smallest_rules() {
-    let stage = Stage::sqlite().seeded();
-    make_user(&stage, "billing-tools", &rules_of("billing-tools"));
-    refusals(&stage);
+    for stage in [Stage::sqlite(), Stage::with_tls(RedisServer::options())] {
+        do_everything(&stage.seeded());
+    }
+}
+
+fn do_everything(stage: &Stage) {
+    make_user(stage, "billing-tools", &rules_of("billing-tools"));
+    refusals(stage);
     let user = [("REDIS_USERNAME", "billing-tools"), ("REDIS_PASSWORD", SECRET)];
     for arguments in [
         &["warmup"][..],
@@ -96,7 +104,7 @@ fn tools_do_everything_with_the_smallest_rules() {
         &["doctor"],
     ] {
         stage.run_with(arguments, &user).assert_fine();
-        assert_eq!(refusals(&stage), [""; 0], "{arguments:?}");
+        assert_eq!(refusals(stage), [""; 0], "{arguments:?}");
     }
 }
 

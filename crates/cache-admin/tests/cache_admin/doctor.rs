@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use test_support::{RedisOptions, RedisServer, eventually, json_schema};
 
-use crate::harness::{Run, Stage, for_each_backend};
+use crate::harness::{Run, Stage, finding, for_each_backend};
 
 const PASSWORD: &str = "hunter2";
 /// A busy machine is no finding.
@@ -35,12 +35,6 @@ fn examine_with(stage: &Stage, code: i32, variables: &[(&str, &str)]) -> Value {
     let report = run.json();
     assert_eq!(json_schema::violations(&json_schema::load("cache-admin-doctor"), &report), [""; 0], "{report:#}");
     report
-}
-
-fn finding<'a>(report: &'a Value, subject: &str, check: &str) -> &'a Value {
-    let findings = report["findings"].as_array().unwrap();
-    let found = findings.iter().find(|finding| finding["subject"] == subject && finding["check"] == check);
-    found.unwrap_or_else(|| panic!("no {subject} {check} in {report:#}"))
 }
 
 /// The level of this check, and words that what was found or the remedy has.

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use billing_cache::RedisSettings;
 use billing_core::cached::{BillingCache, open_cache};
 use billing_core::database::{Database, DatabaseSettings};
 use billing_core::settings::Settings;
 use serde_json::Value;
 use tempfile::TempDir;
-use test_support::{RedisOptions, RedisServer, TestDatabase};
+use test_support::{Authority, ClientCertificates, Identity, Lifetime, RedisOptions, RedisServer, TestDatabase};
 
 /// The present of all seeded data.
 pub(crate) const NOW: &str = "2026-11-22T19:04:00";
@@ -17,6 +18,13 @@ pub(crate) struct Stage {
     pub(crate) redis: RedisServer,
     pub(crate) database: TestDatabase,
     directory: TempDir,
+    tls: Option<Tls>,
+}
+
+/// What it takes to reach a Redis that speaks TLS.
+pub(crate) struct Tls {
+    pub(crate) authority: Authority,
+    pub(crate) client: Identity,
 }
 
 /// How a run ended.
@@ -36,8 +44,17 @@ impl Stage {
         Self::new(TestDatabase::sqlite().unwrap(), options)
     }
 
+    /// A Redis of these options that speaks TLS and demands a certificate of its clients; runs have what it takes.
+    pub(crate) fn with_tls(options: RedisOptions) -> Self {
+        let authority = Authority::new().unwrap();
+        let server = authority.server("127.0.0.1", Lifetime::Valid).unwrap();
+        let client = authority.client("billing", Lifetime::Valid).unwrap();
+        let stage = Self::with_redis(options.tls(&authority, &server, ClientCertificates::Demanded));
+        Self { tls: Some(Tls { authority, client }), ..stage }
+    }
+
     fn new(database: TestDatabase, options: RedisOptions) -> Self {
-        Self { redis: options.start().unwrap(), database, directory: tempfile::tempdir().unwrap() }
+        Self { redis: options.start().unwrap(), database, directory: tempfile::tempdir().unwrap(), tls: None }
     }
 
     /// A migrated database with 50 users and 300 invoices.
@@ -62,7 +79,25 @@ impl Stage {
             .env("DATABASE_URL", self.database.url())
             .current_dir(self.directory.path())
             .stdin(Stdio::null());
+        if let Some(Tls { authority, client }) = &self.tls {
+            command
+                .env("REDIS_TLS", "true")
+                .env("REDIS_TLS_CA", authority.file())
+                .env("REDIS_TLS_CLIENT_CERT", &client.certificate)
+                .env("REDIS_TLS_CLIENT_KEY", &client.key);
+        }
         command
+    }
+
+    /// How a service reaches the Redis of this stage.
+    pub(crate) fn redis_settings(&self) -> RedisSettings {
+        let mut redis = Settings::defaults().redis;
+        (redis.host, redis.port) = ("127.0.0.1".to_owned(), self.redis.port());
+        if let Some(Tls { authority, client }) = &self.tls {
+            (redis.tls, redis.tls_ca_file) = (true, authority.file());
+            (redis.tls_client_cert_file, redis.tls_client_key_file) = (client.certificate.clone(), client.key.clone());
+        }
+        redis
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
@@ -87,10 +122,7 @@ impl Stage {
 
     /// A cache as a service has it.
     pub(crate) async fn open_cache(&self) -> BillingCache {
-        let mut settings = Settings::defaults();
-        settings.redis.host = "127.0.0.1".to_owned();
-        settings.redis.port = self.redis.port();
-        open_cache(self.open_database().await, &settings.redis, settings.cache).await.unwrap()
+        open_cache(self.open_database().await, &self.redis_settings(), Settings::defaults().cache).await.unwrap()
     }
 
     pub(crate) fn set(&self, key: &str, seconds: u64) {
@@ -135,6 +167,13 @@ pub(crate) async fn for_each_backend(test: impl AsyncFn(&Stage)) {
         test(&stage).await;
         stage.database.drop_database().await.unwrap();
     }
+}
+
+/// A finding in a report of `doctor`.
+pub(crate) fn finding<'a>(report: &'a Value, subject: &str, check: &str) -> &'a Value {
+    let findings = report["findings"].as_array().unwrap();
+    let found = findings.iter().find(|finding| finding["subject"] == subject && finding["check"] == check);
+    found.unwrap_or_else(|| panic!("no {subject} {check} in {report:#}"))
 }
 
 /// The entry of a JSON array whose `name` this is.

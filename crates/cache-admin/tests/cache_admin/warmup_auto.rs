@@ -110,9 +110,8 @@ async fn it_survives_a_database_that_fails_and_says_so_once() {
     database.connection().execute_unprepared("ALTER TABLE payments RENAME TO payments_elsewhere").await.unwrap();
     stage.run(&["clear", "--type", "all"]).assert_fine();
     let loads_failed = || {
-        let hours: Vec<String> = stage.redis.command(&["KEYS", "billing_cache:counters:*"]).unwrap();
-        let failed =
-            |hour: &String| stage.redis.command::<Option<u64>>(&["HGET", hour, "invoices:load_failed"]).unwrap();
+        let hours: Vec<String> = stage.redis.command(&["KEYS", "billing_cache:hour:*:invoices"]).unwrap();
+        let failed = |hour: &String| stage.redis.command::<Option<u64>>(&["HGET", hour, "load_failed"]).unwrap();
         hours.iter().filter_map(failed).sum::<u64>()
     };
     until(|| loads_failed() >= 2).await;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use billing_cache::{Tier, TypeInfo, Usage};
+use billing_cache::{Numbers, Tier, TypeInfo};
 use cli_support::render::to_f64;
 
 use super::advice::{Advice, Costs, Used};
@@ -37,7 +37,7 @@ pub(crate) struct Conditions {
     /// Whether it came to its end.
     pub(crate) ended: Ended,
     /// What production counted; an error says why that is not known.
-    pub(crate) usage: Result<Usage, String>,
+    pub(crate) usage: Result<Numbers, String>,
     /// What else is to be said.
     pub(crate) notes: Vec<String>,
 }
@@ -87,7 +87,7 @@ pub(crate) fn build(conditions: Conditions, outcomes: &[TypeOutcome]) -> Monitor
     }
 }
 
-fn type_report(outcome: &TypeOutcome, usage: Option<&Usage>) -> TypeReport {
+fn type_report(outcome: &TypeOutcome, usage: Option<&Numbers>) -> TypeReport {
     let measured = (outcome.measurement.count() > 0).then(|| measured(&outcome.measurement));
     let advice = measured.as_ref().and_then(|measured| {
         let used = usage.and_then(|usage| Used::of(usage, outcome.info.name));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use billing_cache::{Tier, Usage};
+use billing_cache::{Numbers, Tier};
 use billing_core::cached;
 
 use super::advice::{Advice, Costs, Used};
@@ -86,7 +86,7 @@ fn conditions() -> Conditions {
         concurrency: 4,
         warmup: 50,
         ended: Ended::Complete,
-        usage: Ok(Usage::default()),
+        usage: Ok(Numbers::default()),
         notes: Vec::new(),
     }
 }

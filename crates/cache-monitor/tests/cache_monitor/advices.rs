@@ -14,8 +14,9 @@ fn advice<'a>(report: &'a Value, name: &str) -> &'a Value {
 /// Counters as the services add them up.
 fn count_in_production(stage: &Stage, counts: &[(&str, u64)]) {
     let hour = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 3600;
-    let key = format!("billing_cache:counters:{hour}");
-    for (field, count) in counts {
+    for (name, count) in counts {
+        let (cache_type, field) = name.split_once(':').unwrap();
+        let key = format!("billing_cache:hour:{hour}:{cache_type}");
         stage.redis.command::<()>(&["HINCRBY", &key, field, &count.to_string()]).unwrap();
     }
 }

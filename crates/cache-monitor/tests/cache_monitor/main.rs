@@ -6,6 +6,7 @@
 
 mod advices;
 mod comfort;
+mod dashboard;
 mod fixture;
 mod gates;
 mod help;

@@ -6,6 +6,8 @@ mod clock;
 mod configuration;
 mod database;
 mod redis;
+mod sentinels;
+mod tls;
 
 use anyhow::Result;
 use billing_core::cached;

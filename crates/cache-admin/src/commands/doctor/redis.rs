@@ -9,14 +9,14 @@ use cli_support::Code;
 use cli_support::render::{bytes, count, duration};
 use secrecy::ExposeSecret;
 
-use super::{Checked, RECONNECT, clock, not_checked};
+use super::{Checked, RECONNECT, clock, not_checked, sentinels, tls};
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Redis;
 /// Checks of what `INFO` tells, in their order.
 const OF_INFO: [&str; 6] = ["version", "role", "memory", "eviction", "persistence", "replicas"];
 /// The other checks of a server that answers, in their order.
-const OF_TRIALS: [&str; 5] = ["rights", "announcements", "scripts", "latency", "clock"];
+const OF_TRIALS: [&str; 7] = ["sentinels", "tls", "rights", "announcements", "scripts", "latency", "clock"];
 
 /// RESP3, which announces changes, came with it.
 const OLDEST_MAJOR: u32 = 6;
@@ -145,7 +145,7 @@ fn replicas(facts: &ServerFacts) -> Finding {
 }
 
 fn of_trials(examination: &Examination, settings: &Settings) -> Vec<Finding> {
-    let Examination { missing_rights, announcements, scripts, pings, clock, .. } = examination;
+    let Examination { sentinels, tls, missing_rights, announcements, scripts, pings, clock, .. } = examination;
     let clock = match clock {
         Ok(offset) => clock::judge(SUBJECT, *offset, settings),
         Err(error) => SUBJECT.not_checked("clock", format!("TIME: {error}"), "let this Redis user run TIME (+time)"),
@@ -154,7 +154,15 @@ fn of_trials(examination: &Examination, settings: &Settings) -> Vec<Finding> {
         Ok(missing) => rights(missing, &settings.redis),
         Err(error) => SUBJECT.not_checked("rights", error.to_string(), "run cache-admin doctor again"),
     };
-    vec![rights, announced(announcements), scripts_run(scripts), latency(pings, settings), clock]
+    vec![
+        sentinels::judge(sentinels),
+        tls::judge(tls),
+        rights,
+        announced(announcements),
+        scripts_run(scripts),
+        latency(pings, settings),
+        clock,
+    ]
 }
 
 fn rights(missing: &[AclRule], settings: &RedisSettings) -> Finding {

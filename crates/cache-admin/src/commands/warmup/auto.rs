@@ -125,7 +125,7 @@ impl<'a> Keeper<'a> {
     }
 
     async fn say_warm(&mut self, outcome: &Outcome) {
-        let history = self.cache.history().await.ok().flatten();
+        let history = self.cache.redis_history().await.ok().flatten();
         let restarted = self.history.is_some() && history.is_some() && self.history != history;
         self.history = history.or(self.history.take());
         let lost = render::to_f64(outcome.missing as u64) > LOSS * render::to_f64(outcome.wanted as u64);

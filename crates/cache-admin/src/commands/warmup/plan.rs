@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use anyhow::{Context, Result};
-use billing_cache::{Event, Usage};
+use billing_cache::{Event, Numbers};
 use billing_core::cached::{BillingCache, RegisteredType};
 use cli_support::{TypeChoice, render};
 
@@ -115,7 +115,7 @@ async fn newest(cache: &BillingCache, cached: &dyn RegisteredType, limit: usize,
 }
 
 /// What a reader waits for a load of each type, in microseconds; the mean of the others where that is not known.
-fn load_costs(types: &[PlannedType], usage: &Usage) -> Vec<f64> {
+fn load_costs(types: &[PlannedType], usage: &Numbers) -> Vec<f64> {
     let known = types.iter().map(|planned| {
         let count = |event| render::to_f64(usage.count(planned.cached.info().name, event));
         let loads = count(Event::SingleLoad);

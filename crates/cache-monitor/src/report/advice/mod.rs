@@ -6,7 +6,7 @@
 mod ttl;
 mod words;
 
-use billing_cache::{Event, Usage};
+use billing_cache::{Event, Numbers};
 use cli_support::render::to_f64;
 use serde::Serialize;
 
@@ -101,7 +101,7 @@ pub(crate) struct Production {
 
 impl Used {
     /// What was counted of a type; `None` if nothing was read.
-    pub(crate) fn of(usage: &Usage, cache_type: &str) -> Option<Self> {
+    pub(crate) fn of(usage: &Numbers, cache_type: &str) -> Option<Self> {
         let count = |event| usage.count(cache_type, event);
         let used = Self {
             hits_l1: count(Event::HitL1),

@@ -1,0 +1,47 @@
+//! The task of a link: restores its connection, and leaves a primary that sentinels have deposed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, info};
+
+use super::Shared;
+
+const RECONNECT_MIN: Duration = Duration::from_millis(20);
+/// Pause between two questions to the sentinels, while all is well, whether the primary is still the primary: an old one that
+/// nobody can reach, or that hangs, does not say that it is deposed.
+const ASK_SENTINELS_EVERY: Duration = Duration::from_secs(1);
+
+/// Dials until the server answers, each time the connection was lost or the server is another one. Ends when its [`Link`] is
+/// dropped.
+pub(super) async fn supervise(shared: Arc<Shared>) {
+    loop {
+        tokio::select! {
+            () = shared.lost.notified() => redial(&shared).await,
+            () = leave_deposed(&shared), if shared.address.may_move() => {}
+        }
+    }
+}
+
+async fn redial(shared: &Shared) {
+    let mut pause = RECONNECT_MIN;
+    while let Err(error) = shared.dial().await {
+        debug!(endpoint = shared.endpoint, %error, "redis cannot be used yet");
+        tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+        pause = (pause * 2).min(Duration::from_millis(shared.settings.reconnect_max_ms));
+    }
+    info!(endpoint = shared.endpoint, "redis is back");
+}
+
+/// Asks the sentinels now and then until they name another primary than that of the present connection, and gives that up.
+async fn leave_deposed(shared: &Shared) {
+    loop {
+        tokio::time::sleep(ASK_SENTINELS_EVERY.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+        let Some(live) = shared.live.load_full() else { continue };
+        // Sentinels that do not answer are no reason to leave a server that does.
+        let Ok(server) = shared.address.server().await else { continue };
+        if server.succeeds(&live.server) {
+            return shared.give_up(&live, &format!("the sentinels name another primary, {}", server.address));
+        }
+    }
+}

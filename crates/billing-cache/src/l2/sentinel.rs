@@ -1,0 +1,290 @@
+//! Redis Sentinel: which server is the primary now.
+//!
+//! Invariant: all sentinels are asked at once, and of the answers of a majority the one with the newest configuration counts;
+//! so one that was cut off and knows only the primary before is outvoted. That the server is a primary is checked by
+//! whoever dials it: a sentinel may be late.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisConnectionInfo,
+    RedisError, RedisResult, Value,
+};
+use secrecy::ExposeSecret;
+
+use super::error::L2Error;
+
+use crate::settings::RedisSettings;
+
+/// Where sentinels listen if the setting does not say.
+const PORT: u16 = 26_379;
+
+/// The sentinels of the settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Sentinels {
+    /// Name or address, and port.
+    pub(crate) addresses: Vec<(String, u16)>,
+    /// The name under which they watch the primary.
+    pub(crate) master: String,
+    login: RedisConnectionInfo,
+}
+
+/// The sentinels do not say where the primary is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SentinelError {
+    /// An address is none.
+    #[error("redis.sentinels has {address:?}, which is no host:port")]
+    Address {
+        /// As it is written.
+        address: String,
+    },
+    /// A URL beside the sentinels.
+    #[error("redis.sentinels and redis.url are both set, and each says where Redis is")]
+    BesideUrl,
+    /// None of them answers.
+    #[error("no sentinel answers: {address}: {source}")]
+    Away {
+        /// The last that was heard of.
+        address: String,
+        /// What it said.
+        source: RedisError,
+    },
+    /// None of them answers in time.
+    #[error("no sentinel answers within {limit_ms} ms")]
+    Timeout {
+        /// The limit, in milliseconds.
+        limit_ms: u64,
+    },
+    /// They watch nothing of that name.
+    #[error("the sentinels know no master {name:?}")]
+    UnknownMaster {
+        /// The name.
+        name: String,
+    },
+}
+
+impl SentinelError {
+    /// The next step.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Address { .. } => "write REDIS_SENTINELS like sentinel-1:26379,sentinel-2:26379",
+            Self::BesideUrl => "leave REDIS_URL out; REDIS_USERNAME, REDIS_PASSWORD and REDIS_DB say the rest",
+            Self::UnknownMaster { .. } => {
+                "set REDIS_SENTINEL_MASTER to the name after `sentinel monitor` in their configuration"
+            }
+            Self::Away { source, .. } if matches!(source.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
+                "check REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD, and the rights of that user"
+            }
+            Self::Away { source, .. } if source.kind() == redis::ErrorKind::AuthenticationFailed => {
+                "check REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD"
+            }
+            Self::Away { .. } | Self::Timeout { .. } => "are the sentinels running, and is REDIS_SENTINELS right?",
+        }
+    }
+}
+
+/// What one sentinel says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Answer {
+    /// Host and port of the primary; none if it watches nothing of that name.
+    primary: Option<(String, u16)>,
+    /// The number of its configuration: the newest failover has the highest.
+    epoch: u64,
+    /// Where its replicas are that are not down.
+    replicas: Vec<(String, u16)>,
+}
+
+/// What the sentinels say, for people.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SentinelFacts {
+    /// The name of the primary.
+    pub master: String,
+    /// Where it is.
+    pub primary: (String, u16),
+    /// Where its replicas are, as far as the sentinels reach them.
+    pub replicas: Vec<(String, u16)>,
+    /// Sentinels that answered.
+    pub answering: usize,
+    /// Sentinels of the settings.
+    pub configured: usize,
+}
+
+impl Sentinels {
+    /// The sentinels of the settings, if there are any.
+    pub(crate) fn of(settings: &RedisSettings) -> Result<Option<Self>, SentinelError> {
+        let written: Vec<&str> = settings.sentinels.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+        if written.is_empty() {
+            return Ok(None);
+        }
+        if settings.has_url() {
+            return Err(SentinelError::BesideUrl);
+        }
+        let addresses = written.into_iter().map(address).collect::<Result<_, _>>()?;
+        let mut login = RedisConnectionInfo::default();
+        if !settings.sentinel_username.is_empty() {
+            login = login.set_username(&settings.sentinel_username);
+        }
+        if !settings.sentinel_password.expose_secret().is_empty() {
+            login = login.set_password(settings.sentinel_password.expose_secret());
+        }
+        Ok(Some(Self { addresses, master: settings.sentinel_master.clone(), login }))
+    }
+
+    /// For people.
+    pub(crate) fn describe(&self) -> String {
+        let addresses: Vec<String> = self.addresses.iter().map(|(host, port)| format!("{host}:{port}")).collect();
+        format!("{} of the sentinels {}", self.master, addresses.join(", "))
+    }
+
+    /// Where the primary is, and the epoch of who says so. `ways` are how to connect to each, without a login.
+    pub(crate) async fn primary(
+        &self,
+        ways: Vec<ConnectionInfo>,
+        limit: Duration,
+    ) -> Result<((String, u16), u64), L2Error> {
+        let majority = ways.len() / 2 + 1;
+        let answers = self.ask(ways, majority, limit).await?;
+        let newest = answers.into_iter().max_by_key(Answer::rank);
+        let Some(Answer { primary: Some(primary), epoch, .. }) = newest else { return Err(self.unknown().into()) };
+        Ok((primary, epoch))
+    }
+
+    /// All that they know.
+    pub(crate) async fn facts(&self, ways: Vec<ConnectionInfo>, limit: Duration) -> Result<SentinelFacts, L2Error> {
+        let (master, configured) = (self.master.clone(), ways.len());
+        let answers = self.ask(ways, configured, limit).await?;
+        let answering = answers.len();
+        let newest = answers.into_iter().max_by_key(Answer::rank);
+        let Some(Answer { primary: Some(primary), replicas, .. }) = newest else { return Err(self.unknown().into()) };
+        Ok(SentinelFacts { master, primary, replicas, answering, configured })
+    }
+
+    /// Asks all at once until so many have answered, or the limit is over and at least one has.
+    async fn ask(&self, ways: Vec<ConnectionInfo>, enough: usize, limit: Duration) -> Result<Vec<Answer>, L2Error> {
+        let mut asked: FuturesUnordered<_> = ways.into_iter().map(|way| self.ask_one(way, limit)).collect();
+        let mut answers = Vec::with_capacity(enough);
+        let mut failed = None;
+        let listening = async {
+            while let Some(answer) = asked.next().await {
+                match answer {
+                    Ok(answer) => answers.push(answer),
+                    Err(error) => failed = Some(error),
+                }
+                if answers.len() == enough {
+                    return;
+                }
+            }
+        };
+        // Whoever is late is passed over, if there are answers.
+        let _ = tokio::time::timeout(limit, listening).await;
+        match (answers.is_empty(), failed) {
+            (false, _) => Ok(answers),
+            (true, Some(failed)) => Err(failed.into()),
+            (true, None) => {
+                let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+                Err(SentinelError::Timeout { limit_ms }.into())
+            }
+        }
+    }
+
+    async fn ask_one(&self, way: ConnectionInfo, limit: Duration) -> Result<Answer, SentinelError> {
+        let address = way.addr().to_string();
+        let answer = async {
+            let mut sentinel = connect(way.set_redis_settings(self.login.clone()), limit).await?;
+            Answer::of(self.questions().query_async(&mut sentinel).await?)
+        };
+        answer.await.map_err(|source| SentinelError::Away { address, source })
+    }
+
+    fn questions(&self) -> Pipeline {
+        let mut pipeline = redis::pipe();
+        // Only this one tells the new primary while a failover is still going on.
+        pipeline.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
+        pipeline.cmd("SENTINEL").arg("MASTER").arg(&self.master);
+        pipeline.cmd("SENTINEL").arg("REPLICAS").arg(&self.master);
+        pipeline.ignore_errors();
+        pipeline
+    }
+
+    fn unknown(&self) -> SentinelError {
+        SentinelError::UnknownMaster { name: self.master.clone() }
+    }
+}
+
+impl Answer {
+    fn of(answers: Vec<RedisResult<Value>>) -> RedisResult<Self> {
+        let unexpected = |_| (ErrorKind::UnexpectedReturnType, "unexpected answer of a sentinel");
+        let [primary, master, replicas] = <[_; 3]>::try_from(answers).map_err(unexpected)?;
+        let primary = redis::from_redis_value(primary?)?;
+        // The rest is worth having, and may be forbidden.
+        let master: Vec<String> = told(master);
+        let replicas: Vec<Vec<String>> = told(replicas);
+        let epoch = field(&master, "config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
+        Ok(Self { primary, epoch, replicas: replicas.iter().filter_map(|fields| reached(fields)).collect() })
+    }
+
+    fn rank(&self) -> (bool, u64) {
+        (self.primary.is_some(), self.epoch)
+    }
+}
+
+fn told<T: FromRedisValue + Default>(answer: RedisResult<Value>) -> T {
+    answer.ok().and_then(|value| redis::from_redis_value(value).ok()).unwrap_or_default()
+}
+
+/// The address of a replica, unless it is down.
+fn reached(fields: &[String]) -> Option<(String, u16)> {
+    let is_down = field(fields, "flags").is_some_and(|flags| flags.contains("down"));
+    let port = field(fields, "port").and_then(|port| port.parse().ok());
+    Some((field(fields, "ip")?.to_owned(), port?)).filter(|_| !is_down)
+}
+
+async fn connect(info: ConnectionInfo, limit: Duration) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(limit));
+    Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// The value after its name in a list of both.
+fn field<'a>(fields: &'a [String], name: &str) -> Option<&'a str> {
+    fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str())
+}
+
+/// `host`, `host:port` or `[address]:port`.
+fn address(written: &str) -> Result<(String, u16), SentinelError> {
+    let wrong = || SentinelError::Address { address: written.to_owned() };
+    let (host, port) = match written.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.starts_with('[') => {
+            (host, port.parse().map_err(|_| wrong())?)
+        }
+        _ => (written, PORT),
+    };
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if host.is_empty() || host.contains(['/', '@', '[', ']']) { Err(wrong()) } else { Ok((host.to_owned(), port)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_a_port_or_the_usual_one() {
+        for (written, host, port) in [
+            ("sentinel-1", "sentinel-1", 26_379),
+            ("sentinel-1:5000", "sentinel-1", 5_000),
+            ("10.0.0.1:5000", "10.0.0.1", 5_000),
+            ("[::1]:5000", "::1", 5_000),
+            ("::1", "::1", 26_379),
+        ] {
+            assert_eq!(address(written).unwrap(), (host.to_owned(), port), "{written}");
+        }
+        for wrong in ["sentinel-1:", "sentinel-1:redis", ":5000", "redis://sentinel-1:5000", "user@host"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
+}

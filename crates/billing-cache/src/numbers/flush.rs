@@ -1,0 +1,190 @@
+//! The flush: what this process counted, what was read (see [`crate::hot_keys`]), that a service is alive and how its breaker
+//! changed, told to Redis; and whether Redis has evicted keys since the last one. One pipeline, in the background.
+//!
+//! Invariant: nothing is added twice. Each command of the pipeline has an answer of its own: what the server refused because of
+//! its own state, and what was never sent, goes with a later flush; where an answer is missing, rather some is lost.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use redis::{FromRedisValue, Pipeline, RedisError, RedisResult, Value};
+use tracing::debug;
+
+use super::bucket::Slot;
+use super::unsent::Addition;
+use crate::breaker::Change;
+use crate::cache::{Cache, Shared};
+use crate::cached_type::Source;
+use crate::hot_keys;
+use crate::l2::error::L2Error;
+use crate::l2::link::Wire;
+use crate::survey;
+
+/// Additions of one flush; what is left over after an outage goes with the next. Reads of the process wait behind it.
+const MOST_ADDITIONS: usize = 5_000;
+
+impl<S: Source> Cache<S> {
+    /// Adds what was counted since the last flush to the numbers in Redis; call it before the process ends.
+    pub async fn flush_counters(&self) {
+        flush(self.shared()).await;
+    }
+
+    /// The pause between two flushes; `None` where nothing is flushed.
+    #[must_use]
+    pub fn flush_pause(&self) -> Option<Duration> {
+        flush_pause(self.shared())
+    }
+}
+
+/// Flushes at the pace of `cache.counters_flush_ms`. Ends when its cache is dropped.
+pub(crate) async fn flush_regularly(shared: Arc<Shared>) {
+    let Some(pause) = flush_pause(&shared) else { return };
+    loop {
+        tokio::time::sleep(pause).await;
+        flush(&shared).await;
+    }
+}
+
+/// Adds what was counted since the last flush. A failure is logged; what was not sent goes with the next one.
+async fn flush(shared: &Shared) {
+    if flush_pause(shared).is_none() {
+        return;
+    }
+    let outgoing = Outgoing::take(shared);
+    let (mut pipeline, places) = outgoing.pipeline(shared);
+    if pipeline.is_empty() {
+        return;
+    }
+    pipeline.cmd("INFO").arg("stats");
+    let sent = send(shared, &pipeline).await;
+    outgoing.settle(shared, &places, sent);
+}
+
+fn flush_pause(shared: &Shared) -> Option<Duration> {
+    let pause = Duration::from_millis(shared.settings.counters_flush_ms);
+    (!pause.is_zero()).then_some(pause)
+}
+
+/// What one flush sends. Two flushes at a time never have the same.
+struct Outgoing {
+    additions: Vec<Addition>,
+    reads: hot_keys::Flush,
+    changes: Vec<Change>,
+}
+
+/// Where in the pipeline what stands; the additions come first.
+struct Places {
+    reads: Range<usize>,
+    changes: Range<usize>,
+}
+
+impl Outgoing {
+    fn take(shared: &Shared) -> Self {
+        Self {
+            additions: shared.unsent.take(shared, SystemTime::now(), MOST_ADDITIONS),
+            reads: hot_keys::Flush::take(shared),
+            changes: shared.identity.as_ref().map_or_else(Vec::new, |_| shared.link.take_breaker_changes()),
+        }
+    }
+
+    fn pipeline(&self, shared: &Shared) -> (Pipeline, Places) {
+        let mut pipeline = Pipeline::new();
+        pipeline.ignore_errors();
+        add_to(&mut pipeline, shared, &self.additions);
+        let reads = pipeline.len();
+        self.reads.add_to(&mut pipeline, shared);
+        let changes = pipeline.len();
+        if let Some(identity) = &shared.identity {
+            identity.add_changes_to(&mut pipeline, shared, &self.changes);
+            identity.add_to(&mut pipeline, shared);
+        }
+        (pipeline, Places { reads: reads..changes, changes: changes..changes + self.changes.len() })
+    }
+
+    /// Keeps for a later flush what Redis certainly does not have; and changes, which are one when they come twice, until it
+    /// certainly has them.
+    fn settle(self, shared: &Shared, places: &Places, sent: Sent) {
+        let Self { additions, reads, changes } = self;
+        match sent {
+            Sent::Answered(answers) => {
+                if let Some(count) = answers.last().and_then(evicted_keys) {
+                    shared.known.hear_evicted_keys(count);
+                }
+                let refused = additions.into_iter().zip(&answers).filter(|(_, answer)| is_refused(answer));
+                shared.unsent.put_back(refused.map(|(addition, _)| addition));
+                if answers[places.reads.clone()].iter().all(is_refused) {
+                    reads.put_back(shared);
+                }
+                if answers[places.changes.clone()].iter().any(Result::is_err) {
+                    shared.link.put_breaker_changes_back(changes);
+                }
+            }
+            Sent::Never => {
+                shared.unsent.put_back(additions);
+                reads.put_back(shared);
+                shared.link.put_breaker_changes_back(changes);
+            }
+            Sent::Unknown => shared.link.put_breaker_changes_back(changes),
+        }
+    }
+}
+
+/// What became of a pipeline.
+enum Sent {
+    /// Each command has its answer.
+    Answered(Vec<RedisResult<Value>>),
+    /// It did not reach the server.
+    Never,
+    /// It may have.
+    Unknown,
+}
+
+async fn send(shared: &Shared, pipeline: &Pipeline) -> Sent {
+    let mut answered = None;
+    let answers = &mut answered;
+    let tell = |mut wire: Wire| async move {
+        let all: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
+        // The link leaves a server that has become a replica.
+        let refused = all.iter().find_map(|answer| answer.as_ref().err().cloned());
+        *answers = Some(all);
+        refused.map_or(Ok(()), Err)
+    };
+    let told = shared.link.tell(shared.link.batch_limit(), tell).await;
+    if let Err(error) = &told {
+        debug!(%error, "some numbers were not added");
+    }
+    match (answered, told) {
+        (Some(answers), _) if answers.len() == pipeline.len() => Sent::Answered(answers),
+        (None, Err(L2Error::Away)) => Sent::Never,
+        _ => Sent::Unknown,
+    }
+}
+
+/// What a server that may be asked says in `INFO stats`.
+fn evicted_keys(answer: &RedisResult<Value>) -> Option<u64> {
+    let info = String::from_redis_value_ref(answer.as_ref().ok()?).ok()?;
+    Some(survey::evicted_keys(&info))
+}
+
+/// Whether the server refused a command because of the state it is in; it takes the same command in another.
+fn is_refused(answer: &RedisResult<Value>) -> bool {
+    let passes = |error: &RedisError| {
+        matches!(error.code(), Some("OOM" | "READONLY" | "LOADING" | "MISCONF" | "NOREPLICAS" | "MASTERDOWN" | "BUSY"))
+    };
+    answer.as_ref().err().is_some_and(passes)
+}
+
+/// One HINCRBY for each addition, in their order, and then the expiries.
+fn add_to(pipeline: &mut Pipeline, shared: &Shared, additions: &[Addition]) {
+    let key = |slot: Slot, cache_type: &str| slot.key(&shared.space, cache_type);
+    for Addition { slot, cache_type, field, count } in additions {
+        pipeline.cmd("HINCRBY").arg(key(*slot, cache_type)).arg(field.to_string()).arg(*count);
+    }
+    let hashes: BTreeSet<(Slot, &str)> =
+        additions.iter().map(|addition| (addition.slot, addition.cache_type)).collect();
+    for (slot, cache_type) in hashes {
+        pipeline.cmd("EXPIRE").arg(key(slot, cache_type)).arg(slot.resolution.kept().as_secs());
+    }
+}

@@ -1,0 +1,70 @@
+//! What operations say when they end: a line of the log at DEBUG, and the outcome on their span at TRACE.
+//!
+//! Invariants: a key is a field of text, which subscribers escape, so that none can break a line; no value is ever told, nor an
+//! error that may quote one. `docs/operations.md` has the fields.
+
+use std::time::Instant;
+
+use tracing::{Span, debug};
+
+use crate::cached_type::{CachedType, Source};
+use crate::event::Event;
+use crate::l2::store::{Fill, Filled};
+use crate::read::{Cached, ReadError, Tier, micros};
+
+/// The database answered, for so many keys.
+pub(crate) fn loaded<T: CachedType>(span: &Span, keys: usize, started: Instant) {
+    span.record("outcome", "loaded");
+    debug!(cache_type = T::NAME, keys, outcome = "loaded", elapsed_us = micros(started), "load");
+}
+
+/// The database did not answer.
+pub(crate) fn load_failed<T: CachedType>(
+    span: &Span,
+    error: &ReadError<<T::Source as Source>::Error>,
+    started: Instant,
+) {
+    let outcome = Event::LoadFailed.as_str();
+    span.record("outcome", outcome);
+    debug!(cache_type = T::NAME, outcome, %error, elapsed_us = micros(started), "load");
+}
+
+/// A value was stored, or lost, or Redis did not answer.
+pub(crate) fn filled<T: CachedType>(span: &Span, fill: &Fill, filled: Option<&Filled>, started: Instant) {
+    let outcome = match filled {
+        Some(Filled::Stored) => Event::FillStored,
+        Some(Filled::Lost) => Event::FillLost,
+        None => Event::RedisError,
+    };
+    span.record("outcome", outcome.as_str());
+    debug!(
+        cache_type = T::NAME,
+        key = fill.key,
+        outcome = outcome.as_str(),
+        ttl_ms = crate::cache::millis(fill.ttl),
+        elapsed_us = micros(started),
+        "fill"
+    );
+}
+
+/// A read of many: a line for each key that did not come from L1, whose hits have lines of their own, and one for all.
+pub(crate) fn got_many<T: CachedType>(
+    answers: &[Cached<T::Value>],
+    started: Instant,
+    key_of_place: impl Fn(usize) -> String,
+) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    let elapsed_us = micros(started);
+    for (place, answer) in answers.iter().enumerate().filter(|(_, answer)| answer.tier != Tier::L1) {
+        debug!(
+            cache_type = T::NAME,
+            key = key_of_place(place),
+            tier = answer.tier.as_str(),
+            elapsed_us,
+            "get one of many"
+        );
+    }
+    debug!(cache_type = T::NAME, keys = answers.len(), elapsed_us, "get many");
+}

@@ -1,0 +1,44 @@
+//! What the process tells while it runs: logs on stderr as `RUST_LOG` wants them, and with the feature `otel` traces.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+#[cfg(feature = "otel")]
+use billing_telemetry::traces::Traces;
+
+/// Logs and traces that have begun.
+pub(crate) struct Watching {
+    #[cfg(feature = "otel")]
+    traces: Traces,
+}
+
+/// Begins to log, and to trace.
+pub(crate) fn start() -> anyhow::Result<Watching> {
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let logs = logs.with_filter(EnvFilter::from_default_env());
+    let subscriber = tracing_subscriber::registry().with(logs);
+    #[cfg(feature = "otel")]
+    let traces = Traces::over_http(env!("CARGO_BIN_NAME"))?;
+    #[cfg(feature = "otel")]
+    let subscriber = subscriber.with(traces.layer());
+    subscriber.init();
+    Ok(Watching {
+        #[cfg(feature = "otel")]
+        traces,
+    })
+}
+
+impl Watching {
+    /// Sends the traces that still wait.
+    pub(crate) async fn end(self) {
+        #[cfg(feature = "otel")]
+        match tokio::task::spawn_blocking(move || self.traces.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last traces were not sent"),
+            Err(error) => tracing::warn!(%error, "the last traces were not sent"),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! TLS to PostgreSQL: the parameters of the URL, and what a failed handshake means.
+//!
+//! Invariant: whoever asks for a check gets it or is refused. The driver passes over parameters that it does not know, and takes
+//! `require` beside a file of authorities for no check at all, where libpq makes one.
+
+use std::path::Path;
+
+use form_urlencoded::{Serializer, parse};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{CertificateError, Error as TlsFault};
+use sea_orm::sqlx;
+
+const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+/// Parameters of libpq that make a connection safer, and that nobody here would heed.
+const UNHEEDED: [&str; 8] = [
+    "channel_binding",
+    "require_auth",
+    "requirepeer",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcrl",
+    "sslcrldir",
+    "sslpassword",
+];
+
+/// The parameters of a URL as the driver has them, with the files that they name tried; else what is wrong with them.
+pub(super) fn parameters(query: &str) -> Result<String, String> {
+    let mut parameters: Vec<(String, String)> =
+        parse(query.as_bytes()).map(|(name, value)| (as_libpq(&name).to_owned(), value.into_owned())).collect();
+    for (name, value) in &parameters {
+        check(name, value)?;
+    }
+    let has = |wanted: &str| parameters.iter().any(|(name, _)| name == wanted);
+    if has("sslcert") != has("sslkey") {
+        return Err("sslcert and sslkey belong together".to_owned());
+    }
+    if has("sslrootcert") {
+        for (_, mode) in parameters.iter_mut().filter(|(name, mode)| name == "sslmode" && mode == "require") {
+            "verify-ca".clone_into(mode);
+        }
+    }
+    Ok(Serializer::new(String::new()).extend_pairs(parameters).finish())
+}
+
+/// Other spellings, of SQLAlchemy with asyncpg (`ssl`) and of the driver.
+fn as_libpq(name: &str) -> &str {
+    match name {
+        "ssl" | "ssl-mode" => "sslmode",
+        "ssl-root-cert" | "ssl-ca" => "sslrootcert",
+        "ssl-cert" => "sslcert",
+        "ssl-key" => "sslkey",
+        name => name,
+    }
+}
+
+fn check(name: &str, value: &str) -> Result<(), String> {
+    match name {
+        "sslmode" if !MODES.contains(&value) => Err(format!("sslmode must be one of {}", MODES.join(", "))),
+        "sslrootcert" | "sslcert" => {
+            let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(name, value)?).collect();
+            let holds = read.is_ok_and(|certificates| !certificates.is_empty());
+            holds.then_some(()).ok_or_else(|| format!("{value} ({name}) holds no certificate in PEM"))
+        }
+        "sslkey" => {
+            let read = PrivateKeyDer::from_pem_slice(&read(name, value)?);
+            read.map(drop).map_err(|_| format!("{value} ({name}) holds no unencrypted private key in PEM"))
+        }
+        name if UNHEEDED.contains(&name) => Err(format!("{name} would not be heeded; leave it out")),
+        _ => Ok(()),
+    }
+}
+
+fn read(name: &str, path: &str) -> Result<Vec<u8>, String> {
+    std::fs::read(Path::new(path)).map_err(|error| format!("cannot read {path} ({name}): {error}"))
+}
+
+/// The next step after a connection that failed.
+pub(super) fn advice(error: &sqlx::Error) -> &'static str {
+    match (fault(error), error) {
+        (Some(TlsFault::InvalidCertificate(fault)), _) => of_certificate(fault),
+        (Some(TlsFault::AlertReceived(_)), _) => {
+            "the server does not take our certificate: check sslcert and sslkey in DATABASE_URL, and see its log"
+        }
+        (Some(_), _) => "TLS failed: see the log of the server",
+        (None, sqlx::Error::Tls(_)) => "check sslmode in DATABASE_URL, and whether `ssl` is on in the server",
+        (None, _) => "check DATABASE_URL",
+    }
+}
+
+fn fault(error: &sqlx::Error) -> Option<&TlsFault> {
+    match error {
+        sqlx::Error::Io(error) => error.get_ref()?.downcast_ref(),
+        sqlx::Error::Tls(error) => error.downcast_ref(),
+        _ => None,
+    }
+}
+
+fn of_certificate(fault: &CertificateError) -> &'static str {
+    match fault {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "no authority that is believed has signed the server's certificate: name the file of its authority by \
+             sslrootcert in DATABASE_URL"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the server's certificate has expired: renew it, or correct the clock of this machine"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet: correct the clock of this machine"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the server's certificate is one for another name: the host of DATABASE_URL must stand in it"
+        }
+        _ => "give the server a certificate for servers that its authority has signed, and name that by sslrootcert",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_spellings_mean_the_same_and_the_rest_is_kept() {
+        for (query, expected) in [
+            ("", ""),
+            ("ssl=verify-full&application_name=a%20b", "sslmode=verify-full&application_name=a+b"),
+            ("ssl-mode=require", "sslmode=require"),
+        ] {
+            assert_eq!(parameters(query).as_deref(), Ok(expected), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_would_not_be_heeded_is_refused() {
+        for (query, expected) in [
+            ("sslmode=verify_full", "sslmode must be one of"),
+            ("ssl=true", "sslmode must be one of"),
+            ("sslcrl=/etc/crl.pem", "sslcrl would not be heeded"),
+            ("sslkey=/dev/null", "(sslkey) holds no unencrypted private key"),
+            ("sslrootcert=/dev/null", "(sslrootcert) holds no certificate"),
+            ("sslrootcert=/nowhere/ca.crt", "cannot read /nowhere/ca.crt (sslrootcert): No such file"),
+        ] {
+            let refused = parameters(query).unwrap_err();
+            assert!(refused.contains(expected), "{query}: {refused}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The metrics of a whole installation: what no service knows alone, and the dashboard asks Redis and the database for.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use billing_cache::{Numbers, TypeInfo};
+
+use crate::counted;
+use crate::family::{Family, Unit, Value};
+use crate::process::{Outbox, build, outbox_families};
+
+/// What the dashboard knows; `None` is what it could not find out.
+#[derive(Clone, Debug, Default)]
+pub struct Installation {
+    /// The cached types, in the order of the registry.
+    pub types: Vec<TypeInfo>,
+    /// Memory of the Redis server; nothing while it is away.
+    pub memory: Option<RedisMemory>,
+    /// Keys and memory by type, as of the last complete survey.
+    pub survey: Option<Vec<TypeKeys>>,
+    /// Processes that flushed their numbers lately; nothing while Redis is away.
+    pub processes: Option<Processes>,
+    /// The background audit.
+    pub audit: AuditState,
+    /// What this process counted since it started: the results of its audits.
+    pub counted: Numbers,
+    /// The outbox; nothing while the database is away or not asked.
+    pub outbox: Option<Outbox>,
+}
+
+/// Memory of the Redis server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RedisMemory {
+    /// Used, in bytes.
+    pub used: u64,
+    /// The limit in bytes; 0 for none.
+    pub limit: u64,
+    /// Keys evicted since the server started, of all programs that use it.
+    pub evicted_keys: u64,
+}
+
+/// Keys of one type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeKeys {
+    /// The name of the type.
+    pub cache_type: &'static str,
+    /// How many keys there are.
+    pub keys: u64,
+    /// Their memory in bytes, estimated from a sample.
+    pub memory: u64,
+}
+
+/// Processes that share the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Processes {
+    /// Those that flushed lately.
+    pub alive: u64,
+    /// Those of them whose breaker is not closed.
+    pub breakers_open: u64,
+}
+
+/// How the background audit stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditState {
+    /// The pause between two audits; none where there are none.
+    pub interval: Option<Duration>,
+    /// When the last one came to its end.
+    pub completed: Option<SystemTime>,
+}
+
+/// The metrics of the dashboard.
+#[must_use]
+pub fn installation_metrics(known: &Installation) -> Vec<Family> {
+    let mut families = redis_families(known.memory);
+    families.extend(survey_families(known));
+    families.extend(process_families(known.processes));
+    families.extend(counted::of_audit(&known.counted, &known.types));
+    families.extend(audit_families(known.audit));
+    families.extend(outbox_families(known.outbox));
+    families.push(build());
+    families
+}
+
+fn redis_families(memory: Option<RedisMemory>) -> Vec<Family> {
+    let bytes = |bytes: fn(RedisMemory) -> u64| memory.map(|memory| Value::of_count(bytes(memory)));
+    vec![
+        Family::gauge("redis_up", "Whether Redis answered the dashboard lately.")
+            .with(&[], Value::of_state(memory.is_some())),
+        Family::gauge("redis_memory_used", "Memory that the Redis server uses, for all programs.")
+            .in_unit(Unit::Bytes)
+            .with_known(&[], bytes(|memory| memory.used)),
+        Family::gauge("redis_memory_limit", "The limit of that memory; 0 for none.")
+            .in_unit(Unit::Bytes)
+            .with_known(&[], bytes(|memory| memory.limit)),
+        Family::counter("redis_evicted_keys", "Keys of any program that the Redis server evicted for space.")
+            .with_known(&[], memory.map(|memory| Value::Count(memory.evicted_keys))),
+    ]
+}
+
+fn survey_families(known: &Installation) -> [Family; 2] {
+    let keys = Family::gauge("keys", "Cached values, as of the last survey.");
+    let memory =
+        Family::gauge("memory", "Memory of the cached values in Redis, estimated from a sample by the last survey.");
+    let surveyed = known.survey.iter().flatten();
+    surveyed.fold([keys, memory.in_unit(Unit::Bytes)], |[keys, memory], of_type| {
+        let labels = [("type", of_type.cache_type)];
+        [keys.with(&labels, Value::of_count(of_type.keys)), memory.with(&labels, Value::of_count(of_type.memory))]
+    })
+}
+
+fn process_families(processes: Option<Processes>) -> [Family; 2] {
+    let count = |count: fn(Processes) -> u64| processes.map(|processes| Value::of_count(count(processes)));
+    [
+        Family::gauge("processes", "Processes that flushed their numbers lately.")
+            .with_known(&[], count(|processes| processes.alive)),
+        Family::gauge("breakers_open", "Those of these processes whose breaker is not closed.")
+            .with_known(&[], count(|processes| processes.breakers_open)),
+    ]
+}
+
+fn audit_families(audit: AuditState) -> [Family; 2] {
+    let interval = audit.interval.unwrap_or_default().as_secs_f64();
+    let completed = audit.completed.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    [
+        Family::gauge("audit_interval", "Pause between two audits; 0 where there are none.")
+            .in_unit(Unit::Seconds)
+            .with(&[], Value::Number(interval)),
+        Family::gauge("audit_completed_timestamp", "When the last audit came to its end, as Unix time; 0 if none has.")
+            .in_unit(Unit::Seconds)
+            .with(&[], Value::Number(completed.as_secs_f64())),
+    ]
+}

@@ -1,0 +1,103 @@
+//! Traces: the spans of the cache, sent to an OpenTelemetry collector by OTLP over HTTP. Only with the feature `otel`.
+//!
+//! The libraries make plain `tracing` spans of level TRACE, which cost a comparison as long as nobody listens. A [`Traces`] is the
+//! layer that listens, to spans only: what is logged stays a matter of `RUST_LOG`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkError;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as ExportsSpans};
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::registry::LookupSpan;
+
+/// The crates whose spans are sent; their modules too.
+const TARGETS: [&str; 2] = ["billing_cache", "billing_core"];
+
+/// A collector that takes longer for a batch loses it.
+const SEND_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Spans on their way to a collector.
+#[derive(Clone, Debug)]
+pub struct Traces(SdkTracerProvider);
+
+impl Traces {
+    /// Spans are sent in batches, by a thread of their own, to where the standard variables say: `OTEL_EXPORTER_OTLP_ENDPOINT`
+    /// (`http://localhost:4318` if unset) and its relatives; `OTEL_SERVICE_NAME` replaces `service`. There is no TLS: the
+    /// collector stands beside the process.
+    ///
+    /// # Errors
+    /// A variable that says nothing usable.
+    pub fn over_http(service: &'static str) -> Result<Self, ExporterBuildError> {
+        let exporter = SpanExporter::builder().with_http().with_http_client(Client::new()).build()?;
+        Ok(Self::over(exporter, service))
+    }
+
+    /// The same to this collector, such as `http://localhost:4318`, whatever the variables say.
+    ///
+    /// # Errors
+    /// An address that is none.
+    pub fn over_http_to(collector: &str, service: &'static str) -> Result<Self, ExporterBuildError> {
+        let builder = SpanExporter::builder().with_http().with_http_client(Client::new());
+        let exporter = builder.with_endpoint(format!("{collector}/v1/traces")).build()?;
+        Ok(Self::over(exporter, service))
+    }
+
+    /// The same over another exporter.
+    #[must_use]
+    pub fn over(exporter: impl ExportsSpans + 'static, service: &'static str) -> Self {
+        let named = std::env::var_os("OTEL_SERVICE_NAME").is_some_and(|name| !name.is_empty());
+        let resource = Resource::builder();
+        let resource = if named { resource } else { resource.with_service_name(service) };
+        Self(SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter).build())
+    }
+
+    /// What a subscriber needs to hear the spans.
+    pub fn layer<S>(&self) -> impl Layer<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let layer = tracing_opentelemetry::layer().with_tracer(self.0.tracer(env!("CARGO_PKG_NAME")));
+        layer.with_location(false).with_threads(false).with_target(false).with_filter(filter_fn(is_sent))
+    }
+
+    /// Sends what waits. Blocks until it is sent or given up; call it before the process ends, off the async threads.
+    ///
+    /// # Errors
+    /// The collector did not take it.
+    pub fn flush(&self) -> Result<(), OTelSdkError> {
+        self.0.force_flush()
+    }
+}
+
+fn is_sent(metadata: &Metadata<'_>) -> bool {
+    let crate_of_span = metadata.target().split("::").next().unwrap_or_default();
+    metadata.is_span() && TARGETS.contains(&crate_of_span)
+}
+
+/// A client that blocks: batches are sent by a thread that has nothing else to do.
+#[derive(Debug)]
+struct Client(ureq::Agent);
+
+impl Client {
+    fn new() -> Self {
+        let config = ureq::Agent::config_builder();
+        Self(config.http_status_as_error(false).timeout_global(Some(SEND_DEADLINE)).proxy(None).build().into())
+    }
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (parts, body) = request.into_parts();
+        let answer = self.0.run(Request::from_parts(parts, body.to_vec()))?;
+        let (parts, mut body) = answer.into_parts();
+        Ok(Response::from_parts(parts, body.read_to_vec()?.into()))
+    }
+}

@@ -1,0 +1,155 @@
+//! Who may see what: in front of every answer.
+//!
+//! Invariants: a request passes the checks of its host, its method and its token, in this order, before anything is looked at
+//! for it; every answer, refusals included, carries the headers that keep a browser from doing more with it than to show it.
+
+mod host;
+pub(crate) mod login;
+mod sessions;
+mod token;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+pub(crate) use host::Hosts;
+pub(crate) use token::Token;
+
+use self::sessions::Sessions;
+use super::app::App;
+use super::problem::Problem;
+
+const COOKIE: &str = "cache_monitor_session";
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src \
+    'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Who is answered.
+#[derive(Debug)]
+pub(crate) struct Access {
+    hosts: Hosts,
+    /// None where everybody who reaches the address may look.
+    gate: Option<Gate>,
+}
+
+/// What opens where a token is shown.
+#[derive(Debug)]
+struct Gate {
+    token: Token,
+    sessions: Sessions,
+}
+
+impl Access {
+    pub(crate) fn new(hosts: Hosts, token: Option<Token>) -> Self {
+        Self { hosts, gate: token.map(|token| Gate { token, sessions: Sessions::default() }) }
+    }
+
+    fn refusal(&self, request: &Request) -> Option<Response> {
+        let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+        // Probes may not know the name; they learn nothing that is worth hiding.
+        if path != "/healthz" && !only_host(headers).is_some_and(|host| self.hosts.allow(host)) {
+            return Some(Problem::wrong_host().into_response());
+        }
+        let allowed = matches!(*method, Method::GET | Method::HEAD) || (*method == Method::POST && path == "/login");
+        if !allowed {
+            return Some(Problem::wrong_method(method).into_response());
+        }
+        match &self.gate {
+            Some(gate) if !is_public(path) && !gate.opens_for(headers) => Some(who_are_you(path)),
+            _ => None,
+        }
+    }
+}
+
+impl Gate {
+    fn opens_for(&self, headers: &HeaderMap) -> bool {
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer_of);
+        bearer.is_some_and(|shown| self.token.is(shown)) || cookies(headers).any(|session| self.sessions.know(session))
+    }
+}
+
+/// The code of the page holds no secret, and the login form needs its style.
+fn is_public(path: &str) -> bool {
+    matches!(path, "/healthz" | "/login") || path.starts_with("/assets/")
+}
+
+fn who_are_you(path: &str) -> Response {
+    if path == "/" { login::form() } else { Problem::unauthorized().into_response() }
+}
+
+/// The host, where it is said once.
+fn only_host(headers: &HeaderMap) -> Option<&str> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next()?;
+    if hosts.next().is_some() { None } else { host.to_str().ok() }
+}
+
+fn bearer_of(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The values of our cookie, of which a browser may send several.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+}
+
+/// Stands in front of all routes.
+pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = match app.access.refusal(&request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    protect(response.headers_mut());
+    response
+}
+
+fn protect(headers: &mut HeaderMap) {
+    let always: [(HeaderName, &'static str); 5] = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in always {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // What is no file of ours is data.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_is_read_as_the_standard_has_it() {
+        for (text, token) in [("Bearer x", Some("x")), ("bearer  x ", Some("x")), ("Basic x", None), ("Bearer", None)] {
+            assert_eq!(bearer_of(text), token, "{text}");
+        }
+    }
+
+    #[test]
+    fn our_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("a=1; cache_monitor_session=x; xcache_monitor_session=no"),
+        );
+        headers.append(header::COOKIE, HeaderValue::from_static("cache_monitor_session=y"));
+        assert_eq!(cookies(&headers).collect::<Vec<_>>(), ["x", "y"]);
+    }
+
+    #[test]
+    fn two_hosts_are_none() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(only_host(&headers), None);
+        headers.append(header::HOST, HeaderValue::from_static("a"));
+        assert_eq!(only_host(&headers), Some("a"));
+        headers.append(header::HOST, HeaderValue::from_static("b"));
+        assert_eq!(only_host(&headers), None);
+    }
+}

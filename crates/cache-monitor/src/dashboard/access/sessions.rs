@@ -1,0 +1,81 @@
+//! Who has logged in: random values that browsers keep in a cookie instead of the token.
+//!
+//! Invariant: a bounded number of sessions, each of which ends by itself; a value says nothing of the token.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use subtle::{Choice, ConstantTimeEq};
+
+/// A day of work.
+pub(crate) const LIFE: Duration = Duration::from_secs(12 * 3600);
+/// More than so many people do not look at once; the oldest has to log in again.
+const MOST: usize = 256;
+const RANDOM_BYTES: usize = 32;
+
+/// The sessions of all browsers.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Mutex<VecDeque<Session>>);
+
+struct Session {
+    value: String,
+    ends: Instant,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("ends", &self.ends).finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Begins a session, and answers its value.
+    pub(crate) fn begin(&self) -> String {
+        let random: [u8; RANDOM_BYTES] = rand::random();
+        let value = random.iter().fold(String::with_capacity(2 * RANDOM_BYTES), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("a string can be written");
+            hex
+        });
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|session| session.ends > Instant::now());
+        if sessions.len() == MOST {
+            sessions.pop_front();
+        }
+        sessions.push_back(Session { value: value.clone(), ends: Instant::now() + LIFE });
+        value
+    }
+
+    /// Whether a session with this value goes on. How long that takes says nothing of the values there are.
+    pub(crate) fn know(&self, shown: &str) -> bool {
+        let (now, sessions) = (Instant::now(), self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let valid = sessions.iter().filter(|session| session.ends > now);
+        let known =
+            valid.fold(Choice::from(0), |known, session| known | session.value.as_bytes().ct_eq(shown.as_bytes()));
+        known.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_values_that_were_given_out_are_known() {
+        let sessions = Sessions::default();
+        assert!(!sessions.know(""));
+        let (first, second) = (sessions.begin(), sessions.begin());
+        assert_ne!(first, second);
+        assert_eq!(first.len(), 64);
+        assert!(sessions.know(&first) && sessions.know(&second) && !sessions.know(&first[1..]) && !sessions.know(""));
+    }
+
+    #[test]
+    fn the_oldest_ends_where_there_are_too_many() {
+        let sessions = Sessions::default();
+        let all: Vec<String> = (0..=MOST).map(|_| sessions.begin()).collect();
+        assert!(!sessions.know(&all[0]) && sessions.know(&all[1]) && sessions.know(&all[MOST]));
+        assert!(!format!("{sessions:?}").contains(&all[MOST]));
+    }
+}

@@ -1,0 +1,103 @@
+//! The token that viewers have to show.
+//!
+//! Invariants: it is in no message and no answer; a comparison takes as long for a token that is nearly right as for one that
+//! is all wrong.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Result;
+use cli_support::usage;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use crate::dashboard::arguments::Arguments;
+
+/// Fewer characters could be found out by trying.
+const SHORTEST: usize = 16;
+
+/// What viewers have to show.
+#[derive(Clone, Debug)]
+pub(crate) struct Token(SecretString);
+
+impl Token {
+    /// The token of the command line; none only on the loopback.
+    ///
+    /// # Errors
+    /// A usage error that says what to do: there is none and the address is not the loopback, the file cannot be read, or the
+    /// token could be guessed.
+    pub(crate) fn of(arguments: &Arguments) -> Result<Option<Self>> {
+        let token = match (&arguments.token, &arguments.token_file) {
+            (Some(token), _) => Some(Self::checked("--token", token.expose_secret())?),
+            (None, Some(file)) => Some(Self::of_file(file)?),
+            (None, None) => None,
+        };
+        if token.is_none() {
+            refuse_without_token(arguments.listen)?;
+        }
+        Ok(token)
+    }
+
+    fn of_file(file: &Path) -> Result<Self> {
+        let cannot = |error| usage(format!("--token-file: cannot read {}: {error}", file.display()));
+        let text = SecretString::from(std::fs::read_to_string(file).map_err(cannot)?);
+        Self::checked("--token-file", text.expose_secret().lines().next().unwrap_or_default())
+    }
+
+    fn checked(flag: &str, token: &str) -> Result<Self> {
+        let token = token.trim();
+        if token.len() < SHORTEST || !token.chars().all(|character| character.is_ascii_graphic()) {
+            let next = "make one with `openssl rand -hex 24`";
+            return Err(usage(format!("{flag}: a token has at least {SHORTEST} characters, and no spaces; {next}")));
+        }
+        Ok(Self(SecretString::from(token)))
+    }
+
+    /// Whether this is the token.
+    pub(crate) fn is(&self, shown: &str) -> bool {
+        self.0.expose_secret().as_bytes().ct_eq(shown.as_bytes()).into()
+    }
+}
+
+fn refuse_without_token(listen: SocketAddr) -> Result<()> {
+    if listen.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "--listen {listen} can be reached from other machines, so it needs a token: write one into a file (`openssl rand -hex 24 > \
+         FILE`) and add --token-file FILE, or listen on 127.0.0.1"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_token_is_the_token() {
+        let token = Token::checked("--token", "  0123456789abcdef\n").unwrap();
+        assert!(token.is("0123456789abcdef"));
+        for wrong in ["", "0123456789abcde", "0123456789abcdeg", "0123456789abcdef0"] {
+            assert!(!token.is(wrong), "{wrong}");
+        }
+        assert!(!format!("{token:?}").contains("0123"));
+    }
+
+    #[test]
+    fn a_token_that_could_be_guessed_is_refused_without_being_shown() {
+        for weak in ["", "hunter2", "with a space in the middle", "0123456789abcdé€"] {
+            let error = Token::checked("--token", weak).unwrap_err().to_string();
+            assert!(error.contains("openssl rand") && (weak.is_empty() || !error.contains(weak)), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_the_loopback_needs_none() {
+        for listen in ["127.0.0.1:0", "[::1]:1", "127.0.0.2:1"] {
+            assert!(refuse_without_token(listen.parse().unwrap()).is_ok(), "{listen}");
+        }
+        for listen in ["0.0.0.0:0", "[::]:1", "10.0.0.1:1"] {
+            assert!(refuse_without_token(listen.parse().unwrap()).is_err(), "{listen}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The files of the page, compiled in: there is nothing to install, and nothing comes from elsewhere.
+//!
+//! Invariant: a file is answered under the names of [`FILES`] only; no path leads to the file system. Browsers ask again each time,
+//! and get the file only if it has changed.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::problem::Problem;
+
+/// A file of the page.
+struct File {
+    name: &'static str,
+    text: &'static str,
+}
+
+/// Those that are served under `/assets/`.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { &[$(File { name: $name, text: include_str!(concat!("assets/", $name)) }),*] };
+}
+
+const FILES: &[File] = files![
+    "app.js",
+    "chart.js",
+    "charts.js",
+    "contract.js",
+    "dom.js",
+    "drawing.js",
+    "format.js",
+    "glossary.js",
+    "health.js",
+    "licenses.txt",
+    "login.js",
+    "overview.js",
+    "status.js",
+    "storage.js",
+    "stream.js",
+    "style.css",
+    "terms.js",
+    "theme.js",
+    "types.js",
+    "uplot.css",
+    "uplot.js",
+];
+const PAGE: File = File { name: "index.html", text: include_str!("assets/index.html") };
+const LOGIN: File = File { name: "login.html", text: include_str!("assets/login.html") };
+
+impl File {
+    fn media_type(&self) -> &'static str {
+        match self.name.rsplit('.').next() {
+            Some("html") => "text/html; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            _ => "text/plain; charset=utf-8",
+        }
+    }
+
+    /// Different for different contents.
+    fn tag(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.text.hash(&mut hasher);
+        format!("\"{:016x}\"", hasher.finish())
+    }
+
+    fn answer(&self, headers: &HeaderMap) -> Response {
+        let tag = self.tag();
+        let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| names(value.as_bytes(), tag.as_bytes()));
+        let caching = [(header::ETAG, tag), (header::CACHE_CONTROL, "no-cache".to_owned())];
+        if known {
+            return (StatusCode::NOT_MODIFIED, caching).into_response();
+        }
+        (caching, [(header::CONTENT_TYPE, self.media_type())], self.text).into_response()
+    }
+}
+
+/// Whether a list of tags has this one; proxies that compress put `W/` before it.
+fn names(list: &[u8], tag: &[u8]) -> bool {
+    list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).any(|one| one.strip_prefix(b"W/").unwrap_or(one) == tag)
+}
+
+/// `GET /`
+pub(crate) async fn page(headers: HeaderMap) -> Response {
+    PAGE.answer(&headers)
+}
+
+/// The form to log in with.
+pub(crate) fn login_form() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, LOGIN.media_type()), (header::CACHE_CONTROL, "no-store")], LOGIN.text)
+}
+
+/// `GET /assets/{name}`
+pub(crate) async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    match FILES.iter().find(|file| file.name == name) {
+        Some(file) => file.answer(&headers),
+        None => Problem::nothing_there().await.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_found_in_a_list() {
+        for (list, found) in [("\"a\"", true), ("\"b\", W/\"a\"", true), ("\"ab\"", false), ("", false)] {
+            assert_eq!(names(list.as_bytes(), b"\"a\""), found, "{list}");
+        }
+    }
+
+    /// The Content-Security-Policy would refuse them silently.
+    #[test]
+    fn the_pages_have_no_inline_script_or_style() {
+        for page in [PAGE, LOGIN] {
+            for refused in ["style=", "<style", "onclick=", "<script>"] {
+                assert!(!page.text.contains(refused), "{}: {refused}", page.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_page_is_served() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dashboard/assets");
+        let served: Vec<&str> = FILES.iter().chain([&PAGE, &LOGIN]).map(|file| file.name).collect();
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(served.contains(&name.as_str()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `cache-monitor dashboard`: a page that shows how the cache does, live and over time.
+//!
+//! Command line → listener and access → background tasks that look ([`watch`]) → routes ([`routes`]). Invariants: nothing that is
+//! cached is changed; Redis and the database may be away at any time; no secret is in a page, an answer, a log or an error.
+
+mod access;
+mod app;
+mod arguments;
+mod assets;
+mod metrics;
+mod model;
+mod problem;
+mod routes;
+mod server;
+mod summary;
+mod watch;
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use billing_core::cached::BillingCache;
+use billing_core::settings::Settings;
+use cli_support::{Code, CommonArgs, open};
+use tokio::sync::watch::{Receiver, Sender};
+use tokio::task::JoinSet;
+
+use self::access::{Access, Hosts, Token};
+use self::app::Shared;
+pub(crate) use self::arguments::Arguments;
+use self::watch::{Audience, Auditor, Board, DatabaseWatch, Histories, Live, Published, Surveyor, TypeFacts};
+use crate::interruption::Interruption;
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// Wrong arguments or settings, or an address that cannot be listened on.
+pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
+    let token = Token::of(arguments)?;
+    let settings = common.settings()?;
+    let cache = open::cache_to_look_at(&settings).await?;
+    let interruption = Interruption::listen().context("listen for Ctrl-C")?;
+    let listener = server::listen(arguments.listen).await?;
+    let address = listener.local_addr().context("learn the port")?;
+    let access = Access::new(Hosts::new(address, &arguments.allowed_hosts)?, token);
+
+    let types = TypeFacts::of(&settings);
+    let names = types.iter().map(|facts| facts.name).collect();
+    let audience = Arc::new(Audience::default());
+    let (published, watching) = watch_all(Watched { arguments, settings, types, cache: &cache, audience: &audience });
+    let histories = Histories::new(cache.clone(), names);
+    let app = Arc::new(Shared {
+        access,
+        audience,
+        published,
+        histories,
+        cache: cache.clone(),
+        interruption: interruption.clone(),
+    });
+    // The first line says where, for whoever asked for any port.
+    anstream::eprintln!("dashboard at http://{address}/");
+    server::serve(listener, routes::router(app), interruption).await;
+    drop(watching);
+    // What audits found since the last flush.
+    cache.flush_counters().await;
+    Ok(Code::Fine)
+}
+
+/// What is looked at, and how.
+struct Watched<'a> {
+    arguments: &'a Arguments,
+    settings: Settings,
+    types: Vec<TypeFacts>,
+    cache: &'a BillingCache,
+    audience: &'a Arc<Audience>,
+}
+
+/// Starts the tasks in the background. They end when the set is dropped.
+fn watch_all(watched: Watched<'_>) -> (Receiver<Option<Published>>, JoinSet<()>) {
+    let Watched { arguments, settings, types, cache, audience } = watched;
+    let audits = arguments.audits();
+    let every = audits.as_ref().map(|rounds| rounds.every);
+    let board = Arc::new(Board::blank(&types, cache.source().describe(), every));
+    let publish = Sender::new(None);
+    let published = publish.subscribe();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(Live::new(cache.clone(), types, Arc::clone(&board), Arc::clone(audience)).go_on(publish));
+    if let Some(rounds) = arguments.surveys() {
+        tasks.spawn(Surveyor { cache: cache.clone(), rounds, board: Arc::clone(&board) }.go_on());
+    }
+    if let Some(rounds) = audits {
+        let sample = arguments.audit_sample();
+        tasks.spawn(Auditor { cache: cache.clone(), rounds, sample, board: Arc::clone(&board) }.go_on());
+    }
+    tasks.spawn(DatabaseWatch { cache: cache.clone(), settings, board, audience: Arc::clone(audience) }.go_on());
+    (published, tasks)
+}

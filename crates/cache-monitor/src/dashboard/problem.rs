@@ -1,0 +1,78 @@
+//! Errors as JSON: a code that programs can rely on and a sentence for people; the shape that the example service has.
+
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// An error as the client sees it.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    header: Option<(HeaderName, &'static str)>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Content<'a>,
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+impl Problem {
+    pub(crate) fn wrong_host() -> Self {
+        let message = "this name is not answered; ask by the address that is listened on, or add --allowed-host NAME";
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", message)
+    }
+
+    pub(crate) fn wrong_method(method: &Method) -> Self {
+        let message = format!("{method} is not taken: the dashboard only shows");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).with(header::ALLOW, "GET, HEAD")
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        let message = "show the token of the dashboard: Authorization: Bearer TOKEN";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message).with(header::WWW_AUTHENTICATE, "Bearer")
+    }
+
+    pub(crate) fn too_many_streams() -> Self {
+        let message = "too many pages are open already; close one, or try again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", message).with(header::RETRY_AFTER, "5")
+    }
+
+    pub(crate) fn no_form(status: StatusCode) -> Self {
+        Self::new(status, "malformed", "send a form with the field token, at once")
+    }
+
+    pub(crate) fn malformed(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", message)
+    }
+
+    pub(crate) async fn nothing_there() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+    }
+
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), header: None }
+    }
+
+    fn with(self, name: HeaderName, value: &'static str) -> Self {
+        Self { header: Some((name, value)), ..self }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = Body { error: Content { code: self.code, message: &self.message } };
+        let mut response = (self.status, axum::Json(body)).into_response();
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}

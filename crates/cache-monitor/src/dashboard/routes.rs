@@ -1,0 +1,102 @@
+//! The routes, and the answers that are data.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures_util::stream::{self, Stream, StreamExt};
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use super::access::guard;
+use super::access::login::{LONGEST_FORM, log_in};
+use super::app::App;
+use super::assets;
+use super::metrics::metrics;
+use super::model::{EndpointState, Range};
+use super::problem::Problem;
+use super::watch::{Published, Seat};
+
+/// A page that lost its stream asks again after so long.
+const RETRY: Duration = Duration::from_millis(2_000);
+/// Proxies end what says nothing for long.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+
+/// All that is answered.
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(assets::page))
+        .route("/assets/{name}", get(assets::file))
+        .route("/api/live", get(live))
+        .route("/api/history", get(history))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(health))
+        .route("/login", post(log_in).layer(DefaultBodyLimit::max(LONGEST_FORM)))
+        .fallback(Problem::nothing_there)
+        .layer(from_fn_with_state(app.clone(), guard))
+        .with_state(app)
+}
+
+async fn live(State(app): State<App>) -> Response {
+    let Some(seat) = app.audience.attend() else { return Problem::too_many_streams().into_response() };
+    let mut interruption = app.interruption.clone();
+    let ended = async move { interruption.wait().await };
+    let events = snapshots(app.published.clone(), seat).take_until(ended);
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx would hold the events back.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+/// The snapshot there is, and each new one. A reader who is slow misses some, and never gets an old one.
+fn snapshots(
+    mut published: watch::Receiver<Option<Published>>,
+    seat: Seat,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    published.mark_changed();
+    stream::unfold((published, seat), |(mut published, seat)| async move {
+        let json = next(&mut published).await?;
+        let event = Event::default().event("snapshot").retry(RETRY).data(json);
+        Some((Ok(event), (published, seat)))
+    })
+}
+
+/// `None` when there will be no more.
+async fn next(published: &mut watch::Receiver<Option<Published>>) -> Option<std::sync::Arc<str>> {
+    loop {
+        published.changed().await.ok()?;
+        if let Some(published) = published.borrow_and_update().as_ref() {
+            return Some(published.json.clone());
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    range: Range,
+}
+
+async fn history(State(app): State<App>, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Problem> {
+    let Ok(Query(Wanted { range })) = wanted else {
+        return Err(Problem::malformed("ask for /api/history?range=15m, 1h, 24h or 30d"));
+    };
+    app.audience.note();
+    let redis = app.published.borrow().as_ref().map(|published| published.redis.clone());
+    Ok(axum::Json(app.histories.of(range, redis.as_ref()).await).into_response())
+}
+
+/// Healthy is who answers; the servers that are watched are told, and may be away.
+async fn health(State(app): State<App>) -> Response {
+    let states = app.published.borrow().as_ref().map(|it| (it.snapshot.redis.state, it.snapshot.database.state));
+    let (redis, database) = states.unwrap_or((EndpointState::NotAsked, EndpointState::NotAsked));
+    axum::Json(serde_json::json!({ "status": "ok", "redis": redis, "database": database })).into_response()
+}

@@ -1,0 +1,135 @@
+//! The background audit: a slow comparison of a sample with the database, again and again. It never repairs.
+//!
+//! What it finds is counted for the types too, so that it stands in the history, and in the numbers of other programs.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use billing_cache::Event;
+use billing_core::audit::{Audit, AuditError, Confidence, Extent, Outcome, Tally};
+use billing_core::cached::{BillingCache, CACHED_TYPES};
+use cli_support::exit;
+
+use super::board::Board;
+use super::{RETRY, text_of};
+use crate::dashboard::arguments::Rounds;
+use crate::dashboard::model::{AuditReport, AuditState, AuditTally, AuditType};
+
+/// Audits again and again.
+pub(crate) struct Auditor {
+    pub(crate) cache: BillingCache,
+    pub(crate) rounds: Rounds,
+    /// How many values of each type.
+    pub(crate) sample: usize,
+    pub(crate) board: Arc<Board>,
+}
+
+/// What one audit found of a type.
+struct Found {
+    name: &'static str,
+    tally: Tally,
+    confidence: Confidence,
+}
+
+impl Auditor {
+    /// Does not end.
+    pub(crate) async fn go_on(self) {
+        loop {
+            self.board.audit.send_modify(|report| report.state = AuditState::Running);
+            let audited = self.audit().await;
+            let pause = if audited.is_ok() { self.rounds.every } else { self.rounds.every.min(RETRY) };
+            self.board.audit.send_modify(|report| match audited {
+                Ok(found) => write(report, &found),
+                Err(error) => {
+                    report.state = AuditState::Failed;
+                    report.error = Some(exit::sentence(&error.into()));
+                }
+            });
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn audit(&self) -> Result<Vec<Found>, AuditError> {
+        let extent = Extent::Sample(self.sample);
+        let mut audit = Audit::begin(&self.cache, CACHED_TYPES, extent, self.rounds.pace.clone()).await?;
+        let types = CACHED_TYPES.iter().map(|cached| cached.info().name);
+        let mut found: Vec<(&'static str, Tally)> = types.map(|name| (name, Tally::default())).collect();
+        while let Some(step) = audit.next().await? {
+            for judged in step.judged {
+                let name = judged.key.cache_type();
+                if let Some((_, tally)) = found.iter_mut().find(|(of, _)| *of == name) {
+                    tally.add(&judged.outcome);
+                }
+                if let Some(event) = event_of(&judged.outcome) {
+                    self.cache.count_many(name, event, 1);
+                }
+            }
+        }
+        let confidence = |name| if audit.covers_all(name) { Confidence::Complete } else { Confidence::Sampled };
+        Ok(found.into_iter().map(|(name, tally)| Found { name, tally, confidence: confidence(name) }).collect())
+    }
+}
+
+fn event_of(outcome: &Outcome) -> Option<Event> {
+    match outcome {
+        Outcome::Right => Some(Event::AuditRight),
+        Outcome::Stale { .. } => Some(Event::AuditStale),
+        Outcome::Pending { .. } => Some(Event::AuditPending),
+        Outcome::Undecodable { .. } => Some(Event::AuditUndecodable),
+        Outcome::Gone => None,
+    }
+}
+
+fn write(report: &mut AuditReport, found: &[Found]) {
+    let mut total = Found { name: "", tally: Tally::default(), confidence: Confidence::Complete };
+    for of_type in found {
+        total.tally += of_type.tally;
+        if of_type.confidence == Confidence::Sampled {
+            total.confidence = Confidence::Sampled;
+        }
+    }
+    report.state = AuditState::Complete;
+    report.error = None;
+    report.at = Some(text_of(SystemTime::now()));
+    report.total = total.report();
+    report.types = found.iter().map(|found| AuditType { name: found.name, tally: found.report() }).collect();
+}
+
+impl Found {
+    fn report(&self) -> AuditTally {
+        let Tally { checked, right, stale, pending, undecodable, .. } = self.tally;
+        AuditTally {
+            checked,
+            right,
+            stale,
+            pending,
+            undecodable,
+            right_share: self.tally.right_share(),
+            right_share_at_least: self.tally.right_share_at_least(self.confidence),
+            nines: self.tally.nines(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sample_among_the_types_makes_the_total_a_sample() {
+        let of = |name, right, stale, confidence| Found {
+            name,
+            tally: Tally { checked: right + stale, right, stale, ..Tally::default() },
+            confidence,
+        };
+        let types = [];
+        let mut report = Board::blank(&types, "", Some(std::time::Duration::from_secs(600))).audit.borrow().clone();
+        assert_eq!((report.state, report.every_seconds), (AuditState::Waiting, 600));
+        write(&mut report, &[of("a", 300, 0, Confidence::Sampled), of("b", 9, 1, Confidence::Complete)]);
+        assert_eq!((report.state, report.total.checked, report.total.nines), (AuditState::Complete, 310, Some(2)));
+        assert!(report.total.right_share_at_least.is_some());
+        assert_eq!(report.types[0].tally.right_share_at_least, Some(0.99));
+        assert_eq!((report.types[0].tally.nines, report.types[1].tally.nines), (None, Some(1)));
+        assert_eq!(report.types[1].tally.right_share_at_least, None);
+    }
+}

@@ -1,0 +1,54 @@
+//! Whether the database answers, and what waits in its outbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use billing_core::cached::BillingCache;
+use billing_core::outbox;
+use billing_core::settings::Settings;
+use cli_support::{exit, open};
+
+use super::audience::Audience;
+use super::board::Board;
+use crate::dashboard::model::OutboxReport;
+
+const BUSY: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Looks at the database again and again.
+pub(crate) struct DatabaseWatch {
+    pub(crate) cache: BillingCache,
+    pub(crate) settings: Settings,
+    pub(crate) board: Arc<Board>,
+    pub(crate) audience: Arc<Audience>,
+}
+
+impl DatabaseWatch {
+    /// Does not end.
+    pub(crate) async fn go_on(self) {
+        loop {
+            let (error, outbox) = match self.look().await {
+                Ok(outbox) => (None, Some(outbox)),
+                Err(error) => (Some(exit::sentence(&error)), None),
+            };
+            self.board.database.send_modify(|state| {
+                state.status.set(error);
+                state.outbox = outbox;
+            });
+            self.audience.pause(BUSY, IDLE).await;
+        }
+    }
+
+    async fn look(&self) -> anyhow::Result<OutboxReport> {
+        match outbox::backlog(&self.cache, &self.settings.relay).await {
+            Ok(found) => Ok(OutboxReport {
+                pending: found.pending,
+                oldest_seconds: found.oldest_pending.map(|age| age.as_secs_f64()).filter(|_| found.pending > 0),
+            }),
+            Err(error) => {
+                open::check_database(self.cache.source(), &self.settings).await?;
+                Err(error.into())
+            }
+        }
+    }
+}

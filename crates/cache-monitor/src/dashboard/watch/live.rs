@@ -1,0 +1,200 @@
+//! The live part: reads what changes all the time, and publishes a snapshot for everybody who looks.
+//!
+//! Invariants: one reading at a time, of which every viewer gets the same text; only buckets to which something may have been
+//! added are read again. While Redis is away the snapshot says so, and shows what was read before.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use billing_cache::{Numbers, RedisUnreachable, Resolution};
+use billing_core::cached::BillingCache;
+use cli_support::exit;
+use tokio::sync::watch;
+
+use super::audience::Audience;
+use super::board::Board;
+use super::hot_keys::HottestKeys;
+use super::kept::{Kept, ReadAt};
+use super::status::Status;
+use super::surroundings::Surroundings;
+use super::{TypeFacts, text_of};
+use crate::dashboard::model::{EndpointState, SCHEMA_VERSION, Snapshot, TypeReport};
+use crate::dashboard::summary;
+
+const REFRESH: Duration = Duration::from_secs(2);
+/// Where nobody looks.
+const IDLE: Duration = Duration::from_secs(30);
+/// A Redis that takes longer to answer is said to be away; a page that stands still would say nothing.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So many whole minutes and the one that goes on are shown as "now".
+const MINUTES: u64 = 5;
+/// All that is kept.
+const EVERYTHING_HOURS: u64 = 31 * 24;
+
+/// A snapshot, as it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) json: Arc<str>,
+    pub(crate) redis: Status,
+}
+
+/// Reads and publishes.
+pub(crate) struct Live {
+    cache: BillingCache,
+    types: Vec<TypeFacts>,
+    board: Arc<Board>,
+    audience: Arc<Audience>,
+    redis: Status,
+    minutes: Kept<Numbers>,
+    /// When the minutes were read last.
+    read_at: Option<SystemTime>,
+    surroundings: Surroundings,
+    hot_keys: HottestKeys,
+    data: Data,
+}
+
+/// Whether any request is among all that is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Data {
+    #[default]
+    NotLookedFor,
+    /// What comes later comes with the last minutes.
+    NoneYet,
+    Found,
+}
+
+impl Live {
+    pub(crate) fn new(cache: BillingCache, types: Vec<TypeFacts>, board: Arc<Board>, audience: Arc<Audience>) -> Self {
+        Self {
+            redis: Status::of(cache.endpoint()),
+            minutes: Kept::of_length(Resolution::Minute.length()),
+            read_at: None,
+            cache,
+            types,
+            board,
+            audience,
+            surroundings: Surroundings::default(),
+            hot_keys: HottestKeys::default(),
+            data: Data::default(),
+        }
+    }
+
+    /// Does not end.
+    pub(crate) async fn go_on(mut self, publish: watch::Sender<Option<Published>>) {
+        loop {
+            let begun = Instant::now();
+            self.look().await;
+            publish.send_replace(Some(self.published()));
+            self.audience.pause(REFRESH.saturating_sub(begun.elapsed()).max(REFRESH / 4), IDLE).await;
+        }
+    }
+
+    async fn look(&mut self) {
+        let error = match tokio::time::timeout(PATIENCE, self.read()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(exit::sentence(&error.into())),
+            Err(_) => Some(silence(self.cache.endpoint())),
+        };
+        self.redis.set(error);
+    }
+
+    /// May be dropped at any await: what was read until then is kept.
+    async fn read(&mut self) -> Result<(), RedisUnreachable> {
+        self.read_minutes().await?;
+        self.surroundings = Surroundings::read(&self.cache).await?;
+        if self.audience.is_there() {
+            self.hot_keys.refresh(&self.cache).await?;
+        }
+        self.look_for_data().await
+    }
+
+    async fn read_minutes(&mut self) -> Result<(), RedisUnreachable> {
+        let now = SystemTime::now();
+        let read = ReadAt { now, recovered: self.redis.recovered(now) };
+        let last = self.minutes.step_at(now);
+        let first = last.saturating_sub(MINUTES);
+        let all = vec![first..=last];
+        let to_read =
+            if self.redis.state() == EndpointState::Ok { self.minutes.to_read(first..=last, MINUTES + 1) } else { all };
+        for steps in to_read {
+            let (from, to) = (self.minutes.start_of(*steps.start()), self.minutes.start_of(*steps.end()));
+            for bucket in self.cache.history(Resolution::Minute, from, to).await? {
+                self.minutes.put(self.minutes.step_at(bucket.start), read, bucket.numbers);
+            }
+        }
+        self.minutes.forget_before(first);
+        self.read_at = Some(now);
+        Ok(())
+    }
+
+    /// Looks through all that is kept once, and then only at the last minutes.
+    async fn look_for_data(&mut self) -> Result<(), RedisUnreachable> {
+        let names = self.names();
+        let any_in = |numbers: &Numbers| summary::requests(numbers, &names) > 0;
+        // It may have come back empty.
+        let known = if self.redis.state() == EndpointState::Away { Data::NotLookedFor } else { self.data };
+        let found = match known {
+            Data::Found => true,
+            Data::NoneYet => any_in(&self.recent().0),
+            Data::NotLookedFor => any_in(&self.recent().0) || any_in(&self.cache.usage(EVERYTHING_HOURS).await?),
+        };
+        self.data = if found { Data::Found } else { Data::NoneYet };
+        Ok(())
+    }
+
+    /// The numbers of the last minutes, and how long these are.
+    fn recent(&self) -> (Numbers, Duration) {
+        let mut sum = Numbers::default();
+        self.minutes.iter().for_each(|(_, numbers)| sum += numbers);
+        let begin = self.minutes.iter().next().map(|(step, _)| self.minutes.start_of(step));
+        let length = self.read_at.zip(begin).and_then(|(read_at, begin)| read_at.duration_since(begin).ok());
+        (sum, length.unwrap_or_default())
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.types.iter().map(|facts| facts.name).collect()
+    }
+
+    fn published(&self) -> Published {
+        let snapshot = self.snapshot();
+        let json = serde_json::to_string(&snapshot).expect("a snapshot has a JSON form");
+        Published { snapshot: Arc::new(snapshot), json: json.into(), redis: self.redis.clone() }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let (recent, length) = self.recent();
+        let (total, mut by_type) = summary::summarize(&recent, &self.names(), length);
+        let of_type = |facts: &TypeFacts| TypeReport {
+            name: facts.name,
+            ttl_seconds: facts.ttl.as_secs(),
+            l1: facts.l1,
+            numbers: by_type.remove(facts.name).expect("each type was summarized"),
+        };
+        let database = self.board.database.borrow().clone();
+        let now = SystemTime::now();
+        Snapshot {
+            schema_version: SCHEMA_VERSION,
+            at: text_of(now),
+            refresh_seconds: REFRESH.as_secs(),
+            redis: self.redis.report(),
+            database: database.status.report(),
+            has_data: self.data == Data::Found,
+            window_seconds: length.as_secs(),
+            total,
+            types: self.types.iter().map(of_type).collect(),
+            memory: self.surroundings.memory(),
+            survey: self.board.survey.borrow().clone(),
+            hot_keys: self.hot_keys.report(),
+            processes: self.surroundings.processes(now),
+            outbox: database.outbox,
+            breaker_changes: self.surroundings.changes(),
+            audit: self.board.audit.borrow().clone(),
+        }
+    }
+}
+
+fn silence(endpoint: &str) -> String {
+    let seconds = PATIENCE.as_secs();
+    format!("Redis at {endpoint} did not answer within {seconds} s; is it stopped, or busy (redis-cli slowlog get 10)?")
+}

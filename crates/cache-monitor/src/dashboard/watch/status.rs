@@ -1,0 +1,73 @@
+//! Whether a server answers, and since when.
+
+use std::time::SystemTime;
+
+use super::text_of;
+use crate::dashboard::model::{Endpoint, EndpointState};
+
+/// The state of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
+    endpoint: String,
+    state: EndpointState,
+    error: Option<String>,
+    since: SystemTime,
+    recovered: Option<SystemTime>,
+}
+
+impl Status {
+    /// Of one that was not asked yet.
+    pub(super) fn of(endpoint: &str) -> Self {
+        let (state, since) = (EndpointState::NotAsked, SystemTime::now());
+        Self { endpoint: endpoint.to_owned(), state, error: None, since, recovered: None }
+    }
+
+    /// It answered, or did not for this reason.
+    pub(super) fn set(&mut self, error: Option<String>) {
+        let state = if error.is_none() { EndpointState::Ok } else { EndpointState::Away };
+        if state != self.state {
+            self.since = SystemTime::now();
+        }
+        if (self.state, state) == (EndpointState::Away, EndpointState::Ok) {
+            self.recovered = Some(self.since);
+        }
+        (self.state, self.error) = (state, error);
+    }
+
+    pub(crate) fn state(&self) -> EndpointState {
+        self.state
+    }
+
+    /// When it came back last; that is now if it answers now while it is still said to be away.
+    pub(crate) fn recovered(&self, now: SystemTime) -> Option<SystemTime> {
+        if self.state == EndpointState::Away { Some(now) } else { self.recovered }
+    }
+
+    pub(super) fn report(&self) -> Endpoint {
+        let Self { endpoint, state, error, since, .. } = self.clone();
+        Endpoint { state, endpoint, error, since: text_of(since) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_lasts_until_there_is_another_one() {
+        let since_start = SystemTime::now();
+        let mut status = Status::of("here");
+        assert_eq!((status.state(), status.report().error), (EndpointState::NotAsked, None));
+        assert_eq!(status.recovered(since_start), None);
+        status.set(Some("one reason".to_owned()));
+        let since = status.since;
+        status.set(Some("another reason".to_owned()));
+        assert_eq!((status.state(), status.since), (EndpointState::Away, since));
+        assert_eq!(status.recovered(since_start), Some(since_start));
+        assert_eq!(status.report().error.as_deref(), Some("another reason"));
+        status.set(None);
+        assert_eq!((status.state(), status.report().error), (EndpointState::Ok, None));
+        assert!(status.since >= since);
+        assert_eq!(status.recovered(SystemTime::now()), Some(status.since));
+    }
+}

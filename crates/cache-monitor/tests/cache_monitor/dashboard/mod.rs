@@ -1,0 +1,6 @@
+//! `cache-monitor dashboard`: the program, asked over HTTP as browsers and machines ask it.
+
+mod access;
+mod numbers;
+mod outages;
+mod program;

@@ -1,0 +1,74 @@
+//! Redis, the database and viewers come and go; the dashboard stays, and says how things stand.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::program::Dashboard;
+use crate::fixture::Stage;
+
+fn is(server: &'static str, state: &'static str) -> impl Fn(&Value) -> bool {
+    move |snapshot| snapshot[server]["state"] == state
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_stops_is_said_to_be_away_until_it_is_back() {
+    let stage = Stage::filled().await.remove(0);
+    let dashboard = Dashboard::over(&stage, &[]);
+    let mut stream = dashboard.live();
+    stream.until(is("redis", "ok"));
+    stage.redis.kill().unwrap();
+    let away = stream.until(is("redis", "away"));
+    let error = away["redis"]["error"].as_str().unwrap();
+    assert!(error.contains(&stage.redis.port().to_string()) && error.contains("is the server running"), "{error}");
+    assert_eq!(dashboard.get("/").status, 200);
+    assert_eq!(dashboard.get("/healthz").json()["redis"], "away");
+    assert_eq!(dashboard.get("/api/history?range=15m").json()["redis"], "away");
+    stage.redis.restart().unwrap();
+    let back = stream.until(is("redis", "ok"));
+    assert!(back["redis"]["error"].is_null() && back["redis"]["since"].as_str() >= away["redis"]["since"].as_str());
+    let history = dashboard.get("/api/history?range=1h").json();
+    assert_eq!((&history["redis"], history["points"].as_array().unwrap().len()), (&Value::from("ok"), 60));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_hangs_is_away_too() {
+    let stage = Stage::filled().await.remove(0);
+    let dashboard = Dashboard::over(&stage, &[]);
+    let mut stream = dashboard.live();
+    stream.until(is("redis", "ok"));
+    stage.redis.pause().unwrap();
+    stream.until(is("redis", "away"));
+    stage.redis.resume().unwrap();
+    stream.until(is("redis", "ok"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_starts_while_everything_is_away_and_comes_to_life_with_it() {
+    let stage = Stage::bare();
+    stage.redis.stop().unwrap();
+    let dashboard = Dashboard::over(&stage, &["--audit-seconds", "1", "--survey-seconds", "1"]);
+    let mut stream = dashboard.live();
+    let away = stream.until(|snapshot| is("redis", "away")(snapshot) && is("database", "away")(snapshot));
+    assert!(away["outbox"].is_null() && away["memory"].is_null(), "{away:#}");
+    assert!(away["database"]["error"].as_str().unwrap().contains("cache-admin migrate"), "{away:#}");
+    assert_eq!(away["survey"]["at"], Value::Null);
+    stage.redis.restart().unwrap();
+    stream.until(is("redis", "ok"));
+    stage.migrate_and_run(&[]).await;
+    let whole = stream.until(|snapshot| is("database", "ok")(snapshot) && is("audit", "complete")(snapshot));
+    assert_eq!(whole["outbox"]["pending"], 0);
+    assert_eq!(whole["audit"]["error"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_it_and_its_streams() {
+    let stage = Stage::bare();
+    for signal in [Signal::INT, Signal::TERM] {
+        let dashboard = Dashboard::over(&stage, &[]);
+        let mut stream = dashboard.live();
+        assert!(stream.next().is_some());
+        dashboard.signal(signal);
+        while stream.next().is_some() {}
+        assert_eq!(dashboard.ended().await, Some(0));
+    }
+}

@@ -1,0 +1,33 @@
+//! Which events of the DevTools protocol say that something is wrong with a page.
+
+use serde_json::Value;
+
+/// What the page complains of, if this event is a complaint.
+pub(super) fn complaint(event: &Value) -> Option<String> {
+    let parameters = &event["params"];
+    match event["method"].as_str()? {
+        "Runtime.consoleAPICalled" => {
+            is_serious(&parameters["type"]).then(|| format!("console: {}", parameters["args"]))
+        }
+        "Runtime.exceptionThrown" => Some(format!("exception: {}", parameters["exceptionDetails"])),
+        // Failed requests, violations of the policy, deprecated features.
+        "Log.entryAdded" => {
+            let entry = &parameters["entry"];
+            is_serious(&entry["level"]).then(|| format!("{}: {} {}", entry["source"], entry["text"], entry["url"]))
+        }
+        "Network.requestWillBeSent" => {
+            let url = parameters["request"]["url"].as_str()?;
+            (!is_local(url)).then(|| format!("request to another machine: {url}"))
+        }
+        "Page.javascriptDialogOpening" => Some(format!("dialog: {}", parameters["message"])),
+        _ => None,
+    }
+}
+
+fn is_serious(level: &Value) -> bool {
+    ["error", "warning", "assert"].iter().any(|serious| level == serious)
+}
+
+fn is_local(url: &str) -> bool {
+    ["http://127.0.0.1:", "data:", "file:", "about:", "blob:"].iter().any(|start| url.starts_with(start))
+}
