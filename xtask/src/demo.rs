@@ -20,7 +20,7 @@ use crate::process::{self, Running, end_of, say, to_log};
 use crate::redis::RedisServer;
 use crate::workspace::{Scratch, cargo, target_directory};
 
-const SERVICE_DEADLINE: Duration = Duration::from_secs(20);
+const SERVER_DEADLINE: Duration = Duration::from_secs(20);
 const SEED: [&str; 5] = ["seed", "--users", "200", "--invoices", "2000"];
 const INVOICES_TO_LOOK_AT: u64 = 500;
 const PAYMENT: &str = "10.00";
@@ -47,6 +47,7 @@ fn show_everything(stage: &Stage) -> Result<()> {
     stage.tool("look at the cache", "cache-admin", &["stats"])?;
     stage.tool("measure it", "cache-monitor", &["--iterations", "100"])?;
     stage.pay_an_invoice()?;
+    stage.watch_it()?;
     stage.tool("compare what is cached with the database", "cache-admin", &["verify"])?;
     stage.tool("is anything wrong with this installation?", "cache-admin", &["doctor"])?;
     stage.tool("empty one type, and nothing else", "cache-admin", &["clear", "--type", "invoices"])?;
@@ -107,7 +108,8 @@ impl Stage {
     }
 
     fn pay_an_invoice(&self) -> Result<()> {
-        let service = Service::start(self)?;
+        say("\n# start the example service (crates/billing-core/examples)");
+        let service = Server::start(self, &BILLING_SERVICE)?;
         let client = Client::new(service.port);
         let invoice = open_invoice(&client)?;
         let before = show(&client, &invoice, "an invoice, from the cache", "l2")?;
@@ -119,24 +121,56 @@ impl Stage {
         ensure!(again == after, "the cache says {again}, the database {after}");
         Ok(())
     }
+
+    /// The service told Redis what it counted when it ended.
+    fn watch_it(&self) -> Result<()> {
+        say("\n# what the service did, on the dashboard; open it in a browser while your own services run");
+        let dashboard = Server::start(self, &DASHBOARD)?;
+        let (client, path) = (Client::new(dashboard.port), "/api/history?range=15m");
+        say(&format!("$ curl '{}'", client.url(path)));
+        let history = client.get(path)?.successful()?.body;
+        let steps = history["points"].as_array().context("the history has no points")?;
+        let sum = |name: &str| steps.iter().filter_map(|step| step["total"][name].as_u64()).sum::<u64>();
+        let (requests, hits) = (sum("requests"), sum("hit_l1") + sum("hit_l2"));
+        ensure!(requests > 0 && hits > 0, "the dashboard knows of {requests} requests and {hits} hits: {history}");
+        println!("{requests} requests in the last 15 minutes, {hits} answered from the cache");
+        Ok(())
+    }
 }
 
-/// The example service, on a port of its own.
-struct Service {
+/// A program that listens.
+struct Listener {
+    program: &'static str,
+    arguments: &'static [&'static str],
+    /// How a person starts it.
+    shown: &'static str,
+}
+
+const BILLING_SERVICE: Listener = Listener {
+    program: "examples/billing-service",
+    arguments: &[],
+    shown: "cargo run -p billing-core --example billing-service --",
+};
+
+const DASHBOARD: Listener =
+    Listener { program: "cache-monitor", arguments: &["dashboard"], shown: "cache-monitor dashboard" };
+
+/// It runs, on a port of its own.
+struct Server {
     port: u16,
     _running: Running,
 }
 
-impl Service {
-    fn start(stage: &Stage) -> Result<Self> {
+impl Server {
+    fn start(stage: &Stage, listener: &Listener) -> Result<Self> {
         let port = net::free_port()?;
         let address = format!("127.0.0.1:{port}");
-        say("\n# start the example service (crates/billing-core/examples)");
-        say(&format!("$ cargo run -p billing-core --example billing-service -- --listen {address}"));
-        let log = stage.directory.path().join("billing-service.log");
-        let mut command = stage.command(&Path::new("examples").join("billing-service"));
-        let running = Running::spawn(to_log(command.args(["--listen", &address]), &log)?, Signal::TERM)?;
-        net::wait_for("billing-service", SERVICE_DEADLINE, || {
+        say(&format!("$ {} --listen {address}", listener.shown));
+        let log = stage.directory.path().join("server.log");
+        let mut command = stage.command(Path::new(listener.program));
+        command.args(listener.arguments).args(["--listen", &address]);
+        let running = Running::spawn(to_log(&mut command, &log)?, Signal::TERM)?;
+        net::wait_for(listener.shown, SERVER_DEADLINE, || {
             if running.has_ended()? {
                 return Ok(Readiness::Failed(end_of(&log)));
             }
