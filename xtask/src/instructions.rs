@@ -32,9 +32,12 @@ const BOUNDS: [Bound; 3] = [
     Bound { operation: "miss", most: 87_000 },
 ];
 
-/// Counts, where callgrind and the bounds are for this machine.
+/// Whether callgrind and the bounds are for this machine.
+pub(crate) const ARE_COUNTABLE: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+
+/// Counts, where that can be done.
 pub(crate) fn run_where_countable() -> Result<()> {
-    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+    if ARE_COUNTABLE {
         return run();
     }
     say("instructions are counted on Linux on x86-64 only");

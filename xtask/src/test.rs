@@ -37,7 +37,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    install::ensure(options.needs())?;
+    install::ensure(&options.needs())?;
     let python = python_of_tests(&target_directory()?)?;
     if !options.no_lint {
         step("the format", &mut options.format())?;
@@ -102,12 +102,16 @@ impl Options {
         command
     }
 
-    fn needs(&self) -> &'static [Need] {
+    /// All of them, so that nothing is found missing after an hour of tests.
+    fn needs(&self) -> Vec<Need> {
+        let mut needs = vec![Need::Redis, Need::Postgres];
         if self.needs_programs() {
-            &[Need::Redis, Need::Postgres, Need::Chromium]
-        } else {
-            &[Need::Redis, Need::Postgres]
+            needs.push(Need::Chromium);
         }
+        if self.is_everything() && instructions::ARE_COUNTABLE {
+            needs.push(Need::Valgrind);
+        }
+        needs
     }
 
     /// The tests of the whole system run the programs and the examples; no other crate's tests need them.
