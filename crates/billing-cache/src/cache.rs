@@ -64,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) liveness: Liveness,
     pub(crate) known: Known,
     pub(crate) unsent: numbers::Unsent,
+    /// Held while numbers are on their way to Redis.
+    pub(crate) flushing: tokio::sync::Mutex<()>,
     /// What belongs to no type.
     pub(crate) process_wide: Counters,
     /// Who this process is, if it shows itself to others.
@@ -271,6 +273,7 @@ impl<S: Source> CacheBuilder<S> {
             liveness: Liveness::default(),
             known: Known::new(),
             unsent: numbers::Unsent::default(),
+            flushing: tokio::sync::Mutex::default(),
             process_wide: Counters::default(),
             identity: self.identity,
             types: self.types,

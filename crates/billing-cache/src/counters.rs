@@ -116,7 +116,7 @@ impl Counters {
 }
 
 /// Largest value that is told apart from larger ones: more than a day in nanoseconds.
-const LARGEST: u64 = 100_000_000_000_000;
+pub(crate) const LARGEST: u64 = 100_000_000_000_000;
 
 /// Values within about 6 % of each other count as the same, so that few numbers are to be added up and sent.
 #[must_use]

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_threads_have_one_slot_and_the_rest_share() {
+    fn no_two_threads_have_one_slot() {
         let threads = OWNED + 20;
         let all_have_one = Barrier::new(threads);
         let slots: Vec<Slot> = thread::scope(|scope| {
@@ -147,8 +147,10 @@ mod tests {
         for _ in 0..10 * OWNED {
             thread::spawn(mine).join().unwrap();
         }
+        // Other tests may hold all slots for a moment.
+        let has_own = |_: &u32| matches!(thread::spawn(mine).join().unwrap(), Slot::Own(_));
+        assert!((0..100_000).any(|attempt| has_own(&attempt)));
         let given_back = free().given_back.clone();
-        assert!(!given_back.is_empty());
         assert_eq!(given_back.len(), given_back.iter().collect::<HashSet<_>>().len(), "each once: {given_back:?}");
     }
 

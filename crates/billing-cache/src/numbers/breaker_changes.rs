@@ -36,6 +36,8 @@ pub struct BreakerChange {
 #[derive(Serialize, Deserialize)]
 struct Said {
     process: String,
+    /// Which life of the process, or which cache in it: a container begins again with the number of the last one.
+    id: String,
     /// Which change of this breaker it is: two in one millisecond are two.
     number: u64,
     state: String,
@@ -50,8 +52,13 @@ impl Identity {
         }
         let key = key(shared);
         for Change { at, to, reason, number } in changes {
-            let said =
-                Said { process: self.label(), number: *number, state: to.as_str().to_owned(), reason: reason.clone() };
+            let said = Said {
+                process: self.label(),
+                id: self.id.clone(),
+                number: *number,
+                state: to.as_str().to_owned(),
+                reason: reason.clone(),
+            };
             let said = serde_json::to_string(&said).expect("texts and numbers have a JSON form");
             pipeline.cmd("ZADD").arg(&key).arg(millis_since_1970(*at)).arg(said);
         }

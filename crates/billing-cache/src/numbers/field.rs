@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::bucket::Resolution;
-use crate::counters::empty_histogram;
+use crate::counters::LARGEST;
 use crate::event::{Distribution, Event};
 
 /// The name of one number of a type.
@@ -29,7 +29,7 @@ impl Field {
             return Event::ALL.into_iter().find(|event| event.as_str() == text).map(Self::Count);
         };
         let distribution = Distribution::ALL.into_iter().find(|distribution| distribution.as_str() == name)?;
-        let value = value.parse().ok().filter(|value| *value <= empty_histogram().high())?;
+        let value = value.parse().ok().filter(|value| *value <= LARGEST)?;
         Some(Self::Value(distribution, value))
     }
 }
@@ -54,7 +54,7 @@ fn steps_log2(resolution: Resolution) -> u32 {
 
 /// The middle of the step of this value; what is smaller than a doubling has steps stands for itself.
 fn coarse(value: u64, steps_log2: u32) -> u64 {
-    let highest = empty_histogram().high();
+    let highest = LARGEST;
     let value = value.min(highest);
     let step = 1 << value.max(1).ilog2().saturating_sub(steps_log2);
     (value / step * step + step / 2).min(highest)
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_coarse_value_is_near_and_stays_what_it_is() {
-        let limit = empty_histogram().high();
+        let limit = LARGEST;
         for (steps_log2, accuracy) in [(3, 15), (2, 7)] {
             for value in (0..60).map(|power| 3_u64.pow(power / 2) << (power / 3)) {
                 let near = coarse(value, steps_log2);

@@ -52,6 +52,8 @@ async fn flush(shared: &Shared) {
     if flush_pause(shared).is_none() {
         return;
     }
+    // Whoever flushes before the process ends waits for a flush that is on its way.
+    let _turn = shared.flushing.lock().await;
     let outgoing = Outgoing::take(shared);
     let (mut pipeline, places) = outgoing.pipeline(shared);
     if pipeline.is_empty() {

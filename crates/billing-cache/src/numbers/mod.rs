@@ -198,7 +198,11 @@ fn millis_since_1970(time: SystemTime) -> u64 {
     millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
+/// The last millisecond of the year 9999: calendars end not long after.
+const LATEST_MILLIS: u64 = 253_402_300_799_999;
+
 /// `None` for what no clock shows.
 fn time_of_millis(millis: u64) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+    let shown = Some(millis).filter(|millis| *millis <= LATEST_MILLIS)?;
+    UNIX_EPOCH.checked_add(Duration::from_millis(shown))
 }

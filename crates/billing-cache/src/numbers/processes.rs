@@ -52,7 +52,7 @@ pub struct Process {
 /// Who this process is.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
-    id: String,
+    pub(super) id: String,
     host: String,
     program: String,
     started: SystemTime,

@@ -111,12 +111,17 @@ async fn whatever_else_stands_in_redis_is_passed_over() {
     set("billing_cache:process:rubbish", "rubbish");
     set("billing_cache:process:strange", &known.replace("closed", "ajar"));
     set("billing_cache:process:late", &known.replace("\"seen_ms\":", "\"seen_ms\":9999999999"));
+    let started = known.find("\"started_ms\":").expect("it says when it started") + "\"started_ms\":".len();
+    set("billing_cache:process:nanos", &format!("{}000000{}", &known[..started + 13], &known[started + 13..]));
     world.server.command::<()>(&["RPUSH", "billing_cache:process:list", "a"]).unwrap();
-    for id in ["rubbish", "strange", "late", "list", "gone", ""] {
+    for id in ["rubbish", "strange", "late", "nanos", "list", "gone", ""] {
         world.server.command::<()>(&["ZADD", "billing_cache:processes", "9e300", id]).unwrap();
     }
-    assert!(service.processes().await.unwrap().iter().any(|process| process.pid == std::process::id()));
-    for (score, member) in [("1", "rubbish"), ("inf", "{}"), ("-1", "{\"process\":\"a\",\"number\":1}")] {
+    let processes = service.processes().await.unwrap();
+    assert!(processes.iter().any(|process| process.pid == std::process::id()));
+    assert!(processes.iter().all(|process| process.id != "nanos"), "no calendar shows when it started");
+    let change = r#"{"process":"a","id":"b","number":1,"state":"open","reason":"x"}"#;
+    for (score, member) in [("1", "rubbish"), ("inf", "{}"), ("-1", change), ("9e16", change)] {
         world.server.command::<()>(&["ZADD", "billing_cache:breaker", score, member]).unwrap();
     }
     assert!(service.breaker_changes(UNIX_EPOCH).await.unwrap().is_empty());

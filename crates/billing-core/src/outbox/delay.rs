@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use billing_cache::{AnyKey, Distribution, PROCESS_WIDE};
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::ConnectionTrait;
 use tracing::debug;
 
 use super::{backlog, rows};
@@ -21,16 +21,17 @@ pub(super) fn record_of_writer(cache: &BillingCache, keys: &BTreeSet<AnyKey>, de
     }
 }
 
-/// Redis has been told what these rows say, which are not marked yet: one value for each that nobody had applied before.
-pub(super) async fn record_of_relay<C: ConnectionTrait>(
-    cache: &BillingCache,
-    connection: &C,
-    ids: &BTreeSet<i64>,
-) -> Result<(), DbErr> {
-    for (cache_type, age) in rows::ages_of_pending(connection, ids).await? {
-        cache.record(&cache_type, Distribution::InvalidationDelay, nanos(age));
+/// Redis has been told what these rows say, which are not marked yet: one value for each that nobody had applied before. A
+/// failure to measure is no failure to relay.
+pub(super) async fn record_of_relay<C: ConnectionTrait>(cache: &BillingCache, connection: &C, ids: &BTreeSet<i64>) {
+    match rows::ages_of_pending(connection, ids).await {
+        Ok(ages) => {
+            for (cache_type, age) in ages {
+                cache.record(&cache_type, Distribution::InvalidationDelay, nanos(age));
+            }
+        }
+        Err(error) => debug!(%error, "how long invalidations took is not known"),
     }
-    Ok(())
 }
 
 /// Records how many rows wait and how old the oldest is, as often as numbers are flushed.

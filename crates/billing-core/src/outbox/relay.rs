@@ -228,7 +228,7 @@ impl Pass<'_> {
                 // The ids first: a row that comes while the type is cleared may be about a value filled after its turn.
                 let ids = rows::ids_of_type(connection, needed, &cache_type).await?;
                 let history = self.clear(&cache_type).await?;
-                delay::record_of_relay(self.cache, connection, &ids).await?;
+                delay::record_of_relay(self.cache, connection, &ids).await;
                 rows::mark_relayed(connection, &ids, history.as_ref()).await?;
                 relayed += ids.len() as u64;
             }
@@ -261,7 +261,7 @@ impl Pass<'_> {
         let history = self.apply(&taken).await?;
         failpoint::hit("relay_before_mark");
         let ids: BTreeSet<i64> = taken.iter().map(|row| row.id).collect();
-        delay::record_of_relay(self.cache, connection, &ids).await?;
+        delay::record_of_relay(self.cache, connection, &ids).await;
         rows::mark_relayed(connection, &ids, history.as_ref()).await?;
         Ok(Some((last, ids.len() as u64)))
     }

@@ -210,7 +210,7 @@ pub(super) async fn ages_of_pending<C: ConnectionTrait>(
     let ids: Vec<i64> = ids.iter().copied().collect();
     let mut ages = Vec::new();
     for chunk in ids.chunks(MARK_CHUNK) {
-        let found: Vec<(String, f64)> = Entity::find()
+        let found: Vec<(String, Option<f64>)> = Entity::find()
             .select_only()
             .column(Column::CacheType)
             .column_as(age_seconds(connection.get_database_backend(), "created_at"), "age")
@@ -219,7 +219,8 @@ pub(super) async fn ages_of_pending<C: ConnectionTrait>(
             .into_tuple()
             .all(connection)
             .await?;
-        ages.extend(found.into_iter().map(|(cache_type, seconds)| (cache_type, age(seconds))));
+        // What another program wrote may be no time that SQLite knows; then it has no age.
+        ages.extend(found.into_iter().filter_map(|(cache_type, seconds)| Some((cache_type, age(seconds?)))));
     }
     Ok(ages)
 }

@@ -82,7 +82,9 @@ impl BillingService {
         if let Some(relay) = self.relay.and_then(Arc::into_inner) {
             relay.close().await;
         }
-        self.writer.cache().flush_counters().await;
+        let cache = self.writer.cache().clone();
+        // The last commits are counted too.
         self.writer.close().await;
+        cache.flush_counters().await;
     }
 }
