@@ -141,7 +141,8 @@ function viewOf(snapshot) {
   const away = snapshot.redis?.state === "away";
   // Of the database and the audit the newest is known also without Redis.
   const { database, outbox, audit } = snapshot;
-  const known = away && state.known ? { ...state.known, database, outbox, audit } : snapshot;
+  const last = state.known ?? (snapshot.window_seconds ? snapshot : withoutNumbers(snapshot));
+  const known = away ? { ...last, database, outbox, audit } : snapshot;
   const { type } = state;
   const numbers = (type === null ? known.total : known.types?.find(({ name }) => name === type)?.numbers) ?? {};
   const window = windowOf(known);
@@ -163,6 +164,12 @@ function viewOf(snapshot) {
   };
 }
 
+/** While Redis has not been read at all, its zeros are no numbers. @param {Snapshot} snapshot @returns {Snapshot} */
+function withoutNumbers(snapshot) {
+  const numbers = /** @type {Snapshot["total"]} */ ({});
+  return { ...snapshot, total: numbers, types: (snapshot.types ?? []).map((type) => ({ ...type, numbers })) };
+}
+
 /** The numbers begin with a whole minute and end with what was read last. @param {Snapshot} known */
 function windowOf({ at, redis, window_seconds: seconds }) {
   const readAt = Date.parse(redis?.state === "away" ? redis.since : at);
@@ -174,7 +181,9 @@ function windowOf({ at, redis, window_seconds: seconds }) {
 function drawTrend(view) {
   const { range, historyError } = state;
   const step = format.seconds(state.history?.step_seconds);
-  const steps = step ? `${range.words}, in steps of ${step}${range.live ? "; the last point is live" : ""}` : range.words;
+  const steps = step
+    ? `${range.words}, in steps of ${step}${range.live && !view?.away ? "; the last point is live" : ""}`
+    : range.words;
   setText(
     byId("trend-note"),
     historyError ? `The history could not be loaded: ${historyError}. It is asked for again.` : steps,
