@@ -14,6 +14,7 @@ import { showTypes } from "./types.js";
 import "./terms.js";
 
 /** @typedef {import("./contract.js").Snapshot} Snapshot */
+/** @typedef {import("./contract.js").Step} Step */
 /** @typedef {import("./chart.js").Point} Point */
 
 /** `refresh`: how often the history is asked for, seconds. `live`: short steps get the last minutes as a moving last point. */
@@ -23,6 +24,8 @@ const RANGES = [
   { id: "24h", label: "24 h", words: "last 24 hours", seconds: 86_400, refresh: 60, live: false },
   { id: "30d", label: "30 d", words: "last 30 days", seconds: 2_592_000, refresh: 120, live: false },
 ];
+/** Who has not answered by then will not: it is asked again. */
+const HISTORY_PATIENCE_MS = 30_000;
 
 const state = {
   snapshot: /** @type {?Snapshot} */ (null),
@@ -96,7 +99,8 @@ async function keepHistory() {
 /** @param {AbortSignal} signal */
 async function loadHistory(signal) {
   try {
-    const answer = await fetch(`/api/history?range=${state.range.id}`, { signal });
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(HISTORY_PATIENCE_MS)]);
+    const answer = await fetch(`/api/history?range=${state.range.id}`, { signal: patience });
     if (answer.status === 401) return toLogin();
     if (!answer.ok) throw new Error(`the dashboard answered ${answer.status}`);
     const history = parse(await answer.text());
@@ -105,8 +109,8 @@ async function loadHistory(signal) {
     state.historyError = null;
   } catch (error) {
     if (signal.aborted) return;
-    state.historyError =
-      error instanceof TypeError ? "the dashboard did not answer" : String(error instanceof Error ? error.message : error);
+    const silent = error instanceof TypeError || (error instanceof DOMException && error.name === "TimeoutError");
+    state.historyError = silent ? "the dashboard did not answer" : String(error instanceof Error ? error.message : error);
   }
   draw();
 }
@@ -137,15 +141,12 @@ function viewOf(snapshot) {
   const away = snapshot.redis?.state === "away";
   // Of the database and the audit the newest is known also without Redis.
   const { database, outbox, audit } = snapshot;
-  const known = away && state.known ? { ...state.known, database, outbox, audit } : snapshot;
+  const last = state.known ?? (snapshot.window_seconds ? snapshot : withoutNumbers(snapshot));
+  const known = away ? { ...last, database, outbox, audit } : snapshot;
   const { type } = state;
   const numbers = (type === null ? known.total : known.types?.find(({ name }) => name === type)?.numbers) ?? {};
-  const window = `last ${minutes(known.window_seconds)}`;
-  const why = away
-    ? "Redis is away"
-    : known.has_data === false
-      ? "no request was counted yet"
-      : `nothing of this in the ${window}`;
+  const window = windowOf(known);
+  const why = away ? "Redis is away" : known.has_data === false ? "no request was counted yet" : `nothing of this ${window}`;
   const to = Date.parse(snapshot.at) / 1e3 || Date.now() / 1e3;
   const { words: range, seconds } = state.range;
   return {
@@ -163,43 +164,78 @@ function viewOf(snapshot) {
   };
 }
 
-/** The window is some whole minutes and a part of one: said so that the words stand still. @param {number} [seconds] */
-function minutes(seconds) {
-  return format.plural(seconds ? Math.max(1, Math.floor(seconds / 60)) : null, "minute") ?? "minutes";
+/** While Redis has not been read at all, its zeros are no numbers. @param {Snapshot} snapshot @returns {Snapshot} */
+function withoutNumbers(snapshot) {
+  const numbers = /** @type {Snapshot["total"]} */ ({});
+  return { ...snapshot, total: numbers, types: (snapshot.types ?? []).map((type) => ({ ...type, numbers })) };
+}
+
+/** The numbers begin with a whole minute and end with what was read last. @param {Snapshot} known */
+function windowOf({ at, redis, window_seconds: seconds }) {
+  const readAt = Date.parse(redis?.state === "away" ? redis.since : at);
+  const begin = seconds ? format.minute(readAt - seconds * 1000) : null;
+  return begin ? `since ${begin}` : "lately";
 }
 
 /** @param {?import("./overview.js").View} view */
 function drawTrend(view) {
   const { range, historyError } = state;
   const step = format.seconds(state.history?.step_seconds);
-  const steps = step ? `${range.words}, in steps of ${step}${range.live ? "; the last point is live" : ""}` : range.words;
+  const steps = step
+    ? `${range.words}, in steps of ${step}${range.live && !view?.away ? "; the last point is live" : ""}`
+    : range.words;
   setText(
     byId("trend-note"),
     historyError ? `The history could not be loaded: ${historyError}. It is asked for again.` : steps,
   );
   if (!view) return;
-  const points = pointsOf(view);
-  for (const chart of charts) chart.update({ points, from: view.from, to: view.to, scope: view.scope, range: view.range });
+  const data = { points: pointsOf(view), from: view.from, to: view.to, scope: view.scope, range: view.range };
+  const unknown = whyNoHistory(view);
+  for (const chart of charts) chart.update({ ...data, unknown });
 }
 
-/** A step younger than this is not drawn: services report in the background, so it is not yet whole. */
+/** Null where the history is known. @param {import("./overview.js").View} view */
+function whyNoHistory({ away, history }) {
+  if (away || history?.redis === "away") return "Redis is away.";
+  if (history) return null;
+  return state.historyError ? "The history could not be loaded." : "The history is being loaded.";
+}
+
+/** Services report in the background: read so long after its end, a step is whole. */
+const SETTLES_SECONDS = 10;
+/** A step that goes on is drawn from this age on: what was not yet reported is then a small part of it. */
 const YOUNG_SECONDS = 120;
 
 /**
- * The history as points, the step that goes on by its age, and the present.
+ * The history as points, the step that goes on as long as it had gone on when it was read, and the present.
  * @param {import("./overview.js").View} view @returns {Point[]}
  */
 function pointsOf({ known, away, numbers, type, from, to }) {
   const length = state.history?.step_seconds ?? 60;
-  const points = (state.history?.points ?? []).map((step) => {
-    const end = Math.min(step.at + length, to);
+  const readAt = state.history?.read_at ?? to;
+  const drawn = withGaps(state.history?.points ?? [], length).filter(({ at }) => {
+    return at + length > from && readAt - at >= Math.min(length + SETTLES_SECONDS, YOUNG_SECONDS);
+  });
+  const points = drawn.map((step) => {
+    const end = Math.min(step.at + length, readAt);
     const counted = (type === null ? step.total : step.types?.[type]) ?? {};
     return { end, seconds: end - step.at, live: false, numbers: counted, backlog: step.backlog ?? {} };
   });
-  const whole = points.filter(({ end, seconds }) => end > from && (seconds >= length || seconds >= YOUNG_SECONDS));
-  if (!state.range.live || away) return whole;
+  if (!state.range.live || away) return points;
   const backlog = { rows_max: known.outbox?.pending, oldest_max_seconds: known.outbox?.oldest_seconds };
-  return [...whole.filter(({ end }) => end < to), { end: to, seconds: known.window_seconds, live: true, numbers, backlog }];
+  return [...points.filter(({ end }) => end < to), { end: to, seconds: known.window_seconds, live: true, numbers, backlog }];
+}
+
+/**
+ * Where steps could not be read, empty ones stand for them, so that no line leads over them.
+ * @param {Step[]} steps oldest first @param {number} length of a step @returns {(Partial<Step> & Pick<Step, "at">)[]}
+ */
+function withGaps(steps, length) {
+  return steps.flatMap((step, index) => {
+    const expected = (steps[index - 1]?.at ?? step.at - length) + length;
+    const missing = Math.max(0, Math.round((step.at - expected) / length));
+    return [...Array.from({ length: missing }, (_, nth) => ({ at: expected + nth * length })), step];
+  });
 }
 
 function drawRanges() {

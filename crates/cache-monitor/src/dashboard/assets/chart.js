@@ -33,11 +33,13 @@ import * as format from "./format.js";
  * @property {boolean} [stacked]
  * @property {boolean} [allTypes]  not known by type
  * @property {string} empty  said where there is nothing to draw
+ * @property {boolean} [zeros]  are values like others; else they are nothing to draw
  * @property {Scale} y
  * @property {Scale} [right]
  * @property {Series[]} series
  *
- * @typedef {{points: Point[], from: number, to: number, scope: string, range: string}} ChartData
+ * `unknown`: why nothing, or not all, is known of the range.
+ * @typedef {{points: Point[], from: number, to: number, scope: string, range: string, unknown: ?string}} ChartData
  */
 
 export class Chart {
@@ -101,8 +103,10 @@ export class Chart {
   }
 
   #draw() {
-    const drawable = this.#values.some((row) => row.some((value) => value !== null && value > 0));
+    const { zeros, empty } = this.definition;
+    const drawable = this.#values.some((row) => row.some((value) => value !== null && (zeros || value > 0)));
     this.empty.hidden = drawable;
+    setText(this.empty, this.#data?.unknown ?? empty);
     const times = this.#data?.points.map((point) => point.end) ?? [];
     const rows = this.definition.stacked ? stacked(this.#values) : this.#values;
     const data = /** @type {uPlot.AlignedData} */ ([times, ...rows]);
@@ -155,7 +159,7 @@ export class Chart {
     const rows = points.map((point, at) => {
       return { cells: [untilWords(point), ...this.#values.map((row, series) => this.#text(series, row[at]))] };
     });
-    this.table.update(rows.reverse(), "nothing was counted");
+    this.table.update(rows.reverse(), "nothing was counted, or it could not be read");
   }
 }
 

@@ -53,6 +53,7 @@ export const CHARTS = [
     title: "Hit rate",
     unit: "share of requests",
     term: "hit_rate",
+    zeros: true,
     empty: "No requests in this range.",
     y: { format: format.share, top: 1 },
     series: [

@@ -88,7 +88,7 @@ export function plural(number, one, many = `${one}s`) {
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const minute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const hourAndMinute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const dayAndMinute = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
@@ -96,12 +96,23 @@ const dayAndMinute = new Intl.DateTimeFormat(undefined, { day: "numeric", month:
 export function time(at) {
   const date = new Date(at ?? NaN);
   if (Number.isNaN(date.getTime())) return null;
-  return date.toDateString() === new Date().toDateString() ? clock.format(date) : dayAndMinute.format(date);
+  return isToday(date) ? clock.format(date) : dayAndMinute.format(date);
+}
+
+/** Like `time`, without the seconds. @param {number} at milliseconds */
+export function minute(at) {
+  if (!known(at)) return null;
+  return (isToday(new Date(at)) ? hourAndMinute : dayAndMinute).format(at);
+}
+
+/** @param {Date} date */
+function isToday(date) {
+  return date.toDateString() === new Date().toDateString();
 }
 
 /** Under an axis. @param {number} at milliseconds @param {number} span seconds that the axis covers */
 export function tick(at, span) {
-  return (span > 2 * 86_400 ? day : minute).format(at);
+  return (span > 2 * 86_400 ? day : hourAndMinute).format(at);
 }
 
 /** In a table of many times. @param {number} at milliseconds */

@@ -42,7 +42,7 @@ export const GLOSSARY = {
   audit:
     "A sample of the cached values is compared with the database in the background, slowly. Pending: it differs, and its invalidation is on its way.",
   right_at_least:
-    "With 95 % confidence, at least this share of all cached values is right. Without a fault found it grows with the number checked: 1 − 3 / checked.",
+    "With 95 % confidence, at least this share of the cached values is right; for all types: at least this share of each type. Without a fault found it grows with the number checked: 1 − 3 / checked.",
   fills_refused:
     "Loaded values that were not stored, because the row changed while it was being loaded: the cache protecting you from an old value.",
   coalesced: "Requests that waited for a load of the same key by another one, instead of loading it again.",

@@ -11,7 +11,7 @@ import * as format from "./format.js";
  * @property {?string} type  that was chosen; null: all
  * @property {string} scope  the type in words
  * @property {Partial<import("./contract.js").Numbers>} numbers  of that type
- * @property {string} window  what the numbers are about, in words
+ * @property {string} window  what the numbers are about, in words such as "since 05:28"
  * @property {string} why  numbers are unknown
  * @property {number} from  seconds since 1970, the beginning of the range
  * @property {number} to
@@ -75,14 +75,14 @@ function hitRate({ numbers }) {
 /** @param {View} view @returns {Tile} */
 function requests({ numbers, window }) {
   const counted = format.amount(numbers.requests);
-  return { value: format.rate(numbers.requests_per_second, "/s"), detail: counted ? `${counted} in the ${window}` : "" };
+  return { value: format.rate(numbers.requests_per_second, "/s"), detail: counted ? `${counted} ${window}` : "" };
 }
 
 /** @param {View} view @returns {Tile} */
 function saved({ numbers, known, window }) {
   const { saved_seconds: length } = numbers;
   const connections = format.amount(length && known.window_seconds ? length / known.window_seconds : null);
-  const detail = connections ? `≈ ${connections} busy connections` : `in the ${window}`;
+  const detail = connections ? `≈ ${connections} busy connections` : window;
   return { value: format.seconds(length), detail, why: "known once there were hits and loads to compare" };
 }
 
@@ -105,9 +105,9 @@ function stale({ known, type }) {
   const why = known.audit?.state === "off" ? "the audit is off" : "no audit is finished yet";
   if (!audit || wrong === null) return { value: null, detail: why, why };
   const checked = `${format.amount(audit.checked)} checked`;
-  const atLeast = format.share(audit.right_share_at_least);
-  if (wrong === 0)
-    return { value: "0", detail: atLeast ? `${checked}, ≥\u00a0${atLeast} right` : `${checked}: every value`, tone: "good" };
+  const share = format.share(audit.right_share_at_least);
+  const atLeast = share && `≥\u00a0${share}${type ? "" : " of each type"} right`;
+  if (wrong === 0) return { value: "0", detail: atLeast ? `${checked}, ${atLeast}` : `${checked}: every value`, tone: "good" };
   return { value: format.count(wrong), detail: `${checked}, ${format.plural(audit.nines ?? 0, "nine")}`, tone: "bad" };
 }
 

@@ -5,9 +5,8 @@ import * as format from "./format.js";
 
 /** @typedef {import("./overview.js").View} View */
 
-/** Shares of the limit from which on the meter warns, as the alert rules do. */
-const NEAR = 0.8;
-const FULL = 0.95;
+/** Above this share of the limit the meter warns, as the alert BillingCacheMemoryNearLimit does. */
+const NEAR = 0.9;
 /** Of a longer key only the beginning is shown; the rest opens. */
 const LONG_KEY = 80;
 
@@ -64,7 +63,7 @@ function meter({ used_bytes: used, limit_bytes: limit, policy, evicted_keys: evi
   const words = `${format.bytes(used)} of ${format.bytes(limit)}, ${format.share(share)}`;
   const fill = element("span", { class: "fill" });
   fill.style.width = `${Math.min(1, share) * 100}%`;
-  const tone = share >= FULL ? "bad" : share >= NEAR ? "warn" : "good";
+  const tone = share > NEAR ? "warn" : "good";
   const attributes = { class: "meter", role: "meter", "data-tone": tone, "aria-label": "Memory of Redis", "aria-valuemin": 0 };
   const values = { "aria-valuemax": limit, "aria-valuenow": used, "aria-valuetext": words };
   const advice = tone === "good" ? null : element("p", { class: "advice", "data-tone": tone }, nearLimit(policy));
