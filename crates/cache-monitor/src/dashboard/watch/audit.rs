@@ -1,19 +1,26 @@
 //! The background audit: a slow comparison of a sample with the database, again and again. It never repairs.
 //!
 //! What it finds is counted for the types too, so that it stands in the history, and in the numbers of other programs.
+//! Invariant: an audit ends, whatever Redis and the database do.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use anyhow::Result;
 use billing_cache::Event;
-use billing_core::audit::{Audit, AuditError, Confidence, Extent, Outcome, Tally};
+use billing_core::audit::{Audit, Confidence, Extent, Outcome, Tally};
 use billing_core::cached::{BillingCache, CACHED_TYPES};
 use cli_support::exit;
 
 use super::board::Board;
+use super::database::silence;
 use super::{RETRY, text_of};
 use crate::dashboard::arguments::Rounds;
 use crate::dashboard::model::{AuditReport, AuditState, AuditTally, AuditType};
+
+/// For one step of an audit: longer than those take that judge what differs, or that go at the slowest pace. Redis has limits of
+/// its own: what says nothing for so long is the database.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Audits again and again.
 pub(crate) struct Auditor {
@@ -42,19 +49,20 @@ impl Auditor {
                 Ok(found) => write(report, &found),
                 Err(error) => {
                     report.state = AuditState::Failed;
-                    report.error = Some(exit::sentence(&error.into()));
+                    report.error = Some(exit::sentence(&error));
                 }
             });
             tokio::time::sleep(pause).await;
         }
     }
 
-    async fn audit(&self) -> Result<Vec<Found>, AuditError> {
+    async fn audit(&self) -> Result<Vec<Found>> {
         let extent = Extent::Sample(self.sample);
         let mut audit = Audit::begin(&self.cache, CACHED_TYPES, extent, self.rounds.pace.clone()).await?;
         let types = CACHED_TYPES.iter().map(|cached| cached.info().name);
         let mut found: Vec<(&'static str, Tally)> = types.map(|name| (name, Tally::default())).collect();
-        while let Some(step) = audit.next().await? {
+        let silent = |_| silence(self.cache.source(), PATIENCE);
+        while let Some(step) = tokio::time::timeout(PATIENCE, audit.next()).await.map_err(silent)?? {
             for judged in step.judged {
                 let name = judged.key.cache_type();
                 if let Some((_, tally)) = found.iter_mut().find(|(of, _)| *of == name) {
@@ -123,7 +131,7 @@ mod tests {
             confidence,
         };
         let types = [];
-        let mut report = Board::blank(&types, "", Some(std::time::Duration::from_secs(600))).audit.borrow().clone();
+        let mut report = Board::blank(&types, "", Some(Duration::from_secs(600))).audit.borrow().clone();
         assert_eq!((report.state, report.every_seconds), (AuditState::Waiting, 600));
         write(&mut report, &[of("a", 300, 0, Confidence::Sampled), of("b", 9, 1, Confidence::Complete)]);
         assert_eq!((report.state, report.total.checked, report.total.nines), (AuditState::Complete, 310, Some(2)));

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 use serde_json::Value;
+use test_support::{FaultProxy, Wire};
 
 use super::program::Dashboard;
 use crate::fixture::Stage;
@@ -40,6 +41,40 @@ async fn a_redis_that_hangs_is_away_too() {
     stream.until(is("redis", "away"));
     stage.redis.resume().unwrap();
     stream.until(is("redis", "ok"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_hangs_is_away_too() {
+    let stage = Stage::filled().await.remove(1);
+    // Something to compare, for which the database is missing.
+    stage.redis.command::<()>(&["SET", "invoice:1", "null", "EX", "3600"]).unwrap();
+    let (proxy, url) = wire_to(stage.database.url()).await;
+    let mut command = stage.monitor(&["dashboard", "--listen", "127.0.0.1:0", "--audit-seconds", "1"]);
+    command.env("DATABASE_URL", &url);
+    let dashboard = Dashboard::start(command);
+    let well = |snapshot: &Value| is("database", "ok")(snapshot) && is("audit", "complete")(snapshot);
+    dashboard.snapshot(well);
+    proxy.set(Wire::Stall);
+    let away = dashboard.snapshot(is("database", "away"));
+    assert!(away["outbox"].is_null(), "{away:#}");
+    for server in ["database", "audit"] {
+        let hangs = dashboard.snapshot(|snapshot| snapshot[server]["error"].is_string());
+        let error = hangs[server]["error"].as_str().unwrap();
+        assert!(error.contains(&format!("127.0.0.1:{}", proxy.port())) && error.contains("within"), "{error}");
+    }
+    proxy.set(Wire::Pass);
+    let back = dashboard.snapshot(well);
+    assert_eq!((&back["database"]["error"], &back["audit"]["error"]), (&Value::Null, &Value::Null));
+}
+
+/// A wire to the server of this URL, and the URL that goes by it.
+async fn wire_to(url: &str) -> (FaultProxy, String) {
+    let (credentials, rest) = url.split_once('@').unwrap();
+    let (server, database) = rest.split_once('/').unwrap();
+    let port = server.rsplit(':').next().unwrap().parse().unwrap();
+    let proxy = FaultProxy::start(port).await.unwrap();
+    let url = format!("{credentials}@127.0.0.1:{}/{database}", proxy.port());
+    (proxy, url)
 }
 
 #[tokio::test(flavor = "multi_thread")]
