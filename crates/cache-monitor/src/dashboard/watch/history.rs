@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use billing_cache::{BreakerChange, BreakerState, Bucket, Numbers, RedisUnreachable};
 use billing_core::cached::BillingCache;
@@ -39,7 +39,9 @@ struct Counted<'a> {
 struct RangeOfPoints {
     range: Range,
     points: Kept<Point>,
-    read_at: Option<Instant>,
+    asked_at: Option<Instant>,
+    /// When the step that went on then was read last.
+    read_at: Option<SystemTime>,
     redis: EndpointState,
 }
 
@@ -53,13 +55,13 @@ impl Histories {
         let mut points = self.ranges[range as usize].lock().await;
         let now = SystemTime::now();
         let read = ReadAt { now, recovered: redis.and_then(|redis| redis.recovered(now)) };
-        if points.read_at.is_none_or(|at| at.elapsed() >= FRESH) {
+        if points.asked_at.is_none_or(|at| at.elapsed() >= FRESH) {
             let refreshed = self.refresh(&mut points, read).await;
             // The snapshot says why.
             points.redis = if refreshed.is_ok() { EndpointState::Ok } else { EndpointState::Away };
-            points.read_at = Some(Instant::now());
+            points.asked_at = Some(Instant::now());
         }
-        points.history(read.now, &self.types)
+        points.history(read.now)
     }
 
     /// May be dropped at any await: what was read until then is kept.
@@ -75,6 +77,7 @@ impl Histories {
             debug!(range = ?points.range, buckets = buckets.len(), "history was read");
             points.put(stretch, Counted { buckets, changes: &changes }, read, &self.types);
         }
+        points.read_at = Some(read.now);
         points.points.forget_before(*steps.start());
         Ok(())
     }
@@ -82,7 +85,8 @@ impl Histories {
 
 impl RangeOfPoints {
     fn new(range: Range) -> Self {
-        Self { range, points: Kept::of_length(range.step()), read_at: None, redis: EndpointState::NotAsked }
+        let points = Kept::of_length(range.step());
+        Self { range, points, asked_at: None, read_at: None, redis: EndpointState::NotAsked }
     }
 
     /// The last one goes on.
@@ -130,16 +134,15 @@ impl RangeOfPoints {
         }
     }
 
-    fn history(&self, now: SystemTime, types: &[&'static str]) -> History {
-        let nothing = Numbers::default();
-        let known = |step| self.points.get(step).cloned();
-        let point = |step| known(step).unwrap_or_else(|| self.point(step, &nothing, now, types));
+    fn history(&self, now: SystemTime) -> History {
+        let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         History {
             schema_version: SCHEMA_VERSION,
             range: self.range,
             step_seconds: self.range.step().as_secs(),
             redis: self.redis,
-            points: self.steps(now).map(point).collect(),
+            read_at: self.read_at.map(seconds),
+            points: self.steps(now).filter_map(|step| self.points.get(step).cloned()).collect(),
         }
     }
 }

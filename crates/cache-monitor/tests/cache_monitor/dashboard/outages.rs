@@ -1,7 +1,7 @@
 //! Redis, the database and viewers come and go; the dashboard stays, and says how things stand.
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_support::{FaultProxy, Wire};
 
 use super::program::Dashboard;
@@ -23,12 +23,17 @@ async fn a_redis_that_stops_is_said_to_be_away_until_it_is_back() {
     assert!(error.contains(&stage.redis.port().to_string()) && error.contains("is the server running"), "{error}");
     assert_eq!(dashboard.get("/").status, 200);
     assert_eq!(dashboard.get("/healthz").json()["redis"], "away");
-    assert_eq!(dashboard.get("/api/history?range=15m").json()["redis"], "away");
+    let unknown = dashboard.get("/api/history?range=15m").json();
+    assert_eq!((&unknown["redis"], &unknown["read_at"]), (&json!("away"), &Value::Null));
+    assert_eq!(unknown["points"], json!([]), "nothing is known, and no zeros are made up");
     stage.redis.restart().unwrap();
     let back = stream.until(is("redis", "ok"));
     assert!(back["redis"]["error"].is_null() && back["redis"]["since"].as_str() >= away["redis"]["since"].as_str());
     let history = dashboard.get("/api/history?range=1h").json();
-    assert_eq!((&history["redis"], history["points"].as_array().unwrap().len()), (&Value::from("ok"), 60));
+    assert_eq!((&history["redis"], history["points"].as_array().unwrap().len()), (&json!("ok"), 60));
+    let last = history["points"][59]["at"].as_f64().unwrap();
+    let read_at = history["read_at"].as_f64().unwrap();
+    assert!(last <= read_at && read_at < last + 60.0, "{read_at} is not in the step that goes on, from {last}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
