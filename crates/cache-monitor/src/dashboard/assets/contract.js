@@ -93,7 +93,7 @@
  * @property {number} breaker_open_changes
  *
  * Answer of `/api/history?range=…`, oldest step first.
- * @typedef {{schema_version: number, range: string, step_seconds: number, redis: "ok" | "away", points: Step[]}} History
+ * @typedef {{schema_version: number, range: string, step_seconds: number, redis: "ok" | "away", read_at: ?number, points: Step[]}} History
  */
 
 export {};

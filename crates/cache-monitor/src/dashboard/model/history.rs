@@ -56,14 +56,16 @@ impl Range {
     }
 }
 
-/// The answer: a point for each step, oldest first, also for those in which nothing happened.
+/// The answer: a point for each step that could be read, oldest first, also for those in which nothing happened.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct History {
     pub(crate) schema_version: u32,
     pub(crate) range: Range,
     pub(crate) step_seconds: u64,
-    /// Where Redis is away, the points are those that were read before; the others are as if nothing had happened.
+    /// Where Redis is away, the points are those that were read before.
     pub(crate) redis: EndpointState,
+    /// When the newest numbers were read, in seconds since 1970; `None` before that.
+    pub(crate) read_at: Option<f64>,
     pub(crate) points: Vec<Point>,
 }
 

@@ -175,7 +175,7 @@ pub(crate) struct AuditTally {
     pub(crate) pending: u64,
     pub(crate) undecodable: u64,
     pub(crate) right_share: Option<f64>,
-    /// With 95 % confidence; `None` where all values were compared, or none.
+    /// With 95 % confidence, of the total by the worst type; `None` where all values were compared, or none.
     pub(crate) right_share_at_least: Option<f64>,
     /// `None` where no wrong value was found.
     pub(crate) nines: Option<u32>,

@@ -1,19 +1,26 @@
 //! The background audit: a slow comparison of a sample with the database, again and again. It never repairs.
 //!
 //! What it finds is counted for the types too, so that it stands in the history, and in the numbers of other programs.
+//! Invariant: an audit ends, whatever Redis and the database do.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use anyhow::Result;
 use billing_cache::Event;
-use billing_core::audit::{Audit, AuditError, Confidence, Extent, Outcome, Tally};
+use billing_core::audit::{Audit, Confidence, Extent, Outcome, Tally};
 use billing_core::cached::{BillingCache, CACHED_TYPES};
 use cli_support::exit;
 
 use super::board::Board;
+use super::database::silence;
 use super::{RETRY, text_of};
 use crate::dashboard::arguments::Rounds;
 use crate::dashboard::model::{AuditReport, AuditState, AuditTally, AuditType};
+
+/// For one step of an audit: longer than those take that judge what differs, or that go at the slowest pace. Redis has limits of
+/// its own: what says nothing for so long is the database.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Audits again and again.
 pub(crate) struct Auditor {
@@ -42,19 +49,20 @@ impl Auditor {
                 Ok(found) => write(report, &found),
                 Err(error) => {
                     report.state = AuditState::Failed;
-                    report.error = Some(exit::sentence(&error.into()));
+                    report.error = Some(exit::sentence(&error));
                 }
             });
             tokio::time::sleep(pause).await;
         }
     }
 
-    async fn audit(&self) -> Result<Vec<Found>, AuditError> {
+    async fn audit(&self) -> Result<Vec<Found>> {
         let extent = Extent::Sample(self.sample);
         let mut audit = Audit::begin(&self.cache, CACHED_TYPES, extent, self.rounds.pace.clone()).await?;
         let types = CACHED_TYPES.iter().map(|cached| cached.info().name);
         let mut found: Vec<(&'static str, Tally)> = types.map(|name| (name, Tally::default())).collect();
-        while let Some(step) = audit.next().await? {
+        let silent = |_| silence(self.cache.source(), PATIENCE);
+        while let Some(step) = tokio::time::timeout(PATIENCE, audit.next()).await.map_err(silent)?? {
             for judged in step.judged {
                 let name = judged.key.cache_type();
                 if let Some((_, tally)) = found.iter_mut().find(|(of, _)| *of == name) {
@@ -81,33 +89,36 @@ fn event_of(outcome: &Outcome) -> Option<Event> {
 }
 
 fn write(report: &mut AuditReport, found: &[Found]) {
-    let mut total = Found { name: "", tally: Tally::default(), confidence: Confidence::Complete };
-    for of_type in found {
-        total.tally += of_type.tally;
-        if of_type.confidence == Confidence::Sampled {
-            total.confidence = Confidence::Sampled;
-        }
-    }
     report.state = AuditState::Complete;
     report.error = None;
     report.at = Some(text_of(SystemTime::now()));
-    report.total = total.report();
+    report.total = total(found);
     report.types = found.iter().map(|found| AuditType { name: found.name, tally: found.report() }).collect();
+}
+
+/// All types together. Samples of types of different sizes are no sample of all values: their shares bound nothing together.
+/// But the share of all is a mean of those of the types, and so no lower than the lowest of these.
+fn total(found: &[Found]) -> AuditTally {
+    let mut tally = Tally::default();
+    found.iter().for_each(|of_type| tally += of_type.tally);
+    let sampled = found.iter().any(|of_type| of_type.bound().is_some());
+    let lowest = found.iter().filter_map(|of_type| of_type.bound().or(of_type.tally.right_share())).reduce(f64::min);
+    report_of(&tally, lowest.filter(|_| sampled))
+}
+
+fn report_of(tally: &Tally, right_share_at_least: Option<f64>) -> AuditTally {
+    let Tally { checked, right, stale, pending, undecodable, .. } = *tally;
+    let (right_share, nines) = (tally.right_share(), tally.nines());
+    AuditTally { checked, right, stale, pending, undecodable, right_share, right_share_at_least, nines }
 }
 
 impl Found {
     fn report(&self) -> AuditTally {
-        let Tally { checked, right, stale, pending, undecodable, .. } = self.tally;
-        AuditTally {
-            checked,
-            right,
-            stale,
-            pending,
-            undecodable,
-            right_share: self.tally.right_share(),
-            right_share_at_least: self.tally.right_share_at_least(self.confidence),
-            nines: self.tally.nines(),
-        }
+        report_of(&self.tally, self.bound())
+    }
+
+    fn bound(&self) -> Option<f64> {
+        self.tally.right_share_at_least(self.confidence)
     }
 }
 
@@ -117,19 +128,29 @@ mod tests {
 
     #[test]
     fn one_sample_among_the_types_makes_the_total_a_sample() {
-        let of = |name, right, stale, confidence| Found {
-            name,
-            tally: Tally { checked: right + stale, right, stale, ..Tally::default() },
-            confidence,
-        };
         let types = [];
-        let mut report = Board::blank(&types, "", Some(std::time::Duration::from_secs(600))).audit.borrow().clone();
+        let mut report = Board::blank(&types, "", Some(Duration::from_secs(600))).audit.borrow().clone();
         assert_eq!((report.state, report.every_seconds), (AuditState::Waiting, 600));
-        write(&mut report, &[of("a", 300, 0, Confidence::Sampled), of("b", 9, 1, Confidence::Complete)]);
+        write(&mut report, &[found("a", 300, 0, Confidence::Sampled), found("b", 9, 1, Confidence::Complete)]);
         assert_eq!((report.state, report.total.checked, report.total.nines), (AuditState::Complete, 310, Some(2)));
-        assert!(report.total.right_share_at_least.is_some());
+        assert_eq!(report.total.right_share_at_least, Some(0.9), "b may be nearly all there is");
         assert_eq!(report.types[0].tally.right_share_at_least, Some(0.99));
         assert_eq!((report.types[0].tally.nines, report.types[1].tally.nines), (None, Some(1)));
         assert_eq!(report.types[1].tally.right_share_at_least, None);
+    }
+
+    #[test]
+    fn the_total_is_at_least_as_good_as_the_worst_type() {
+        let at_least = |found: &[Found]| total(found).right_share_at_least;
+        let (sampled, complete) = (Confidence::Sampled, Confidence::Complete);
+        assert_eq!(at_least(&[found("a", 300, 0, sampled), found("b", 3_000, 0, sampled)]), Some(0.99));
+        assert_eq!(at_least(&[found("a", 300, 0, sampled), found("b", 5, 0, complete)]), Some(0.99));
+        assert_eq!(at_least(&[found("a", 300, 0, sampled), found("b", 0, 0, complete)]), Some(0.99));
+        assert_eq!(at_least(&[found("a", 300, 0, complete), found("b", 9, 1, complete)]), None);
+        assert_eq!(at_least(&[found("a", 0, 0, sampled)]), None);
+    }
+
+    fn found(name: &'static str, right: u64, stale: u64, confidence: Confidence) -> Found {
+        Found { name, tally: Tally { checked: right + stale, right, stale, ..Tally::default() }, confidence }
     }
 }

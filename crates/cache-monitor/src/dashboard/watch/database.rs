@@ -1,9 +1,13 @@
 //! Whether the database answers, and what waits in its outbox.
+//!
+//! Invariant: a database that hangs is one that does not answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use billing_core::cached::BillingCache;
+use billing_core::database::Database;
 use billing_core::outbox;
 use billing_core::settings::Settings;
 use cli_support::{exit, open};
@@ -14,6 +18,8 @@ use crate::dashboard::model::OutboxReport;
 
 const BUSY: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(60);
+/// A look takes no longer. With the settings there are it is enough to learn why a connection cannot be had.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks at the database again and again.
 pub(crate) struct DatabaseWatch {
@@ -27,7 +33,8 @@ impl DatabaseWatch {
     /// Does not end.
     pub(crate) async fn go_on(self) {
         loop {
-            let (error, outbox) = match self.look().await {
+            let looked = tokio::time::timeout(PATIENCE, self.look()).await;
+            let (error, outbox) = match looked.unwrap_or_else(|_| Err(silence(self.cache.source(), PATIENCE))) {
                 Ok(outbox) => (None, Some(outbox)),
                 Err(error) => (Some(exit::sentence(&error)), None),
             };
@@ -51,4 +58,10 @@ impl DatabaseWatch {
             }
         }
     }
+}
+
+/// It said nothing for so long.
+pub(super) fn silence(database: &Database, waited: Duration) -> anyhow::Error {
+    let (database, seconds) = (database.describe(), waited.as_secs());
+    anyhow!("{database} did not answer within {seconds} s; is it stopped, or does a query wait for a lock?")
 }

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use billing_cache::{BreakerChange, BreakerState, Bucket, Numbers, RedisUnreachable};
 use billing_core::cached::BillingCache;
 use tokio::sync::Mutex;
 use tracing::debug;
 
-use super::kept::{Kept, ReadAt};
+use super::kept::Kept;
 use super::status::Status;
 use crate::dashboard::model::{EndpointState, History, Point, Range, SCHEMA_VERSION};
 use crate::dashboard::summary;
@@ -39,7 +39,9 @@ struct Counted<'a> {
 struct RangeOfPoints {
     range: Range,
     points: Kept<Point>,
-    read_at: Option<Instant>,
+    asked_at: Option<Instant>,
+    /// When the step that went on then was read last.
+    read_at: Option<SystemTime>,
     redis: EndpointState,
 }
 
@@ -52,29 +54,35 @@ impl Histories {
     pub(crate) async fn of(&self, range: Range, redis: Option<&Status>) -> History {
         let mut points = self.ranges[range as usize].lock().await;
         let now = SystemTime::now();
-        let read = ReadAt { now, recovered: redis.and_then(|redis| redis.recovered(now)) };
-        if points.read_at.is_none_or(|at| at.elapsed() >= FRESH) {
-            let refreshed = self.refresh(&mut points, read).await;
+        let recovered = redis.and_then(|redis| redis.recovered(now));
+        if points.asked_at.is_none_or(|at| at.elapsed() >= FRESH) {
+            let refreshed = self.refresh(&mut points, now, recovered).await;
             // The snapshot says why.
             points.redis = if refreshed.is_ok() { EndpointState::Ok } else { EndpointState::Away };
-            points.read_at = Some(Instant::now());
+            points.asked_at = Some(Instant::now());
         }
-        points.history(read.now, &self.types)
+        points.history(now)
     }
 
     /// May be dropped at any await: what was read until then is kept.
-    async fn refresh(&self, points: &mut RangeOfPoints, read: ReadAt) -> Result<(), RedisUnreachable> {
-        let steps = points.steps(read.now);
+    async fn refresh(
+        &self,
+        points: &mut RangeOfPoints,
+        now: SystemTime,
+        recovered: Option<SystemTime>,
+    ) -> Result<(), RedisUnreachable> {
+        let steps = points.steps(now);
         let most = (BUCKETS_AT_ONCE / points.buckets_a_step()).max(1);
-        let stretches = points.points.to_read(steps.clone(), most);
+        let stretches = points.points.to_read(steps.clone(), most, recovered);
         let Some(first) = stretches.first() else { return Ok(()) };
         let changes = self.cache.breaker_changes(points.bounds(first).0).await?;
         for stretch in stretches {
             let (from, to) = points.bounds(&stretch);
             let buckets = self.cache.history(points.range.resolution(), from, to).await?;
             debug!(range = ?points.range, buckets = buckets.len(), "history was read");
-            points.put(stretch, Counted { buckets, changes: &changes }, read, &self.types);
+            points.put(stretch, Counted { buckets, changes: &changes }, now, &self.types);
         }
+        points.read_at = Some(now);
         points.points.forget_before(*steps.start());
         Ok(())
     }
@@ -82,7 +90,8 @@ impl Histories {
 
 impl RangeOfPoints {
     fn new(range: Range) -> Self {
-        Self { range, points: Kept::of_length(range.step()), read_at: None, redis: EndpointState::NotAsked }
+        let points = Kept::of_length(range.step(), range.resolution());
+        Self { range, points, asked_at: None, read_at: None, redis: EndpointState::NotAsked }
     }
 
     /// The last one goes on.
@@ -101,7 +110,7 @@ impl RangeOfPoints {
         (self.points.start_of(*steps.start()), end - self.range.resolution().length())
     }
 
-    fn put(&mut self, steps: RangeInclusive<u64>, counted: Counted<'_>, read: ReadAt, types: &[&'static str]) {
+    fn put(&mut self, steps: RangeInclusive<u64>, counted: Counted<'_>, now: SystemTime, types: &[&'static str]) {
         let mut sums: BTreeMap<u64, Numbers> = steps.map(|step| (step, Numbers::default())).collect();
         for bucket in counted.buckets {
             if let Some(sum) = sums.get_mut(&self.points.step_at(bucket.start)) {
@@ -111,8 +120,8 @@ impl RangeOfPoints {
         for (step, numbers) in sums {
             let opened = counted.changes.iter().filter(|change| change.state == BreakerState::Open);
             let opened = opened.filter(|change| self.points.step_at(change.at) == step).count() as u64;
-            let point = self.point(step, &numbers, read.now, types);
-            self.points.put(step, read, Point { breaker_open_changes: opened, ..point });
+            let point = self.point(step, &numbers, now, types);
+            self.points.put(step, now, Point { breaker_open_changes: opened, ..point });
         }
     }
 
@@ -130,16 +139,15 @@ impl RangeOfPoints {
         }
     }
 
-    fn history(&self, now: SystemTime, types: &[&'static str]) -> History {
-        let nothing = Numbers::default();
-        let known = |step| self.points.get(step).cloned();
-        let point = |step| known(step).unwrap_or_else(|| self.point(step, &nothing, now, types));
+    fn history(&self, now: SystemTime) -> History {
+        let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         History {
             schema_version: SCHEMA_VERSION,
             range: self.range,
             step_seconds: self.range.step().as_secs(),
             redis: self.redis,
-            points: self.steps(now).map(point).collect(),
+            read_at: self.read_at.map(seconds),
+            points: self.steps(now).filter_map(|step| self.points.get(step).cloned()).collect(),
         }
     }
 }

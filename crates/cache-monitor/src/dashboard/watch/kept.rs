@@ -7,34 +7,32 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use billing_cache::Resolution;
+
 /// Processes add what they counted a few seconds later, and their clocks differ a little.
-const SETTLES: Duration = Duration::from_secs(120);
+pub(super) const SETTLES: Duration = Duration::from_secs(120);
+/// A process that cannot reach Redis keeps what it counted in so many buckets, and adds it when it is back.
+const BUCKETS_ADDED_LATE: u32 = 60;
 
 /// Values by step; a step is named by its number since 1970.
 #[derive(Clone, Debug)]
 pub(super) struct Kept<V> {
     length: Duration,
+    /// How much later something may be added to a step.
+    late: Duration,
     values: BTreeMap<u64, Value<V>>,
-}
-
-/// When something was read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ReadAt {
-    pub(super) now: SystemTime,
-    /// When Redis came back last: processes add then what they counted while it was away.
-    pub(super) recovered: Option<SystemTime>,
 }
 
 #[derive(Clone, Debug)]
 struct Value<V> {
     value: V,
-    settled: bool,
+    read_at: SystemTime,
 }
 
 impl<V> Kept<V> {
-    /// Nothing yet, of steps of this length.
-    pub(super) fn of_length(length: Duration) -> Self {
-        Self { length, values: BTreeMap::new() }
+    /// Nothing yet, of steps of this length that are sums of buckets of this resolution.
+    pub(super) fn of_length(length: Duration, resolution: Resolution) -> Self {
+        Self { length, late: resolution.length() * BUCKETS_ADDED_LATE + SETTLES, values: BTreeMap::new() }
     }
 
     /// The step that this moment lies in.
@@ -48,9 +46,16 @@ impl<V> Kept<V> {
     }
 
     /// What has to be read, again or for the first time: stretches without a gap, each of at most `most` steps.
-    pub(super) fn to_read(&self, steps: RangeInclusive<u64>, most: u64) -> Vec<RangeInclusive<u64>> {
+    ///
+    /// `recovered` is when Redis or a process came back last: old counts are added then.
+    pub(super) fn to_read(
+        &self,
+        steps: RangeInclusive<u64>,
+        most: u64,
+        recovered: Option<SystemTime>,
+    ) -> Vec<RangeInclusive<u64>> {
         let mut stretches: Vec<RangeInclusive<u64>> = Vec::new();
-        for step in steps.filter(|step| !self.values.get(step).is_some_and(|value| value.settled)) {
+        for step in steps.filter(|step| !self.has_settled(*step, recovered)) {
             match stretches.last_mut() {
                 Some(last) if last.end() + 1 == step && step - last.start() < most => *last = *last.start()..=step,
                 _ => stretches.push(step..=step),
@@ -59,10 +64,16 @@ impl<V> Kept<V> {
         stretches
     }
 
+    fn has_settled(&self, step: u64, recovered: Option<SystemTime>) -> bool {
+        let end = self.start_of(step + 1);
+        let added_late = recovered.filter(|recovered| end + self.late >= *recovered);
+        let complete = end.max(added_late.unwrap_or(UNIX_EPOCH)) + SETTLES;
+        self.values.get(&step).is_some_and(|value| value.read_at >= complete)
+    }
+
     /// Puts what was read of a step at this moment, or a little later.
-    pub(super) fn put(&mut self, step: u64, read: ReadAt, value: V) {
-        let complete = self.start_of(step + 1).max(read.recovered.unwrap_or(UNIX_EPOCH));
-        self.values.insert(step, Value { value, settled: complete + SETTLES <= read.now });
+    pub(super) fn put(&mut self, step: u64, read_at: SystemTime, value: V) {
+        self.values.insert(step, Value { value, read_at });
     }
 
     pub(super) fn get(&self, step: u64) -> Option<&V> {
@@ -85,28 +96,43 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    fn minutes<V>() -> Kept<V> {
+        Kept::of_length(MINUTE, Resolution::Minute)
+    }
+
     #[test]
     fn only_what_has_settled_is_not_read_again() {
-        let mut kept = Kept::of_length(MINUTE);
+        let mut kept = minutes();
         let now = UNIX_EPOCH + MINUTE * 100 + Duration::from_secs(1);
         assert_eq!(kept.step_at(now), 100);
-        assert_eq!(kept.to_read(95..=100, 60), [95..=100]);
-        let read = ReadAt { now, recovered: None };
-        (95..=100).for_each(|step| kept.put(step, read, step));
-        assert_eq!(kept.to_read(95..=100, 60), [98..=100]);
-        assert_eq!(kept.to_read(94..=100, 2), [94..=94, 98..=99, 100..=100]);
+        assert_eq!(kept.to_read(95..=100, 60, None), [95..=100]);
+        (95..=100).for_each(|step| kept.put(step, now, step));
+        assert_eq!(kept.to_read(95..=100, 60, None), [98..=100]);
+        assert_eq!(kept.to_read(94..=100, 2, None), [94..=94, 98..=99, 100..=100]);
         kept.forget_before(97);
         assert_eq!((kept.get(96), kept.get(97)), (None, Some(&97)));
     }
 
     #[test]
     fn after_an_outage_nothing_has_settled_for_a_while() {
-        let mut kept = Kept::of_length(MINUTE);
+        let mut kept = minutes();
         let now = UNIX_EPOCH + MINUTE * 100;
-        let recovered = |ago: u32| ReadAt { now, recovered: Some(now - MINUTE * ago) };
-        kept.put(90, recovered(1), ());
-        assert_eq!(kept.to_read(90..=90, 60), [90..=90]);
-        kept.put(90, recovered(2), ());
-        assert!(kept.to_read(90..=90, 60).is_empty());
+        kept.put(90, now, ());
+        assert_eq!(kept.to_read(90..=90, 60, Some(now - MINUTE)), [90..=90]);
+        assert!(kept.to_read(90..=90, 60, Some(now - MINUTE * 2)).is_empty());
+    }
+
+    #[test]
+    fn what_had_settled_is_read_again_as_far_back_as_a_process_adds() {
+        let mut kept = minutes();
+        let (now, back) = (UNIX_EPOCH + MINUTE * 200, UNIX_EPOCH + MINUTE * 210);
+        (100..=190).for_each(|step| kept.put(step, now, ()));
+        assert!(kept.to_read(100..=190, 100, None).is_empty());
+        assert_eq!(kept.to_read(100..=190, 100, Some(back)), [147..=190]);
+        (147..=190).for_each(|step| kept.put(step, back + SETTLES, ()));
+        assert!(kept.to_read(100..=190, 100, Some(back)).is_empty());
+        let mut hours = Kept::of_length(MINUTE * 60, Resolution::Hour);
+        hours.put(0, now, ());
+        assert_eq!(hours.to_read(0..=0, 1, Some(back)), [0..=0]);
     }
 }

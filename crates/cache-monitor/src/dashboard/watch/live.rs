@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::audience::Audience;
 use super::board::Board;
 use super::hot_keys::HottestKeys;
-use super::kept::{Kept, ReadAt};
+use super::kept::Kept;
 use super::status::Status;
 use super::surroundings::Surroundings;
 use super::{TypeFacts, text_of};
@@ -68,7 +68,7 @@ impl Live {
     pub(crate) fn new(cache: BillingCache, types: Vec<TypeFacts>, board: Arc<Board>, audience: Arc<Audience>) -> Self {
         Self {
             redis: Status::of(cache.endpoint()),
-            minutes: Kept::of_length(Resolution::Minute.length()),
+            minutes: Kept::of_length(Resolution::Minute.length(), Resolution::Minute),
             read_at: None,
             cache,
             types,
@@ -102,25 +102,34 @@ impl Live {
     /// May be dropped at any await: what was read until then is kept.
     async fn read(&mut self) -> Result<(), RedisUnreachable> {
         self.read_minutes().await?;
-        self.surroundings = Surroundings::read(&self.cache).await?;
+        self.read_surroundings().await?;
         if self.audience.is_there() {
             self.hot_keys.refresh(&self.cache).await?;
         }
         self.look_for_data().await
     }
 
+    async fn read_surroundings(&mut self) -> Result<(), RedisUnreachable> {
+        let before = std::mem::replace(&mut self.surroundings, Surroundings::read(&self.cache).await?);
+        let now = SystemTime::now();
+        if self.surroundings.tell_of_a_return_since(&before, now) {
+            self.redis.note_return(now);
+        }
+        Ok(())
+    }
+
     async fn read_minutes(&mut self) -> Result<(), RedisUnreachable> {
         let now = SystemTime::now();
-        let read = ReadAt { now, recovered: self.redis.recovered(now) };
         let last = self.minutes.step_at(now);
         let first = last.saturating_sub(MINUTES);
-        let all = vec![first..=last];
-        let to_read =
-            if self.redis.state() == EndpointState::Ok { self.minutes.to_read(first..=last, MINUTES + 1) } else { all };
+        let to_read = match self.redis.state() {
+            EndpointState::Ok => self.minutes.to_read(first..=last, MINUTES + 1, self.redis.recovered(now)),
+            EndpointState::Away | EndpointState::NotAsked => vec![first..=last],
+        };
         for steps in to_read {
             let (from, to) = (self.minutes.start_of(*steps.start()), self.minutes.start_of(*steps.end()));
             for bucket in self.cache.history(Resolution::Minute, from, to).await? {
-                self.minutes.put(self.minutes.step_at(bucket.start), read, bucket.numbers);
+                self.minutes.put(self.minutes.step_at(bucket.start), now, bucket.numbers);
             }
         }
         self.minutes.forget_before(first);

@@ -12,6 +12,7 @@ pub(crate) struct Status {
     state: EndpointState,
     error: Option<String>,
     since: SystemTime,
+    /// When it, or a process that had lost it, came back last.
     recovered: Option<SystemTime>,
 }
 
@@ -38,7 +39,12 @@ impl Status {
         self.state
     }
 
-    /// When it came back last; that is now if it answers now while it is still said to be away.
+    /// A process that had lost it alone is back.
+    pub(super) fn note_return(&mut self, now: SystemTime) {
+        self.recovered = Some(now);
+    }
+
+    /// When it, or a process that had lost it, came back last; that is now if it answers now while it is still said to be away.
     pub(crate) fn recovered(&self, now: SystemTime) -> Option<SystemTime> {
         if self.state == EndpointState::Away { Some(now) } else { self.recovered }
     }
@@ -69,5 +75,8 @@ mod tests {
         assert_eq!((status.state(), status.report().error), (EndpointState::Ok, None));
         assert!(status.since >= since);
         assert_eq!(status.recovered(SystemTime::now()), Some(status.since));
+        let returned = SystemTime::now();
+        status.note_return(returned);
+        assert_eq!(status.recovered(SystemTime::now()), Some(returned));
     }
 }

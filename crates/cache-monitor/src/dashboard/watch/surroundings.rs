@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use billing_cache::{BreakerChange, MemoryUse, Process, RedisUnreachable};
 use billing_core::cached::BillingCache;
 
+use super::kept::SETTLES;
 use super::text_of;
 use crate::dashboard::model::{BreakerChangeReport, MemoryReport, ProcessReport};
 
@@ -28,6 +29,16 @@ impl Surroundings {
             processes: cache.processes().await?,
             changes: cache.breaker_changes(since).await?,
         })
+    }
+
+    /// Whether a process has come, or come back, that may add what it counted long ago, because it could not reach Redis. It says so
+    /// itself, or is not among those before, or tells now how its breaker changed then.
+    pub(super) fn tell_of_a_return_since(&self, before: &Self, now: SystemTime) -> bool {
+        let known = |process: &Process| before.processes.iter().find(|it| it.id == process.id);
+        let came = |process: &Process| known(process).is_none_or(|it| process.uses_redis && !it.uses_redis);
+        let late = |change: &BreakerChange| change.at + SETTLES < now && !before.changes.contains(change);
+        // What was found first is no news.
+        before.memory.is_some() && (self.processes.iter().any(came) || self.changes.iter().any(late))
     }
 
     pub(super) fn memory(&self) -> Option<MemoryReport> {
@@ -63,5 +74,54 @@ fn report(process: &Process, now: SystemTime) -> ProcessReport {
         uses_redis: process.uses_redis,
         l1_live: process.l1_live,
         suspects: process.suspects,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use billing_cache::BreakerState;
+
+    use super::*;
+
+    fn read(processes: &[(&str, bool)], changes: &[SystemTime]) -> Surroundings {
+        let (policy, process) = (String::new(), "a".to_owned());
+        let memory = Some(MemoryUse { used_bytes: 1, limit_bytes: None, policy, evicted_keys: 0 });
+        let of = |(id, uses_redis): &(&str, bool)| Process {
+            id: (*id).to_owned(),
+            host: String::new(),
+            pid: 1,
+            program: String::new(),
+            started: SystemTime::UNIX_EPOCH,
+            seen: SystemTime::UNIX_EPOCH,
+            breaker: BreakerState::Closed,
+            uses_redis: *uses_redis,
+            l1_live: None,
+            suspects: 0,
+        };
+        let (state, reason) = (BreakerState::Open, String::new());
+        let change =
+            |at: &SystemTime| BreakerChange { at: *at, process: process.clone(), state, reason: reason.clone() };
+        let (processes, changes) = (processes.iter().map(of).collect(), changes.iter().map(change).collect());
+        Surroundings { memory, processes, changes }
+    }
+
+    #[test]
+    fn who_comes_back_is_noticed() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(10_000);
+        let (long_ago, just_now) = (now - SETTLES * 2, now - SETTLES / 2);
+        let before = read(&[("a", true), ("b", false)], &[]);
+        for (processes, changes, expected) in [
+            (&[("a", true), ("b", false)][..], &[][..], false),
+            (&[("a", true)], &[], false),
+            (&[("a", false), ("b", false)], &[just_now], false),
+            (&[("a", true), ("b", true)], &[], true),
+            (&[("a", true), ("b", false), ("c", true)], &[], true),
+            (&[("a", true), ("b", false)], &[just_now, long_ago], true),
+        ] {
+            let after = read(processes, changes);
+            assert_eq!(after.tell_of_a_return_since(&before, now), expected, "{after:?}");
+            assert!(!after.tell_of_a_return_since(&after.clone(), now));
+            assert!(!after.tell_of_a_return_since(&Surroundings::default(), now), "the first look");
+        }
     }
 }

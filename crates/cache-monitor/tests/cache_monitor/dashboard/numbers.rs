@@ -206,6 +206,30 @@ async fn services_that_live_their_breakers_and_the_memory_are_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_service_that_was_cut_off_adds_late_is_shown() {
+    let stage = Stage::filled().await.remove(0);
+    let dashboard = Dashboard::over(&stage, &[]);
+    dashboard.snapshot(|snapshot| snapshot["redis"]["state"] == "ok");
+    let requests = || -> u64 {
+        let history = dashboard.get("/api/history?range=1h").json();
+        let shown = history["points"].as_array().unwrap().iter();
+        shown.map(|point| point["total"]["requests"].as_u64().unwrap()).sum()
+    };
+    assert_eq!(requests(), 0);
+    let database = Database::connect(&DatabaseSettings::new(stage.database.url())).await.unwrap();
+    let service = BillingService::open(database, &settings(&stage)).await.unwrap();
+    traffic(service.cache()).await;
+    // As if it had counted that ten minutes ago.
+    for key in stage.keys_like("billing_cache:minute:*") {
+        let (minute, name) = key.strip_prefix("billing_cache:minute:").unwrap().split_once(':').unwrap();
+        let then = minute.parse::<u64>().unwrap() - 10;
+        stage.redis.command::<()>(&["RENAME", &key, &format!("billing_cache:minute:{then}:{name}")]).unwrap();
+    }
+    dashboard.snapshot(|_| requests() == 340);
+    service.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_smallest_rights_of_the_tools_are_enough() {
     let stage = Stage::filled().await.remove(0);
     traffic(&service(&stage).await).await;

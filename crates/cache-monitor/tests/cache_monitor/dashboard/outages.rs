@@ -1,7 +1,8 @@
 //! Redis, the database and viewers come and go; the dashboard stays, and says how things stand.
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
+use test_support::{FaultProxy, Wire};
 
 use super::program::Dashboard;
 use crate::fixture::Stage;
@@ -22,12 +23,17 @@ async fn a_redis_that_stops_is_said_to_be_away_until_it_is_back() {
     assert!(error.contains(&stage.redis.port().to_string()) && error.contains("is the server running"), "{error}");
     assert_eq!(dashboard.get("/").status, 200);
     assert_eq!(dashboard.get("/healthz").json()["redis"], "away");
-    assert_eq!(dashboard.get("/api/history?range=15m").json()["redis"], "away");
+    let unknown = dashboard.get("/api/history?range=15m").json();
+    assert_eq!((&unknown["redis"], &unknown["read_at"]), (&json!("away"), &Value::Null));
+    assert_eq!(unknown["points"], json!([]), "nothing is known, and no zeros are made up");
     stage.redis.restart().unwrap();
     let back = stream.until(is("redis", "ok"));
     assert!(back["redis"]["error"].is_null() && back["redis"]["since"].as_str() >= away["redis"]["since"].as_str());
     let history = dashboard.get("/api/history?range=1h").json();
-    assert_eq!((&history["redis"], history["points"].as_array().unwrap().len()), (&Value::from("ok"), 60));
+    assert_eq!((&history["redis"], history["points"].as_array().unwrap().len()), (&json!("ok"), 60));
+    let last = history["points"][59]["at"].as_f64().unwrap();
+    let read_at = history["read_at"].as_f64().unwrap();
+    assert!(last <= read_at && read_at < last + 60.0, "{read_at} is not in the step that goes on, from {last}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,6 +46,40 @@ async fn a_redis_that_hangs_is_away_too() {
     stream.until(is("redis", "away"));
     stage.redis.resume().unwrap();
     stream.until(is("redis", "ok"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_hangs_is_away_too() {
+    let stage = Stage::filled().await.remove(1);
+    // Something to compare, for which the database is missing.
+    stage.redis.command::<()>(&["SET", "invoice:1", "null", "EX", "3600"]).unwrap();
+    let (proxy, url) = wire_to(stage.database.url()).await;
+    let mut command = stage.monitor(&["dashboard", "--listen", "127.0.0.1:0", "--audit-seconds", "1"]);
+    command.env("DATABASE_URL", &url);
+    let dashboard = Dashboard::start(command);
+    let well = |snapshot: &Value| is("database", "ok")(snapshot) && is("audit", "complete")(snapshot);
+    dashboard.snapshot(well);
+    proxy.set(Wire::Stall);
+    let away = dashboard.snapshot(is("database", "away"));
+    assert!(away["outbox"].is_null(), "{away:#}");
+    for server in ["database", "audit"] {
+        let hangs = dashboard.snapshot(|snapshot| snapshot[server]["error"].is_string());
+        let error = hangs[server]["error"].as_str().unwrap();
+        assert!(error.contains(&format!("127.0.0.1:{}", proxy.port())) && error.contains("within"), "{error}");
+    }
+    proxy.set(Wire::Pass);
+    let back = dashboard.snapshot(well);
+    assert_eq!((&back["database"]["error"], &back["audit"]["error"]), (&Value::Null, &Value::Null));
+}
+
+/// A wire to the server of this URL, and the URL that goes by it.
+async fn wire_to(url: &str) -> (FaultProxy, String) {
+    let (credentials, rest) = url.split_once('@').unwrap();
+    let (server, database) = rest.split_once('/').unwrap();
+    let port = server.rsplit(':').next().unwrap().parse().unwrap();
+    let proxy = FaultProxy::start(port).await.unwrap();
+    let url = format!("{credentials}@127.0.0.1:{}/{database}", proxy.port());
+    (proxy, url)
 }
 
 #[tokio::test(flavor = "multi_thread")]
