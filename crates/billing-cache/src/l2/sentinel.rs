@@ -5,6 +5,7 @@
 //! them may be late.
 
 mod newest;
+mod written;
 
 use std::time::Duration;
 
@@ -20,9 +21,6 @@ use secrecy::ExposeSecret;
 use super::error::L2Error;
 use crate::settings::RedisSettings;
 use newest::{Named, Newest};
-
-/// Where sentinels listen if the setting does not say.
-const PORT: u16 = 26_379;
 
 /// The sentinels of the settings, and the newest that they have said.
 #[derive(Debug)]
@@ -43,6 +41,12 @@ pub enum SentinelError {
     #[error("redis.sentinels has {address:?}, which is no host:port")]
     Address {
         /// As it is written.
+        address: String,
+    },
+    /// A login in an address.
+    #[error("redis.sentinels has a login before {address:?}")]
+    Login {
+        /// What follows the login.
         address: String,
     },
     /// A URL beside the sentinels.
@@ -84,6 +88,7 @@ impl SentinelError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Address { .. } => "write REDIS_SENTINELS like sentinel-1:26379,sentinel-2:26379",
+            Self::Login { .. } => "leave it out; REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD say it",
             Self::BesideUrl => "leave REDIS_URL out; REDIS_USERNAME, REDIS_PASSWORD and REDIS_DB say the rest",
             Self::UnknownMaster { .. } => {
                 "set REDIS_SENTINEL_MASTER to the name after `sentinel monitor` in their configuration"
@@ -132,14 +137,13 @@ pub struct SentinelFacts {
 impl Sentinels {
     /// The sentinels of the settings, if there are any.
     pub(crate) fn of(settings: &RedisSettings) -> Result<Option<Self>, SentinelError> {
-        let written: Vec<&str> = settings.sentinels.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-        if written.is_empty() {
+        let addresses = written::addresses(&settings.sentinels)?;
+        if addresses.is_empty() {
             return Ok(None);
         }
         if settings.has_url() {
             return Err(SentinelError::BesideUrl);
         }
-        let addresses = written.into_iter().map(address).collect::<Result<_, _>>()?;
         let mut login = RedisConnectionInfo::default();
         if !settings.sentinel_username.is_empty() {
             login = login.set_username(&settings.sentinel_username);
@@ -265,38 +269,4 @@ async fn connect(info: ConnectionInfo, limit: Duration) -> RedisResult<Multiplex
 /// The value after its name in a list of both.
 fn field<'a>(fields: &'a [String], name: &str) -> Option<&'a str> {
     fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str())
-}
-
-/// `host`, `host:port` or `[address]:port`.
-fn address(written: &str) -> Result<(String, u16), SentinelError> {
-    let wrong = || SentinelError::Address { address: written.to_owned() };
-    let (host, port) = match written.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.starts_with('[') => {
-            (host, port.parse().map_err(|_| wrong())?)
-        }
-        _ => (written, PORT),
-    };
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    if host.is_empty() || host.contains(['/', '@', '[', ']']) { Err(wrong()) } else { Ok((host.to_owned(), port)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_have_a_port_or_the_usual_one() {
-        for (written, host, port) in [
-            ("sentinel-1", "sentinel-1", 26_379),
-            ("sentinel-1:5000", "sentinel-1", 5_000),
-            ("10.0.0.1:5000", "10.0.0.1", 5_000),
-            ("[::1]:5000", "::1", 5_000),
-            ("::1", "::1", 26_379),
-        ] {
-            assert_eq!(address(written).unwrap(), (host.to_owned(), port), "{written}");
-        }
-        for wrong in ["sentinel-1:", "sentinel-1:redis", ":5000", "redis://sentinel-1:5000", "user@host"] {
-            assert!(address(wrong).is_err(), "{wrong}");
-        }
-    }
 }
