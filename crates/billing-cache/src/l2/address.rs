@@ -24,21 +24,6 @@ pub(crate) struct Address {
     limit: Duration,
 }
 
-/// Where the server is at a moment.
-#[derive(Clone, Debug)]
-pub(crate) struct Server {
-    pub(crate) address: ConnectionAddr,
-    /// Grows with each failover that sentinels have made; 0 if they do not tell, or there are none.
-    epoch: u64,
-}
-
-impl Server {
-    /// Whether this was said later than `other`, and is another server.
-    pub(crate) fn succeeds(&self, other: &Self) -> bool {
-        self.address != other.address && self.epoch >= other.epoch
-    }
-}
-
 enum Place {
     Server(ConnectionAddr),
     Sentinels(Sentinels),
@@ -75,21 +60,21 @@ impl Address {
 
     /// What a connection to where the server is now is made with. Asks the sentinels, reads small files.
     pub(crate) async fn connection_info(&self) -> Result<ConnectionInfo, L2Error> {
-        self.connection_info_of(&self.server().await?)
+        self.connection_info_of(self.server().await?)
     }
 
     /// What a connection to this server is made with now. Reads small files.
-    pub(crate) fn connection_info_of(&self, server: &Server) -> Result<ConnectionInfo, L2Error> {
-        Ok(self.to(server.address.clone())?.set_redis_settings(self.redis.clone()))
+    pub(crate) fn connection_info_of(&self, server: ConnectionAddr) -> Result<ConnectionInfo, L2Error> {
+        Ok(self.to(server)?.set_redis_settings(self.redis.clone()))
     }
 
-    /// Where the server is now. Asks the sentinels.
-    pub(crate) async fn server(&self) -> Result<Server, L2Error> {
+    /// Where the server is now. Asks the sentinels, and refuses one of which they have named a successor before.
+    pub(crate) async fn server(&self) -> Result<ConnectionAddr, L2Error> {
         match &self.place {
-            Place::Server(address) => Ok(Server { address: address.clone(), epoch: 0 }),
+            Place::Server(address) => Ok(address.clone()),
             Place::Sentinels(sentinels) => {
-                let ((host, port), epoch) = sentinels.primary(self.ways(sentinels)?, self.limit / 2).await?;
-                Ok(Server { address: self.address(&host, port), epoch })
+                let (host, port) = sentinels.primary(self.ways(sentinels)?, self.limit / 2).await?;
+                Ok(self.address(&host, port))
             }
         }
     }
@@ -107,7 +92,7 @@ impl Address {
 
     /// What TLS is in use, by a handshake of one's own; none without TLS.
     pub(crate) async fn look_at_tls(&self) -> Result<Option<TlsFacts>, L2Error> {
-        match (&self.tls, self.server().await?.address) {
+        match (&self.tls, self.server().await?) {
             (Some(files), ConnectionAddr::TcpTls { host, port, .. }) => Ok(Some(tls::look(files, &host, port).await?)),
             _ => Ok(None),
         }

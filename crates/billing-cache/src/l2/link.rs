@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
+use redis::{ConnectionAddr, RedisResult};
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tracing::warn;
 
-use super::address::{Address, Server};
+use super::address::Address;
 use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
 use super::history::info_field;
 use super::store;
@@ -42,7 +42,7 @@ pub(crate) struct Wire {
 struct Live {
     wire: Wire,
     number: ConnectionNumber,
-    server: Server,
+    server: ConnectionAddr,
 }
 
 /// Which of the connections of a process it is, in the order in which they were made.
@@ -292,7 +292,7 @@ impl Shared {
         self.admission == Admission::Immediate || self.admitted.load(Ordering::SeqCst) == live.number.0 + 1
     }
 
-    async fn checkout(&self) -> Result<(deadpool_redis::Connection, Server), L2Error> {
+    async fn checkout(&self) -> Result<(deadpool_redis::Connection, ConnectionAddr), L2Error> {
         let pooled = match self.pool.load_full() {
             Some(pooled) => pooled,
             None => self.renew_pool().await?,
@@ -306,7 +306,7 @@ impl Shared {
     /// Connections to where the server is by now, with what the files of TLS hold by now.
     async fn renew_pool(&self) -> Result<Arc<Pooled>, L2Error> {
         let server = self.address.server().await?;
-        let info = self.address.connection_info_of(&server)?;
+        let info = self.address.connection_info_of(server.clone())?;
         let pooled = Arc::new(Pooled::new(server, info, &self.settings)?);
         self.pool.store(Some(Arc::clone(&pooled)));
         Ok(pooled)

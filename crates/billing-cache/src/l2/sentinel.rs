@@ -1,8 +1,11 @@
 //! Redis Sentinel: which server is the primary now.
 //!
-//! Invariant: all sentinels are asked at once, and of the answers of a majority the one with the newest configuration counts;
-//! so one that was cut off and knows only the primary before is outvoted. That the server is a primary is checked by
-//! whoever dials it: a sentinel may be late.
+//! Invariant: all sentinels are asked at once, until a majority agrees, all have answered or the time is over; what their
+//! answers mean beside those before, [`newest`] says. That the server is a primary is checked by whoever dials it: all of
+//! them may be late.
+
+mod newest;
+mod written;
 
 use std::time::Duration;
 
@@ -16,20 +19,18 @@ use redis::{
 use secrecy::ExposeSecret;
 
 use super::error::L2Error;
-
 use crate::settings::RedisSettings;
+use newest::{Named, Newest};
 
-/// Where sentinels listen if the setting does not say.
-const PORT: u16 = 26_379;
-
-/// The sentinels of the settings.
-#[derive(Clone, Debug)]
+/// The sentinels of the settings, and the newest that they have said.
+#[derive(Debug)]
 pub(crate) struct Sentinels {
     /// Name or address, and port.
     pub(crate) addresses: Vec<(String, u16)>,
     /// The name under which they watch the primary.
     pub(crate) master: String,
     login: RedisConnectionInfo,
+    newest: Newest,
 }
 
 /// The sentinels do not say where the primary is.
@@ -40,6 +41,12 @@ pub enum SentinelError {
     #[error("redis.sentinels has {address:?}, which is no host:port")]
     Address {
         /// As it is written.
+        address: String,
+    },
+    /// A login in an address.
+    #[error("redis.sentinels has a login before {address:?}")]
+    Login {
+        /// What follows the login.
         address: String,
     },
     /// A URL beside the sentinels.
@@ -65,6 +72,14 @@ pub enum SentinelError {
         /// The name.
         name: String,
     },
+    /// Those that answer are behind what was heard before.
+    #[error("the sentinels name {named}, which {newest} has succeeded")]
+    Outdated {
+        /// Host and port that they name.
+        named: String,
+        /// The newest primary that was heard of.
+        newest: String,
+    },
 }
 
 impl SentinelError {
@@ -73,9 +88,13 @@ impl SentinelError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Address { .. } => "write REDIS_SENTINELS like sentinel-1:26379,sentinel-2:26379",
+            Self::Login { .. } => "leave it out; REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD say it",
             Self::BesideUrl => "leave REDIS_URL out; REDIS_USERNAME, REDIS_PASSWORD and REDIS_DB say the rest",
             Self::UnknownMaster { .. } => {
                 "set REDIS_SENTINEL_MASTER to the name after `sentinel monitor` in their configuration"
+            }
+            Self::Outdated { .. } => {
+                "a failover may be going on: try again in a few seconds, and see that all of REDIS_SENTINELS are running"
             }
             Self::Away { source, .. } if matches!(source.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
                 "check REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD, and the rights of that user"
@@ -118,14 +137,13 @@ pub struct SentinelFacts {
 impl Sentinels {
     /// The sentinels of the settings, if there are any.
     pub(crate) fn of(settings: &RedisSettings) -> Result<Option<Self>, SentinelError> {
-        let written: Vec<&str> = settings.sentinels.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-        if written.is_empty() {
+        let addresses = written::addresses(&settings.sentinels)?;
+        if addresses.is_empty() {
             return Ok(None);
         }
         if settings.has_url() {
             return Err(SentinelError::BesideUrl);
         }
-        let addresses = written.into_iter().map(address).collect::<Result<_, _>>()?;
         let mut login = RedisConnectionInfo::default();
         if !settings.sentinel_username.is_empty() {
             login = login.set_username(&settings.sentinel_username);
@@ -133,7 +151,7 @@ impl Sentinels {
         if !settings.sentinel_password.expose_secret().is_empty() {
             login = login.set_password(settings.sentinel_password.expose_secret());
         }
-        Ok(Some(Self { addresses, master: settings.sentinel_master.clone(), login }))
+        Ok(Some(Self { addresses, master: settings.sentinel_master.clone(), login, newest: Newest::default() }))
     }
 
     /// For people.
@@ -142,33 +160,35 @@ impl Sentinels {
         format!("{} of the sentinels {}", self.master, addresses.join(", "))
     }
 
-    /// Where the primary is, and the epoch of who says so. `ways` are how to connect to each, without a login.
-    pub(crate) async fn primary(
-        &self,
-        ways: Vec<ConnectionInfo>,
-        limit: Duration,
-    ) -> Result<((String, u16), u64), L2Error> {
-        let majority = ways.len() / 2 + 1;
-        let answers = self.ask(ways, majority, limit).await?;
-        let newest = answers.into_iter().max_by_key(Answer::rank);
-        let Some(Answer { primary: Some(primary), epoch, .. }) = newest else { return Err(self.unknown().into()) };
-        Ok((primary, epoch))
+    /// Where the primary is, if what they say is not behind what they have said before. `ways` are how to connect to each,
+    /// without a login.
+    pub(crate) async fn primary(&self, ways: Vec<ConnectionInfo>, limit: Duration) -> Result<(String, u16), L2Error> {
+        let asked = ways.len();
+        let answers = self.ask(ways, limit, |answers| self.newest.is_settled_by(answers, asked)).await?;
+        let named = Named::of(&answers, asked).ok_or_else(|| self.unknown())?;
+        Ok(self.newest.hear(named)?)
     }
 
     /// All that they know.
     pub(crate) async fn facts(&self, ways: Vec<ConnectionInfo>, limit: Duration) -> Result<SentinelFacts, L2Error> {
         let (master, configured) = (self.master.clone(), ways.len());
-        let answers = self.ask(ways, configured, limit).await?;
+        let answers = self.ask(ways, limit, |answers| answers.len() == configured).await?;
         let answering = answers.len();
-        let newest = answers.into_iter().max_by_key(Answer::rank);
-        let Some(Answer { primary: Some(primary), replicas, .. }) = newest else { return Err(self.unknown().into()) };
+        let Named { primary, .. } = Named::of(&answers, configured).ok_or_else(|| self.unknown())?;
+        let newest = answers.into_iter().filter(|answer| answer.primary.as_ref() == Some(&primary));
+        let replicas = newest.max_by_key(|answer| answer.epoch).map(|answer| answer.replicas).unwrap_or_default();
         Ok(SentinelFacts { master, primary, replicas, answering, configured })
     }
 
-    /// Asks all at once until so many have answered, or the limit is over and at least one has.
-    async fn ask(&self, ways: Vec<ConnectionInfo>, enough: usize, limit: Duration) -> Result<Vec<Answer>, L2Error> {
+    /// Asks all at once until the answers are enough, or the limit is over and there is at least one.
+    async fn ask(
+        &self,
+        ways: Vec<ConnectionInfo>,
+        limit: Duration,
+        are_enough: impl Fn(&[Answer]) -> bool,
+    ) -> Result<Vec<Answer>, L2Error> {
+        let mut answers = Vec::with_capacity(ways.len());
         let mut asked: FuturesUnordered<_> = ways.into_iter().map(|way| self.ask_one(way, limit)).collect();
-        let mut answers = Vec::with_capacity(enough);
         let mut failed = None;
         let listening = async {
             while let Some(answer) = asked.next().await {
@@ -176,7 +196,7 @@ impl Sentinels {
                     Ok(answer) => answers.push(answer),
                     Err(error) => failed = Some(error),
                 }
-                if answers.len() == enough {
+                if are_enough(&answers) {
                     return;
                 }
             }
@@ -228,10 +248,6 @@ impl Answer {
         let epoch = field(&master, "config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
         Ok(Self { primary, epoch, replicas: replicas.iter().filter_map(|fields| reached(fields)).collect() })
     }
-
-    fn rank(&self) -> (bool, u64) {
-        (self.primary.is_some(), self.epoch)
-    }
 }
 
 fn told<T: FromRedisValue + Default>(answer: RedisResult<Value>) -> T {
@@ -253,38 +269,4 @@ async fn connect(info: ConnectionInfo, limit: Duration) -> RedisResult<Multiplex
 /// The value after its name in a list of both.
 fn field<'a>(fields: &'a [String], name: &str) -> Option<&'a str> {
     fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str())
-}
-
-/// `host`, `host:port` or `[address]:port`.
-fn address(written: &str) -> Result<(String, u16), SentinelError> {
-    let wrong = || SentinelError::Address { address: written.to_owned() };
-    let (host, port) = match written.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.starts_with('[') => {
-            (host, port.parse().map_err(|_| wrong())?)
-        }
-        _ => (written, PORT),
-    };
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    if host.is_empty() || host.contains(['/', '@', '[', ']']) { Err(wrong()) } else { Ok((host.to_owned(), port)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_have_a_port_or_the_usual_one() {
-        for (written, host, port) in [
-            ("sentinel-1", "sentinel-1", 26_379),
-            ("sentinel-1:5000", "sentinel-1", 5_000),
-            ("10.0.0.1:5000", "10.0.0.1", 5_000),
-            ("[::1]:5000", "::1", 5_000),
-            ("::1", "::1", 26_379),
-        ] {
-            assert_eq!(address(written).unwrap(), (host.to_owned(), port), "{written}");
-        }
-        for wrong in ["sentinel-1:", "sentinel-1:redis", ":5000", "redis://sentinel-1:5000", "user@host"] {
-            assert!(address(wrong).is_err(), "{wrong}");
-        }
-    }
 }

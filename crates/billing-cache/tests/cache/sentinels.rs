@@ -61,11 +61,64 @@ async fn a_primary_that_hangs_and_wakes_up_deposed_is_not_used_again() {
     let (old, new) = group.roles().unwrap();
     let cache = cache_over(&world, &group).await;
     until_used(&world, &cache, old).await;
+    depose_hanging(&world, &cache, &group).await;
+    for _ in 0..3 {
+        lose_connections(&cache, new).await;
+        until_used(&world, &cache, new).await;
+        assert!(is_deposed_primary(old) && !holds(old, "invoice:1"));
+    }
+}
+
+#[tokio::test]
+async fn a_deposed_primary_is_not_dialled_because_a_majority_has_not_heard_of_its_successor() {
+    let (world, group) = (World::new(), RedisGroup::start(&RedisOptions::default()).unwrap());
+    let (old, new) = group.roles().unwrap();
+    let cache = cache_over(&world, &group).await;
+    depose_hanging(&world, &cache, &group).await;
+    group.sentinel(0).pause().unwrap();
+    for forgetful in [group.sentinel(1), group.sentinel(2)] {
+        forgetful.command::<()>(&["SENTINEL", "REMOVE", group.master()]).unwrap();
+        let port = old.port().to_string();
+        forgetful.command::<()>(&["SENTINEL", "MONITOR", group.master(), "127.0.0.1", &port, "2"]).unwrap();
+    }
+    for _ in 0..3 {
+        lose_connections(&cache, new).await;
+        let told = cache.check_redis().await.unwrap_err().to_string();
+        let expected =
+            format!("the sentinels name 127.0.0.1:{}, which 127.0.0.1:{} has succeeded", old.port(), new.port());
+        assert!(told.contains(&expected), "{told}");
+        assert_eq!(read(&cache, 1).await.1, Tier::Bypassed);
+        assert!(is_deposed_primary(old) && !holds(old, "invoice:1"));
+    }
+    group.sentinel(0).resume().unwrap();
+    until_used(&world, &cache, new).await;
+    assert!(is_deposed_primary(old) && !holds(old, "invoice:1"));
+}
+
+/// Lets the primary hang until the cache uses its successor. Then it goes on, empty, and takes itself for the primary.
+async fn depose_hanging(world: &World, cache: &Cache<Ledger>, group: &RedisGroup) {
+    let (old, new) = group.roles().unwrap();
+    until_used(world, cache, old).await;
+    old.command::<()>(&["DEL", "invoice:1"]).unwrap();
+    // The sentinels would make it a replica, and soon.
+    old.command::<()>(&["ACL", "SETUSER", "default", "-replicaof", "-slaveof"]).unwrap();
     old.pause().unwrap();
     group.wait_until_primary(new).unwrap();
-    until_used(&world, &cache, new).await;
+    until_used(world, cache, new).await;
     old.resume().unwrap();
-    until_used(&world, &cache, new).await;
+}
+
+fn is_deposed_primary(server: &RedisServer) -> bool {
+    server.info("replication").unwrap()["role"] == "master"
+}
+
+/// Breaks all connections to a server until a read notices.
+async fn lose_connections(cache: &Cache<Ledger>, server: &RedisServer) {
+    let is_lost = || async {
+        server.command::<()>(&["CLIENT", "KILL", "TYPE", "normal"]).unwrap();
+        read(cache, 1).await.1 == Tier::Bypassed
+    };
+    until(is_lost).await;
 }
 
 #[tokio::test]

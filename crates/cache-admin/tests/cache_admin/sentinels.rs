@@ -58,6 +58,11 @@ fn settings_of_sentinels_that_cannot_work_are_named() {
         ),
         (
             &["stats"],
+            &[("REDIS_SENTINELS", "user:hunter2@h:1")],
+            "redis.sentinels has a login before \"h:1\"; leave it out; REDIS_SENTINEL_USERNAME and",
+        ),
+        (
+            &["stats"],
             &[("REDIS_SENTINELS", "h:1"), ("REDIS_URL", "redis://:hunter2@h")],
             "redis.sentinels and redis.url are both set, and each says where Redis is; leave REDIS_URL out",
         ),

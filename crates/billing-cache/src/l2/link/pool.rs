@@ -4,22 +4,21 @@ use std::future::Future;
 use std::time::Duration;
 
 use deadpool_redis::{Manager, Pool, PoolError, Runtime};
-use redis::{AsyncConnectionConfig, Cmd, ConnectionInfo, FromRedisValue, Pipeline, RedisResult};
+use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, Pipeline, RedisResult};
 
 use super::timeout_of;
-use crate::l2::address::Server;
 use crate::l2::error::L2Error;
 use crate::settings::RedisSettings;
 
 /// Connections to one server.
 pub(super) struct Pooled {
     pool: Pool,
-    pub(super) server: Server,
+    pub(super) server: ConnectionAddr,
 }
 
 impl Pooled {
     /// Makes none yet.
-    pub(super) fn new(server: Server, info: ConnectionInfo, settings: &RedisSettings) -> Result<Self, L2Error> {
+    pub(super) fn new(server: ConnectionAddr, info: ConnectionInfo, settings: &RedisSettings) -> Result<Self, L2Error> {
         Ok(Self { pool: pool(info, settings)?, server })
     }
 

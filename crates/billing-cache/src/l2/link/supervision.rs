@@ -38,10 +38,10 @@ async fn leave_deposed(shared: &Shared) {
     loop {
         tokio::time::sleep(ASK_SENTINELS_EVERY.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
         let Some(live) = shared.live.load_full() else { continue };
-        // Sentinels that do not answer are no reason to leave a server that does.
+        // Sentinels that do not answer, or are behind, are no reason to leave a server that answers.
         let Ok(server) = shared.address.server().await else { continue };
-        if server.succeeds(&live.server) {
-            return shared.give_up(&live, &format!("the sentinels name another primary, {}", server.address));
+        if server != live.server {
+            return shared.give_up(&live, &format!("the sentinels name another primary, {server}"));
         }
     }
 }

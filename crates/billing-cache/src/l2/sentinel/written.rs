@@ -1,0 +1,106 @@
+//! The setting that names the sentinels.
+//!
+//! Invariant: a password that somebody writes into it is not shown.
+
+use std::net::Ipv6Addr;
+
+use super::SentinelError;
+
+/// Where sentinels listen if the setting does not say.
+const PORT: u16 = 26_379;
+
+/// The addresses of a list with commas: each `host`, `host:port`, an IPv6 address or `[address]:port`.
+pub(super) fn addresses(written: &str) -> Result<Vec<(String, u16)>, SentinelError> {
+    // Of the whole, since a password may have commas.
+    if let Some((_login, address)) = written.rsplit_once('@') {
+        return Err(SentinelError::Login { address: address.to_owned() });
+    }
+    written.split(',').map(str::trim).filter(|part| !part.is_empty()).map(address).collect()
+}
+
+fn address(written: &str) -> Result<(String, u16), SentinelError> {
+    parse(written).ok_or_else(|| SentinelError::Address { address: written.to_owned() })
+}
+
+fn parse(written: &str) -> Option<(String, u16)> {
+    let (host, port) = match written.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']')?;
+            let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
+            (ipv6(host)?, port)
+        }
+        None if ipv6(written).is_some() => (written, None),
+        None => match written.split_once(':') {
+            Some((host, port)) => (name(host)?, Some(port)),
+            None => (name(written)?, None),
+        },
+    };
+    Some((host.to_owned(), port.map_or(Ok(PORT), str::parse).ok()?))
+}
+
+fn ipv6(written: &str) -> Option<&str> {
+    written.parse::<Ipv6Addr>().is_ok().then_some(written)
+}
+
+/// A name or an IPv4 address.
+fn name(written: &str) -> Option<&str> {
+    let is_strange = |c: char| c.is_whitespace() || ":;/@[]".contains(c);
+    (!written.is_empty() && !written.contains(is_strange)).then_some(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_a_port_or_the_usual_one() {
+        for (written, host, port) in [
+            ("sentinel-1", "sentinel-1", 26_379),
+            ("sentinel-1:5000", "sentinel-1", 5_000),
+            ("10.0.0.1:5000", "10.0.0.1", 5_000),
+            ("[::1]:5000", "::1", 5_000),
+            ("[::1]", "::1", 26_379),
+            ("::1", "::1", 26_379),
+            ("fe80::1:2", "fe80::1:2", 26_379),
+        ] {
+            assert_eq!(address(written).unwrap(), (host.to_owned(), port), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for wrong in [
+            "sentinel-1:",
+            "sentinel-1:redis",
+            ":5000",
+            "redis://sentinel-1:5000",
+            "s1:26379;s2:26379",
+            "s1;s2",
+            "s1:26379 s2:26379",
+            "s1 s2",
+            "s1:26379:26379",
+            "[s1]:26379",
+            "[::1",
+            "[::1]26379",
+        ] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lists_have_commas_and_perhaps_blanks() {
+        assert_eq!(addresses(" s1, s2:5000,").unwrap(), [("s1".to_owned(), 26_379), ("s2".to_owned(), 5_000)]);
+        assert_eq!(addresses(" ").unwrap(), []);
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for written in
+            ["user:hunter2@s1:26379", "redis://:hunter2@s1:26379", "a:hunter@hunter2@s1:26379", "a:hunter,2@s1:26379"]
+        {
+            let refused = addresses(written).unwrap_err();
+            assert_eq!(refused.to_string(), "redis.sentinels has a login before \"s1:26379\"");
+            assert!(!format!("{refused:?}").contains("hunter"), "{refused:?}");
+        }
+    }
+}
