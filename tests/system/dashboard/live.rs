@@ -84,9 +84,14 @@ fn the_page_goes_with_redis(site: &Site, viewer: &mut Viewer, traffic: &mut Traf
     site.redis.restart().expect("Redis can be started again");
     viewer.wait_for(site, state, "ok");
     viewer.wait_for(site, "document.querySelector('.banner')", Value::Null);
+    traffic.forget();
     traffic.wave(site);
     both_services_are_alive(site, viewer, &traffic.services);
-    viewer.wait_for_text(site, "processes", "in use");
+    site.eventually(|| match viewer.browser.text("processes") {
+        Some(text) if text.contains("in use") && !text.contains("not in use") => Ok(()),
+        text => Err(format!("a service does not use Redis again: {text:?}")),
+    });
+    viewer.wait_for_numbers_of(site, traffic);
 }
 
 #[test]

@@ -13,7 +13,7 @@ const CREDIT_NOTES: &str = "user_credit_notes";
 const ROUNDS: usize = 5;
 const READS_IN_MEMORY: usize = 200;
 
-/// What the services answered since they started.
+/// What the services answered since they started, or since it was forgotten.
 pub(super) struct Traffic {
     pub(super) services: [Service; 2],
     /// By type, and in total.
@@ -46,6 +46,11 @@ impl Traffic {
             site.wait_until_redis_is_used_by(|path| Ok(traffic.read(place, CREDIT_NOTES, path)));
         }
         traffic
+    }
+
+    /// Begins to count anew, as Redis does that lost everything. All that was answered has been sent there.
+    pub(super) fn forget(&mut self) {
+        self.seen.clear();
     }
 
     /// What was answered of each type, and of all.
