@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use deadpool_redis::PoolError;
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionAddr, RedisResult};
 use tokio::sync::{Notify, watch};
@@ -28,7 +29,7 @@ use crate::breaker::{Breaker, BreakerSettings, BreakerState, Change, Verdict};
 use crate::settings::RedisSettings;
 
 pub(crate) use pool::OwnConnection;
-use pool::Pooled;
+use pool::{Pooled, is_of_server};
 use supervision::supervise;
 
 /// A handle on the shared connection, and what is known about the server behind it.
@@ -297,9 +298,16 @@ impl Shared {
             Some(pooled) => pooled,
             None => self.renew_pool().await?,
         };
-        let connection = pooled.checkout(self.settings.connect_timeout()).await;
-        // Perhaps the server is elsewhere by now, or wants other certificates.
-        let connection = connection.inspect_err(|_| self.pool.store(None))?;
+        let connection = pooled.checkout().await.map_err(|error| {
+            if is_of_server(&error) {
+                // Perhaps the server is elsewhere by now, or wants other certificates.
+                self.pool.store(None);
+            }
+            match error {
+                PoolError::Backend(error) => error.into(),
+                _ => timeout_of(self.settings.connect_timeout()),
+            }
+        })?;
         Ok((connection, pooled.server.clone()))
     }
 
