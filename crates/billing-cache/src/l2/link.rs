@@ -23,9 +23,10 @@ use tracing::warn;
 
 use super::address::Address;
 use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
-use super::history::info_field;
+use super::history::{info_field, is_replica};
 use super::store;
 use crate::breaker::{Breaker, BreakerSettings, BreakerState, Change, Verdict};
+use crate::cache::millis;
 use crate::settings::RedisSettings;
 
 pub(crate) use pool::OwnConnection;
@@ -380,12 +381,9 @@ impl Shared {
 }
 
 fn refuse_replica(info: Option<&str>) -> Result<(), L2Error> {
-    match info.and_then(|info| info_field(info, "role")) {
-        Some("slave") => Err(L2Error::Replica),
-        _ => Ok(()),
-    }
+    if info.is_some_and(is_replica) { Err(L2Error::Replica) } else { Ok(()) }
 }
 
 fn timeout_of(limit: Duration) -> L2Error {
-    L2Error::Timeout { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) }
+    L2Error::Timeout { limit_ms: millis(limit) }
 }
