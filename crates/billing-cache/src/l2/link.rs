@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use deadpool_redis::PoolError;
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionAddr, RedisResult};
 use tokio::sync::{Notify, watch};
@@ -22,13 +23,14 @@ use tracing::warn;
 
 use super::address::Address;
 use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
-use super::history::info_field;
+use super::history::{info_field, is_replica};
 use super::store;
 use crate::breaker::{Breaker, BreakerSettings, BreakerState, Change, Verdict};
+use crate::cache::millis;
 use crate::settings::RedisSettings;
 
 pub(crate) use pool::OwnConnection;
-use pool::Pooled;
+use pool::{Pooled, is_of_server};
 use supervision::supervise;
 
 /// A handle on the shared connection, and what is known about the server behind it.
@@ -297,9 +299,16 @@ impl Shared {
             Some(pooled) => pooled,
             None => self.renew_pool().await?,
         };
-        let connection = pooled.checkout(self.settings.connect_timeout()).await;
-        // Perhaps the server is elsewhere by now, or wants other certificates.
-        let connection = connection.inspect_err(|_| self.pool.store(None))?;
+        let connection = pooled.checkout().await.map_err(|error| {
+            if is_of_server(&error) {
+                // Perhaps the server is elsewhere by now, or wants other certificates.
+                self.pool.store(None);
+            }
+            match error {
+                PoolError::Backend(error) => error.into(),
+                _ => timeout_of(self.settings.connect_timeout()),
+            }
+        })?;
         Ok((connection, pooled.server.clone()))
     }
 
@@ -372,12 +381,9 @@ impl Shared {
 }
 
 fn refuse_replica(info: Option<&str>) -> Result<(), L2Error> {
-    match info.and_then(|info| info_field(info, "role")) {
-        Some("slave") => Err(L2Error::Replica),
-        _ => Ok(()),
-    }
+    if info.is_some_and(is_replica) { Err(L2Error::Replica) } else { Ok(()) }
 }
 
 fn timeout_of(limit: Duration) -> L2Error {
-    L2Error::Timeout { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) }
+    L2Error::Timeout { limit_ms: millis(limit) }
 }

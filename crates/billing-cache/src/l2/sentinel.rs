@@ -19,6 +19,7 @@ use redis::{
 use secrecy::ExposeSecret;
 
 use super::error::L2Error;
+use crate::cache::millis;
 use crate::settings::RedisSettings;
 use newest::{Named, Newest};
 
@@ -206,10 +207,7 @@ impl Sentinels {
         match (answers.is_empty(), failed) {
             (false, _) => Ok(answers),
             (true, Some(failed)) => Err(failed.into()),
-            (true, None) => {
-                let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-                Err(SentinelError::Timeout { limit_ms }.into())
-            }
+            (true, None) => Err(SentinelError::Timeout { limit_ms: millis(limit) }.into()),
         }
     }
 

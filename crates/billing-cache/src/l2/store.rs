@@ -14,6 +14,7 @@ use super::error::{L2Error, is_no_script};
 use super::history::{self, History};
 use super::link::{Link, Wire};
 use super::orphan::Asked;
+use crate::cache::millis;
 use crate::clock::Moment;
 use crate::key::lease_of;
 
@@ -375,8 +376,4 @@ fn acquired(token: Token, answer: Value) -> Result<Acquired, L2Error> {
 
 fn filled(answer: &Value) -> Filled {
     if *answer == Value::Int(1) { Filled::Stored } else { Filled::Lost }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -28,6 +28,7 @@ mod numbers;
 mod old_shapes;
 mod opening;
 mod outage;
+mod pool;
 mod processes;
 mod proxy;
 mod reading;

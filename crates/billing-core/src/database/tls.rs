@@ -25,12 +25,23 @@ const UNHEEDED: [&str; 8] = [
     "sslpassword",
 ];
 
-/// The parameters of a URL as the driver has them, with the files that they name tried; else what is wrong with them.
-pub(super) fn parameters(query: &str) -> Result<String, String> {
+/// Variables of libpq that the driver reads by itself, and the parameters that they stand for.
+const VARIABLES: [(&str, &str); 4] =
+    [("PGSSLMODE", "sslmode"), ("PGSSLROOTCERT", "sslrootcert"), ("PGSSLCERT", "sslcert"), ("PGSSLKEY", "sslkey")];
+
+/// The parameters of a URL as the driver has them, and those of them that only a variable of the environment has, with the
+/// files that they name tried; else what is wrong with them.
+pub(super) fn parameters(query: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut parameters: Vec<(String, String)> =
         parse(query.as_bytes()).map(|(name, value)| (as_libpq(&name).to_owned(), value.into_owned())).collect();
     for (name, value) in &parameters {
         check(name, value)?;
+    }
+    for (variable_name, name) in VARIABLES {
+        let is_in_url = parameters.iter().any(|(written, _)| written == name);
+        let Some(value) = variable(variable_name).filter(|_| !is_in_url) else { continue };
+        check(name, &value).map_err(|reason| format!("{variable_name} is not right: {reason}"))?;
+        parameters.push((name.to_owned(), value));
     }
     let has = |wanted: &str| parameters.iter().any(|(name, _)| name == wanted);
     if has("sslcert") != has("sslkey") {
@@ -127,7 +138,35 @@ mod tests {
             ("ssl=verify-full&application_name=a%20b", "sslmode=verify-full&application_name=a+b"),
             ("ssl-mode=require", "sslmode=require"),
         ] {
-            assert_eq!(parameters(query).as_deref(), Ok(expected), "{query}");
+            assert_eq!(parameters(query, |_| None).as_deref(), Ok(expected), "{query}");
+        }
+    }
+
+    #[test]
+    fn variables_that_the_driver_reads_are_checked_like_parameters_and_give_way_to_them() {
+        let authority = test_support::Authority::new().unwrap();
+        let file = authority.file().display().to_string();
+        let encoded = Serializer::new(String::new()).append_pair("sslrootcert", &file).finish();
+        for (query, variables, expected) in [
+            ("", &[("PGSSLMODE", "require")][..], Ok("sslmode=require".to_owned())),
+            ("", &[("PGSSLMODE", "require"), ("PGSSLROOTCERT", &file)], Ok(format!("sslmode=verify-ca&{encoded}"))),
+            ("ssl=require", &[("PGSSLROOTCERT", &file)], Ok(format!("sslmode=verify-ca&{encoded}"))),
+            ("ssl=verify-full", &[("PGSSLMODE", "disable")], Ok("sslmode=verify-full".to_owned())),
+            ("", &[("PGSSLMODE", "verify_full")], Err("PGSSLMODE is not right: sslmode must be one of")),
+            (
+                "",
+                &[("PGSSLROOTCERT", "/nowhere/ca.crt")],
+                Err("PGSSLROOTCERT is not right: cannot read /nowhere/ca.crt"),
+            ),
+            ("", &[("PGSSLCERT", &file)], Err("sslcert and sslkey belong together")),
+        ] {
+            let variable =
+                |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|&(_, value)| value.to_owned());
+            match (parameters(query, variable), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{query} {variables:?}"),
+                (Err(found), Err(expected)) => assert!(found.starts_with(expected), "{query} {variables:?}: {found}"),
+                (found, expected) => panic!("{query} {variables:?}: {found:?} instead of {expected:?}"),
+            }
         }
     }
 
@@ -141,7 +180,7 @@ mod tests {
             ("sslrootcert=/dev/null", "(sslrootcert) holds no certificate"),
             ("sslrootcert=/nowhere/ca.crt", "cannot read /nowhere/ca.crt (sslrootcert): No such file"),
         ] {
-            let refused = parameters(query).unwrap_err();
+            let refused = parameters(query, |_| None).unwrap_err();
             assert!(refused.contains(expected), "{query}: {refused}");
         }
     }

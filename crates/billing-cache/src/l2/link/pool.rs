@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use deadpool_redis::{Manager, Pool, PoolError, Runtime};
+use deadpool_redis::{Manager, Pool, PoolError, Runtime, TimeoutType};
 use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, Pipeline, RedisResult};
 
 use super::timeout_of;
@@ -22,12 +22,14 @@ impl Pooled {
         Ok(Self { pool: pool(info, settings)?, server })
     }
 
-    pub(super) async fn checkout(&self, limit: Duration) -> Result<deadpool_redis::Connection, L2Error> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error.into(),
-            _ => timeout_of(limit),
-        })
+    pub(super) async fn checkout(&self) -> Result<deadpool_redis::Connection, PoolError> {
+        self.pool.get().await
     }
+}
+
+/// Whether no connection can be made, rather than that all are in use.
+pub(super) fn is_of_server(error: &PoolError) -> bool {
+    matches!(error, PoolError::Backend(_) | PoolError::Timeout(TimeoutType::Create))
 }
 
 fn pool(info: ConnectionInfo, settings: &RedisSettings) -> Result<Pool, L2Error> {
