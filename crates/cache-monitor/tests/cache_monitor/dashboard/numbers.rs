@@ -190,7 +190,8 @@ async fn services_that_live_their_breakers_and_the_memory_are_shown() {
     service.cache().flush_counters().await;
     stage.redis.command::<()>(&["CONFIG", "SET", "maxmemory", "64mb"]).unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().to_string();
-    let change = json!({"process": "<b>/7", "number": 1, "state": "open", "reason": "60 % of the calls failed"});
+    let change =
+        json!({"process": "<b>/7", "id": "a", "number": 1, "state": "open", "reason": "60 % of the calls failed"});
     stage.redis.command::<()>(&["ZADD", "billing_cache:breaker", &now, &change.to_string()]).unwrap();
 
     let dashboard = Dashboard::over(&stage, &[]);
