@@ -1,5 +1,5 @@
-//! The read path as far as the memory of the process: a few dozen nanoseconds, of which counting and sampling take about a
-//! fiftieth (`docs/benchmarks.md`).
+//! The read path as far as the memory of the process: a few dozen nanoseconds, of which counting and sampling take a few
+//! (`docs/benchmarks.md`).
 //!
 //! Invariant: a hit that is not sampled allocates nothing, formats no key, and executes no locked instruction but those of
 //! the store and of the reference count that it hands out.
