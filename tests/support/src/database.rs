@@ -5,13 +5,18 @@
 //! way to have one, not a skipped test.
 
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use tempfile::TempDir;
 
 const SERVER_VARIABLE: &str = "BILLING_TEST_POSTGRES_URL";
+/// Longer than the last connection of a database takes to close on a slow machine.
+const CLOSING_DEADLINE: Duration = Duration::from_secs(60);
+const CLOSING_PAUSE: Duration = Duration::from_millis(20);
 
 /// An empty database; removed when dropped.
 #[derive(Debug)]
@@ -80,7 +85,9 @@ impl TestDatabase {
     pub async fn drop_database(mut self) -> Result<()> {
         match std::mem::replace(&mut self.place, Place::Gone) {
             Place::Postgres { server_url, name } => drop_on_server(&server_url, &name).await,
-            Place::Sqlite { _directory: directory } => directory.close().context("remove the SQLite database"),
+            Place::Sqlite { _directory: directory } => {
+                remove(&directory.keep()).await.context("remove the SQLite database")
+            }
             Place::Gone => Ok(()),
         }
     }
@@ -101,6 +108,18 @@ impl Drop for TestDatabase {
             Ok(Ok(())) => {}
             Ok(Err(error)) => eprintln!("test database left behind: {error:#}"),
             Err(_) => eprintln!("test database left behind: the thread that drops it panicked"),
+        }
+    }
+}
+
+/// Removes a directory in which a connection that is being closed in the background may still write its last checkpoint.
+async fn remove(directory: &Path) -> std::io::Result<()> {
+    let ends = Instant::now() + CLOSING_DEADLINE;
+    loop {
+        match std::fs::remove_dir_all(directory) {
+            Err(_) if directory.exists() && Instant::now() < ends => tokio::time::sleep(CLOSING_PAUSE).await,
+            Err(error) if directory.exists() => return Err(error),
+            _ => return Ok(()),
         }
     }
 }
