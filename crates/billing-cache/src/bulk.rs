@@ -15,7 +15,7 @@ use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::{CachedType, Loaded, Source};
 use crate::event::Event;
 use crate::known::Missed;
-use crate::l2::error::L2Error;
+use crate::l2::removal;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::operation_log;
 use crate::read::{Answer, Cached, ReadError, Tier, decode, event_of, micros, note_redis_error};
@@ -145,8 +145,13 @@ impl<S: Source> Cache<S> {
             return Ok(WarmedUp::default());
         }
         let texts: Vec<String> = keys.iter().map(|key| self.key_text::<T>(key)).collect();
-        let acquired = store::acquire_many(&self.shared().link, &texts, mode, self.lease_ttl()).await;
-        let acquired = acquired.map_err(|error| self.shared().link.unreachable(error))?;
+        let acquired = store::acquire_many(&self.shared().shards, &texts, mode, self.lease_ttl()).await;
+        if let (Some(error), true) = (acquired.error, acquired.answers.iter().all(Option::is_none)) {
+            return Err(self.shared().shards.unreachable(error).into());
+        }
+        // What a part of a cluster that is away would have is refused like what a full one does not take.
+        let acquired: Vec<Acquired> =
+            acquired.answers.into_iter().map(|answer| answer.unwrap_or(Acquired::Refused)).collect();
         let refused = acquired.iter().filter(|acquired| matches!(acquired, Acquired::Refused)).count();
         let granted: Vec<Grant<T>> = keys.iter().cloned().zip(texts).zip(acquired).filter_map(Grant::of).collect();
         let skipped = keys.len() - granted.len() - refused;
@@ -183,46 +188,45 @@ impl<S: Source> Cache<S> {
         });
         let (suspect, wanted): (Vec<_>, Vec<_>) = wanted.partition(|it| self.shared().suspects.contains(&it.text));
         let mut singly: Vec<T::Key> = suspect.into_iter().map(|it| it.key).collect();
-        match self.look_up_many::<T>(&wanted, found).await {
-            Ok(()) => {
-                let missing = wanted.into_iter().filter(|it| !found.contains_key(&it.key));
-                let missing = missing.map(|it| (it.key, it.text)).collect();
-                singly.extend(self.load_missing::<T>(missing, found).await?);
-            }
-            Err(error) => {
-                note_redis_error(self.state::<T>(), wanted.first().map_or("", |it| it.text.as_str()), &error);
-                let keys: Vec<T::Key> = wanted.into_iter().map(|it| it.key).collect();
-                found.extend(self.bypass_many::<T>(keys).await?);
-            }
-        }
+        let (missing, unusable) = self.look_up_many::<T>(wanted, found).await;
+        singly.extend(self.load_missing::<T>(missing, found).await?);
+        found.extend(self.bypass_many::<T>(unusable).await?);
         self.read_singly::<T>(singly, found).await
     }
 
-    /// One look for all keys.
+    /// Looks into Redis for all of them. Answers those that it does not have, and those that it cannot be asked for.
     async fn look_up_many<T: CachedType<Source = S>>(
         &self,
-        wanted: &[Wanted<T>],
+        wanted: Vec<Wanted<T>>,
         found: &mut HashMap<T::Key, Cached<T::Value>>,
-    ) -> Result<(), L2Error> {
+    ) -> (Vec<(T::Key, String)>, Vec<T::Key>) {
+        let (mut missing, mut unusable) = (Vec::new(), Vec::new());
         if wanted.is_empty() {
-            return Ok(());
+            return (missing, unusable);
         }
         let (state, shared) = (self.state::<T>(), self.shared());
         let texts: Vec<String> = wanted.iter().map(|it| it.text.clone()).collect();
-        let values = match &state.l1 {
-            Some(_) => store::get_many_with_ttl(&shared.link, &texts).await?,
-            None => store::get_many(&shared.link, &texts).await?,
-        };
-        for (Wanted { key, text, stamp }, stored) in wanted.iter().zip(values) {
-            let Some(stored) = stored else { continue };
-            if let Some(value) = decode::<T>(text, &stored.json) {
-                let value = value.map(Arc::new);
-                state.note_ttl(&shared.known, text, value.as_ref(), &stored);
-                state.keep(key, value.as_ref(), *stamp, &stored);
-                found.insert(key.clone(), Cached { value, tier: Tier::L2 });
-            }
+        let what = if state.l1.is_some() { store::Wanted::ValuesWithTtl } else { store::Wanted::Values };
+        let values = store::get_many(&shared.shards, &texts, what).await;
+        if let Some(error) = &values.error {
+            note_redis_error(state, &texts[0], error);
         }
-        Ok(())
+        for (Wanted { key, text, stamp }, answer) in wanted.into_iter().zip(values.answers) {
+            let Some(stored) = answer else {
+                unusable.push(key);
+                continue;
+            };
+            let decoded = stored.and_then(|stored| Some((decode::<T>(&text, &stored.json)?, stored)));
+            let Some((value, stored)) = decoded else {
+                missing.push((key, text));
+                continue;
+            };
+            let value = value.map(Arc::new);
+            state.note_ttl(&shared.known, &text, value.as_ref(), &stored);
+            state.keep(&key, value.as_ref(), stamp, &stored);
+            found.insert(key, Cached { value, tier: Tier::L2 });
+        }
+        (missing, unusable)
     }
 
     /// Leases, load and fills, in a task of their own: a caller who is dropped leaves no lease behind that others would
@@ -248,31 +252,34 @@ impl<S: Source> Cache<S> {
         missing: Vec<(T::Key, String)>,
     ) -> Result<LoadedMany<T>, ReadError<S::Error>> {
         let texts: Vec<String> = missing.iter().map(|(_, text)| text.clone()).collect();
-        let acquired = match store::acquire_many(&self.shared().link, &texts, Mode::Read, self.lease_ttl()).await {
-            Ok(acquired) => acquired,
-            Err(error) => {
-                note_redis_error(self.state::<T>(), texts.first().map_or("", String::as_str), &error);
-                let answers = self.bypass_many::<T>(missing.into_iter().map(|(key, _)| key).collect()).await?;
-                return Ok(LoadedMany { answers, singly: Vec::new() });
-            }
-        };
-        let (mut granted, mut singly) = (Vec::new(), Vec::new());
-        for ((key, text), acquired) in missing.into_iter().zip(acquired) {
+        let acquired = store::acquire_many(&self.shared().shards, &texts, Mode::Read, self.lease_ttl()).await;
+        if let Some(error) = &acquired.error {
+            note_redis_error(self.state::<T>(), texts.first().map_or("", String::as_str), error);
+        }
+        let (mut granted, mut singly, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
+        for ((key, text), acquired) in missing.into_iter().zip(acquired.answers) {
             match acquired {
-                Acquired::Granted(token) => granted.push(Grant::<T> { key, text, token }),
-                // A value that came in between, or one that does not decode: the path of one key handles both.
-                Acquired::Hit(_) | Acquired::Contended | Acquired::Present | Acquired::Refused => singly.push(key),
+                Some(Acquired::Granted(token)) => granted.push(Grant::<T> { key, text, token }),
+                // A value that came in between, one that does not decode, a key that is elsewhere: the path of one key
+                // handles them all.
+                Some(_) => singly.push(key),
+                None => unusable.push(key),
             }
         }
+        let bypassed = self.bypass_many::<T>(unusable).await;
         let why_missed = |grant: &Grant<T>| self.shared().known.why_missed(&grant.text, self.state::<T>().longest_ms());
         let missed: Vec<Missed> = granted.iter().map(why_missed).collect();
         let filled = self.load_and_fill_many(granted, Mode::Read).await?;
         missed.into_iter().for_each(|missed| self.state::<T>().counters.add(missed.event()));
-        let answers = filled.into_iter().map(|(key, value, _)| (key, Cached::new(value, Tier::Loaded))).collect();
+        let loaded = filled.into_iter().map(|(key, value, _)| (key, Cached::new(value, Tier::Loaded)));
+        let answers = loaded.chain(bypassed?).collect();
         Ok(LoadedMany { answers, singly })
     }
 
     async fn bypass_many<T: CachedType<Source = S>>(&self, keys: Vec<T::Key>) -> Answers<T> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut loaded = self.load::<T>(&keys).await?;
         let answer = |key: T::Key| {
             let value = loaded.remove(&key).and_then(|loaded| loaded.value);
@@ -312,10 +319,11 @@ impl<S: Source> Cache<S> {
     }
 
     async fn store_many<T: CachedType<Source = S>>(&self, state: &TypeState<T>, fills: &[Fill]) -> Vec<Filled> {
-        let filled = store::fill_many(&self.shared().link, fills).await.unwrap_or_else(|error| {
-            note_redis_error(state, fills.first().map_or("", |fill| fill.key.as_str()), &error);
-            vec![Filled::Lost; fills.len()]
-        });
+        let filled = store::fill_many(&self.shared().shards, fills).await;
+        if let Some(error) = &filled.error {
+            note_redis_error(state, fills.first().map_or("", |fill| fill.key.as_str()), error);
+        }
+        let filled: Vec<Filled> = filled.answers.into_iter().map(|answer| answer.unwrap_or(Filled::Lost)).collect();
         let is_stored = |filled: &Filled| *filled == Filled::Stored;
         for (fill, _) in fills.iter().zip(&filled).filter(|(_, filled)| is_stored(filled)) {
             self.shared().known.stored(&fill.key, millis(fill.ttl));
@@ -329,10 +337,11 @@ impl<S: Source> Cache<S> {
     /// Nothing will be filled, so the others need not wait. That takes the values along, if there are any, so the leases of a
     /// renewal, which nobody has to wait for, are left to expire.
     async fn give_leases_back(&self, keys: Vec<String>, mode: Mode) {
-        if mode != Mode::Renew
-            && !keys.is_empty()
-            && let Err(error) = store::invalidate(&self.shared().link, &keys, self.shared().link.command_limit()).await
-        {
+        if mode == Mode::Renew || keys.is_empty() {
+            return;
+        }
+        let shards = &self.shared().shards;
+        if let Some(error) = removal::invalidate(shards, &keys, shards.command_limit()).await.error {
             debug!(%error, "leases are left to expire");
         }
     }

@@ -21,12 +21,13 @@ use crate::invalidate;
 use crate::key::KeySpace;
 use crate::known::Known;
 use crate::l1::{Heard, L1, Liveness};
+use crate::l2::cluster::ClusterError;
 use crate::l2::ear;
 use crate::l2::error::{L2Error, RedisUnreachable};
-use crate::l2::history::History;
-use crate::l2::link::{Admission, ConnectionNumber, Link};
+use crate::l2::link::{Admission, ConnectionNumber};
 use crate::l2::sentinel::SentinelError;
-use crate::l2::store::{self, Stored};
+use crate::l2::shards::{self, Shards};
+use crate::l2::store::Stored;
 use crate::l2::tls::TlsError;
 use crate::numbers::{self, Identity};
 use crate::policy::{L1Policy, TtlPolicy};
@@ -56,7 +57,7 @@ type States = Vec<(TypeId, Arc<dyn Any + Send + Sync>)>;
 
 /// What does not depend on the source, so that background tasks can hold it.
 pub(crate) struct Shared {
-    pub(crate) link: Link,
+    pub(crate) shards: Shards,
     pub(crate) settings: CacheSettings,
     pub(crate) space: KeySpace,
     pub(crate) stamps: Stamps,
@@ -147,6 +148,9 @@ pub enum SetupError {
     /// The settings or files of TLS cannot be used.
     #[error("{}", advised(.0, .0.advice()))]
     Tls(TlsError),
+    /// The settings of the cluster cannot be used.
+    #[error("{}", advised(.0, .0.advice()))]
+    Cluster(ClusterError),
     /// The settings of the sentinels cannot be used.
     #[error("{}", advised(.0, .0.advice()))]
     Sentinels(SentinelError),
@@ -169,6 +173,7 @@ impl SetupError {
         match error {
             L2Error::Tls(error) => Self::Tls(error),
             L2Error::Sentinels(error) => Self::Sentinels(error),
+            L2Error::Cluster(error) => Self::Cluster(error),
             error => Self::Address(error),
         }
     }
@@ -262,10 +267,11 @@ impl<S: Source> CacheBuilder<S> {
     pub async fn open(self, redis: &RedisSettings) -> Result<Cache<S>, SetupError> {
         self.settings.check()?;
         self.check_type_names()?;
-        let link = Link::open(redis, self.settings.breaker.clone(), self.admission).await.map_err(SetupError::of)?;
+        let shards = Shards::open(redis, self.settings.breaker.clone(), self.admission).await;
+        let shards = shards.map_err(SetupError::of)?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());
         let shared = Arc::new(Shared {
-            link,
+            shards,
             space,
             settings: self.settings,
             stamps: Stamps::new(),
@@ -278,12 +284,16 @@ impl<S: Source> CacheBuilder<S> {
             identity: self.identity,
             types: self.types,
         });
+        shared.liveness.expect(shared.shards.layout().links().iter().map(|link| link.id()).collect());
         let mut background = vec![
             tokio::spawn(invalidate::mend(Arc::clone(&shared))).abort_handle(),
             tokio::spawn(numbers::flush_regularly(Arc::clone(&shared))).abort_handle(),
         ];
+        if shared.shards.is_cluster() {
+            background.push(tokio::spawn(shards::follow_cluster(Arc::clone(&shared))).abort_handle());
+        }
         if shared.l1_prefixes().next().is_some() {
-            background.push(tokio::spawn(ear::listen(Arc::clone(&shared))).abort_handle());
+            background.push(tokio::spawn(ear::listen_to_all(Arc::clone(&shared))).abort_handle());
         }
         Ok(Cache { inner: Arc::new(Inner { source: self.source, shared, states: self.states, background }) })
     }
@@ -343,7 +353,7 @@ impl<S: Source> Cache<S> {
     /// Where Redis is expected, without secrets.
     #[must_use]
     pub fn endpoint(&self) -> &str {
-        self.shared().link.endpoint()
+        self.shared().shards.endpoint()
     }
 
     /// Asks Redis for an answer on a connection of its own.
@@ -351,34 +361,27 @@ impl<S: Source> Cache<S> {
     /// # Errors
     /// A sentence that names the server, the cause and what to look at.
     pub async fn check_redis(&self) -> Result<(), RedisUnreachable> {
-        self.shared().link.check().await
+        self.shared().shards.check().await
     }
 
-    /// The connection there is, if any, and each change of it.
+    /// Counts the connections that came and went, and the changes of a cluster's layout: whoever has to know of one waits for it
+    /// here.
     #[must_use]
-    pub fn connections(&self) -> watch::Receiver<Option<ConnectionNumber>> {
-        self.shared().link.connections()
+    pub fn connection_changes(&self) -> watch::Receiver<u64> {
+        self.shared().shards.changes()
     }
 
-    /// The history of the server that is connected now; none where it does not tell.
-    ///
-    /// # Errors
-    /// Redis cannot be used.
-    pub async fn redis_history(&self) -> Result<Option<History>, L2Error> {
-        let link = &self.shared().link;
-        store::invalidate(link, &[], link.batch_limit()).await
-    }
-
-    /// Whether reads use Redis now; else they go to the source.
+    /// Whether reads of every key use Redis now; else some or all go to the source.
     #[must_use]
     pub fn uses_redis(&self) -> bool {
-        self.shared().link.is_in_use()
+        self.shared().shards.is_in_use()
     }
 
-    /// Whether the breaker lets reads use Redis, skips it, or tries it.
+    /// Whether the breaker lets reads use Redis, skips it, or tries it; of a cluster, the breaker of the master that is worst
+    /// off.
     #[must_use]
     pub fn breaker_state(&self) -> BreakerState {
-        self.shared().link.breaker_state()
+        self.shared().shards.breaker_state()
     }
 
     /// Whether hits in L1 count now; `None` where no type has L1.
@@ -396,12 +399,12 @@ impl<S: Source> Cache<S> {
 
     /// Lets reads use this connection, after what the server may have lost was applied again.
     pub fn admit(&self, connection: ConnectionNumber) {
-        self.shared().link.admit(connection);
+        self.shared().shards.admit(connection);
     }
 
-    /// Sends reads to the source until a connection is admitted again.
-    pub fn suspend_reads(&self) {
-        self.shared().link.suspend_reads();
+    /// Sends the reads that would use this connection to the source, until it is admitted again.
+    pub fn suspend_reads(&self, connection: ConnectionNumber) {
+        self.shared().shards.suspend_reads(connection);
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

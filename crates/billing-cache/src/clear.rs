@@ -2,15 +2,16 @@
 
 use std::time::Instant;
 
+use redis::{Cmd, RedisResult, Value};
 use tracing::debug;
 
 use crate::cache::Cache;
 use crate::cached_type::{Source, TypeInfo};
-use crate::l2::admin::{self, ClearMode, ClearStep, ClearWalk, Cleared, PASSES};
+use crate::key::lease_of;
+use crate::l2::admin::{self, ClearMode, ClearRun, ClearStep, Cleared, PASSES};
 use crate::l2::error::RedisUnreachable;
 use crate::l2::history::History;
-use crate::l2::link::OwnConnection;
-use crate::l2::store::unlink;
+use crate::l2::removal;
 use crate::pace::Pace;
 use crate::read::micros;
 
@@ -44,8 +45,8 @@ impl<S: Source> Cache<S> {
         mode: ClearMode,
         pace: Pace,
     ) -> Result<Clearing<S>, RedisUnreachable> {
-        let connection = self.shared().link.own_connection().await?;
-        Ok(Clearing { cache: self.clone(), connection, walk: ClearWalk::new(types, mode, pace) })
+        self.shared().shards.check().await?;
+        Ok(Clearing { cache: self.clone(), run: ClearRun::new(types, mode, pace) })
     }
 
     /// Removes all values of these types for somebody who keeps a record of it: answers the history in which it was done.
@@ -55,13 +56,13 @@ impl<S: Source> Cache<S> {
     pub async fn clear_on_record(&self, types: &[TypeInfo]) -> Result<Option<History>, RedisUnreachable> {
         let shared = self.shared();
         let started = Instant::now();
-        let cleared = admin::clear_types_of_primary(shared, types).await;
+        let cleared = admin::clear_types_of_primaries(shared, types).await;
         shared.stamps.bump_all();
         let outcome = if cleared.is_ok() { "cleared" } else { "failed" };
         for info in types {
             debug!(cache_type = info.name, outcome, elapsed_us = micros(started), "clear");
         }
-        cleared.map_err(|error| shared.link.unreachable(error))
+        cleared.map_err(|error| shared.shards.unreachable(error))
     }
 
     /// Removes the values with these texts and revokes their leases.
@@ -70,13 +71,19 @@ impl<S: Source> Cache<S> {
     /// Redis cannot be used.
     pub async fn clear_keys(&self, texts: &[String], mode: ClearMode) -> Result<Cleared, RedisUnreachable> {
         let shared = self.shared();
-        let mut connection = shared.link.own_connection().await?;
         let mut cleared = Cleared::default();
         for batch in texts.chunks(shared.settings.scan_count) {
-            let counted =
-                count_and_remove(&mut connection, batch, mode).await.map_err(|error| shared.link.unreachable(error))?;
-            cleared.keys += counted.keys;
-            cleared.leases += counted.leases;
+            let counted = shared.shards.look_at(batch, |key| vec![exists(key), exists(&lease_of(key))]).await?;
+            let is_there =
+                |answers: &Vec<RedisResult<Value>>, at: usize| matches!(answers.get(at), Some(Ok(Value::Int(1))));
+            cleared.keys += counted.iter().filter(|answers| is_there(answers, 0)).count() as u64;
+            cleared.leases += counted.iter().filter(|answers| is_there(answers, 1)).count() as u64;
+            if mode == ClearMode::Remove {
+                let removed = removal::invalidate(&shared.shards, batch, shared.shards.batch_limit()).await;
+                if let Some(error) = removed.error {
+                    return Err(shared.shards.unreachable(error));
+                }
+            }
         }
         for key in texts {
             debug!(key, ?mode, "clear");
@@ -97,8 +104,7 @@ impl<S: Source> Cache<S> {
 /// A clear on its way. Dropping it ends it there.
 pub struct Clearing<S: Source> {
     cache: Cache<S>,
-    connection: OwnConnection,
-    walk: ClearWalk,
+    run: ClearRun,
 }
 
 impl<S: Source> Clearing<S> {
@@ -108,14 +114,14 @@ impl<S: Source> Clearing<S> {
     /// Redis cannot be used.
     pub async fn step(&mut self) -> Result<Option<ClearStep>, RedisUnreachable> {
         let shared = self.cache.shared();
-        let step = self.walk.step(&mut self.connection, shared).await;
-        step.map_err(|error| shared.link.unreachable(error))
+        let step = self.run.step(shared).await;
+        step.map_err(|error| shared.shards.unreachable(error))
     }
 
     /// What was removed so far, or would be, in the order of the types.
     #[must_use]
     pub fn cleared(&self) -> &[Cleared] {
-        self.walk.cleared()
+        self.run.walk().cleared()
     }
 
     /// How many keys the steps together look at in a database of so many keys.
@@ -129,25 +135,14 @@ impl<S: Source> Drop for Clearing<S> {
     /// What was removed must not live on in the memory of this process.
     fn drop(&mut self) {
         self.cache.shared().stamps.bump_all();
-        for (info, cleared) in self.walk.types().iter().zip(self.walk.cleared()) {
-            debug!(cache_type = info.name, keys = cleared.keys, leases = cleared.leases, mode = ?self.walk.mode(), "clear");
+        for (info, cleared) in self.run.walk().types().iter().zip(self.run.walk().cleared()) {
+            debug!(cache_type = info.name, keys = cleared.keys, leases = cleared.leases, mode = ?self.run.walk().mode(), "clear");
         }
     }
 }
 
-async fn count_and_remove(
-    connection: &mut OwnConnection,
-    texts: &[String],
-    mode: ClearMode,
-) -> Result<Cleared, crate::l2::error::L2Error> {
-    let mut pipeline = redis::pipe();
-    for text in texts {
-        pipeline.cmd("EXISTS").arg(text).cmd("EXISTS").arg(crate::key::lease_of(text));
-        if mode == ClearMode::Remove {
-            pipeline.add_command(unlink(text)).ignore();
-        }
-    }
-    let there: Vec<u64> = connection.pipeline(&pipeline).await?;
-    let (keys, leases) = there.chunks(2).fold((0, 0), |(keys, leases), pair| (keys + pair[0], leases + pair[1]));
-    Ok(Cleared { keys, leases })
+fn exists(key: &str) -> Cmd {
+    let mut command = redis::cmd("EXISTS");
+    command.arg(key);
+    command
 }

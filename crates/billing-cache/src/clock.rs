@@ -43,6 +43,11 @@ impl Moment {
         self.monotonic_ms < other.monotonic_ms && self.wall_ms < other.wall_ms
     }
 
+    /// The one that ends first, on each clock.
+    pub(crate) fn earlier(self, other: Self) -> Self {
+        Self { monotonic_ms: self.monotonic_ms.min(other.monotonic_ms), wall_ms: self.wall_ms.min(other.wall_ms) }
+    }
+
     /// So long after this moment that a look at the clock, which may be a tick late, never finds it still to come when it is
     /// past already.
     pub(crate) fn at_most_after_ms(self, millis: u64) -> Self {

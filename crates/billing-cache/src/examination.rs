@@ -7,15 +7,21 @@ use crate::l2::examination::{self, Examination};
 use crate::l2::rights::{self, AclRule};
 
 impl<S: Source> Cache<S> {
-    /// Looks at the server on connections of its own: version, memory, rights, announcements, scripts, latency, clock. A
-    /// replica is looked at too. Takes a few dozen round trips; writes one probe key, which is removed at once.
+    /// Looks at every primary on connections of its own: version, memory, rights, announcements, scripts, latency, clock. Where
+    /// there is one server, a replica is looked at too. Takes a few dozen round trips each; writes one probe key, which is
+    /// removed at once.
     ///
     /// # Errors
-    /// Redis cannot be reached at all.
-    pub async fn examine_redis(&self) -> Result<Examination, RedisUnreachable> {
+    /// One of them cannot be reached at all.
+    pub async fn examine_redis(&self) -> Result<Vec<Examination>, RedisUnreachable> {
         let shared = self.shared();
-        let mut connection = shared.link.own_connection().await?;
-        Ok(examination::examine(&mut connection, shared).await)
+        let layout = shared.shards.layout();
+        let mut examinations = Vec::with_capacity(layout.links().len());
+        for (link, tag) in layout.tagged() {
+            let mut connection = link.own_connection().await?;
+            examinations.push(examination::examine(&mut connection, shared, link, tag).await);
+        }
+        if examinations.is_empty() { shared.shards.check().await.map(|()| examinations) } else { Ok(examinations) }
     }
 
     /// The ACL rules of the smallest Redis user that services and tools can work with: `+get`, …, `~invoice:*`, ….

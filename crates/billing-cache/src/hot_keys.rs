@@ -1,6 +1,6 @@
 //! Hot keys: which keys are read how often, added up in Redis over all processes.
 //!
-//! In Redis, beside the counters and flushed with them: `billing_cache:reads:{half-life}:{landmark}:{type}`, a sorted set of
+//! In Redis, beside the counters and flushed with them: `billing_cache:{numbers}:reads:{half-life}:{landmark}:{type}`, a sorted set of
 //! key texts by decayed reads, and the same name without the type, a sorted set of the sums of each type. Scores under one
 //! landmark are weights that can be added as they are (see [`crate::popularity`]); a reader adds those of the landmark before,
 //! divided by 2^64. Nothing is ever aged by rewriting, so there is nothing for processes to agree on but the clock; the
@@ -61,9 +61,9 @@ impl<S: Source> Cache<S> {
             pipeline.cmd("ZREVRANGE").arg(keys).arg(0).arg(shared.settings.usage_keys).arg("WITHSCORES");
             pipeline.cmd("ZRANGE").arg(sums).arg(0).arg(-1).arg("WITHSCORES");
         }
-        let mut connection = shared.link.own_connection().await?;
+        let mut connection = shared.numbers_connection().await?;
         let read = connection.pipeline(&pipeline).await;
-        let read: Vec<RedisResult<Value>> = read.map_err(|error| shared.link.unreachable(error))?;
+        let read: Vec<RedisResult<Value>> = read.map_err(|error| shared.shards.unreachable(error))?;
         let mut found = Found::default();
         for (age, sets) in read.chunks(2).enumerate() {
             let [keys, sums] = sets else { continue };
@@ -175,7 +175,7 @@ impl<'a> Names<'a> {
 
     fn sums(&self, period: u64) -> String {
         let half_life = self.settings.usage_half_life_seconds;
-        format!("{}{}reads:{half_life}s:{period}", self.space.prefix(), numbers::PREFIX)
+        format!("{}{}reads:{half_life}s:{period}", self.space.prefix(), numbers::NUMBERS)
     }
 
     fn keys(&self, period: u64, info: &TypeInfo) -> String {

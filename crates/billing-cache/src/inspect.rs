@@ -1,7 +1,7 @@
 //! Inspection: what stands in Redis under given keys, looked at from outside. No read of the cache: nothing is loaded, filled
 //! or counted, and what does not decode is shown as it is.
 
-use redis::{RedisResult, Value};
+use redis::{Cmd, RedisResult, Value};
 
 use crate::cache::Cache;
 use crate::cached_type::Source;
@@ -41,19 +41,13 @@ impl<S: Source> Cache<S> {
     /// Redis cannot be used.
     pub async fn standing(&self, keys: &[AnyKey]) -> Result<Vec<Standing>, RedisUnreachable> {
         let shared = self.shared();
-        let mut connection = shared.link.own_connection().await?;
         let mut standing = Vec::with_capacity(keys.len());
         for batch in keys.chunks(shared.settings.scan_count) {
+            let texts: Vec<String> = batch.iter().map(|key| key.as_str().to_owned()).collect();
             // One GET each: MGET takes what is no string for absent.
-            let mut pipeline = redis::Pipeline::with_capacity(batch.len());
-            pipeline.ignore_errors();
-            for key in batch {
-                pipeline.cmd("GET").arg(key.as_str());
-            }
-            let answers = connection.pipeline(&pipeline).await;
-            let answers: Vec<RedisResult<Value>> = answers.map_err(|error| shared.link.unreachable(error))?;
-            for answer in answers {
-                standing.push(standing_of(answer).map_err(|error| shared.link.unreachable(error))?);
+            for answers in shared.shards.look_at(&texts, |key| vec![command(&["GET", key])]).await? {
+                let answer = answers.into_iter().next().unwrap_or(Ok(Value::Nil));
+                standing.push(standing_of(answer).map_err(|error| shared.shards.unreachable(error))?);
             }
         }
         Ok(standing)
@@ -64,16 +58,21 @@ impl<S: Source> Cache<S> {
     /// # Errors
     /// Redis cannot be used.
     pub async fn inspect(&self, key: &AnyKey) -> Result<KeyState, RedisUnreachable> {
-        let shared = self.shared();
-        let mut connection = shared.link.own_connection().await?;
-        let text = key.as_str();
-        let mut pipeline = redis::pipe();
-        pipeline.ignore_errors();
-        pipeline.cmd("GET").arg(text).cmd("PTTL").arg(text).cmd("MEMORY").arg("USAGE").arg(text);
-        pipeline.cmd("PTTL").arg(lease_of(text));
-        let answers = connection.pipeline(&pipeline).await;
-        answers.and_then(state_of).map_err(|error| shared.link.unreachable(error))
+        let shards = &self.shared().shards;
+        let asked = |key: &str| {
+            let lease = lease_of(key);
+            let commands: [&[&str]; 4] = [&["GET", key], &["PTTL", key], &["MEMORY", "USAGE", key], &["PTTL", &lease]];
+            commands.map(command).to_vec()
+        };
+        let answers = shards.look_at(&[key.as_str().to_owned()], asked).await?;
+        state_of(answers.into_iter().next().unwrap_or_default()).map_err(|error| shards.unreachable(error))
     }
+}
+
+fn command(words: &[&str]) -> Cmd {
+    let mut command = redis::cmd(words[0]);
+    command.arg(&words[1..]);
+    command
 }
 
 fn state_of(answers: Vec<RedisResult<Value>>) -> Result<KeyState, L2Error> {

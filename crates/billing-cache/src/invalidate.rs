@@ -3,7 +3,7 @@
 //! Invariants (`protocol.md`, section 4): local stamps move after Redis was told and before the caller goes on, and they
 //! move also when Redis could not be told; then the keys are suspect in this process until an invalidation gets through.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,9 @@ use crate::cached_type::{CachedType, Source};
 use crate::event::Event;
 use crate::l2::error::L2Error;
 use crate::l2::history::History;
-use crate::l2::{admin, store};
+use crate::l2::shards::Gathered;
+use crate::l2::{admin, removal};
+use crate::suspect::Batch;
 
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 const MEND_PAUSE: Duration = Duration::from_millis(200);
@@ -55,13 +57,21 @@ impl fmt::Display for AnyKey {
 }
 
 /// How an invalidation ended. Local readers see the change either way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "a pending invalidation must stay in the outbox"]
-pub enum Invalidation {
-    /// Redis has removed the keys; the history it did so in, if the server tells.
-    Done(Option<History>),
-    /// Redis could not be told in time; readers of other processes may see the old values until the outbox is relayed.
-    Pending,
+pub struct Invalidation {
+    /// The keys that Redis has removed, with the history it did so in: that of the shard of the key, none if it does not tell.
+    pub done: BTreeMap<AnyKey, Option<History>>,
+    /// Those it could not be told of in time; readers of other processes may see their old values until the outbox is relayed.
+    pub pending: BTreeSet<AnyKey>,
+}
+
+impl Invalidation {
+    /// Whether Redis has removed all keys.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.pending.is_empty()
+    }
 }
 
 impl<S: Source> Cache<S> {
@@ -80,21 +90,28 @@ impl<S: Source> Cache<S> {
         let started = Instant::now();
         let texts: Vec<String> = keys.iter().map(|key| key.text.clone()).collect();
         let span = trace_span!("invalidate", keys = texts.len(), outcome = Empty);
-        let (outcome, event) = match tell_redis(shared, &texts).instrument(span.clone()).await {
-            Ok(history) => (Invalidation::Done(history), Event::Invalidated),
-            Err(error) => {
-                warn!(keys = texts.len(), %error, "invalidation pending, Redis could not be told");
-                // Before the stamps move: a flight of the new stamp must know that Redis is not to be asked.
-                shared.suspects.add(&texts);
-                (Invalidation::Pending, Event::InvalidationPending)
+        let (told, error) = tell_redis(shared, &texts).instrument(span.clone()).await;
+        let mut outcome = Invalidation::default();
+        for (key, told) in keys.into_iter().zip(told) {
+            match told {
+                Some(history) => drop(outcome.done.insert(key, history)),
+                None => drop(outcome.pending.insert(key)),
             }
-        };
-        span.record("outcome", event.as_str());
+        }
+        if let Some(error) = error {
+            let pending: Vec<String> = outcome.pending.iter().map(|key| key.text.clone()).collect();
+            warn!(keys = pending.len(), %error, "invalidation pending, Redis could not be told");
+            // Before the stamps move: a flight of the new stamp must know that Redis is not to be asked.
+            shared.suspects.add(&pending);
+        }
+        span.record("outcome", event_of(outcome.is_done()).as_str());
         for text in &texts {
             shared.stamps.bump(text);
             shared.known.invalidated(text);
         }
-        for key in &keys {
+        let done = outcome.done.keys().map(|key| (key, true));
+        for (key, is_done) in done.chain(outcome.pending.iter().map(|key| (key, false))) {
+            let event = event_of(is_done);
             if let Some(counters) = shared.counters_of(key.cache_type) {
                 counters.add(event);
             }
@@ -110,55 +127,71 @@ impl<S: Source> Cache<S> {
     }
 }
 
-/// INVALIDATE in pipelines of bounded size, tried again until the deadline.
-///
-/// If the history changed between two pipelines there is none to name: what the first one did may be undone.
-async fn tell_redis(shared: &Shared, keys: &[String]) -> Result<Option<History>, L2Error> {
+fn event_of(is_done: bool) -> Event {
+    if is_done { Event::Invalidated } else { Event::InvalidationPending }
+}
+
+/// INVALIDATE in pipelines of bounded size, tried again until the deadline. Of each key the history, and why some have none.
+async fn tell_redis(shared: &Shared, keys: &[String]) -> (Vec<Option<Option<History>>>, Option<L2Error>) {
     let ends = Instant::now() + Duration::from_millis(shared.settings.invalidation_deadline_ms);
-    let mut histories = Vec::new();
+    let (mut told, mut error) = (Vec::with_capacity(keys.len()), None);
     for batch in keys.chunks(shared.settings.batch_size) {
-        let history = loop {
-            let limit = shared.link.batch_limit().min(ends.saturating_duration_since(Instant::now()));
-            match store::invalidate(&shared.link, batch, limit).await {
-                Ok(history) => break history,
-                Err(error) if Instant::now() + RETRY_PAUSE >= ends => return Err(error),
-                Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
-            }
-        };
-        histories.push(history);
+        let of_batch = tell_batch(shared, batch, ends).await;
+        told.extend(of_batch.answers);
+        error = error.or(of_batch.error);
     }
-    histories.dedup();
-    Ok(if histories.len() == 1 { histories.remove(0) } else { None })
+    (told, error)
+}
+
+async fn tell_batch(shared: &Shared, keys: &[String], ends: Instant) -> Gathered<Option<History>> {
+    let limit = || shared.shards.batch_limit().min(ends.saturating_duration_since(Instant::now()));
+    let mut told = removal::invalidate(&shared.shards, keys, limit()).await;
+    while told.error.is_some() && Instant::now() + RETRY_PAUSE < ends {
+        tokio::time::sleep(RETRY_PAUSE).await;
+        let left: Vec<usize> = (0..keys.len()).filter(|place| told.answers[*place].is_none()).collect();
+        let left_keys: Vec<String> = left.iter().map(|place| keys[*place].clone()).collect();
+        let again = removal::invalidate(&shared.shards, &left_keys, limit()).await;
+        for (place, answer) in left.into_iter().zip(again.answers) {
+            told.answers[place] = answer;
+        }
+        told.error = again.error;
+    }
+    told
 }
 
 /// Invalidates suspect keys again until Redis has been told. Ends when its cache is dropped.
 pub(crate) async fn mend(shared: Arc<Shared>) {
-    let mut connections = shared.link.connections();
+    let mut connections = shared.shards.changes();
     loop {
         if shared.suspects.is_empty() {
             shared.suspects.added.notified().await;
         }
-        let batch = shared.suspects.batch(MEND_BATCH);
+        let mut batch = shared.suspects.batch(MEND_BATCH);
         if batch.is_empty() {
             continue;
         }
-        if mend_batch(&shared, batch.everything, &batch.keys).await.is_ok() {
-            shared.suspects.settle(&batch);
-        } else {
+        let all_are_told = mend_batch(&shared, &mut batch).await;
+        shared.suspects.settle(&batch);
+        if !all_are_told {
             // Whichever comes first: a restored connection, or a server that answers again on the old one.
             let _ = tokio::time::timeout(MEND_PAUSE, connections.changed()).await;
         }
     }
 }
 
-async fn mend_batch(shared: &Shared, everything: bool, keys: &[String]) -> Result<(), L2Error> {
-    if everything {
+/// Leaves in the batch what Redis was told of; says whether that is all.
+async fn mend_batch(shared: &Shared, batch: &mut Batch) -> bool {
+    if batch.everything {
         let types: Vec<_> = shared.types.iter().map(|registered| registered.info).collect();
-        admin::clear_types(shared, &types).await?;
+        batch.everything = admin::clear_types(shared, &types).await.is_ok();
+        if !batch.everything {
+            batch.keys.clear();
+            return false;
+        }
         shared.stamps.bump_all();
     }
-    if !keys.is_empty() {
-        store::invalidate(&shared.link, keys, shared.link.batch_limit()).await?;
-    }
-    Ok(())
+    let told = removal::invalidate(&shared.shards, &batch.keys, shared.shards.batch_limit()).await;
+    let mut answers = told.answers.into_iter();
+    batch.keys.retain(|_| answers.next().flatten().is_some());
+    told.error.is_none()
 }

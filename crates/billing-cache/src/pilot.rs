@@ -13,6 +13,7 @@ use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::CachedType;
 use crate::event::Event;
 use crate::flight::{Flight, Found, Mark, Outcome};
+use crate::l2::removal;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::operation_log;
 use crate::read::{Answer, Cached, Tier, decode, note_redis_error};
@@ -49,7 +50,7 @@ impl<T: CachedType> Pilot<T> {
         let (mut mode, mut attempts, mut pause) = (Mode::Read, 0, POLL_MIN);
         loop {
             let covers = self.flight.mark();
-            match store::acquire(&shared.link, &self.text, mode, lease_ttl).await {
+            match store::acquire(&shared.shards, &self.text, mode, lease_ttl).await {
                 Ok(Acquired::Hit(json)) => match decode::<T>(&self.text, &json) {
                     Some(value) => return Outcome { covers, answer: Ok(Cached::new(value, Tier::L2)) },
                     None => mode = Mode::Refresh,
@@ -97,7 +98,7 @@ impl<T: CachedType> Pilot<T> {
         let covered_by_fill = self.flight.mark();
         let span = trace_span!("fill", cache_type = T::NAME, outcome = Empty);
         let started = Instant::now();
-        let filled = store::fill(&self.cache.shared().link, &fill).instrument(span.clone()).await;
+        let filled = store::fill(&self.cache.shared().shards, &fill).instrument(span.clone()).await;
         operation_log::filled::<T>(&span, &fill, filled.as_ref().ok(), started);
         match filled {
             Ok(Filled::Stored) => {
@@ -118,8 +119,9 @@ impl<T: CachedType> Pilot<T> {
 
     /// Nothing will be filled, so the others need not wait for the lease to end. An invalidation is always safe.
     async fn give_lease_back(&self) {
-        let link = &self.cache.shared().link;
-        if let Err(error) = store::invalidate(link, std::slice::from_ref(&self.text), link.command_limit()).await {
+        let shards = &self.cache.shared().shards;
+        let told = removal::invalidate(shards, std::slice::from_ref(&self.text), shards.command_limit()).await;
+        if let Some(error) = told.error {
             note_redis_error(self.state(), &self.text, &error);
         }
     }

@@ -267,9 +267,9 @@ impl<S: Source> Cache<S> {
             return Lookup::Unusable;
         }
         let found = if state.l1.is_some() || (state.near_end.is_watched() && look.sampled.is_noted()) {
-            store::get_with_ttl(&shared.link, text).await
+            store::get_with_ttl(&shared.shards, text).await
         } else {
-            store::get(&shared.link, text).await
+            store::get(&shared.shards, text).await
         };
         match found {
             Ok(Some(stored)) => match decode::<T>(text, &stored.json) {

@@ -84,7 +84,7 @@ impl<S: Source> Cache<S> {
         let (shared, state) = (self.shared(), self.state::<T>());
         let started = Instant::now();
         let lease_ttl = Duration::from_millis(shared.settings.lease_ttl_ms);
-        let Ok(Acquired::Granted(token)) = store::acquire(&shared.link, &text, Mode::Refresh, lease_ttl).await else {
+        let Ok(Acquired::Granted(token)) = store::acquire(&shared.shards, &text, Mode::Refresh, lease_ttl).await else {
             return;
         };
         let Ok(mut loaded) = self.load::<T>(std::slice::from_ref(key)).await else {
@@ -97,7 +97,7 @@ impl<S: Source> Cache<S> {
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
         // A value that ends soon by itself would be near its end again at once: once is enough.
         state.refreshed.lock().insert(text.clone(), Instant::now() + ttl / 2);
-        let filled = store::fill(&shared.link, &Fill { key: text.clone(), token, json, ttl }).await;
+        let filled = store::fill(&shared.shards, &Fill { key: text.clone(), token, json, ttl }).await;
         let event = if matches!(filled, Ok(Filled::Stored)) {
             shared.known.stored(&text, millis(ttl));
             Event::Refreshed
@@ -111,7 +111,7 @@ impl<S: Source> Cache<S> {
 
     /// Only the lease is given back: an invalidation would take the old value along.
     async fn give_up_refresh(&self, text: &str, token: &Token) {
-        if let Err(error) = store::release(&self.shared().link, text, token).await {
+        if let Err(error) = store::release(&self.shared().shards, text, token).await {
             debug!(key = text, %error, "a lease is left to expire");
         }
     }

@@ -33,6 +33,9 @@ pub struct RedisSettings {
     pub password: SecretString,
     /// A whole `redis://`, `rediss://` or `redis+unix://` URL; empty to use the fields above, otherwise it replaces them.
     pub url: SecretString,
+    /// Some nodes of a Redis Cluster, as `host:port,host:port`, by which the others are found; empty for none. They replace host
+    /// and port.
+    pub cluster_nodes: String,
     /// Sentinels that know where the server is, as `host:port,host:port`; empty for none. They replace host and port.
     pub sentinels: String,
     /// The name under which the sentinels watch the primary.

@@ -1,8 +1,9 @@
 //! Walk: every key of some cached types that stands in Redis, a step at a time, for whoever looks at values one by one.
 //!
 //! Invariant: constant memory, one short SCAN a step; whoever walks sets the pace. A key that stays during the whole walk is
-//! given at least once; one that moves while the server's table grows may be given twice, as `SCAN` has it.
+//! given at least once, unless it goes from one master of a cluster to another; one that moves while the server's table grows may be given twice, as `SCAN` has it.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,13 +13,15 @@ use crate::invalidate::AnyKey;
 use crate::key::escape_glob;
 use crate::l2::admin::{scan_command, scanned};
 use crate::l2::error::{L2Error, RedisUnreachable};
-use crate::l2::link::OwnConnection;
+use crate::l2::link::{Link, OwnConnection};
 use crate::pace::Pace;
 
 /// A walk that is going on. Dropping it ends it.
 pub struct KeyWalk {
     shared: Arc<Shared>,
     connection: OwnConnection,
+    /// The shards to come.
+    to_come: VecDeque<Arc<Link>>,
     types: Vec<TypeInfo>,
     pattern: String,
     pace: Pace,
@@ -42,12 +45,14 @@ impl<S: Source> Cache<S> {
     /// Redis cannot be used.
     pub async fn walk(&self, types: &[TypeInfo], pace: Pace) -> Result<KeyWalk, RedisUnreachable> {
         let shared = Arc::clone(self.shared());
-        let connection = shared.link.own_connection().await?;
+        let mut to_come: VecDeque<Arc<Link>> = shared.shards.layout().links().iter().cloned().collect();
+        let first = to_come.pop_front().ok_or_else(|| shared.shards.unreachable(L2Error::Away))?;
+        let connection = first.own_connection().await?;
         let pattern = match types {
             [one] => one.scan_pattern(&shared.space),
             _ => format!("{}*", escape_glob(shared.space.prefix())),
         };
-        Ok(KeyWalk { shared, connection, types: types.to_vec(), pattern, pace, cursor: Some(0) })
+        Ok(KeyWalk { shared, connection, to_come, types: types.to_vec(), pattern, pace, cursor: Some(0) })
     }
 
     /// The key that stands in Redis under this text; `None` if it is a key of no cached type.
@@ -73,7 +78,11 @@ impl KeyWalk {
         let Some(cursor) = self.cursor else { return Ok(None) };
         let count = self.pace.step(self.shared.settings.scan_count);
         self.pace.take(count).await;
-        let names = self.scan(cursor, count).await.map_err(|error| self.shared.link.unreachable(error))?;
+        let names = self.scan(cursor, count).await.map_err(|error| self.shared.shards.unreachable(error))?;
+        if let (None, Some(next)) = (self.cursor, self.to_come.pop_front()) {
+            self.connection = next.own_connection().await?;
+            self.cursor = Some(0);
+        }
         let keys = names.into_iter().filter_map(|name| self.owned(name)).collect();
         Ok(Some(WalkStep { looked_at: count as u64, keys }))
     }

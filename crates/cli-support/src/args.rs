@@ -81,6 +81,9 @@ impl CommonArgs {
         let (settings, explained) = Settings::load_explained(&Overrides { file: self.config.clone(), values })?;
         let elsewhere = |(flag, key, _): &(&'static str, &str, String)| match &settings.redis {
             redis if !redis.url.expose_secret().is_empty() => Some((*flag, "redis.url", "REDIS_URL")),
+            redis if !redis.cluster_nodes.trim().is_empty() => {
+                Some((*flag, "redis.cluster_nodes", "REDIS_CLUSTER_NODES"))
+            }
             // They know where it is; the number of the database they do not.
             redis if !redis.sentinels.is_empty() && *key != "redis.db" => {
                 Some((*flag, "redis.sentinels", "REDIS_SENTINELS"))

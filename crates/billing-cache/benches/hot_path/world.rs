@@ -149,6 +149,7 @@ fn redis_settings(port: u16) -> RedisSettings {
         username: String::new(),
         password: String::new().into(),
         url: String::new().into(),
+        cluster_nodes: String::new(),
         sentinels: String::new(),
         sentinel_master: "mymaster".into(),
         sentinel_username: String::new(),

@@ -43,6 +43,12 @@ impl Address {
         Ok(Self { place, redis, tls, limit: settings.connect_timeout() })
     }
 
+    /// The same login and TLS, at another server.
+    pub(crate) fn at(&self, host: &str, port: u16) -> Self {
+        let place = Place::Server(self.address(host, port));
+        Self { place, redis: self.redis.clone(), tls: self.tls.clone(), limit: self.limit }
+    }
+
     /// Host and port, or the sentinels, and database number, for people.
     pub(crate) fn describe(&self) -> String {
         let place = match &self.place {

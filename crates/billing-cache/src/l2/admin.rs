@@ -4,15 +4,20 @@
 //! flight cannot bring a cleared value back. A lease that is granted later belongs to a load that begins later, so the
 //! second walk leaves leases alone.
 
-use redis::{Cmd, Value};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use redis::{Cmd, RedisResult, Value};
 
 use super::error::L2Error;
-use super::history::{self, History, info_field};
-use super::link::OwnConnection;
+use super::history::History;
+use super::link::{Link, OwnConnection};
+use super::shards::{Slots, is_elsewhere};
 use crate::cache::Shared;
 use crate::cached_type::TypeInfo;
 use crate::key::{escape_glob, key_of_lease};
 use crate::pace::Pace;
+use crate::primaries;
 
 /// What a clear removed of one cached type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +71,9 @@ pub struct ClearStep {
     pub found: u64,
 }
 
+/// A clear begins anew so often where slots go from one master to another meanwhile.
+const MOST_ROUNDS: usize = 5;
+
 /// How often a clear looks at each key of the database.
 pub(crate) const PASSES: u64 = 2;
 
@@ -80,6 +88,8 @@ pub(crate) struct ClearWalk {
     found: Vec<(usize, Vec<u8>)>,
     found_in: Pass,
     cleared: Vec<Cleared>,
+    /// Something that was found had gone to another shard when it was to be removed.
+    missed: bool,
 }
 
 impl ClearWalk {
@@ -92,7 +102,14 @@ impl ClearWalk {
             found: Vec::new(),
             found_in: Pass::Leases,
             cleared: vec![Cleared::default(); types.len()],
+            missed: false,
         }
+    }
+
+    /// Begins anew on another shard.
+    fn begin(&mut self) {
+        self.next = Some((Pass::Leases, 0));
+        self.found.clear();
     }
 
     /// The types, in the order of [`cleared`](Self::cleared).
@@ -123,6 +140,7 @@ impl ClearWalk {
         let count = self.pace.step(shared.settings.scan_count);
         self.pace.take(count).await;
         let mut pipeline = redis::Pipeline::with_capacity(self.found.len() + 1);
+        pipeline.ignore_errors();
         if removing {
             self.found.iter().for_each(|(_, name)| {
                 pipeline.cmd("UNLINK").arg(name);
@@ -131,7 +149,8 @@ impl ClearWalk {
         if let Some((pass, cursor)) = self.next {
             pipeline.add_command(scan_command(cursor, Some(&pass.pattern(shared, &self.types)), count));
         }
-        let mut answers: Vec<Value> = connection.pipeline(&pipeline).await?;
+        let answers: Vec<RedisResult<Value>> = connection.pipeline(&pipeline).await?;
+        let mut answers = self.without_elsewhere(answers)?;
         let answer = self.next.and_then(|_| answers.pop());
         self.count_found(removing.then_some(&answers[..]));
         if let (Some((pass, _)), Some(answer)) = (self.next, answer) {
@@ -140,6 +159,18 @@ impl ClearWalk {
             self.next = None;
         }
         Ok(Some(ClearStep { looked_at: count as u64, found: self.found.len() as u64 }))
+    }
+
+    /// The answers; nothing for a name that was not removed because its slot is elsewhere by now.
+    fn without_elsewhere(&mut self, answers: Vec<RedisResult<Value>>) -> RedisResult<Vec<Value>> {
+        let mut of = |answer: RedisResult<Value>| match answer {
+            Err(error) if is_elsewhere(&error) => {
+                self.missed = true;
+                Ok(Value::Nil)
+            }
+            answer => answer,
+        };
+        answers.into_iter().map(&mut of).collect()
     }
 
     /// Takes in what a `SCAN` of this pass answered.
@@ -167,29 +198,94 @@ impl ClearWalk {
     }
 }
 
+/// A clear of every shard, one after the other; again from the beginning if slots went from one to another meanwhile, since a
+/// key may then have been missed on both.
+pub(crate) struct ClearRun {
+    walk: ClearWalk,
+    /// The shards to come; none before the first step of a round.
+    to_come: Option<VecDeque<Arc<Link>>>,
+    connection: Option<OwnConnection>,
+    /// Where the slots were when the round began.
+    slots: Option<Slots>,
+    rounds: usize,
+}
+
+impl ClearRun {
+    pub(crate) fn new(types: &[TypeInfo], mode: ClearMode, pace: Pace) -> Self {
+        let walk = ClearWalk::new(types, mode, pace);
+        Self { walk, to_come: None, connection: None, slots: None, rounds: 0 }
+    }
+
+    pub(crate) fn walk(&self) -> &ClearWalk {
+        &self.walk
+    }
+
+    /// Goes one step further; `None` at the end.
+    ///
+    /// # Errors
+    /// Redis cannot be used, or slots go on moving.
+    pub(crate) async fn step(&mut self, shared: &Shared) -> Result<Option<ClearStep>, L2Error> {
+        loop {
+            if let Some(connection) = &mut self.connection {
+                if let Some(step) = self.walk.step(connection, shared).await? {
+                    return Ok(Some(step));
+                }
+                self.connection = None;
+            }
+            match &mut self.to_come {
+                None => self.begin_round(shared).await?,
+                Some(to_come) => match to_come.pop_front() {
+                    Some(link) => {
+                        self.connection = Some(link.own_connection().await.map_err(|error| error.source)?);
+                        self.walk.begin();
+                    }
+                    None if self.is_complete(shared).await? => return Ok(None),
+                    None if self.rounds == MOST_ROUNDS => return Err(L2Error::SlotsMove),
+                    None => self.to_come = None,
+                },
+            }
+        }
+    }
+
+    async fn begin_round(&mut self, shared: &Shared) -> Result<(), L2Error> {
+        self.rounds += 1;
+        self.walk.missed = false;
+        self.slots = shared.shards.settled_slots().await?;
+        let layout = shared.shards.layout();
+        if layout.links().is_empty() || !layout.is_covered() {
+            return Err(L2Error::Away);
+        }
+        self.to_come = Some(layout.links().iter().cloned().collect());
+        Ok(())
+    }
+
+    /// Whether no key can have been missed in this round. In a dry run nothing is lost by that.
+    async fn is_complete(&self, shared: &Shared) -> Result<bool, L2Error> {
+        if self.walk.mode == ClearMode::DryRun || !shared.shards.is_cluster() {
+            return Ok(true);
+        }
+        let is_settled = self.slots.is_some() && shared.shards.settled_slots().await? == self.slots;
+        Ok(is_settled && !self.walk.missed)
+    }
+}
+
 /// Removes all values and leases of the types, and nothing else.
 pub(crate) async fn clear_types(shared: &Shared, types: &[TypeInfo]) -> Result<(), L2Error> {
-    let mut connection = shared.link.own_connection().await.map_err(|error| error.source)?;
-    clear_all(&mut connection, shared, types).await
-}
-
-/// Removes all values and leases of the types, and says in which history: that of the server that did it, read before on
-/// the same connection.
-pub(crate) async fn clear_types_of_primary(shared: &Shared, types: &[TypeInfo]) -> Result<Option<History>, L2Error> {
-    let mut connection = shared.link.own_connection().await.map_err(|error| error.source)?;
-    let info: Option<String> = connection.command(&redis::cmd("INFO")).await.ok();
-    let info = info.unwrap_or_default();
-    if history::is_replica(&info) {
-        return Err(L2Error::Replica);
-    }
-    clear_all(&mut connection, shared, types).await?;
-    Ok(History::of(info_field(&info, "run_id"), &info))
-}
-
-async fn clear_all(connection: &mut OwnConnection, shared: &Shared, types: &[TypeInfo]) -> Result<(), L2Error> {
-    let mut walk = ClearWalk::new(types, ClearMode::Remove, Pace::unlimited());
-    while walk.step(connection, shared).await?.is_some() {}
+    let mut run = ClearRun::new(types, ClearMode::Remove, Pace::unlimited());
+    while run.step(shared).await?.is_some() {}
     Ok(())
+}
+
+/// Removes all values and leases of the types, and says in which history: that of all primaries together, the same before and
+/// after.
+pub(crate) async fn clear_types_of_primaries(shared: &Shared, types: &[TypeInfo]) -> Result<Option<History>, L2Error> {
+    let before = primaries::of(shared).await?;
+    if !before.are_all() {
+        return Err(L2Error::Away);
+    }
+    clear_types(shared, types).await?;
+    let after = primaries::of(shared).await?;
+    Ok(before.history_of_all().filter(|_| before == after))
 }
 
 impl Pass {

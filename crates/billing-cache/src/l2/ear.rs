@@ -1,19 +1,23 @@
-//! The ear of L1: a connection on which Redis announces every change of a key of the types that have L1, whoever made it.
+//! The ears of L1: connections on which Redis announces every change of a key of the types that have L1, whoever made it; one to
+//! each primary.
 //!
-//! RESP3 `CLIENT TRACKING ON BCAST` on the types' prefixes. Heartbeats go through the data connection and come back here
-//! behind all earlier announcements; without their echo L1 does not count ([`Liveness`]). Loss of the connection, a flush of
-//! the database and becoming live again make every entry dead.
+//! RESP3 `CLIENT TRACKING ON BCAST` on the types' prefixes. Heartbeats go through the data connection to the same primary and
+//! come back here behind all earlier announcements; without their echo from every primary L1 does not count ([`Liveness`]).
+//! Loss of a connection, a flush of a database, another layout and becoming live again make every entry dead.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, SendError};
-use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
 use tokio::sync::Notify;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
 use super::error::L2Error;
+use super::link::{Link, LinkId, Terms, Wire};
 use crate::cache::Shared;
 use crate::clock::Moment;
 use crate::numbers;
@@ -25,18 +29,43 @@ const BEATS_PER_BOUND: u32 = 4;
 /// A heartbeat key is removed at once; this is for a server that dies between the two commands.
 const HEARTBEAT_TTL_MS: u64 = 10_000;
 
-/// What the ear hears with.
+/// What an ear hears with.
 struct Ear {
     shared: Arc<Shared>,
+    link: Arc<Link>,
     heartbeat_prefix: String,
     lost: Notify,
 }
 
-/// Listens until its cache is dropped.
-pub(crate) async fn listen(shared: Arc<Shared>) {
+/// Keeps an ear for each primary of the layout, until its cache is dropped.
+pub(crate) async fn listen_to_all(shared: Arc<Shared>) {
+    let mut changes = shared.shards.changes();
+    let mut ears = JoinSet::new();
+    let mut listening: HashMap<LinkId, AbortHandle> = HashMap::new();
+    loop {
+        let layout = shared.shards.layout();
+        listening.retain(|id, ear| {
+            let stays = layout.links().iter().any(|link| link.id() == *id);
+            if !stays {
+                ear.abort();
+            }
+            stays
+        });
+        for link in layout.links() {
+            let listen = || ears.spawn(listen(Arc::clone(&shared), Arc::clone(link)));
+            listening.entry(link.id()).or_insert_with(listen);
+        }
+        // The sender lives as long as the links do.
+        let _ = changes.changed().await;
+        while ears.try_join_next().is_some() {}
+    }
+}
+
+/// Listens to one primary for ever.
+async fn listen(shared: Arc<Shared>, link: Arc<Link>) {
     let process: u64 = rand::random();
     let heartbeat_prefix = format!("{}{}heartbeat:{process:016x}:", shared.space.prefix(), numbers::PREFIX);
-    let ear = Arc::new(Ear { shared, heartbeat_prefix, lost: Notify::new() });
+    let ear = Arc::new(Ear { shared, link, heartbeat_prefix, lost: Notify::new() });
     let mut pause = RECONNECT_MIN;
     let mut told = false;
     loop {
@@ -47,15 +76,15 @@ pub(crate) async fn listen(shared: Arc<Shared>) {
                 // live once more, and nothing was heard between the two.
                 ear.shared.stamps.bump_all();
                 ear.beat(connection).await;
-                debug!("the ear of L1 was lost");
+                debug!(endpoint = ear.link.endpoint(), "the ear of L1 was lost");
             }
             Err(error) if !told => {
                 told = true;
-                warn!(%error, "L1 is off: Redis does not announce changes");
+                warn!(endpoint = ear.link.endpoint(), %error, "L1 is off: Redis does not announce changes");
             }
             Err(_) => {}
         }
-        ear.shared.liveness.end();
+        ear.end();
         tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
         pause = (pause * 2).min(RECONNECT_MAX);
     }
@@ -70,12 +99,12 @@ impl Ear {
             ear.hear(&push);
             Ok::<(), SendError>(())
         };
-        let limit = self.shared.link.connect_limit();
+        let limit = self.shared.shards.connect_limit();
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(limit))
             .set_response_timeout(Some(limit))
             .set_push_sender(hear);
-        let client = self.shared.link.resp3_client().await?;
+        let client = self.link.resp3_client().await?;
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST");
@@ -92,16 +121,16 @@ impl Ear {
         let bound_ms = self.shared.settings.l1_staleness_bound_ms;
         let mut beats = tokio::time::interval(Duration::from_millis(bound_ms) / BEATS_PER_BOUND);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut connections = self.shared.link.connections();
+        let mut connections = self.link.connections();
         let mut silent = 0;
         loop {
             tokio::select! {
                 () = self.lost.notified() => return,
                 // Values may now come from another server than announcements, until a heartbeat shows that they do not.
-                _ = connections.changed() => self.shared.liveness.end(),
+                _ = connections.changed() => self.end(),
                 _ = beats.tick() => {}
             }
-            silent = if self.shared.liveness.is_live(Moment::now()) { 0 } else { silent + 1 };
+            silent = if self.shared.liveness.is_heard(self.link.id(), Moment::now()) { 0 } else { silent + 1 };
             if silent > 2 * BEATS_PER_BOUND {
                 return;
             }
@@ -109,18 +138,32 @@ impl Ear {
         }
     }
 
-    /// The key carries the moment at which it was sent, so that its echo needs no memory.
+    /// The key carries the moment at which it was sent, so that its echo needs no memory; and in braces what makes it one of
+    /// this primary's.
     async fn send_heartbeat(&self) {
+        let layout = self.shared.shards.layout();
+        let tagged = layout.tagged().find(|(link, _)| link.id() == self.link.id());
+        // A master that has lost its slots has no ear for long.
+        let Some((_, tag)) = tagged else { return };
         let now = Moment::now();
-        let key = format!("{}{}:{}", self.heartbeat_prefix, now.monotonic_ms, now.wall_ms);
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("SET").arg(&key).arg("").arg("PX").arg(HEARTBEAT_TTL_MS).ignore().cmd("UNLINK").arg(&key).ignore();
-        let link = &self.shared.link;
-        let limit = link.command_limit();
-        let sent = link.tell(limit, |mut wire| async move { pipeline.exec_async(&mut wire.connection).await }).await;
-        if let Err(error) = sent {
+        let key = format!("{}{{{tag}}}:{}:{}", self.heartbeat_prefix, now.monotonic_ms, now.wall_ms);
+        let terms = Terms::tell(self.shared.shards.command_limit());
+        let key = &key;
+        let beat = |mut wire: Wire| async move {
+            let mut set = redis::cmd("SET");
+            set.arg(key).arg("").arg("PX").arg(HEARTBEAT_TTL_MS);
+            let mut unlink = redis::cmd("UNLINK");
+            unlink.arg(key);
+            wire.query_each([set, unlink]).await?.into_iter().collect::<RedisResult<Vec<Value>>>()
+        };
+        if let Err(error) = self.link.run(terms, beat).await {
             debug!(%error, "a heartbeat of L1 was not sent");
         }
+    }
+
+    /// Nothing is heard any more.
+    fn end(&self) {
+        self.shared.liveness.end(self.link.id());
     }
 
     /// Runs in the connection's reader, in the order of the announcements.
@@ -128,7 +171,7 @@ impl Ear {
         match push.kind {
             PushKind::Invalidate => self.hear_invalidation(&push.data),
             PushKind::Disconnection => {
-                self.shared.liveness.end();
+                self.end();
                 self.lost.notify_one();
             }
             _ => {}
@@ -152,11 +195,17 @@ impl Ear {
     }
 
     fn hear_heartbeat(&self, sent: &str) {
-        let moment = sent.split_once(':').and_then(|(monotonic, wall)| {
+        let moment = sent.split_once(':').and_then(|(_tag, times)| {
+            let (monotonic, wall) = times.split_once(':')?;
             Some(Moment { monotonic_ms: monotonic.parse().ok()?, wall_ms: wall.parse().ok()? })
         });
         if let Some(sent) = moment {
-            self.shared.liveness.heard(sent, self.shared.settings.l1_staleness_bound_ms, &self.shared.stamps);
+            self.shared.liveness.heard(
+                self.link.id(),
+                sent,
+                self.shared.settings.l1_staleness_bound_ms,
+                &self.shared.stamps,
+            );
         }
     }
 }

@@ -3,6 +3,7 @@
 use redis::RedisError;
 use redis::ServerErrorKind;
 
+use super::cluster::ClusterError;
 use super::sentinel::SentinelError;
 use super::tls::{self, TlsError};
 use crate::breaker::Verdict;
@@ -35,6 +36,12 @@ pub enum L2Error {
     /// The sentinels do not say where the primary is.
     #[error(transparent)]
     Sentinels(#[from] SentinelError),
+    /// Keys went from one master of a cluster to another while they were walked over, so that some may have been missed.
+    #[error("slots of the cluster are on the move")]
+    SlotsMove,
+    /// The cluster cannot be used.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// Redis answered with an error, or the connection broke.
     #[error(transparent)]
     Redis(#[from] RedisError),
@@ -87,11 +94,11 @@ pub(crate) fn is_no_script(error: &RedisError) -> bool {
 }
 
 /// What an error says about the server: nothing if memory is full, because reads still work then; that it
-/// is well if only the key holds something else than a string or the scripts were flushed; else that it failed.
+/// is well if only the key holds something else than a string or is elsewhere, or the scripts were flushed; else that it failed.
 pub(crate) fn verdict(error: &RedisError) -> Option<Verdict> {
     match error.code() {
         Some("OOM") => None,
-        Some("WRONGTYPE" | "NOSCRIPT") => Some(Verdict::Success),
+        Some("WRONGTYPE" | "NOSCRIPT" | "MOVED" | "ASK" | "TRYAGAIN") => Some(Verdict::Success),
         _ => Some(Verdict::Failure),
     }
 }
@@ -134,6 +141,10 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
         L2Error::Redis(error) => error,
         L2Error::Tls(error) => return error.advice(),
         L2Error::Sentinels(error) => return error.advice(),
+        L2Error::Cluster(error) => return error.advice(),
+        L2Error::SlotsMove => {
+            return "run it again when the slots are where they shall be: see redis-cli --cluster check";
+        }
         L2Error::Replica => return "point REDIS_HOST at the primary",
         _ => return "is the server running, and are REDIS_HOST and REDIS_PORT right?",
     };
@@ -144,6 +155,11 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
         (redis::ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
             "check REDIS_PASSWORD and REDIS_USERNAME"
         }
+        (_, Some("MOVED" | "ASK" | "TRYAGAIN")) => {
+            "the server is a node of a Redis Cluster whose slots are on the move or that is not named as one: see \
+             REDIS_CLUSTER_NODES"
+        }
+        (_, Some("CLUSTERDOWN")) => "a part of the cluster is down: see redis-cli --cluster check",
         (_, Some("NOPERM")) => "this Redis user lacks a permission the cache needs",
         (redis::ErrorKind::Server(ServerErrorKind::ReadOnly), _) => {
             "this is a replica; point REDIS_HOST at the primary"

@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 
 use super::error::L2Error;
 use super::history::info_field;
-use super::link::OwnConnection;
-use super::rights::{self, AclRule, probe_key, unused_key};
+use super::link::{Link, OwnConnection};
+use super::rights::{self, AclRule, probe_key};
 use super::sentinel::SentinelFacts;
 use super::store;
 use super::tls::TlsFacts;
@@ -28,6 +28,8 @@ const PROBE_TTL_MS: u64 = 10_000;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Examination {
+    /// Where it is, without any secret.
+    pub endpoint: String,
     /// What `INFO` tells.
     pub server: Result<ServerFacts, L2Error>,
     /// What TLS is in use; none without.
@@ -91,22 +93,23 @@ impl ClockOffset {
 }
 
 /// Looks at everything; what one look cannot find out does not keep the others from being made.
-pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared) -> Examination {
+pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared, link: &Link, tag: &str) -> Examination {
+    let probe = probe_key(shared, tag);
     Examination {
+        endpoint: link.endpoint().to_owned(),
         server: server_facts(connection).await,
-        tls: look_at_tls(shared).await,
-        sentinels: shared.link.address().sentinels().await,
-        missing_rights: rights::missing(connection, shared).await,
-        announcements: hear_announcement(connection, shared).await,
-        scripts: run_scripts(connection, shared).await,
+        tls: look_at_tls(link).await,
+        sentinels: link.address().sentinels().await,
+        missing_rights: rights::missing(connection, shared, &probe).await,
+        announcements: hear_announcement(connection, link, &probe).await,
+        scripts: run_scripts(connection, &probe).await,
         pings: ping(connection).await,
         clock: clock(connection).await,
     }
 }
 
-async fn look_at_tls(shared: &Shared) -> Result<Option<TlsFacts>, L2Error> {
-    let limit = shared.link.connect_limit();
-    let looked = tokio::time::timeout(limit, shared.link.address().look_at_tls()).await;
+async fn look_at_tls(link: &Link) -> Result<Option<TlsFacts>, L2Error> {
+    let looked = tokio::time::timeout(link.connect_limit(), link.address().look_at_tls()).await;
     looked.unwrap_or(Err(L2Error::Unexpected { command: "a TLS handshake" }))
 }
 
@@ -125,22 +128,21 @@ async fn server_facts(connection: &mut OwnConnection) -> Result<ServerFacts, L2E
 }
 
 /// Changes a key over one connection and waits for the announcement on another, as the ear of L1 does.
-async fn hear_announcement(connection: &mut OwnConnection, shared: &Shared) -> Result<(), L2Error> {
-    let key = probe_key(shared);
+async fn hear_announcement(connection: &mut OwnConnection, link: &Link, key: &str) -> Result<(), L2Error> {
     let (sender, mut heard) = mpsc::unbounded_channel();
     let hear = move |push: PushInfo| match push.kind {
         PushKind::Invalidate => sender.send(()).map_err(|_| SendError),
         _ => Ok(()),
     };
-    let limit = shared.link.connect_limit();
+    let limit = link.connect_limit();
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(limit))
         .set_response_timeout(Some(limit))
         .set_push_sender(hear);
-    let mut ear = shared.link.resp3_client().await?.get_multiplexed_async_connection_with_config(&config).await?;
-    redis::cmd("CLIENT").arg(&["TRACKING", "ON", "BCAST", "PREFIX", &key]).exec_async(&mut ear).await?;
+    let mut ear = link.resp3_client().await?.get_multiplexed_async_connection_with_config(&config).await?;
+    redis::cmd("CLIENT").arg(&["TRACKING", "ON", "BCAST", "PREFIX", key]).exec_async(&mut ear).await?;
     let mut change = redis::pipe();
-    change.cmd("SET").arg(&key).arg("").arg("PX").arg(PROBE_TTL_MS).ignore().cmd("UNLINK").arg(&key).ignore();
+    change.cmd("SET").arg(key).arg("").arg("PX").arg(PROBE_TTL_MS).ignore().cmd("UNLINK").arg(key).ignore();
     connection.pipeline::<()>(&change).await?;
     match tokio::time::timeout(limit, heard.recv()).await {
         Ok(Some(())) => Ok(()),
@@ -148,10 +150,9 @@ async fn hear_announcement(connection: &mut OwnConnection, shared: &Shared) -> R
     }
 }
 
-/// FILL under a lease that nobody holds, of a key that users have rights on: stores nothing.
-async fn run_scripts(connection: &mut OwnConnection, shared: &Shared) -> Result<(), L2Error> {
-    let key = shared.types.first().map_or_else(|| probe_key(shared), |first| unused_key(shared, &first.info));
-    let answers: Vec<RedisResult<Value>> = connection.pipeline(&store::idle_fill(&key)).await?;
+/// FILL under a lease that nobody holds: stores nothing.
+async fn run_scripts(connection: &mut OwnConnection, key: &str) -> Result<(), L2Error> {
+    let answers: Vec<RedisResult<Value>> = connection.pipeline(&store::idle_fill(key)).await?;
     match answers.into_iter().collect::<RedisResult<Vec<Value>>>()?.last() {
         Some(Value::Int(0)) => Ok(()),
         _ => Err(L2Error::Unexpected { command: "FILL" }),

@@ -1,4 +1,4 @@
-//! The link: one multiplexed connection shared by the whole read path, and the task that restores it.
+//! The link: one multiplexed connection to one primary, shared by the whole read path, and the task that restores it.
 //!
 //! Invariants: a caller never waits for a connection attempt, only for a command, and for that no longer than its limit;
 //! nothing is resent by the link, because a resent ACQUIRE would break the protocol. One shared connection batches the
@@ -16,7 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use deadpool_redis::PoolError;
 use redis::aio::MultiplexedConnection;
-use redis::{ConnectionAddr, RedisResult};
+use redis::{Cmd, ConnectionAddr, FromRedisValue, RedisResult, Value};
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tracing::warn;
@@ -39,6 +39,43 @@ pub(crate) struct Wire {
     pub(crate) connection: MultiplexedConnection,
     /// The run id of the server, if it tells.
     pub(crate) run_id: Option<Arc<str>>,
+    /// Whether each command is to be announced by `ASKING`: its key is on the way to this server.
+    asking: bool,
+}
+
+impl Wire {
+    /// The same, for keys that are on the way to this server.
+    pub(crate) fn asking(mut self) -> Self {
+        self.asking = true;
+        self
+    }
+
+    /// Sends one command.
+    pub(crate) async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
+        if !self.asking {
+            return command.query_async(&mut self.connection).await;
+        }
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("ASKING").ignore().add_command(command.clone());
+        let (answer,) = pipeline.query_async(&mut self.connection).await?;
+        Ok(answer)
+    }
+
+    /// Sends several commands at once; each has an answer of its own.
+    pub(crate) async fn query_each(
+        &mut self,
+        commands: impl IntoIterator<Item = Cmd>,
+    ) -> RedisResult<Vec<RedisResult<Value>>> {
+        let mut pipeline = redis::pipe();
+        pipeline.ignore_errors();
+        for command in commands {
+            if self.asking {
+                pipeline.cmd("ASKING").ignore();
+            }
+            pipeline.add_command(command);
+        }
+        pipeline.query_async(&mut self.connection).await
+    }
 }
 
 struct Live {
@@ -47,9 +84,12 @@ struct Live {
     server: ConnectionAddr,
 }
 
-/// Which of the connections of a process it is, in the order in which they were made.
+/// Which of the connections of a process it is, to whatever server, in the order in which they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnectionNumber(u64);
+
+/// The number of the next connection.
+static DIALS: AtomicU64 = AtomicU64::new(1);
 
 /// Whether a new connection may be read from at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +102,23 @@ pub(crate) enum Admission {
 
 /// See the module.
 pub(crate) struct Link {
+    id: LinkId,
     shared: Arc<Shared>,
     supervisor: AbortHandle,
 }
+
+/// Which of the links of a process it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct LinkId(u64);
+
+#[cfg(test)]
+impl LinkId {
+    pub(crate) const fn of_test(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+static LINKS: AtomicU64 = AtomicU64::new(1);
 
 struct Shared {
     address: Address,
@@ -75,53 +129,67 @@ struct Shared {
     live: ArcSwapOption<Live>,
     lost: Notify,
     connections: watch::Sender<Option<ConnectionNumber>>,
+    /// Told of each change of the connection.
+    changes: Changes,
     admission: Admission,
-    /// One more than the number of the connection that may be read from; 0 for none.
+    /// The number of the connection that may be read from; 0 for none.
     admitted: AtomicU64,
     breaker: Breaker,
-    dials: AtomicU64,
+}
+
+/// Counts the connections that came and went, over all links of a process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes(Arc<watch::Sender<u64>>);
+
+impl Changes {
+    pub(crate) fn note(&self) {
+        self.0.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
+}
+
+/// What all links of a process have in common.
+#[derive(Clone)]
+pub(crate) struct Conduct {
+    pub(crate) settings: RedisSettings,
+    pub(crate) breaker: BreakerSettings,
+    pub(crate) admission: Admission,
+    pub(crate) changes: Changes,
 }
 
 impl Link {
     /// Dials once, and goes on dialling in the background if that fails.
-    ///
-    /// # Errors
-    /// Only if the settings make no connection address.
-    pub(crate) async fn open(
-        settings: &RedisSettings,
-        breaker: BreakerSettings,
-        admission: Admission,
-    ) -> Result<Self, L2Error> {
-        let address = Address::of(settings)?;
-        let shared = Arc::new(Shared {
-            pool: ArcSwapOption::empty(),
-            endpoint: address.describe(),
-            address,
-            settings: settings.clone(),
-            live: ArcSwapOption::empty(),
-            lost: Notify::new(),
-            connections: watch::Sender::new(None),
-            admission,
-            admitted: AtomicU64::new(0),
-            breaker: Breaker::new(breaker),
-            dials: AtomicU64::new(0),
-        });
+    pub(crate) async fn open(address: Address, conduct: &Conduct) -> Self {
+        let shared = Shared::new(address, conduct);
         if let Err(error) = shared.dial().await {
             warn!(endpoint = shared.endpoint, %error, "redis is away, reads go to the database");
             shared.lost.notify_one();
         }
+        Self::supervised(shared)
+    }
+
+    /// Dials in the background.
+    pub(crate) fn start(address: Address, conduct: &Conduct) -> Self {
+        let shared = Shared::new(address, conduct);
+        shared.lost.notify_one();
+        Self::supervised(shared)
+    }
+
+    fn supervised(shared: Arc<Shared>) -> Self {
         let supervisor = tokio::spawn(supervise(Arc::clone(&shared))).abort_handle();
-        Ok(Self { shared, supervisor })
+        Self { id: LinkId(LINKS.fetch_add(1, Ordering::Relaxed)), shared, supervisor }
+    }
+
+    pub(crate) fn id(&self) -> LinkId {
+        self.id
     }
 
     /// Where the server is, without any secret.
     pub(crate) fn endpoint(&self) -> &str {
         &self.shared.endpoint
-    }
-
-    /// How long one command of the read path may take.
-    pub(crate) fn command_limit(&self) -> Duration {
-        self.shared.settings.command_timeout()
     }
 
     /// How long a connection attempt may take.
@@ -136,35 +204,14 @@ impl Link {
         Ok(redis::Client::open(info.set_redis_settings(redis))?)
     }
 
-    /// How long one pipeline of many commands may take.
-    pub(crate) fn batch_limit(&self) -> Duration {
-        self.shared.settings.batch_timeout()
-    }
-
-    /// Runs one command of the read path on the shared connection, once that may be read from.
+    /// Runs an operation on the shared connection.
     ///
     /// May be dropped at any await: the late answer is thrown away by the connection.
-    pub(crate) async fn command<T, F>(&self, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
+    pub(crate) async fn run<T, F>(&self, terms: Terms, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        self.shared.run(Purpose::Read, self.command_limit(), operation).await
-    }
-
-    /// Runs a pipeline of the read path on the shared connection, once that may be read from.
-    pub(crate) async fn batch<T, F>(&self, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        self.shared.run(Purpose::Read, self.batch_limit(), operation).await
-    }
-
-    /// Tells the server something, under a limit of one's own, whether it may be read from or not.
-    pub(crate) async fn tell<T, F>(&self, limit: Duration, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        self.shared.run(Purpose::Tell, limit, operation).await
+        self.shared.run(terms, operation).await
     }
 
     /// A connection of one's own, for walks over many keys that must not stand in the way of reads.
@@ -212,24 +259,26 @@ impl Link {
         self.shared.breaker.take_changes()
     }
 
-    /// These are to be taken again.
-    pub(crate) fn put_breaker_changes_back(&self, taken: Vec<Change>) {
-        self.shared.breaker.put_changes_back(taken);
-    }
-
     /// The connection there is, and each change of it.
     pub(crate) fn connections(&self) -> watch::Receiver<Option<ConnectionNumber>> {
         self.shared.connections.subscribe()
     }
 
-    /// Lets reads use this connection; without effect if there is another one by now.
-    pub(crate) fn admit(&self, connection: ConnectionNumber) {
-        self.shared.admitted.store(connection.0 + 1, Ordering::SeqCst);
+    /// The number of the connection there is.
+    pub(crate) fn connection(&self) -> Option<ConnectionNumber> {
+        self.shared.live.load().as_ref().map(|live| live.number)
     }
 
-    /// Keeps reads away until a connection is admitted again.
-    pub(crate) fn suspend_reads(&self) {
-        self.shared.admitted.store(0, Ordering::SeqCst);
+    /// Lets reads use this connection; without effect if there is another one by now.
+    pub(crate) fn admit(&self, connection: ConnectionNumber) {
+        if self.connection() == Some(connection) {
+            self.shared.admitted.store(connection.0, Ordering::SeqCst);
+        }
+    }
+
+    /// Keeps reads away from this connection until it is admitted again.
+    pub(crate) fn suspend_reads(&self, connection: ConnectionNumber) {
+        let _ = self.shared.admitted.compare_exchange(connection.0, 0, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 
@@ -239,7 +288,13 @@ impl Drop for Link {
     }
 }
 
-/// What a command is for.
+/// On what terms an operation is run: for what, and how long it may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    purpose: Purpose,
+    limit: Duration,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     /// Its answer is served.
@@ -248,16 +303,40 @@ enum Purpose {
     Tell,
 }
 
+impl Terms {
+    /// Its answer is served: only by a connection that may be read from, and not while the server is skipped.
+    pub(crate) fn read(limit: Duration) -> Self {
+        Self { purpose: Purpose::Read, limit }
+    }
+
+    /// The server shall know something, whether it may be read from or not.
+    pub(crate) fn tell(limit: Duration) -> Self {
+        Self { purpose: Purpose::Tell, limit }
+    }
+}
+
 impl Shared {
-    async fn run<T, F>(
-        &self,
-        purpose: Purpose,
-        limit: Duration,
-        operation: impl FnOnce(Wire) -> F,
-    ) -> Result<T, L2Error>
+    fn new(address: Address, conduct: &Conduct) -> Arc<Self> {
+        Arc::new(Self {
+            pool: ArcSwapOption::empty(),
+            endpoint: address.describe(),
+            address,
+            settings: conduct.settings.clone(),
+            live: ArcSwapOption::empty(),
+            lost: Notify::new(),
+            connections: watch::Sender::new(None),
+            changes: conduct.changes.clone(),
+            admission: conduct.admission,
+            admitted: AtomicU64::new(0),
+            breaker: Breaker::new(conduct.breaker.clone()),
+        })
+    }
+
+    async fn run<T, F>(&self, terms: Terms, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
     where
         F: Future<Output = RedisResult<T>>,
     {
+        let Terms { purpose, limit } = terms;
         let live = self.live.load_full().ok_or(L2Error::Away)?;
         let live = live.as_ref();
         if purpose == Purpose::Read && !self.may_read(live) {
@@ -291,7 +370,7 @@ impl Shared {
     }
 
     fn may_read(&self, live: &Live) -> bool {
-        self.admission == Admission::Immediate || self.admitted.load(Ordering::SeqCst) == live.number.0 + 1
+        self.admission == Admission::Immediate || self.admitted.load(Ordering::SeqCst) == live.number.0
     }
 
     async fn checkout(&self) -> Result<(deadpool_redis::Connection, ConnectionAddr), L2Error> {
@@ -346,6 +425,7 @@ impl Shared {
             if before.as_ref().is_some_and(|before| before.number == live.number) {
                 warn!(endpoint = self.endpoint, %error, "redis connection lost, reads go to the database");
                 self.connections.send_replace(None);
+                self.changes.note();
                 self.pool.store(None);
                 self.lost.notify_one();
             }
@@ -360,6 +440,7 @@ impl Shared {
         let number = dialled.number;
         self.live.store(Some(Arc::new(dialled)));
         self.connections.send_replace(Some(number));
+        self.changes.note();
         Ok(())
     }
 
@@ -373,8 +454,8 @@ impl Shared {
         store::load_scripts(&mut connection).await?;
         let run_id = info.as_deref().and_then(|info| info_field(info, "run_id")).map(Arc::from);
         Ok(Live {
-            wire: Wire { connection, run_id },
-            number: ConnectionNumber(self.dials.fetch_add(1, Ordering::Relaxed)),
+            wire: Wire { connection, run_id, asking: false },
+            number: ConnectionNumber(DIALS.fetch_add(1, Ordering::Relaxed)),
             server,
         })
     }

@@ -1,19 +1,23 @@
 //! L2: Redis, as the cache uses it. The only folder of the workspace's libraries that speaks to a server.
 //!
-//! [`address`] says where it is, with [`sentinel`] and [`tls`] where they are wanted, [`link`] keeps the shared connection,
-//! [`store`] states the commands of the protocol, [`admin`] holds what walks over many keys, [`examination`] and [`rights`]
-//! look at the server itself, [`history`] says which life of the server answered, [`orphan`] gives back leases that nobody
-//! waits for.
+//! [`address`] says where it is, with [`sentinel`], [`cluster`] and [`tls`] where they are wanted, [`link`] keeps the shared
+//! connection to one server and [`shards`] the links to all. [`store`] and [`removal`] state the commands of the protocol,
+//! [`history`] says which life of a server answered, [`orphan`] gives back leases that nobody waits for, [`ear`] hears what
+//! changes. [`admin`] holds what walks over many keys, [`examination`] and [`rights`] look at the server itself.
 
 mod address;
 pub(crate) mod admin;
+pub(crate) mod cluster;
 pub(crate) mod ear;
 pub(crate) mod error;
 pub(crate) mod examination;
 pub(crate) mod history;
 pub(crate) mod link;
 mod orphan;
+pub(crate) mod removal;
 pub(crate) mod rights;
 pub(crate) mod sentinel;
+pub(crate) mod shards;
 pub(crate) mod store;
 pub(crate) mod tls;
+pub(crate) mod written;

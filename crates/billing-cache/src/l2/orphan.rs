@@ -26,11 +26,15 @@ impl Asked {
 
     pub(super) fn for_many(
         connection: MultiplexedConnection,
-        keys: &[String],
+        keys: &[&str],
         tokens: &[Token],
         lease_ttl: Duration,
     ) -> Self {
-        Self { connection, leases: keys.iter().cloned().zip(tokens.iter().cloned()).collect(), lease_ttl }
+        Self {
+            connection,
+            leases: keys.iter().map(|key| (*key).to_owned()).zip(tokens.iter().cloned()).collect(),
+            lease_ttl,
+        }
     }
 
     /// The caller knows which leases it holds, or the connection broke and nothing can be sent on it.

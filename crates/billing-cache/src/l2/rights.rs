@@ -62,6 +62,9 @@ const RIGHTS: &[Right] = &[
     cache("script|load", &["return 0"]),
     // No script has this hash.
     cache("evalsha", &["0000000000000000000000000000000000000000", "0"]),
+    // The two of a Redis Cluster; other servers refuse them for what they are.
+    cache("cluster|nodes", &[]),
+    cache("asking", &[]),
     Right { command: "client|tracking", purpose: Purpose::L1, call: &["OFF"] },
     // An increment that is no number is refused.
     Right { command: "hincrby", purpose: Purpose::Counters, call: &[PROBE, "field", "none"] },
@@ -93,13 +96,16 @@ pub(crate) fn smallest_rules(shared: &Shared) -> Vec<AclRule> {
 }
 
 /// Which of the rights the user of this connection lacks.
-pub(crate) async fn missing(connection: &mut OwnConnection, shared: &Shared) -> Result<Vec<AclRule>, L2Error> {
-    let probe = probe_key(shared);
+pub(crate) async fn missing(
+    connection: &mut OwnConnection,
+    shared: &Shared,
+    probe: &str,
+) -> Result<Vec<AclRule>, L2Error> {
     let patterns = key_patterns(shared);
     let mut pipeline = Pipeline::with_capacity(RIGHTS.len() + patterns.len());
     pipeline.ignore_errors();
     for right in RIGHTS {
-        pipeline.add_command(right.harmless_call(&probe));
+        pipeline.add_command(right.harmless_call(probe));
     }
     for (_, key) in &patterns {
         pipeline.add_command(write_nothing(key));
@@ -115,9 +121,9 @@ fn rule_of_keys(pattern: &str) -> AclRule {
     AclRule { rule: format!("~{pattern}"), purpose: Purpose::Cache }
 }
 
-/// A key of ours that does not exist, and that no other process makes.
-pub(crate) fn probe_key(shared: &Shared) -> String {
-    format!("{}{}doctor:{:016x}", shared.space.prefix(), numbers::PREFIX, rand::random::<u64>())
+/// A key of ours that does not exist, and that no other process makes; with what it has in braces.
+pub(crate) fn probe_key(shared: &Shared, tag: &str) -> String {
+    format!("{}{}doctor:{{{tag}}}:{:016x}", shared.space.prefix(), numbers::PREFIX, rand::random::<u64>())
 }
 
 impl Right {
@@ -138,7 +144,7 @@ impl Right {
 }
 
 /// A key that ACL rules for this type cover, and that is no key of it; but of a type with a single key, that one.
-pub(crate) fn unused_key(shared: &Shared, info: &TypeInfo) -> String {
+fn unused_key(shared: &Shared, info: &TypeInfo) -> String {
     let parts = ":doctor".repeat(info.parts.len());
     format!("{}{}{parts}", shared.space.prefix(), info.prefix)
 }

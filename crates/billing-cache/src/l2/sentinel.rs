@@ -5,7 +5,6 @@
 //! them may be late.
 
 mod newest;
-mod written;
 
 use std::time::Duration;
 
@@ -19,9 +18,17 @@ use redis::{
 use secrecy::ExposeSecret;
 
 use super::error::L2Error;
+use super::written::{AddressError, Written};
 use crate::cache::millis;
 use crate::settings::RedisSettings;
 use newest::{Named, Newest};
+
+const WRITTEN: Written = Written {
+    setting: "redis.sentinels",
+    port: 26_379,
+    example: "write REDIS_SENTINELS like sentinel-1:26379,sentinel-2:26379",
+    login: "leave it out; REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD say it",
+};
 
 /// The sentinels of the settings, and the newest that they have said.
 #[derive(Debug)]
@@ -38,18 +45,9 @@ pub(crate) struct Sentinels {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SentinelError {
-    /// An address is none.
-    #[error("redis.sentinels has {address:?}, which is no host:port")]
-    Address {
-        /// As it is written.
-        address: String,
-    },
-    /// A login in an address.
-    #[error("redis.sentinels has a login before {address:?}")]
-    Login {
-        /// What follows the login.
-        address: String,
-    },
+    /// The setting is no list of addresses.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// A URL beside the sentinels.
     #[error("redis.sentinels and redis.url are both set, and each says where Redis is")]
     BesideUrl,
@@ -88,8 +86,7 @@ impl SentinelError {
     #[must_use]
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::Address { .. } => "write REDIS_SENTINELS like sentinel-1:26379,sentinel-2:26379",
-            Self::Login { .. } => "leave it out; REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD say it",
+            Self::Address(error) => error.advice(),
             Self::BesideUrl => "leave REDIS_URL out; REDIS_USERNAME, REDIS_PASSWORD and REDIS_DB say the rest",
             Self::UnknownMaster { .. } => {
                 "set REDIS_SENTINEL_MASTER to the name after `sentinel monitor` in their configuration"
@@ -138,7 +135,7 @@ pub struct SentinelFacts {
 impl Sentinels {
     /// The sentinels of the settings, if there are any.
     pub(crate) fn of(settings: &RedisSettings) -> Result<Option<Self>, SentinelError> {
-        let addresses = written::addresses(&settings.sentinels)?;
+        let addresses = WRITTEN.addresses(&settings.sentinels)?;
         if addresses.is_empty() {
             return Ok(None);
         }

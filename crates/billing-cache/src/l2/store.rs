@@ -1,19 +1,20 @@
-//! The commands of the cache protocol: GET, ACQUIRE, RELEASE, FILL, INVALIDATE, each atomic on one key and its lease.
+//! The commands of the cache protocol on one key and its lease: GET, ACQUIRE, RELEASE, FILL, each atomic. INVALIDATE is in
+//! [`super::removal`].
 //!
 //! Invariants (`protocol.md`, sections 2 and 9): a value is set only by FILL, and only while the lease still holds the
-//! filler's token; ACQUIRE carries a fresh token each time it is sent; INVALIDATE removes value and lease at once.
+//! filler's token; ACQUIRE carries a fresh token each time it is sent, also when a cluster sends it elsewhere.
 
 use std::future::Future;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, Pipeline, RedisResult, Script, ServerErrorKind, Value};
+use redis::{Cmd, Pipeline, RedisResult, Script, Value};
 
 use super::error::{L2Error, is_no_script};
-use super::history::{self, History};
-use super::link::{Link, Wire};
+use super::link::{Link, Terms, Wire};
 use super::orphan::Asked;
+use super::shards::{Gathered, Shards, is_elsewhere};
 use crate::cache::millis;
 use crate::clock::Moment;
 use crate::key::lease_of;
@@ -151,141 +152,153 @@ impl Stored {
 
 /// Reads one value with its time to live. Each command has an answer of its own: what is wrong with the key must not look
 /// like a failure of the pipeline, which would count against the server.
-pub(crate) async fn get_with_ttl(link: &Link, key: &str) -> Result<Option<Stored>, L2Error> {
-    let mut pipeline = redis::pipe();
-    pipeline.ignore_errors().cmd("GET").arg(key).cmd("PTTL").arg(key);
-    let pipeline = &pipeline;
+pub(crate) async fn get_with_ttl(shards: &Shards, key: &str) -> Result<Option<Stored>, L2Error> {
     let asked = Moment::now();
     let read = |mut wire: Wire| async move {
-        let answers: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
-        let mut answers = answers.into_iter();
+        let mut answers = wire.query_each([get_command(key), pttl_command(key)]).await?.into_iter();
         let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
         Ok((redis::from_redis_value(next()?)?, redis::from_redis_value(next()?)?))
     };
-    Ok(Stored::of(link.command(read).await?, asked))
-}
-
-/// Reads many values with their times to live, in the order of the keys.
-pub(crate) async fn get_many_with_ttl(link: &Link, keys: &[String]) -> Result<Vec<Option<Stored>>, L2Error> {
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("MGET").arg(keys);
-    for key in keys {
-        pipeline.cmd("PTTL").arg(key);
-    }
-    let pipeline = &pipeline;
-    let asked = Moment::now();
-    let answers: Vec<Value> =
-        link.command(|mut wire| async move { pipeline.query_async(&mut wire.connection).await }).await?;
-    let mut answers = answers.into_iter();
-    let values: Vec<Option<Vec<u8>>> = redis::from_redis_value(answers.next().unwrap_or_default())
-        .map_err(|_| L2Error::Unexpected { command: "MGET" })?;
-    let ttls = answers.map(|ttl| if let Value::Int(ttl_ms) = ttl { ttl_ms } else { -2 });
-    Ok(values.into_iter().zip(ttls).map(|read| Stored::of(read, asked)).collect())
+    Ok(Stored::of(shards.one(key, shards.command_terms(), read).await?, asked))
 }
 
 /// Reads one value.
-pub(crate) async fn get(link: &Link, key: &str) -> Result<Option<Stored>, L2Error> {
-    let read = |mut wire: Wire| async move { redis::cmd("GET").arg(key).query_async(&mut wire.connection).await };
-    let json: Option<Vec<u8>> = link.command(read).await?;
+pub(crate) async fn get(shards: &Shards, key: &str) -> Result<Option<Stored>, L2Error> {
+    let read = |mut wire: Wire| async move { wire.query(&get_command(key)).await };
+    let json: Option<Vec<u8>> = shards.one(key, shards.command_terms(), read).await?;
     Ok(json.map(Stored::without_ttl))
 }
 
-/// Reads many values in one round trip, in the order of the keys.
-pub(crate) async fn get_many(link: &Link, keys: &[String]) -> Result<Vec<Option<Stored>>, L2Error> {
-    let read = |mut wire: Wire| async move { redis::cmd("MGET").arg(keys).query_async(&mut wire.connection).await };
-    let values: Vec<Option<Vec<u8>>> = link.command(read).await?;
-    Ok(values.into_iter().map(|json| json.map(Stored::without_ttl)).collect())
+/// What is asked of many values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Values,
+    ValuesWithTtl,
+}
+
+/// Reads many values in one round trip to each shard. A value that is on its way to another shard counts as absent.
+pub(crate) async fn get_many(shards: &Shards, keys: &[String], wanted: Wanted) -> Gathered<Option<Stored>> {
+    let (terms, is_cluster) = (shards.command_terms(), shards.is_cluster());
+    let read = move |link: Arc<Link>, places: Vec<usize>| async move {
+        let keys: Vec<&str> = places.iter().map(|place| keys[*place].as_str()).collect();
+        let asked = Moment::now();
+        let ask = |mut wire: Wire| async move {
+            // MGET costs less, but a cluster refuses it for keys of several slots.
+            let values =
+                if is_cluster { keys.iter().map(|key| get_command(key)).collect() } else { vec![mget_command(&keys)] };
+            let ttls = if wanted == Wanted::ValuesWithTtl { keys.as_slice() } else { &[] };
+            let count = values.len();
+            let mut answers =
+                wire.query_each(values.into_iter().chain(ttls.iter().map(|key| pttl_command(key)))).await?;
+            let ttls = answers.split_off(count);
+            let values = if is_cluster { values_of(answers)? } else { redis::from_redis_value(answers.remove(0)?)? };
+            Ok((values, ttls))
+        };
+        let (values, ttls): (Vec<Option<Vec<u8>>>, Vec<RedisResult<Value>>) = link.run(terms, ask).await?;
+        if wanted == Wanted::Values {
+            return Ok(values.into_iter().map(|json| json.map(Stored::without_ttl)).collect());
+        }
+        let ttls = ttls.into_iter().map(|ttl| if let Ok(Value::Int(ttl_ms)) = ttl { ttl_ms } else { -2 });
+        Ok(values.into_iter().zip(ttls).map(|read| Stored::of(read, asked)).collect())
+    };
+    shards.gather(keys, read).await
+}
+
+/// As MGET answers: what is no string is absent. What is elsewhere is, too; the path of one key finds it.
+fn values_of(answers: Vec<RedisResult<Value>>) -> RedisResult<Vec<Option<Vec<u8>>>> {
+    let value = |answer: RedisResult<Value>| match answer {
+        Ok(value) => redis::from_redis_value(value).map_err(Into::into),
+        Err(error) if is_elsewhere(&error) || error.code() == Some("WRONGTYPE") => Ok(None),
+        Err(error) => Err(error),
+    };
+    answers.into_iter().map(value).collect()
 }
 
 /// Asks for the lease of one key.
-pub(crate) async fn acquire(link: &Link, key: &str, mode: Mode, lease_ttl: Duration) -> Result<Acquired, L2Error> {
-    let ask = |mut connection: MultiplexedConnection| async move {
+pub(crate) async fn acquire(shards: &Shards, key: &str, mode: Mode, lease_ttl: Duration) -> Result<Acquired, L2Error> {
+    let ask = |mut wire: Wire| async move {
         let token = Token::fresh(mode);
-        let asked = Asked::for_one(connection.clone(), key, &token, lease_ttl);
-        let answer: RedisResult<Value> =
-            acquire_command(key, &token, mode, lease_ttl).query_async(&mut connection).await;
+        let asked = Asked::for_one(wire.connection.clone(), key, &token, lease_ttl);
+        let answer: RedisResult<Value> = wire.query(&acquire_command(key, &token, mode, lease_ttl)).await;
         asked.answered();
         Ok((token, answer?))
     };
-    let (token, answer) = link.command(|wire| with_scripts(wire.connection, ask)).await?;
+    let (token, answer) = shards.one(key, shards.command_terms(), |wire| with_scripts(wire, ask)).await?;
     acquired(token, answer)
 }
 
-/// Asks for the leases of many keys in one pipeline; answers in the order of the keys.
+/// Asks for the leases of many keys, in one pipeline for each shard.
 pub(crate) async fn acquire_many(
-    link: &Link,
+    shards: &Shards,
     keys: &[String],
     mode: Mode,
     lease_ttl: Duration,
-) -> Result<Vec<Acquired>, L2Error> {
-    let ask = |connection: MultiplexedConnection| async move {
-        let tokens: Vec<Token> = keys.iter().map(|_| Token::fresh(mode)).collect();
-        let asked = Asked::for_many(connection.clone(), keys, &tokens, lease_ttl);
-        let commands = keys.iter().zip(&tokens).map(|(key, token)| acquire_command(key, token, mode, lease_ttl));
-        let answers = each(pipeline_of(commands), connection).await;
-        asked.answered();
-        Ok(tokens.into_iter().zip(answers?).collect::<Vec<_>>())
+) -> Gathered<Acquired> {
+    let terms = shards.batch_terms();
+    let acquire = move |link: Arc<Link>, places: Vec<usize>| async move {
+        let keys: Vec<&str> = places.iter().map(|place| keys[*place].as_str()).collect();
+        let ask = |wire: Wire| {
+            let keys = &keys;
+            async move {
+                let tokens: Vec<Token> = keys.iter().map(|_| Token::fresh(mode)).collect();
+                let asked = Asked::for_many(wire.connection.clone(), keys, &tokens, lease_ttl);
+                let commands =
+                    keys.iter().zip(&tokens).map(|(key, token)| acquire_command(key, token, mode, lease_ttl));
+                let answers = each(wire, commands).await;
+                asked.answered();
+                Ok(tokens.into_iter().zip(answers?).collect::<Vec<_>>())
+            }
+        };
+        let asked = link.run(terms, |wire| with_scripts(wire, ask)).await?;
+        let one = |(token, answer): (Token, RedisResult<Value>)| match answer {
+            Ok(answer) => acquired(token, answer),
+            Err(_) => Ok(Acquired::Refused),
+        };
+        asked.into_iter().map(one).collect()
     };
-    let asked = link.batch(|wire| with_scripts(wire.connection, ask)).await?;
-    let one = |(token, answer): (Token, RedisResult<Value>)| match answer {
-        Ok(answer) => acquired(token, answer),
-        Err(_) => Ok(Acquired::Refused),
-    };
-    asked.into_iter().map(one).collect()
+    shards.gather(keys, acquire).await
 }
 
 /// Gives a lease back that will not be used.
-pub(crate) async fn release(link: &Link, key: &str, token: &Token) -> Result<(), L2Error> {
-    let command = release_command(key, token);
-    link.tell(link.command_limit(), |mut wire| async move { command.exec_async(&mut wire.connection).await }).await
+pub(crate) async fn release(shards: &Shards, key: &str, token: &Token) -> Result<(), L2Error> {
+    let release = |mut wire: Wire| async move { wire.query(&release_command(key, token)).await };
+    shards.one(key, Terms::tell(shards.command_limit()), release).await
 }
 
 /// Stores one loaded value if its lease still stands.
-pub(crate) async fn fill(link: &Link, fill: &Fill) -> Result<Filled, L2Error> {
-    let store =
-        |mut connection: MultiplexedConnection| async move { fill_command(fill).query_async(&mut connection).await };
-    Ok(filled(&link.command(|wire| with_scripts(wire.connection, store)).await?))
+pub(crate) async fn fill(shards: &Shards, fill: &Fill) -> Result<Filled, L2Error> {
+    let store = |mut wire: Wire| async move { wire.query(&fill_command(fill)).await };
+    let stored = shards.one(&fill.key, shards.command_terms(), |wire| with_scripts(wire, store)).await?;
+    Ok(filled(&stored))
 }
 
-/// Stores many loaded values; answers in the order of the fills. A refused one does not stop the others.
-pub(crate) async fn fill_many(link: &Link, fills: &[Fill]) -> Result<Vec<Filled>, L2Error> {
-    let store = |connection: MultiplexedConnection| each(pipeline_of(fills.iter().map(fill_command)), connection);
-    let stored = link.batch(|wire| with_scripts(wire.connection, store)).await?;
-    Ok(stored.into_iter().map(|answer| answer.map_or(Filled::Lost, |answer| filled(&answer))).collect())
+/// Stores many loaded values. A refused one does not stop the others.
+pub(crate) async fn fill_many(shards: &Shards, fills: &[Fill]) -> Gathered<Filled> {
+    let terms = shards.batch_terms();
+    let keys: Vec<String> = fills.iter().map(|fill| fill.key.clone()).collect();
+    let store = move |link: Arc<Link>, places: Vec<usize>| async move {
+        let store = |wire: Wire| each(wire, places.iter().map(|place| fill_command(&fills[*place])));
+        let stored = link.run(terms, |wire| with_scripts(wire, store)).await?;
+        Ok(stored.into_iter().map(|answer| answer.map_or(Filled::Lost, |answer| filled(&answer))).collect())
+    };
+    shards.gather(&keys, store).await
 }
 
-/// Removes keys with their leases in one pipeline, and says to which history that was done.
-///
-/// A single UNLINK is atomic over both names, and runs when memory is full. The history is read before the removals, on the
-/// same connection, from a server that says it is the primary. One that says it is a replica has not been told, even if it
-/// takes writes; the link leaves it, as it does at its first refusal.
-pub(crate) async fn invalidate(link: &Link, keys: &[String], limit: Duration) -> Result<Option<History>, L2Error> {
-    link.tell(limit, |mut wire| async move {
-        let mut pipeline = Pipeline::with_capacity(keys.len() + 1);
-        pipeline.ignore_errors().cmd("INFO").arg("replication");
-        for key in keys {
-            pipeline.add_command(unlink(key));
-        }
-        let answers: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
-        let mut answers = answers.into_iter();
-        let info: Option<String> =
-            answers.next().and_then(Result::ok).and_then(|info| redis::from_redis_value(info).ok());
-        let info = info.unwrap_or_default();
-        if history::is_replica(&info) {
-            return Err((ErrorKind::Server(ServerErrorKind::ReadOnly), "the server has become a replica").into());
-        }
-        for answer in answers {
-            answer?;
-        }
-        Ok(History::of(wire.run_id.as_deref(), &info))
-    })
-    .await
+fn get_command(key: &str) -> Cmd {
+    let mut command = redis::cmd("GET");
+    command.arg(key);
+    command
 }
 
-/// The atomic removal of a key and its lease; answers how many of the two were there.
-pub(crate) fn unlink(key: &str) -> Cmd {
-    let mut command = redis::cmd("UNLINK");
-    command.arg(key).arg(lease_of(key));
+fn mget_command(keys: &[&str]) -> Cmd {
+    let mut command = redis::cmd("MGET");
+    command.arg(keys);
+    command
+}
+
+fn pttl_command(key: &str) -> Cmd {
+    let mut command = redis::cmd("PTTL");
+    command.arg(key);
     command
 }
 
@@ -306,17 +319,14 @@ pub(crate) fn idle_fill(key: &str) -> Pipeline {
 
 /// Runs an operation; if the server has forgotten the scripts, loads them and runs it anew. Tokens are made inside the
 /// operation, so that the second send carries fresh ones.
-async fn with_scripts<T, F>(
-    mut connection: MultiplexedConnection,
-    operation: impl Fn(MultiplexedConnection) -> F,
-) -> RedisResult<T>
+async fn with_scripts<T, F>(wire: Wire, operation: impl Fn(Wire) -> F) -> RedisResult<T>
 where
     F: Future<Output = RedisResult<T>>,
 {
-    match operation(connection.clone()).await {
+    match operation(wire.clone()).await {
         Err(error) if is_no_script(&error) => {
-            load_scripts(&mut connection).await?;
-            operation(connection).await
+            load_scripts(&mut wire.connection.clone()).await?;
+            operation(wire).await
         }
         other => other,
     }
@@ -331,9 +341,8 @@ pub(super) fn pipeline_of(commands: impl Iterator<Item = Cmd>) -> Pipeline {
 }
 
 /// Runs script calls in one pipeline; each has a result of its own, but a server without the scripts fails them all.
-async fn each(mut pipeline: Pipeline, mut connection: MultiplexedConnection) -> RedisResult<Vec<RedisResult<Value>>> {
-    pipeline.ignore_errors();
-    let answers: Vec<RedisResult<Value>> = pipeline.query_async(&mut connection).await?;
+async fn each(mut wire: Wire, commands: impl Iterator<Item = Cmd>) -> RedisResult<Vec<RedisResult<Value>>> {
+    let answers = wire.query_each(commands).await?;
     match answers.iter().find_map(|answer| answer.as_ref().err().filter(|error| is_no_script(error))) {
         Some(error) => Err(error.clone()),
         None => Ok(answers),

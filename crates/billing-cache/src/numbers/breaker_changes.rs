@@ -1,6 +1,6 @@
 //! When the breakers of the services opened and closed, and why.
 //!
-//! In Redis the sorted set `billing_cache:breaker`: JSON objects by time, in milliseconds since 1970. A change is sent again until
+//! In Redis the sorted set `billing_cache:{numbers}:breaker`: JSON objects by time, in milliseconds since 1970. A change is sent again until
 //! Redis says that it has it: the same object twice is one member.
 
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use serde::{Deserialize, Serialize};
 
 use super::processes::Identity;
-use super::{PREFIX, millis_since_1970, time_of_millis};
+use super::{NUMBERS, millis_since_1970, time_of_millis};
 use crate::breaker::{BreakerState, Change};
 use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
@@ -74,10 +74,10 @@ impl<S: Source> Cache<S> {
     /// Redis cannot be used.
     pub async fn breaker_changes(&self, since: SystemTime) -> Result<Vec<BreakerChange>, RedisUnreachable> {
         let shared = self.shared();
-        let mut connection = shared.link.own_connection().await?;
+        let mut connection = shared.numbers_connection().await?;
         let mut pipeline = Pipeline::new();
         pipeline.ignore_errors().cmd("ZREVRANGE").arg(key(shared)).arg(0).arg(MOST - 1).arg("WITHSCORES");
-        let read = connection.pipeline(&pipeline).await.map_err(|error| shared.link.unreachable(error))?;
+        let read = connection.pipeline(&pipeline).await.map_err(|error| shared.shards.unreachable(error))?;
         let read: Vec<RedisResult<Value>> = read;
         let Some(Ok(Value::Array(members))) = read.first() else { return Ok(Vec::new()) };
         Ok(members.chunks(2).filter_map(change).filter(|change| change.at >= since).collect())
@@ -93,5 +93,5 @@ fn change(member: &[Value]) -> Option<BreakerChange> {
 }
 
 fn key(shared: &Shared) -> String {
-    format!("{}{PREFIX}breaker", shared.space.prefix())
+    format!("{}{NUMBERS}breaker", shared.space.prefix())
 }

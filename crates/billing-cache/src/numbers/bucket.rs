@@ -1,12 +1,12 @@
 //! Buckets: the numbers of all processes in one minute or one hour, by the clocks of the processes.
 //!
-//! In Redis `billing_cache:minute:{minutes since 1970}:{type}` and `billing_cache:hour:{hours since 1970}:{type}`, hashes of
+//! In Redis `billing_cache:{numbers}:minute:{minutes since 1970}:{type}` and `billing_cache:{numbers}:hour:{hours since 1970}:{type}`, hashes of
 //! [`Field`](super::field::Field) to number; the name ends after the last colon for what belongs to no type. One hash a type, and
 //! coarse values, keep each hash so small that Redis holds it in its compact form: a sixth of the memory.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Numbers, PREFIX};
+use super::{NUMBERS, Numbers};
 use crate::key::KeySpace;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -84,7 +84,7 @@ impl Slot {
     }
 
     pub(super) fn key(self, space: &KeySpace, cache_type: &str) -> String {
-        format!("{}{PREFIX}{}:{}:{cache_type}", space.prefix(), self.resolution.as_str(), self.index)
+        format!("{}{NUMBERS}{}:{}:{cache_type}", space.prefix(), self.resolution.as_str(), self.index)
     }
 
     pub(super) fn bucket(self, numbers: Numbers) -> Bucket {

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use redis::{FromRedisValue, Pipeline, RedisError, RedisResult, Value};
 use tracing::debug;
 
+use super::NUMBERS;
 use super::bucket::Slot;
 use super::unsent::Addition;
 use crate::breaker::Change;
@@ -19,7 +20,8 @@ use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
 use crate::hot_keys;
 use crate::l2::error::L2Error;
-use crate::l2::link::Wire;
+use crate::l2::link::{Terms, Wire};
+use crate::l2::shards::is_elsewhere;
 use crate::survey;
 
 /// Additions of one flush; what is left over after an outage goes with the next. Reads of the process wait behind it.
@@ -87,7 +89,7 @@ impl Outgoing {
         Self {
             additions: shared.unsent.take(shared, SystemTime::now(), MOST_ADDITIONS),
             reads: hot_keys::Flush::take(shared),
-            changes: shared.identity.as_ref().map_or_else(Vec::new, |_| shared.link.take_breaker_changes()),
+            changes: shared.identity.as_ref().map_or_else(Vec::new, |_| shared.shards.take_breaker_changes()),
         }
     }
 
@@ -120,15 +122,15 @@ impl Outgoing {
                     reads.put_back(shared);
                 }
                 if answers[places.changes.clone()].iter().any(Result::is_err) {
-                    shared.link.put_breaker_changes_back(changes);
+                    shared.shards.put_breaker_changes_back(changes);
                 }
             }
             Sent::Never => {
                 shared.unsent.put_back(additions);
                 reads.put_back(shared);
-                shared.link.put_breaker_changes_back(changes);
+                shared.shards.put_breaker_changes_back(changes);
             }
-            Sent::Unknown => shared.link.put_breaker_changes_back(changes),
+            Sent::Unknown => shared.shards.put_breaker_changes_back(changes),
         }
     }
 }
@@ -153,8 +155,14 @@ async fn send(shared: &Shared, pipeline: &Pipeline) -> Sent {
         *answers = Some(all);
         refused.map_or(Ok(()), Err)
     };
-    let told = shared.link.tell(shared.link.batch_limit(), tell).await;
+    let told = match shared.shards.link_of(NUMBERS) {
+        Ok(link) => link.run(Terms::tell(shared.shards.batch_limit()), tell).await,
+        Err(error) => Err(error),
+    };
     if let Err(error) = &told {
+        if matches!(error, L2Error::Redis(error) if is_elsewhere(error)) {
+            shared.shards.hear_redirection();
+        }
         debug!(%error, "some numbers were not added");
     }
     match (answered, told) {
@@ -170,11 +178,16 @@ fn evicted_keys(answer: &RedisResult<Value>) -> Option<u64> {
     Some(survey::evicted_keys(&info))
 }
 
-/// Whether the server refused a command because of the state it is in; it takes the same command in another.
+/// Whether the server refused a command because of the state it is in, or has the key no longer; it, or another one, takes the
+/// same command later.
 fn is_refused(answer: &RedisResult<Value>) -> bool {
-    let passes = |error: &RedisError| {
-        matches!(error.code(), Some("OOM" | "READONLY" | "LOADING" | "MISCONF" | "NOREPLICAS" | "MASTERDOWN" | "BUSY"))
+    let is_of_state = |error: &RedisError| {
+        matches!(
+            error.code(),
+            Some("OOM" | "READONLY" | "LOADING" | "MISCONF" | "NOREPLICAS" | "MASTERDOWN" | "CLUSTERDOWN" | "BUSY")
+        )
     };
+    let passes = |error: &RedisError| is_of_state(error) || is_elsewhere(error);
     answer.as_ref().err().is_some_and(passes)
 }
 

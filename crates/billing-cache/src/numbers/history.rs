@@ -55,7 +55,7 @@ impl<S: Source> Cache<S> {
         }
         let shared = self.shared();
         let names: Vec<&'static str> = shared.named().collect();
-        let mut connection = shared.link.own_connection().await?;
+        let mut connection = shared.numbers_connection().await?;
         let at_once = (HASHES_A_PIPELINE / names.len()).max(1);
         for (slots, buckets) in slots.chunks(at_once).zip(buckets.chunks_mut(at_once)) {
             let mut pipeline = Pipeline::with_capacity(slots.len() * names.len());
@@ -66,7 +66,7 @@ impl<S: Source> Cache<S> {
                 }
             }
             let read = connection.pipeline(&pipeline).await;
-            let read: Vec<RedisResult<Value>> = read.map_err(|error| shared.link.unreachable(error))?;
+            let read: Vec<RedisResult<Value>> = read.map_err(|error| shared.shards.unreachable(error))?;
             for (answers, bucket) in read.chunks(names.len()).zip(buckets) {
                 for (answer, name) in answers.iter().zip(&names) {
                     add(&mut bucket.numbers, name, answer);

@@ -33,9 +33,14 @@ use crate::cache::{Cache, Shared, millis};
 use crate::cached_type::Source;
 use crate::counters::{Counters, empty_histogram};
 use crate::event::{Distribution, Event};
+use crate::l2::error::RedisUnreachable;
+use crate::l2::link::OwnConnection;
 
 /// What begins with this is bookkeeping of ours and no cached value.
 pub(crate) const PREFIX: &str = "billing_cache:";
+
+/// What all numbers begin with; in a Redis Cluster the part in braces has them all on one shard, so that one pipeline does.
+pub(crate) const NUMBERS: &str = "billing_cache:{numbers}:";
 
 /// Stands where the name of a cached type does, for what belongs to no type.
 pub const PROCESS_WIDE: &str = "";
@@ -186,6 +191,11 @@ impl Shared {
             numbers.add_counters(registered.info.name, &registered.counters);
         }
         numbers
+    }
+
+    /// A connection of one's own to where the numbers are.
+    pub(crate) async fn numbers_connection(&self) -> Result<OwnConnection, RedisUnreachable> {
+        self.shards.own_connection(NUMBERS).await
     }
 
     /// The names under which numbers are kept.

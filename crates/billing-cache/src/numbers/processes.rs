@@ -1,8 +1,8 @@
 //! Processes that are alive: each service says with every flush who it is and how it stands with Redis. Tools do not, they are
 //! gone before anybody looks.
 //!
-//! In Redis `billing_cache:process:{id}`, a JSON object that expires when a few flushes are missed, and the sorted set
-//! `billing_cache:processes` of their ids by the time at which each was last seen, in milliseconds since 1970.
+//! In Redis `billing_cache:{numbers}:process:{id}`, a JSON object that expires when a few flushes are missed, and the sorted set
+//! `billing_cache:{numbers}:processes` of their ids by the time at which each was last seen, in milliseconds since 1970.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{LONGEST_KEPT, PREFIX, millis_since_1970, time_of_millis};
+use super::{LONGEST_KEPT, NUMBERS, millis_since_1970, time_of_millis};
 use crate::breaker::BreakerState;
 use crate::cache::{Cache, Shared, millis};
 use crate::cached_type::Source;
@@ -110,8 +110,8 @@ impl Identity {
             program: self.program.clone(),
             started_ms: millis_since_1970(self.started),
             seen_ms,
-            breaker: shared.link.breaker_state().as_str().to_owned(),
-            uses_redis: shared.link.is_in_use(),
+            breaker: shared.shards.breaker_state().as_str().to_owned(),
+            uses_redis: shared.shards.is_in_use(),
             l1_live: has_l1.then(|| shared.liveness.is_live(Moment::now())),
             suspects: shared.suspects.len() as u64,
         }
@@ -125,17 +125,17 @@ impl<S: Source> Cache<S> {
     /// Redis cannot be used.
     pub async fn processes(&self) -> Result<Vec<Process>, RedisUnreachable> {
         let shared = self.shared();
-        let mut connection = shared.link.own_connection().await?;
+        let mut connection = shared.numbers_connection().await?;
         let mut pipeline = Pipeline::new();
         pipeline.ignore_errors().cmd("ZREVRANGE").arg(index(shared)).arg(0).arg(MOST - 1);
-        let ids = connection.pipeline(&pipeline).await.map_err(|error| shared.link.unreachable(error))?;
+        let ids = connection.pipeline(&pipeline).await.map_err(|error| shared.shards.unreachable(error))?;
         let ids: Vec<String> = members(ids);
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let keys: Vec<String> = ids.iter().map(|id| key(shared, id)).collect();
         let said = connection.command(redis::cmd("MGET").arg(keys)).await;
-        let said: Vec<Value> = said.map_err(|error| shared.link.unreachable(error))?;
+        let said: Vec<Value> = said.map_err(|error| shared.shards.unreachable(error))?;
         Ok(ids.into_iter().zip(said).filter_map(|(id, said)| process(id, &said)).collect())
     }
 }
@@ -165,9 +165,9 @@ fn process(id: String, said: &Value) -> Option<Process> {
 }
 
 fn key(shared: &Shared, id: &str) -> String {
-    format!("{}{PREFIX}process:{id}", shared.space.prefix())
+    format!("{}{NUMBERS}process:{id}", shared.space.prefix())
 }
 
 fn index(shared: &Shared) -> String {
-    format!("{}{PREFIX}processes", shared.space.prefix())
+    format!("{}{NUMBERS}processes", shared.space.prefix())
 }

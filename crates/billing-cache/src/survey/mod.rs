@@ -1,12 +1,14 @@
-//! Survey: what stands in Redis, by cached type. One SCAN over the database; MEMORY USAGE and PTTL of some keys or all of
+//! Survey: what stands in Redis, by cached type. One SCAN over the database, of a cluster over one master after the other; MEMORY USAGE and PTTL of some keys or all of
 //! them travel with it in one pipeline. Constant memory, whatever the number of keys.
 
 mod server;
 mod tally;
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::Value;
+use redis::{Cmd, FromRedisValue, RedisResult, Value};
 use serde::Serialize;
 
 pub(crate) use self::server::evicted_keys;
@@ -18,7 +20,8 @@ use crate::cached_type::{Source, TypeInfo};
 use crate::key::key_of_lease;
 use crate::l2::admin::{scan_command, scanned};
 use crate::l2::error::{L2Error, RedisUnreachable};
-use crate::l2::link::OwnConnection;
+use crate::l2::link::{Link, OwnConnection};
+use crate::l2::shards::is_elsewhere;
 use crate::numbers;
 use crate::pace::Pace;
 
@@ -58,12 +61,14 @@ impl<S: Source> Cache<S> {
     /// Redis cannot be used.
     pub async fn surveying(&self, measure: Measure, pace: Pace) -> Result<Surveying<S>, RedisUnreachable> {
         let shared = self.shared();
-        let mut connection = shared.link.own_connection().await?;
-        let server = server::server_info(&mut connection).await.map_err(|error| shared.link.unreachable(error))?;
+        let server = server::server_info(shared).await?;
+        let mut to_come: VecDeque<Arc<Link>> = shared.shards.layout().links().iter().cloned().collect();
+        let first = to_come.pop_front().ok_or_else(|| shared.shards.unreachable(L2Error::Away))?;
+        let connection = first.own_connection().await?;
         let types: Vec<TypeInfo> = shared.types.iter().map(|registered| registered.info).collect();
         let found = Found { tallies: vec![Tally::default(); types.len()], types, ..Found::default() };
         let (cursor, to_measure) = (Some(0), Vec::new());
-        Ok(Surveying { cache: self.clone(), connection, server, measure, pace, cursor, to_measure, found })
+        Ok(Surveying { cache: self.clone(), connection, to_come, server, measure, pace, cursor, to_measure, found })
     }
 
     /// Looks at every key of the database once and measures all of ours.
@@ -81,17 +86,14 @@ impl<S: Source> Cache<S> {
     /// # Errors
     /// Redis cannot be used.
     pub async fn times_to_live(&self, texts: &[String]) -> Result<Vec<Option<Duration>>, RedisUnreachable> {
-        let link = &self.shared().link;
-        let mut connection = link.own_connection().await?;
+        let shared = self.shared();
         let mut found = Vec::with_capacity(texts.len());
-        for batch in texts.chunks(self.shared().settings.scan_count) {
-            let mut pipeline = redis::Pipeline::with_capacity(batch.len());
-            for text in batch {
-                pipeline.cmd("PTTL").arg(text);
+        for batch in texts.chunks(shared.settings.scan_count) {
+            let answers = shared.shards.look_at(batch, |key| vec![pttl(key)]).await?;
+            for answer in answers.into_iter().flatten() {
+                let ttl_ms = answer.and_then(|answer| Ok(i64::from_redis_value(answer)?));
+                found.push(time_to_live(ttl_ms.map_err(|error| shared.shards.unreachable(error.into()))?));
             }
-            let answers = connection.pipeline(&pipeline).await;
-            let answers: Vec<i64> = answers.map_err(|error| link.unreachable(error))?;
-            found.extend(answers.into_iter().map(time_to_live));
         }
         Ok(found)
     }
@@ -101,11 +103,20 @@ impl<S: Source> Cache<S> {
     /// # Errors
     /// Redis cannot be used.
     pub async fn key_count(&self) -> Result<u64, RedisUnreachable> {
-        let link = &self.shared().link;
-        let mut connection = link.own_connection().await?;
-        let size = connection.command(&redis::cmd("DBSIZE")).await;
-        size.map_err(|error| link.unreachable(error))
+        let mut keys = 0;
+        for link in self.shared().shards.layout().links() {
+            let mut connection = link.own_connection().await?;
+            let size: Result<u64, L2Error> = connection.command(&redis::cmd("DBSIZE")).await;
+            keys += size.map_err(|error| link.unreachable(error))?;
+        }
+        Ok(keys)
     }
+}
+
+fn pttl(key: &str) -> Cmd {
+    let mut command = redis::cmd("PTTL");
+    command.arg(key);
+    command
 }
 
 /// A survey on its way.
@@ -114,6 +125,8 @@ impl<S: Source> Cache<S> {
 pub struct Surveying<S: Source> {
     cache: Cache<S>,
     connection: OwnConnection,
+    /// The shards to come.
+    to_come: VecDeque<Arc<Link>>,
     server: ServerInfo,
     measure: Measure,
     pace: Pace,
@@ -132,7 +145,7 @@ impl<S: Source> Surveying<S> {
     pub async fn step(&mut self) -> Result<Option<u64>, RedisUnreachable> {
         let cache = self.cache.clone();
         let step = self.round_trip(cache.shared()).await;
-        step.map_err(|error| cache.shared().link.unreachable(error))
+        step.map_err(|error| cache.shared().shards.unreachable(error))
     }
 
     /// What was found so far. What was seen and not yet measured is counted.
@@ -150,18 +163,22 @@ impl<S: Source> Surveying<S> {
 
     async fn round_trip(&mut self, shared: &Shared) -> Result<Option<u64>, L2Error> {
         if self.cursor.is_none() && self.to_measure.is_empty() {
-            return Ok(None);
+            let Some(next) = self.to_come.pop_front() else { return Ok(None) };
+            self.connection = next.own_connection().await.map_err(|error| error.source)?;
+            self.cursor = Some(0);
         }
         let count = self.pace.step(shared.settings.scan_count);
         self.pace.take(count).await;
         let mut pipeline = redis::Pipeline::with_capacity(self.to_measure.len() * 2 + 1);
+        pipeline.ignore_errors();
         for (_, key) in &self.to_measure {
             pipeline.cmd("MEMORY").arg("USAGE").arg(key).cmd("PTTL").arg(key);
         }
         if let Some(cursor) = self.cursor {
             pipeline.add_command(scan_command(cursor, None, count));
         }
-        let mut answers: Vec<Value> = self.connection.pipeline(&pipeline).await?;
+        let answers: Vec<RedisResult<Value>> = self.connection.pipeline(&pipeline).await?;
+        let mut answers = answers.into_iter().map(gone_if_elsewhere).collect::<RedisResult<Vec<Value>>>()?;
         let scan = self.cursor.and_then(|_| answers.pop());
         for ((owner, _), pair) in self.to_measure.drain(..).zip(answers.chunks(2)) {
             self.found.measure(owner, pair);
@@ -177,6 +194,14 @@ impl<S: Source> Surveying<S> {
             }
         }
         Ok(Some(seen))
+    }
+}
+
+/// What has gone to another master since it was seen is counted there.
+fn gone_if_elsewhere(answer: RedisResult<Value>) -> RedisResult<Value> {
+    match answer {
+        Err(error) if is_elsewhere(&error) => Ok(Value::Nil),
+        answer => answer,
     }
 }
 

@@ -1,12 +1,13 @@
-//! What `INFO` tells of the server.
+//! What `INFO` tells of the server; of the masters of a cluster, all together.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::info_field;
-use crate::l2::link::OwnConnection;
 
 /// What `INFO` tells of the server.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -44,22 +45,14 @@ impl<S: Source> Cache<S> {
     /// # Errors
     /// Redis cannot be used.
     pub async fn memory(&self) -> Result<MemoryUse, RedisUnreachable> {
-        let link = &self.shared().link;
-        let mut connection = link.own_connection().await?;
-        let info: String = connection.command(&redis::cmd("INFO")).await.map_err(|error| link.unreachable(error))?;
-        Ok(MemoryUse::of(&info))
-    }
-}
-
-impl MemoryUse {
-    fn of(info: &str) -> Self {
-        let ServerInfo { used_memory, maxmemory, maxmemory_policy, .. } = ServerInfo::of(info);
-        Self {
+        let infos = infos(self.shared()).await?;
+        let ServerInfo { used_memory, maxmemory, maxmemory_policy, .. } = ServerInfo::of_all(&infos);
+        Ok(MemoryUse {
             used_bytes: used_memory,
             limit_bytes: (maxmemory > 0).then_some(maxmemory),
             policy: maxmemory_policy,
-            evicted_keys: evicted_keys(info),
-        }
+            evicted_keys: infos.iter().map(|info| evicted_keys(info)).sum(),
+        })
     }
 }
 
@@ -68,12 +61,41 @@ pub(crate) fn evicted_keys(info: &str) -> u64 {
     info_field(info, "evicted_keys").and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
-pub(super) async fn server_info(connection: &mut OwnConnection) -> Result<ServerInfo, L2Error> {
-    let info: String = connection.command(&redis::cmd("INFO")).await?;
-    Ok(ServerInfo::of(&info))
+pub(super) async fn server_info(shared: &Shared) -> Result<ServerInfo, RedisUnreachable> {
+    Ok(ServerInfo::of_all(&infos(shared).await?))
+}
+
+/// The `INFO` of every primary.
+async fn infos(shared: &Shared) -> Result<Vec<String>, RedisUnreachable> {
+    let layout = shared.shards.layout();
+    let mut infos = Vec::with_capacity(layout.links().len());
+    for link in layout.links() {
+        let mut connection = link.own_connection().await?;
+        infos.push(connection.command(&redis::cmd("INFO")).await.map_err(|error| link.unreachable(error))?);
+    }
+    if infos.is_empty() { Err(shared.shards.unreachable(L2Error::Away)) } else { Ok(infos) }
 }
 
 impl ServerInfo {
+    /// Of several primaries together: their memory added up, and every answer that one of them gives to the rest. No limit of
+    /// memory if one of them has none.
+    fn of_all(infos: &[String]) -> Self {
+        let all: Vec<Self> = infos.iter().map(|info| Self::of(info)).collect();
+        let texts = |of: fn(&Self) -> &String| {
+            let texts: BTreeSet<&str> = all.iter().map(|info| of(info).as_str()).collect();
+            texts.into_iter().collect::<Vec<_>>().join(", ")
+        };
+        let is_limited = all.iter().all(|info| info.maxmemory > 0);
+        Self {
+            version: texts(|info| &info.version),
+            role: texts(|info| &info.role),
+            used_memory: all.iter().map(|info| info.used_memory).sum(),
+            used_memory_peak: all.iter().map(|info| info.used_memory_peak).sum(),
+            maxmemory: if is_limited { all.iter().map(|info| info.maxmemory).sum() } else { 0 },
+            maxmemory_policy: texts(|info| &info.maxmemory_policy),
+        }
+    }
+
     /// From the text of `INFO`.
     pub(crate) fn of(info: &str) -> Self {
         let text = |field| info_field(info, field).unwrap_or_default().to_owned();

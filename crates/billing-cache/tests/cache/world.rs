@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use billing_cache::{Cache, CacheBuilder, CacheSettings, Cached, CachedType, Event, Invalidation, RedisSettings, Tier};
+use billing_cache::{Cache, CacheBuilder, CacheSettings, Cached, CachedType, Event, RedisSettings, Tier};
 use test_support::{RedisServer, eventually};
 
 use crate::ledger::{CreditNotes, Discounts, Invoice, InvoiceId, Invoices, Ledger};
@@ -71,6 +71,7 @@ impl World {
             username: String::new(),
             password: self.server.password().unwrap_or_default().into(),
             url: String::new().into(),
+            cluster_nodes: String::new(),
             sentinels: String::new(),
             sentinel_master: "mymaster".into(),
             sentinel_username: String::new(),
@@ -146,7 +147,7 @@ impl World {
     /// A whole write: commit, then tell Redis, as the write transaction does.
     pub(crate) async fn write(&self, cache: &Cache<Ledger>, id: i32, version: u64) {
         self.ledger.put(id, version);
-        assert!(matches!(invalidate(cache, &[id]).await, Invalidation::Done(_)));
+        assert!(invalidate(cache, &[id]).await.is_done());
     }
 }
 
@@ -163,7 +164,7 @@ pub(crate) fn lease(key: &str) -> String {
     format!("lease:{{{key}}}")
 }
 
-pub(crate) async fn invalidate(cache: &Cache<Ledger>, ids: &[i32]) -> Invalidation {
+pub(crate) async fn invalidate(cache: &Cache<Ledger>, ids: &[i32]) -> billing_cache::Invalidation {
     let keys: BTreeSet<_> = ids.iter().map(|id| cache.any_key::<Invoices>(&InvoiceId(*id))).collect();
     cache.invalidate(keys).await
 }

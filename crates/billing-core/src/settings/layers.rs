@@ -21,6 +21,7 @@ const VARIABLES: [(&str, &str); 15] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_USERNAME", "redis.username"),
     ("REDIS_URL", "redis.url"),
+    ("REDIS_CLUSTER_NODES", "redis.cluster_nodes"),
     ("REDIS_SENTINELS", "redis.sentinels"),
     ("REDIS_SENTINEL_MASTER", "redis.sentinel_master"),
     ("REDIS_SENTINEL_USERNAME", "redis.sentinel_username"),

@@ -1,28 +1,73 @@
-//! The setting that names the sentinels.
+//! A setting that names servers: the sentinels, or the nodes of a cluster.
 //!
 //! Invariant: a password that somebody writes into it is not shown.
 
 use std::net::Ipv6Addr;
 
-use super::SentinelError;
+/// What stands in a setting is no list of addresses.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// An address is none.
+    #[error("{setting} has {address:?}, which is no host:port")]
+    Address {
+        /// The setting.
+        setting: &'static str,
+        /// As it is written.
+        address: String,
+        /// How it should look.
+        advice: &'static str,
+    },
+    /// A login in an address.
+    #[error("{setting} has a login before {address:?}")]
+    Login {
+        /// The setting.
+        setting: &'static str,
+        /// What follows the login.
+        address: String,
+        /// Where the login belongs.
+        advice: &'static str,
+    },
+}
 
-/// Where sentinels listen if the setting does not say.
-const PORT: u16 = 26_379;
-
-/// The addresses of a list with commas: each `host`, `host:port`, an IPv6 address or `[address]:port`.
-pub(super) fn addresses(written: &str) -> Result<Vec<(String, u16)>, SentinelError> {
-    // Of the whole, since a password may have commas.
-    if let Some((_login, address)) = written.rsplit_once('@') {
-        return Err(SentinelError::Login { address: address.to_owned() });
+impl AddressError {
+    /// The next step.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        let (Self::Address { advice, .. } | Self::Login { advice, .. }) = self;
+        advice
     }
-    written.split(',').map(str::trim).filter(|part| !part.is_empty()).map(address).collect()
 }
 
-fn address(written: &str) -> Result<(String, u16), SentinelError> {
-    parse(written).ok_or_else(|| SentinelError::Address { address: written.to_owned() })
+/// A setting with addresses.
+pub(super) struct Written {
+    /// Its name.
+    pub(super) setting: &'static str,
+    /// The port where an address has none.
+    pub(super) port: u16,
+    /// How addresses should look.
+    pub(super) example: &'static str,
+    /// Where a login belongs.
+    pub(super) login: &'static str,
 }
 
-fn parse(written: &str) -> Option<(String, u16)> {
+impl Written {
+    /// The addresses of a list with commas: each `host`, `host:port`, an IPv6 address or `[address]:port`.
+    pub(super) fn addresses(&self, written: &str) -> Result<Vec<(String, u16)>, AddressError> {
+        let setting = self.setting;
+        // Of the whole, since a password may have commas.
+        if let Some((_login, address)) = written.rsplit_once('@') {
+            return Err(AddressError::Login { setting, address: address.to_owned(), advice: self.login });
+        }
+        let address = |written: &str| {
+            let wrong = || AddressError::Address { setting, address: written.to_owned(), advice: self.example };
+            parse(written, self.port).ok_or_else(wrong)
+        };
+        written.split(',').map(str::trim).filter(|part| !part.is_empty()).map(address).collect()
+    }
+}
+
+fn parse(written: &str, default_port: u16) -> Option<(String, u16)> {
     let (host, port) = match written.strip_prefix('[') {
         Some(rest) => {
             let (host, rest) = rest.split_once(']')?;
@@ -35,7 +80,7 @@ fn parse(written: &str) -> Option<(String, u16)> {
             None => (name(written)?, None),
         },
     };
-    Some((host.to_owned(), port.map_or(Ok(PORT), str::parse).ok()?))
+    Some((host.to_owned(), port.map_or(Ok(default_port), str::parse).ok()?))
 }
 
 fn ipv6(written: &str) -> Option<&str> {
@@ -51,6 +96,17 @@ fn name(written: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SENTINELS: Written =
+        Written { setting: "redis.sentinels", port: 26_379, example: "like s1:26379", login: "elsewhere" };
+
+    fn addresses(written: &str) -> Result<Vec<(String, u16)>, AddressError> {
+        SENTINELS.addresses(written)
+    }
+
+    fn address(written: &str) -> Result<(String, u16), AddressError> {
+        addresses(written).map(|mut addresses| addresses.remove(0))
+    }
 
     #[test]
     fn addresses_have_a_port_or_the_usual_one() {

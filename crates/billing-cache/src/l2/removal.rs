@@ -1,0 +1,111 @@
+//! INVALIDATE: removes keys with their leases, and says to which history of their shard that was done.
+//!
+//! Invariants (`protocol.md`, sections 2, 5 and 9): value and lease go at once, or the lease first; the history is read before
+//! the removals, on the same connection, from a server that says it is the primary. One that says it is a replica has not
+//! been told, even if it takes writes; the link leaves it, as it does at its first refusal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future;
+use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
+
+use super::error::L2Error;
+use super::history::{self, History};
+use super::link::{Link, Terms, Wire};
+use super::shards::{Gathered, Shards, is_elsewhere};
+use crate::key::lease_of;
+
+/// What became of a key on the shard that was told.
+enum Removed {
+    /// It is gone, in this history; none where the server does not tell.
+    In(Option<History>),
+    /// The shard does not have it any more, or not yet.
+    Elsewhere,
+}
+
+/// Removes keys with their leases, in one pipeline for each shard; answers with the history in which that was done, none
+/// where it cannot be named.
+pub(crate) async fn invalidate(shards: &Shards, keys: &[String], limit: Duration) -> Gathered<Option<History>> {
+    let remove = move |link: Arc<Link>, places: Vec<usize>| async move {
+        let keys: Vec<&str> = places.iter().map(|place| keys[*place].as_str()).collect();
+        remove(&link, &keys, limit).await
+    };
+    let removed = shards.gather(keys, remove).await;
+    let mut error = removed.error;
+    let mut answers = Vec::with_capacity(keys.len());
+    for (key, removed) in keys.iter().zip(removed.answers) {
+        answers.push(match removed {
+            Some(Removed::In(history)) => Some(history),
+            Some(Removed::Elsewhere) => match invalidate_on_the_move(shards, key, limit).await {
+                Ok(()) => Some(None),
+                Err(failed) => {
+                    error.get_or_insert(failed);
+                    None
+                }
+            },
+            None => None,
+        });
+    }
+    Gathered { answers, error }
+}
+
+/// The history of every shard that is connected, in the order of the layout; none for one that cannot be asked.
+pub(crate) async fn histories(links: &[Arc<Link>], limit: Duration) -> Vec<Result<Option<History>, L2Error>> {
+    let asked = links.iter().map(|link| async move {
+        let ask = |mut wire: Wire| async move {
+            let answers = wire.query_each([info_command()]).await?;
+            history_of(&wire, answers.into_iter().next())
+        };
+        link.run(Terms::tell(limit), ask).await
+    });
+    future::join_all(asked).await
+}
+
+/// The atomic removal of a key and its lease; answers how many of the two were there. It runs when memory is full.
+pub(crate) fn unlink(key: &str) -> Cmd {
+    let mut command = redis::cmd("UNLINK");
+    command.arg(key).arg(lease_of(key));
+    command
+}
+
+async fn remove(link: &Link, keys: &[&str], limit: Duration) -> Result<Vec<Removed>, L2Error> {
+    let tell = |mut wire: Wire| async move {
+        let commands = std::iter::once(info_command()).chain(keys.iter().map(|key| unlink(key)));
+        let mut answers = wire.query_each(commands).await?.into_iter();
+        let history = history_of(&wire, answers.next())?;
+        let removed = |answer: RedisResult<Value>| match answer {
+            Ok(_) => Ok(Removed::In(history.clone())),
+            Err(error) if is_elsewhere(&error) => Ok(Removed::Elsewhere),
+            Err(error) => Err(error),
+        };
+        answers.map(removed).collect()
+    };
+    link.run(Terms::tell(limit), tell).await
+}
+
+/// While a slot is on its way, a command on two names is refused by both masters unless both names are on one of them. So
+/// the lease goes first, wherever it is, and then the value. To which history that was done cannot be told.
+async fn invalidate_on_the_move(shards: &Shards, key: &str, limit: Duration) -> Result<(), L2Error> {
+    shards.hear_redirection();
+    for name in [&lease_of(key), key] {
+        let remove = |mut wire: Wire| async move { wire.query::<Value>(redis::cmd("UNLINK").arg(name)).await };
+        shards.one(key, Terms::tell(limit), remove).await?;
+    }
+    Ok(())
+}
+
+fn info_command() -> Cmd {
+    let mut command = redis::cmd("INFO");
+    command.arg("replication");
+    command
+}
+
+fn history_of(wire: &Wire, info: Option<RedisResult<Value>>) -> RedisResult<Option<History>> {
+    let info: Option<String> = info.and_then(Result::ok).and_then(|info| redis::from_redis_value(info).ok());
+    let info = info.unwrap_or_default();
+    if history::is_replica(&info) {
+        return Err((ErrorKind::Server(ServerErrorKind::ReadOnly), "the server has become a replica").into());
+    }
+    Ok(History::of(wire.run_id.as_deref(), &info))
+}

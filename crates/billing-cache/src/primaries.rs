@@ -1,0 +1,132 @@
+//! The primaries that are connected now, each with the history that it is in: what a relay has to know of Redis.
+//!
+//! One server is one primary; a Redis Cluster has one for each master with slots.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::cache::{Cache, Shared};
+use crate::cached_type::Source;
+use crate::invalidate::AnyKey;
+use crate::l2::error::L2Error;
+use crate::l2::history::History;
+use crate::l2::link::ConnectionNumber;
+use crate::l2::removal;
+use crate::l2::shards::Layout;
+
+/// A server that was connected, and answered that it is a primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Primary {
+    /// Its connection.
+    pub connection: ConnectionNumber,
+    /// The history that it is in; none where it does not tell.
+    pub history: Option<History>,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Primaries {
+    layout: Arc<Layout>,
+    /// By the places of the layout's links; none for one that is away.
+    found: Vec<Option<Primary>>,
+}
+
+impl Primaries {
+    /// Those that answered.
+    pub fn iter(&self) -> impl Iterator<Item = &Primary> {
+        self.found.iter().flatten()
+    }
+
+    /// Whether there is one for every key.
+    #[must_use]
+    pub fn are_all(&self) -> bool {
+        self.layout.is_covered() && !self.found.is_empty() && self.found.iter().all(Option::is_some)
+    }
+
+    /// Whether the keys are spread as in `other`.
+    #[must_use]
+    pub fn have_layout_of(&self, other: &Self) -> bool {
+        self.layout.number() == other.layout.number()
+    }
+
+    /// Whether keys are spread over several at all.
+    #[must_use]
+    pub fn are_many(&self) -> bool {
+        self.found.len() > 1
+    }
+
+    /// The one that has this key; none if it is away.
+    #[must_use]
+    pub fn of_key(&self, key: &AnyKey) -> Option<&Primary> {
+        self.found.get(self.layout.place_of(key.as_str()))?.as_ref()
+    }
+
+    /// Their histories, and that of all together; without those that do not tell.
+    #[must_use]
+    pub fn histories(&self) -> BTreeSet<History> {
+        self.iter().filter_map(|primary| primary.history.clone()).chain(self.history_of_all()).collect()
+    }
+
+    /// The history of what was told to every one of them; none while one is away or does not tell.
+    #[must_use]
+    pub fn history_of_all(&self) -> Option<History> {
+        let told = self.found.iter().map(|primary| primary.as_ref()?.history.as_ref());
+        History::of_all(&told.collect::<Option<Vec<_>>>().filter(|_| self.are_all())?)
+    }
+
+    /// Whether one of them does not tell its history.
+    #[must_use]
+    pub fn hide_history(&self) -> bool {
+        self.iter().any(|primary| primary.history.is_none())
+    }
+}
+
+impl PartialEq for Primaries {
+    /// Whether they are the same servers in the same lives, with the same keys.
+    fn eq(&self, other: &Self) -> bool {
+        self.have_layout_of(other) && self.found == other.found
+    }
+}
+
+impl std::fmt::Debug for Primaries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Primaries").field("layout", &self.layout.number()).field("found", &self.found).finish()
+    }
+}
+
+impl<S: Source> Cache<S> {
+    /// Asks every primary for its history.
+    ///
+    /// # Errors
+    /// None of them can be used.
+    pub async fn primaries(&self) -> Result<Primaries, L2Error> {
+        of(self.shared()).await
+    }
+}
+
+/// See [`Cache::primaries`].
+pub(crate) async fn of(shared: &Shared) -> Result<Primaries, L2Error> {
+    let shards = &shared.shards;
+    let layout = shards.layout();
+    // Before the question: an answer over a later connection is not taken for this one.
+    let connections: Vec<_> = layout.links().iter().map(|link| link.connection()).collect();
+    let histories = removal::histories(layout.links(), shards.batch_limit()).await;
+    let mut error = None;
+    let mut found = Vec::with_capacity(connections.len());
+    for ((link, connection), history) in layout.links().iter().zip(connections).zip(histories) {
+        found.push(match (connection, history) {
+            (Some(connection), Ok(history)) if link.connection() == Some(connection) => {
+                Some(Primary { connection, history })
+            }
+            (_, Ok(_)) => None,
+            (_, Err(failed)) => {
+                error.get_or_insert(failed);
+                None
+            }
+        });
+    }
+    if found.iter().all(Option::is_none) {
+        return Err(error.unwrap_or(L2Error::Away));
+    }
+    Ok(Primaries { layout, found })
+}
