@@ -275,7 +275,7 @@ impl Site {
     #[must_use]
     pub fn counters(&self) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();
-        for key in self.redis_keys("billing_cache:hour:*") {
+        for key in self.redis_keys("billing_cache:{numbers}:hour:*") {
             let cache_type = key.rsplit(':').next().expect("a split text has a last part");
             let hour: BTreeMap<String, u64> = self.redis.command(&["HGETALL", &key]).expect("an hour is a hash");
             for (event, count) in hour {

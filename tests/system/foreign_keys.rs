@@ -113,9 +113,13 @@ fn put_foreign_keys(connection: &mut Connection) {
 
 /// What would be ours, in a database that is not.
 fn put_ours_elsewhere(connection: &mut Connection) {
-    for name in
-        ["invoice:1", "active_discounts", "tax_rate:GB:default", "lease:{invoice:1}", "billing_cache:hour:1:invoices"]
-    {
+    for name in [
+        "invoice:1",
+        "active_discounts",
+        "tax_rate:GB:default",
+        "lease:{invoice:1}",
+        "billing_cache:{numbers}:hour:1:invoices",
+    ] {
         connection.set::<_, _, ()>(name, "elsewhere").expect("Redis takes the key");
     }
 }

@@ -21,7 +21,7 @@ fn serve(site: &Site) -> Service {
 
 /// The keys whose reads the services have told Redis of.
 fn hot_keys(site: &Site) -> Vec<String> {
-    let sets = site.redis_keys("billing_cache:reads:*s:*:*");
+    let sets = site.redis_keys("billing_cache:{numbers}:reads:*s:*:*");
     let members =
         |set: &String| -> Vec<String> { site.redis.command(&["ZRANGE", set, "0", "-1"]).expect("a set of keys") };
     sets.iter().flat_map(members).collect()

@@ -22,7 +22,7 @@ pub(super) fn make_up(site: &Site) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs() / 60;
     let mut pipeline = redis::pipe();
     for (ago, (cache_type, fields)) in (1..=MINUTES).flat_map(|ago| counted.iter().map(move |counts| (ago, counts))) {
-        let key = format!("billing_cache:minute:{}:{cache_type}", now - ago);
+        let key = format!("billing_cache:{{numbers}}:minute:{}:{cache_type}", now - ago);
         for (field, count) in fields {
             pipeline.hset(&key, field, varied(field, *count, ago)).ignore();
         }
@@ -34,7 +34,7 @@ pub(super) fn make_up(site: &Site) {
 
 fn counted(site: &Site) -> Counts {
     let mut counted = Counts::new();
-    for key in site.redis_keys("billing_cache:minute:*") {
+    for key in site.redis_keys("billing_cache:{numbers}:minute:*") {
         let (_, cache_type) = key.rsplit_once(':').expect("the name of a bucket ends with a type");
         let fields: BTreeMap<String, u64> = site.redis.command(&["HGETALL", &key]).expect("a bucket is a hash");
         for (field, count) in fields {

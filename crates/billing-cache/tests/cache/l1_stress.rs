@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use billing_cache::{Cache, ClearMode, Invalidation, Tier, TypeInfo};
+use billing_cache::{Cache, ClearMode, Tier, TypeInfo};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 

@@ -134,7 +134,7 @@ async fn whatever_else_stands_in_a_bucket_is_passed_over() {
     cache.flush_counters().await;
     let minute = unix_minute();
     for minute in [minute - 1, minute] {
-        let key = format!("billing_cache:minute:{minute}:invoices");
+        let key = format!("billing_cache:{{numbers}}:minute:{minute}:invoices");
         for (field, value) in [
             ("hit_l1", "many"),
             ("miss", "-5"),
@@ -150,9 +150,9 @@ async fn whatever_else_stands_in_a_bucket_is_passed_over() {
             world.server.command::<()>(&["HSET", &key, field, value]).unwrap();
         }
         world.server.command::<()>(&["HSET", &key, "load_time:5000", &u64::MAX.to_string()]).unwrap();
-        let made_up = format!("billing_cache:minute:{minute}:made_up");
+        let made_up = format!("billing_cache:{{numbers}}:minute:{minute}:made_up");
         world.server.command::<()>(&["HSET", &made_up, "hit_l2", "1"]).unwrap();
-        world.set_raw(&format!("billing_cache:minute:{minute}:user_credit_notes"), "no hash");
+        world.set_raw(&format!("billing_cache:{{numbers}}:minute:{minute}:user_credit_notes"), "no hash");
     }
     let sum = sum_of_minutes(&cache).await;
     let counts = [Event::HitL1, Event::HitL2, Event::Miss].map(|event| sum.count("invoices", event));
@@ -169,7 +169,7 @@ async fn whatever_else_stands_in_a_bucket_is_passed_over() {
 #[tokio::test]
 async fn a_hash_with_too_many_fields_is_not_read_to_its_end() {
     let (world, cache) = world_and_cache().await;
-    let key = format!("billing_cache:minute:{}:invoices", unix_minute());
+    let key = format!("billing_cache:{{numbers}}:minute:{}:invoices", unix_minute());
     let fields = (1_000_000..1_060_000).map(|value| format!("miss_time:{value}"));
     let words: Vec<String> = fields.flat_map(|field| [field, "1".to_owned()]).collect();
     let words: Vec<&str> = ["HSET", &key].into_iter().chain(words.iter().map(String::as_str)).collect();
@@ -199,7 +199,8 @@ async fn a_bad_minute_and_a_bad_hour_of_a_type_stay_in_the_compact_form_of_redis
     }
     cache.flush_counters().await;
     for (bucket, most_bytes) in [("minute", 14_000), ("hour", 8_000)] {
-        let names: Vec<String> = world.server.command(&["KEYS", &format!("billing_cache:{bucket}:*")]).unwrap();
+        let names: Vec<String> =
+            world.server.command(&["KEYS", &format!("billing_cache:{{numbers}}:{bucket}:*")]).unwrap();
         let encoding: String = world.server.command(&["OBJECT", "ENCODING", &names[0]]).unwrap();
         let bytes: u64 = world.server.command(&["MEMORY", "USAGE", &names[0]]).unwrap();
         let fields: u64 = world.server.command(&["HLEN", &names[0]]).unwrap();

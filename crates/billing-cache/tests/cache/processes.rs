@@ -48,7 +48,7 @@ async fn a_service_that_ends_is_forgotten_and_one_that_goes_on_is_not() {
 }
 
 fn process_keys(world: &World) -> Vec<String> {
-    world.server.command(&["KEYS", "billing_cache:process:*"]).unwrap()
+    world.server.command(&["KEYS", "billing_cache:{numbers}:process:*"]).unwrap()
 }
 
 #[tokio::test]
@@ -108,24 +108,27 @@ async fn whatever_else_stands_in_redis_is_passed_over() {
     service.flush_counters().await;
     let set = |key: &str, value: &str| world.set_raw(key, value);
     let known: String = world.server.command(&["GET", &process_keys(&world)[0]]).unwrap();
-    set("billing_cache:process:rubbish", "rubbish");
-    set("billing_cache:process:strange", &known.replace("closed", "ajar"));
-    set("billing_cache:process:late", &known.replace("\"seen_ms\":", "\"seen_ms\":9999999999"));
+    set("billing_cache:{numbers}:process:rubbish", "rubbish");
+    set("billing_cache:{numbers}:process:strange", &known.replace("closed", "ajar"));
+    set("billing_cache:{numbers}:process:late", &known.replace("\"seen_ms\":", "\"seen_ms\":9999999999"));
     let started = known.find("\"started_ms\":").expect("it says when it started") + "\"started_ms\":".len();
-    set("billing_cache:process:nanos", &format!("{}000000{}", &known[..started + 13], &known[started + 13..]));
-    world.server.command::<()>(&["RPUSH", "billing_cache:process:list", "a"]).unwrap();
+    set(
+        "billing_cache:{numbers}:process:nanos",
+        &format!("{}000000{}", &known[..started + 13], &known[started + 13..]),
+    );
+    world.server.command::<()>(&["RPUSH", "billing_cache:{numbers}:process:list", "a"]).unwrap();
     for id in ["rubbish", "strange", "late", "nanos", "list", "gone", ""] {
-        world.server.command::<()>(&["ZADD", "billing_cache:processes", "9e300", id]).unwrap();
+        world.server.command::<()>(&["ZADD", "billing_cache:{numbers}:processes", "9e300", id]).unwrap();
     }
     let processes = service.processes().await.unwrap();
     assert!(processes.iter().any(|process| process.pid == std::process::id()));
     assert!(processes.iter().all(|process| process.id != "nanos"), "no calendar shows when it started");
     let change = r#"{"process":"a","id":"b","number":1,"state":"open","reason":"x"}"#;
     for (score, member) in [("1", "rubbish"), ("inf", "{}"), ("-1", change), ("9e16", change)] {
-        world.server.command::<()>(&["ZADD", "billing_cache:breaker", score, member]).unwrap();
+        world.server.command::<()>(&["ZADD", "billing_cache:{numbers}:breaker", score, member]).unwrap();
     }
     assert!(service.breaker_changes(UNIX_EPOCH).await.unwrap().is_empty());
-    for key in ["billing_cache:processes", "billing_cache:breaker"] {
+    for key in ["billing_cache:{numbers}:processes", "billing_cache:{numbers}:breaker"] {
         world.server.command::<()>(&["DEL", key]).unwrap();
         set(key, "another type");
     }

@@ -23,7 +23,7 @@ const FOREIGN: [&str; 7] = [
     "invoices:1",
     "invoice:one",
     "lease:{session:1}",
-    "billing_cache:hour:1:invoices",
+    "billing_cache:{numbers}:hour:1:invoices",
 ];
 
 fn filled() -> Stage {

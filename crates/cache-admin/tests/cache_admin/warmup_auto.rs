@@ -94,7 +94,7 @@ async fn it_survives_a_restart_of_redis_and_remembers_what_redis_forgot() {
     stage.redis.kill().unwrap();
     stage.redis.restart().unwrap();
     until_warm(&stage).await;
-    let names: Vec<String> = stage.redis.command(&["KEYS", "billing_cache:reads:*"]).unwrap();
+    let names: Vec<String> = stage.redis.command(&["KEYS", "billing_cache:{numbers}:reads:*"]).unwrap();
     assert_eq!(names, Vec::<String>::new(), "the reads are gone");
     let (_, said) = keeper.interrupt();
     assert!(said.last().unwrap().starts_with("redis was restarted: loaded 3 of 3 values"), "{said:#?}");
@@ -110,7 +110,7 @@ async fn it_survives_a_database_that_fails_and_says_so_once() {
     database.connection().execute_unprepared("ALTER TABLE payments RENAME TO payments_elsewhere").await.unwrap();
     stage.run(&["clear", "--type", "all"]).assert_fine();
     let loads_failed = || {
-        let hours: Vec<String> = stage.redis.command(&["KEYS", "billing_cache:hour:*:invoices"]).unwrap();
+        let hours: Vec<String> = stage.redis.command(&["KEYS", "billing_cache:{numbers}:hour:*:invoices"]).unwrap();
         let failed = |hour: &String| stage.redis.command::<Option<u64>>(&["HGET", hour, "load_failed"]).unwrap();
         hours.iter().filter_map(failed).sum::<u64>()
     };

@@ -93,7 +93,7 @@ async fn the_newest_are_loaded_where_no_reads_are_known_or_they_are_asked_for() 
 async fn rubbish_among_the_reads_is_not_loaded() {
     let stage = Stage::sqlite().seeded();
     read_and_cleared(&stage).await;
-    let names: Vec<String> = stage.redis.command(&["KEYS", "billing_cache:reads:*:invoices"]).unwrap();
+    let names: Vec<String> = stage.redis.command(&["KEYS", "billing_cache:{numbers}:reads:*:invoices"]).unwrap();
     for member in ["other:program", "invoice:x", "tax_rate:GB:default", ""] {
         stage.redis.command::<()>(&["ZADD", &names[0], "1e300", member]).unwrap();
     }

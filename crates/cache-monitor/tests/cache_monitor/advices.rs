@@ -16,7 +16,7 @@ fn count_in_production(stage: &Stage, counts: &[(&str, u64)]) {
     let hour = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 3600;
     for (name, count) in counts {
         let (cache_type, field) = name.split_once(':').unwrap();
-        let key = format!("billing_cache:hour:{hour}:{cache_type}");
+        let key = format!("billing_cache:{{numbers}}:hour:{hour}:{cache_type}");
         stage.redis.command::<()>(&["HINCRBY", &key, field, &count.to_string()]).unwrap();
     }
 }

@@ -154,7 +154,7 @@ async fn a_key_with_markup_is_data() {
     let evil = "tax_rate:US:<script>alert(1)</script>";
     let cache = service(&stage).await;
     traffic(&cache).await;
-    let sets = stage.keys_like("billing_cache:reads:*:invoices");
+    let sets = stage.keys_like("billing_cache:{numbers}:reads:*:invoices");
     let set = sets[0].replace("invoices", "tax_rates");
     stage.redis.command::<()>(&["ZADD", &set, "1e6", evil]).unwrap();
     let dashboard = Dashboard::over(&stage, &[]);
@@ -192,7 +192,7 @@ async fn services_that_live_their_breakers_and_the_memory_are_shown() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().to_string();
     let change =
         json!({"process": "<b>/7", "id": "a", "number": 1, "state": "open", "reason": "60 % of the calls failed"});
-    stage.redis.command::<()>(&["ZADD", "billing_cache:breaker", &now, &change.to_string()]).unwrap();
+    stage.redis.command::<()>(&["ZADD", "billing_cache:{numbers}:breaker", &now, &change.to_string()]).unwrap();
 
     let dashboard = Dashboard::over(&stage, &[]);
     let snapshot = dashboard.snapshot(|snapshot| snapshot["redis"]["state"] == "ok");
@@ -226,10 +226,13 @@ async fn what_a_service_that_was_cut_off_adds_late_is_shown() {
     let service = BillingService::open(database, &settings(&stage)).await.unwrap();
     traffic(service.cache()).await;
     // As if it had counted that ten minutes ago.
-    for key in stage.keys_like("billing_cache:minute:*") {
-        let (minute, name) = key.strip_prefix("billing_cache:minute:").unwrap().split_once(':').unwrap();
+    for key in stage.keys_like("billing_cache:{numbers}:minute:*") {
+        let (minute, name) = key.strip_prefix("billing_cache:{numbers}:minute:").unwrap().split_once(':').unwrap();
         let then = minute.parse::<u64>().unwrap() - 10;
-        stage.redis.command::<()>(&["RENAME", &key, &format!("billing_cache:minute:{then}:{name}")]).unwrap();
+        stage
+            .redis
+            .command::<()>(&["RENAME", &key, &format!("billing_cache:{{numbers}}:minute:{then}:{name}")])
+            .unwrap();
     }
     dashboard.snapshot(|_| requests() == 340);
     service.close().await;
