@@ -17,6 +17,8 @@ pub(crate) const NOBODY: u16 = u16::MAX;
 pub(crate) struct Topology {
     /// Host and port of each.
     pub(crate) masters: Vec<(String, u16)>,
+    /// By what other host a node may call each of them when it sends somebody there; empty if by none.
+    pub(crate) other_hosts: Vec<String>,
     /// By slot the place of its master, or [`NOBODY`].
     pub(crate) slots: Box<[u16]>,
     /// Of each master without slots one that is on its way to it.
@@ -39,6 +41,7 @@ pub(crate) struct View<'a> {
 struct Claim<'a> {
     id: &'a str,
     master: (String, u16),
+    other_host: &'a str,
     epoch: u64,
     /// First and last slot of each range.
     ranges: Vec<(u16, u16)>,
@@ -57,9 +60,10 @@ impl Topology {
         let owners = owners(&claims);
         let beginners = beginners(&claims, &owners);
         let known = owners.iter().flatten().copied().chain(beginners.iter().map(|(_, claim)| *claim));
-        let mut masters: Vec<(String, u16)> = known.map(|claim| claim.master.clone()).collect();
-        masters.sort_unstable();
-        masters.dedup();
+        let known: BTreeMap<(String, u16), &str> =
+            known.map(|claim| (claim.master.clone(), claim.other_host)).collect();
+        let other_hosts = known.values().map(|host| (*host).to_owned()).collect();
+        let masters: Vec<(String, u16)> = known.into_keys().collect();
         let place = |claim: &Claim<'_>| {
             let place = masters.binary_search(&claim.master).expect("it is one of them");
             u16::try_from(place).expect("there are no more masters than slots")
@@ -70,6 +74,7 @@ impl Topology {
             is_moving: claims.iter().any(|claim| claim.is_moving),
             epoch: claims.iter().map(|claim| claim.epoch).max().unwrap_or(0),
             masters,
+            other_hosts,
         }
     }
 
@@ -127,7 +132,8 @@ fn claim<'a>(asked_host: &str, line: &'a str, with_names: bool) -> Option<Claim<
     // Only of itself does a node say which slots move: `[93->-id]`, and `[93-<-id]` at who gets it.
     let is_moving = slots.iter().any(|slots| slots.starts_with('['));
     let gives = slots.iter().filter_map(|slots| given(slots)).collect();
-    Some(Claim { id, master: master(asked_host, address, with_names)?, epoch, ranges, gives, is_moving })
+    let (master, other_host) = master(asked_host, address, with_names)?;
+    Some(Claim { id, master, other_host, epoch, ranges, gives, is_moving })
 }
 
 /// `[93->-id]`.
@@ -136,13 +142,16 @@ fn given(slots: &str) -> Option<(u16, &str)> {
     Some((slot.parse().ok().filter(|slot| usize::from(*slot) < SLOTS)?, to))
 }
 
-/// `host:port@bus-port,name`, of which all but the port may be absent.
-fn master(asked_host: &str, address: &str, with_names: bool) -> Option<(String, u16)> {
+/// `host:port@bus-port,name`, of which all but the port may be absent; and its other host, if it has two.
+fn master<'a>(asked_host: &str, address: &'a str, with_names: bool) -> Option<((String, u16), &'a str)> {
     let mut parts = address.split(',');
     let (host, port) = parts.next()?.split('@').next()?.rsplit_once(':')?;
-    let name = parts.next().filter(|name| with_names && !name.is_empty() && !name.contains('='));
-    let host = name.unwrap_or(if host.is_empty() { asked_host } else { host });
-    Some((host.to_owned(), port.parse().ok()?))
+    let name = parts.next().filter(|name| !name.is_empty() && !name.contains('='));
+    let (host, other_host) = match name {
+        Some(name) if with_names => (name, host),
+        name => (if host.is_empty() { asked_host } else { host }, name.unwrap_or_default()),
+    };
+    Some(((host.to_owned(), port.parse().ok()?), other_host))
 }
 
 /// `5461-10922` or `93`.
@@ -189,6 +198,11 @@ e7d1 127.0.0.1:30001@31001,,shard-id=1 master,fail - 0 0 1 connected 0-92 94-546
         masters.sort_by_key(|(_, port)| *port);
         let hosts: Vec<&str> = masters.iter().map(|(host, _)| host.as_str()).collect();
         assert_eq!(hosts, ["127.0.0.1", "host-2", "asked"]);
+        for (with_names, other) in [(true, "127.0.0.1"), (false, "host-2")] {
+            let topology = Topology::of(&[View { host: "asked", text: NODES }], with_names);
+            let place = topology.masters.iter().position(|(_, port)| *port == 30_002).unwrap();
+            assert_eq!(topology.other_hosts[place], other, "nodes may send one there by this");
+        }
     }
 
     #[test]

@@ -88,10 +88,12 @@ impl Layout {
         self.links.get(self.place_of(key))
     }
 
-    /// The link to the master at this address.
+    /// The link to the master at this address, whichever of its hosts that has.
     pub(super) fn link_at(&self, host: &str, port: u16) -> Option<&Arc<Link>> {
-        let masters = self.topology.iter().flat_map(|topology| &topology.masters);
-        masters.zip(&self.links).find(|(master, _)| master.0 == host && master.1 == port).map(|(_, link)| link)
+        let topology = self.topology.as_ref()?;
+        let mut masters = topology.masters.iter().zip(&topology.other_hosts).zip(&self.links);
+        let found = masters.find(|((master, other), _)| master.1 == port && (master.0 == host || *other == host));
+        found.map(|(_, link)| link)
     }
 
     /// The places of the keys of each link, and whether there are keys that nobody has.

@@ -91,12 +91,15 @@ async fn nodes_that_are_all_dead_at_the_start_are_found_when_they_live() {
 }
 
 #[tokio::test]
-async fn all_nodes_may_speak_tls_and_want_a_password() {
+async fn all_nodes_may_speak_tls_by_their_names_and_want_a_password() {
     let authority = Authority::new().unwrap();
-    let identity = authority.server("127.0.0.1", Lifetime::Valid).unwrap();
+    let identity = authority.server("localhost", Lifetime::Valid).unwrap();
     let options = RedisOptions::default().password("sesame").tls(&authority, &identity, ClientCertificates::Ignored);
+    // They are introduced by names and send one elsewhere by numbers.
+    let options = options.config("cluster-announce-hostname", "localhost");
     let clustered = Clustered::over(RedisCluster::start_masters(&options, 3).unwrap());
     let change = |options: &mut Options| {
+        options.redis.cluster_nodes = clustered.cluster.nodes().replace("127.0.0.1", "localhost");
         options.redis.password = "sesame".into();
         (options.redis.tls, options.redis.tls_ca_file) = (true, authority.file());
     };
