@@ -174,6 +174,12 @@ fn set_version(server: &RedisServer, id: i32, version: u64) {
     server.command::<()>(&["SET", &key(id), &format!(r#"{{"version":{version}}}"#)]).unwrap();
 }
 
+/// The same at a master that the slot is on its way to.
+fn set_arriving_version(server: &RedisServer, id: i32, version: u64) {
+    let (mut connection, json) = (server.connection().unwrap(), format!(r#"{{"version":{version}}}"#));
+    redis::pipe().cmd("ASKING").ignore().cmd("SET").arg(key(id)).arg(json).exec(&mut connection).unwrap();
+}
+
 /// Versions and tiers of a read of many.
 async fn read_many(cache: &Cache<Ledger>, ids: &[i32]) -> Vec<(Option<u64>, billing_cache::Tier)> {
     let keys: Vec<_> = ids.iter().copied().map(InvoiceId).collect();

@@ -5,7 +5,10 @@ use std::time::Duration;
 use billing_cache::{Cache, ClearMode, Event, Standing, Tier, TypeInfo};
 use test_support::{RedisServer, SlotMove};
 
-use super::{Clustered, has_lease, has_value, in_one_slot, is_anywhere, key, read_many, set_version, slot_of};
+use super::{
+    Clustered, has_lease, has_value, in_one_slot, is_anywhere, key, read_many, set_arriving_version, set_version,
+    slot_of,
+};
 use crate::ledger::{InvoiceId, Invoices, Ledger};
 use crate::world::{lease, read, reading, until};
 
@@ -59,9 +62,7 @@ async fn memory_holds_what_was_read_from_either_master_until_it_changes() {
     let (half_way, target) = clustered.open_slot(at_source, &[key(at_target)]);
     for (server, id) in [(half_way.from(), at_source), (target, at_target)] {
         crate::memory::until_in_l1(&cache, id, 1).await;
-        let mut connection = server.connection().unwrap();
-        let json = r#"{"version":2}"#;
-        redis::pipe().cmd("ASKING").ignore().cmd("SET").arg(key(id)).arg(json).exec(&mut connection).unwrap();
+        set_arriving_version(server, id, 2);
         until(|| async { read(&cache, id).await.0 == Some(2) }).await;
     }
 }

@@ -2,7 +2,9 @@
 
 use billing_cache::{Event, Tier};
 
-use super::{Clustered, has_lease, has_value, in_one_slot, is_anywhere, key, set_version, slot_of};
+use super::{
+    Clustered, has_lease, has_value, in_one_slot, is_anywhere, key, set_arriving_version, set_version, slot_of,
+};
 use crate::ledger::{InvoiceId, Invoices};
 use crate::world::{invalidate, lease, read, reading, until};
 
@@ -24,8 +26,7 @@ async fn an_invalidation_removes_value_and_lease_wherever_each_of_them_is() {
     let leases = [both_moved, lease_moved, only_lease_moved].map(|id| lease(&key(id)));
     let (_half_way, target) = clustered.open_slot(none, &[values, leases].concat());
     // A migration that broke off may leave a key on both.
-    let (mut connection, json) = (target.connection().unwrap(), r#"{"version":1}"#);
-    redis::pipe().cmd("ASKING").ignore().cmd("SET").arg(key(only_value)).arg(json).exec(&mut connection).unwrap();
+    set_arriving_version(target, only_value, 1);
     assert!(has_value(target, only_value) && has_value(source, only_value));
     assert!(has_value(target, value_moved) && has_lease(source, value_moved));
     assert!(has_lease(target, lease_moved) && has_value(source, lease_moved));

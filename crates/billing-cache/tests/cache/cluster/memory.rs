@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use billing_cache::{Cache, Tier};
 
-use super::{Clustered, impatient, key, set_version, slot_of};
+use super::{Clustered, impatient, key, set_arriving_version, set_version, slot_of};
 use crate::ledger::Ledger;
 use crate::memory::{in_l1, until_in_l1, until_not_in_l1};
 use crate::world::{read, until};
@@ -101,6 +101,25 @@ async fn a_new_master_is_heard_before_memory_counts_again() {
     set_version(spare, 1, 5);
     until(|| async { read(&cache, 1).await.0 == Some(5) }).await;
     until_in_l1(&cache, 1, 5).await;
+}
+
+#[tokio::test]
+async fn a_master_that_is_about_to_get_its_first_slot_is_heard_too() {
+    let clustered = Clustered::with_a_spare();
+    let cache = clustered.l1_cache_with(|_| {}).await;
+    clustered.fill(&cache, &[1], 1).await;
+    until_in_l1(&cache, 1, 1).await;
+    let spare = clustered.cluster.servers().last().unwrap();
+    let half_way = clustered.cluster.begin_move(slot_of(1), spare).unwrap();
+    half_way.move_key(&key(1)).unwrap();
+    until_in_l1(&cache, 1, 1).await;
+    set_arriving_version(spare, 1, 2);
+    until(|| async { read(&cache, 1).await.0 == Some(2) }).await;
+    until_in_l1(&cache, 1, 2).await;
+    half_way.finish().unwrap();
+    set_version(spare, 1, 3);
+    until(|| async { read(&cache, 1).await.0 == Some(3) }).await;
+    until_in_l1(&cache, 1, 3).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Readers and writers in two processes while a slot goes from one master to another and back, with the checker of the promise: a
-//! read that starts after a write was acknowledged never returns an older value.
+//! Readers and writers in two processes while a slot goes from one master to another and back, or a replica takes over when it is
+//! asked to, with the checker of the promise: a read that starts after a write was acknowledged never returns an older value.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,13 +13,23 @@ use crate::world::{invalidate, read};
 
 const KEYS: usize = 3;
 const MOVES: usize = 6;
+const FAILOVERS: usize = 2;
 
 /// An invoice, and its last acknowledged version.
 type Acknowledged = Arc<[(i32, AtomicU64); KEYS]>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_read_is_older_than_an_acknowledged_write_while_slots_move() {
-    let clustered = Clustered::of_masters();
+    storm(Clustered::of_masters(), move_to_and_fro).await;
+}
+
+/// Nothing is lost then: the old master waits until the replica has everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nor_while_replicas_take_over_when_they_are_asked_to() {
+    storm(Clustered::with_replicas(), take_over).await;
+}
+
+async fn storm(clustered: Clustered, disturb: impl FnOnce(&Clustered, i32)) {
     clustered.world.ledger.yield_in_loads(5);
     let caches = [clustered.cache().await, clustered.cache().await];
     let acknowledged: Acknowledged = Arc::new(in_one_slot().map(|id| (id, AtomicU64::new(0))));
@@ -32,7 +42,7 @@ async fn no_read_is_older_than_an_acknowledged_write_while_slots_move() {
             _ => tokio::spawn(keep_writing(cache, ledger, acknowledged, number % KEYS)),
         });
     }
-    tokio::task::block_in_place(|| move_to_and_fro(&clustered, acknowledged[0].0));
+    tokio::task::block_in_place(|| disturb(&clustered, acknowledged[0].0));
     for task in tasks {
         task.abort();
         let ended = task.await;
@@ -54,6 +64,13 @@ fn move_to_and_fro(clustered: &Clustered, id: i32) {
             half_way.move_keys(1).unwrap();
         }
         half_way.finish().unwrap();
+    }
+}
+
+fn take_over(clustered: &Clustered, id: i32) {
+    for _ in 0..FAILOVERS {
+        clustered.cluster.fail_over(clustered.owner(id)).unwrap();
+        clustered.cluster.wait_until_whole().unwrap();
     }
 }
 
