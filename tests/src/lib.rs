@@ -16,6 +16,7 @@ mod service;
 mod shown;
 mod site;
 mod sql;
+mod topology;
 
 pub use browser::{Browser, Key, Look, Screen, Screenshot, Theme};
 pub use http::{Answer, Client};
@@ -24,6 +25,7 @@ pub use program::{Program, Run};
 pub use service::Service;
 pub use shown::Stats;
 pub use site::{Backend, Site};
+pub use topology::Topology;
 
 /// The operator's tool.
 pub const CACHE_ADMIN: &str = "cache-admin";

@@ -1,23 +1,24 @@
 //! A Redis and a database that belong to one test, and the programs over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use test_support::{RedisGroup, RedisOptions, RedisServer, TestDatabase};
+use test_support::{RedisCluster, RedisGroup, RedisOptions, RedisServer, TestDatabase};
 use tokio::runtime::Runtime;
 
 use crate::http::Answer;
 use crate::program::{Program, Run};
 use crate::service::Service;
 use crate::shown::Stats;
+use crate::topology::{More, Topology};
 use crate::{BILLING_SERVICE, CACHE_ADMIN, CACHE_MONITOR, sql};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A user that no test has.
-const NOBODY: &str = "2147483647";
+/// Users that no test has go down from here.
+const NOBODY: i32 = i32::MAX;
 
 /// Limits so wide that no test depends on how busy the machine is, and no L1, so that each answer says whether Redis had
 /// it; the tests of L1 turn it on.
@@ -49,9 +50,9 @@ pub enum Backend {
 /// A Redis, a database, and a working directory for the programs.
 #[derive(Debug)]
 pub struct Site {
-    /// The Redis of this test. Where there are sentinels nothing uses it.
+    /// The Redis of this test. Where there are sentinels or a cluster nothing uses it.
     pub redis: RedisServer,
-    group: Option<RedisGroup>,
+    more: More,
     database: TestDatabase,
     directory: TempDir,
     runtime: Runtime,
@@ -78,15 +79,14 @@ impl Site {
             database: database.unwrap_or_else(|error| panic!("{error:#}")),
             directory: directory.expect("a temporary directory can be made"),
             runtime,
-            group: None,
+            more: More::Nothing,
         }
     }
 
-    /// As [`Site::seeded`], with a primary, a replica and three sentinels, which programs are told of instead of a server.
+    /// As [`Site::seeded`], where programs are told of this instead of one server.
     #[must_use]
-    pub fn seeded_under_sentinels(backend: Backend) -> Self {
-        let group = RedisGroup::start(&RedisServer::options()).unwrap_or_else(|error| panic!("{error:#}"));
-        let site = Self { group: Some(group), ..Self::empty(backend) };
+    pub fn seeded_on(backend: Backend, topology: Topology) -> Self {
+        let site = Self { more: More::start(topology), ..Self::empty(backend) };
         site.seed();
         site
     }
@@ -94,23 +94,26 @@ impl Site {
     /// The sentinels and their servers, if there are any.
     #[must_use]
     pub fn group(&self) -> Option<&RedisGroup> {
-        self.group.as_ref()
+        if let More::Group(group) = &self.more { Some(group) } else { None }
     }
 
-    /// The server that programs use now.
+    /// The cluster, if there is one.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&RedisCluster> {
+        if let More::Cluster(cluster) = &self.more { Some(cluster) } else { None }
+    }
+
+    /// The server that holds this key now.
     #[track_caller]
     #[must_use]
-    pub fn primary(&self) -> &RedisServer {
-        let Some(group) = &self.group else { return &self.redis };
-        group.roles().unwrap_or_else(|error| panic!("{error:#}")).0
+    pub fn store_of(&self, key: &str) -> &RedisServer {
+        self.more.store_of(&self.redis, key)
     }
 
     /// A site with tables and `--users 20 --invoices 60` of made-up billing.
     #[must_use]
     pub fn seeded(backend: Backend) -> Self {
-        let site = Self::empty(backend);
-        site.seed();
-        site
+        Self::seeded_on(backend, Topology::OneServer)
     }
 
     /// Makes the tables and fills them.
@@ -174,12 +177,8 @@ impl Site {
             ("DATABASE_URL", self.database_url()),
         ];
         let program = platform.into_iter().fold(program, |program, (variable, value)| program.with(variable, value));
-        match &self.group {
-            Some(group) => {
-                program.with("REDIS_SENTINELS", &group.sentinels()).with("REDIS_SENTINEL_MASTER", group.master())
-            }
-            None => program,
-        }
+        let more = self.more.variables();
+        more.into_iter().fold(program, |program, (variable, value)| program.with(variable, &value))
     }
 
     /// Runs `cache-admin`.
@@ -203,7 +202,7 @@ impl Site {
         service
     }
 
-    /// Asks for a value that no test asks for until it does not come past the cache, and removes it.
+    /// Asks for a value that no test asks for until it stands in Redis, and removes it; in each server that holds keys.
     #[track_caller]
     pub fn wait_until_redis_is_used(&self, service: &Service) {
         self.wait_until_redis_is_used_by(|path| Ok(service.get(path).with_status(200)));
@@ -212,12 +211,17 @@ impl Site {
     /// As [`Site::wait_until_redis_is_used`], for whoever answers to a GET.
     #[track_caller]
     pub fn wait_until_redis_is_used_by(&self, mut get: impl FnMut(&str) -> Result<Answer, String>) {
-        self.eventually(|| match get(&format!("/users/{NOBODY}/credit-notes"))?.cache {
-            Some(tier) if tier != "bypassed" => Ok(()),
-            tier => Err(format!("the service answers from {tier:?}")),
-        });
-        let key = format!("user_credit_notes:{NOBODY}");
-        self.primary().command::<()>(&["DEL", &key]).unwrap_or_else(|error| panic!("{error:#}"));
+        for server in self.more.stores(&self.redis) {
+            let key_of = |user: &i32| format!("user_credit_notes:{user}");
+            let is_there = |user: &i32| self.store_of(&key_of(user)).port() == server.port();
+            let nobody = (0..NOBODY).rev().find(is_there).expect("every store owns many slots");
+            self.eventually(|| {
+                let tier = get(&format!("/users/{nobody}/credit-notes"))?.cache;
+                let removed: u64 = server.command(&["DEL", &key_of(&nobody)]).map_err(|error| format!("{error:#}"))?;
+                let is_used = tier.as_deref() != Some("bypassed") && removed == 1;
+                if is_used { Ok(()) } else { Err(format!("{removed} is removed after an answer from {tier:?}")) }
+            });
+        }
     }
 
     /// What `cache-admin stats` shows.
@@ -255,19 +259,15 @@ impl Site {
     #[track_caller]
     #[must_use]
     pub fn redis_keys(&self, pattern: &str) -> Vec<String> {
-        let mut connection = self.redis.connection().unwrap_or_else(|error| panic!("{error:#}"));
-        let mut scan = redis::cmd("SCAN");
-        scan.cursor_arg(0).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
-        let names = scan.iter::<String>(&mut connection).expect("Redis answers to SCAN");
-        let names: Result<std::collections::BTreeSet<String>, _> = names.collect();
-        names.expect("key names are text").into_iter().collect()
+        let names = self.more.stores(&self.redis).into_iter().flat_map(|server| keys_of(server, pattern));
+        names.collect::<BTreeSet<String>>().into_iter().collect()
     }
 
     /// The bytes under a key.
     #[track_caller]
     #[must_use]
     pub fn redis_value(&self, key: &str) -> Option<Vec<u8>> {
-        self.redis.command(&["GET", key]).unwrap_or_else(|error| panic!("{error:#}"))
+        self.store_of(key).command(&["GET", key]).unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     /// What the processes counted and have flushed: sums over hours by `type:event`.
@@ -277,7 +277,8 @@ impl Site {
         let mut sums = BTreeMap::new();
         for key in self.redis_keys("billing_cache:{numbers}:hour:*") {
             let cache_type = key.rsplit(':').next().expect("a split text has a last part");
-            let hour: BTreeMap<String, u64> = self.redis.command(&["HGETALL", &key]).expect("an hour is a hash");
+            let hour: BTreeMap<String, u64> =
+                self.store_of(&key).command(&["HGETALL", &key]).expect("an hour is a hash");
             for (event, count) in hour {
                 *sums.entry(format!("{cache_type}:{event}")).or_default() += count;
             }
@@ -298,4 +299,13 @@ impl Site {
             std::thread::sleep(POLL_INTERVAL);
         }
     }
+}
+
+#[track_caller]
+fn keys_of(server: &RedisServer, pattern: &str) -> Vec<String> {
+    let mut connection = server.connection().unwrap_or_else(|error| panic!("{error:#}"));
+    let mut scan = redis::cmd("SCAN");
+    scan.cursor_arg(0).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
+    let names = scan.iter::<String>(&mut connection).expect("Redis answers to SCAN");
+    names.collect::<Result<_, _>>().expect("key names are text")
 }

@@ -1,6 +1,7 @@
 //! Every fault once, for a second or two: what clients were told is true whatever goes wrong. The long form is
 //! `cargo xtask chaos`.
 
+use system_tests::Topology;
 use system_tests::chaos::{Chaos, Report, Round};
 use system_tests::faults::Place;
 
@@ -29,12 +30,12 @@ fn what_was_acknowledged_is_shown_whatever_other_programs_do() {
 
 #[test]
 fn what_was_acknowledged_is_shown_whatever_sentinels_decide() {
-    keeps_its_promises_with(Chaos::start_under_sentinels(), Place::Sentinels);
+    keeps_its_promises_with(Chaos::start(Topology::Sentinels), Place::Sentinels);
 }
 
 #[track_caller]
 fn keeps_its_promises(place: Place) {
-    keeps_its_promises_with(Chaos::start(), place);
+    keeps_its_promises_with(Chaos::start(Topology::OneServer), place);
 }
 
 #[track_caller]

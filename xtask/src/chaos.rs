@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// A primary, a replica and three sentinels instead of one server, with faults of their own
     #[arg(long)]
     sentinel: bool,
+    /// A cluster of three masters and three replicas instead of one server, with faults of their own
+    #[arg(long, conflicts_with = "sentinel")]
+    cluster: bool,
     /// Only this fault; may be given several times
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
@@ -50,6 +53,7 @@ impl Options {
         let mut arguments = vec!["--minutes".to_owned(), self.minutes.to_string()];
         arguments.extend(self.seed.iter().flat_map(|seed| ["--seed".to_owned(), seed.to_string()]));
         arguments.extend(self.sentinel.then(|| "--sentinel".to_owned()));
+        arguments.extend(self.cluster.then(|| "--cluster".to_owned()));
         arguments.extend(self.fault.iter().flat_map(|fault| ["--fault".to_owned(), fault.clone()]));
         arguments
     }
@@ -62,9 +66,11 @@ mod tests {
     #[test]
     fn what_is_given_is_passed_on_and_nothing_else() {
         let faults = vec!["healthy".to_owned(), "killed".to_owned()];
-        let all = Options { minutes: 0.5, seed: Some(7), sentinel: true, fault: faults };
+        let all = Options { minutes: 0.5, seed: Some(7), sentinel: true, cluster: false, fault: faults };
         assert_eq!(all.arguments().join(" "), "--minutes 0.5 --seed 7 --sentinel --fault healthy --fault killed");
-        let none = Options { minutes: 3.0, seed: None, sentinel: false, fault: Vec::new() };
+        let none = Options { minutes: 3.0, seed: None, sentinel: false, cluster: false, fault: Vec::new() };
         assert_eq!(none.arguments().join(" "), "--minutes 3");
+        let cluster = Options { cluster: true, ..none };
+        assert_eq!(cluster.arguments().join(" "), "--minutes 3 --cluster");
     }
 }

@@ -15,8 +15,9 @@ use clap::Parser;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
+use system_tests::Topology;
 use system_tests::chaos::{Chaos, Report, Round};
-use system_tests::faults::{self, Fault};
+use system_tests::faults::Fault;
 
 /// Services under faults, with clients that remember what they were told
 #[derive(Parser)]
@@ -31,6 +32,9 @@ struct Arguments {
     /// A primary, a replica and three sentinels instead of one server, with faults of their own
     #[arg(long)]
     sentinel: bool,
+    /// A cluster of three masters and three replicas instead of one server, with faults of their own
+    #[arg(long, conflicts_with = "sentinel")]
+    cluster: bool,
     /// Only this fault; may be given several times
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
@@ -58,7 +62,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let end = Instant::now() + Duration::try_from_secs_f64(arguments.minutes * 60.0).context("read --minutes")?;
 
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut chaos = if arguments.sentinel { Chaos::start_under_sentinels() } else { Chaos::start() };
+    let mut chaos = Chaos::start(arguments.topology());
     let mut report = Report::default();
     while Instant::now() < end && !interrupted.load(Ordering::SeqCst) {
         faults.shuffle(&mut rng);
@@ -79,16 +83,23 @@ fn run(arguments: &Arguments) -> Result<bool> {
     drop(chaos);
     print!("{report}");
     if !report.is_clean() {
-        let sentinel = if arguments.sentinel { " --sentinel" } else { "" };
-        println!("a promise was broken; again: cargo xtask chaos{sentinel} --seed {seed}");
+        let flag = flag(arguments.topology());
+        println!("a promise was broken; again: cargo xtask chaos{flag} --seed {seed}");
     }
     Ok(report.is_clean())
 }
 
 impl Arguments {
+    fn topology(&self) -> Topology {
+        match (self.sentinel, self.cluster) {
+            (true, _) => Topology::Sentinels,
+            (_, true) => Topology::Cluster,
+            (false, false) => Topology::OneServer,
+        }
+    }
+
     fn faults(&self) -> Result<Vec<&'static Fault>> {
-        let all: Vec<_> =
-            if self.sentinel { faults::under_sentinels().collect() } else { faults::with_one_server().collect() };
+        let all: Vec<_> = self.topology().faults().collect();
         for name in &self.fault {
             ensure!(all.iter().any(|fault| fault.name == name), "there is no fault {name:?} here; see --help");
         }
@@ -99,7 +110,16 @@ impl Arguments {
 
 fn faults() -> String {
     let line = |fault: &Fault| format!("  {:<26}{}\n", fault.name, fault.about);
-    let one: String = faults::with_one_server().map(line).collect();
-    let sentinels: String = faults::under_sentinels().map(line).collect();
-    format!("Faults:\n{one}\nFaults with --sentinel:\n{sentinels}")
+    let lines = |topology: Topology| topology.faults().map(line).collect::<String>();
+    let [one, sentinels, cluster] = [Topology::OneServer, Topology::Sentinels, Topology::Cluster].map(lines);
+    format!("Faults:\n{one}\nFaults with --sentinel:\n{sentinels}\nFaults with --cluster:\n{cluster}")
+}
+
+/// As `cargo xtask chaos` has it, after a blank.
+fn flag(topology: Topology) -> &'static str {
+    match topology {
+        Topology::OneServer => "",
+        Topology::Sentinels => " --sentinel",
+        Topology::Cluster | Topology::Masters => " --cluster",
+    }
 }

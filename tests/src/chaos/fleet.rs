@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::SERVICES;
 use crate::history::Process;
-use crate::{BILLING_SERVICE, Backend, Client, Service, Site};
+use crate::{BILLING_SERVICE, Backend, Client, Service, Site, Topology};
 
 /// A request that takes longer is given up; longer than any fault.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,19 +48,10 @@ struct Place {
 }
 
 impl Fleet {
-    /// A new site on PostgreSQL with its services.
+    /// A new site on PostgreSQL with its services. Where there is more than one server nothing goes over the wires.
     #[must_use]
-    pub fn start() -> Self {
-        Self::over(Site::seeded(Backend::Postgres))
-    }
-
-    /// As [`Fleet::start`], where the services ask sentinels for the way to Redis. Nothing goes over the wires then.
-    #[must_use]
-    pub fn start_under_sentinels() -> Self {
-        Self::over(Site::seeded_under_sentinels(Backend::Postgres))
-    }
-
-    fn over(site: Site) -> Self {
+    pub fn start(topology: Topology) -> Self {
+        let site = Site::seeded_on(Backend::Postgres, topology);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime can be started");
         let port = site.redis.port();

@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use super::clients::Clients;
 use super::fleet::L1_STALENESS_MS;
 use super::{Fleet, Plan, SERVICES, asking};
+use crate::Topology;
 use crate::faults::{Fault, Scene};
 use crate::history::{self, Bounds, History, Key, Moment, Promise, Recorder, Summary, Truth, Violation, check};
 
@@ -22,6 +23,8 @@ const HEALTHY_AFTER: Duration = Duration::from_millis(500);
 /// A service that does not use Redis by then never will; how long it took is told by the table, and depends on the machine.
 const PATIENCE_MS: u64 = 60_000;
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// The tier of an answer that came past Redis.
+const BYPASSED: &str = "bypassed";
 /// So many violations of a round are shown; the others are counted.
 const SHOWN: usize = 5;
 
@@ -54,20 +57,10 @@ pub struct Outcome {
 }
 
 impl Chaos {
-    /// Starts the services.
+    /// Starts the servers and the services.
     #[must_use]
-    pub fn start() -> Self {
-        Self::with(Fleet::start())
-    }
-
-    /// As [`Chaos::start`], with services that ask sentinels for the way to Redis.
-    #[must_use]
-    pub fn start_under_sentinels() -> Self {
-        Self::with(Fleet::start_under_sentinels())
-    }
-
-    fn with(fleet: Fleet) -> Self {
-        Self { fleet, before: Truth::default(), rounds: 0 }
+    pub fn start(topology: Topology) -> Self {
+        Self { fleet: Fleet::start(topology), before: Truth::default(), rounds: 0 }
     }
 
     /// Runs a round and judges it.
@@ -140,7 +133,8 @@ impl Chaos {
     }
 }
 
-/// Asks every service for every key until each shows what the database holds and each has answered from Redis.
+/// Asks every service for every key until each shows what the database holds, none comes past Redis and each service has
+/// answered from Redis.
 fn converge(fleet: &Fleet, recorder: &Recorder, keys: &[Key], truth: &Truth, since: Moment) -> Vec<Violation> {
     let deadline = recorder.now().plus_millis(PATIENCE_MS);
     let mut violations = Vec::new();
@@ -148,12 +142,13 @@ fn converge(fleet: &Fleet, recorder: &Recorder, keys: &[Key], truth: &Truth, sin
         loop {
             let read = asking::read(fleet, recorder, place, key);
             let is_right = read.as_ref().is_some_and(|read| truth.is_shown_by(read));
-            if is_right && recorder.has_hit(place, since) {
+            let is_past_redis = read.as_ref().is_some_and(|read| read.tier == BYPASSED);
+            if is_right && !is_past_redis && recorder.has_hit(place, since) {
                 break;
             }
             if recorder.now() > deadline {
                 let what = match read {
-                    Some(_) if is_right => format!("service {place} does not use Redis"),
+                    Some(_) if is_right => format!("service {place} does not use Redis for it"),
                     Some(read) => {
                         format!("{} still does not show what the database holds: {:?}", read.process, read.seen)
                     }
@@ -168,11 +163,14 @@ fn converge(fleet: &Fleet, recorder: &Recorder, keys: &[Key], truth: &Truth, sin
     violations
 }
 
-/// From the end of the fault until the last service answered from Redis.
+/// From the end of the fault until the last service answered from Redis, of which there may be several servers, and went
+/// past none of them any more.
 fn recovery_ms(history: &History, fault_ended: Moment) -> u64 {
     let after = |place: usize| {
-        let reads = history.reads.iter().filter(move |read| read.process.place == place && read.tier == "l2");
-        reads.filter(|read| read.started > fault_ended).map(|read| read.ended.millis_since(fault_ended)).min()
+        let reads = || history.reads.iter().filter(|read| read.process.place == place && read.started > fault_ended);
+        let last_past = reads().filter(|read| read.tier == BYPASSED).map(|read| read.started).max();
+        let hits = reads().filter(|read| read.tier == "l2" && Some(read.started) > last_past);
+        hits.map(|read| read.ended.millis_since(fault_ended)).min()
     };
     (0..SERVICES).filter_map(after).max().unwrap_or(0)
 }

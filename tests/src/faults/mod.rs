@@ -3,6 +3,7 @@
 //! Invariant: when a fault's function returns, the system is whole again: Redis answers, every wire passes, every service
 //! runs. What the services make of that is judged from then on.
 
+mod cluster;
 mod network;
 mod outside;
 mod processes;
@@ -12,6 +13,7 @@ mod sentinels;
 
 pub use scene::Scene;
 
+use crate::Topology;
 use crate::chaos::Settings;
 
 /// One thing that goes wrong.
@@ -46,12 +48,9 @@ pub enum Place {
     Outside,
     /// A primary, its replica and their sentinels.
     Sentinels,
+    /// Three masters and their replicas.
+    Cluster,
 }
-
-/// All places where there is one server.
-const WITH_ONE_SERVER: [Place; 4] = [Place::Redis, Place::Network, Place::Processes, Place::Outside];
-/// All places where there are sentinels.
-const UNDER_SENTINELS: [Place; 3] = [Place::Sentinels, Place::Processes, Place::Outside];
 
 impl Place {
     /// What goes wrong there.
@@ -63,18 +62,26 @@ impl Place {
             Self::Processes => processes::FAULTS,
             Self::Outside => outside::FAULTS,
             Self::Sentinels => sentinels::FAULTS,
+            Self::Cluster => cluster::FAULTS,
         }
     }
 }
 
-/// Everything that goes wrong where there is one server.
-pub fn with_one_server() -> impl Iterator<Item = &'static Fault> {
-    WITH_ONE_SERVER.into_iter().flat_map(Place::faults)
-}
+impl Topology {
+    fn places(self) -> &'static [Place] {
+        match self {
+            Self::OneServer => &[Place::Redis, Place::Network, Place::Processes, Place::Outside],
+            Self::Sentinels => &[Place::Sentinels, Place::Processes, Place::Outside],
+            Self::Cluster => &[Place::Cluster, Place::Processes, Place::Outside],
+            // Nobody can take over.
+            Self::Masters => &[Place::Processes, Place::Outside],
+        }
+    }
 
-/// Everything that goes wrong where there are sentinels.
-pub fn under_sentinels() -> impl Iterator<Item = &'static Fault> {
-    UNDER_SENTINELS.into_iter().flat_map(Place::faults)
+    /// Everything that goes wrong there.
+    pub fn faults(self) -> impl Iterator<Item = &'static Fault> {
+        self.places().iter().flat_map(|place| place.faults())
+    }
 }
 
 /// A fault without settings of its own, after which Redis still knows what it was told.
@@ -89,7 +96,7 @@ mod tests {
 
     #[test]
     fn every_fault_has_a_name_of_its_own_and_a_sentence() {
-        let all = || with_one_server().chain(Place::Sentinels.faults());
+        let all = || Topology::OneServer.faults().chain(Place::Sentinels.faults()).chain(Place::Cluster.faults());
         let names: BTreeSet<_> = all().map(|fault| fault.name).collect();
         assert_eq!(names.len(), all().count());
         assert!(all().all(|fault| !fault.name.is_empty() && fault.about.len() > 10));

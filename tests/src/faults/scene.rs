@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 
 use crate::Site;
 use crate::chaos::asking::{self, Question};
@@ -58,6 +59,16 @@ impl<'r> Scene<'r> {
     /// The sentinels and their servers.
     pub(super) fn group(&self) -> &'r test_support::RedisGroup {
         self.fleet.site().group().expect("this fault is made where there are sentinels")
+    }
+
+    /// The cluster.
+    pub(super) fn cluster(&self) -> &'r test_support::RedisCluster {
+        self.fleet.site().cluster().expect("this fault is made where there is a cluster")
+    }
+
+    /// Any of several things.
+    pub(super) fn any_of<'a, T>(&mut self, things: &'a [T]) -> &'a T {
+        things.choose(&mut self.rng).expect("there is something to choose from")
     }
 
     /// Any of the services.

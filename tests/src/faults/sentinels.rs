@@ -82,12 +82,11 @@ pub(super) const FAULTS: &[Fault] = &[
         forgets: true,
         inflict: |scene| {
             let (old, new) = done(scene.group().roles());
-            set_login(new, "nobody", "without a right");
-            done(old.command::<()>(&["CLIENT", "KILL", "TYPE", "REPLICA"]));
+            deafen(new, old);
             scene.hold(300);
             done(old.kill());
             done(scene.group().wait_until_primary(new));
-            set_login(new, "", "");
+            let_hear(new);
             done(old.restart());
             follow(old, new);
             done(scene.group().wait_until_whole());
@@ -101,7 +100,18 @@ fn fail_over_to(scene: &Scene<'_>, new: &RedisServer) {
     done(scene.group().wait_until_primary(new));
 }
 
-/// What a replica says to its primary when it connects; with a wrong one it stays a replica and hears nothing.
+/// From now on a replica stays one and hears nothing of its primary.
+pub(super) fn deafen(replica: &RedisServer, primary: &RedisServer) {
+    set_login(replica, "nobody", "without a right");
+    done(primary.command::<()>(&["CLIENT", "KILL", "TYPE", "REPLICA"]));
+}
+
+/// Undoes [`deafen`].
+pub(super) fn let_hear(replica: &RedisServer) {
+    set_login(replica, "", "");
+}
+
+/// What a replica says to its primary when it connects.
 fn set_login(replica: &RedisServer, user: &str, password: &str) {
     done(replica.command::<()>(&["CONFIG", "SET", "masteruser", user, "masterauth", password]));
 }

@@ -156,6 +156,17 @@ pub struct History {
 }
 
 impl Key {
+    /// Its name in Redis.
+    #[must_use]
+    pub fn in_redis(&self) -> String {
+        match self {
+            Self::Invoice(id) => format!("invoice:{id}"),
+            Self::CreditNotes(user) => format!("user_credit_notes:{user}"),
+            Self::TaxRate(region) => format!("tax_rate:GB:{region}"),
+            Self::Discount(_) => "active_discounts".to_owned(),
+        }
+    }
+
     /// Whether processes keep such values in their own memory by default.
     #[must_use]
     pub fn has_l1(&self) -> bool {

@@ -68,12 +68,12 @@ impl Authority {
         self.path("authority.crt")
     }
 
-    /// A server's identity, for a DNS name or an address.
+    /// A server's identity, for a DNS name or an address; a client's too, since nodes of a cluster call each other.
     ///
     /// # Errors
     /// No such name, or the files cannot be written.
     pub fn server(&self, name: &str, lifetime: Lifetime) -> Result<Identity> {
-        self.sign(name, lifetime, ExtendedKeyUsagePurpose::ServerAuth)
+        self.sign(name, lifetime, &[ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth])
     }
 
     /// A client's identity.
@@ -81,7 +81,7 @@ impl Authority {
     /// # Errors
     /// As [`Authority::server`].
     pub fn client(&self, name: &str, lifetime: Lifetime) -> Result<Identity> {
-        self.sign(name, lifetime, ExtendedKeyUsagePurpose::ClientAuth)
+        self.sign(name, lifetime, &[ExtendedKeyUsagePurpose::ClientAuth])
     }
 
     /// A file beside those of the authority, for what is no certificate.
@@ -94,10 +94,10 @@ impl Authority {
         Ok(path)
     }
 
-    fn sign(&self, name: &str, lifetime: Lifetime, purpose: ExtendedKeyUsagePurpose) -> Result<Identity> {
+    fn sign(&self, name: &str, lifetime: Lifetime, purposes: &[ExtendedKeyUsagePurpose]) -> Result<Identity> {
         let mut params = CertificateParams::new(vec![name.to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![purpose];
+        params.extended_key_usages = purposes.to_vec();
         params.use_authority_key_identifier_extension = true;
         let now = SystemTime::now();
         let end = match lifetime {

@@ -13,11 +13,13 @@ pub mod json_schema;
 pub mod measurement;
 mod port;
 mod postgres_server;
+mod redis_cluster;
 mod redis_group;
 mod redis_options;
 mod redis_server;
 pub mod rounds;
 mod server_process;
+mod waiting;
 
 pub use authority::{Authority, Identity, Lifetime};
 #[cfg(feature = "database")]
@@ -25,6 +27,7 @@ pub use database::TestDatabase;
 pub use eventually::{Probe, eventually};
 pub use fault_proxy::{FaultProxy, Wire};
 pub use postgres_server::PostgresServer;
+pub use redis_cluster::{RedisCluster, SlotMove};
 pub use redis_group::RedisGroup;
 pub use redis_options::{ClientCertificates, RedisOptions};
 pub use redis_server::{CommandStats, RedisServer};

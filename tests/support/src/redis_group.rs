@@ -3,18 +3,14 @@
 //! Invariant: the sentinels know each other and the replica before anybody is told of them, so that a failover can begin at
 //! once.
 
-use std::time::{Duration, Instant};
+use anyhow::{Context, Result};
 
-use anyhow::{Context, Result, ensure};
-
+use crate::waiting::wait_for;
 use crate::{RedisOptions, RedisServer};
 
 /// The name under which the sentinels watch the primary.
 const MASTER: &str = "billing";
 const SENTINELS: usize = 3;
-/// Sentinels say hello to each other every two seconds.
-const DEADLINE: Duration = Duration::from_secs(60);
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Two servers, of which one is the primary, and three sentinels with a quorum of two; all end when it is dropped.
 #[derive(Debug)]
@@ -65,7 +61,7 @@ impl RedisGroup {
     pub fn roles(&self) -> Result<(&RedisServer, &RedisServer)> {
         let [one, other] = &self.servers;
         let mut roles = None;
-        wait_until("the sentinels agree", || {
+        wait_for("the sentinels agree", || {
             let ports: Vec<u16> = self.sentinels.iter().filter_map(|sentinel| primary_port(sentinel).ok()).collect();
             roles = match ports.as_slice() {
                 [port, others @ ..] if ports.len() == SENTINELS && others.iter().all(|other| other == port) => {
@@ -83,7 +79,7 @@ impl RedisGroup {
     /// # Errors
     /// Not within a minute.
     pub fn wait_until_primary(&self, server: &RedisServer) -> Result<()> {
-        wait_until("the failover", || {
+        wait_for("the failover", || {
             let is_primary = server.info("replication").is_ok_and(|info| info["role"] == "master");
             is_primary && self.sentinels.iter().all(|sentinel| primary_port(sentinel).ok() == Some(server.port()))
         })
@@ -96,7 +92,7 @@ impl RedisGroup {
     pub fn wait_until_whole(&self) -> Result<()> {
         let (primary, replica) = self.roles()?;
         let port = primary.port().to_string();
-        wait_until("the replica follows", || {
+        wait_for("the replica follows", || {
             let follows = |info: &std::collections::BTreeMap<String, String>| {
                 info.get("master_port") == Some(&port)
                     && info.get("master_link_status").is_some_and(|link| link == "up")
@@ -116,7 +112,7 @@ impl RedisGroup {
                 && known.contains(&format!("sentinels={SENTINELS}"))
                 && told.is_ok_and(|replicas| replicas.len() == 1 && replicas.iter().all(is_up))
         };
-        wait_until("the sentinels know all", || self.sentinels.iter().all(knows))
+        wait_for("the sentinels know all", || self.sentinels.iter().all(knows))
     }
 
     /// Tells a sentinel to let the replica take over.
@@ -125,7 +121,7 @@ impl RedisGroup {
     /// The sentinels refuse for a minute, as they do while a failover goes on.
     pub fn fail_over(&self) -> Result<()> {
         let mut sentinels = self.sentinels.iter().cycle();
-        wait_until("a sentinel begins a failover", || {
+        wait_for("a sentinel begins a failover", || {
             let sentinel = sentinels.next().expect("a cycle does not end");
             sentinel.command::<()>(&["SENTINEL", "FAILOVER", MASTER]).is_ok()
         })
@@ -135,13 +131,4 @@ impl RedisGroup {
 fn primary_port(sentinel: &RedisServer) -> Result<u16> {
     let (_, port): (String, u16) = sentinel.command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER])?;
     Ok(port)
-}
-
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
-    let deadline = Instant::now() + DEADLINE;
-    while !holds() {
-        ensure!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
-        std::thread::sleep(POLL_INTERVAL);
-    }
-    Ok(())
 }

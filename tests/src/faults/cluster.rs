@@ -1,0 +1,164 @@
+//! Three masters and their replicas: failovers of one of them, and slots on their way to another master.
+//!
+//! A replica may lag behind what its master acknowledged, so a failover that nobody asked for forgets; the one by hand waits
+//! for the replica. Only the keys of one master are concerned each time, and who stands there is known by an invoice.
+
+use std::collections::BTreeSet;
+
+use test_support::{RedisServer, SlotMove};
+
+use super::scene::{Scene, done};
+use super::sentinels::{deafen, let_hear};
+use super::{Fault, PLAIN};
+use crate::history::Key;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault {
+        name: "cluster-failover",
+        about: "an operator lets a replica take over (CLUSTER FAILOVER)",
+        inflict: |scene| {
+            let (old, _) = a_master(scene);
+            scene.hold(300);
+            done(scene.cluster().fail_over(old));
+            done(scene.cluster().wait_until_whole());
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "cluster-failover-back",
+        about: "a replica takes over, and soon after the old master again",
+        takes_long: true,
+        inflict: |scene| {
+            let (old, new) = a_master(scene);
+            for deposed in [old, new] {
+                scene.hold(200);
+                done(scene.cluster().fail_over(deposed));
+                done(scene.cluster().wait_until_whole());
+            }
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "cluster-master-killed",
+        about: "a master is killed, its replica takes over, and the dead one comes back empty and follows it",
+        forgets: true,
+        inflict: |scene| {
+            let (old, new) = a_master(scene);
+            scene.hold(300);
+            done(old.kill());
+            done(scene.cluster().wait_until_replaced(old, new));
+            come_back(scene, old);
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "cluster-master-restarted",
+        about: "a master is killed and comes back empty before its replica may take over",
+        inflict: |scene| {
+            let (master, replica) = a_master(scene);
+            let set_patience = |value: &str| {
+                done(replica.command::<()>(&["CONFIG", "SET", "cluster-replica-no-failover", value]));
+            };
+            set_patience("yes");
+            done(master.kill());
+            scene.hold(400);
+            come_back(scene, master);
+            set_patience("no");
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "cluster-master-hangs",
+        about: "a master hangs, its replica takes over, and the old one wakes up and takes itself for the master",
+        forgets: true,
+        takes_long: true,
+        inflict: |scene| {
+            let (old, new) = a_master(scene);
+            scene.hold(300);
+            done(old.pause());
+            done(scene.cluster().wait_until_replaced(old, new));
+            scene.hold(500);
+            done(old.resume());
+            done(scene.cluster().wait_until_whole());
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "cluster-replica-lags",
+        about: "a replica hears nothing for a while before its master is killed, and takes over with old data",
+        forgets: true,
+        inflict: |scene| {
+            let (old, new) = a_master(scene);
+            deafen(new, old);
+            scene.hold(300);
+            done(old.kill());
+            done(scene.cluster().wait_until_replaced(old, new));
+            let_hear(new);
+            come_back(scene, old);
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "cluster-slots-moved",
+        about: "slots of cached keys are moved to another master, again and again",
+        inflict: |scene| {
+            scene.meanwhile(2_000, |scene| {
+                done(begin_any_move(scene).finish());
+                scene.hold(50);
+            });
+            done(scene.cluster().wait_until_whole());
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "cluster-slots-half-moved",
+        about: "slots of cached keys stay half way between two masters for a while",
+        inflict: |scene| {
+            let slots = slots_of_plan(scene);
+            let moves: Vec<_> = slots.into_iter().step_by(2).map(|slot| begin_move(scene, slot)).collect();
+            scene.hold(700);
+            for half_way in &moves {
+                done(half_way.move_keys(1));
+            }
+            scene.hold(700);
+            moves.into_iter().for_each(|half_way| done(half_way.finish()));
+            done(scene.cluster().wait_until_whole());
+        },
+        ..PLAIN
+    },
+];
+
+/// The master that holds an invoice, and its replica.
+fn a_master<'r>(scene: &mut Scene<'r>) -> (&'r RedisServer, &'r RedisServer) {
+    let invoice = Key::Invoice(*scene.any_of(&scene.plan.large));
+    let master = done(scene.cluster().owner_of(&invoice.in_redis()));
+    (master, done(scene.cluster().replica_of(master)))
+}
+
+fn come_back(scene: &Scene<'_>, old: &RedisServer) {
+    done(old.restart());
+    done(scene.cluster().wait_until_whole());
+}
+
+/// Opens any slot of the round's keys, towards any master that does not own it.
+fn begin_any_move<'r>(scene: &mut Scene<'r>) -> SlotMove<'r> {
+    let slots = slots_of_plan(scene);
+    let slot = *scene.any_of(&slots);
+    begin_move(scene, slot)
+}
+
+fn begin_move<'r>(scene: &mut Scene<'r>, slot: u16) -> SlotMove<'r> {
+    let cluster = scene.cluster();
+    let owner = done(cluster.owner_of_slot(slot));
+    let mut others = done(cluster.masters());
+    others.retain(|master| master.port() != owner.port());
+    let to = *scene.any_of(&others);
+    done(cluster.begin_move(slot, to))
+}
+
+/// Each once.
+fn slots_of_plan(scene: &Scene<'_>) -> Vec<u16> {
+    let slot_of = |key: &Key| done(scene.cluster().slot_of(&key.in_redis()));
+    let slots: BTreeSet<u16> = scene.plan.keys().iter().map(slot_of).collect();
+    slots.into_iter().collect()
+}

@@ -1,0 +1,229 @@
+//! Masters of a Redis Cluster on the loopback, each with a replica if failovers are wanted.
+//!
+//! Invariant: nothing is remembered here of who owns what. It is read from the nodes whenever it is asked for, and counts
+//! only when all that run agree.
+
+mod founding;
+mod slot_move;
+mod view;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+pub use slot_move::SlotMove;
+use view::View;
+
+use crate::waiting::wait_for;
+use crate::{RedisOptions, RedisServer};
+
+const MASTERS: usize = 3;
+/// A replica gives up a failover by hand after five seconds.
+const FAILOVER_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// Nodes that know each other and share all slots; all end when it is dropped.
+///
+/// A node is killed, started again, paused and resumed as any [`RedisServer`]; started again it is empty and still who it
+/// was.
+#[derive(Debug)]
+pub struct RedisCluster {
+    servers: Vec<RedisServer>,
+    replicas: usize,
+}
+
+impl RedisCluster {
+    /// Starts three masters and a replica of each with these options, and waits until they are whole.
+    ///
+    /// # Errors
+    /// A server does not start, or they do not find each other within a minute.
+    pub fn start(options: &RedisOptions) -> Result<Self> {
+        Self::found(options, MASTERS, MASTERS)
+    }
+
+    /// As [`RedisCluster::start`], so many masters without replicas.
+    ///
+    /// # Errors
+    /// As [`RedisCluster::start`].
+    pub fn start_masters(options: &RedisOptions, masters: usize) -> Result<Self> {
+        Self::found(options, masters, 0)
+    }
+
+    /// `REDIS_CLUSTER_NODES`: all nodes, also those that do not run.
+    #[must_use]
+    pub fn nodes(&self) -> String {
+        let addresses: Vec<String> = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
+        addresses.join(",")
+    }
+
+    /// All nodes, also those that do not run; those that were the masters first.
+    #[must_use]
+    pub fn servers(&self) -> &[RedisServer] {
+        &self.servers
+    }
+
+    /// The masters that own slots, by their first slot.
+    ///
+    /// # Errors
+    /// The nodes do not agree within a minute.
+    pub fn masters(&self) -> Result<Vec<&RedisServer>> {
+        let mut owners: Vec<_> = self.agreed()?.owners().into_iter().collect();
+        owners.sort_by_key(|(_, slots)| slots.first().map(|range| *range.start()));
+        owners.into_iter().map(|(port, _)| self.server_on(port)).collect()
+    }
+
+    /// The replica of a master.
+    ///
+    /// # Errors
+    /// It has none, or the nodes do not agree within a minute.
+    pub fn replica_of(&self, master: &RedisServer) -> Result<&RedisServer> {
+        let port = self.agreed()?.replicas_of(master.port()).next();
+        let port =
+            port.with_context(|| format!("find a replica of the node on port {}: it has none", master.port()))?;
+        self.server_on(port)
+    }
+
+    /// The slot of a key.
+    ///
+    /// # Errors
+    /// No node answers.
+    pub fn slot_of(&self, key: &str) -> Result<u16> {
+        self.running().next().context("find the slot of a key: no node runs")?.command(&["CLUSTER", "KEYSLOT", key])
+    }
+
+    /// The master that owns the slot of a key.
+    ///
+    /// # Errors
+    /// Nobody does, or the nodes do not agree within a minute.
+    pub fn owner_of(&self, key: &str) -> Result<&RedisServer> {
+        self.owner_of_slot(self.slot_of(key)?)
+    }
+
+    /// The master that owns a slot.
+    ///
+    /// # Errors
+    /// As [`RedisCluster::owner_of`].
+    pub fn owner_of_slot(&self, slot: u16) -> Result<&RedisServer> {
+        let port = self.agreed()?.owner_of(slot);
+        self.server_on(port.with_context(|| format!("find the owner of slot {slot}: nobody owns it"))?)
+    }
+
+    /// Lets the replica of a master take over (`CLUSTER FAILOVER`), and returns it when all know.
+    ///
+    /// # Errors
+    /// There is no replica, or it has not taken over within a minute.
+    pub fn fail_over(&self, master: &RedisServer) -> Result<&RedisServer> {
+        let replica = self.replica_of(master)?;
+        let mut asked: Option<Instant> = None;
+        wait_for("a replica takes over when it is asked to", || -> Result<()> {
+            if is_master(replica)? {
+                return Ok(());
+            }
+            if asked.is_none_or(|at| at.elapsed() > FAILOVER_TIMEOUT) {
+                replica.command::<()>(&["CLUSTER", "FAILOVER"])?;
+                asked = Some(Instant::now());
+            }
+            bail!("it is still a replica")
+        })?;
+        self.wait_until_replaced(master, replica)?;
+        Ok(replica)
+    }
+
+    /// Waits until all nodes except `old`, which may be dead or hang, know `new` for the owner of slots and `old` for none.
+    ///
+    /// # Errors
+    /// Not within a minute.
+    pub fn wait_until_replaced(&self, old: &RedisServer, new: &RedisServer) -> Result<()> {
+        wait_for("a replica has taken over", || -> Result<()> {
+            for server in self.running().filter(|server| server.port() != old.port()) {
+                let owners = View::of(server)?.owners();
+                let is_replaced = owners.contains_key(&new.port()) && !owners.contains_key(&old.port());
+                ensure!(is_replaced, "the node on port {} knows the owners {owners:?}", server.port());
+            }
+            Ok(())
+        })
+    }
+
+    /// Waits until all nodes run and agree, every slot has an owner and none is on its way, every master has its replica
+    /// again, and that follows.
+    ///
+    /// # Errors
+    /// Not within a minute.
+    pub fn wait_until_whole(&self) -> Result<()> {
+        wait_for("the cluster is whole", || self.check_whole())
+    }
+
+    /// Moves a slot with its keys to another master.
+    ///
+    /// # Errors
+    /// As [`RedisCluster::begin_move`] and [`SlotMove::finish`].
+    pub fn move_slot(&self, slot: u16, to: &RedisServer) -> Result<()> {
+        self.begin_move(slot, to)?.finish()
+    }
+
+    /// Opens a slot at its owner and at another master, for a move that stands still until it is told to go on.
+    ///
+    /// # Errors
+    /// Nobody owns the slot, or `to` already does.
+    pub fn begin_move<'c>(&'c self, slot: u16, to: &'c RedisServer) -> Result<SlotMove<'c>> {
+        SlotMove::begin(self, slot, to)
+    }
+
+    fn running(&self) -> impl Iterator<Item = &RedisServer> {
+        self.servers.iter().filter(|server| server.pid().is_some())
+    }
+
+    fn server_on(&self, port: u16) -> Result<&RedisServer> {
+        let server = self.servers.iter().find(|server| server.port() == port);
+        server.with_context(|| format!("find the node on port {port}: it is none of ours"))
+    }
+
+    /// What all that run know about owners.
+    fn agreed(&self) -> Result<View> {
+        wait_for("the nodes agree", || self.agreed_now())
+    }
+
+    fn agreed_now(&self) -> Result<View> {
+        let mut views = self.running().map(View::of);
+        let first = views.next().context("no node runs")??;
+        for other in views {
+            let (ours, theirs) = (first.owners(), other?.owners());
+            ensure!(ours == theirs, "{ours:?} is not {theirs:?}");
+        }
+        Ok(first)
+    }
+
+    fn check_whole(&self) -> Result<()> {
+        let view = self.agreed_now()?;
+        view.check_covers_all_slots()?;
+        self.servers.iter().try_for_each(|server| self.check_well(server, &view))?;
+        let masters = view.owners();
+        for master in masters.keys() {
+            let replicas: Vec<u16> = view.replicas_of(*master).collect();
+            let is_enough = replicas.len() == self.replicas / masters.len();
+            ensure!(is_enough, "the replicas of the node on port {master} are {replicas:?}");
+            replicas.into_iter().try_for_each(|port| check_follows(self.server_on(port)?))?;
+        }
+        Ok(())
+    }
+
+    fn check_well(&self, server: &RedisServer, common: &View) -> Result<()> {
+        let (port, view) = (server.port(), View::of(server)?);
+        ensure!(view.has_same_roles(common), "the node on port {port} knows other roles");
+        ensure!(view.well_nodes() == self.servers.len(), "the node on port {port} does not know all well");
+        ensure!(!view.has_open_slots(), "a slot of the node on port {port} is open");
+        let state: String = server.command(&["CLUSTER", "INFO"])?;
+        ensure!(state.contains("cluster_state:ok"), "the node on port {port} is not well: {state}");
+        Ok(())
+    }
+}
+
+fn is_master(server: &RedisServer) -> Result<bool> {
+    Ok(server.info("replication")?["role"] == "master")
+}
+
+fn check_follows(replica: &RedisServer) -> Result<()> {
+    let info = replica.info("replication")?;
+    let link = info.get("master_link_status").map(String::as_str);
+    ensure!(link == Some("up"), "the replica on port {} does not follow: {link:?}", replica.port());
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! How single servers become a cluster.
+
+use anyhow::{Context, Result, ensure};
+
+use super::view::{SLOTS, View};
+use super::{RedisCluster, wait_for};
+use crate::{RedisOptions, RedisServer};
+
+/// After which a node that does not answer is called dead. Failovers begin then.
+const NODE_TIMEOUT_MS: &str = "1000";
+
+impl RedisCluster {
+    pub(super) fn found(options: &RedisOptions, masters: usize, replicas: usize) -> Result<Self> {
+        ensure!(masters > 0, "start a cluster: it needs a master");
+        let start = |_| of_node(options.clone()).start();
+        let servers = (0..masters + replicas).map(start).collect::<Result<Vec<_>>>()?;
+        let cluster = Self { servers, replicas };
+        cluster.introduce()?;
+        cluster.deal_slots(masters)?;
+        let (masters, replicas) = cluster.servers.split_at(masters);
+        masters.iter().cycle().zip(replicas).try_for_each(|(master, replica)| follow(replica, master))?;
+        cluster.wait_until_whole()?;
+        Ok(cluster)
+    }
+
+    /// Every node meets every other one, so that nobody has to wait for gossip.
+    fn introduce(&self) -> Result<()> {
+        for (number, server) in self.servers.iter().enumerate() {
+            // Nodes that begin with the same epoch settle it between them, one after another.
+            server.command::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()])?;
+        }
+        for (number, server) in self.servers.iter().enumerate() {
+            for other in &self.servers[number + 1..] {
+                server.command::<()>(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string()])?;
+            }
+        }
+        wait_for("the nodes know each other", || -> Result<()> {
+            for server in &self.servers {
+                let known = View::of(server)?.well_nodes();
+                ensure!(known == self.servers.len(), "the node on port {} knows {known}", server.port());
+            }
+            Ok(())
+        })
+    }
+
+    /// The same number of slots for each of the first nodes, as far as that goes.
+    fn deal_slots(&self, masters: usize) -> Result<()> {
+        let slots = usize::from(SLOTS);
+        for (number, server) in self.servers[..masters].iter().enumerate() {
+            let (first, last) = (number * slots / masters, (number + 1) * slots / masters - 1);
+            server.command::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()])?;
+        }
+        Ok(())
+    }
+}
+
+fn of_node(options: RedisOptions) -> RedisOptions {
+    let options = if options.has_tls() { options.config("tls-cluster", "yes") } else { options };
+    options
+        .config("cluster-enabled", "yes")
+        .config("cluster-config-file", "nodes.conf")
+        .config("cluster-node-timeout", NODE_TIMEOUT_MS)
+        .config("cluster-require-full-coverage", "no")
+        .config("cluster-announce-ip", "127.0.0.1")
+        // Every master keeps the replica it was given.
+        .config("cluster-allow-replica-migration", "no")
+        // Nobody else is about to ask for the same copy.
+        .config("repl-diskless-sync-delay", "0")
+}
+
+pub(super) fn id_of(server: &RedisServer) -> Result<String> {
+    server.command(&["CLUSTER", "MYID"])
+}
+
+fn follow(replica: &RedisServer, master: &RedisServer) -> Result<()> {
+    replica.command::<()>(&["CLUSTER", "REPLICATE", &id_of(master)?]).context("make a node a replica")
+}
