@@ -19,6 +19,8 @@ use crate::numbers;
 pub enum Purpose {
     /// Services read, fill and invalidate.
     Cache,
+    /// Services and tools find the masters of a Redis Cluster; no other server is asked.
+    Cluster,
     /// Services keep values in their memory.
     L1,
     /// Services add up hits and misses, and what is read most.
@@ -62,9 +64,8 @@ const RIGHTS: &[Right] = &[
     cache("script|load", &["return 0"]),
     // No script has this hash.
     cache("evalsha", &["0000000000000000000000000000000000000000", "0"]),
-    // The two of a Redis Cluster; other servers refuse them for what they are.
-    cache("cluster|nodes", &[]),
-    cache("asking", &[]),
+    Right { command: "cluster|nodes", purpose: Purpose::Cluster, call: &[] },
+    Right { command: "asking", purpose: Purpose::Cluster, call: &[] },
     Right { command: "client|tracking", purpose: Purpose::L1, call: &["OFF"] },
     // An increment that is no number is refused.
     Right { command: "hincrby", purpose: Purpose::Counters, call: &[PROBE, "field", "none"] },
@@ -88,10 +89,16 @@ const fn tools(command: &'static str, call: &'static [&'static str]) -> Right {
     Right { command, purpose: Purpose::Tools, call }
 }
 
+/// The rights that matter on the servers of these settings.
+fn rights_on(shared: &Shared) -> impl Iterator<Item = &'static Right> {
+    let in_cluster = shared.shards.is_cluster();
+    RIGHTS.iter().filter(move |right| in_cluster || right.purpose != Purpose::Cluster)
+}
+
 /// The rules of the smallest user that services and tools can work with: commands, then keys.
 #[must_use]
 pub(crate) fn smallest_rules(shared: &Shared) -> Vec<AclRule> {
-    let commands = RIGHTS.iter().map(Right::rule);
+    let commands = rights_on(shared).map(Right::rule);
     commands.chain(key_patterns(shared).iter().map(|(pattern, _)| rule_of_keys(pattern))).collect()
 }
 
@@ -104,14 +111,14 @@ pub(crate) async fn missing(
     let patterns = key_patterns(shared);
     let mut pipeline = Pipeline::with_capacity(RIGHTS.len() + patterns.len());
     pipeline.ignore_errors();
-    for right in RIGHTS {
+    for right in rights_on(shared) {
         pipeline.add_command(right.harmless_call(probe));
     }
     for (_, key) in &patterns {
         pipeline.add_command(write_nothing(key));
     }
     let answers: Vec<RedisResult<Value>> = connection.pipeline(&pipeline).await?;
-    let commands = RIGHTS.iter().map(|right| (Denied::Command, right.rule()));
+    let commands = rights_on(shared).map(|right| (Denied::Command, right.rule()));
     let keys = patterns.iter().map(|(pattern, _)| (Denied::Key, rule_of_keys(pattern)));
     let asked = commands.chain(keys).zip(&answers);
     Ok(asked.filter(|((what, _), answer)| denies(answer, *what)).map(|((_, rule), _)| rule).collect())
