@@ -10,7 +10,7 @@ use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
 use tokio::sync::mpsc;
 
 use super::error::L2Error;
-use super::history::info_field;
+use super::history::{info_field, is_node};
 use super::link::{Link, OwnConnection};
 use super::rights::{self, AclRule, probe_key};
 use super::sentinel::SentinelFacts;
@@ -118,7 +118,7 @@ async fn server_facts(connection: &mut OwnConnection) -> Result<ServerFacts, L2E
     let number = |field| info_field(&info, field).and_then(|value| value.parse().ok()).unwrap_or(0);
     Ok(ServerFacts {
         info: ServerInfo::of(&info),
-        is_cluster: info_field(&info, "redis_mode") == Some("cluster"),
+        is_cluster: is_node(&info),
         replicas: number("connected_slaves"),
         requires_replicas: info_field(&info, "min_slaves_good_slaves").is_some(),
         appends: info_field(&info, "aof_enabled") == Some("1"),
