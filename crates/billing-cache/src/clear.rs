@@ -8,9 +8,8 @@ use tracing::debug;
 use crate::cache::Cache;
 use crate::cached_type::{Source, TypeInfo};
 use crate::key::lease_of;
-use crate::l2::admin::{self, ClearMode, ClearRun, ClearStep, Cleared, PASSES};
+use crate::l2::admin::{self, ClearMode, ClearRun, ClearStep, Cleared, ClearedOnRecord, PASSES, Scope};
 use crate::l2::error::RedisUnreachable;
-use crate::l2::history::History;
 use crate::l2::removal;
 use crate::pace::Pace;
 use crate::read::micros;
@@ -46,17 +45,17 @@ impl<S: Source> Cache<S> {
         pace: Pace,
     ) -> Result<Clearing<S>, RedisUnreachable> {
         self.shared().shards.check().await?;
-        Ok(Clearing { cache: self.clone(), run: ClearRun::new(types, mode, pace) })
+        Ok(Clearing { cache: self.clone(), run: ClearRun::new(types, mode, pace, Scope::Everywhere) })
     }
 
-    /// Removes all values of these types for somebody who keeps a record of it: answers the history in which it was done.
+    /// Removes all values of these types, wherever Redis can be reached, for somebody who keeps a record of it.
     ///
     /// # Errors
     /// Redis cannot be used. What was removed stays removed.
-    pub async fn clear_on_record(&self, types: &[TypeInfo]) -> Result<Option<History>, RedisUnreachable> {
+    pub async fn clear_on_record(&self, types: &[TypeInfo]) -> Result<ClearedOnRecord, RedisUnreachable> {
         let shared = self.shared();
         let started = Instant::now();
-        let cleared = admin::clear_types_of_primaries(shared, types).await;
+        let cleared = admin::clear_on_record(shared, types).await;
         shared.stamps.bump_all();
         let outcome = if cleared.is_ok() { "cleared" } else { "failed" };
         for info in types {

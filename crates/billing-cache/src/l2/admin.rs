@@ -198,10 +198,20 @@ impl ClearWalk {
     }
 }
 
+/// Which primaries a clear goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All; it fails if one is away.
+    Everywhere,
+    /// Those that are connected.
+    WhereConnected,
+}
+
 /// A clear of every shard, one after the other; again from the beginning if slots went from one to another meanwhile, since a
 /// key may then have been missed on both.
 pub(crate) struct ClearRun {
     walk: ClearWalk,
+    scope: Scope,
     /// The shards to come; none before the first step of a round.
     to_come: Option<VecDeque<Arc<Link>>>,
     connection: Option<OwnConnection>,
@@ -211,9 +221,9 @@ pub(crate) struct ClearRun {
 }
 
 impl ClearRun {
-    pub(crate) fn new(types: &[TypeInfo], mode: ClearMode, pace: Pace) -> Self {
+    pub(crate) fn new(types: &[TypeInfo], mode: ClearMode, pace: Pace, scope: Scope) -> Self {
         let walk = ClearWalk::new(types, mode, pace);
-        Self { walk, to_come: None, connection: None, slots: None, rounds: 0 }
+        Self { walk, scope, to_come: None, connection: None, slots: None, rounds: 0 }
     }
 
     pub(crate) fn walk(&self) -> &ClearWalk {
@@ -252,10 +262,11 @@ impl ClearRun {
         self.walk.missed = false;
         self.slots = shared.shards.settled_slots().await?;
         let layout = shared.shards.layout();
-        if layout.links().is_empty() || !layout.is_covered() {
+        if layout.links().is_empty() || (self.scope == Scope::Everywhere && !layout.is_covered()) {
             return Err(L2Error::Away);
         }
-        self.to_come = Some(layout.links().iter().cloned().collect());
+        let is_wanted = |link: &&Arc<Link>| self.scope == Scope::Everywhere || link.connection().is_some();
+        self.to_come = Some(layout.links().iter().filter(is_wanted).cloned().collect());
         Ok(())
     }
 
@@ -271,21 +282,31 @@ impl ClearRun {
 
 /// Removes all values and leases of the types, and nothing else.
 pub(crate) async fn clear_types(shared: &Shared, types: &[TypeInfo]) -> Result<(), L2Error> {
-    let mut run = ClearRun::new(types, ClearMode::Remove, Pace::unlimited());
-    while run.step(shared).await?.is_some() {}
-    Ok(())
+    clear(shared, types, Scope::Everywhere).await
 }
 
-/// Removes all values and leases of the types, and says in which history: that of all primaries together, the same before and
-/// after.
-pub(crate) async fn clear_types_of_primaries(shared: &Shared, types: &[TypeInfo]) -> Result<Option<History>, L2Error> {
+/// Where values were removed, and in which history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClearedOnRecord {
+    /// Whether on every primary; else a part of a cluster is away, and has still to be cleared.
+    pub everywhere: bool,
+    /// That of all primaries together; none if it changed meanwhile, or one of them does not tell.
+    pub history: Option<History>,
+}
+
+/// Removes all values and leases of the types on every primary that is connected.
+pub(crate) async fn clear_on_record(shared: &Shared, types: &[TypeInfo]) -> Result<ClearedOnRecord, L2Error> {
     let before = primaries::of(shared).await?;
-    if !before.are_all() {
-        return Err(L2Error::Away);
-    }
-    clear_types(shared, types).await?;
+    clear(shared, types, Scope::WhereConnected).await?;
     let after = primaries::of(shared).await?;
-    Ok(before.history_of_all().filter(|_| before == after))
+    let everywhere = before.are_all() && after.are_all();
+    Ok(ClearedOnRecord { everywhere, history: before.history_of_all().filter(|_| before == after) })
+}
+
+async fn clear(shared: &Shared, types: &[TypeInfo], scope: Scope) -> Result<(), L2Error> {
+    let mut run = ClearRun::new(types, ClearMode::Remove, Pace::unlimited(), scope);
+    while run.step(shared).await?.is_some() {}
+    Ok(())
 }
 
 impl Pass {

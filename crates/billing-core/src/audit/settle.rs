@@ -36,13 +36,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use billing_cache::{AnyKey, History, Standing};
+use billing_cache::{AnyKey, Primaries, Standing};
 use chrono::NaiveDateTime;
 
 use super::comparison::Finding;
 use super::difference::Differences;
 use super::{AuditError, Judged, Outcome, Seen, look_at};
 use crate::cached::BillingCache;
+use crate::outbox::Histories;
 use crate::outbox::trail::{self, Moment, Since};
 use crate::time::now;
 
@@ -141,7 +142,7 @@ impl Suspect {
 
 /// What was known before the looks of a round.
 struct Before {
-    history: Option<History>,
+    primaries: Primaries,
     moment: Moment,
     unapplied: Since,
 }
@@ -157,15 +158,15 @@ struct Excuses {
 impl Before {
     /// The moment comes before the rows: what is committed between the two is found after the looks.
     async fn read(cache: &BillingCache, keys: &BTreeSet<AnyKey>) -> Result<Self, AuditError> {
-        let history = cache.redis_history().await?;
+        let primaries = cache.primaries().await?;
         let moment = trail::moment(cache.source().connection()).await?;
-        let unapplied = trail::unapplied(cache, history.as_ref(), keys).await?;
-        Ok(Self { history, moment, unapplied })
+        let unapplied = trail::unapplied(cache, Histories::of(&primaries), keys).await?;
+        Ok(Self { primaries, moment, unapplied })
     }
 
     async fn excuses(self, cache: &BillingCache, keys: &BTreeSet<AnyKey>) -> Result<Excuses, AuditError> {
         let after = trail::after(cache, &self.moment, keys).await?;
-        let other_history = (cache.redis_history().await? != self.history).then(now);
+        let other_history = (cache.primaries().await? != self.primaries).then(now);
         Ok(Excuses { unapplied: self.unapplied, after, other_history })
     }
 }

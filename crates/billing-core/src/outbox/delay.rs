@@ -14,8 +14,8 @@ use super::{backlog, rows};
 use crate::cached::BillingCache;
 
 /// The writer told Redis of these keys so long after its commit: one value for each type among them.
-pub(super) fn record_of_writer(cache: &BillingCache, keys: &BTreeSet<AnyKey>, delay: Duration) {
-    let types: BTreeSet<&str> = keys.iter().map(AnyKey::cache_type).collect();
+pub(super) fn record_of_writer<'a>(cache: &BillingCache, keys: impl Iterator<Item = &'a AnyKey>, delay: Duration) {
+    let types: BTreeSet<&str> = keys.map(AnyKey::cache_type).collect();
     for cache_type in types {
         cache.record(cache_type, Distribution::InvalidationDelay, nanos(delay));
     }

@@ -21,12 +21,8 @@ const BATCH: usize = 256;
 /// Long against one write; a row that is not marked yet is at worst applied once more by a relay.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Rows that Redis was told of, and in which history.
-#[derive(Debug)]
-pub(super) struct Relayed {
-    pub(super) ids: BTreeSet<i64>,
-    pub(super) history: Option<History>,
-}
+/// Rows that Redis was told of, by the history in which it was.
+pub(super) type Relayed = HashMap<Option<History>, BTreeSet<i64>>;
 
 /// The way into the queue of the marking task, until it is closed.
 #[derive(Clone, Debug)]
@@ -79,9 +75,9 @@ async fn run(database: Database, mut queue: mpsc::Receiver<Relayed>) {
     while queue.recv_many(&mut batch, BATCH).await > 0 {
         // Marks that come soon go with these: on SQLite each statement takes the write lock from the next payment.
         gather(&mut queue, &mut batch).await;
-        let mut by_history: HashMap<Option<History>, BTreeSet<i64>> = HashMap::new();
-        for relayed in batch.drain(..) {
-            by_history.entry(relayed.history).or_default().extend(relayed.ids);
+        let mut by_history = Relayed::new();
+        for (history, ids) in batch.drain(..).flatten() {
+            by_history.entry(history).or_default().extend(ids);
         }
         for (history, ids) in by_history {
             if let Err(error) = rows::mark_relayed_if_pending(database.connection(), &ids, history.as_ref()).await {

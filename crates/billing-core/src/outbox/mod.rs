@@ -13,6 +13,7 @@ mod write_txn;
 
 pub use backlog::{Backlog, Waiting, backlog, waiting};
 pub use relay::{Relay, RelayError, RelaySettings, retire};
+pub(crate) use rows::Histories;
 pub use rows::{OutboxRow, Target};
 pub use trail::{Trace, last_of};
 pub use write_txn::{CommitError, Pending, WriteTxn, Writer, Written};

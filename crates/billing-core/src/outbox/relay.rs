@@ -4,15 +4,16 @@
 //! nothing of the cache; on PostgreSQL it is woken by `NOTIFY`, on SQLite it looks regularly.
 //!
 //! Invariants (`protocol.md`, section 5): rows are taken by their state, never by "id greater than the last seen"; a row is
-//! marked after Redis was told, with the history Redis was told in; every look takes rows marked with other histories, not
-//! only the look after a reconnection; a row is retired only when it carries today's history and is older than its retention.
+//! marked after Redis was told, with the history Redis was told in, that of the shard of its key; every look takes rows marked
+//! with other histories, not only the look after a reconnection; a row is retired only when it carries a history of today and
+//! is older than its retention.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_cache::{ConnectionNumber, History, Invalidation, L2Error, RedisUnreachable, TypeInfo};
+use billing_cache::{AnyKey, ConnectionNumber, History, L2Error, Primaries, Primary, RedisUnreachable, TypeInfo};
 use chrono::{NaiveDateTime, TimeDelta};
 use sea_orm::sqlx::{self, postgres::PgListener};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
@@ -22,7 +23,8 @@ use tokio::task::JoinSet;
 use tracing::{debug, info};
 
 use super::delay;
-use super::rows::{self, Needed, OutboxRow, Target};
+use super::marker::Relayed;
+use super::rows::{self, Histories, Needed, OutboxRow, Target};
 use crate::cached::{self, BillingCache, RegisteredType};
 use crate::failpoint;
 use crate::migration::triggers::NOTIFY_CHANNEL;
@@ -105,26 +107,23 @@ impl Relay {
     }
 }
 
-/// The server whose data is known to carry every acknowledged invalidation.
+/// What was found at the looks before.
+#[derive(Default)]
 struct Admitted {
-    connection: ConnectionNumber,
-    history: Option<History>,
+    /// The servers that reads use: their data is known to carry every acknowledged invalidation.
+    in_use: Vec<Primary>,
+    /// Which servers had which keys when a replay was complete.
+    settled: Option<Primaries>,
     /// When the last look began, by the clock of the database.
     looked: NaiveDateTime,
-    /// Rows applied elsewhere that this server was told of too; those of the last look, since older ones are not seen again.
+    /// Rows applied elsewhere that these servers were told of too; those of the last look, since older ones are not seen again.
     told: BTreeSet<i64>,
-}
-
-impl Admitted {
-    fn is(&self, connection: ConnectionNumber, history: Option<&History>) -> bool {
-        self.connection == connection && self.history.as_ref() == history
-    }
 }
 
 /// Relays for ever, and before that replays what a change of the Redis history made necessary.
 async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, caught_up: watch::Sender<bool>) {
-    let mut connections = cache.connections();
-    let mut admitted = None;
+    let mut connections = cache.connection_changes();
+    let mut admitted = Admitted::default();
     let shortest = Duration::from_millis(settings.grace_ms.max(10));
     let mut backoff = shortest;
     loop {
@@ -148,18 +147,18 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
     }
 }
 
-/// Brings the outbox to rest for the server that is connected now, and lets reads use that server.
-async fn catch_up(
-    cache: &BillingCache,
-    settings: &RelaySettings,
-    admitted: &mut Option<Admitted>,
-) -> Result<(), RelayError> {
-    let connection = *cache.connections().borrow();
-    let connection = connection.ok_or(RelayError::Redis(L2Error::Away))?;
-    let history = cache.redis_history().await?;
+/// Brings the outbox to rest for the servers that are connected now, and lets reads use them. Rows of a part of a cluster that
+/// is away wait for it; they keep no others waiting.
+async fn catch_up(cache: &BillingCache, settings: &RelaySettings, admitted: &mut Admitted) -> Result<(), RelayError> {
+    let primaries = cache.primaries().await?;
     let looked = rows::clock(cache.source().connection()).await?;
-    let pass = Pass { cache, settings };
-    if let Some(admitted) = admitted.as_mut().filter(|admitted| admitted.is(connection, history.as_ref())) {
+    admitted.in_use.retain(|known| primaries.iter().any(|primary| primary == known));
+    let new: Vec<Primary> = primaries.iter().filter(|primary| !admitted.in_use.contains(primary)).cloned().collect();
+    // A mark says in which history the shard was that had the key then; where keys moved, it may be another one's by now.
+    let keys_moved =
+        primaries.are_many() && !admitted.settled.as_ref().is_some_and(|settled| settled.have_layout_of(&primaries));
+    let mut pass = Pass { cache, settings, primaries: &primaries, failed: BTreeSet::new() };
+    if new.is_empty() && !keys_moved {
         let older_than = Duration::from_millis(settings.grace_ms);
         let relayed = pass.relay(&Needed::Pending { older_than }).await?;
         if relayed > 0 {
@@ -167,15 +166,25 @@ async fn catch_up(
         }
         admitted.told = pass.relay_applied_elsewhere(admitted).await?;
         admitted.looked = looked;
-    } else {
-        // Other data: what was acknowledged may be undone. Or the same data over another connection: while there was none,
-        // others may have told a server that took this one's place for a while, and the rows say so.
-        cache.suspend_reads();
-        let relayed = pass.relay(&Needed::Replay { into: history.clone() }).await?;
-        cache.admit(connection);
-        info!(rows = relayed, "recent invalidations replayed, redis is in use");
-        *admitted = Some(Admitted { connection, history, looked, told: BTreeSet::new() });
+        return pass.all_were_told();
     }
+    // Other data: what was acknowledged may be undone. Or the same data over another connection: while there was none, others
+    // may have told a server that took this one's place for a while, and the rows say so.
+    new.iter().for_each(|primary| cache.suspend_reads(primary.connection));
+    let replay = Needed::Replay { into: Histories::of(&primaries) };
+    let relayed = pass.relay(if keys_moved { &Needed::Everything } else { &replay }).await?;
+    for primary in new.into_iter().filter(|primary| !pass.failed.contains(&primary.connection)) {
+        cache.admit(primary.connection);
+        admitted.in_use.push(primary);
+    }
+    info!(rows = relayed, "recent invalidations replayed, redis is in use");
+    pass.all_were_told()?;
+    *admitted = Admitted {
+        in_use: std::mem::take(&mut admitted.in_use),
+        settled: Some(primaries),
+        looked,
+        told: BTreeSet::new(),
+    };
     Ok(())
 }
 
@@ -183,21 +192,33 @@ async fn catch_up(
 struct Pass<'a> {
     cache: &'a BillingCache,
     settings: &'a RelaySettings,
+    /// The servers that were connected when it began.
+    primaries: &'a Primaries,
+    /// Those of them that could not be told something, and are left alone for the rest of the pass.
+    failed: BTreeSet<ConnectionNumber>,
 }
 
 impl Pass<'_> {
     /// Applies every row that is needed; says how many. Starts from the lowest id each time, because a row may become
     /// visible after one with a higher id. Ends with the highest id there is now: writers add rows faster than a pass takes
-    /// them, and what they acknowledge from now on they tell the server that is connected now.
-    async fn relay(&self, needed: &Needed) -> Result<u64, RelayError> {
+    /// them, and what they acknowledge from now on they tell the servers that are connected now.
+    async fn relay(&mut self, needed: &Needed) -> Result<u64, RelayError> {
         let last = rows::last_id(self.cache.source().connection()).await?;
         let mut relayed = self.clear_crowded_types(needed).await?;
         let mut next = 0;
         while let Some((taken, rows)) = self.relay_batch(needed, next..=last).await? {
             next = taken + 1;
             relayed += rows;
+            if self.primaries.iter().all(|primary| self.failed.contains(&primary.connection)) {
+                self.all_were_told()?;
+            }
         }
         Ok(relayed)
+    }
+
+    /// Whether every server took what it was told.
+    fn all_were_told(&self) -> Result<(), RelayError> {
+        if self.failed.is_empty() { Ok(()) } else { Err(RelayError::Redis(L2Error::Away)) }
     }
 
     /// Applies what was marked since the last look as applied to another history: during a failover some processes still
@@ -205,29 +226,37 @@ impl Pass<'_> {
     ///
     /// They keep their marks: the relays of the old primary apply the marks of the new one in the same way, and would
     /// otherwise mark each other's rows by turns.
-    async fn relay_applied_elsewhere(&self, admitted: &Admitted) -> Result<BTreeSet<i64>, RelayError> {
+    async fn relay_applied_elsewhere(&mut self, admitted: &Admitted) -> Result<BTreeSet<i64>, RelayError> {
+        let histories = Histories::of(self.primaries);
         // A server that hides its history gets the whole window at every connection instead.
-        let Some(history) = admitted.history.clone() else { return Ok(BTreeSet::new()) };
-        let needed = Needed::AppliedElsewhere { than: history, since: admitted.looked - MARK_DELAY };
+        if !histories.are_known() {
+            return Ok(BTreeSet::new());
+        }
+        let needed = Needed::AppliedElsewhere { than: histories, since: admitted.looked - MARK_DELAY };
         let rows = rows::all(self.cache.source().connection(), &needed).await?;
-        let ids = rows.iter().map(|row| row.id).collect();
-        let new: Vec<OutboxRow> = rows.into_iter().filter(|row| !admitted.told.contains(&row.id)).collect();
+        let (told, new): (Vec<OutboxRow>, Vec<OutboxRow>) =
+            rows.into_iter().partition(|row| admitted.told.contains(&row.id));
+        let mut told: BTreeSet<i64> = told.into_iter().map(|row| row.id).collect();
         for batch in new.chunks(BATCH) {
             // Another history than that of the replay is found by the next look, which replays.
-            let _history = self.apply(batch).await?;
+            told.extend(self.apply(batch).await?.into_values().flatten());
         }
-        Ok(ids)
+        Ok(told)
     }
 
-    /// Types with more rows than are worth applying one by one.
+    /// Types with more rows than are worth applying one by one. Not while a part of a cluster is away, which would have to be
+    /// cleared too; and not of all rows, few of which are needed.
     async fn clear_crowded_types(&self, needed: &Needed) -> Result<u64, RelayError> {
+        if !self.primaries.are_all() || matches!(needed, Needed::Everything) {
+            return Ok(0);
+        }
         let connection = self.cache.source().connection();
         let mut relayed = 0;
         for (cache_type, count) in rows::count_by_type(connection, needed).await? {
             if count > self.settings.clear_type_above {
                 // The ids first: a row that comes while the type is cleared may be about a value filled after its turn.
                 let ids = rows::ids_of_type(connection, needed, &cache_type).await?;
-                let history = self.clear(&cache_type).await?;
+                let Some(history) = self.clear(&cache_type).await? else { continue };
                 delay::record_of_relay(self.cache, connection, &ids).await;
                 rows::mark_relayed(connection, &ids, history.as_ref()).await?;
                 relayed += ids.len() as u64;
@@ -238,7 +267,11 @@ impl Pass<'_> {
 
     /// Applies the next rows among these ids; answers the last id and how many, or nothing at the end. PostgreSQL's locks keep
     /// two relays from doing the same work with pending rows; else it may be done twice, which does no harm.
-    async fn relay_batch(&self, needed: &Needed, ids: RangeInclusive<i64>) -> Result<Option<(i64, u64)>, RelayError> {
+    async fn relay_batch(
+        &mut self,
+        needed: &Needed,
+        ids: RangeInclusive<i64>,
+    ) -> Result<Option<(i64, u64)>, RelayError> {
         match (self.cache.source().backend(), needed) {
             (DbBackend::Postgres, Needed::Pending { .. }) => {
                 let transaction = self.cache.source().begin_write().await?;
@@ -251,52 +284,79 @@ impl Pass<'_> {
     }
 
     async fn relay_rows<C: ConnectionTrait>(
-        &self,
+        &mut self,
         connection: &C,
         needed: &Needed,
         ids: RangeInclusive<i64>,
     ) -> Result<Option<(i64, u64)>, RelayError> {
-        let taken = rows::take(connection, needed, ids, BATCH as u64).await?;
+        let mut taken = rows::take(connection, needed, ids, BATCH as u64).await?;
         let Some(last) = taken.last().map(|row| row.id) else { return Ok(None) };
-        let history = self.apply(&taken).await?;
+        taken.retain(|row| self.is_needed(row));
+        let relayed = self.apply(&taken).await?;
         failpoint::hit("relay_before_mark");
-        let ids: BTreeSet<i64> = taken.iter().map(|row| row.id).collect();
-        delay::record_of_relay(self.cache, connection, &ids).await;
-        rows::mark_relayed(connection, &ids, history.as_ref()).await?;
-        Ok(Some((last, ids.len() as u64)))
+        let mut count = 0;
+        for (history, ids) in relayed {
+            delay::record_of_relay(self.cache, connection, &ids).await;
+            rows::mark_relayed(connection, &ids, history.as_ref()).await?;
+            count += ids.len() as u64;
+        }
+        Ok(Some((last, count)))
     }
 
-    /// Tells Redis what the rows say: whole types first, then each key once.
-    async fn apply(&self, taken: &[OutboxRow]) -> Result<Option<History>, RelayError> {
-        let (mut keys, mut whole_types) = (BTreeSet::new(), BTreeSet::new());
-        for row in taken {
-            match row.target(self.cache) {
-                Target::Key(key) => drop(keys.insert(key)),
-                Target::WholeType(name) => drop(whole_types.insert(name)),
-                Target::Nothing | Target::UnknownType => {}
+    /// Whether the row is pending, or was applied to another history than that which its key is in now.
+    fn is_needed(&self, row: &OutboxRow) -> bool {
+        let history = match row.target(self.cache) {
+            _ if row.relayed_at.is_none() => return true,
+            Target::Key(key) => self.primaries.of_key(&key).and_then(|primary| primary.history.clone()),
+            Target::WholeType(_) | Target::Nothing | Target::UnknownType => self.primaries.history_of_all(),
+        };
+        history.is_none_or(|history| row.redis_history.as_deref() != Some(history.as_str()))
+    }
+
+    /// Tells Redis what the rows say: whole types first, then each key once. Answers the rows that it was told, by the history
+    /// in which it was.
+    async fn apply(&mut self, rows: &[OutboxRow]) -> Result<Relayed, RelayError> {
+        let targets: Vec<(i64, Target)> = rows.iter().map(|row| (row.id, row.target(self.cache))).collect();
+        let (mut keys, mut cleared) = (BTreeSet::new(), HashMap::new());
+        for (_, target) in &targets {
+            match target {
+                Target::Key(key) if self.is_reachable(key) => drop(keys.insert(key.clone())),
+                Target::WholeType(name) if !cleared.contains_key(name) => {
+                    cleared.insert(*name, self.clear(name).await?);
+                }
+                _ => {}
             }
         }
-        let mut histories = BTreeSet::new();
-        for name in whole_types {
-            histories.insert(self.clear(name).await?);
-        }
-        if !keys.is_empty() {
-            match self.cache.invalidate(keys).await {
-                Invalidation::Done(history) => histories.insert(history),
-                Invalidation::Pending => return Err(RelayError::Redis(L2Error::Away)),
+        let told = self.cache.invalidate(keys).await;
+        let failed = told.pending.iter().filter_map(|key| self.primaries.of_key(key));
+        self.failed.extend(failed.map(|primary| primary.connection));
+        let mut relayed = Relayed::new();
+        for (id, target) in targets {
+            let history = match target {
+                Target::Key(key) => told.done.get(&key).cloned(),
+                Target::WholeType(name) => cleared.get(name).cloned().flatten(),
+                // Nothing was to be told; but a row without a history is never retired.
+                Target::Nothing | Target::UnknownType => {
+                    self.primaries.are_all().then(|| self.primaries.history_of_all())
+                }
             };
+            if let Some(history) = history {
+                relayed.entry(history).or_default().insert(id);
+            }
         }
-        if histories.is_empty() {
-            // Nothing was to be told; but a row without a history is never retired.
-            histories.insert(self.cache.redis_history().await?);
-        }
-        // Two histories: the server changed on the way, and the rows belong to none that can be named.
-        Ok(if histories.len() == 1 { histories.pop_first().flatten() } else { None })
+        Ok(relayed)
     }
 
-    async fn clear(&self, cache_type: &str) -> Result<Option<History>, RelayError> {
+    /// Whether the server that has this key is there, and has taken what it was told so far.
+    fn is_reachable(&self, key: &AnyKey) -> bool {
+        self.primaries.of_key(key).is_some_and(|primary| !self.failed.contains(&primary.connection))
+    }
+
+    /// Answers the history in which the type was cleared; nothing if a part of a cluster was away and has still to be.
+    async fn clear(&self, cache_type: &str) -> Result<Option<Option<History>>, RelayError> {
         let types: Vec<_> = cached::find(cache_type).into_iter().map(RegisteredType::info).collect();
-        Ok(self.cache.clear_on_record(&types).await?)
+        let cleared = self.cache.clear_on_record(&types).await?;
+        Ok(cleared.everywhere.then_some(cleared.history))
     }
 }
 
@@ -339,27 +399,21 @@ async fn retire_regularly(cache: BillingCache, settings: RelaySettings) {
 /// # Errors
 /// Redis does not tell its history, or the database fails.
 pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, RelayError> {
-    let history = cache.redis_history().await?;
-    take_over(cache, settings, history.as_ref()).await?;
+    let primaries = cache.primaries().await?;
+    // Those of another history that were left after a failover get the mark of this one, so that they can be retired. They are
+    // applied once more; by now nobody uses the old primary, so nobody marks them back.
+    let histories = Histories::of(&primaries);
+    if histories.are_known() {
+        let after = Duration::from_secs(settings.retention_margin_seconds);
+        let mut pass = Pass { cache, settings, primaries: &primaries, failed: BTreeSet::new() };
+        pass.relay(&Needed::LeftElsewhere { than: histories.clone(), after }).await?;
+    }
     let mut retired = 0;
     for info in cache.types() {
         let connection = cache.source().connection();
-        retired += rows::retire(connection, info.name, history.as_ref(), retention(info, settings)).await?;
+        retired += rows::retire(connection, info.name, &histories, retention(info, settings)).await?;
     }
     Ok(retired)
-}
-
-/// Gives the marks of another history that were left after a failover the mark of this one, so that they can be retired. They
-/// are applied once more; by now nobody uses the old primary, so nobody marks them back.
-async fn take_over(
-    cache: &BillingCache,
-    settings: &RelaySettings,
-    history: Option<&History>,
-) -> Result<(), RelayError> {
-    let Some(history) = history else { return Ok(()) };
-    let after = Duration::from_secs(settings.retention_margin_seconds);
-    Pass { cache, settings }.relay(&Needed::LeftElsewhere { than: history.clone(), after }).await?;
-    Ok(())
 }
 
 /// How long applied rows of a type are kept.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use billing_cache::{AnyKey, History};
+use billing_cache::{AnyKey, History, Primaries};
 use chrono::NaiveDateTime;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SimpleExpr};
 use sea_orm::{
@@ -30,6 +30,10 @@ pub struct OutboxRow {
     pub cache_type: String,
     /// A JSON array of the key columns' values; `None` for the whole type.
     pub key_parts: Option<String>,
+    /// When it was applied to Redis, UTC; `None` while it is pending.
+    pub relayed_at: Option<NaiveDateTime>,
+    /// The history it was applied to; `None` while pending, or where that is not known.
+    pub redis_history: Option<String>,
 }
 
 /// What a row comes down to for this build.
@@ -43,6 +47,14 @@ pub enum Target {
     WholeType(&'static str),
     /// A type of another build, which must relay the row itself.
     UnknownType,
+}
+
+impl Target {
+    /// The key, if it is one.
+    #[must_use]
+    pub fn key(&self) -> Option<&AnyKey> {
+        if let Self::Key(key) = self { Some(key) } else { None }
+    }
 }
 
 impl OutboxRow {
@@ -79,12 +91,45 @@ fn columns(parts: &str) -> Option<Vec<Option<String>>> {
 pub(super) enum Needed {
     /// Those nobody has applied, but for young ones that their writer is about to apply.
     Pending { older_than: Duration },
-    /// Those, and all that were applied to another history than this one; all there are if it is not known.
-    Replay { into: Option<History> },
-    /// Those that were marked since then as applied to another history than this one.
-    AppliedElsewhere { than: History, since: NaiveDateTime },
-    /// Those that still have the mark of another history than this one after so long.
-    LeftElsewhere { than: History, after: Duration },
+    /// Those, young or not, and all that were applied to other histories than these; all there are if some are not known.
+    Replay { into: Histories },
+    /// All there are.
+    Everything,
+    /// Those that were marked since then as applied to other histories than these.
+    AppliedElsewhere { than: Histories, since: NaiveDateTime },
+    /// Those that still have the mark of another history than these after so long.
+    LeftElsewhere { than: Histories, after: Duration },
+}
+
+/// The histories that Redis is in today: one, or in a cluster one for each primary and that of all together.
+#[derive(Clone, Debug)]
+pub(crate) struct Histories {
+    known: BTreeSet<History>,
+    /// A primary does not tell its history.
+    some_hide: bool,
+}
+
+impl Histories {
+    pub(crate) fn of(primaries: &Primaries) -> Self {
+        Self { known: primaries.histories(), some_hide: primaries.hide_history() }
+    }
+
+    /// Whether none is missing.
+    pub(super) fn are_known(&self) -> bool {
+        !self.some_hide && !self.known.is_empty()
+    }
+
+    /// Rows that were applied to one of them.
+    fn have(&self) -> Condition {
+        let marked = Condition::any().add(Column::RedisHistory.is_in(self.known.iter().map(History::as_str)));
+        if self.some_hide { marked.add(Column::RedisHistory.is_null()) } else { marked }
+    }
+
+    /// Rows that were applied to another one, or to one that is not known.
+    fn lack(&self) -> Condition {
+        let others = Column::RedisHistory.is_not_in(self.known.iter().map(History::as_str));
+        Condition::any().add(Column::RedisHistory.is_null()).add(others)
+    }
 }
 
 impl Needed {
@@ -97,22 +142,14 @@ impl Needed {
                 let grace_is_over = Expr::col(Column::CreatedAt).lt(ago(backend, *older_than));
                 condition.add(Column::RelayedAt.is_null()).add(grace_is_over)
             }
-            Self::Replay { into: Some(history) } => {
-                condition.add(is_of_another(history).add(Column::RelayedAt.is_null()))
-            }
-            Self::Replay { into: None } => condition,
-            Self::AppliedElsewhere { than, since } => {
-                condition.add(Column::RelayedAt.gte(*since)).add(is_of_another(than))
-            }
+            Self::Replay { into } if into.are_known() => condition.add(into.lack().add(Column::RelayedAt.is_null())),
+            Self::Replay { .. } | Self::Everything => condition,
+            Self::AppliedElsewhere { than, since } => condition.add(Column::RelayedAt.gte(*since)).add(than.lack()),
             Self::LeftElsewhere { than, after } => {
-                condition.add(Expr::col(Column::RelayedAt).lt(ago(backend, *after))).add(is_of_another(than))
+                condition.add(Expr::col(Column::RelayedAt).lt(ago(backend, *after))).add(than.lack())
             }
         }
     }
-}
-
-fn is_of_another(history: &History) -> Condition {
-    Condition::any().add(Column::RedisHistory.is_null()).add(Column::RedisHistory.ne(history.as_str()))
 }
 
 /// A moment by the clock of the database, which writes all times of the outbox: the clocks of the processes may differ.
@@ -181,7 +218,7 @@ pub(super) async fn take<C: ConnectionTrait>(
         .limit(limit);
     let rows = match needed {
         Needed::Pending { .. } => rows.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
-        Needed::Replay { .. } | Needed::AppliedElsewhere { .. } | Needed::LeftElsewhere { .. } => rows,
+        _ => rows,
     };
     rows.into_model().all(connection).await
 }
@@ -238,21 +275,17 @@ pub(super) fn age(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
 }
 
-/// Deletes rows of a type that were applied to `history` longer than `retention` ago.
+/// Deletes rows of a type that were applied to one of these histories longer than `retention` ago.
 pub(super) async fn retire<C: ConnectionTrait>(
     connection: &C,
     cache_type: &str,
-    history: Option<&History>,
+    histories: &Histories,
     retention: Duration,
 ) -> Result<u64, DbErr> {
-    let same_history = match history {
-        Some(history) => Column::RedisHistory.eq(history.as_str()),
-        None => Column::RedisHistory.is_null(),
-    };
     let old = Entity::delete_many()
         .filter(Column::CacheType.eq(cache_type))
         .filter(Expr::col(Column::RelayedAt).lt(ago(connection.get_database_backend(), retention)))
-        .filter(same_history);
+        .filter(histories.have());
     Ok(old.exec(connection).await?.rows_affected)
 }
 

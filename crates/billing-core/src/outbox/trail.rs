@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use billing_cache::{AnyKey, History};
+use billing_cache::AnyKey;
 use chrono::NaiveDateTime;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -13,7 +13,7 @@ use sea_orm::{
     Statement,
 };
 
-use super::rows::{self, Needed, OutboxRow, Target};
+use super::rows::{self, Histories, Needed, OutboxRow, Target};
 use crate::cached::BillingCache;
 use crate::entities::cache_invalidation::{Column, Entity, Model};
 
@@ -58,16 +58,17 @@ pub(crate) async fn moment<C: ConnectionTrait>(connection: &C) -> Result<Moment,
     Ok(Moment::Snapshot(row.try_get_by_index(0)?))
 }
 
-/// Those of `keys` with an invalidation that `history` does not carry yet: nobody applied it, or somebody did to a server
-/// whose data may be lost, so that a replay applies it again. Without a history, those that nobody applied.
+/// Those of `keys` with an invalidation that the present histories do not carry yet: nobody applied it, or somebody did to a
+/// server whose data may be lost, so that a replay applies it again. If they are not known, those that nobody applied.
 pub(crate) async fn unapplied(
     cache: &BillingCache,
-    history: Option<&History>,
+    histories: Histories,
     keys: &BTreeSet<AnyKey>,
 ) -> Result<Since, DbErr> {
-    let condition = match history {
-        Some(_) => Needed::Replay { into: history.cloned() }.condition(cache.source().backend()),
-        None => Condition::all().add(Column::RelayedAt.is_null()),
+    let condition = if histories.are_known() {
+        Needed::Replay { into: histories }.condition(cache.source().backend())
+    } else {
+        Condition::all().add(Column::RelayedAt.is_null())
     };
     concerning(cache, &condition, keys).await
 }
@@ -152,8 +153,8 @@ fn trace(cache: &BillingCache, key: &AnyKey, row: Model) -> Option<Trace> {
 }
 
 fn target(cache: &BillingCache, row: &Model) -> Target {
-    let row = OutboxRow { id: row.id, cache_type: row.cache_type.clone(), key_parts: row.key_parts.clone() };
-    row.target(cache)
+    let Model { id, cache_type, key_parts, relayed_at, redis_history, .. } = row.clone();
+    OutboxRow { id, cache_type, key_parts, relayed_at, redis_history }.target(cache)
 }
 
 #[cfg(test)]

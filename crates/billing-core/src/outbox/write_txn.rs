@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use billing_cache::{AnyKey, Invalidation};
+use billing_cache::{AnyKey, History};
 use sea_orm::sqlx;
 use sea_orm::{DatabaseTransaction, DbBackend, DbErr, RuntimeErr};
 use tokio::task::JoinHandle;
@@ -138,9 +138,9 @@ impl Writer {
         let invalidating = tokio::spawn(async move {
             loop {
                 match cache.invalidate(keys.clone()).await {
-                    Invalidation::Done(_) => return Pending::Nothing,
-                    Invalidation::Pending if Instant::now() >= ends => return Pending::Invalidation,
-                    Invalidation::Pending => tokio::time::sleep(STRICT_PAUSE).await,
+                    told if told.is_done() => return Pending::Nothing,
+                    _ if Instant::now() >= ends => return Pending::Invalidation,
+                    _ => tokio::time::sleep(STRICT_PAUSE).await,
                 }
             }
         });
@@ -150,33 +150,38 @@ impl Writer {
     /// Invalidates what the rows name, and gives the mark for those Redis was told of. The commit has just returned.
     async fn relay_own(&self, outbox: &[OutboxRow], mark: Option<Mark>) -> Pending {
         let committed = Instant::now();
-        let (mut ids, mut keys) = (BTreeSet::new(), BTreeSet::new());
+        let targets: Vec<(i64, Target)> = outbox.iter().map(|row| (row.id, row.target(&self.cache))).collect();
+        let keys = targets.iter().filter_map(|(_, target)| target.key().cloned()).collect();
+        let told = self.cache.invalidate(keys).await;
+        if mark.is_some() {
+            delay::record_of_writer(&self.cache, told.done.keys(), committed.elapsed());
+        }
+        let names_no_key = told.done.is_empty() && told.is_done();
+        // Nobody was told anything; but a row without a history is never retired.
+        let of_nothing =
+            if names_no_key { Some(self.history_of_all().await) } else { told.done.values().next().cloned() };
+        let mut relayed = Relayed::new();
         let mut left = false;
-        for row in outbox {
-            match row.target(&self.cache) {
-                Target::Key(key) => drop((ids.insert(row.id), keys.insert(key))),
-                Target::Nothing => drop(ids.insert(row.id)),
-                Target::WholeType(_) | Target::UnknownType => left = true,
+        for (id, target) in targets {
+            let history = match target {
+                Target::Key(key) => told.done.get(&key).cloned(),
+                Target::Nothing => of_nothing.clone(),
+                Target::WholeType(_) | Target::UnknownType => None,
+            };
+            match history {
+                Some(history) => drop(relayed.entry(history).or_default().insert(id)),
+                None => left = true,
             }
         }
-        let names_no_key = keys.is_empty();
-        match self.cache.invalidate(keys.clone()).await {
-            Invalidation::Done(mut history) => {
-                if mark.is_some() {
-                    delay::record_of_writer(&self.cache, &keys, committed.elapsed());
-                }
-                if let Some(mark) = mark.filter(|_| !ids.is_empty()) {
-                    if names_no_key {
-                        // Nobody was told anything; but a row without a history is never retired.
-                        history = self.cache.redis_history().await.ok().flatten();
-                    }
-                    mark.give(Relayed { ids, history });
-                }
-            }
-            Invalidation::Pending => left = true,
+        if let Some(mark) = mark.filter(|_| !relayed.is_empty()) {
+            mark.give(relayed);
         }
         failpoint::hit("after_invalidation");
         if left && !self.is_relayed_by_others(outbox).await { Pending::Invalidation } else { Pending::Nothing }
+    }
+
+    async fn history_of_all(&self) -> Option<History> {
+        self.cache.primaries().await.ok()?.history_of_all()
     }
 
     /// Waits until relays, of this process or of others, have applied these rows; whether they have in time.

@@ -13,7 +13,7 @@ use super::{DEFAULT_TOML, Overrides, SettingsError};
 type Builder = ConfigBuilder<DefaultState>;
 
 /// Variables with a name of their own, and the keys they set. The first five are the platform's.
-const VARIABLES: [(&str, &str); 15] = [
+const VARIABLES: [(&str, &str); 16] = [
     ("REDIS_HOST", "redis.host"),
     ("REDIS_PORT", "redis.port"),
     ("REDIS_DB", "redis.db"),

@@ -7,7 +7,13 @@ use crate::backends::{DECLARATIONS, execute, texts};
 use crate::world::{World, for_each_empty_world, for_each_world};
 
 fn row(cache_type: &str, key_parts: Option<&str>) -> OutboxRow {
-    OutboxRow { id: 1, cache_type: cache_type.to_owned(), key_parts: key_parts.map(str::to_owned) }
+    OutboxRow {
+        id: 1,
+        cache_type: cache_type.to_owned(),
+        key_parts: key_parts.map(str::to_owned),
+        relayed_at: None,
+        redis_history: None,
+    }
 }
 
 fn shown(target: Target) -> String {
