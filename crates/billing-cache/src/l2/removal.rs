@@ -85,10 +85,13 @@ async fn remove(link: &Link, keys: &[&str], limit: Duration) -> Result<Vec<Remov
 }
 
 /// While a slot is on its way, a command on two names is refused by both masters unless both names are on one of them. So
-/// the lease goes first, wherever it is, and then the value. To which history that was done cannot be told.
+/// the lease goes first, wherever it is, and then the value. Each twice: a migration of the key that broke off may have left
+/// it on both masters, and only where the first has nothing does it send one to the other. To which history that was done
+/// cannot be told.
 async fn invalidate_on_the_move(shards: &Shards, key: &str, limit: Duration) -> Result<(), L2Error> {
     shards.hear_redirection();
-    for name in [&lease_of(key), key] {
+    let lease = lease_of(key);
+    for name in [&lease, &lease, key, key] {
         let remove = |mut wire: Wire| async move { wire.query::<Value>(redis::cmd("UNLINK").arg(name)).await };
         shards.one(key, Terms::tell(limit), remove).await?;
     }

@@ -36,6 +36,7 @@ mod postgres_tls;
 mod reads;
 mod redis_away;
 mod relay;
+mod relay_cluster;
 mod relay_history;
 mod relay_postgres;
 mod relaying;

@@ -12,6 +12,9 @@ const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 /// Tags are looked for among so many; the chance that a slot has none of them is one in e^64.
 const MOST_TAGS: u32 = 1 << 20;
 
+/// A link, and the places of keys of its shard in a list.
+pub(super) type Group = (Arc<Link>, Vec<usize>);
+
 /// See the module.
 pub(crate) struct Layout {
     /// Another one for each layout of this process.
@@ -81,7 +84,7 @@ impl Layout {
     }
 
     /// The places of the keys of each link, and whether there are keys that nobody has.
-    pub(super) fn by_link(&self, keys: &[String]) -> (Vec<(Arc<Link>, Vec<usize>)>, bool) {
+    pub(super) fn by_link(&self, keys: &[String]) -> (Vec<Group>, bool) {
         if let (None, [link]) = (&self.topology, self.links.as_slice()) {
             return (vec![(Arc::clone(link), (0..keys.len()).collect())], false);
         }
