@@ -95,6 +95,8 @@ impl ClockOffset {
 /// Looks at everything; what one look cannot find out does not keep the others from being made.
 pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared, link: &Link, tag: &str) -> Examination {
     let probe = probe_key(shared, tag);
+    let is_here = |key: &str| shared.shards.link_of(key).is_ok_and(|owner| owner.id() == link.id());
+    let of_type = rights::probe_of_type(shared, is_here);
     Examination {
         endpoint: link.endpoint().to_owned(),
         server: server_facts(connection).await,
@@ -102,7 +104,7 @@ pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared, lin
         sentinels: link.address().sentinels().await,
         missing_rights: rights::missing(connection, shared, &probe).await,
         announcements: hear_announcement(connection, link, &probe).await,
-        scripts: run_scripts(connection, &probe).await,
+        scripts: run_scripts(connection, of_type.as_ref().unwrap_or(&probe)).await,
         pings: ping(connection).await,
         clock: clock(connection).await,
     }

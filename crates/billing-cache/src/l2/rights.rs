@@ -47,6 +47,8 @@ struct Right {
 }
 
 const PROBE: &str = "{probe}";
+/// Keys are tried until one is on a given shard; the chance that none is on one with a single slot is one in e^64.
+const MOST_TRIES: u32 = 1 << 20;
 
 const RIGHTS: &[Right] = &[
     cache("ping", &[]),
@@ -131,6 +133,15 @@ fn rule_of_keys(pattern: &str) -> AclRule {
 /// A key of ours that does not exist, and that no other process makes; with what it has in braces.
 pub(crate) fn probe_key(shared: &Shared, tag: &str) -> String {
     format!("{}{}doctor:{{{tag}}}:{:016x}", shared.space.prefix(), numbers::PREFIX, rand::random::<u64>())
+}
+
+/// A key that ACL rules for a cached type cover together with its lease, that is no key of the type, and that is here; none
+/// where types with a single key are all there are.
+pub(crate) fn probe_of_type(shared: &Shared, is_here: impl Fn(&str) -> bool) -> Option<String> {
+    let registered = shared.types.iter().find(|registered| !registered.info.parts.is_empty())?;
+    let key = unused_key(shared, &registered.info);
+    // No braces: its lease has to be in its slot.
+    (0..MOST_TRIES).map(|number| format!("{key}-{number}")).find(|key| is_here(key))
 }
 
 impl Right {
