@@ -1,6 +1,6 @@
-//! One line of what a node of a cluster answers to `CLUSTER NODES`.
+//! The lines of what a node of a cluster answers to `CLUSTER NODES`.
 
-use super::topology::SLOTS;
+use super::topology::{SLOTS, View};
 
 /// A node as one of them knows it; never one without an address.
 #[derive(Debug)]
@@ -43,6 +43,14 @@ impl<'a> Node<'a> {
             ranges: slots.iter().filter_map(|slots| range(slots)).collect(),
             moving: slots.iter().filter_map(|slots| moving(slots)).collect(),
         })
+    }
+}
+
+impl<'a> View<'a> {
+    /// The nodes it knows.
+    pub(crate) fn nodes(&self, with_names: bool) -> impl Iterator<Item = Node<'a>> {
+        let host = self.host;
+        self.text.lines().filter_map(move |line| Node::of(line, host, with_names))
     }
 }
 

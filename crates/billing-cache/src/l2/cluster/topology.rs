@@ -58,14 +58,6 @@ impl Topology {
     }
 }
 
-impl<'a> View<'a> {
-    /// The nodes it knows.
-    pub(crate) fn nodes(&self, with_names: bool) -> impl Iterator<Item = Node<'a>> {
-        let host = self.host;
-        self.text.lines().filter_map(move |line| Node::of(line, host, with_names))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
