@@ -55,7 +55,7 @@ pub use inspect::{KeyState, Standing};
 pub use invalidate::{AnyKey, Invalidation};
 pub use key::{CacheKey, KeySpace, KeyWriter, SingleKey};
 pub use l2::admin::{ClearMode, ClearStep, Cleared, ClearedOnRecord};
-pub use l2::cluster::ClusterError;
+pub use l2::cluster::{ClusterError, ClusterFacts, MasterFacts};
 pub use l2::error::{L2Error, RedisUnreachable};
 pub use l2::examination::{ClockOffset, Examination, ServerFacts};
 pub use l2::history::History;
