@@ -284,7 +284,7 @@ impl<S: Source> CacheBuilder<S> {
             identity: self.identity,
             types: self.types,
         });
-        shared.liveness.expect(shared.shards.layout().links().iter().map(|link| link.id()).collect());
+        shared.liveness.expect(shared.shards.layout().ears());
         let mut background = vec![
             tokio::spawn(invalidate::mend(Arc::clone(&shared))).abort_handle(),
             tokio::spawn(numbers::flush_regularly(Arc::clone(&shared))).abort_handle(),

@@ -98,8 +98,8 @@ impl<T: CachedType> L1<T> {
 }
 
 /// Until when what was heard of invalidations can be relied on. Of one ear: the send time of the newest heartbeat that came back
-/// on its connection, behind all earlier announcements, plus the bound. There is an ear for each primary, and it counts what
-/// the one that hears worst can rely on.
+/// on its connection, behind all earlier announcements, plus the bound. There is an ear for each primary, in a
+/// cluster also the newest look that found the layout unchanged, and it counts what the one that hears worst can rely on.
 #[derive(Debug, Default)]
 pub(crate) struct Liveness {
     until_monotonic_ms: AtomicU64,

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::{Cmd, RedisResult, Value};
 
@@ -73,6 +74,8 @@ pub struct ClearStep {
 
 /// A clear begins anew so often where slots go from one master to another meanwhile.
 const MOST_ROUNDS: usize = 5;
+/// A slot takes a while to move, and the layout to be known.
+const PAUSE_OF_ROUNDS: Duration = Duration::from_millis(200);
 
 /// How often a clear looks at each key of the database.
 pub(crate) const PASSES: u64 = 2;
@@ -251,7 +254,10 @@ impl ClearRun {
                     }
                     None if self.is_complete(shared).await? => return Ok(None),
                     None if self.rounds == MOST_ROUNDS => return Err(L2Error::SlotsMove),
-                    None => self.to_come = None,
+                    None => {
+                        self.to_come = None;
+                        tokio::time::sleep(PAUSE_OF_ROUNDS).await;
+                    }
                 },
             }
         }

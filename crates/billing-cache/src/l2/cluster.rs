@@ -159,7 +159,7 @@ impl Seeds {
     }
 }
 
-/// What the masters that are connected say; none if fewer than half of them answer.
+/// What the masters that are connected say; none unless more than half of them answer.
 pub(crate) async fn topology_of_masters(
     masters: &[(&str, &Link)],
     address: &Address,
@@ -172,7 +172,7 @@ pub(crate) async fn topology_of_masters(
     let answers = future::join_all(asked).await;
     let answers = masters.iter().zip(answers).filter_map(|((host, _), text)| Some((*host, text.ok()?)));
     let answers: Vec<(&str, String)> = answers.collect();
-    if answers.len() * 2 < masters.len() {
+    if answers.len() * 2 <= masters.len() {
         return None;
     }
     together(&answers, address.has_tls()).ok()

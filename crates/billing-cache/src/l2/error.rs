@@ -94,11 +94,11 @@ pub(crate) fn is_no_script(error: &RedisError) -> bool {
 }
 
 /// What an error says about the server: nothing if memory is full, because reads still work then; that it
-/// is well if only the key holds something else than a string or is elsewhere, or the scripts were flushed; else that it failed.
+/// is well if only the key holds something else than a string or the scripts were flushed; else that it failed.
 pub(crate) fn verdict(error: &RedisError) -> Option<Verdict> {
     match error.code() {
         Some("OOM") => None,
-        Some("WRONGTYPE" | "NOSCRIPT" | "MOVED" | "ASK" | "TRYAGAIN") => Some(Verdict::Success),
+        Some("WRONGTYPE" | "NOSCRIPT") => Some(Verdict::Success),
         _ => Some(Verdict::Failure),
     }
 }

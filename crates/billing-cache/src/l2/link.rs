@@ -16,7 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use deadpool_redis::PoolError;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ConnectionAddr, FromRedisValue, RedisResult, Value};
+use redis::{Cmd, ConnectionAddr, FromRedisValue, RedisError, RedisResult, Value};
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tracing::warn;
@@ -25,6 +25,7 @@ use super::address::Address;
 use super::cluster::{self, ClusterError};
 use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
 use super::history::{info_field, is_node, is_replica};
+use super::shards::is_elsewhere;
 use super::store;
 use crate::breaker::{Breaker, BreakerSettings, BreakerState, Change, Verdict};
 use crate::cache::millis;
@@ -56,10 +57,8 @@ impl Wire {
         if !self.asking {
             return command.query_async(&mut self.connection).await;
         }
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("ASKING").ignore().add_command(command.clone());
-        let (answer,) = pipeline.query_async(&mut self.connection).await?;
-        Ok(answer)
+        let answer = self.query_each([command.clone()]).await?.pop().unwrap_or(Ok(Value::Nil));
+        Ok(redis::from_redis_value(answer?)?)
     }
 
     /// Sends several commands at once; each has an answer of its own.
@@ -112,6 +111,11 @@ pub(crate) struct Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct LinkId(u64);
 
+impl LinkId {
+    /// Stands for what the masters of a cluster say together of who has which slots.
+    pub(crate) const LAYOUT: Self = Self(0);
+}
+
 #[cfg(test)]
 impl LinkId {
     pub(crate) const fn of_test(number: u64) -> Self {
@@ -133,6 +137,7 @@ struct Shared {
     /// Told of each change of the connection.
     changes: Changes,
     admission: Admission,
+    is_of_cluster: bool,
     /// The number of the connection that may be read from; 0 for none.
     admitted: AtomicU64,
     breaker: Breaker,
@@ -158,6 +163,7 @@ pub(crate) struct Conduct {
     pub(crate) settings: RedisSettings,
     pub(crate) breaker: BreakerSettings,
     pub(crate) admission: Admission,
+    pub(crate) is_of_cluster: bool,
     pub(crate) changes: Changes,
 }
 
@@ -314,6 +320,11 @@ impl Terms {
         Self { purpose: Purpose::Read, limit }
     }
 
+    /// Whether the answer is served.
+    pub(crate) fn are_to_read(self) -> bool {
+        self.purpose == Purpose::Read
+    }
+
     /// The server shall know something, whether it may be read from or not.
     pub(crate) fn tell(limit: Duration) -> Self {
         Self { purpose: Purpose::Tell, limit }
@@ -332,6 +343,7 @@ impl Shared {
             connections: watch::Sender::new(None),
             changes: conduct.changes.clone(),
             admission: conduct.admission,
+            is_of_cluster: conduct.is_of_cluster,
             admitted: AtomicU64::new(0),
             breaker: Breaker::new(conduct.breaker.clone()),
         })
@@ -359,7 +371,7 @@ impl Shared {
                     self.give_up(live, &error);
                 }
                 // A server that refuses to be told something can still be read; whoever told it knows what to do.
-                let says = verdict(&error).filter(|_| broken || purpose == Purpose::Read);
+                let says = self.verdict(&error).filter(|_| broken || purpose == Purpose::Read);
                 (says, Err(error.into()))
             }
             Err(_) => (Some(Verdict::Failure), Err(timeout_of(limit))),
@@ -372,6 +384,15 @@ impl Shared {
             }
         }
         answer
+    }
+
+    /// What an error says about the server. A node of a cluster is well that has the key no longer; but one that is used as a
+    /// server of its own is of no use.
+    fn verdict(&self, error: &RedisError) -> Option<Verdict> {
+        if is_elsewhere(error) {
+            return Some(if self.is_of_cluster { Verdict::Success } else { Verdict::Failure });
+        }
+        verdict(error)
     }
 
     fn may_read(&self, live: &Live) -> bool {

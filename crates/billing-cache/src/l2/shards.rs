@@ -23,9 +23,10 @@ use super::address::Address;
 use super::cluster::topology::Topology;
 use super::cluster::{self, ClusterFacts, Seeds};
 use super::error::{L2Error, RedisUnreachable};
-use super::link::{Admission, Changes, Conduct, ConnectionNumber, Link, OwnConnection, Terms, Wire};
+use super::link::{Admission, Changes, Conduct, ConnectionNumber, Link, LinkId, OwnConnection, Terms, Wire};
 use crate::breaker::{BreakerSettings, BreakerState, CHANGES, Change};
 use crate::cache::Shared;
+use crate::clock::Moment;
 use crate::settings::RedisSettings;
 pub(crate) use layout::Layout;
 use redirect::Redirect;
@@ -33,12 +34,14 @@ pub(crate) use redirect::is_elsewhere;
 
 /// Redirections of one command.
 const MOST_REDIRECTIONS: usize = 4;
-/// Pause between two looks at the layout of a cluster, while all is well.
+/// Pause between two looks at the layout of a cluster, while all is well and no value is in memory.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The same, while some of it is away.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Looks in one bound of L1, which counts only while the layout is known to be what it was: so many may be late or lost.
+const LOOKS_PER_BOUND: u32 = 4;
+/// While some of it is away.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// After a redirection; many come at once.
-const LOOK_SOON: Duration = Duration::from_millis(20);
+const LOOK_SOON: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub(crate) struct Shards {
@@ -81,8 +84,9 @@ impl Shards {
         breaker: BreakerSettings,
         admission: Admission,
     ) -> Result<Self, L2Error> {
-        let conduct = Conduct { settings: settings.clone(), breaker, admission, changes: Changes::default() };
         let seeds = Seeds::of(settings)?;
+        let (is_of_cluster, changes) = (seeds.is_some(), Changes::default());
+        let conduct = Conduct { settings: settings.clone(), breaker, admission, is_of_cluster, changes };
         let address = Address::of(settings)?;
         let Some(seeds) = seeds else {
             let endpoint = address.describe();
@@ -154,7 +158,8 @@ impl Shards {
     }
 
     /// Runs an operation on the shard of this key, and where that sends it to. It runs once more for each redirection, which
-    /// means that it was not carried out before.
+    /// means that it was not carried out before. Nothing is read where only this once it is sent to (`ASK`): a master that gets a
+    /// slot may still have from earlier what has been removed where the slot comes from.
     pub(crate) async fn one<T, F>(&self, key: &str, terms: Terms, operation: impl Fn(Wire) -> F) -> Result<T, L2Error>
     where
         F: Future<Output = RedisResult<T>>,
@@ -180,8 +185,11 @@ impl Shards {
     {
         for _ in 0..MOST_REDIRECTIONS {
             let Some(redirect) = Redirect::of(&error) else { break };
-            self.hear_redirection();
-            let Some(link) = self.layout.load().link_at(redirect.host, redirect.port).cloned() else { break };
+            let link = self.layout.load().link_at(redirect.host, redirect.port).cloned();
+            if !redirect.is_ask || link.is_none() {
+                self.hear_redirection();
+            }
+            let Some(link) = link.filter(|_| !(redirect.is_ask && terms.are_to_read())) else { break };
             let asking = redirect.is_ask;
             let asked = link.run(terms, |wire| operation(if asking { wire.asking() } else { wire })).await;
             match asked {
@@ -369,12 +377,17 @@ impl Shards {
         self.layout.load().links().iter().for_each(|link| link.suspend_reads(connection));
     }
 
-    /// What is the same as long as no slot goes from one master to another; none while one is on its way.
+    /// What is the same as long as no slot goes from one master to another; none while one is on its way, or has gone to one
+    /// that is not known yet.
     pub(crate) async fn settled_slots(&self) -> Result<Option<Slots>, L2Error> {
         let topology = self.topology().await?;
         Ok(match topology {
             None => Some(Slots(None)),
             Some(topology) if topology.is_moving => None,
+            Some(topology) if !self.layout().is(&topology) => {
+                self.hear_redirection();
+                None
+            }
             Some(topology) => Some(Slots(Some(topology))),
         })
     }
@@ -382,11 +395,30 @@ impl Shards {
     /// What the nodes of a cluster say now of who has which slots; none for one server.
     pub(crate) async fn topology(&self) -> Result<Option<Topology>, L2Error> {
         let Some(cluster) = &self.cluster else { return Ok(None) };
-        let (layout, limit) = (self.layout(), self.connect_limit());
-        if let Some(topology) = cluster::topology_of_masters(&layout.masters(), &cluster.address, limit).await {
-            return Ok(Some(topology));
+        let limit = self.connect_limit();
+        match self.topology_of_masters(cluster, limit).await {
+            Some(topology) => Ok(Some(topology)),
+            None => cluster.seeds.topology(&cluster.address, limit).await.map(Some),
         }
-        cluster.seeds.topology(&cluster.address, limit).await.map(Some)
+    }
+
+    async fn topology_of_masters(&self, cluster: &Cluster, limit: Duration) -> Option<Topology> {
+        cluster::topology_of_masters(&self.layout().masters(), &cluster.address, limit).await
+    }
+
+    /// One look at the layout. If the masters say that it is the present one, L1 may count for a while longer: another master
+    /// that has taken over a slot is heard of here, but its announcements only when it is known.
+    async fn look(&self, cluster: &Cluster, shared: &Shared) -> Result<(), L2Error> {
+        let bound_ms = shared.settings.l1_staleness_bound_ms;
+        let (asked, limit) = (Moment::now(), Duration::from_millis(bound_ms / 2).min(self.connect_limit()));
+        match self.topology_of_masters(cluster, limit).await {
+            Some(topology) if self.layout().is(&topology) => {
+                shared.liveness.heard(LinkId::LAYOUT, asked, bound_ms, &shared.stamps);
+            }
+            Some(topology) => self.install(topology, shared),
+            None => self.install(cluster.seeds.topology(&cluster.address, self.connect_limit()).await?, shared),
+        }
+        Ok(())
     }
 
     /// What its nodes say of the cluster now; none for one server.
@@ -407,7 +439,7 @@ impl Shards {
         let links: Vec<Arc<Link>> = topology.masters.iter().map(link).collect();
         let layout = Layout::of(present.number() + 1, topology, links);
         info!(endpoint = self.endpoint, masters = layout.links().len(), "the layout of the cluster is another one");
-        shared.liveness.expect(layout.links().iter().map(|link| link.id()).collect());
+        shared.liveness.expect(layout.ears());
         self.layout.store(Arc::new(layout));
         shared.stamps.bump_all();
         self.conduct.changes.note();
@@ -418,20 +450,21 @@ impl Shards {
 pub(crate) async fn follow_cluster(shared: Arc<Shared>) {
     let shards = &shared.shards;
     let Some(cluster) = &shards.cluster else { return };
+    let with_l1 = shared.l1_prefixes().next().is_some();
+    let look_of_l1 = Duration::from_millis(shared.settings.l1_staleness_bound_ms) / LOOKS_PER_BOUND;
+    let look_every = if with_l1 { look_of_l1.min(LOOK_EVERY) } else { LOOK_EVERY };
     let mut changes = shards.changes();
     loop {
+        if let Err(error) = shards.look(cluster, &shared).await {
+            debug!(endpoint = shards.endpoint, %error, "the layout of the cluster could not be asked");
+        }
         let layout = shards.layout();
         let is_whole = layout.is_covered() && layout.links().iter().all(|link| link.connection().is_some());
-        let pause = if is_whole { LOOK_EVERY } else { LOOK_AGAIN };
+        let pause = if is_whole { look_every } else { look_every.min(LOOK_AGAIN) };
         tokio::select! {
             () = tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)) => {}
             () = cluster.outdated.notified() => tokio::time::sleep(LOOK_SOON).await,
             _ = changes.changed() => tokio::time::sleep(LOOK_SOON).await,
-        }
-        match shards.topology().await {
-            Ok(Some(topology)) => shards.install(topology, &shared),
-            Ok(None) => return,
-            Err(error) => debug!(endpoint = shards.endpoint, %error, "the layout of the cluster could not be asked"),
         }
     }
 }

@@ -50,6 +50,12 @@ impl Layout {
         &self.links
     }
 
+    /// What has to be heard before L1 counts: every primary, and of a cluster that they are all there are.
+    pub(crate) fn ears(&self) -> Vec<LinkId> {
+        let of_layout = self.topology.as_ref().map(|_| LinkId::LAYOUT);
+        self.links.iter().map(|link| link.id()).chain(of_layout).collect()
+    }
+
     /// Each link with the text that a key has in braces to stand there; without one that is about to get its first slot.
     pub(crate) fn tagged(&self) -> impl Iterator<Item = (&Arc<Link>, &str)> {
         let is_beginner = |place: usize| {
