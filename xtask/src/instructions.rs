@@ -1,7 +1,7 @@
 //! Instruction counts of the read path, held to bounds: unlike times they repeat on a machine that does other things too.
 //!
 //! `benches/hot_path` of `billing-cache` does one operation many times within one function; valgrind's callgrind counts what
-//! is executed there. What is done with the few reads that are sampled is left out: how many these are is a matter of time. A
+//! is executed there. Which read is sampled next is drawn outside of the count, because how many are is a matter of time. A
 //! count differs by about a hundredth from run to run, one of hits in memory hardly, and all by more from one compiler to the
 //! next.
 
@@ -19,12 +19,8 @@ use crate::test::step;
 use crate::workspace::{Scratch, cargo};
 
 /// Counting is turned on and off where these functions are entered and left: on within the work, off where it draws the next
-/// read to sample, and where it looks at such a read.
-const COLLECTED: [&str; 3] = [
-    "--toggle-collect=*counts::measured*",
-    "--toggle-collect=*picked_or_first*",
-    "--toggle-collect=*look_closely_into_l1*",
-];
+/// read to sample.
+const COLLECTED: [&str; 2] = ["--toggle-collect=*counts::measured*", "--toggle-collect=*picked_or_first*"];
 
 /// How many instructions an operation may take, a tenth more than it took with the toolchain of `rust-toolchain.toml`.
 struct Bound {
@@ -33,8 +29,8 @@ struct Bound {
 }
 
 const BOUNDS: [Bound; 4] = [
-    Bound { operation: HIT, most: 310.0 },
-    Bound { operation: UNCOUNTED_HIT, most: 307.0 },
+    Bound { operation: HIT, most: 325.0 },
+    Bound { operation: UNCOUNTED_HIT, most: 320.0 },
     // Decoding of some 600 bytes of JSON, the runtime and the Redis client included.
     Bound { operation: "l2-hit", most: 25_500.0 },
     // GET, ACQUIRE, encoding and FILL; the load itself is next to nothing.
