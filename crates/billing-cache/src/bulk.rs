@@ -19,7 +19,7 @@ use crate::l2::removal;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::operation_log;
 use crate::read::{Answer, Cached, ReadError, Tier, decode, event_of, micros, note_redis_error};
-use crate::sampling::Sampled;
+use crate::sampling::{self, Sampled};
 use crate::stamp::Stamp;
 
 /// So many single reads of a batch go on at once where a batch could not answer them.
@@ -171,7 +171,7 @@ impl<S: Source> Cache<S> {
         let state = self.state::<T>();
         let mut wanted: HashSet<&T::Key> = keys.iter().filter(|key| !found.contains_key(*key)).collect();
         wanted.retain(|key| {
-            self.sample(state, key);
+            self.note(state, key, sampling::toss());
             match self.look_into_l1(state, key) {
                 Some(value) => {
                     found.insert((*key).clone(), Cached { value, tier: Tier::L1 });

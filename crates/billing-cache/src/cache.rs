@@ -204,8 +204,8 @@ impl<S: Source> CacheBuilder<S> {
         }
     }
 
-    /// The types added from here on are not counted, timed or sampled, so nothing of them is refreshed ahead: the bare side
-    /// of a benchmark of what counting costs.
+    /// Of the types added from here on nothing is counted or timed: the bare side of a benchmark of what counting costs. All
+    /// else is done, so both sides send the same commands: sampled reads are noted, and values refreshed ahead.
     #[must_use]
     pub fn uncounted(mut self) -> Self {
         self.counting = Counting::Off;

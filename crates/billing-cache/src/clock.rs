@@ -21,7 +21,8 @@ impl Moment {
         use rustix::time::{ClockId, clock_gettime};
         let millis = |clock| {
             let time = clock_gettime(clock);
-            time.tv_sec.unsigned_abs() * 1_000 + time.tv_nsec.unsigned_abs() / 1_000_000
+            // The kernel lets neither clock stand before its beginning.
+            time.tv_sec.cast_unsigned() * 1_000 + time.tv_nsec.cast_unsigned() / 1_000_000
         };
         Self { monotonic_ms: millis(ClockId::MonotonicCoarse), wall_ms: millis(ClockId::RealtimeCoarse) }
     }

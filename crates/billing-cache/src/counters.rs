@@ -15,17 +15,24 @@ use crossbeam_utils::CachePadded;
 use hdrhistogram::Histogram;
 
 use crate::event::{Distribution, Event};
-use crate::thread_slot::{self, OWNED, Slot};
+use crate::thread_slot::{self, OWNED, PLACES, Slot};
 
 /// A count for each event.
 type Counts = [AtomicU64; Event::ALL.len()];
 
+const _: () = assert!(Event::ALL.len() <= PLACES, "a slot has a place for each event");
+
 /// The counters of one cached type: 17 KiB, and a histogram for each distribution.
 pub struct Counters {
-    counting: Counting,
-    own: Box<[CachePadded<Counts>; OWNED]>,
-    shared: CachePadded<Counts>,
+    /// None where nothing is counted.
+    cells: Option<Cells>,
     histograms: [Mutex<Histogram<u64>>; Distribution::ALL.len()],
+}
+
+struct Cells {
+    /// Of all threads that have a slot, one slot after the other.
+    own: Box<CachePadded<[AtomicU64; OWNED * PLACES]>>,
+    shared: CachePadded<Counts>,
 }
 
 /// Whether anything is counted.
@@ -46,9 +53,7 @@ impl Default for Counters {
 impl Counters {
     pub(crate) fn new(counting: Counting) -> Self {
         Self {
-            counting,
-            own: Box::new(std::array::from_fn(|_| CachePadded::default())),
-            shared: CachePadded::default(),
+            cells: (counting == Counting::On).then(Cells::new),
             histograms: std::array::from_fn(|_| Mutex::new(empty_histogram())),
         }
     }
@@ -56,7 +61,7 @@ impl Counters {
     /// Whether anything is counted.
     #[inline]
     pub(crate) fn counting(&self) -> Counting {
-        self.counting
+        if self.cells.is_some() { Counting::On } else { Counting::Off }
     }
 
     #[inline]
@@ -70,25 +75,15 @@ impl Counters {
 
     #[inline]
     pub(crate) fn add_sum(&self, event: Event, sum: u64) {
-        if self.counting == Counting::Off {
-            return;
-        }
-        match thread_slot::mine() {
-            Slot::Own(slot) => {
-                let cell = &self.own[slot][event as usize];
-                cell.store(cell.load(Ordering::Relaxed).wrapping_add(sum), Ordering::Relaxed);
-            }
-            Slot::Shared => {
-                self.shared[event as usize].fetch_add(sum, Ordering::Relaxed);
-            }
+        if let Some(cells) = &self.cells {
+            cells.add(event, sum);
         }
     }
 
     /// How often it happened since the process started.
     #[must_use]
     pub fn get(&self, event: Event) -> u64 {
-        let count = |counts: &Counts| counts[event as usize].load(Ordering::Relaxed);
-        self.own.iter().map(|own| count(own)).sum::<u64>() + count(&self.shared)
+        self.cells.as_ref().map_or(0, |cells| cells.get(event))
     }
 
     /// All counts, in the order of [`Event::ALL`].
@@ -99,7 +94,7 @@ impl Counters {
 
     /// Records a value; what is larger than a day counts as a day.
     pub fn record(&self, distribution: Distribution, value: u64) {
-        if self.counting == Counting::On {
+        if self.counting() == Counting::On {
             self.lock(distribution).saturating_record(value);
         }
     }
@@ -112,6 +107,31 @@ impl Counters {
 
     fn lock(&self, distribution: Distribution) -> MutexGuard<'_, Histogram<u64>> {
         self.histograms[distribution as usize].lock().expect("no panic while a value is recorded")
+    }
+}
+
+impl Cells {
+    fn new() -> Self {
+        let own = Box::new(CachePadded::new([const { AtomicU64::new(0) }; OWNED * PLACES]));
+        Self { own, shared: CachePadded::default() }
+    }
+
+    #[inline]
+    fn add(&self, event: Event, sum: u64) {
+        match thread_slot::mine() {
+            Slot::Own(first) => {
+                let cell = &self.own[first + event as usize];
+                cell.store(cell.load(Ordering::Relaxed).wrapping_add(sum), Ordering::Relaxed);
+            }
+            Slot::Shared => {
+                self.shared[event as usize].fetch_add(sum, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn get(&self, event: Event) -> u64 {
+        let own = self.own.iter().skip(event as usize).step_by(PLACES);
+        own.chain([&self.shared[event as usize]]).map(|count| count.load(Ordering::Relaxed)).sum()
     }
 }
 

@@ -84,9 +84,13 @@ impl<T: CachedType> L1<T> {
         if !liveness.is_live(now) {
             return None;
         }
-        let slot = self.slots.get(key)?;
-        let counts = stamps.is_current(slot.stamp) && now.is_before(slot.ends);
-        counts.then(|| (slot.value, slot.ends.monotonic_ms - now.monotonic_ms))
+        // Looked at where the store has put it: to move a slot costs more than to look at it.
+        let mut found = self.slots.get(key);
+        let slot = found.as_mut()?;
+        if !stamps.is_current(slot.stamp) || !now.is_before(slot.ends) {
+            return None;
+        }
+        Some((slot.value.take(), slot.ends.monotonic_ms - now.monotonic_ms))
     }
 
     /// Keeps a value that Redis answered; it is dead already if an invalidation came meanwhile.

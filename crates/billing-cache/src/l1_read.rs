@@ -1,5 +1,6 @@
-//! The read path as far as the memory of the process: a few dozen nanoseconds, of which counting and sampling take a few
-//! (`docs/benchmarks.md`).
+//! The read path as far as the memory of the process: a few dozen nanoseconds, of which counting takes less than one
+//! (`docs/benchmarks.md`). Its order is made for that: what is rarely done is called, not inlined, and nothing larger than a
+//! word is moved where it can be looked at.
 //!
 //! Invariant: a hit that is not sampled allocates nothing, formats no key, and executes no locked instruction but those of
 //! the store and of the reference count that it hands out.
@@ -17,20 +18,39 @@ use crate::read::{Tier, nanos};
 use crate::sampling::{self, Sampled};
 
 impl<S: Source> Cache<S> {
-    /// What is done with this read besides answering it. If it is to be noted what it asked for, that is done; for most reads
-    /// this is a decrement.
+    /// The value, if L1 has it, and what else is done with this read; for most reads that is a decrement.
     #[inline]
-    pub(crate) fn sample<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key) -> Sampled {
-        if state.counters.counting() == Counting::Off {
-            return Sampled::No;
+    pub(crate) fn sample_and_look_into_l1<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        key: &T::Key,
+    ) -> (Sampled, Option<Option<Arc<T::Value>>>) {
+        match sampling::toss() {
+            Sampled::No => (Sampled::No, self.look_into_l1(state, key)),
+            sampled => (sampled, self.look_closely_into_l1(state, key, sampled)),
         }
-        let sampled = sampling::toss();
-        if let Sampled::Noted { stands_for } = sampled
-            && let Some(popularity) = &state.popularity
-        {
+    }
+
+    /// The same for a read that was picked.
+    #[cold]
+    fn look_closely_into_l1<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        key: &T::Key,
+        sampled: Sampled,
+    ) -> Option<Option<Arc<T::Value>>> {
+        if sampled == Sampled::Timed && state.counters.counting() == Counting::On {
+            return self.time_look_into_l1(state, key);
+        }
+        self.note(state, key, sampled);
+        self.look_into_l1(state, key)
+    }
+
+    /// Notes what a read asked for, if it was picked for that.
+    pub(crate) fn note<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key, sampled: Sampled) {
+        if let (Sampled::Noted { stands_for }, Some(popularity)) = (sampled, &state.popularity) {
             popularity.note(&self.key_text::<T>(key), stands_for);
         }
-        sampled
     }
 
     /// The value, if L1 has it. Formats no key, allocates nothing, and takes no time of a clock that costs more than a look;
@@ -51,8 +71,7 @@ impl<S: Source> Cache<S> {
     }
 
     /// The same, timed.
-    #[cold]
-    pub(crate) fn time_look_into_l1<T: CachedType<Source = S>>(
+    fn time_look_into_l1<T: CachedType<Source = S>>(
         &self,
         state: &TypeState<T>,
         key: &T::Key,

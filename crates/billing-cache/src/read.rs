@@ -25,6 +25,8 @@ use crate::stamp::Stamp;
 
 /// Where an answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// A whole word: beside a byte the rest of an answer would be copied in pieces, and each hit would wait for that.
+#[repr(usize)]
 #[non_exhaustive]
 pub enum Tier {
     /// The memory of the process.
@@ -161,11 +163,7 @@ impl<S: Source> Cache<S> {
     /// Only those of the loader.
     pub async fn get<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
         let state = self.state::<T>();
-        let sampled = self.sample(state, key);
-        let held = match sampled {
-            Sampled::Timed => self.time_look_into_l1(state, key),
-            Sampled::Noted { .. } | Sampled::No => self.look_into_l1(state, key),
-        };
+        let (sampled, held) = self.sample_and_look_into_l1(state, key);
         if let Some(value) = held {
             state.counters.add(Event::HitL1);
             return Ok(Cached { value, tier: Tier::L1 });

@@ -56,8 +56,10 @@ pub(crate) fn toss() -> Sampled {
 
 /// Draws for one thread. Needs no destructor, so that a toss need not ask whether the thread is ending.
 struct Sampler {
-    /// Reads until the next picked one, that one included; 0 before the first toss.
+    /// Reads that are passed over before the next picked one.
     left: Cell<u32>,
+    /// Whether that was drawn.
+    begun: Cell<bool>,
     /// How many times rarer than usual reads are picked.
     rarer: Cell<u32>,
     /// Looks since the chance was considered, and when that was.
@@ -67,28 +69,31 @@ struct Sampler {
 
 impl Sampler {
     const fn new() -> Self {
-        Self { left: Cell::new(0), rarer: Cell::new(1), looks: Cell::new(0), considered: Cell::new(None) }
+        Self {
+            left: Cell::new(0),
+            begun: Cell::new(false),
+            rarer: Cell::new(1),
+            looks: Cell::new(0),
+            considered: Cell::new(None),
+        }
     }
 
     #[inline]
     fn toss(&self, now: impl FnOnce() -> Instant) -> Sampled {
-        let left = self.left.get();
-        if left > 1 {
-            self.left.set(left - 1);
-            return Sampled::No;
-        }
-        self.picked_or_first(left, now)
+        let (left, is_picked) = self.left.get().overflowing_sub(1);
+        self.left.set(left);
+        if is_picked { self.picked_or_first(now) } else { Sampled::No }
     }
 
     #[cold]
-    fn picked_or_first(&self, left: u32, now: impl FnOnce() -> Instant) -> Sampled {
-        if left == 0 {
-            self.left.set(1 + gap(1));
+    fn picked_or_first(&self, now: impl FnOnce() -> Instant) -> Sampled {
+        if !self.begun.replace(true) {
+            self.left.set(gap(1));
             return self.toss(now);
         }
         let rarer = self.rarer.get();
         self.adapt(now());
-        self.left.set(1 + gap(self.rarer.get()));
+        self.left.set(gap(self.rarer.get()));
         if rand::random_range(0..=NOTED_FOR_ONE_TIMED) == 0 {
             return Sampled::Timed;
         }
@@ -121,7 +126,7 @@ fn gap(rarer: u32) -> u32 {
     let noted = 1.0 / f64::from(NOTED_ONE_IN * rarer);
     let picked = noted * (1.0 + 1.0 / f64::from(NOTED_FOR_ONE_TIMED));
     let gap = (1.0 - rand::random::<f64>()).ln() / (-picked).ln_1p();
-    (gap as u32).min(u32::MAX - 1)
+    gap as u32
 }
 
 #[cfg(test)]

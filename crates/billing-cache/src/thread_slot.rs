@@ -10,22 +10,25 @@ use std::sync::{Mutex, MutexGuard};
 
 /// So many threads at a time have a slot of their own.
 pub(crate) const OWNED: usize = 64;
+/// A slot is so many places, on cache lines of their own.
+pub(crate) const PLACES: usize = 32;
 
 /// Where the current thread counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// Nobody else writes there; less than [`OWNED`].
+    /// Nobody else writes there: the first of the slot's [`PLACES`], so that nobody who counts has to multiply. Less than
+    /// [`OWNED`] times as many.
     Own(usize),
     /// Others write there too.
     Shared,
 }
 
-/// What [`PLACE`] holds besides slots.
-const SHARED: usize = OWNED;
-const UNKNOWN: usize = OWNED + 1;
+/// What [`PLACE`] holds besides first places.
+const SHARED: usize = OWNED * PLACES;
+const UNKNOWN: usize = SHARED + 1;
 
 thread_local! {
-    /// The slot of this thread. Needs no destructor, so a look is a plain load, and possible until the very end.
+    /// The first place of this thread's slot. Needs no destructor, so a look is a plain load, and possible until the very end.
     static PLACE: Cell<usize> = const { Cell::new(UNKNOWN) };
     static LEASE: Lease = Lease::take();
 }
@@ -34,7 +37,7 @@ thread_local! {
 #[inline]
 pub(crate) fn mine() -> Slot {
     let place = PLACE.get();
-    if place < OWNED { Slot::Own(place) } else { shared_or_first(place) }
+    if place < SHARED { Slot::Own(place) } else { shared_or_first(place) }
 }
 
 #[cold]
@@ -54,7 +57,7 @@ struct Lease(Option<usize>);
 impl Lease {
     fn take() -> Self {
         let slot = free().take();
-        PLACE.set(slot.unwrap_or(SHARED));
+        PLACE.set(slot.map_or(SHARED, |slot| slot * PLACES));
         Self(slot)
     }
 }
@@ -127,7 +130,7 @@ mod tests {
         });
         let own: Vec<usize> =
             slots.into_iter().filter_map(|slot| if let Slot::Own(slot) = slot { Some(slot) } else { None }).collect();
-        assert!(own.iter().all(|slot| *slot < OWNED));
+        assert!(own.iter().all(|first| *first < OWNED * PLACES && first.is_multiple_of(PLACES)));
         assert_eq!(own.len(), own.iter().collect::<HashSet<_>>().len());
         assert!(own.len() <= OWNED);
     }

@@ -35,6 +35,9 @@ pub(crate) struct Summary {
     pub(crate) median: f64,
     pub(crate) upper_quartile: f64,
     pub(crate) most: f64,
+    /// Between these lies the median of all the rounds that there could be, in 95 of 100 cases: order statistics, whatever the
+    /// distribution. `None` with fewer rounds than six.
+    pub(crate) interval: Option<(f64, f64)>,
 }
 
 impl Summary {
@@ -45,8 +48,22 @@ impl Summary {
         let last = sorted.len().checked_sub(1)?;
         let quarter = |quarters: usize| sorted[last * quarters / 4];
         let [least, lower_quartile, median, upper_quartile, most] = [0, 1, 2, 3, 4].map(quarter);
-        Some(Self { least, lower_quartile, median, upper_quartile, most })
+        let interval = rank_of_interval(sorted.len()).map(|rank| (sorted[rank], sorted[last - rank]));
+        Some(Self { least, lower_quartile, median, upper_quartile, most, interval })
     }
+}
+
+/// How many of so many sorted rounds lie below the interval, and as many above. From the normal approximation of the binomial
+/// distribution, towards the wider interval.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "small numbers"
+)]
+fn rank_of_interval(rounds: usize) -> Option<usize> {
+    let rank = (rounds as f64 - 1.0) / 2.0 - 1.96 / 2.0 * (rounds as f64).sqrt();
+    (rank >= 0.0).then_some(rank as usize)
 }
 
 impl Record {
@@ -128,6 +145,16 @@ mod tests {
         records.0.push(Record { work: "alone".to_owned(), ..record("ours", None, &[1.0]) });
         let alone: Vec<String> = records.uncompared().0.into_iter().map(|record| record.work).collect();
         assert_eq!(alone, ["alone"]);
+    }
+
+    #[test]
+    fn the_interval_of_the_median_is_that_of_the_binomial_distribution() {
+        // From tables: the largest number of rounds to leave out on either side at 95 %.
+        for (rounds, rank) in [(5, None), (6, Some(0)), (10, Some(1)), (20, Some(5)), (48, Some(16)), (100, Some(39))] {
+            assert_eq!(rank_of_interval(rounds), rank, "{rounds}");
+        }
+        let summary = Summary::of((1..=10).map(f64::from)).unwrap();
+        assert_eq!(summary.interval, Some((2.0, 9.0)));
     }
 
     #[test]

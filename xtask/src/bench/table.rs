@@ -59,12 +59,18 @@ fn row_of(record: &Record) -> [&str; 4] {
     [&record.work, &record.side, &record.figure, record.against.as_deref().unwrap_or_default()]
 }
 
-/// `**1.04** [1.01 to 1.08], 52.1 µs against 50.0 µs`.
+/// `**1.04** [1.01 to 1.08], at 95 % 1.032 to 1.049, 52.1 µs against 50.0 µs`.
 fn compared_cell(records: &Records, record: &Record) -> String {
     let sides = (records.ratio_of(record), record.summary(), records.base_of(record).and_then(Record::summary));
     let (Some(ratio), Some(ours), Some(base)) = sides else { return dash() };
     let unit = &record.unit;
-    format!("{}, {} against {}", shown_ratio(ratio), with_unit(ours.median, unit), with_unit(base.median, unit))
+    let interval = ratio.interval.map(|interval| format!(", at 95 % {}", shown_interval(interval))).unwrap_or_default();
+    format!(
+        "{}{interval}, {} against {}",
+        shown_ratio(ratio),
+        with_unit(ours.median, unit),
+        with_unit(base.median, unit)
+    )
 }
 
 /// A row for each work and side, a column for each figure; the cell is the median with least and most, after the ratio where
@@ -173,6 +179,11 @@ fn dash() -> String {
 /// `**1.04** [1.01 to 1.08]`: the median and the middle half.
 pub(crate) fn shown_ratio(ratio: Summary) -> String {
     format!("**{}** [{} to {}]", number(ratio.median), number(ratio.lower_quartile), number(ratio.upper_quartile))
+}
+
+/// `1.012 to 1.020`: to a thousandth, for differences of hundredths.
+pub(crate) fn shown_interval((least, most): (f64, f64)) -> String {
+    format!("{least:.3} to {most:.3}")
 }
 
 /// `2.1 [1.9 to 3.0]`: the median, least and most; one number where there is but one.

@@ -8,14 +8,14 @@ use test_support::rounds;
 
 use crate::world::{Id, InRedis, Rows, World};
 
-const ROUNDS: usize = 100;
+const ROUNDS: usize = 200;
 /// In one side of a round, of all tasks together.
-const READS: usize = 2_048;
+const READS: usize = 1_024;
 
 pub(crate) async fn counted_against_uncounted(world: &World, tasks: usize) -> anyhow::Result<()> {
     let keys: Arc<[Id]> = world.keys.as_slice().into();
-    let ours = async |_: usize| read_all(&world.counted, &keys, tasks).await;
-    let other = async |_: usize| read_all(&world.uncounted, &keys, tasks).await;
+    let ours = async |round| read_all(world.counted(world.pair_of(round)), &keys, tasks).await;
+    let other = async |round| read_all(world.uncounted(world.pair_of(round)), &keys, tasks).await;
     let measured = rounds::run(ROUNDS, ours, other).await?;
     let what = format!("L2 hit, {tasks} task{}, counted", if tasks == 1 { "" } else { "s" });
     measured.print(&what, "the same, uncounted", u32::try_from(READS)?);

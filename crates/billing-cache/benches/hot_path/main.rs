@@ -7,11 +7,13 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod counts;
+mod crew;
 mod l1;
 mod l2;
 mod world;
 
 use anyhow::bail;
+use test_support::measurement;
 use world::World;
 
 fn main() -> anyhow::Result<()> {
@@ -24,14 +26,19 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
+/// So many caches of each side take turns.
+const PAIRS: usize = 48;
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn compare() -> anyhow::Result<()> {
-    let world = World::open(1_000, 10_000).await?;
+    let world = World::open(1_000, 10_000, measurement::rounds(PAIRS)).await?;
     for threads in [1, 2] {
-        l1::against_bare_stores(&world, threads).await?;
-        l1::counted_against_uncounted(&world, threads).await?;
+        l1::counted_against_uncounted(&world, threads);
     }
-    l1::one_key_of_two_threads(&world).await?;
+    for threads in [1, 2] {
+        l1::against_bare_stores(&world, threads);
+    }
+    l1::one_key_of_two_threads(&world);
     for tasks in [1, 64] {
         l2::counted_against_uncounted(&world, tasks).await?;
     }

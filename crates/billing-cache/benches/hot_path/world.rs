@@ -1,4 +1,4 @@
-//! Two caches over one Redis, one of which counts nothing, and the values that both hold.
+//! Caches over one Redis, half of which count nothing, and the values that all of them hold.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use billing_cache::{
-    BreakerSettings, Cache, CacheBuilder, CacheKey, CacheSettings, CachedType, HotKeysResult, KeyWriter, L1Policy,
-    LoadResult, Loaded, RedisSettings, Source, Tier,
+    BreakerSettings, Cache, CacheBuilder, CacheKey, CacheSettings, Cached, CachedType, HotKeysResult, KeyWriter,
+    L1Policy, LoadResult, Loaded, RedisSettings, Source, Tier,
 };
 use serde::{Deserialize, Serialize};
 use test_support::RedisServer;
@@ -17,11 +17,16 @@ use test_support::RedisServer;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
-    pub(crate) counted: Cache<Rows>,
-    pub(crate) uncounted: Cache<Rows>,
+    pairs: Vec<Pair>,
     /// Of each kind of values.
     pub(crate) keys: Vec<Id>,
     _server: RedisServer,
+}
+
+/// Caches that are alike but for counting.
+struct Pair {
+    counted: Cache<Rows>,
+    uncounted: Cache<Rows>,
 }
 
 /// A source that makes its rows up.
@@ -109,30 +114,59 @@ impl CachedType for InMemory {
 }
 
 impl World {
-    /// With so many values of each kind. `usage_keys` is the setting: 0 turns off that sampled reads are noted.
-    pub(crate) async fn open(values: i32, usage_keys: usize) -> anyhow::Result<Self> {
+    /// So many pairs of caches, with so many values of each kind. `usage_keys` is the setting: 0 turns off that sampled reads
+    /// are noted.
+    pub(crate) async fn open(values: i32, usage_keys: usize, pairs: usize) -> anyhow::Result<Self> {
         let server = RedisServer::start()?;
         let redis = redis_settings(server.port());
         let builder = || CacheBuilder::new(Rows, CacheSettings { usage_keys, ..cache_settings() });
-        let counted = builder().with::<InRedis>().with::<InMemory>().open(&redis).await?;
-        let uncounted = builder().uncounted().with::<InRedis>().with::<InMemory>().open(&redis).await?;
         let keys: Vec<Id> = (0..values).map(Id).collect();
-        for cache in [&counted, &uncounted] {
-            fill(cache, &keys).await?;
+        let mut opened = Vec::new();
+        for pair in 0..pairs {
+            let (counted, uncounted) =
+                (|| opened_with(builder(), &redis, &keys), || opened_with(builder().uncounted(), &redis, &keys));
+            // What comes second lies behind the first in memory.
+            opened.push(if pair % 2 == 0 {
+                Pair { counted: counted().await?, uncounted: uncounted().await? }
+            } else {
+                Pair { uncounted: uncounted().await?, counted: counted().await? }
+            });
         }
-        Ok(Self { counted, uncounted, keys, _server: server })
+        Ok(Self { pairs: opened, keys, _server: server })
     }
+
+    pub(crate) fn pairs(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Whose turn it is in this round: each has two in a row, one in either order of the sides.
+    pub(crate) fn pair_of(&self, round: usize) -> usize {
+        round / 2 % self.pairs.len()
+    }
+
+    pub(crate) fn counted(&self, pair: usize) -> &Cache<Rows> {
+        &self.pairs[pair].counted
+    }
+
+    pub(crate) fn uncounted(&self, pair: usize) -> &Cache<Rows> {
+        &self.pairs[pair].uncounted
+    }
+}
+
+/// Holds all keys.
+async fn opened_with(builder: CacheBuilder<Rows>, redis: &RedisSettings, keys: &[Id]) -> anyhow::Result<Cache<Rows>> {
+    let cache = builder.with::<InRedis>().with::<InMemory>().open(redis).await?;
+    fill(&cache, keys).await?;
+    Ok(cache)
 }
 
 /// All keys of both kinds are where they belong.
 async fn fill(cache: &Cache<Rows>, keys: &[Id]) -> anyhow::Result<()> {
     let started = Instant::now();
     loop {
-        let (mut in_redis, mut in_memory) = (0, 0);
-        for key in keys {
-            in_redis += usize::from(cache.get::<InRedis>(key).await?.tier == Tier::L2);
-            in_memory += usize::from(cache.get::<InMemory>(key).await?.tier == Tier::L1);
-        }
+        let of = |tier| move |cached: &&Cached<Row>| cached.tier == tier;
+        let in_redis = cache.get_many::<InRedis>(keys).await?.iter().filter(of(Tier::L2)).count();
+        let in_memory = cache.get_many::<InMemory>(keys).await?.iter().filter(of(Tier::L1)).count();
         if in_redis == keys.len() && in_memory == keys.len() {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use billing_cache::{ClearMode, Event, SingleKey, TypeInfo};
+use billing_cache::{CacheBuilder, ClearMode, Event, SingleKey, TypeInfo};
 
 use crate::ledger::{CreditNotes, Discounts, InvoiceId, Invoices, UserId};
 use crate::world::{World, invalidate, read};
@@ -99,4 +99,21 @@ async fn nothing_that_the_cache_does_uses_a_command_that_stalls_or_empties_a_sha
         assert!(!used.iter().any(|command| command == forbidden), "{forbidden} in {used:?}");
     }
     assert!(used.contains(&"scan".to_owned()) && used.contains(&"unlink".to_owned()), "{used:?}");
+}
+
+/// Both sides of a benchmark of what counting costs send the same commands.
+#[tokio::test]
+async fn what_is_not_counted_is_sampled_all_the_same() {
+    let world = World::new();
+    let options = world.options();
+    let builder = CacheBuilder::new(world.ledger.clone(), options.cache).uncounted().with::<Invoices>();
+    let cache = builder.open(&options.redis).await.unwrap();
+    for _ in 0..400 {
+        read(&cache, 1).await;
+    }
+    cache.flush_counters().await;
+    assert_eq!((cache.count::<Invoices>(Event::Miss), cache.count::<Invoices>(Event::HitL2)), (0, 0));
+    assert!(cache.own_numbers().is_empty(), "{:?}", cache.own_numbers());
+    let found = cache.hot_keys(&TypeInfo::of::<Invoices>(), 1).await.unwrap();
+    assert_eq!(found.keys.first().map(|key| key.text.as_str()), Some("invoice:1"));
 }
