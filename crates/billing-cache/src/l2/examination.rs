@@ -115,7 +115,7 @@ async fn server_facts(connection: &mut OwnConnection) -> Result<ServerFacts, L2E
     let number = |field| info_field(&info, field).and_then(|value| value.parse().ok()).unwrap_or(0);
     Ok(ServerFacts {
         info: ServerInfo::of(&info),
-        is_cluster: info_field(&info, "redis_mode") == Some("cluster"),
+        is_cluster: info_field(&info, "cluster_enabled") == Some("1"),
         replicas: number("connected_slaves"),
         requires_replicas: info_field(&info, "min_slaves_good_slaves").is_some(),
         appends: info_field(&info, "aof_enabled") == Some("1"),
