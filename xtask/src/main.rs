@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
+mod apt;
 mod bench;
 mod chaos;
 mod chromium;
