@@ -17,6 +17,7 @@ mod http;
 mod install;
 mod instructions;
 mod net;
+mod other_servers;
 mod postgres;
 mod process;
 mod python;
