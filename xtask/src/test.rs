@@ -24,8 +24,8 @@ const SYSTEM_TESTS: &str = "system-tests";
 const UPDATE_SCREENSHOTS: &str = "BILLING_UPDATE_SCREENSHOTS";
 /// Names the server that tests start.
 const REDIS_PROGRAM: &str = "REDIS_SERVER_BIN";
-/// Lets the tests kill a service at a named point.
-const FAILPOINTS: &str = "billing-core/failpoints";
+/// What lets the tests kill a service at a named point, and the traces: both are off by default.
+const FEATURES: &str = "billing-core/failpoints,billing-telemetry/otel";
 
 #[derive(Args, Default)]
 pub(crate) struct Options {
@@ -62,7 +62,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         test_on(server, &program, options, &surroundings)?;
     }
     if options.is_everything() {
-        step("the tests of traces", surroundings.around(&mut traces()))?;
         say("$ cargo xtask bench instructions");
         instructions::run_where_countable()?;
     }
@@ -74,6 +73,9 @@ fn lint(options: &Options) -> Result<()> {
     say("$ cargo xtask tidy");
     tidy::run()?;
     step("clippy", &mut options.clippy())?;
+    if options.is_everything() {
+        step("clippy", &mut clippy_of_features())?;
+    }
     step("the documentation", &mut options.documentation())
 }
 
@@ -125,15 +127,15 @@ fn python_of_tests(target: &Path) -> Result<PathBuf> {
 /// Builds what the tests of the whole system run.
 pub(crate) fn programs() -> Command {
     let mut command = cargo();
-    command.args(["build", "--workspace", "--bins", "--examples", "--features", FAILPOINTS]);
+    command.args(["build", "--workspace", "--bins", "--examples", "--features", FEATURES]);
     command
 }
 
-/// The tests of what is off by default; with the features of the others, so that little is built anew.
-fn traces() -> Command {
+/// The crates that have something which is off by default, with it.
+fn clippy_of_features() -> Command {
     let mut command = cargo();
-    let features = format!("{FAILPOINTS},billing-telemetry/otel");
-    command.args(["test", "--workspace", "--features", &features, "--test", "traces"]);
+    command.args(["clippy", "-p", "billing-core", "-p", "billing-telemetry", "--all-targets"]);
+    command.args(["--features", "billing-core/failpoints,billing-core/otel", "--", "-D", "warnings"]);
     command
 }
 
@@ -215,8 +217,8 @@ impl Options {
         let mut command = cargo();
         command.arg("test").args(self.packages("--workspace"));
         if self.only.is_empty() {
-            // Or cargo would build the examples once more, without the failpoints.
-            command.args(["--features", FAILPOINTS]);
+            // Those of the programs, or cargo would build the examples once more.
+            command.args(["--features", FEATURES]);
         }
         command
     }
@@ -244,12 +246,15 @@ mod tests {
         assert_eq!(arguments(&options.clippy()), "clippy --workspace --all-targets -- -D warnings");
         assert_eq!(
             arguments(&options.build().unwrap()),
-            "build --workspace --bins --examples --features billing-core/failpoints"
+            "build --workspace --bins --examples --features billing-core/failpoints,billing-telemetry/otel"
         );
         assert_eq!(arguments(&options.documentation()), "doc --workspace --no-deps --quiet");
-        assert_eq!(arguments(&options.tests()), "test --workspace --features billing-core/failpoints");
+        assert_eq!(
+            arguments(&options.tests()),
+            "test --workspace --features billing-core/failpoints,billing-telemetry/otel"
+        );
         let suites: Vec<String> = options.suites().map(|suite| arguments(&options.tests_of(suite))).collect();
-        let everywhere = "test --workspace --features billing-core/failpoints --test";
+        let everywhere = "test --workspace --features billing-core/failpoints,billing-telemetry/otel --test";
         assert_eq!(suites[0], format!("{everywhere} cache -- --skip tls"));
         assert_eq!(suites[1], format!("{everywhere} cache_admin -- --skip tls acl:: doctor:: stats::"));
     }
