@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use crate::failure::Unavailable;
 use crate::process::{find_program, run, say};
-use crate::{chromium, postgres, python, redis};
+use crate::{apt, chromium, postgres, python, redis};
 
 /// Something a task cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,17 @@ impl Need {
             Self::PythonVenv => python::can_make_environments(),
             Self::Chromium => chromium::program().is_some(),
             Self::Valgrind => find_program("valgrind", &[]).is_some(),
+        }
+    }
+
+    /// What helps where no package does.
+    fn next_step(self) -> &'static str {
+        match self {
+            Self::Redis => "set REDIS_SERVER_BIN to the path of a redis-server",
+            Self::Postgres => "have initdb and postgres in PATH",
+            Self::PythonVenv => "have a python3 in PATH that can make environments",
+            Self::Chromium => "set BILLING_TEST_CHROMIUM to the path of a Chromium or Chrome",
+            Self::Valgrind => "have valgrind in PATH",
         }
     }
 
@@ -92,11 +103,15 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     let packages: Vec<_> = missing.iter().flat_map(|need| need.packages(manager)).copied().collect();
     let elevation = elevation.ok_or_else(|| no_root(manager, &names, &packages))?;
     say(&format!("not on this machine: {names}; installing {}", packages.join(", ")));
-    for command in command_lines(manager, elevation, &packages) {
-        execute(&command)?;
+    if let Some(update) = update(manager, elevation) {
+        execute(&update)?;
+    }
+    let installable = if manager == Manager::Apt { apt::installable(&packages) } else { packages };
+    if !installable.is_empty() {
+        execute(&installation(manager, elevation, &installable))?;
     }
     match missing.iter().find(|need| !need.is_met()) {
-        Some(need) => Err(Unavailable(format!("{} is still not found after installing it", need.name())).into()),
+        Some(need) => Err(still_missing(*need, manager).into()),
         None => Ok(()),
     }
 }
@@ -151,33 +166,35 @@ enum OnFailure {
     GoOn,
 }
 
-fn command_lines(manager: Manager, elevation: Elevation, packages: &[&str]) -> Vec<CommandLine> {
+/// Another installation may hold apt's lock for a while, on a fresh machine above all.
+const APT: &str = "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300";
+
+/// What comes before an installation, if anything does. One list may fail (a mirror, a third-party source) and the package
+/// still be there.
+fn update(manager: Manager, elevation: Elevation) -> Option<CommandLine> {
+    let why = "know the packages".to_owned();
+    let words = elevated(elevation, &format!("{APT} update"));
+    (manager == Manager::Apt).then_some(CommandLine { why, words, failure: OnFailure::GoOn })
+}
+
+fn installation(manager: Manager, elevation: Elevation, packages: &[&str]) -> CommandLine {
+    let unique: BTreeSet<_> = packages.iter().copied().collect();
+    let list = unique.into_iter().collect::<Vec<_>>().join(" ");
+    let command = match manager {
+        Manager::Apt => format!("{APT} install -y --no-install-recommends {list}"),
+        Manager::Dnf => format!("dnf install -y {list}"),
+        Manager::Brew => format!("brew install {list}"),
+    };
+    CommandLine { why: format!("install {list}"), words: elevated(elevation, &command), failure: OnFailure::Stop }
+}
+
+fn elevated(elevation: Elevation, command: &str) -> Vec<String> {
     let prefix = match elevation {
         Elevation::NotNeeded => "",
         Elevation::Sudo => "sudo",
         Elevation::SudoWithoutPrompt => "sudo -n",
     };
-    // Another installation may hold apt's lock for a while, on a fresh machine above all.
-    let apt = "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300";
-    // One list may fail (a mirror, a third-party source) and the package still be there.
-    let update = [(format!("{apt} update"), "know the packages", OnFailure::GoOn)];
-    let unique: BTreeSet<_> = packages.iter().copied().collect();
-    let list = unique.into_iter().collect::<Vec<_>>().join(" ");
-    let why = format!("install {list}");
-    let commands = match manager {
-        Manager::Apt => {
-            let install = format!("{apt} install -y --no-install-recommends {list}");
-            update.into_iter().chain([(install, why.as_str(), OnFailure::Stop)]).collect()
-        }
-        Manager::Dnf => vec![(format!("dnf install -y {list}"), why.as_str(), OnFailure::Stop)],
-        Manager::Brew => vec![(format!("brew install {list}"), why.as_str(), OnFailure::Stop)],
-    };
-    let line = |(command, why, failure): (String, &str, OnFailure)| CommandLine {
-        why: why.to_owned(),
-        words: format!("{prefix} {command}").split_whitespace().map(str::to_owned).collect(),
-        failure,
-    };
-    commands.into_iter().map(line).collect()
+    format!("{prefix} {command}").split_whitespace().map(str::to_owned).collect()
 }
 
 fn execute(line: &CommandLine) -> Result<()> {
@@ -199,6 +216,12 @@ fn execute(line: &CommandLine) -> Result<()> {
     }
 }
 
+fn still_missing(need: Need, manager: Manager) -> Unavailable {
+    let (name, next_step) = (need.name(), need.next_step());
+    let packages = need.packages(manager).join(", ");
+    Unavailable(format!("{name} is needed, and the packages that should bring it ({packages}) did not: {next_step}"))
+}
+
 fn no_manager(names: &str) -> Unavailable {
     Unavailable(format!(
         "{names} is needed, and there is no apt-get, dnf or brew to install it with: install it yourself"
@@ -206,8 +229,8 @@ fn no_manager(names: &str) -> Unavailable {
 }
 
 fn no_root(manager: Manager, names: &str, packages: &[&str]) -> Unavailable {
-    let commands = command_lines(manager, Elevation::NotNeeded, packages);
-    let typed = commands.iter().map(|line| line.words.join(" ")).collect::<Vec<_>>().join(" && ");
+    let commands = [update(manager, Elevation::NotNeeded), Some(installation(manager, Elevation::NotNeeded, packages))];
+    let typed = commands.iter().flatten().map(|line| line.words.join(" ")).collect::<Vec<_>>().join(" && ");
     Unavailable(format!("{names} is needed, and only root can install it: run as root `{typed}`"))
 }
 
@@ -215,8 +238,8 @@ fn no_root(manager: Manager, names: &str, packages: &[&str]) -> Unavailable {
 mod tests {
     use super::*;
 
-    fn typed(manager: Manager, elevation: Elevation, packages: &[&str]) -> Vec<String> {
-        command_lines(manager, elevation, packages).iter().map(|line| line.words.join(" ")).collect()
+    fn typed(line: &CommandLine) -> String {
+        line.words.join(" ")
     }
 
     #[test]
@@ -244,26 +267,32 @@ mod tests {
 
     #[test]
     fn apt_updates_first_and_asks_nothing() {
-        let apt = "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300";
+        let elevation = Elevation::SudoWithoutPrompt;
+        let update = update(Manager::Apt, elevation).unwrap();
+        assert_eq!(typed(&update), format!("sudo -n {APT} update"));
+        let installation = installation(Manager::Apt, elevation, &["redis-server", "postgresql", "redis-server"]);
         assert_eq!(
-            typed(Manager::Apt, Elevation::SudoWithoutPrompt, &["redis-server", "postgresql"]),
-            [
-                format!("sudo -n {apt} update"),
-                format!("sudo -n {apt} install -y --no-install-recommends postgresql redis-server"),
-            ]
+            typed(&installation),
+            format!("sudo -n {APT} install -y --no-install-recommends postgresql redis-server")
         );
+        assert_eq!((update.failure, installation.failure), (OnFailure::GoOn, OnFailure::Stop));
     }
 
     #[test]
     fn the_others_install_at_once() {
-        assert_eq!(typed(Manager::Dnf, Elevation::Sudo, &["redis"]), ["sudo dnf install -y redis"]);
-        assert_eq!(typed(Manager::Brew, Elevation::NotNeeded, &["redis"]), ["brew install redis"]);
+        for (manager, elevation, command) in [
+            (Manager::Dnf, Elevation::Sudo, "sudo dnf install -y redis"),
+            (Manager::Brew, Elevation::NotNeeded, "brew install redis"),
+        ] {
+            assert_eq!(update(manager, elevation), None);
+            assert_eq!(typed(&installation(manager, elevation, &["redis"])), command);
+        }
     }
 
     #[test]
-    fn a_failed_list_stops_nothing_and_a_failed_package_does() {
-        let lines = command_lines(Manager::Apt, Elevation::NotNeeded, &["redis-server"]);
-        assert_eq!(lines.iter().map(|line| line.failure).collect::<Vec<_>>(), [OnFailure::GoOn, OnFailure::Stop]);
+    fn what_no_package_brings_is_named_with_what_helps() {
+        let message = still_missing(Need::Chromium, Manager::Apt).to_string();
+        assert!(message.contains("Chromium") && message.contains("set BILLING_TEST_CHROMIUM"), "{message}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
+mod apt;
 mod bench;
 mod chaos;
 mod chromium;
@@ -16,6 +17,7 @@ mod http;
 mod install;
 mod instructions;
 mod net;
+mod other_servers;
 mod postgres;
 mod process;
 mod python;

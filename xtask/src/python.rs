@@ -1,5 +1,6 @@
 //! Python environments, each with what a file of requirements pins: one for the tests that look from the other side (the client
-//! library of the platform's processes, the reference parser of metrics), one for what the benchmarks compare with.
+//! library of the platform's processes, the reference parser of metrics), one for what the benchmarks compare with; and wheels
+//! that are only a way to a program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,11 +30,29 @@ pub(crate) fn with_requirements(directory: &Path, requirements: &Path, why: &str
 
 /// Whether the environment is there, works, and was made of this file as it is now.
 pub(crate) fn has_requirements(directory: &Path, requirements: &Path) -> bool {
-    let is_the_same = match (std::fs::read(made_of(directory)), std::fs::read(requirements)) {
+    is_made_of(directory, requirements) && succeeds(Command::new(python_in(directory)).args(["-c", ""]))
+}
+
+/// Unpacks what the file pins into `directory`, for the programs in it: without the packages that it would take to import it,
+/// and whatever the version of this Python, which has to have pip.
+pub(crate) fn unpacked(python: &Path, requirements: &Path, directory: &Path, why: &str) -> Result<()> {
+    if is_made_of(directory, requirements) {
+        return Ok(());
+    }
+    if directory.exists() {
+        std::fs::remove_dir_all(directory).with_context(|| format!("remove {}", directory.display()))?;
+    }
+    let mut packages = pip_install(python, requirements);
+    packages.args(["--no-deps", "--python-version", "3.12", "--target"]).arg(directory);
+    install(&mut packages, why)?;
+    note_what_it_is_made_of(directory, requirements)
+}
+
+fn is_made_of(directory: &Path, requirements: &Path) -> bool {
+    match (std::fs::read(made_of(directory)), std::fs::read(requirements)) {
         (Ok(made_of), Ok(wanted)) => made_of == wanted,
         _ => false,
-    };
-    is_the_same && succeeds(Command::new(python_in(directory)).args(["-c", ""]))
+    }
 }
 
 fn python_in(directory: &Path) -> PathBuf {
@@ -48,14 +67,23 @@ fn made_of(directory: &Path) -> PathBuf {
 fn make(directory: &Path, requirements: &Path, why: &str) -> Result<()> {
     let mut environment = Command::new("python3");
     environment.args(["-m", "venv", "--clear"]).arg(directory);
-    let mut packages = Command::new(python_in(directory));
-    packages
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .arg(requirements);
-    for command in [&mut environment, &mut packages] {
-        say(&format!("$ {}    # {why}", shown(command)));
-        run(&shown(command), command.stdout(std::io::stderr()))?;
-    }
+    install(&mut environment, why)?;
+    install(&mut pip_install(&python_in(directory), requirements), why)?;
+    note_what_it_is_made_of(directory, requirements)
+}
+
+fn pip_install(python: &Path, requirements: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(requirements);
+    command
+}
+
+fn install(command: &mut Command, why: &str) -> Result<()> {
+    say(&format!("$ {}    # {why}", shown(command)));
+    run(&shown(command), command.stdout(std::io::stderr()))
+}
+
+fn note_what_it_is_made_of(directory: &Path, requirements: &Path) -> Result<()> {
     std::fs::copy(requirements, made_of(directory)).context("note what the environment was made of")?;
     Ok(())
 }

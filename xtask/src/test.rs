@@ -1,4 +1,5 @@
-//! `cargo xtask test`: format, conventions, lints, build, and every test, against servers that this task starts.
+//! `cargo xtask test`: format, conventions, lints, build, and every test, against servers that this task starts; and the tests
+//! of what depends on the make of the server once more on others.
 //!
 //! Invariant: what runs here in a checkout on a fresh machine is what continuous integration runs, and the last lines
 //! are cargo's.
@@ -11,6 +12,7 @@ use clap::Args;
 
 use crate::environment::without_ours;
 use crate::install::{self, Need};
+use crate::other_servers::{self, OtherServer, SPARED, SUITES, Suite};
 use crate::postgres::{self, PostgresServer};
 use crate::process::{self, say, shown};
 use crate::workspace::{Scratch, cargo, root, target_directory};
@@ -20,8 +22,10 @@ use crate::{chromium, instructions, python, redis, tidy};
 const SYSTEM_TESTS: &str = "system-tests";
 /// Set to 1, the pictures in the documentation are taken anew.
 const UPDATE_SCREENSHOTS: &str = "BILLING_UPDATE_SCREENSHOTS";
-/// Lets the tests kill a service at a named point.
-const FAILPOINTS: &str = "billing-core/failpoints";
+/// Names the server that tests start.
+const REDIS_PROGRAM: &str = "REDIS_SERVER_BIN";
+/// What lets the tests kill a service at a named point, and the traces: both are off by default.
+const FEATURES: &str = "billing-core/failpoints,billing-telemetry/otel";
 
 #[derive(Args, Default)]
 pub(crate) struct Options {
@@ -31,6 +35,9 @@ pub(crate) struct Options {
     /// Only this crate; may be given several times
     #[arg(long, value_name = "CRATE")]
     only: Vec<String>,
+    /// Run no tests on this other server; may be given several times
+    #[arg(long, value_name = "SERVER")]
+    without: Vec<OtherServer>,
     /// Arguments for `cargo test`, for example `-- --test payments -- --nocapture`
     #[arg(last = true)]
     cargo_arguments: Vec<String>,
@@ -38,31 +45,66 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     install::ensure(&options.needs())?;
-    let python = python_of_tests(&target_directory()?)?;
+    let target = target_directory()?;
+    let python = python_of_tests(&target)?;
+    let others = options.other_servers(&python, &target)?;
     if !options.no_lint {
-        step("the format", &mut options.format())?;
-        say("$ cargo xtask tidy");
-        tidy::run()?;
-        step("clippy", &mut options.clippy())?;
+        lint(options)?;
     }
     if let Some(mut build) = options.build() {
         step("the build", &mut build)?;
     }
     let directory = Scratch::new("postgres")?;
-    let server = PostgresServer::start(directory.path())?;
-    let mut tests = options.tests();
-    without_ours(&mut tests)
-        .env("BILLING_TEST_POSTGRES_URL", postgres::url(server.port))
-        .env("BILLING_TEST_PYTHON", python)
-        .envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)))
-        .envs(chromium::program().map(|program| (chromium::VARIABLE, program)))
-        .envs(std::env::var_os(UPDATE_SCREENSHOTS).map(|value| (UPDATE_SCREENSHOTS, value)));
-    step("the tests", &mut tests)?;
+    let postgres = PostgresServer::start(directory.path())?;
+    let surroundings = Surroundings { postgres: postgres::url(postgres.port), python };
+    step("the tests", surroundings.around(&mut options.tests()))?;
+    for (server, program) in others {
+        test_on(server, &program, options, &surroundings)?;
+    }
     if options.is_everything() {
         say("$ cargo xtask bench instructions");
         instructions::run_where_countable()?;
     }
     Ok(())
+}
+
+fn lint(options: &Options) -> Result<()> {
+    step("the format", &mut options.format())?;
+    say("$ cargo xtask tidy");
+    tidy::run()?;
+    step("clippy", &mut options.clippy())?;
+    if options.is_everything() {
+        step("clippy", &mut clippy_of_features())?;
+    }
+    step("the documentation", &mut options.documentation())
+}
+
+fn test_on(server: OtherServer, program: &Path, options: &Options, surroundings: &Surroundings) -> Result<()> {
+    let program = program.display().to_string();
+    say(&format!("# on {server}, whose wheel is built without TLS: no tests with `{SPARED}` in their names"));
+    say(&format!("$ export {REDIS_PROGRAM}={program}"));
+    for suite in options.suites() {
+        let mut tests = options.tests_of(suite);
+        step(&format!("the tests on {server}"), surroundings.around(&mut tests).env(REDIS_PROGRAM, &program))?;
+    }
+    Ok(())
+}
+
+/// What tests find in their environment.
+struct Surroundings {
+    postgres: String,
+    python: PathBuf,
+}
+
+impl Surroundings {
+    fn around<'command>(&self, tests: &'command mut Command) -> &'command mut Command {
+        without_ours(tests)
+            .env("BILLING_TEST_POSTGRES_URL", &self.postgres)
+            .env("BILLING_TEST_PYTHON", &self.python)
+            .envs(redis::program().map(|program| (REDIS_PROGRAM, program)))
+            .envs(chromium::program().map(|program| (chromium::VARIABLE, program)))
+            .envs(std::env::var_os(UPDATE_SCREENSHOTS).map(|value| (UPDATE_SCREENSHOTS, value)))
+    }
 }
 
 pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
@@ -85,7 +127,15 @@ fn python_of_tests(target: &Path) -> Result<PathBuf> {
 /// Builds what the tests of the whole system run.
 pub(crate) fn programs() -> Command {
     let mut command = cargo();
-    command.args(["build", "--workspace", "--bins", "--examples", "--features", FAILPOINTS]);
+    command.args(["build", "--workspace", "--bins", "--examples", "--features", FEATURES]);
+    command
+}
+
+/// The crates that have something which is off by default, with it.
+fn clippy_of_features() -> Command {
+    let mut command = cargo();
+    command.args(["clippy", "-p", "billing-core", "-p", "billing-telemetry", "--all-targets"]);
+    command.args(["--features", "billing-core/failpoints,billing-core/otel", "--", "-D", "warnings"]);
     command
 }
 
@@ -99,6 +149,14 @@ impl Options {
     fn clippy(&self) -> Command {
         let mut command = cargo();
         command.arg("clippy").args(self.packages("--workspace")).args(["--all-targets", "--", "-D", "warnings"]);
+        command
+    }
+
+    /// For links that lead nowhere; the dependencies are checked by clippy already.
+    fn documentation(&self) -> Command {
+        let mut command = cargo();
+        command.arg("doc").args(self.packages("--workspace")).args(["--no-deps", "--quiet"]);
+        command.env("RUSTDOCFLAGS", "-D warnings");
         command
     }
 
@@ -130,13 +188,38 @@ impl Options {
     }
 
     fn tests(&self) -> Command {
+        let mut command = self.cargo_test();
+        command.args(&self.cargo_arguments);
+        command
+    }
+
+    /// The programs of the servers that the suites run on beside Redis.
+    fn other_servers(&self, python: &Path, target: &Path) -> Result<Vec<(OtherServer, PathBuf)>> {
+        if self.suites().next().is_none() {
+            return Ok(Vec::new());
+        }
+        other_servers::programs(&self.without, python, target)
+    }
+
+    /// None where only some tests are wanted.
+    fn suites(&self) -> impl Iterator<Item = &'static Suite> {
+        let is_tested = |suite: &&Suite| self.only.is_empty() || self.only.iter().any(|name| name == suite.package);
+        SUITES.iter().filter(is_tested).filter(|_| self.cargo_arguments.is_empty())
+    }
+
+    fn tests_of(&self, suite: &Suite) -> Command {
+        let mut command = self.cargo_test();
+        command.args(["--test", suite.target, "--", "--skip", SPARED]).args(suite.filters);
+        command
+    }
+
+    fn cargo_test(&self) -> Command {
         let mut command = cargo();
         command.arg("test").args(self.packages("--workspace"));
         if self.only.is_empty() {
-            // Or cargo would build the examples once more, without the failpoints.
-            command.args(["--features", FAILPOINTS]);
+            // Those of the programs, or cargo would build the examples once more.
+            command.args(["--features", FEATURES]);
         }
-        command.args(&self.cargo_arguments);
         command
     }
 
@@ -163,9 +246,17 @@ mod tests {
         assert_eq!(arguments(&options.clippy()), "clippy --workspace --all-targets -- -D warnings");
         assert_eq!(
             arguments(&options.build().unwrap()),
-            "build --workspace --bins --examples --features billing-core/failpoints"
+            "build --workspace --bins --examples --features billing-core/failpoints,billing-telemetry/otel"
         );
-        assert_eq!(arguments(&options.tests()), "test --workspace --features billing-core/failpoints");
+        assert_eq!(arguments(&options.documentation()), "doc --workspace --no-deps --quiet");
+        assert_eq!(
+            arguments(&options.tests()),
+            "test --workspace --features billing-core/failpoints,billing-telemetry/otel"
+        );
+        let suites: Vec<String> = options.suites().map(|suite| arguments(&options.tests_of(suite))).collect();
+        let everywhere = "test --workspace --features billing-core/failpoints,billing-telemetry/otel --test";
+        assert_eq!(suites[0], format!("{everywhere} cache -- --skip tls"));
+        assert_eq!(suites[1], format!("{everywhere} cache_admin -- --skip tls acl:: doctor:: stats::"));
     }
 
     #[test]
@@ -175,6 +266,17 @@ mod tests {
         assert_eq!(arguments(&options.clippy()), "clippy -p x --all-targets -- -D warnings");
         assert_eq!(arguments(&options.tests()), "test -p x name -- --nocapture");
         assert!(options.build().is_none() && !options.needs().contains(&Need::Chromium));
+        assert_eq!(options.suites().count(), 0);
+    }
+
+    #[test]
+    fn the_cache_is_tested_on_the_other_servers_and_other_crates_are_not() {
+        let suites = |only: &str| {
+            let options = Options { only: vec![only.to_owned()], ..Options::default() };
+            options.suites().map(|suite| arguments(&options.tests_of(suite))).collect::<Vec<_>>()
+        };
+        assert_eq!(suites("billing-cache"), ["test -p billing-cache --test cache -- --skip tls"]);
+        assert_eq!(suites("billing-core"), [""; 0]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! In Redis, beside the counters and flushed with them: `billing_cache:{numbers}:reads:{half-life}:{landmark}:{type}`, a sorted set of
 //! key texts by decayed reads, and the same name without the type, a sorted set of the sums of each type. Scores under one
-//! landmark are weights that can be added as they are (see [`crate::popularity`]); a reader adds those of the landmark before,
+//! landmark are weights that can be added as they are (see `popularity`); a reader adds those of the landmark before,
 //! divided by 2^64. Nothing is ever aged by rewriting, so there is nothing for processes to agree on but the clock; the
 //! half-life is part of the name, so that processes with different settings do not mix.
 //!

@@ -65,7 +65,7 @@ impl World {
         let read = || self.service.cache().get::<Invoices>(&InvoiceId(1));
         read().await.unwrap();
         read().await.unwrap();
-        self.service.begin_write().await.unwrap().commit(()).await.unwrap();
+        let _ = self.service.begin_write().await.unwrap().commit(()).await.unwrap();
         let keys = [self.service.cache().any_key::<Invoices>(&InvoiceId(1))];
         let _ = self.service.cache().invalidate(keys.into()).await;
     }

@@ -84,7 +84,7 @@ impl L2Error {
 
     /// The key holds something else than a string.
     pub(crate) fn is_wrong_type(&self) -> bool {
-        matches!(self, Self::Redis(error) if error.code() == Some("WRONGTYPE"))
+        matches!(self, Self::Redis(error) if code(error) == Some("WRONGTYPE"))
     }
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn is_no_script(error: &RedisError) -> bool {
 /// What an error says about the server: nothing if memory is full, because reads still work then; that it
 /// is well if only the key holds something else than a string or the scripts were flushed; else that it failed.
 pub(crate) fn verdict(error: &RedisError) -> Option<Verdict> {
-    match error.code() {
+    match code(error) {
         Some("OOM") => None,
         Some("WRONGTYPE" | "NOSCRIPT") => Some(Verdict::Success),
         _ => Some(Verdict::Failure),
@@ -105,7 +105,20 @@ pub(crate) fn verdict(error: &RedisError) -> Option<Verdict> {
 
 /// The server is no primary, or no longer.
 pub(crate) fn is_read_only(error: &RedisError) -> bool {
-    error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly)
+    code(error) == Some("READONLY")
+}
+
+/// The word with which the server names the error; of a command within a script also before Redis 7, which answers `ERR Error
+/// running script (call to f_108b…): @user_script:2: @user_script: 2: -OOM command not allowed …`.
+fn code(error: &RedisError) -> Option<&str> {
+    error.detail().and_then(code_within_script).or_else(|| error.code())
+}
+
+fn code_within_script(detail: &str) -> Option<&str> {
+    let (_, from_line) = detail.strip_prefix("Error running script")?.rsplit_once("@user_script:")?;
+    let (_, message) = from_line.split_once(": ")?;
+    let (word, _) = message.trim_start_matches('-').split_once(' ')?;
+    word.bytes().all(|byte| byte.is_ascii_uppercase()).then_some(word)
 }
 
 fn was_closed(error: &RedisError) -> bool {
@@ -178,5 +191,24 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
             "the server closed the connection: is it up, is it at its limit of clients, or does it want TLS (REDIS_TLS)?"
         }
         _ => "is the server running, and are REDIS_HOST and REDIS_PORT right?",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_of_an_error_within_a_script_is_found_as_redis_6_words_it() {
+        let running = "Error running script (call to f_108b9741b95fe2a7510d3b805f2682a6e8f032f4): @user_script:2: ";
+        for (message, code) in [
+            ("@user_script: 2: -OOM command not allowed when used memory > 'maxmemory'.", Some("OOM")),
+            ("@user_script: 2: -READONLY You can't write against a read only replica.", Some("READONLY")),
+            ("WRONGTYPE Operation against a key holding the wrong kind of value", Some("WRONGTYPE")),
+            ("@user_script: 2: The user executing the script can't run this command or subcommand", None),
+        ] {
+            assert_eq!(code_within_script(&format!("{running}{message}")), code, "{message}");
+        }
+        assert_eq!(code_within_script("no such user @user_script:1: -OOM x"), None);
     }
 }

@@ -52,12 +52,15 @@ fn assert_within_bound(last: Option<Instant>, since: Instant) {
 async fn a_server_that_does_not_announce_turns_memory_off_and_is_reported_once() {
     let warnings = crate::warnings::collect();
     let world = World::new();
-    world.server.command::<()>(&["ACL", "SETUSER", "default", "-client|tracking"]).unwrap();
+    world.server.command::<()>(&["ACL", "SETUSER", "default", "-client"]).unwrap();
     let cache = world.l1_cache().await;
     world.ledger.put(1, 7);
     assert_eq!(read(&cache, 1).await, (Some(7), Tier::Loaded));
-    // Refused several times, for it is tried again.
-    let refusals = || async { world.server.command_stats().unwrap()["client|tracking"].rejected >= 3 };
+    // Refused several times, for it is tried again. Redis before 7 counts it with all of `client`.
+    let refusals = || async {
+        let stats = world.server.command_stats().unwrap();
+        ["client|tracking", "client"].iter().filter_map(|name| stats.get(*name)).any(|stats| stats.rejected >= 3)
+    };
     until(|| async {
         assert_eq!(read(&cache, 1).await, (Some(7), Tier::L2));
         let many = cache.get_many::<Invoices>(&[InvoiceId(1)]).await.unwrap();
@@ -67,7 +70,7 @@ async fn a_server_that_does_not_announce_turns_memory_off_and_is_reported_once()
     .await;
     assert_eq!(cache.count::<Invoices>(Event::HitL1), 0);
     assert_eq!(warnings.containing("L1 is off"), 1, "{}", warnings.text());
-    world.server.command::<()>(&["ACL", "SETUSER", "default", "+client|tracking"]).unwrap();
+    world.server.command::<()>(&["ACL", "SETUSER", "default", "+client"]).unwrap();
     until_in_l1(&cache, 1, 7).await;
 }
 
@@ -122,7 +125,8 @@ async fn who_hears_again_begins_with_an_empty_memory() {
             until_in_l1(&cache, id, 7).await;
         }
         wire.set(Wire::StallTracking);
-        until_not_in_l1(&cache, 1).await;
+        // The one that was read last: on a slow machine the others may have become dead, and been read again, before.
+        until_not_in_l1(&cache, 20).await;
         wire.set(Wire::Pass);
         until_in_l1(&cache, 1, 7).await;
         assert!((2..=20).all(|id| in_l1(&cache, id).is_none()), "nobody knows what was missed");

@@ -77,7 +77,7 @@ async fn what_redis_evicted_is_counted_so() {
     cache.flush_counters().await;
     let used = cache.memory().await.unwrap().used_bytes;
     let limit = (used + (1 << 20)).to_string();
-    world.server.command::<()>(&["CONFIG", "SET", "maxmemory", &limit, "maxmemory-policy", "allkeys-random"]).unwrap();
+    world.set_limit(&limit, "allkeys-random");
     let big = "x".repeat(10_000);
     let gone = || (1..=20).find(|id| !world.exists(&format!("invoice:{id}")));
     let mut number = 0;

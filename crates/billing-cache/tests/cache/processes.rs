@@ -153,7 +153,7 @@ async fn memory_is_what_the_server_says() {
     let world = World::new();
     let cache = world.cache().await;
     assert_eq!(cache.memory().await.unwrap().limit_bytes, None);
-    world.server.command::<()>(&["CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru"]).unwrap();
+    world.set_limit("100mb", "allkeys-lru");
     let memory = cache.memory().await.unwrap();
     assert_eq!((memory.limit_bytes, memory.policy.as_str(), memory.evicted_keys), (Some(100 << 20), "allkeys-lru", 0));
     assert!(memory.used_bytes > 100_000, "{memory:?}");

@@ -126,6 +126,12 @@ impl World {
         self.server.command::<()>(&["SET", key, value]).unwrap();
     }
 
+    /// Limits the memory of the server; one setting a command, because Redis before 7 takes no more.
+    pub(crate) fn set_limit(&self, maxmemory: &str, policy: &str) {
+        self.server.command::<()>(&["CONFIG", "SET", "maxmemory-policy", policy]).unwrap();
+        self.server.command::<()>(&["CONFIG", "SET", "maxmemory", maxmemory]).unwrap();
+    }
+
     pub(crate) fn exists(&self, key: &str) -> bool {
         self.server.command(&["EXISTS", key]).unwrap()
     }

@@ -84,11 +84,12 @@ fn without_numbers(line: &str) -> String {
     let words = line.split(' ').map(|word| match word {
         file if file.ends_with("billing.sqlite") => "FILE".to_owned(),
         "µs" => "ms".to_owned(),
+        "KiB" => "MiB".to_owned(),
         word if changes => word.replace(|letter: char| letter.is_ascii_digit(), "N"),
         other => other.to_owned(),
     });
-    let mut line = words.collect::<Vec<_>>().join(" ").replace("N.N", "N");
-    while line.contains("NN") {
+    let mut line = words.collect::<Vec<_>>().join(" ").replace("Valkey ", "");
+    while line.contains("NN") || line.contains("N.N") {
         line = line.replace("NN", "N").replace("N.N", "N");
     }
     line

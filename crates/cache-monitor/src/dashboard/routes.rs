@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use futures_util::stream::{self, Stream, StreamExt};
 use serde::Deserialize;
 use tokio::sync::watch;
+use tower_http::compression::CompressionLayer;
 
 use super::access::guard;
 use super::access::login::{LONGEST_FORM, log_in};
@@ -35,7 +36,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/", get(assets::page))
         .route("/assets/{name}", get(assets::file))
         .route("/api/live", get(live))
-        .route("/api/history", get(history))
+        // Half a megabyte a day. The stream of events must not wait in a compressor until a block is full.
+        .route("/api/history", get(history).layer(CompressionLayer::new()))
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .route("/login", post(log_in).layer(DefaultBodyLimit::max(LONGEST_FORM)))

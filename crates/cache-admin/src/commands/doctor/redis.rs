@@ -20,7 +20,9 @@ const OF_INFO: [&str; 6] = ["version", "role", "memory", "eviction", "persistenc
 const OF_TRIALS: [&str; 7] = ["sentinels", "tls", "rights", "announcements", "scripts", "latency", "clock"];
 
 /// RESP3, which announces changes, came with it.
-const OLDEST_MAJOR: u32 = 6;
+const OLDEST: (u32, u32) = (6, 0);
+/// The tests run on it.
+const OLDEST_TESTED: (u32, u32) = (6, 2);
 /// Of the memory limit; the rest is soon used by whoever comes first.
 const NEARLY_FULL_PERCENT: u64 = 90;
 /// Of the limit of a command: what is slower leaves little room for a bad moment.
@@ -68,16 +70,23 @@ fn of_info(server: &Result<ServerFacts, L2Error>, settings: &RedisSettings) -> V
 }
 
 fn version(version: &str) -> Finding {
-    let major =
-        version.strip_prefix("Valkey ").unwrap_or(version).split('.').next().and_then(|major| major.parse().ok());
-    match major {
-        Some(OLDEST_MAJOR..) => SUBJECT.ok("version", version),
-        Some(0..OLDEST_MAJOR) => {
+    let upgrade = "run Redis 6.2 or later, or Valkey";
+    match major_and_minor(version.strip_prefix("Valkey ").unwrap_or(version)) {
+        Some(number) if number >= OLDEST_TESTED => SUBJECT.ok("version", version),
+        Some(number) if number >= OLDEST => {
+            SUBJECT.warning("version", format!("{version} is older than what the cache is tested with"), upgrade)
+        }
+        Some(_) => {
             let found = format!("{version} is too old to announce changes, and is maintained no more");
-            SUBJECT.problem("version", found, "run Redis 6.2 or later, or Valkey")
+            SUBJECT.problem("version", found, upgrade)
         }
         None => SUBJECT.not_checked("version", format!("the server calls itself {version:?}"), "run Redis or Valkey"),
     }
+}
+
+fn major_and_minor(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 fn role(facts: &ServerFacts, settings: &RedisSettings) -> Finding {
@@ -251,5 +260,25 @@ fn latency(pings: &Result<Vec<Duration>, L2Error>, settings: &Settings) -> Findi
         SUBJECT.warning("latency", found, "raise redis.command_timeout_ms, or see SLOWLOG GET for what holds it up")
     } else {
         SUBJECT.ok("latency", found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reports::doctor::Level;
+
+    #[test]
+    fn a_version_that_no_test_runs_on_is_named() {
+        for (found, judged) in [
+            ("5.0.14", Level::Problem),
+            ("6.0.16", Level::Warning),
+            ("6.2.14", Level::Ok),
+            ("8.2.0", Level::Ok),
+            ("Valkey 9.1.2", Level::Ok),
+            ("", Level::NotChecked),
+        ] {
+            assert_eq!(version(found).level, judged, "{found}");
+        }
     }
 }

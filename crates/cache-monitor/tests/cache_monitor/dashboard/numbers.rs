@@ -107,6 +107,25 @@ async fn what_services_counted_is_shown_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_compressed_for_those_who_want_it_and_the_stream_never() {
+    let stage = Stage::filled().await.remove(0);
+    traffic(&service(&stage).await).await;
+    let dashboard = Dashboard::over(&stage, &[]);
+    dashboard.snapshot(has(340));
+    let compressed = [("accept-encoding", "gzip")];
+    let (path, points) = ("/api/history?range=24h", 96);
+    let plain = dashboard.get(path);
+    assert_eq!(plain.header("content-encoding"), "");
+    let answer = dashboard.ask("GET", path, &compressed, "");
+    assert_eq!(answer.header("content-encoding"), "gzip");
+    assert_eq!(answer.header("vary"), "accept-encoding");
+    assert_eq!(answer.json()["points"].as_array().unwrap().len(), points);
+    assert!(answer.body.len() * 5 < plain.body.len(), "{} of {} bytes", answer.body.len(), plain.body.len());
+    let mut stream = dashboard.live_with(&compressed);
+    assert_eq!(stream.next().expect("a snapshot in plain text")["total"]["requests"], 340);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn surveys_audits_and_hot_keys_come_by_themselves() {
     let stage = Stage::filled().await.remove(0);
     traffic(&service(&stage).await).await;

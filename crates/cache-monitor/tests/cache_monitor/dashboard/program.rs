@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use test_support::eventually;
@@ -31,6 +32,8 @@ pub(crate) struct Dashboard {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: ureq::http::HeaderMap,
+    /// As it was sent, perhaps compressed.
+    pub(crate) body: Vec<u8>,
     pub(crate) text: String,
 }
 
@@ -91,8 +94,12 @@ impl Dashboard {
             request = request.header(*name, *value);
         }
         let mut response = self.agent.run(request.body(body.to_owned()).unwrap()).unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        Answer { status: response.status().as_u16(), headers: response.headers().clone(), text }
+        let body = response.body_mut().read_to_vec().unwrap();
+        let text = match response.headers().get("content-encoding") {
+            Some(encoding) if encoding == "gzip" => std::io::read_to_string(GzDecoder::new(&body[..])).unwrap(),
+            _ => String::from_utf8(body.clone()).unwrap(),
+        };
+        Answer { status: response.status().as_u16(), headers: response.headers().clone(), body, text }
     }
 
     /// The status of an answer to these lines as they are; for what no client would send.
