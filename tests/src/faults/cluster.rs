@@ -68,6 +68,18 @@ pub(super) const FAULTS: &[Fault] = &[
         ..PLAIN
     },
     Fault {
+        name: "cluster-all-restarted",
+        about: "all masters are killed at once, so that nobody may take over, and come back empty",
+        inflict: |scene| {
+            let masters = done(scene.cluster().masters());
+            masters.iter().for_each(|master| done(master.kill()));
+            scene.hold(700);
+            masters.iter().for_each(|master| done(master.restart()));
+            done(scene.cluster().wait_until_whole());
+        },
+        ..PLAIN
+    },
+    Fault {
         name: "cluster-master-hangs",
         about: "a master hangs, its replica takes over, and the old one wakes up and takes itself for the master",
         forgets: true,

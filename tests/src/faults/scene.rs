@@ -112,5 +112,8 @@ impl<'r> Scene<'r> {
 /// What the test's own server must do.
 #[track_caller]
 pub(super) fn done<T>(result: anyhow::Result<T>) -> T {
-    result.unwrap_or_else(|error| panic!("{error:#}"))
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error:#}"),
+    }
 }
