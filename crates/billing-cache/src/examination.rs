@@ -2,7 +2,8 @@
 
 use crate::cache::Cache;
 use crate::cached_type::Source;
-use crate::l2::error::RedisUnreachable;
+use crate::l2::cluster::ClusterFacts;
+use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::examination::{self, Examination};
 use crate::l2::rights::{self, AclRule};
 
@@ -12,7 +13,7 @@ impl<S: Source> Cache<S> {
     /// removed at once.
     ///
     /// # Errors
-    /// One of them cannot be reached at all.
+    /// One of them cannot be reached at all. What is given is never empty.
     pub async fn examine_redis(&self) -> Result<Vec<Examination>, RedisUnreachable> {
         let shared = self.shared();
         let layout = shared.shards.layout();
@@ -21,7 +22,20 @@ impl<S: Source> Cache<S> {
             let mut connection = link.own_connection().await?;
             examinations.push(examination::examine(&mut connection, shared, link, tag).await);
         }
-        if examinations.is_empty() { shared.shards.check().await.map(|()| examinations) } else { Ok(examinations) }
+        if examinations.is_empty() {
+            shared.shards.check().await?;
+            return Err(shared.shards.unreachable(L2Error::Away));
+        }
+        Ok(examinations)
+    }
+
+    /// What its nodes say of the cluster: who is master and replica, and whether all slots have a master; none for one server.
+    ///
+    /// # Errors
+    /// None of the nodes of the settings answers.
+    pub async fn examine_cluster(&self) -> Result<Option<ClusterFacts>, RedisUnreachable> {
+        let shards = &self.shared().shards;
+        shards.cluster_facts().await.map_err(|error| shards.unreachable(error))
     }
 
     /// The ACL rules of the smallest Redis user that services and tools can work with: `+get`, …, `~invoice:*`, ….

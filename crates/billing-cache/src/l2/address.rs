@@ -26,6 +26,8 @@ pub(crate) struct Address {
 
 enum Place {
     Server(ConnectionAddr),
+    /// Of a cluster.
+    Node(ConnectionAddr),
     Sentinels(Sentinels),
 }
 
@@ -43,15 +45,16 @@ impl Address {
         Ok(Self { place, redis, tls, limit: settings.connect_timeout() })
     }
 
-    /// The same login and TLS, at another server.
+    /// The same login and TLS, at a node of a cluster.
     pub(crate) fn at(&self, host: &str, port: u16) -> Self {
-        let place = Place::Server(self.address(host, port));
+        let place = Place::Node(self.address(host, port));
         Self { place, redis: self.redis.clone(), tls: self.tls.clone(), limit: self.limit }
     }
 
-    /// Host and port, or the sentinels, and database number, for people.
+    /// Host and port, or the sentinels, and database number, for people. A cluster has one database only.
     pub(crate) fn describe(&self) -> String {
         let place = match &self.place {
+            Place::Node(address) => return address.to_string(),
             Place::Server(address) => address.to_string(),
             Place::Sentinels(sentinels) => sentinels.describe(),
         };
@@ -77,12 +80,17 @@ impl Address {
     /// Where the server is now. Asks the sentinels, and refuses one of which they have named a successor before.
     pub(crate) async fn server(&self) -> Result<ConnectionAddr, L2Error> {
         match &self.place {
-            Place::Server(address) => Ok(address.clone()),
+            Place::Server(address) | Place::Node(address) => Ok(address.clone()),
             Place::Sentinels(sentinels) => {
                 let (host, port) = sentinels.primary(self.ways(sentinels)?, self.limit / 2).await?;
                 Ok(self.address(&host, port))
             }
         }
+    }
+
+    /// Whether it is a node of a cluster.
+    pub(crate) fn is_node(&self) -> bool {
+        matches!(self.place, Place::Node(_))
     }
 
     /// Whether it may be another server tomorrow.

@@ -3,6 +3,8 @@
 //! Invariant: nodes answer for what they know, and may be behind; what they say together is put in order by
 //! [`topology`]. Who learns of a change, and when, is in [`super::shards`].
 
+mod facts;
+mod node;
 pub(crate) mod topology;
 
 use std::time::Duration;
@@ -15,6 +17,7 @@ use super::error::L2Error;
 use super::link::{Link, Terms};
 use super::written::{AddressError, Written};
 use crate::settings::RedisSettings;
+pub use facts::{ClusterFacts, MasterFacts};
 use topology::{Topology, View};
 
 const WRITTEN: Written = Written {
@@ -53,6 +56,9 @@ pub enum ClusterError {
         /// Where it was asked.
         address: String,
     },
+    /// A node that the settings take for a server of its own.
+    #[error("the server is a node of a Redis Cluster, which holds only some of the keys")]
+    NotNamed,
     /// None of the nodes answers.
     #[error("no node of the cluster answers: {address}: {source}")]
     Away {
@@ -80,6 +86,7 @@ impl ClusterError {
             Self::NoCluster { .. } => {
                 "name its nodes in REDIS_CLUSTER_NODES, or point REDIS_HOST at a server of its own"
             }
+            Self::NotNamed => "name its nodes in REDIS_CLUSTER_NODES",
             Self::Away { source, .. } if matches!(source.code(), Some("NOAUTH" | "WRONGPASS")) => {
                 "check REDIS_PASSWORD and REDIS_USERNAME"
             }
@@ -91,6 +98,17 @@ impl ClusterError {
         }
     }
 }
+
+/// The next step after an error of a cluster, or of one of its nodes.
+pub(crate) fn advice(error: &L2Error) -> &'static str {
+    match error {
+        L2Error::Away | L2Error::Timeout { .. } => AWAY,
+        error if error.is_unreachable() => AWAY,
+        error => super::error::advice(error),
+    }
+}
+
+const AWAY: &str = "a part of the cluster is down, or a failover is going on: see redis-cli --cluster check";
 
 impl Seeds {
     /// The nodes of the settings, if there are any.
@@ -119,18 +137,25 @@ impl Seeds {
 
     /// What the nodes of the settings say, all asked at once.
     pub(crate) async fn topology(&self, address: &Address, limit: Duration) -> Result<Topology, L2Error> {
-        let asked = self.0.iter().map(|(host, port)| ask_node(address, host, *port, limit));
-        let (mut answers, mut failed) = (Vec::new(), None);
-        for ((host, _), answer) in self.0.iter().zip(future::join_all(asked).await) {
-            match answer {
-                Ok(text) => answers.push((host.as_str(), text)),
-                Err(error) => failed = Some(error),
-            }
-        }
-        match failed {
+        let (answers, mut silent) = ask(&self.0, address, limit).await;
+        match silent.pop() {
             Some(error) if answers.is_empty() => Err(error),
             _ => together(&answers, address.has_tls()),
         }
+    }
+
+    /// What the nodes of the settings and all masters say: only a master knows which of its slots are on the way.
+    pub(crate) async fn facts(&self, address: &Address, limit: Duration) -> Result<ClusterFacts, L2Error> {
+        let (mut answers, mut silent) = ask(&self.0, address, limit).await;
+        if answers.is_empty()
+            && let Some(error) = silent.pop()
+        {
+            return Err(error);
+        }
+        let mut masters = together(&answers, address.has_tls())?.masters;
+        masters.retain(|master| !self.0.contains(master));
+        answers.extend(ask(&masters, address, limit).await.0);
+        Ok(ClusterFacts::of(&views(&answers), address.has_tls(), silent))
     }
 }
 
@@ -154,9 +179,29 @@ pub(crate) async fn topology_of_masters(
 }
 
 fn together(answers: &[(&str, String)], with_names: bool) -> Result<Topology, L2Error> {
-    let views: Vec<View<'_>> = answers.iter().map(|(host, text)| View { host, text }).collect();
-    let topology = Topology::of(&views, with_names);
+    let topology = Topology::of(&views(answers), with_names);
     if topology.masters.is_empty() { Err(ClusterError::NoSlots.into()) } else { Ok(topology) }
+}
+
+fn views<'a>(answers: &'a [(&str, String)]) -> Vec<View<'a>> {
+    answers.iter().map(|(host, text)| View { host, text }).collect()
+}
+
+/// What these nodes answer, with their hosts, all asked at once; and why some do not.
+async fn ask<'n>(
+    nodes: &'n [(String, u16)],
+    address: &Address,
+    limit: Duration,
+) -> (Vec<(&'n str, String)>, Vec<L2Error>) {
+    let asked = nodes.iter().map(|(host, port)| ask_node(address, host, *port, limit));
+    let (mut answers, mut silent) = (Vec::new(), Vec::new());
+    for ((host, _), answer) in nodes.iter().zip(future::join_all(asked).await) {
+        match answer {
+            Ok(text) => answers.push((host.as_str(), text)),
+            Err(error) => silent.push(error),
+        }
+    }
+    (answers, silent)
 }
 
 async fn ask_node(address: &Address, host: &str, port: u16, limit: Duration) -> Result<String, L2Error> {

@@ -122,6 +122,12 @@ pub struct RedisUnreachable {
 }
 
 impl RedisUnreachable {
+    /// Where it was tried.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// What came back.
     #[must_use]
     pub fn cause(&self) -> &L2Error {

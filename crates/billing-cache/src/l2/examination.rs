@@ -10,7 +10,7 @@ use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
 use tokio::sync::mpsc;
 
 use super::error::L2Error;
-use super::history::info_field;
+use super::history::{info_field, is_node};
 use super::link::{Link, OwnConnection};
 use super::rights::{self, AclRule, probe_key};
 use super::sentinel::SentinelFacts;
@@ -95,6 +95,8 @@ impl ClockOffset {
 /// Looks at everything; what one look cannot find out does not keep the others from being made.
 pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared, link: &Link, tag: &str) -> Examination {
     let probe = probe_key(shared, tag);
+    let is_here = |key: &str| shared.shards.link_of(key).is_ok_and(|owner| owner.id() == link.id());
+    let of_type = rights::probe_of_type(shared, is_here);
     Examination {
         endpoint: link.endpoint().to_owned(),
         server: server_facts(connection).await,
@@ -102,7 +104,7 @@ pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared, lin
         sentinels: link.address().sentinels().await,
         missing_rights: rights::missing(connection, shared, &probe).await,
         announcements: hear_announcement(connection, link, &probe).await,
-        scripts: run_scripts(connection, &probe).await,
+        scripts: run_scripts(connection, of_type.as_ref().unwrap_or(&probe)).await,
         pings: ping(connection).await,
         clock: clock(connection).await,
     }
@@ -118,7 +120,7 @@ async fn server_facts(connection: &mut OwnConnection) -> Result<ServerFacts, L2E
     let number = |field| info_field(&info, field).and_then(|value| value.parse().ok()).unwrap_or(0);
     Ok(ServerFacts {
         info: ServerInfo::of(&info),
-        is_cluster: info_field(&info, "redis_mode") == Some("cluster"),
+        is_cluster: is_node(&info),
         replicas: number("connected_slaves"),
         requires_replicas: info_field(&info, "min_slaves_good_slaves").is_some(),
         appends: info_field(&info, "aof_enabled") == Some("1"),

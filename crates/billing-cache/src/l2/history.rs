@@ -52,6 +52,11 @@ pub(crate) fn is_replica(info: &str) -> bool {
     info_field(info, "role") == Some("slave")
 }
 
+/// Whether a server's `INFO` says that it is a node of a Redis Cluster.
+pub(crate) fn is_node(info: &str) -> bool {
+    info_field(info, "cluster_enabled") == Some("1")
+}
+
 /// The value of a field in the text of `INFO`.
 pub(crate) fn info_field<'a>(info: &'a str, field: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).map(str::trim_end)

@@ -22,8 +22,9 @@ use tokio::task::AbortHandle;
 use tracing::warn;
 
 use super::address::Address;
+use super::cluster::{self, ClusterError};
 use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
-use super::history::{info_field, is_replica};
+use super::history::{info_field, is_node, is_replica};
 use super::store;
 use crate::breaker::{Breaker, BreakerSettings, BreakerState, Change, Verdict};
 use crate::cache::millis;
@@ -233,8 +234,12 @@ impl Link {
         let mut connection = self.own_connection().await?;
         let ping = connection.command::<()>(&redis::cmd("PING")).await;
         ping.map_err(|error| self.unreachable(error))?;
-        let info: Option<String> = connection.command(redis::cmd("INFO").arg("replication")).await.ok();
-        refuse_replica(info.as_deref()).map_err(|error| self.unreachable(error))
+        let info: Option<String> = connection.command(&redis::cmd("INFO")).await.ok();
+        refuse_replica(info.as_deref()).map_err(|error| self.unreachable(error))?;
+        if !self.address().is_node() && info.as_deref().is_some_and(is_node) {
+            return Err(self.unreachable(ClusterError::NotNamed.into()));
+        }
+        Ok(())
     }
 
     /// Wraps an error into a sentence for people.
@@ -404,6 +409,8 @@ impl Shared {
     fn advice(&self, error: &L2Error) -> &'static str {
         if self.address.may_move() && error.is_unreachable() {
             "a failover may be going on: try again in a few seconds, and if that does not help, see the log of the sentinels"
+        } else if self.address.is_node() && error.is_unreachable() {
+            cluster::advice(error)
         } else if !self.address.has_tls() {
             advice(error)
         } else if error.is_timeout() {

@@ -19,6 +19,8 @@ use crate::numbers;
 pub enum Purpose {
     /// Services read, fill and invalidate.
     Cache,
+    /// Services and tools find the masters of a Redis Cluster; no other server is asked.
+    Cluster,
     /// Services keep values in their memory.
     L1,
     /// Services add up hits and misses, and what is read most.
@@ -45,6 +47,8 @@ struct Right {
 }
 
 const PROBE: &str = "{probe}";
+/// Keys are tried until one is on a given shard; the chance that none is on one with a single slot is one in e^64.
+const MOST_TRIES: u32 = 1 << 20;
 
 const RIGHTS: &[Right] = &[
     cache("ping", &[]),
@@ -62,9 +66,8 @@ const RIGHTS: &[Right] = &[
     cache("script|load", &["return 0"]),
     // No script has this hash.
     cache("evalsha", &["0000000000000000000000000000000000000000", "0"]),
-    // The two of a Redis Cluster; other servers refuse them for what they are.
-    cache("cluster|nodes", &[]),
-    cache("asking", &[]),
+    Right { command: "cluster|nodes", purpose: Purpose::Cluster, call: &[] },
+    Right { command: "asking", purpose: Purpose::Cluster, call: &[] },
     Right { command: "client|tracking", purpose: Purpose::L1, call: &["OFF"] },
     // An increment that is no number is refused.
     Right { command: "hincrby", purpose: Purpose::Counters, call: &[PROBE, "field", "none"] },
@@ -88,10 +91,16 @@ const fn tools(command: &'static str, call: &'static [&'static str]) -> Right {
     Right { command, purpose: Purpose::Tools, call }
 }
 
+/// The rights that matter on the servers of these settings.
+fn rights_on(shared: &Shared) -> impl Iterator<Item = &'static Right> {
+    let in_cluster = shared.shards.is_cluster();
+    RIGHTS.iter().filter(move |right| in_cluster || right.purpose != Purpose::Cluster)
+}
+
 /// The rules of the smallest user that services and tools can work with: commands, then keys.
 #[must_use]
 pub(crate) fn smallest_rules(shared: &Shared) -> Vec<AclRule> {
-    let commands = RIGHTS.iter().map(Right::rule);
+    let commands = rights_on(shared).map(Right::rule);
     commands.chain(key_patterns(shared).iter().map(|(pattern, _)| rule_of_keys(pattern))).collect()
 }
 
@@ -104,14 +113,14 @@ pub(crate) async fn missing(
     let patterns = key_patterns(shared);
     let mut pipeline = Pipeline::with_capacity(RIGHTS.len() + patterns.len());
     pipeline.ignore_errors();
-    for right in RIGHTS {
+    for right in rights_on(shared) {
         pipeline.add_command(right.harmless_call(probe));
     }
     for (_, key) in &patterns {
         pipeline.add_command(write_nothing(key));
     }
     let answers: Vec<RedisResult<Value>> = connection.pipeline(&pipeline).await?;
-    let commands = RIGHTS.iter().map(|right| (Denied::Command, right.rule()));
+    let commands = rights_on(shared).map(|right| (Denied::Command, right.rule()));
     let keys = patterns.iter().map(|(pattern, _)| (Denied::Key, rule_of_keys(pattern)));
     let asked = commands.chain(keys).zip(&answers);
     Ok(asked.filter(|((what, _), answer)| denies(answer, *what)).map(|((_, rule), _)| rule).collect())
@@ -124,6 +133,15 @@ fn rule_of_keys(pattern: &str) -> AclRule {
 /// A key of ours that does not exist, and that no other process makes; with what it has in braces.
 pub(crate) fn probe_key(shared: &Shared, tag: &str) -> String {
     format!("{}{}doctor:{{{tag}}}:{:016x}", shared.space.prefix(), numbers::PREFIX, rand::random::<u64>())
+}
+
+/// A key that ACL rules for a cached type cover together with its lease, that is no key of the type, and that is here; none
+/// where types with a single key are all there are.
+pub(crate) fn probe_of_type(shared: &Shared, is_here: impl Fn(&str) -> bool) -> Option<String> {
+    let registered = shared.types.iter().find(|registered| !registered.info.parts.is_empty())?;
+    let key = unused_key(shared, &registered.info);
+    // No braces: its lease has to be in its slot.
+    (0..MOST_TRIES).map(|number| format!("{key}-{number}")).find(|key| is_here(key))
 }
 
 impl Right {

@@ -3,7 +3,7 @@
 //!
 //! Invariants: a key and its lease belong to one shard (`protocol.md`, section 1); a caller never waits for a connection, so a
 //! redirection to a master that is not known yet is an error, and has the layout looked at again; a new master is part of
-//! the layout only after L1 was told that it does not hear it yet.
+//! the layout only after L1 was told that it does not hear it yet, and from the moment at which its first slot is on its way.
 
 mod layout;
 mod redirect;
@@ -21,8 +21,8 @@ use tracing::{debug, info, warn};
 
 use super::address::Address;
 use super::cluster::topology::Topology;
-use super::cluster::{self, Seeds};
-use super::error::{L2Error, RedisUnreachable, advice};
+use super::cluster::{self, ClusterFacts, Seeds};
+use super::error::{L2Error, RedisUnreachable};
 use super::link::{Admission, Changes, Conduct, ConnectionNumber, Link, OwnConnection, Terms, Wire};
 use crate::breaker::{BreakerSettings, BreakerState, CHANGES, Change};
 use crate::cache::Shared;
@@ -317,7 +317,7 @@ impl Shards {
     pub(crate) fn unreachable(&self, source: L2Error) -> RedisUnreachable {
         match self.layout.load().links() {
             [link] if !self.is_cluster() => link.unreachable(source),
-            _ => RedisUnreachable { endpoint: self.endpoint.clone(), advice: advice(&source), source },
+            _ => RedisUnreachable { endpoint: self.endpoint.clone(), advice: cluster::advice(&source), source },
         }
     }
 
@@ -387,6 +387,12 @@ impl Shards {
             return Ok(Some(topology));
         }
         cluster.seeds.topology(&cluster.address, limit).await.map(Some)
+    }
+
+    /// What its nodes say of the cluster now; none for one server.
+    pub(crate) async fn cluster_facts(&self) -> Result<Option<ClusterFacts>, L2Error> {
+        let Some(cluster) = &self.cluster else { return Ok(None) };
+        cluster.seeds.facts(&cluster.address, self.connect_limit()).await.map(Some)
     }
 
     /// Goes over to another layout. L1 learns first that there are masters it does not hear yet; what it has is dead, since the

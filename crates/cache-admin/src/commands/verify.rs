@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
-use billing_cache::{AnyKey, Invalidation};
+use billing_cache::AnyKey;
 use billing_core::audit::{Audit, Extent, Judged};
 use billing_core::cached::{BillingCache, RegisteredType};
 use clap::Args;
@@ -129,7 +129,7 @@ impl Work {
 async fn invalidate(cache: &BillingCache, keys: BTreeSet<AnyKey>) -> Result<()> {
     let telling = cache.clone();
     let told = tokio::spawn(async move { telling.invalidate(keys).await }).await.context("repair")?;
-    if told == Invalidation::Pending {
+    if !told.is_done() {
         cache.check_redis().await?;
         bail!("Redis could not be told to remove wrong values in time; run the command again");
     }

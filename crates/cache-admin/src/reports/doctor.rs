@@ -28,16 +28,17 @@ pub(crate) enum Subject {
     Configuration,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// From the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Level {
     Ok,
+    /// What it takes to check it is away or forbidden.
+    NotChecked,
     /// It works, and something is worse than it need be.
     Warning,
     /// Something does not work, or values may be wrong.
     Problem,
-    /// What it takes to check it is away or forbidden.
-    NotChecked,
 }
 
 /// What one check found.

@@ -1,13 +1,15 @@
 //! The smallest ACL rules, as `docs/operations.md` has them, let services and tools do everything, and not one of them can
 //! be left out unnoticed.
 
+use std::slice;
 use std::time::Duration;
 
-use billing_cache::{Purpose, Tier};
+use billing_cache::{Purpose, RedisSettings, Tier};
+use billing_core::cached::open_cache;
 use billing_core::outbox::Pending;
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
-use test_support::{RedisServer, eventually};
+use test_support::{RedisCluster, RedisServer, eventually};
 
 use crate::harness::Stage;
 
@@ -21,16 +23,24 @@ fn rules_of(user: &str) -> Vec<&'static str> {
     line.unwrap_or_else(|| panic!("docs/operations.md has no line {beginning}")).split(' ').collect()
 }
 
-fn make_user(stage: &Stage, user: &str, rules: &[&str]) {
+/// The rules that the document adds on a Redis Cluster.
+fn rules_of_clusters() -> Vec<&'static str> {
+    let line = OPERATIONS.lines().find_map(|line| line.strip_prefix("Further: `")).unwrap();
+    let (rules, what) = line.split_once("` on ").unwrap();
+    assert!(what.starts_with("a Redis Cluster"), "{line}");
+    rules.split(' ').collect()
+}
+
+fn make_user(redis: &RedisServer, user: &str, rules: &[&str]) {
     let password = format!(">{SECRET}");
     let words = [&["ACL", "SETUSER", user, "reset", "on", &password], rules].concat();
-    stage.redis.command::<()>(&words).unwrap();
+    redis.command::<()>(&words).unwrap();
 }
 
 /// What users were refused since the last call, but for the library's name, which only Redis 7.2 and later take.
-fn refusals(stage: &Stage) -> Vec<String> {
-    let log: Vec<redis::Value> = stage.redis.command(&["ACL", "LOG"]).unwrap();
-    stage.redis.command::<()>(&["ACL", "LOG", "RESET"]).unwrap();
+fn refusals(redis: &RedisServer) -> Vec<String> {
+    let log: Vec<redis::Value> = redis.command(&["ACL", "LOG"]).unwrap();
+    redis.command::<()>(&["ACL", "LOG", "RESET"]).unwrap();
     log.iter().map(|entry| format!("{entry:?}")).filter(|entry| !entry.contains("client|setinfo")).collect()
 }
 
@@ -57,16 +67,19 @@ async fn the_document_has_the_rules_of_the_code() {
 #[tokio::test]
 async fn services_read_write_and_keep_values_in_memory_with_the_smallest_rules() {
     for stage in [Stage::sqlite(), Stage::with_tls(RedisServer::options())] {
-        read_write_and_keep_in_memory(&stage.seeded()).await;
+        let stage = stage.seeded();
+        let redis = stage.redis_settings();
+        read_write_and_keep_in_memory(&stage, slice::from_ref(&stage.redis), &rules_of("billing"), redis).await;
     }
 }
 
-async fn read_write_and_keep_in_memory(stage: &Stage) {
-    make_user(stage, "billing", &rules_of("billing"));
-    refusals(stage);
-    let mut settings = Settings { redis: stage.redis_settings(), ..Settings::defaults() };
-    settings.redis.username = "billing".to_owned();
-    settings.redis.password = SECRET.into();
+async fn read_write_and_keep_in_memory(stage: &Stage, servers: &[RedisServer], rules: &[&str], redis: RedisSettings) {
+    for server in servers {
+        make_user(server, "billing", rules);
+        refusals(server);
+    }
+    let redis = RedisSettings { username: "billing".to_owned(), password: SECRET.into(), ..redis };
+    let settings = Settings { redis, ..Settings::defaults() };
     let service = BillingService::open(stage.open_database().await, &settings).await.unwrap();
     let in_use = async || service.cache().uses_redis();
     eventually(Duration::from_secs(20), in_use).await.unwrap();
@@ -81,20 +94,39 @@ async fn read_write_and_keep_in_memory(stage: &Stage) {
     assert!(service.active_discounts().await.unwrap().value.is_some());
     service.cache().flush_counters().await;
     service.close().await;
-    assert_eq!(refusals(stage), [""; 0]);
+    for server in servers {
+        assert_eq!(refusals(server), [""; 0]);
+    }
 }
 
 #[test]
 fn tools_do_everything_with_the_smallest_rules() {
     for stage in [Stage::sqlite(), Stage::with_tls(RedisServer::options())] {
-        do_everything(&stage.seeded());
+        let stage = stage.seeded();
+        do_everything(&stage, slice::from_ref(&stage.redis), &rules_of("billing-tools"), &[]);
     }
 }
 
-fn do_everything(stage: &Stage) {
-    make_user(stage, "billing-tools", &rules_of("billing-tools"));
-    refusals(stage);
-    let user = [("REDIS_USERNAME", "billing-tools"), ("REDIS_PASSWORD", SECRET)];
+#[tokio::test]
+async fn a_cluster_takes_two_rules_more() {
+    let (stage, cluster) = (Stage::sqlite().seeded(), RedisCluster::start_masters(&RedisServer::options(), 3).unwrap());
+    let redis = RedisSettings { cluster_nodes: cluster.nodes(), ..stage.redis_settings() };
+    let cache = open_cache(stage.open_database().await, &redis, Settings::defaults().cache).await.unwrap();
+    let of_clusters = rules_of_clusters();
+    let wanted = cache.smallest_acl_rules().into_iter().filter(|rule| rule.purpose == Purpose::Cluster);
+    assert_eq!(wanted.map(|rule| rule.rule).collect::<Vec<_>>(), of_clusters);
+    let rules_of = |user| [rules_of(user), of_clusters.clone()].concat();
+    read_write_and_keep_in_memory(&stage, cluster.servers(), &rules_of("billing"), redis).await;
+    let nodes = cluster.nodes();
+    do_everything(&stage, cluster.servers(), &rules_of("billing-tools"), &[("REDIS_CLUSTER_NODES", &nodes)]);
+}
+
+fn do_everything(stage: &Stage, servers: &[RedisServer], rules: &[&str], variables: &[(&str, &str)]) {
+    for server in servers {
+        make_user(server, "billing-tools", rules);
+        refusals(server);
+    }
+    let variables = [&[("REDIS_USERNAME", "billing-tools"), ("REDIS_PASSWORD", SECRET)], variables].concat();
     for arguments in [
         &["warmup"][..],
         &["stats"],
@@ -103,8 +135,10 @@ fn do_everything(stage: &Stage) {
         &["clear", "--type", "all"],
         &["doctor"],
     ] {
-        stage.run_with(arguments, &user).assert_fine();
-        assert_eq!(refusals(stage), [""; 0], "{arguments:?}");
+        stage.run_with(arguments, &variables).assert_fine();
+        for server in servers {
+            assert_eq!(refusals(server), [""; 0], "{arguments:?}");
+        }
     }
 }
 
@@ -114,7 +148,7 @@ fn each_rule_that_is_left_out_is_named_by_doctor() {
     let rules = rules_of("billing-tools");
     for left_out in &rules {
         let others: Vec<&str> = rules.iter().copied().filter(|rule| rule != left_out).collect();
-        make_user(&stage, "partial", &others);
+        make_user(&stage.redis, "partial", &others);
         let user = [("REDIS_USERNAME", "partial"), ("REDIS_PASSWORD", SECRET)];
         let run = stage.run_with(&["doctor", "--format", "json"], &user);
         assert!(matches!(run.code, Some(0 | 1)), "{left_out}: {run:?}");

@@ -112,7 +112,7 @@ fn a_server_that_a_cache_should_not_share_is_found() {
     assert_found(&examine(&stage, 1), "redis", "memory", "problem", "refused");
     let cluster = Stage::with_redis(sound_redis().config("cluster-enabled", "yes"));
     cluster.run(&["migrate"]).assert_fine();
-    assert_found(&examine(&cluster, 1), "redis", "role", "problem", "Cluster");
+    assert_found(&examine(&cluster, 1), "redis", "role", "problem", "name its nodes in REDIS_CLUSTER_NODES");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 
 mod acl;
 mod clear;
+mod cluster;
 mod comfort;
 mod doctor;
 mod errors;

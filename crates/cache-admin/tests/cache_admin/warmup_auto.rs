@@ -15,17 +15,22 @@ use crate::warmup_by_use::read_often;
 const PATIENT: Duration = Duration::from_secs(60);
 
 /// A running keeper; killed if the test fails.
-struct Keeper(Option<Child>);
+pub(crate) struct Keeper(Option<Child>);
 
 impl Keeper {
     fn start(stage: &Stage) -> Self {
-        let mut command = stage.command(&["warmup", "--auto", "--interval", "0.1", "--limit", "3", "--format", "json"]);
-        command.env("BILLING__CACHE__COUNTERS_FLUSH_MS", "50");
+        Self::start_with(stage, "3", &[])
+    }
+
+    pub(crate) fn start_with(stage: &Stage, limit: &str, variables: &[(&str, &str)]) -> Self {
+        let arguments = ["warmup", "--auto", "--interval", "0.1", "--limit", limit, "--format", "json"];
+        let mut command = stage.command(&arguments);
+        command.env("BILLING__CACHE__COUNTERS_FLUSH_MS", "50").envs(variables.iter().copied());
         Self(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
     }
 
     /// Ctrl-C, which must be a good end.
-    fn interrupt(mut self) -> (Value, Vec<String>) {
+    pub(crate) fn interrupt(mut self) -> (Value, Vec<String>) {
         let child = self.0.take().unwrap();
         kill_process(Pid::from_child(&child), Signal::INT).unwrap();
         let run = Run::of(child.wait_with_output().unwrap());

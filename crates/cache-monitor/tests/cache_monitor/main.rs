@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says where it runs")]
 
 mod advices;
+mod cluster;
 mod comfort;
 mod dashboard;
 mod fixture;

@@ -3,10 +3,12 @@
 //! Invariants: it looks past the breaker and changes nothing; what could not be checked is said to be so, never to be well.
 
 mod clock;
+mod cluster;
 mod configuration;
 mod database;
 mod redis;
 mod sentinels;
+mod several;
 mod tls;
 
 use anyhow::Result;

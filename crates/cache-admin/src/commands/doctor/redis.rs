@@ -9,7 +9,8 @@ use cli_support::Code;
 use cli_support::render::{bytes, count, duration};
 use secrecy::ExposeSecret;
 
-use super::{Checked, RECONNECT, clock, not_checked, sentinels, tls};
+use super::several::{self, Examined};
+use super::{Checked, RECONNECT, clock, cluster, not_checked, sentinels, tls};
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Redis;
@@ -26,16 +27,18 @@ const NEARLY_FULL_PERCENT: u64 = 90;
 const SLUGGISH_PERCENT: u32 = 20;
 
 pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked {
-    match cache.examine_redis().await {
-        Ok(examination) => {
-            let mut findings = vec![SUBJECT.ok("connection", format!("{} answers", cache.endpoint()))];
-            findings.extend(of_info(&examination.server));
-            findings.extend(of_trials(&examination, settings));
+    let examined = cache.examine_redis().await;
+    let cluster = cluster::check(cache).await;
+    match examined {
+        Ok(examinations) => {
+            let mut findings = vec![SUBJECT.ok("connection", format!("{} answers", cache.endpoint())), cluster];
+            let examined = examinations.into_iter().map(|examination| judge(examination, settings));
+            findings.extend(several::worst(examined.collect()));
             Checked::fine(findings)
         }
         Err(error) => {
-            let found = format!("cannot use Redis at {}: {}", cache.endpoint(), error.cause());
-            let mut findings = vec![SUBJECT.problem("connection", found, error.advice())];
+            let found = format!("cannot use Redis at {}: {}", error.endpoint(), error.cause());
+            let mut findings = vec![SUBJECT.problem("connection", found, error.advice()), cluster];
             findings.extend(not_checked(SUBJECT, &OF_INFO, "Redis is away", RECONNECT));
             findings.extend(not_checked(SUBJECT, &OF_TRIALS, "Redis is away", RECONNECT));
             Checked { findings, code: Code::Unreachable }
@@ -43,11 +46,18 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
     }
 }
 
-fn of_info(server: &Result<ServerFacts, L2Error>) -> Vec<Finding> {
+/// One primary.
+fn judge(examination: Examination, settings: &Settings) -> Examined {
+    let mut findings = of_info(&examination.server, &settings.redis);
+    findings.extend(of_trials(&examination, settings));
+    Examined { name: examination.endpoint, findings }
+}
+
+fn of_info(server: &Result<ServerFacts, L2Error>, settings: &RedisSettings) -> Vec<Finding> {
     match server {
         Ok(facts) => vec![
             version(&facts.info.version),
-            role(facts),
+            role(facts, settings),
             memory(&facts.info),
             eviction(facts),
             persistence(facts),
@@ -70,10 +80,10 @@ fn version(version: &str) -> Finding {
     }
 }
 
-fn role(facts: &ServerFacts) -> Finding {
-    if facts.is_cluster {
+fn role(facts: &ServerFacts, settings: &RedisSettings) -> Finding {
+    if facts.is_cluster && settings.cluster_nodes.trim().is_empty() {
         let found = "a node of a Redis Cluster, which holds only some of the keys";
-        return SUBJECT.problem("role", found, "point REDIS_HOST at a server of its own, with or without replicas");
+        return SUBJECT.problem("role", found, "name its nodes in REDIS_CLUSTER_NODES, in place of REDIS_HOST");
     }
     match facts.info.role.as_str() {
         "master" => SUBJECT.ok("role", "primary"),
@@ -173,7 +183,7 @@ fn rights(missing: &[AclRule], settings: &RedisSettings) -> Finding {
         missing.iter().filter(|right| wanted(right)).map(|right| right.rule.as_str()).collect()
     };
     let remedy = format!("ACL SETUSER {} {}", user(settings), rules(|_| true).join(" "));
-    let for_cache = rules(|right| right.purpose == Purpose::Cache);
+    let for_cache = rules(|right| matches!(right.purpose, Purpose::Cache | Purpose::Cluster));
     if for_cache.is_empty() {
         let lacks: Vec<String> = missing.iter().map(lack).collect();
         SUBJECT.warning("rights", format!("missing: {}", lacks.join(", ")), remedy)
@@ -184,7 +194,7 @@ fn rights(missing: &[AclRule], settings: &RedisSettings) -> Finding {
 
 fn lack(right: &AclRule) -> String {
     let consequence = match right.purpose {
-        Purpose::Cache => "services cannot use Redis",
+        Purpose::Cache | Purpose::Cluster => "services cannot use Redis",
         Purpose::L1 => "L1 stays off",
         Purpose::Counters => "hits are not counted",
         Purpose::Tools => "tools see less",

@@ -6,10 +6,11 @@
 //!
 //! Invariant: nothing that goes wrong with Redis or the database ends it. It waits longer each time, and says so once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Result;
-use billing_cache::{ConnectionNumber, History};
+use billing_cache::History;
 use billing_core::cached::BillingCache;
 use cli_support::{TypeChoice, exit, render};
 use tokio::sync::watch;
@@ -34,8 +35,9 @@ pub(super) struct Keeper<'a> {
     limit: u64,
     interval: Duration,
     memory: Memory,
-    connections: watch::Receiver<Option<ConnectionNumber>>,
-    history: Option<History>,
+    connections: watch::Receiver<u64>,
+    /// Those of all primaries when all were there last.
+    histories: BTreeSet<History>,
     state: State,
     total: Vec<WarmedType>,
 }
@@ -67,8 +69,8 @@ impl<'a> Keeper<'a> {
             limit: arguments.limit,
             interval: arguments.interval,
             memory: Memory::fading(half_life),
-            connections: cache.connections(),
-            history: None,
+            connections: cache.connection_changes(),
+            histories: BTreeSet::new(),
             state: State::Cold,
             total: Vec::new(),
         }
@@ -125,14 +127,25 @@ impl<'a> Keeper<'a> {
     }
 
     async fn say_warm(&mut self, outcome: &Outcome) {
-        let history = self.cache.redis_history().await.ok().flatten();
-        let restarted = self.history.is_some() && history.is_some() && self.history != history;
-        self.history = history.or(self.history.take());
+        let restarted = self.note_restarts().await;
         let lost = render::to_f64(outcome.missing as u64) > LOSS * render::to_f64(outcome.wanted as u64);
         if self.state != State::Warm || lost {
             say(&outcome.sentence(self.state, restarted));
         }
         self.state = State::Warm;
+    }
+
+    /// Whether a primary has come back, or was succeeded by another one, since all were there last: one history has gone and
+    /// another one has come. A primary that joins a cluster, or leaves it, changes only one of the two.
+    async fn note_restarts(&mut self) -> bool {
+        let Ok(primaries) = self.cache.primaries().await else { return false };
+        if !primaries.are_all() {
+            return false;
+        }
+        let histories: BTreeSet<History> = primaries.iter().filter_map(|primary| primary.history.clone()).collect();
+        let before = std::mem::replace(&mut self.histories, histories);
+        let (has_gone, has_come) = (!before.is_subset(&self.histories), !self.histories.is_subset(&before));
+        has_gone && has_come
     }
 
     fn say_trouble(&mut self, error: &anyhow::Error) {

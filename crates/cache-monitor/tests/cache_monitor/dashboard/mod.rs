@@ -3,4 +3,4 @@
 mod access;
 mod numbers;
 mod outages;
-mod program;
+pub(crate) mod program;
