@@ -103,6 +103,13 @@ impl Site {
         if let More::Cluster(cluster) = &self.more { Some(cluster) } else { None }
     }
 
+    /// The servers that hold keys now.
+    #[track_caller]
+    #[must_use]
+    pub fn stores(&self) -> Vec<&RedisServer> {
+        self.more.stores(&self.redis)
+    }
+
     /// The server that holds this key now.
     #[track_caller]
     #[must_use]
@@ -211,7 +218,7 @@ impl Site {
     /// As [`Site::wait_until_redis_is_used`], for whoever answers to a GET.
     #[track_caller]
     pub fn wait_until_redis_is_used_by(&self, mut get: impl FnMut(&str) -> Result<Answer, String>) {
-        for server in self.more.stores(&self.redis) {
+        for server in self.stores() {
             let key_of = |user: &i32| format!("user_credit_notes:{user}");
             let is_there = |user: &i32| self.store_of(&key_of(user)).port() == server.port();
             let nobody = (0..NOBODY).rev().find(is_there).expect("every store owns many slots");
@@ -259,7 +266,7 @@ impl Site {
     #[track_caller]
     #[must_use]
     pub fn redis_keys(&self, pattern: &str) -> Vec<String> {
-        let names = self.more.stores(&self.redis).into_iter().flat_map(|server| keys_of(server, pattern));
+        let names = self.stores().into_iter().flat_map(|server| keys_of(server, pattern));
         names.collect::<BTreeSet<String>>().into_iter().collect()
     }
 

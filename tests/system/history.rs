@@ -33,6 +33,11 @@ fn what_was_acknowledged_is_shown_whatever_sentinels_decide() {
     keeps_its_promises_with(Chaos::start(Topology::Sentinels), Place::Sentinels);
 }
 
+#[test]
+fn what_was_acknowledged_is_shown_whatever_happens_to_a_cluster() {
+    keeps_its_promises_with(Chaos::start(Topology::Cluster), Place::Cluster);
+}
+
 #[track_caller]
 fn keeps_its_promises(place: Place) {
     keeps_its_promises_with(Chaos::start(Topology::OneServer), place);

@@ -16,7 +16,7 @@ on_both_databases![
 const DISCOUNTS: &str = "/discounts/active";
 
 /// A service as it is without settings of the test's own.
-fn serve_with_l1(site: &Site) -> Service {
+pub(crate) fn serve_with_l1(site: &Site) -> Service {
     let program = site.program(BILLING_SERVICE);
     let program = program.with("BILLING__CACHE__TYPES__TAX_RATES__L1", "true");
     let service = program.with("BILLING__CACHE__TYPES__ACTIVE_DISCOUNTS__L1", "true").serve();
@@ -26,7 +26,7 @@ fn serve_with_l1(site: &Site) -> Service {
 
 /// Asks until the answer comes from this tier.
 #[track_caller]
-fn wait_for_tier(site: &Site, client: &Client, path: &str, tier: &str) -> Value {
+pub(crate) fn wait_for_tier(site: &Site, client: &Client, path: &str, tier: &str) -> Value {
     site.eventually(|| {
         let answer = client.get(path).with_status(200);
         if answer.cache.as_deref() == Some(tier) { Ok(answer.json()) } else { Err(format!("{:?}", answer.cache)) }

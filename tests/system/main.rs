@@ -4,6 +4,7 @@
 //! that need a database run on both.
 
 mod browser;
+mod cluster;
 mod crashes;
 mod dashboard;
 mod foreign_keys;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use test_support::{RedisServer, SlotMove};
 
 use super::scene::{Scene, done};
-use super::sentinels::{deafen, let_hear};
+use super::sentinels::{forget_a_credit, let_hear};
 use super::{Fault, PLAIN};
 use crate::history::Key;
 
@@ -68,17 +68,31 @@ pub(super) const FAULTS: &[Fault] = &[
         ..PLAIN
     },
     Fault {
+        name: "cluster-all-restarted",
+        about: "all masters are killed at once, so that nobody may take over, and come back empty",
+        inflict: |scene| {
+            let masters = done(scene.cluster().masters());
+            masters.iter().for_each(|master| done(master.kill()));
+            scene.hold(700);
+            masters.iter().for_each(|master| done(master.restart()));
+            done(scene.cluster().wait_until_whole());
+        },
+        ..PLAIN
+    },
+    Fault {
         name: "cluster-master-hangs",
         about: "a master hangs, its replica takes over, and the old one wakes up and takes itself for the master",
         forgets: true,
         takes_long: true,
         inflict: |scene| {
-            let (old, new) = a_master(scene);
+            let (old, new) = master_of(scene, &scene.quiet_key());
             scene.hold(300);
             done(old.pause());
             done(scene.cluster().wait_until_replaced(old, new));
             scene.hold(500);
+            let writer = scene.any_place();
             done(old.resume());
+            scene.give_credit_quietly(writer);
             done(scene.cluster().wait_until_whole());
         },
         ..PLAIN
@@ -88,9 +102,8 @@ pub(super) const FAULTS: &[Fault] = &[
         about: "a replica hears nothing for a while before its master is killed, and takes over with old data",
         forgets: true,
         inflict: |scene| {
-            let (old, new) = a_master(scene);
-            deafen(new, old);
-            scene.hold(300);
+            let (old, new) = master_of(scene, &scene.quiet_key());
+            forget_a_credit(scene, old, new);
             done(old.kill());
             done(scene.cluster().wait_until_replaced(old, new));
             let_hear(new);
@@ -131,7 +144,12 @@ pub(super) const FAULTS: &[Fault] = &[
 /// The master that holds an invoice, and its replica.
 fn a_master<'r>(scene: &mut Scene<'r>) -> (&'r RedisServer, &'r RedisServer) {
     let invoice = Key::Invoice(*scene.any_of(&scene.plan.large));
-    let master = done(scene.cluster().owner_of(&invoice.in_redis()));
+    master_of(scene, &invoice)
+}
+
+/// The master that holds a key, and its replica.
+fn master_of<'r>(scene: &Scene<'r>, key: &Key) -> (&'r RedisServer, &'r RedisServer) {
+    let master = done(scene.cluster().owner_of(&key.in_redis()));
     (master, done(scene.cluster().replica_of(master)))
 }
 

@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom;
 use crate::Site;
 use crate::chaos::asking::{self, Question};
 use crate::chaos::{Fleet, Plan, SERVICES};
-use crate::history::{Moment, Recorder};
+use crate::history::{Key, Moment, Recorder};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// Whatever a fault waits for takes less.
@@ -46,6 +46,16 @@ impl<'r> Scene<'r> {
     pub(super) fn give_credit_quietly(&mut self, place: usize) {
         let question = Question::credit_note(self.plan.quiet_user, 1);
         asking::write(self.fleet, self.recorder, place, &question);
+    }
+
+    /// What the user of [`Scene::give_credit_quietly`] has is cached from then on.
+    pub(super) fn read_quietly(&mut self, place: usize) {
+        asking::read(self.fleet, self.recorder, place, &self.quiet_key());
+    }
+
+    /// Of the user of [`Scene::give_credit_quietly`].
+    pub(super) fn quiet_key(&self) -> Key {
+        Key::CreditNotes(self.plan.quiet_user)
     }
 
     pub(super) fn site(&self) -> &'r Site {
@@ -112,5 +122,8 @@ impl<'r> Scene<'r> {
 /// What the test's own server must do.
 #[track_caller]
 pub(super) fn done<T>(result: anyhow::Result<T>) -> T {
-    result.unwrap_or_else(|error| panic!("{error:#}"))
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error:#}"),
+    }
 }

@@ -82,8 +82,7 @@ pub(super) const FAULTS: &[Fault] = &[
         forgets: true,
         inflict: |scene| {
             let (old, new) = done(scene.group().roles());
-            deafen(new, old);
-            scene.hold(300);
+            forget_a_credit(scene, old, new);
             done(old.kill());
             done(scene.group().wait_until_primary(new));
             let_hear(new);
@@ -100,8 +99,18 @@ fn fail_over_to(scene: &Scene<'_>, new: &RedisServer) {
     done(scene.group().wait_until_primary(new));
 }
 
+/// A replica hears nothing any more when its primary is told of a credit note, so that only the relay knows of that later.
+pub(super) fn forget_a_credit(scene: &mut Scene<'_>, primary: &RedisServer, replica: &RedisServer) {
+    let (reader, writer) = (scene.any_place(), scene.any_place());
+    scene.read_quietly(reader);
+    scene.hold(100);
+    deafen(replica, primary);
+    scene.give_credit_quietly(writer);
+    scene.hold(300);
+}
+
 /// From now on a replica stays one and hears nothing of its primary.
-pub(super) fn deafen(replica: &RedisServer, primary: &RedisServer) {
+fn deafen(replica: &RedisServer, primary: &RedisServer) {
     set_login(replica, "nobody", "without a right");
     done(primary.command::<()>(&["CLIENT", "KILL", "TYPE", "REPLICA"]));
 }

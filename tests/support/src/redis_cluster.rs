@@ -104,7 +104,8 @@ impl RedisCluster {
     /// # Errors
     /// No node answers.
     pub fn slot_of(&self, key: &str) -> Result<u16> {
-        self.running().next().context("find the slot of a key: no node runs")?.command(&["CLUSTER", "KEYSLOT", key])
+        let node = self.running().next().context("find the slot of a key: no node runs")?;
+        ask(node, &["CLUSTER", "KEYSLOT", key])
     }
 
     /// The master that owns the slot of a key.
@@ -232,6 +233,21 @@ impl RedisCluster {
         ensure!(state.contains("cluster_state:ok"), "the node on port {port} is not well: {state}");
         Ok(())
     }
+}
+
+/// Runs a command that may be run twice, again as long as the answer is late: machines are busy, and who moves a key answers
+/// nobody else.
+fn ask<T: redis::FromRedisValue>(server: &RedisServer, words: &[&str]) -> Result<T> {
+    let is_late = |error: &anyhow::Error| {
+        error.chain().any(|cause| match cause.downcast_ref::<redis::RedisError>() {
+            Some(error) => error.is_timeout(),
+            None => false,
+        })
+    };
+    wait_for("a node answers", || match server.command(words) {
+        Err(error) if is_late(&error) => Err(error),
+        answer => Ok(answer),
+    })?
 }
 
 fn is_master(server: &RedisServer) -> Result<bool> {

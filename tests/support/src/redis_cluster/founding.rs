@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use super::view::{SLOTS, View};
-use super::{Members, RedisCluster, wait_for};
+use super::{Members, RedisCluster, ask, wait_for};
 use crate::{RedisOptions, RedisServer};
 
 /// After which a node that does not answer is called dead. Failovers begin then.
@@ -70,7 +70,7 @@ fn of_node(options: RedisOptions) -> RedisOptions {
 }
 
 pub(super) fn id_of(server: &RedisServer) -> Result<String> {
-    server.command(&["CLUSTER", "MYID"])
+    ask(server, &["CLUSTER", "MYID"])
 }
 
 fn follow(replica: &RedisServer, master: &RedisServer) -> Result<()> {

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::founding::id_of;
-use super::{RedisCluster, wait_for};
+use super::{RedisCluster, ask, wait_for};
 use crate::RedisServer;
 
 /// Milliseconds that one key may take.
@@ -42,7 +42,7 @@ impl<'c> SlotMove<'c> {
     /// A key cannot be moved.
     pub fn move_keys(&self, limit: usize) -> Result<usize> {
         let (slot, limit) = (self.slot.to_string(), limit.to_string());
-        let keys: Vec<String> = self.from.command(&["CLUSTER", "GETKEYSINSLOT", &slot, &limit])?;
+        let keys: Vec<String> = ask(self.from, &["CLUSTER", "GETKEYSINSLOT", &slot, &limit])?;
         keys.iter().try_for_each(|key| self.move_key(key))?;
         Ok(keys.len())
     }
@@ -55,7 +55,7 @@ impl<'c> SlotMove<'c> {
         let port = self.to.port().to_string();
         let mut words = vec!["MIGRATE", "127.0.0.1", &port, key, "0", KEY_TIMEOUT_MS];
         words.extend(self.to.password().iter().flat_map(|password| ["AUTH", password]));
-        self.from.command(&words)
+        ask(self.from, &words)
     }
 
     /// Moves the other keys, makes `to` the owner, and waits until all nodes know.
@@ -80,5 +80,5 @@ impl<'c> SlotMove<'c> {
 }
 
 fn set_slot(server: &RedisServer, slot: u16, state: &[&str]) -> Result<()> {
-    server.command(&[&["CLUSTER", "SETSLOT", &slot.to_string()], state].concat())
+    ask(server, &[&["CLUSTER", "SETSLOT", &slot.to_string()], state].concat())
 }
