@@ -163,12 +163,13 @@ async fn doctor_says_how_the_cluster_does() {
     let owner = cluster.owner_of_slot(slot).unwrap();
     let target = if owner.port() == one.port() { other } else { one };
     let moving = cluster.begin_move(slot, target).unwrap();
-    assert_found("", 0, "cluster", "warning", "\"1 slots are on the move");
+    assert_found("", 0, "cluster", "warning", "\"slots on the move: 1, ");
     moving.finish().unwrap();
     assert_found("", 0, "cluster", "ok", &of_one);
 
     replica.stop().unwrap();
-    let is_missed = async || found("", 0, "cluster").to_string().contains("so nothing can take over: 127.0.0.1:");
+    let is_missed =
+        async || found("", 0, "cluster").to_string().contains(&format!("could take over: 127.0.0.1:{}", one.port()));
     eventually(PATIENT, is_missed).await.unwrap();
 
     for server in cluster.servers().iter().filter(|server| server.pid().is_some()) {
@@ -180,7 +181,13 @@ async fn doctor_says_how_the_cluster_does() {
         finding(&found.json(), "redis", "cluster")["level"] == "problem"
     };
     eventually(PATIENT, is_open).await.unwrap();
-    assert_found("", 1, "cluster", "problem", "\"1 slots have no master");
+    assert_found("", 1, "cluster", "problem", "\"slots without a master: 1, ");
+
+    one.kill().unwrap();
+    let is_missed = async || found("", 3, "cluster").to_string().contains("do not answer the other nodes: 127.0.0.1:");
+    eventually(PATIENT, is_missed).await.unwrap();
+    assert_found("", 3, "connection", "problem", &format!("cannot use Redis at 127.0.0.1:{}: ", one.port()));
+    assert_found("", 3, "rights", "not_checked", "away");
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! The lines of what a node of a cluster answers to `CLUSTER NODES`.
+//! The lines of what a node of a cluster answers to `CLUSTER NODES`, as far as people want to know them; who has which slots is
+//! worked out in [`super::topology`].
 
-use super::topology::{SLOTS, View};
+use super::topology::View;
 
 /// A node as one of them knows it; never one without an address.
 #[derive(Debug)]
@@ -12,9 +13,6 @@ pub(crate) struct Node<'a> {
     pub(crate) follows: Option<&'a str>,
     /// Whoever was asked does not reach it.
     pub(crate) is_down: bool,
-    pub(crate) epoch: u64,
-    /// First and last slot of each range.
-    pub(crate) ranges: Vec<(u16, u16)>,
     /// Slots on their way to it or from it. Only of itself does a node say so.
     pub(crate) moving: Vec<u16>,
 }
@@ -30,18 +28,13 @@ impl<'a> Node<'a> {
             return None;
         }
         let follows = fields.next().filter(|_| !is("master"));
-        let (_ping, _pong) = (fields.next()?, fields.next()?);
-        let epoch = fields.next()?.parse().ok()?;
-        let _link = fields.next()?;
-        let slots: Vec<&str> = fields.collect();
+        let [_ping, _pong, _epoch, _link] = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
         Some(Self {
             id,
             address: address(asked_host, written, with_names)?,
             follows,
             is_down: is("fail") || is("fail?"),
-            epoch,
-            ranges: slots.iter().filter_map(|slots| range(slots)).collect(),
-            moving: slots.iter().filter_map(|slots| moving(slots)).collect(),
+            moving: fields.filter_map(moving).collect(),
         })
     }
 }
@@ -61,13 +54,6 @@ fn address(asked_host: &str, written: &str, with_names: bool) -> Option<(String,
     let name = parts.next().filter(|name| with_names && !name.is_empty() && !name.contains('='));
     let host = name.unwrap_or(if host.is_empty() { asked_host } else { host });
     Some((host.to_owned(), port.parse().ok()?))
-}
-
-/// `5461-10922` or `93`.
-fn range(slots: &str) -> Option<(u16, u16)> {
-    let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
-    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-    (first <= last && usize::from(last) < SLOTS).then_some((first, last))
 }
 
 /// `[93-<-id]` or `[93->-id]`.

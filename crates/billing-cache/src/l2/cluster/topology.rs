@@ -3,8 +3,6 @@
 //! Of two masters that claim a slot the one with the higher configuration epoch has it, as the nodes decide it among
 //! themselves. So an old master that comes back, or a node that is behind, does not take slots away.
 
-use super::node::Node;
-
 /// Slots of a cluster.
 pub(crate) const SLOTS: usize = 16_384;
 /// In place of a master: nobody has the slot.
@@ -29,12 +27,23 @@ pub(crate) struct View<'a> {
     pub(crate) text: &'a str,
 }
 
+/// A master as a node knows it.
+struct Claim {
+    master: (String, u16),
+    epoch: u64,
+    /// First and last slot of each range.
+    ranges: Vec<(u16, u16)>,
+    is_moving: bool,
+}
+
 impl Topology {
     /// What these nodes say together. `with_names`: masters are called by their host names, where they announce any.
     pub(crate) fn of(views: &[View<'_>], with_names: bool) -> Self {
-        let claims: Vec<Node<'_>> =
-            views.iter().flat_map(|view| view.nodes(with_names)).filter(|node| node.follows.is_none()).collect();
-        let mut owners: Vec<Option<&Node<'_>>> = vec![None; SLOTS];
+        let claims: Vec<Claim> = views
+            .iter()
+            .flat_map(|view| view.text.lines().filter_map(|line| claim(view.host, line, with_names)))
+            .collect();
+        let mut owners: Vec<Option<&Claim>> = vec![None; SLOTS];
         for claim in &claims {
             for slot in claim.ranges.iter().flat_map(|(first, last)| *first..=*last) {
                 let owner = &mut owners[usize::from(slot)];
@@ -43,19 +52,53 @@ impl Topology {
                 }
             }
         }
-        let mut masters: Vec<(String, u16)> = owners.iter().flatten().map(|claim| claim.address.clone()).collect();
+        let mut masters: Vec<(String, u16)> = owners.iter().flatten().map(|claim| claim.master.clone()).collect();
         masters.sort_unstable();
         masters.dedup();
-        let place = |owner: Option<&Node<'_>>| owner.and_then(|claim| masters.binary_search(&claim.address).ok());
+        let place = |owner: Option<&Claim>| owner.and_then(|claim| masters.binary_search(&claim.master).ok());
         let slots =
             owners.into_iter().map(|owner| place(owner).and_then(|at| u16::try_from(at).ok()).unwrap_or(NOBODY));
-        Self { slots: slots.collect(), is_moving: claims.iter().any(|claim| !claim.moving.is_empty()), masters }
+        Self { slots: slots.collect(), is_moving: claims.iter().any(|claim| claim.is_moving), masters }
     }
 
     /// Slots that nobody has.
     pub(crate) fn uncovered(&self) -> usize {
         self.slots.iter().filter(|place| **place == NOBODY).count()
     }
+}
+
+/// The master of one line: id, address, flags, its own master, two times, epoch, link, slots.
+fn claim(asked_host: &str, line: &str, with_names: bool) -> Option<Claim> {
+    let mut fields = line.split(' ');
+    let (_id, address, flags) = (fields.next()?, fields.next()?, fields.next()?);
+    let is = |wanted: &str| flags.split(',').any(|flag| flag == wanted);
+    if !is("master") || is("noaddr") || is("handshake") {
+        return None;
+    }
+    let (_master, _ping, _pong) = (fields.next()?, fields.next()?, fields.next()?);
+    let epoch = fields.next()?.parse().ok()?;
+    let _link = fields.next()?;
+    let slots: Vec<&str> = fields.collect();
+    let ranges = slots.iter().filter_map(|slots| range(slots)).collect();
+    // Only of itself does a node say which slots move: `[93-<-id]`.
+    let is_moving = slots.iter().any(|slots| slots.starts_with('['));
+    Some(Claim { master: master(asked_host, address, with_names)?, epoch, ranges, is_moving })
+}
+
+/// `host:port@bus-port,name`, of which all but the port may be absent.
+fn master(asked_host: &str, address: &str, with_names: bool) -> Option<(String, u16)> {
+    let mut parts = address.split(',');
+    let (host, port) = parts.next()?.split('@').next()?.rsplit_once(':')?;
+    let name = parts.next().filter(|name| with_names && !name.is_empty() && !name.contains('='));
+    let host = name.unwrap_or(if host.is_empty() { asked_host } else { host });
+    Some((host.to_owned(), port.parse().ok()?))
+}
+
+/// `5461-10922` or `93`.
+fn range(slots: &str) -> Option<(u16, u16)> {
+    let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last && usize::from(last) < SLOTS).then_some((first, last))
 }
 
 #[cfg(test)]
