@@ -311,10 +311,14 @@ impl<S: Source> Cache<S> {
             outcomes.push((grant.key, loaded.value, Filled::Lost));
         }
         let (places, fills): (Vec<usize>, Vec<Fill>) = fills.into_iter().unzip();
-        for (place, filled) in places.into_iter().zip(self.store_many(state, &fills).await) {
+        let mut unused = past;
+        for ((place, fill), filled) in places.into_iter().zip(&fills).zip(self.store_many(state, &fills).await) {
             outcomes[place].2 = filled;
+            if filled == Filled::Elsewhere {
+                unused.push(fill.key.clone());
+            }
         }
-        self.give_leases_back(past, mode).await;
+        self.give_leases_back(unused, mode).await;
         Ok(outcomes)
     }
 

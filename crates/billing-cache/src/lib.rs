@@ -67,7 +67,7 @@ pub use l2::written::AddressError;
 pub use numbers::{BreakerChange, Bucket, Numbers, PROCESS_WIDE, Process, Resolution};
 pub use pace::Pace;
 pub use policy::L1Policy;
-pub use primaries::{Primaries, Primary};
+pub use primaries::{LayoutNumber, Primaries, Primary};
 pub use read::{Answer, Cached, ReadError, Tier};
 pub use settings::{CacheSettings, RedisSettings, TypeSettings};
 pub use survey::{Measure, MemoryUse, ServerInfo, Survey, Surveying, TtlDistribution, TypeSurvey};

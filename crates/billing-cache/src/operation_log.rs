@@ -33,7 +33,7 @@ pub(crate) fn load_failed<T: CachedType>(
 pub(crate) fn filled<T: CachedType>(span: &Span, fill: &Fill, filled: Option<&Filled>, started: Instant) {
     let outcome = match filled {
         Some(Filled::Stored) => Event::FillStored,
-        Some(Filled::Lost) => Event::FillLost,
+        Some(Filled::Lost | Filled::Elsewhere) => Event::FillLost,
         None => Event::RedisError,
     };
     span.record("outcome", outcome.as_str());

@@ -110,6 +110,11 @@ impl<T: CachedType> Pilot<T> {
                 self.state().counters.add(Event::FillLost);
                 Attempt::Lost(Outcome { covers: covered_by_load, answer })
             }
+            Ok(Filled::Elsewhere) => {
+                self.state().counters.add(Event::FillLost);
+                self.give_lease_back().await;
+                Attempt::Done(Outcome { covers: covered_by_load, answer })
+            }
             Err(error) => {
                 note_redis_error(self.state(), &self.text, &error);
                 Attempt::Done(Outcome { covers: covered_by_load, answer })

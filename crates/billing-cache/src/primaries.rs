@@ -23,6 +23,10 @@ pub struct Primary {
     pub history: Option<History>,
 }
 
+/// Which of the layouts of a process it is, in the order in which it learned them: who has which keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayoutNumber(u64);
+
 /// See the module.
 #[derive(Clone)]
 pub struct Primaries {
@@ -43,10 +47,10 @@ impl Primaries {
         self.layout.is_covered() && !self.found.is_empty() && self.found.iter().all(Option::is_some)
     }
 
-    /// Whether the keys are spread as in `other`.
+    /// How the keys are spread over them.
     #[must_use]
-    pub fn have_layout_of(&self, other: &Self) -> bool {
-        self.layout.number() == other.layout.number()
+    pub fn layout(&self) -> LayoutNumber {
+        LayoutNumber(self.layout.number())
     }
 
     /// Whether keys are spread over several at all.
@@ -84,7 +88,7 @@ impl Primaries {
 impl PartialEq for Primaries {
     /// Whether they are the same servers in the same lives, with the same keys.
     fn eq(&self, other: &Self) -> bool {
-        self.have_layout_of(other) && self.found == other.found
+        self.layout() == other.layout() && self.found == other.found
     }
 }
 
@@ -101,6 +105,12 @@ impl<S: Source> Cache<S> {
     /// None of them can be used.
     pub async fn primaries(&self) -> Result<Primaries, L2Error> {
         of(self.shared()).await
+    }
+
+    /// Whether the keys are still spread in this way, as far as this process knows.
+    #[must_use]
+    pub fn has_layout(&self, layout: LayoutNumber) -> bool {
+        self.shared().shards.layout().number() == layout.0
     }
 }
 

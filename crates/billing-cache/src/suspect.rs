@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rand::seq::IteratorRandom;
 use tokio::sync::Notify;
 
 /// Beyond so many, everything is suspect until all caches of the types were cleared.
@@ -68,11 +69,12 @@ impl Suspects {
         self.added.notify_one();
     }
 
-    /// Up to `limit` keys to invalidate again; empty if there are none.
+    /// Up to `limit` keys to invalidate again, drawn by lot, so that those of a master that is dead do not stand in the way of
+    /// the others; empty if there are none.
     pub(crate) fn batch(&self, limit: usize) -> Batch {
         let keys = self.lock();
         Batch {
-            keys: keys.failed.keys().take(limit).cloned().collect(),
+            keys: keys.failed.keys().cloned().sample(&mut rand::rng(), limit),
             everything: keys.overflowed_at.is_some(),
             as_of: keys.failures,
         }
@@ -134,6 +136,17 @@ mod tests {
         assert!(!suspects.contains(&key(1)));
         assert!(suspects.contains(&key(2)));
         assert_eq!(suspects.len(), 1);
+    }
+
+    #[test]
+    fn keys_that_go_on_failing_do_not_stand_in_the_way_of_others() {
+        let suspects = Suspects::default();
+        let failing: Vec<String> = (0..1_000).map(key).collect();
+        suspects.add(&failing);
+        let first = suspects.batch(500).keys;
+        assert_eq!(first.len(), 500);
+        let others = || suspects.batch(500).keys.into_iter().any(|key| !first.contains(&key));
+        assert!((0..10).any(|_| others()));
     }
 
     #[test]

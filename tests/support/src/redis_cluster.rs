@@ -21,6 +21,15 @@ const MASTERS: usize = 3;
 /// A replica gives up a failover by hand after five seconds.
 const FAILOVER_TIMEOUT: Duration = Duration::from_secs(6);
 
+/// How many nodes of each kind.
+#[derive(Clone, Copy)]
+struct Members {
+    masters: usize,
+    replicas: usize,
+    /// Masters without slots.
+    spares: usize,
+}
+
 /// Nodes that know each other and share all slots; all end when it is dropped.
 ///
 /// A node is killed, started again, paused and resumed as any [`RedisServer`]; started again it is empty and still who it
@@ -37,7 +46,7 @@ impl RedisCluster {
     /// # Errors
     /// A server does not start, or they do not find each other within a minute.
     pub fn start(options: &RedisOptions) -> Result<Self> {
-        Self::found(options, MASTERS, MASTERS)
+        Self::found(options, Members { masters: MASTERS, replicas: MASTERS, spares: 0 })
     }
 
     /// As [`RedisCluster::start`], so many masters without replicas.
@@ -45,7 +54,15 @@ impl RedisCluster {
     /// # Errors
     /// As [`RedisCluster::start`].
     pub fn start_masters(options: &RedisOptions, masters: usize) -> Result<Self> {
-        Self::found(options, masters, 0)
+        Self::found(options, Members { masters, replicas: 0, spares: 0 })
+    }
+
+    /// As [`RedisCluster::start_masters`], and one more that has no slots yet: the last of [`RedisCluster::servers`].
+    ///
+    /// # Errors
+    /// As [`RedisCluster::start`].
+    pub fn start_masters_and_a_spare(options: &RedisOptions, masters: usize) -> Result<Self> {
+        Self::found(options, Members { masters, replicas: 0, spares: 1 })
     }
 
     /// `REDIS_CLUSTER_NODES`: all nodes, also those that do not run.

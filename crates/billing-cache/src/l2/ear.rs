@@ -141,15 +141,16 @@ impl Ear {
     /// The key carries the moment at which it was sent, so that its echo needs no memory; and in braces what makes it one of
     /// this primary's.
     async fn send_heartbeat(&self) {
-        let layout = self.shared.shards.layout();
-        let tagged = layout.tagged().find(|(link, _)| link.id() == self.link.id());
+        let (layout, is_cluster) = (self.shared.shards.layout(), self.shared.shards.is_cluster());
         // A master that has lost its slots has no ear for long.
-        let Some((_, tag)) = tagged else { return };
+        let Some(tag) = layout.tag_of(self.link.id()) else { return };
         let now = Moment::now();
         let key = format!("{}{{{tag}}}:{}:{}", self.heartbeat_prefix, now.monotonic_ms, now.wall_ms);
         let terms = Terms::tell(self.shared.shards.command_limit());
         let key = &key;
-        let beat = |mut wire: Wire| async move {
+        let beat = |wire: Wire| async move {
+            // A master that is about to get its first slot takes its keys only so.
+            let mut wire = if is_cluster { wire.asking() } else { wire };
             let mut set = redis::cmd("SET");
             set.arg(key).arg("").arg("PX").arg(HEARTBEAT_TTL_MS);
             let mut unlink = redis::cmd("UNLINK");

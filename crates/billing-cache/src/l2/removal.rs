@@ -91,11 +91,17 @@ async fn remove(link: &Link, keys: &[&str], limit: Duration) -> Result<Vec<Remov
 async fn invalidate_on_the_move(shards: &Shards, key: &str, limit: Duration) -> Result<(), L2Error> {
     shards.hear_redirection();
     let lease = lease_of(key);
+    let mut removed = Ok(());
     for name in [&lease, &lease, key, key] {
         let remove = |mut wire: Wire| async move { wire.query::<Value>(redis::cmd("UNLINK").arg(name)).await };
-        shards.one(key, Terms::tell(limit), remove).await?;
+        match shards.one(key, Terms::tell(limit), remove).await {
+            Ok(_) => {}
+            // The other master is not known yet. What this one has goes all the same, so that fewer read it meanwhile.
+            Err(L2Error::Redis(error)) if is_elsewhere(&error) => removed = Err(error.into()),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(())
+    removed
 }
 
 fn info_command() -> Cmd {

@@ -3,7 +3,7 @@
 //!
 //! Invariants: a key and its lease belong to one shard (`protocol.md`, section 1); a caller never waits for a connection, so a
 //! redirection to a master that is not known yet is an error, and has the layout looked at again; a new master is part of
-//! the layout only after L1 was told that it does not hear it yet.
+//! the layout only after L1 was told that it does not hear it yet, and from the moment at which its first slot is on its way.
 
 mod layout;
 mod redirect;

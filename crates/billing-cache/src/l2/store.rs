@@ -119,6 +119,8 @@ pub(crate) enum Filled {
     Stored,
     /// An invalidation, or the end of the lease, came between.
     Lost,
+    /// Nothing was stored, since the slot is on its way; the lease still stands.
+    Elsewhere,
 }
 
 /// A value to fill.
@@ -268,8 +270,10 @@ pub(crate) async fn release(shards: &Shards, key: &str, token: &Token) -> Result
 /// Stores one loaded value if its lease still stands.
 pub(crate) async fn fill(shards: &Shards, fill: &Fill) -> Result<Filled, L2Error> {
     let store = |mut wire: Wire| async move { wire.query(&fill_command(fill)).await };
-    let stored = shards.one(&fill.key, shards.command_terms(), |wire| with_scripts(wire, store)).await?;
-    Ok(filled(&stored))
+    match shards.one(&fill.key, shards.command_terms(), |wire| with_scripts(wire, store)).await {
+        Err(L2Error::Redis(error)) if is_elsewhere(&error) => Ok(Filled::Elsewhere),
+        stored => Ok(filled(&stored?)),
+    }
 }
 
 /// Stores many loaded values. A refused one does not stop the others.
@@ -279,7 +283,12 @@ pub(crate) async fn fill_many(shards: &Shards, fills: &[Fill]) -> Gathered<Fille
     let store = move |link: Arc<Link>, places: Vec<usize>| async move {
         let store = |wire: Wire| each(wire, places.iter().map(|place| fill_command(&fills[*place])));
         let stored = link.run(terms, |wire| with_scripts(wire, store)).await?;
-        Ok(stored.into_iter().map(|answer| answer.map_or(Filled::Lost, |answer| filled(&answer))).collect())
+        let one = |answer: RedisResult<Value>| match answer {
+            Ok(answer) => filled(&answer),
+            Err(error) if is_elsewhere(&error) => Filled::Elsewhere,
+            Err(_) => Filled::Lost,
+        };
+        Ok(stored.into_iter().map(one).collect())
     };
     shards.gather(&keys, store).await
 }

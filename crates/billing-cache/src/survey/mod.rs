@@ -103,8 +103,12 @@ impl<S: Source> Cache<S> {
     /// # Errors
     /// Redis cannot be used.
     pub async fn key_count(&self) -> Result<u64, RedisUnreachable> {
-        let mut keys = 0;
-        for link in self.shared().shards.layout().links() {
+        let (shards, mut keys) = (&self.shared().shards, 0);
+        let layout = shards.layout();
+        if layout.links().is_empty() {
+            return Err(shards.unreachable(L2Error::Away));
+        }
+        for link in layout.links() {
             let mut connection = link.own_connection().await?;
             let size: Result<u64, L2Error> = connection.command(&redis::cmd("DBSIZE")).await;
             keys += size.map_err(|error| link.unreachable(error))?;

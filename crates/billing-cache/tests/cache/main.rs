@@ -8,6 +8,7 @@
 mod allocations;
 mod breaker;
 mod clear;
+mod cluster;
 mod contended;
 mod counting;
 mod hang;

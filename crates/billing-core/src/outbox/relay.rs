@@ -4,16 +4,16 @@
 //! nothing of the cache; on PostgreSQL it is woken by `NOTIFY`, on SQLite it looks regularly.
 //!
 //! Invariants (`protocol.md`, section 5): rows are taken by their state, never by "id greater than the last seen"; a row is
-//! marked after Redis was told, with the history Redis was told in, that of the shard of its key; every look takes rows marked
-//! with other histories, not only the look after a reconnection; a row is retired only when it carries a history of today and
+//! marked after Redis was told, with the history Redis was told in, that of the shard of its key; every look takes rows that were
+//! lately marked with other histories, not only the look after a reconnection; a row is retired only when it carries a history of today and
 //! is older than its retention.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use billing_cache::{AnyKey, ConnectionNumber, History, L2Error, Primaries, Primary, RedisUnreachable, TypeInfo};
+use billing_cache::{AnyKey, ConnectionNumber, History, L2Error, LayoutNumber, Primaries, Primary, TypeInfo};
 use chrono::{NaiveDateTime, TimeDelta};
 use sea_orm::sqlx::{self, postgres::PgListener};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
@@ -74,9 +74,6 @@ pub enum RelayError {
     /// Redis could not be told.
     #[error("tell redis")]
     Redis(#[from] L2Error),
-    /// A type could not be cleared.
-    #[error(transparent)]
-    Clear(#[from] RedisUnreachable),
 }
 
 impl Relay {
@@ -112,8 +109,8 @@ impl Relay {
 struct Admitted {
     /// The servers that reads use: their data is known to carry every acknowledged invalidation.
     in_use: Vec<Primary>,
-    /// Which servers had which keys when a replay was complete.
-    settled: Option<Primaries>,
+    /// Which layout of the keys the last complete replay was over.
+    layout: Option<LayoutNumber>,
     /// When the last look began, by the clock of the database.
     looked: NaiveDateTime,
     /// Rows applied elsewhere that these servers were told of too; those of the last look, since older ones are not seen again.
@@ -127,11 +124,14 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
     let shortest = Duration::from_millis(settings.grace_ms.max(10));
     let mut backoff = shortest;
     loop {
+        let began = Instant::now();
         let pause = match catch_up(&cache, &settings, &mut admitted).await {
             Ok(()) => {
                 caught_up.send_replace(true);
                 backoff = shortest;
-                Duration::from_millis(settings.poll_interval_ms).max(POLL_MIN)
+                // Many rows may wait for a part of a cluster that is away; looking at them is not to be all that goes on.
+                let rest = (began.elapsed() * 4).min(BACKOFF_MAX);
+                Duration::from_millis(settings.poll_interval_ms).max(POLL_MIN).max(rest)
             }
             Err(error) => {
                 debug!(error = &error as &dyn std::error::Error, "the relay will try again");
@@ -154,37 +154,42 @@ async fn catch_up(cache: &BillingCache, settings: &RelaySettings, admitted: &mut
     let looked = rows::clock(cache.source().connection()).await?;
     admitted.in_use.retain(|known| primaries.iter().any(|primary| primary == known));
     let new: Vec<Primary> = primaries.iter().filter(|primary| !admitted.in_use.contains(primary)).cloned().collect();
-    // A mark says in which history the shard was that had the key then; where keys moved, it may be another one's by now.
-    let keys_moved =
-        primaries.are_many() && !admitted.settled.as_ref().is_some_and(|settled| settled.have_layout_of(&primaries));
-    let mut pass = Pass { cache, settings, primaries: &primaries, failed: BTreeSet::new() };
-    if new.is_empty() && !keys_moved {
+    let keys_moved = primaries.are_many() && admitted.layout != Some(primaries.layout());
+    let is_replay = !new.is_empty() || keys_moved;
+    let mut pass = Pass::new(cache, settings, &primaries, is_replay);
+    if !is_replay {
         let older_than = Duration::from_millis(settings.grace_ms);
         let relayed = pass.relay(&Needed::Pending { older_than }).await?;
         if relayed > 0 {
             debug!(rows = relayed, "pending invalidations relayed");
         }
-        admitted.told = pass.relay_applied_elsewhere(admitted).await?;
-        admitted.looked = looked;
-        return pass.all_were_told();
+        let told = pass.relay_applied_elsewhere(admitted).await?;
+        if pass.is_left() {
+            // What could not be told is looked for again.
+            admitted.told.extend(told);
+        } else {
+            (admitted.told, admitted.looked) = (told, looked);
+        }
+        return pass.result();
     }
     // Other data: what was acknowledged may be undone. Or the same data over another connection: while there was none, others
     // may have told a server that took this one's place for a while, and the rows say so.
     new.iter().for_each(|primary| cache.suspend_reads(primary.connection));
-    let replay = Needed::Replay { into: Histories::of(&primaries) };
-    let relayed = pass.relay(if keys_moved { &Needed::Everything } else { &replay }).await?;
+    // A mark says in which history the shard was that had the key then; by now the key may be another one's.
+    let needed =
+        if primaries.are_many() { Needed::Everything } else { Needed::Replay { into: Histories::of(&primaries) } };
+    let relayed = pass.relay(&needed).await?;
+    if pass.is_uncleared || !cache.has_layout(primaries.layout()) {
+        return Err(RelayError::Redis(L2Error::Away));
+    }
     for primary in new.into_iter().filter(|primary| !pass.failed.contains(&primary.connection)) {
         cache.admit(primary.connection);
         admitted.in_use.push(primary);
     }
     info!(rows = relayed, "recent invalidations replayed, redis is in use");
-    pass.all_were_told()?;
-    *admitted = Admitted {
-        in_use: std::mem::take(&mut admitted.in_use),
-        settled: Some(primaries),
-        looked,
-        told: BTreeSet::new(),
-    };
+    pass.result()?;
+    (admitted.layout, admitted.looked) = (Some(primaries.layout()), looked);
+    admitted.told.clear();
     Ok(())
 }
 
@@ -194,11 +199,28 @@ struct Pass<'a> {
     settings: &'a RelaySettings,
     /// The servers that were connected when it began.
     primaries: &'a Primaries,
-    /// Those of them that could not be told something, and are left alone for the rest of the pass.
+    /// Whether it is a replay: only then is a type cleared while a part of a cluster is away, on those that are there.
+    is_replay: bool,
+    /// Those servers that could not be told something, and are left alone for the rest of the pass.
     failed: BTreeSet<ConnectionNumber>,
+    /// Whether a type could not be cleared.
+    is_uncleared: bool,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    fn new(cache: &'a BillingCache, settings: &'a RelaySettings, primaries: &'a Primaries, is_replay: bool) -> Self {
+        Self { cache, settings, primaries, is_replay, failed: BTreeSet::new(), is_uncleared: false }
+    }
+
+    /// Whether something was not done that could have been.
+    fn is_left(&self) -> bool {
+        self.is_uncleared || !self.failed.is_empty()
+    }
+
+    fn result(&self) -> Result<(), RelayError> {
+        if self.is_left() { Err(RelayError::Redis(L2Error::Away)) } else { Ok(()) }
+    }
+
     /// Applies every row that is needed; says how many. Starts from the lowest id each time, because a row may become
     /// visible after one with a higher id. Ends with the highest id there is now: writers add rows faster than a pass takes
     /// them, and what they acknowledge from now on they tell the servers that are connected now.
@@ -210,22 +232,17 @@ impl Pass<'_> {
             next = taken + 1;
             relayed += rows;
             if self.primaries.iter().all(|primary| self.failed.contains(&primary.connection)) {
-                self.all_were_told()?;
+                self.result()?;
             }
         }
         Ok(relayed)
     }
 
-    /// Whether every server took what it was told.
-    fn all_were_told(&self) -> Result<(), RelayError> {
-        if self.failed.is_empty() { Ok(()) } else { Err(RelayError::Redis(L2Error::Away)) }
-    }
-
     /// Applies what was marked since the last look as applied to another history: during a failover some processes still
     /// write to the old primary, and what they acknowledge after the replay only the old primary was told. Answers the ids.
     ///
-    /// They keep their marks: the relays of the old primary apply the marks of the new one in the same way, and would
-    /// otherwise mark each other's rows by turns.
+    /// They keep their marks, if they have any: the relays of the old primary apply the marks of the new one in the same way,
+    /// and would otherwise mark each other's rows by turns.
     async fn relay_applied_elsewhere(&mut self, admitted: &Admitted) -> Result<BTreeSet<i64>, RelayError> {
         let histories = Histories::of(self.primaries);
         // A server that hides its history gets the whole window at every connection instead.
@@ -237,16 +254,23 @@ impl Pass<'_> {
         let (told, new): (Vec<OutboxRow>, Vec<OutboxRow>) =
             rows.into_iter().partition(|row| admitted.told.contains(&row.id));
         let mut told: BTreeSet<i64> = told.into_iter().map(|row| row.id).collect();
+        let unmarked: BTreeSet<i64> = new.iter().filter(|row| row.redis_history.is_none()).map(|row| row.id).collect();
         for batch in new.chunks(BATCH) {
             // Another history than that of the replay is found by the next look, which replays.
-            told.extend(self.apply(batch).await?.into_values().flatten());
+            for (history, ids) in self.apply(batch).await {
+                if history.is_some() {
+                    let ids = ids.intersection(&unmarked).copied().collect();
+                    rows::mark_relayed(self.cache.source().connection(), &ids, history.as_ref()).await?;
+                }
+                told.extend(ids);
+            }
         }
         Ok(told)
     }
 
     /// Types with more rows than are worth applying one by one. Not while a part of a cluster is away, which would have to be
     /// cleared too; and not of all rows, few of which are needed.
-    async fn clear_crowded_types(&self, needed: &Needed) -> Result<u64, RelayError> {
+    async fn clear_crowded_types(&mut self, needed: &Needed) -> Result<u64, RelayError> {
         if !self.primaries.are_all() || matches!(needed, Needed::Everything) {
             return Ok(0);
         }
@@ -256,7 +280,7 @@ impl Pass<'_> {
             if count > self.settings.clear_type_above {
                 // The ids first: a row that comes while the type is cleared may be about a value filled after its turn.
                 let ids = rows::ids_of_type(connection, needed, &cache_type).await?;
-                let Some(history) = self.clear(&cache_type).await? else { continue };
+                let Some(history) = self.clear(&cache_type).await else { continue };
                 delay::record_of_relay(self.cache, connection, &ids).await;
                 rows::mark_relayed(connection, &ids, history.as_ref()).await?;
                 relayed += ids.len() as u64;
@@ -292,7 +316,7 @@ impl Pass<'_> {
         let mut taken = rows::take(connection, needed, ids, BATCH as u64).await?;
         let Some(last) = taken.last().map(|row| row.id) else { return Ok(None) };
         taken.retain(|row| self.is_needed(row));
-        let relayed = self.apply(&taken).await?;
+        let relayed = self.apply(&taken).await;
         failpoint::hit("relay_before_mark");
         let mut count = 0;
         for (history, ids) in relayed {
@@ -305,46 +329,44 @@ impl Pass<'_> {
 
     /// Whether the row is pending, or was applied to another history than that which its key is in now.
     fn is_needed(&self, row: &OutboxRow) -> bool {
-        let history = match row.target(self.cache) {
+        let carries = |history: &History| row.redis_history.as_deref() == Some(history.as_str());
+        let of_key = match row.target(self.cache) {
             _ if row.relayed_at.is_none() => return true,
-            Target::Key(key) => self.primaries.of_key(&key).and_then(|primary| primary.history.clone()),
-            Target::WholeType(_) | Target::Nothing | Target::UnknownType => self.primaries.history_of_all(),
+            Target::Key(key) => self.primaries.of_key(&key).and_then(|primary| primary.history.as_ref()),
+            Target::WholeType(_) | Target::Nothing | Target::UnknownType => None,
         };
-        history.is_none_or(|history| row.redis_history.as_deref() != Some(history.as_str()))
+        !of_key.is_some_and(carries) && !self.primaries.history_of_all().as_ref().is_some_and(carries)
     }
 
-    /// Tells Redis what the rows say: whole types first, then each key once. Answers the rows that it was told, by the history
-    /// in which it was.
-    async fn apply(&mut self, rows: &[OutboxRow]) -> Result<Relayed, RelayError> {
+    /// Tells Redis what the rows say: each key once, and whole types. Answers the rows that it was told, by the history in which
+    /// it was.
+    async fn apply(&mut self, rows: &[OutboxRow]) -> Relayed {
         let targets: Vec<(i64, Target)> = rows.iter().map(|row| (row.id, row.target(self.cache))).collect();
-        let (mut keys, mut cleared) = (BTreeSet::new(), HashMap::new());
-        for (_, target) in &targets {
-            match target {
-                Target::Key(key) if self.is_reachable(key) => drop(keys.insert(key.clone())),
-                Target::WholeType(name) if !cleared.contains_key(name) => {
-                    cleared.insert(*name, self.clear(name).await?);
-                }
-                _ => {}
-            }
-        }
-        let told = self.cache.invalidate(keys).await;
+        let keys = targets.iter().filter_map(|(_, target)| target.key());
+        let told = self.cache.invalidate(keys.filter(|key| self.is_reachable(key)).cloned().collect()).await;
         let failed = told.pending.iter().filter_map(|key| self.primaries.of_key(key));
         self.failed.extend(failed.map(|primary| primary.connection));
+        let mut cleared = HashMap::new();
+        for (_, target) in &targets {
+            if let Target::WholeType(name) = target
+                && !cleared.contains_key(name)
+            {
+                cleared.insert(*name, self.clear(name).await);
+            }
+        }
         let mut relayed = Relayed::new();
         for (id, target) in targets {
             let history = match target {
                 Target::Key(key) => told.done.get(&key).cloned(),
                 Target::WholeType(name) => cleared.get(name).cloned().flatten(),
                 // Nothing was to be told; but a row without a history is never retired.
-                Target::Nothing | Target::UnknownType => {
-                    self.primaries.are_all().then(|| self.primaries.history_of_all())
-                }
+                Target::Nothing | Target::UnknownType => Some(self.primaries.history_of_all()),
             };
             if let Some(history) = history {
                 relayed.entry(history).or_default().insert(id);
             }
         }
-        Ok(relayed)
+        relayed
     }
 
     /// Whether the server that has this key is there, and has taken what it was told so far.
@@ -352,11 +374,21 @@ impl Pass<'_> {
         self.primaries.of_key(key).is_some_and(|primary| !self.failed.contains(&primary.connection))
     }
 
-    /// Answers the history in which the type was cleared; nothing if a part of a cluster was away and has still to be.
-    async fn clear(&self, cache_type: &str) -> Result<Option<Option<History>>, RelayError> {
+    /// Answers the history in which the type was cleared; nothing if it was not everywhere, and has still to be.
+    async fn clear(&mut self, cache_type: &str) -> Option<Option<History>> {
+        if !self.is_replay && !self.primaries.are_all() {
+            // It waits, as the rows of that part of the cluster do.
+            return None;
+        }
         let types: Vec<_> = cached::find(cache_type).into_iter().map(RegisteredType::info).collect();
-        let cleared = self.cache.clear_on_record(&types).await?;
-        Ok(cleared.everywhere.then_some(cleared.history))
+        match self.cache.clear_on_record(&types).await {
+            Ok(cleared) => cleared.everywhere.then_some(cleared.history),
+            Err(error) => {
+                debug!(cache_type, error = &error as &dyn std::error::Error, "the type could not be cleared");
+                self.is_uncleared = true;
+                None
+            }
+        }
     }
 }
 
@@ -405,7 +437,7 @@ pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u6
     let histories = Histories::of(&primaries);
     if histories.are_known() {
         let after = Duration::from_secs(settings.retention_margin_seconds);
-        let mut pass = Pass { cache, settings, primaries: &primaries, failed: BTreeSet::new() };
+        let mut pass = Pass::new(cache, settings, &primaries, false);
         pass.relay(&Needed::LeftElsewhere { than: histories.clone(), after }).await?;
     }
     let mut retired = 0;

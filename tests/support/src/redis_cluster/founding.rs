@@ -3,22 +3,23 @@
 use anyhow::{Context, Result, ensure};
 
 use super::view::{SLOTS, View};
-use super::{RedisCluster, wait_for};
+use super::{Members, RedisCluster, wait_for};
 use crate::{RedisOptions, RedisServer};
 
 /// After which a node that does not answer is called dead. Failovers begin then.
 const NODE_TIMEOUT_MS: &str = "1000";
 
 impl RedisCluster {
-    pub(super) fn found(options: &RedisOptions, masters: usize, replicas: usize) -> Result<Self> {
+    pub(super) fn found(options: &RedisOptions, members: Members) -> Result<Self> {
+        let Members { masters, replicas, spares } = members;
         ensure!(masters > 0, "start a cluster: it needs a master");
         let start = |_| of_node(options.clone()).start();
-        let servers = (0..masters + replicas).map(start).collect::<Result<Vec<_>>>()?;
+        let servers = (0..masters + replicas + spares).map(start).collect::<Result<Vec<_>>>()?;
         let cluster = Self { servers, replicas };
         cluster.introduce()?;
         cluster.deal_slots(masters)?;
-        let (masters, replicas) = cluster.servers.split_at(masters);
-        masters.iter().cycle().zip(replicas).try_for_each(|(master, replica)| follow(replica, master))?;
+        let (masters, others) = cluster.servers.split_at(masters);
+        masters.iter().cycle().zip(&others[..replicas]).try_for_each(|(master, replica)| follow(replica, master))?;
         cluster.wait_until_whole()?;
         Ok(cluster)
     }

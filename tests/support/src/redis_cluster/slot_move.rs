@@ -47,6 +47,17 @@ impl<'c> SlotMove<'c> {
         Ok(keys.len())
     }
 
+    /// Moves one key; nothing if it is not there, or has ended meanwhile.
+    ///
+    /// # Errors
+    /// It cannot be moved.
+    pub fn move_key(&self, key: &str) -> Result<()> {
+        let port = self.to.port().to_string();
+        let mut words = vec!["MIGRATE", "127.0.0.1", &port, key, "0", KEY_TIMEOUT_MS];
+        words.extend(self.to.password().iter().flat_map(|password| ["AUTH", password]));
+        self.from.command(&words)
+    }
+
     /// Moves the other keys, makes `to` the owner, and waits until all nodes know.
     ///
     /// # Errors
@@ -65,14 +76,6 @@ impl<'c> SlotMove<'c> {
             ensure!(owner == self.to.port(), "it belongs to the node on port {owner}");
             Ok(())
         })
-    }
-
-    /// The answer is `NOKEY` for one that has ended meanwhile.
-    fn move_key(&self, key: &str) -> Result<()> {
-        let port = self.to.port().to_string();
-        let mut words = vec!["MIGRATE", "127.0.0.1", &port, key, "0", KEY_TIMEOUT_MS];
-        words.extend(self.to.password().iter().flat_map(|password| ["AUTH", password]));
-        self.from.command(&words)
     }
 }
 

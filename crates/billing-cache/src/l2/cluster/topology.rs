@@ -2,21 +2,31 @@
 //!
 //! Of two masters that claim a slot the one with the higher configuration epoch has it, as the nodes decide it among
 //! themselves. So an old master that comes back, or a node that is behind, does not take slots away.
+//!
+//! A master that is about to get its first slot belongs to the others already: some of the keys of that slot are there.
+
+use std::collections::BTreeMap;
 
 /// Slots of a cluster.
 pub(crate) const SLOTS: usize = 16_384;
 /// In place of a master: nobody has the slot.
 pub(crate) const NOBODY: u16 = u16::MAX;
 
-/// The masters with slots, and who has which.
+/// The masters with slots, those that are about to get their first one, and who has which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Topology {
     /// Host and port of each.
     pub(crate) masters: Vec<(String, u16)>,
+    /// By what other host a node may call each of them when it sends somebody there; empty if by none.
+    pub(crate) other_hosts: Vec<String>,
     /// By slot the place of its master, or [`NOBODY`].
     pub(crate) slots: Box<[u16]>,
+    /// Of each master without slots one that is on its way to it.
+    pub(crate) first_slots: BTreeMap<u16, u16>,
     /// Whether slots are on their way from one master to another.
     pub(crate) is_moving: bool,
+    /// The highest epoch. It grows whenever a slot goes to another master, also when that goes back.
+    pub(crate) epoch: u64,
 }
 
 /// What one node answers to `CLUSTER NODES`.
@@ -28,37 +38,49 @@ pub(crate) struct View<'a> {
 }
 
 /// A master as a node knows it.
-struct Claim {
+struct Claim<'a> {
+    id: &'a str,
     master: (String, u16),
+    other_host: &'a str,
     epoch: u64,
     /// First and last slot of each range.
     ranges: Vec<(u16, u16)>,
+    /// Slots that it gives to others, each with the id of who gets it.
+    gives: Vec<(u16, &'a str)>,
     is_moving: bool,
 }
 
 impl Topology {
     /// What these nodes say together. `with_names`: masters are called by their host names, where they announce any.
     pub(crate) fn of(views: &[View<'_>], with_names: bool) -> Self {
-        let claims: Vec<Claim> = views
+        let claims: Vec<Claim<'_>> = views
             .iter()
             .flat_map(|view| view.text.lines().filter_map(|line| claim(view.host, line, with_names)))
             .collect();
-        let mut owners: Vec<Option<&Claim>> = vec![None; SLOTS];
-        for claim in &claims {
-            for slot in claim.ranges.iter().flat_map(|(first, last)| *first..=*last) {
-                let owner = &mut owners[usize::from(slot)];
-                if owner.is_none_or(|owner| owner.epoch < claim.epoch) {
-                    *owner = Some(claim);
-                }
-            }
+        let owners = owners(&claims);
+        let beginners = beginners(&claims, &owners);
+        let known = owners.iter().flatten().copied().chain(beginners.iter().map(|(_, claim)| *claim));
+        let known: BTreeMap<(String, u16), &str> =
+            known.map(|claim| (claim.master.clone(), claim.other_host)).collect();
+        let other_hosts = known.values().map(|host| (*host).to_owned()).collect();
+        let masters: Vec<(String, u16)> = known.into_keys().collect();
+        let place = |claim: &Claim<'_>| {
+            let place = masters.binary_search(&claim.master).expect("it is one of them");
+            u16::try_from(place).expect("there are no more masters than slots")
+        };
+        Self {
+            slots: owners.iter().map(|owner| owner.map_or(NOBODY, place)).collect(),
+            first_slots: beginners.iter().rev().map(|(slot, claim)| (place(claim), *slot)).collect(),
+            is_moving: claims.iter().any(|claim| claim.is_moving),
+            epoch: claims.iter().map(|claim| claim.epoch).max().unwrap_or(0),
+            masters,
+            other_hosts,
         }
-        let mut masters: Vec<(String, u16)> = owners.iter().flatten().map(|claim| claim.master.clone()).collect();
-        masters.sort_unstable();
-        masters.dedup();
-        let place = |owner: Option<&Claim>| owner.and_then(|claim| masters.binary_search(&claim.master).ok());
-        let slots =
-            owners.into_iter().map(|owner| place(owner).and_then(|at| u16::try_from(at).ok()).unwrap_or(NOBODY));
-        Self { slots: slots.collect(), is_moving: claims.iter().any(|claim| claim.is_moving), masters }
+    }
+
+    /// Whether the same masters have the same slots, or get the same first ones.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        (&self.masters, &self.slots, &self.first_slots) == (&other.masters, &other.slots, &other.first_slots)
     }
 
     /// Slots that nobody has.
@@ -67,10 +89,37 @@ impl Topology {
     }
 }
 
+/// By slot who has it.
+fn owners<'a, 'c>(claims: &'a [Claim<'c>]) -> Vec<Option<&'a Claim<'c>>> {
+    let mut owners: Vec<Option<&Claim<'_>>> = vec![None; SLOTS];
+    for claim in claims {
+        for slot in claim.ranges.iter().flat_map(|(first, last)| *first..=*last) {
+            let owner = &mut owners[usize::from(slot)];
+            if owner.is_none_or(|owner| owner.epoch < claim.epoch) {
+                *owner = Some(claim);
+            }
+        }
+    }
+    owners
+}
+
+/// Who has no slots yet and is given one by its owner, with that.
+fn beginners<'a, 'c>(claims: &'a [Claim<'c>], owners: &[Option<&Claim<'_>>]) -> Vec<(u16, &'a Claim<'c>)> {
+    let is_owner = |slot: u16, of: &Claim<'_>| owners[usize::from(slot)].is_some_and(|owner| owner.master == of.master);
+    let given = claims.iter().flat_map(|from| from.gives.iter().map(move |(slot, to)| (from, *slot, *to)));
+    let to_whom = |id: &str| claims.iter().find(|claim| claim.id == id);
+    let has_slots = |claim: &Claim<'_>| owners.iter().flatten().any(|owner| owner.master == claim.master);
+    given
+        .filter(|(from, slot, _)| is_owner(*slot, from))
+        .filter_map(|(_, slot, to)| Some((slot, to_whom(to)?)))
+        .filter(|(_, claim)| !has_slots(claim))
+        .collect()
+}
+
 /// The master of one line: id, address, flags, its own master, two times, epoch, link, slots.
-fn claim(asked_host: &str, line: &str, with_names: bool) -> Option<Claim> {
+fn claim<'a>(asked_host: &str, line: &'a str, with_names: bool) -> Option<Claim<'a>> {
     let mut fields = line.split(' ');
-    let (_id, address, flags) = (fields.next()?, fields.next()?, fields.next()?);
+    let (id, address, flags) = (fields.next()?, fields.next()?, fields.next()?);
     let is = |wanted: &str| flags.split(',').any(|flag| flag == wanted);
     if !is("master") || is("noaddr") || is("handshake") {
         return None;
@@ -80,18 +129,29 @@ fn claim(asked_host: &str, line: &str, with_names: bool) -> Option<Claim> {
     let _link = fields.next()?;
     let slots: Vec<&str> = fields.collect();
     let ranges = slots.iter().filter_map(|slots| range(slots)).collect();
-    // Only of itself does a node say which slots move: `[93-<-id]`.
+    // Only of itself does a node say which slots move: `[93->-id]`, and `[93-<-id]` at who gets it.
     let is_moving = slots.iter().any(|slots| slots.starts_with('['));
-    Some(Claim { master: master(asked_host, address, with_names)?, epoch, ranges, is_moving })
+    let gives = slots.iter().filter_map(|slots| given(slots)).collect();
+    let (master, other_host) = master(asked_host, address, with_names)?;
+    Some(Claim { id, master, other_host, epoch, ranges, gives, is_moving })
 }
 
-/// `host:port@bus-port,name`, of which all but the port may be absent.
-fn master(asked_host: &str, address: &str, with_names: bool) -> Option<(String, u16)> {
+/// `[93->-id]`.
+fn given(slots: &str) -> Option<(u16, &str)> {
+    let (slot, to) = slots.strip_prefix('[')?.strip_suffix(']')?.split_once("->-")?;
+    Some((slot.parse().ok().filter(|slot| usize::from(*slot) < SLOTS)?, to))
+}
+
+/// `host:port@bus-port,name`, of which all but the port may be absent; and its other host, if it has two.
+fn master<'a>(asked_host: &str, address: &'a str, with_names: bool) -> Option<((String, u16), &'a str)> {
     let mut parts = address.split(',');
     let (host, port) = parts.next()?.split('@').next()?.rsplit_once(':')?;
-    let name = parts.next().filter(|name| with_names && !name.is_empty() && !name.contains('='));
-    let host = name.unwrap_or(if host.is_empty() { asked_host } else { host });
-    Some((host.to_owned(), port.parse().ok()?))
+    let name = parts.next().filter(|name| !name.is_empty() && !name.contains('='));
+    let (host, other_host) = match name {
+        Some(name) if with_names => (name, host),
+        name => (if host.is_empty() { asked_host } else { host }, name.unwrap_or_default()),
+    };
+    Some(((host.to_owned(), port.parse().ok()?), other_host))
 }
 
 /// `5461-10922` or `93`.
@@ -127,7 +187,7 @@ e7d1 127.0.0.1:30001@31001,,shard-id=1 master,fail - 0 0 1 connected 0-92 94-546
         let topology = topology(&[NODES]);
         let owners = [0, 92, 93, 94, 5461, 16383].map(|slot| owner(&topology, slot));
         assert_eq!(owners, [Some(30_001), Some(30_001), None, Some(30_001), Some(30_002), Some(30_003)]);
-        assert_eq!((topology.uncovered(), topology.is_moving), (1, true));
+        assert_eq!((topology.uncovered(), topology.epoch, topology.is_moving), (1, 3, true));
         assert!(topology.masters.contains(&("asked".to_owned(), 30_003)), "a node that does not know its own host");
     }
 
@@ -138,6 +198,11 @@ e7d1 127.0.0.1:30001@31001,,shard-id=1 master,fail - 0 0 1 connected 0-92 94-546
         masters.sort_by_key(|(_, port)| *port);
         let hosts: Vec<&str> = masters.iter().map(|(host, _)| host.as_str()).collect();
         assert_eq!(hosts, ["127.0.0.1", "host-2", "asked"]);
+        for (with_names, other) in [(true, "127.0.0.1"), (false, "host-2")] {
+            let topology = Topology::of(&[View { host: "asked", text: NODES }], with_names);
+            let place = topology.masters.iter().position(|(_, port)| *port == 30_002).unwrap();
+            assert_eq!(topology.other_hosts[place], other, "nodes may send one there by this");
+        }
     }
 
     #[test]
@@ -149,6 +214,28 @@ e7d1 127.0.0.1:30001@31001,,shard-id=1 master,fail - 0 0 1 connected 0-92 94-546
             assert_eq!(topology.masters, [("10.0.0.2".to_owned(), 1)]);
             assert_eq!(topology.slots[100], 0);
         }
+    }
+
+    #[test]
+    fn a_master_that_is_about_to_get_its_first_slot_is_one_of_the_masters() {
+        let giving = "\
+a 10.0.0.1:1@2 myself,master - 0 0 4 connected 0-100 [7->-b] [8->-nobody] [9-<-b]
+b 10.0.0.2:1@2 master - 0 0 0 connected
+c 10.0.0.3:1@2 master - 0 0 0 connected";
+        let giving = topology(&[giving]);
+        assert_eq!(giving.masters, [("10.0.0.1".to_owned(), 1), ("10.0.0.2".to_owned(), 1)]);
+        assert_eq!((giving.slots[7], giving.first_slots.clone()), (0, BTreeMap::from([(1, 7)])));
+        assert!(!giving.is_as(&topology(&["a 10.0.0.1:1@2 myself,master - 0 0 4 connected 0-100"])));
+        let deposed = "a 10.0.0.1:1@2 myself,master - 0 0 4 connected 0-100 [7->-b]";
+        let new = "d 10.0.0.4:1@2 myself,master - 0 0 5 connected 0-100\nb 10.0.0.2:1@2 master - 0 0 0 connected";
+        assert!(topology(&[deposed, new]).first_slots.is_empty(), "it has nothing to give any more");
+    }
+
+    #[test]
+    fn a_slot_that_went_away_and_came_back_leaves_another_epoch() {
+        let before = topology(&["a h:1@2 master - 0 0 4 connected 0-9\nb h:2@3 master - 0 0 5 connected 10"]);
+        let after = topology(&["a h:1@2 master - 0 0 7 connected 0-9\nb h:2@3 master - 0 0 6 connected 10"]);
+        assert!(before.is_as(&after) && before != after);
     }
 
     #[test]

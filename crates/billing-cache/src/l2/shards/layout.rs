@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crc::{CRC_16_XMODEM, Crc};
 
 use crate::l2::cluster::topology::{SLOTS, Topology};
-use crate::l2::link::Link;
+use crate::l2::link::{Link, LinkId};
 
 const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 /// Tags are looked for among so many; the chance that a slot has none of them is one in e^64.
@@ -20,7 +20,7 @@ pub(crate) struct Layout {
     /// Another one for each layout of this process.
     number: u64,
     links: Vec<Arc<Link>>,
-    /// Of each link a text that a key has in braces to stand there.
+    /// Of each link a text that a key has in braces to stand there, or to be on its way there.
     tags: Vec<String>,
     /// Its masters are in the order of the links; none for one server.
     topology: Option<Topology>,
@@ -50,9 +50,21 @@ impl Layout {
         &self.links
     }
 
-    /// Each link with the text that a key has in braces to stand there.
+    /// Each link with the text that a key has in braces to stand there; without one that is about to get its first slot.
     pub(crate) fn tagged(&self) -> impl Iterator<Item = (&Arc<Link>, &str)> {
-        self.links.iter().zip(self.tags.iter().map(String::as_str))
+        let is_beginner = |place: usize| {
+            let place = u16::try_from(place).ok();
+            let topology = self.topology.as_ref().zip(place);
+            topology.is_some_and(|(topology, place)| topology.first_slots.contains_key(&place))
+        };
+        let tagged = self.links.iter().zip(self.tags.iter().map(String::as_str)).enumerate();
+        tagged.filter(move |(place, _)| !is_beginner(*place)).map(|(_, tagged)| tagged)
+    }
+
+    /// What a key has in braces to stand at this link, or to be on its way there.
+    pub(crate) fn tag_of(&self, link: LinkId) -> Option<&str> {
+        let place = self.links.iter().position(|of| of.id() == link)?;
+        self.tags.get(place).map(String::as_str)
     }
 
     /// Whether every slot has a master.
@@ -62,8 +74,7 @@ impl Layout {
 
     /// Whether it is what the nodes say.
     pub(super) fn is(&self, topology: &Topology) -> bool {
-        let same = |ours: &Topology| ours.masters == topology.masters && ours.slots == topology.slots;
-        self.topology.as_ref().is_some_and(same)
+        self.topology.as_ref().is_some_and(|ours| ours.is_as(topology))
     }
 
     /// The hosts of the masters, with their links.
@@ -77,10 +88,12 @@ impl Layout {
         self.links.get(self.place_of(key))
     }
 
-    /// The link to the master at this address.
+    /// The link to the master at this address, whichever of its hosts that has.
     pub(super) fn link_at(&self, host: &str, port: u16) -> Option<&Arc<Link>> {
-        let masters = self.topology.iter().flat_map(|topology| &topology.masters);
-        masters.zip(&self.links).find(|(master, _)| master.0 == host && master.1 == port).map(|(_, link)| link)
+        let topology = self.topology.as_ref()?;
+        let mut masters = topology.masters.iter().zip(&topology.other_hosts).zip(&self.links);
+        let found = masters.find(|((master, other), _)| master.1 == port && (master.0 == host || *other == host));
+        found.map(|(_, link)| link)
     }
 
     /// The places of the keys of each link, and whether there are keys that nobody has.
@@ -120,10 +133,13 @@ fn tags(topology: &Topology) -> Vec<String> {
         if missing == 0 {
             break;
         }
-        let owner = usize::from(topology.slots[slot_of(&tag)]);
-        if let Some(empty) = tags.get_mut(owner).filter(|tag| tag.is_empty()) {
-            *empty = tag;
-            missing -= 1;
+        let slot = slot_of(&tag);
+        let beginners = topology.first_slots.iter().filter(|(_, first)| usize::from(**first) == slot);
+        for place in beginners.map(|(place, _)| *place).chain([topology.slots[slot]]) {
+            if let Some(empty) = tags.get_mut(usize::from(place)).filter(|tag| tag.is_empty()) {
+                empty.clone_from(&tag);
+                missing -= 1;
+            }
         }
     }
     tags
@@ -148,6 +164,13 @@ mod tests {
         for key in ["invoice:42", "tax_rate:GB:default", "active_discounts"] {
             assert_eq!(slot_of(&lease_of(key)), slot_of(key));
         }
+    }
+
+    #[test]
+    fn a_master_that_is_about_to_get_its_first_slot_has_a_tag_of_that() {
+        let text = "a h:1@2 myself,master - 0 0 1 connected 0-16383 [93->-b]\nb h:2@3 master - 0 0 2 connected";
+        let tags = tags(&Topology::of(&[View { host: "h", text }], false));
+        assert_eq!((slot_of(&tags[1]), tags.len()), (93, 2));
     }
 
     #[test]

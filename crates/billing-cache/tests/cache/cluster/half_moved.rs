@@ -1,0 +1,182 @@
+//! A slot is open at two masters, some of its keys are on one and some on the other: what readers and operators get.
+
+use std::time::Duration;
+
+use billing_cache::{Cache, ClearMode, Event, Standing, Tier, TypeInfo};
+use test_support::{RedisServer, SlotMove};
+
+use super::{
+    Clustered, has_lease, has_value, in_one_slot, is_anywhere, key, read_many, set_arriving_version, set_version,
+    slot_of,
+};
+use crate::ledger::{InvoiceId, Invoices, Ledger};
+use crate::world::{lease, read, reading, until};
+
+impl Clustered {
+    /// Opens the slot of an invoice for a move to another master, and moves these names.
+    pub(super) fn open_slot(&self, id: i32, moved: &[String]) -> (SlotMove<'_>, &RedisServer) {
+        let target = self.other_than_owner(id);
+        let half_way = self.cluster.begin_move(slot_of(id), target).unwrap();
+        moved.iter().for_each(|name| half_way.move_key(name).unwrap());
+        (half_way, target)
+    }
+}
+
+async fn clear(cache: &Cache<Ledger>, progress: &mut (dyn FnMut(u64) + Send)) -> Result<u64, String> {
+    let cleared = cache.clear(&[TypeInfo::of::<Invoices>()], ClearMode::Remove, progress).await;
+    cleared.map(|cleared| cleared[0].keys).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn values_are_read_wherever_they_are_and_absent_ones_from_the_database() {
+    let clustered = Clustered::of_masters();
+    let cache = clustered.cache().await;
+    let [at_source, at_target, absent] = in_one_slot();
+    let elsewhere = (1..).find(|id| clustered.owner(*id).port() != clustered.owner(absent).port()).unwrap();
+    clustered.fill(&cache, &[at_source, at_target, elsewhere], 7).await;
+    clustered.world.ledger.put(absent, 7);
+    let (half_way, target) = clustered.open_slot(absent, &[key(at_target)]);
+    assert!(has_value(half_way.from(), at_source) && has_value(target, at_target));
+    for _ in 0..3 {
+        assert_eq!(read(&cache, at_source).await, (Some(7), Tier::L2));
+        assert_eq!(read(&cache, at_target).await, (Some(7), Tier::L2));
+        assert_eq!(read(&cache, absent).await, (Some(7), Tier::Bypassed));
+        assert_eq!(
+            read_many(&cache, &[at_source, at_target, absent, elsewhere]).await,
+            [(Some(7), Tier::L2), (Some(7), Tier::L2), (Some(7), Tier::Bypassed), (Some(7), Tier::L2)]
+        );
+    }
+    assert!(!is_anywhere(&clustered.cluster, absent), "neither a value nor a lease");
+    assert_eq!(cache.breaker_state(), billing_cache::BreakerState::Closed);
+    half_way.finish().unwrap();
+    until(|| async { read(&cache, absent).await == (Some(7), Tier::L2) }).await;
+    assert!(has_value(target, absent));
+}
+
+#[tokio::test]
+async fn memory_holds_what_was_read_from_either_master_until_it_changes() {
+    let clustered = Clustered::of_masters();
+    let cache = clustered.l1_cache_with(|_| {}).await;
+    let [at_source, at_target] = in_one_slot();
+    clustered.fill(&cache, &[at_source, at_target], 1).await;
+    let (half_way, target) = clustered.open_slot(at_source, &[key(at_target)]);
+    for (server, id) in [(half_way.from(), at_source), (target, at_target)] {
+        crate::memory::until_in_l1(&cache, id, 1).await;
+        set_arriving_version(server, id, 2);
+        until(|| async { read(&cache, id).await.0 == Some(2) }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_decode_is_never_served_and_not_replaced_before_the_move_has_ended() {
+    let clustered = Clustered::of_masters();
+    let cache = clustered.cache().await;
+    let [at_source, at_target] = in_one_slot();
+    for id in [at_source, at_target] {
+        clustered.world.ledger.put(id, 7);
+        clustered.owner(id).command::<()>(&["SET", &key(id), "rubbish"]).unwrap();
+    }
+    let (half_way, _) = clustered.open_slot(at_source, &[key(at_target)]);
+    for id in [at_source, at_target] {
+        assert_eq!(read(&cache, id).await, (Some(7), Tier::Bypassed));
+        assert_eq!(read_many(&cache, &[id]).await, [(Some(7), Tier::Bypassed)]);
+    }
+    half_way.finish().unwrap();
+    for id in [at_source, at_target] {
+        until(|| async { read(&cache, id).await == (Some(7), Tier::L2) }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_load_that_ends_in_the_middle_of_the_move_is_stored_nowhere_and_leaves_no_lease() {
+    for moves_lease in [false, true] {
+        let clustered = Clustered::of_masters();
+        let cache = clustered.cache().await;
+        let [single, batched] = in_one_slot();
+        [single, batched].iter().for_each(|id| clustered.world.ledger.put(*id, 7));
+        clustered.world.ledger.hold_next(2);
+        let early = reading(&cache, single);
+        clustered.world.ledger.until_held(1).await;
+        let reader = cache.clone();
+        let early_batch = tokio::spawn(async move { read_many(&reader, &[batched]).await });
+        clustered.world.ledger.until_held(2).await;
+        let leases = [single, batched].map(|id| lease(&key(id)));
+        let (half_way, target) = clustered.open_slot(single, if moves_lease { &leases } else { &[] });
+        assert!(has_lease(if moves_lease { target } else { half_way.from() }, single));
+        clustered.world.ledger.release();
+        clustered.world.ledger.release();
+        assert_eq!(early.await.unwrap(), (Some(7), Tier::Loaded));
+        assert_eq!(early_batch.await.unwrap(), [(Some(7), Tier::Loaded)]);
+        for id in [single, batched] {
+            assert!(!is_anywhere(&clustered.cluster, id), "{id}, moves_lease: {moves_lease}");
+        }
+        half_way.finish().unwrap();
+        until(|| async { read(&cache, single).await == (Some(7), Tier::L2) }).await;
+        assert_eq!(cache.count::<Invoices>(Event::Contended), 0, "nobody waits for a lease of nobody");
+    }
+}
+
+#[tokio::test]
+async fn a_clear_in_the_middle_of_a_move_says_that_it_is_not_complete() {
+    let clustered = Clustered::of_masters();
+    let cache = clustered.cache().await;
+    let ids: [i32; 4] = in_one_slot();
+    clustered.fill(&cache, &ids, 7).await;
+    let (half_way, _) = clustered.open_slot(ids[0], &[key(ids[0]), key(ids[1])]);
+    let told = clear(&cache, &mut |_| {}).await.unwrap_err();
+    assert!(told.contains("slots of the cluster are on the move; run it again when"), "{told}");
+    half_way.finish().unwrap();
+    clear(&cache, &mut |_| {}).await.unwrap();
+    assert!(ids.iter().all(|id| !is_anywhere(&clustered.cluster, *id)));
+}
+
+#[tokio::test]
+async fn a_clear_during_which_a_slot_moves_begins_anew_and_leaves_nothing() {
+    let clustered = Clustered::of_masters();
+    let cache = clustered.cache().await;
+    let ids: [i32; 4] = in_one_slot();
+    clustered.fill(&cache, &ids, 7).await;
+    // To the master that was looked at first, from one that is looked at last.
+    let mut masters = clustered.cluster.masters().unwrap();
+    masters.sort_by_key(|master| master.port());
+    let (first, last) = (masters[0], masters[masters.len() - 1]);
+    if clustered.owner(ids[0]).port() != last.port() {
+        clustered.cluster.move_slot(slot_of(ids[0]), last).unwrap();
+    }
+    let settled = clustered.cache().await;
+    let mut steps = 0;
+    let mut move_slot = |_| {
+        steps += 1;
+        // The first master has been looked at for values.
+        if steps == 2 {
+            clustered.cluster.move_slot(slot_of(ids[0]), first).unwrap();
+        }
+    };
+    clear(&settled, &mut move_slot).await.unwrap();
+    assert!(ids.iter().all(|id| !is_anywhere(&clustered.cluster, *id)));
+}
+
+#[tokio::test]
+async fn looking_at_keys_finds_value_and_lease_on_different_masters() {
+    let clustered = Clustered::of_masters();
+    let cache = clustered.cache().await;
+    let [value_moved, lease_moved] = in_one_slot();
+    for id in [value_moved, lease_moved] {
+        set_version(clustered.owner(id), id, 7);
+        let name = lease(&key(id));
+        clustered.owner(id).command::<()>(&["SET", &name, "r-of-another-process", "PX", "600000"]).unwrap();
+    }
+    let (_half_way, _) = clustered.open_slot(value_moved, &[key(value_moved), lease(&key(lease_moved))]);
+    let keys = [value_moved, lease_moved].map(|id| cache.any_key::<Invoices>(&InvoiceId(id)));
+    for asked in &keys {
+        let state = cache.inspect(asked).await.unwrap();
+        assert_eq!(state.standing, Standing::Value(br#"{"version":7}"#.to_vec()));
+        assert!(state.lease_ms.is_some() && state.memory_bytes.is_some());
+    }
+    assert!(cache.standing(&keys).await.unwrap().iter().all(|standing| matches!(standing, Standing::Value(_))));
+    let texts = keys.map(|key| key.as_str().to_owned());
+    assert_eq!(cache.times_to_live(&texts).await.unwrap(), [Some(Duration::MAX); 2]);
+    let cleared = cache.clear_keys(&texts, ClearMode::Remove).await.unwrap();
+    assert_eq!((cleared.keys, cleared.leases), (2, 2));
+    assert!([value_moved, lease_moved].iter().all(|id| !is_anywhere(&clustered.cluster, *id)));
+}
