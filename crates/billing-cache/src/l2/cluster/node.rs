@@ -1,7 +1,6 @@
-//! The lines of what a node of a cluster answers to `CLUSTER NODES`, as far as people want to know them; who has which slots is
-//! worked out in [`super::topology`].
+//! The lines of what a node of a cluster answers to `CLUSTER NODES`.
 
-use super::topology::View;
+use super::topology::{SLOTS, View};
 
 /// A node as one of them knows it; never one without an address.
 #[derive(Debug)]
@@ -9,18 +8,25 @@ pub(crate) struct Node<'a> {
     pub(crate) id: &'a str,
     /// Host and port.
     pub(crate) address: (String, u16),
+    /// By what other host a node may call it when it sends somebody there; empty if by none.
+    pub(crate) other_host: &'a str,
     /// The id of the master that it follows; none of a master.
     pub(crate) follows: Option<&'a str>,
     /// Whoever was asked does not reach it.
     pub(crate) is_down: bool,
-    /// Slots on their way to it or from it. Only of itself does a node say so.
+    pub(crate) epoch: u64,
+    /// First and last slot of each range.
+    pub(crate) ranges: Vec<(u16, u16)>,
+    /// Slots that it gives to others, each with the id of who gets it. Only of itself does a node say so.
+    pub(crate) gives: Vec<(u16, &'a str)>,
+    /// Those, and the ones that it gets.
     pub(crate) moving: Vec<u16>,
 }
 
 impl<'a> Node<'a> {
     /// A line: id, address, flags, its own master, two times, epoch, link, slots. `asked_host` is where the node was asked,
     /// which may not know its own host. `with_names`: nodes are called by their host names, where they announce any.
-    pub(crate) fn of(line: &'a str, asked_host: &str, with_names: bool) -> Option<Self> {
+    fn of(line: &'a str, asked_host: &str, with_names: bool) -> Option<Self> {
         let mut fields = line.split(' ');
         let (id, written, flags) = (fields.next()?, fields.next()?, fields.next()?);
         let is = |wanted: &str| flags.split(',').any(|flag| flag == wanted);
@@ -28,13 +34,21 @@ impl<'a> Node<'a> {
             return None;
         }
         let follows = fields.next().filter(|_| !is("master"));
-        let [_ping, _pong, _epoch, _link] = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+        let (_ping, _pong) = (fields.next()?, fields.next()?);
+        let epoch = fields.next()?.parse().ok()?;
+        let _link = fields.next()?;
+        let slots: Vec<&str> = fields.collect();
+        let (address, other_host) = address(asked_host, written, with_names)?;
         Some(Self {
             id,
-            address: address(asked_host, written, with_names)?,
+            address,
+            other_host,
             follows,
             is_down: is("fail") || is("fail?"),
-            moving: fields.filter_map(moving).collect(),
+            epoch,
+            ranges: slots.iter().filter_map(|slots| range(slots)).collect(),
+            gives: slots.iter().filter_map(|slots| given(slots)).collect(),
+            moving: slots.iter().filter_map(|slots| moving(slots)).collect(),
         })
     }
 }
@@ -47,16 +61,32 @@ impl<'a> View<'a> {
     }
 }
 
-/// `host:port@bus-port,name`, of which all but the port may be absent.
-fn address(asked_host: &str, written: &str, with_names: bool) -> Option<(String, u16)> {
+/// `host:port@bus-port,name`, of which all but the port may be absent; and its other host, if it has two.
+fn address<'a>(asked_host: &str, written: &'a str, with_names: bool) -> Option<((String, u16), &'a str)> {
     let mut parts = written.split(',');
     let (host, port) = parts.next()?.split('@').next()?.rsplit_once(':')?;
-    let name = parts.next().filter(|name| with_names && !name.is_empty() && !name.contains('='));
-    let host = name.unwrap_or(if host.is_empty() { asked_host } else { host });
-    Some((host.to_owned(), port.parse().ok()?))
+    let name = parts.next().filter(|name| !name.is_empty() && !name.contains('='));
+    let (host, other_host) = match name {
+        Some(name) if with_names => (name, host),
+        name => (if host.is_empty() { asked_host } else { host }, name.unwrap_or_default()),
+    };
+    Some(((host.to_owned(), port.parse().ok()?), other_host))
 }
 
-/// `[93-<-id]` or `[93->-id]`.
+/// `5461-10922` or `93`.
+fn range(slots: &str) -> Option<(u16, u16)> {
+    let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last && usize::from(last) < SLOTS).then_some((first, last))
+}
+
+/// `[93->-id]`.
+fn given(slots: &str) -> Option<(u16, &str)> {
+    let (slot, to) = slots.strip_prefix('[')?.strip_suffix(']')?.split_once("->-")?;
+    Some((slot.parse().ok().filter(|slot| usize::from(*slot) < SLOTS)?, to))
+}
+
+/// `[93->-id]`, or `[93-<-id]` at who gets it.
 fn moving(slots: &str) -> Option<u16> {
     slots.strip_prefix('[')?.split('-').next()?.parse().ok()
 }

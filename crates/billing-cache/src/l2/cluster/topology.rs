@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use super::node::Node;
+
 /// Slots of a cluster.
 pub(crate) const SLOTS: usize = 16_384;
 /// In place of a master: nobody has the slot.
@@ -37,41 +39,26 @@ pub(crate) struct View<'a> {
     pub(crate) text: &'a str,
 }
 
-/// A master as a node knows it.
-struct Claim<'a> {
-    id: &'a str,
-    master: (String, u16),
-    other_host: &'a str,
-    epoch: u64,
-    /// First and last slot of each range.
-    ranges: Vec<(u16, u16)>,
-    /// Slots that it gives to others, each with the id of who gets it.
-    gives: Vec<(u16, &'a str)>,
-    is_moving: bool,
-}
-
 impl Topology {
     /// What these nodes say together. `with_names`: masters are called by their host names, where they announce any.
     pub(crate) fn of(views: &[View<'_>], with_names: bool) -> Self {
-        let claims: Vec<Claim<'_>> = views
-            .iter()
-            .flat_map(|view| view.text.lines().filter_map(|line| claim(view.host, line, with_names)))
-            .collect();
+        let nodes = views.iter().flat_map(|view| view.nodes(with_names));
+        let claims: Vec<Node<'_>> = nodes.filter(|node| node.follows.is_none()).collect();
         let owners = owners(&claims);
         let beginners = beginners(&claims, &owners);
         let known = owners.iter().flatten().copied().chain(beginners.iter().map(|(_, claim)| *claim));
         let known: BTreeMap<(String, u16), &str> =
-            known.map(|claim| (claim.master.clone(), claim.other_host)).collect();
+            known.map(|claim| (claim.address.clone(), claim.other_host)).collect();
         let other_hosts = known.values().map(|host| (*host).to_owned()).collect();
         let masters: Vec<(String, u16)> = known.into_keys().collect();
-        let place = |claim: &Claim<'_>| {
-            let place = masters.binary_search(&claim.master).expect("it is one of them");
+        let place = |claim: &Node<'_>| {
+            let place = masters.binary_search(&claim.address).expect("it is one of them");
             u16::try_from(place).expect("there are no more masters than slots")
         };
         Self {
             slots: owners.iter().map(|owner| owner.map_or(NOBODY, place)).collect(),
             first_slots: beginners.iter().rev().map(|(slot, claim)| (place(claim), *slot)).collect(),
-            is_moving: claims.iter().any(|claim| claim.is_moving),
+            is_moving: claims.iter().any(|claim| !claim.moving.is_empty()),
             epoch: claims.iter().map(|claim| claim.epoch).max().unwrap_or(0),
             masters,
             other_hosts,
@@ -90,8 +77,8 @@ impl Topology {
 }
 
 /// By slot who has it.
-fn owners<'a, 'c>(claims: &'a [Claim<'c>]) -> Vec<Option<&'a Claim<'c>>> {
-    let mut owners: Vec<Option<&Claim<'_>>> = vec![None; SLOTS];
+fn owners<'a, 'c>(claims: &'a [Node<'c>]) -> Vec<Option<&'a Node<'c>>> {
+    let mut owners: Vec<Option<&Node<'_>>> = vec![None; SLOTS];
     for claim in claims {
         for slot in claim.ranges.iter().flat_map(|(first, last)| *first..=*last) {
             let owner = &mut owners[usize::from(slot)];
@@ -104,61 +91,17 @@ fn owners<'a, 'c>(claims: &'a [Claim<'c>]) -> Vec<Option<&'a Claim<'c>>> {
 }
 
 /// Who has no slots yet and is given one by its owner, with that.
-fn beginners<'a, 'c>(claims: &'a [Claim<'c>], owners: &[Option<&Claim<'_>>]) -> Vec<(u16, &'a Claim<'c>)> {
-    let is_owner = |slot: u16, of: &Claim<'_>| owners[usize::from(slot)].is_some_and(|owner| owner.master == of.master);
+fn beginners<'a, 'c>(claims: &'a [Node<'c>], owners: &[Option<&Node<'_>>]) -> Vec<(u16, &'a Node<'c>)> {
+    let is_owner =
+        |slot: u16, of: &Node<'_>| owners[usize::from(slot)].is_some_and(|owner| owner.address == of.address);
     let given = claims.iter().flat_map(|from| from.gives.iter().map(move |(slot, to)| (from, *slot, *to)));
     let to_whom = |id: &str| claims.iter().find(|claim| claim.id == id);
-    let has_slots = |claim: &Claim<'_>| owners.iter().flatten().any(|owner| owner.master == claim.master);
+    let has_slots = |claim: &Node<'_>| owners.iter().flatten().any(|owner| owner.address == claim.address);
     given
         .filter(|(from, slot, _)| is_owner(*slot, from))
         .filter_map(|(_, slot, to)| Some((slot, to_whom(to)?)))
         .filter(|(_, claim)| !has_slots(claim))
         .collect()
-}
-
-/// The master of one line: id, address, flags, its own master, two times, epoch, link, slots.
-fn claim<'a>(asked_host: &str, line: &'a str, with_names: bool) -> Option<Claim<'a>> {
-    let mut fields = line.split(' ');
-    let (id, address, flags) = (fields.next()?, fields.next()?, fields.next()?);
-    let is = |wanted: &str| flags.split(',').any(|flag| flag == wanted);
-    if !is("master") || is("noaddr") || is("handshake") {
-        return None;
-    }
-    let (_master, _ping, _pong) = (fields.next()?, fields.next()?, fields.next()?);
-    let epoch = fields.next()?.parse().ok()?;
-    let _link = fields.next()?;
-    let slots: Vec<&str> = fields.collect();
-    let ranges = slots.iter().filter_map(|slots| range(slots)).collect();
-    // Only of itself does a node say which slots move: `[93->-id]`, and `[93-<-id]` at who gets it.
-    let is_moving = slots.iter().any(|slots| slots.starts_with('['));
-    let gives = slots.iter().filter_map(|slots| given(slots)).collect();
-    let (master, other_host) = master(asked_host, address, with_names)?;
-    Some(Claim { id, master, other_host, epoch, ranges, gives, is_moving })
-}
-
-/// `[93->-id]`.
-fn given(slots: &str) -> Option<(u16, &str)> {
-    let (slot, to) = slots.strip_prefix('[')?.strip_suffix(']')?.split_once("->-")?;
-    Some((slot.parse().ok().filter(|slot| usize::from(*slot) < SLOTS)?, to))
-}
-
-/// `host:port@bus-port,name`, of which all but the port may be absent; and its other host, if it has two.
-fn master<'a>(asked_host: &str, address: &'a str, with_names: bool) -> Option<((String, u16), &'a str)> {
-    let mut parts = address.split(',');
-    let (host, port) = parts.next()?.split('@').next()?.rsplit_once(':')?;
-    let name = parts.next().filter(|name| !name.is_empty() && !name.contains('='));
-    let (host, other_host) = match name {
-        Some(name) if with_names => (name, host),
-        name => (if host.is_empty() { asked_host } else { host }, name.unwrap_or_default()),
-    };
-    Some(((host.to_owned(), port.parse().ok()?), other_host))
-}
-
-/// `5461-10922` or `93`.
-fn range(slots: &str) -> Option<(u16, u16)> {
-    let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
-    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-    (first <= last && usize::from(last) < SLOTS).then_some((first, last))
 }
 
 #[cfg(test)]
