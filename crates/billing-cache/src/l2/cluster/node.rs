@@ -17,16 +17,16 @@ pub(crate) struct Node<'a> {
     pub(crate) epoch: u64,
     /// First and last slot of each range.
     pub(crate) ranges: Vec<(u16, u16)>,
-    /// Slots that it gives to others, each with the id of who gets it. Only of itself does a node say so.
-    pub(crate) gives: Vec<(u16, &'a str)>,
-    /// Those, and the ones that it gets.
+    /// Slots on their way to it or from it. Only of itself does a node say so.
     pub(crate) moving: Vec<u16>,
+    /// Those of them that it gives away, each with the id of who gets it.
+    pub(crate) gives: Vec<(u16, &'a str)>,
 }
 
 impl<'a> Node<'a> {
     /// A line: id, address, flags, its own master, two times, epoch, link, slots. `asked_host` is where the node was asked,
     /// which may not know its own host. `with_names`: nodes are called by their host names, where they announce any.
-    fn of(line: &'a str, asked_host: &str, with_names: bool) -> Option<Self> {
+    pub(crate) fn of(line: &'a str, asked_host: &str, with_names: bool) -> Option<Self> {
         let mut fields = line.split(' ');
         let (id, written, flags) = (fields.next()?, fields.next()?, fields.next()?);
         let is = |wanted: &str| flags.split(',').any(|flag| flag == wanted);
@@ -47,8 +47,8 @@ impl<'a> Node<'a> {
             is_down: is("fail") || is("fail?"),
             epoch,
             ranges: slots.iter().filter_map(|slots| range(slots)).collect(),
-            gives: slots.iter().filter_map(|slots| given(slots)).collect(),
             moving: slots.iter().filter_map(|slots| moving(slots)).collect(),
+            gives: slots.iter().filter_map(|slots| given(slots)).collect(),
         })
     }
 }
@@ -80,13 +80,13 @@ fn range(slots: &str) -> Option<(u16, u16)> {
     (first <= last && usize::from(last) < SLOTS).then_some((first, last))
 }
 
+/// `[93-<-id]` or `[93->-id]`.
+fn moving(slots: &str) -> Option<u16> {
+    slots.strip_prefix('[')?.split('-').next()?.parse().ok()
+}
+
 /// `[93->-id]`.
 fn given(slots: &str) -> Option<(u16, &str)> {
     let (slot, to) = slots.strip_prefix('[')?.strip_suffix(']')?.split_once("->-")?;
     Some((slot.parse().ok().filter(|slot| usize::from(*slot) < SLOTS)?, to))
-}
-
-/// `[93->-id]`, or `[93-<-id]` at who gets it.
-fn moving(slots: &str) -> Option<u16> {
-    slots.strip_prefix('[')?.split('-').next()?.parse().ok()
 }

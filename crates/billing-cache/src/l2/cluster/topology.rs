@@ -42,8 +42,8 @@ pub(crate) struct View<'a> {
 impl Topology {
     /// What these nodes say together. `with_names`: masters are called by their host names, where they announce any.
     pub(crate) fn of(views: &[View<'_>], with_names: bool) -> Self {
-        let nodes = views.iter().flat_map(|view| view.nodes(with_names));
-        let claims: Vec<Node<'_>> = nodes.filter(|node| node.follows.is_none()).collect();
+        let claims: Vec<Node<'_>> =
+            views.iter().flat_map(|view| view.nodes(with_names)).filter(|node| node.follows.is_none()).collect();
         let owners = owners(&claims);
         let beginners = beginners(&claims, &owners);
         let known = owners.iter().flatten().copied().chain(beginners.iter().map(|(_, claim)| *claim));
@@ -82,7 +82,8 @@ fn owners<'a, 'c>(claims: &'a [Node<'c>]) -> Vec<Option<&'a Node<'c>>> {
     for claim in claims {
         for slot in claim.ranges.iter().flat_map(|(first, last)| *first..=*last) {
             let owner = &mut owners[usize::from(slot)];
-            if owner.is_none_or(|owner| owner.epoch < claim.epoch) {
+            // Of equal ones always the same, in whatever order they are asked.
+            if owner.is_none_or(|owner| (owner.epoch, owner.id) < (claim.epoch, claim.id)) {
                 *owner = Some(claim);
             }
         }
