@@ -50,24 +50,24 @@ fn faults(facts: &ClusterFacts) -> Vec<Fault> {
     let mut add = |level, found, remedy: &str| faults.push(Fault { level, found, remedy: remedy.to_owned() });
     if *uncovered_slots > 0 {
         let found =
-            format!("{} slots have no master, so their keys are read from the database", count_of(*uncovered_slots));
+            format!("slots without a master: {}, whose keys are read from the database", count_of(*uncovered_slots));
         add(Level::Problem, found, &format!("give them one: {fix}"));
     }
     if let Some(down) = names(masters, |master| master.is_down) {
-        let found = format!("{down} does not answer the other nodes");
-        add(Level::Problem, found, "start it; a replica, if it has one, takes over by itself");
+        let found = format!("masters that do not answer the other nodes: {down}");
+        add(Level::Problem, found, "start them; where there is a replica, it takes over by itself");
     }
     if *moving_slots > 0 {
         let found =
-            format!("{} slots are on the move: some of their keys are read from the database", count_of(*moving_slots));
-        add(Level::Warning, found, &format!("if nobody is moving them: {fix}"));
+            format!("slots on the move: {}, of which some keys are read from the database", count_of(*moving_slots));
+        add(Level::Warning, found, &format!("if nobody is moving slots: {fix}"));
     }
     if !silent.is_empty() {
         let found = silent.iter().map(why).collect::<Vec<_>>().join(", ");
         add(Level::Warning, found, "start the node, or correct REDIS_CLUSTER_NODES");
     }
     if let Some(alone) = names(masters, |master| master.replicas.is_empty()) {
-        let found = format!("without a replica, so nothing can take over: {alone}");
+        let found = format!("without a replica that could take over: {alone}");
         add(Level::Warning, found, "start a replica of each master");
     }
     faults
