@@ -55,10 +55,9 @@ impl Wire {
         if !self.asking {
             return command.query_async(&mut self.connection).await;
         }
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("ASKING").ignore().add_command(command.clone());
-        let (answer,) = pipeline.query_async(&mut self.connection).await?;
-        Ok(answer)
+        // With an answer of its own: the error of a whole pipeline has lost its code, and where it sends one to.
+        let answer = self.query_each([command.clone()]).await?.pop().unwrap_or(Ok(Value::Nil));
+        Ok(redis::from_redis_value(answer?)?)
     }
 
     /// Sends several commands at once; each has an answer of its own.

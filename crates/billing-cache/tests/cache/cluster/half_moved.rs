@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use billing_cache::{Cache, ClearMode, Event, Standing, Tier, TypeInfo};
+use billing_cache::{BreakerState, Cache, ClearMode, Event, Standing, Tier, TypeInfo};
 use test_support::{RedisServer, SlotMove};
 
 use super::{
@@ -47,7 +47,10 @@ async fn values_are_read_wherever_they_are_and_absent_ones_from_the_database() {
         );
     }
     assert!(!is_anywhere(&clustered.cluster, absent), "neither a value nor a lease");
-    assert_eq!(cache.breaker_state(), billing_cache::BreakerState::Closed);
+    for _ in 0..30 {
+        assert_eq!(read(&cache, absent).await, (Some(7), Tier::Bypassed));
+    }
+    assert_eq!(cache.breaker_state(), BreakerState::Closed);
     half_way.finish().unwrap();
     until(|| async { read(&cache, absent).await == (Some(7), Tier::L2) }).await;
     assert!(has_value(target, absent));
@@ -71,18 +74,23 @@ async fn memory_holds_what_was_read_from_either_master_until_it_changes() {
 async fn a_value_that_does_not_decode_is_never_served_and_not_replaced_before_the_move_has_ended() {
     let clustered = Clustered::of_masters();
     let cache = clustered.cache().await;
-    let [at_source, at_target] = in_one_slot();
-    for id in [at_source, at_target] {
+    let ids: [i32; 3] = in_one_slot();
+    let [at_source, at_target, list] = ids;
+    for id in ids {
         clustered.world.ledger.put(id, 7);
         clustered.owner(id).command::<()>(&["SET", &key(id), "rubbish"]).unwrap();
     }
-    let (half_way, _) = clustered.open_slot(at_source, &[key(at_target)]);
-    for id in [at_source, at_target] {
+    clustered.owner(list).command::<()>(&["DEL", &key(list)]).unwrap();
+    clustered.owner(list).command::<()>(&["LPUSH", &key(list), "a list"]).unwrap();
+    let (half_way, _) = clustered.open_slot(at_source, &[key(at_target), key(list)]);
+    for id in ids {
         assert_eq!(read(&cache, id).await, (Some(7), Tier::Bypassed));
         assert_eq!(read_many(&cache, &[id]).await, [(Some(7), Tier::Bypassed)]);
     }
+    assert_eq!(cache.count::<Invoices>(Event::Undecodable), 6);
+    assert_eq!(cache.breaker_state(), BreakerState::Closed);
     half_way.finish().unwrap();
-    for id in [at_source, at_target] {
+    for id in ids {
         until(|| async { read(&cache, id).await == (Some(7), Tier::L2) }).await;
     }
 }
