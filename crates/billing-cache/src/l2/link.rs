@@ -57,6 +57,7 @@ impl Wire {
         if !self.asking {
             return command.query_async(&mut self.connection).await;
         }
+        // With an answer of its own: the error of a whole pipeline has lost its code, and where it sends one to.
         let answer = self.query_each([command.clone()]).await?.pop().unwrap_or(Ok(Value::Nil));
         Ok(redis::from_redis_value(answer?)?)
     }

@@ -1,5 +1,5 @@
 //! The flush: what this process counted, what was read (see [`crate::hot_keys`]), that a service is alive and how its breaker
-//! changed, told to Redis; and whether Redis has evicted keys since the last one. One pipeline, in the background.
+//! changed, told to Redis in one pipeline, in the background; and whether Redis has evicted keys since the last one.
 //!
 //! Invariant: nothing is added twice. Each command of the pipeline has an answer of its own: what the server refused because of
 //! its own state, and what was never sent, goes with a later flush; where an answer is missing, rather some is lost.
@@ -9,7 +9,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use redis::{FromRedisValue, Pipeline, RedisError, RedisResult, Value};
+use futures_util::future;
+use redis::{Pipeline, RedisError, RedisResult, Value};
 use tracing::debug;
 
 use super::NUMBERS;
@@ -57,13 +58,13 @@ async fn flush(shared: &Shared) {
     // Whoever flushes before the process ends waits for a flush that is on its way.
     let _turn = shared.flushing.lock().await;
     let outgoing = Outgoing::take(shared);
-    let (mut pipeline, places) = outgoing.pipeline(shared);
+    let (pipeline, places) = outgoing.pipeline(shared);
     if pipeline.is_empty() {
         return;
     }
-    pipeline.cmd("INFO").arg("stats");
     let sent = send(shared, &pipeline).await;
     outgoing.settle(shared, &places, sent);
+    hear_evictions(shared).await;
 }
 
 fn flush_pause(shared: &Shared) -> Option<Duration> {
@@ -113,9 +114,6 @@ impl Outgoing {
         let Self { additions, reads, changes } = self;
         match sent {
             Sent::Answered(answers) => {
-                if let Some(count) = answers.last().and_then(evicted_keys) {
-                    shared.known.hear_evicted_keys(count);
-                }
                 let refused = additions.into_iter().zip(&answers).filter(|(_, answer)| is_refused(answer));
                 shared.unsent.put_back(refused.map(|(addition, _)| addition));
                 if answers[places.reads.clone()].iter().all(is_refused) {
@@ -172,10 +170,17 @@ async fn send(shared: &Shared, pipeline: &Pipeline) -> Sent {
     }
 }
 
-/// What a server that may be asked says in `INFO stats`.
-fn evicted_keys(answer: &RedisResult<Value>) -> Option<u64> {
-    let info = String::from_redis_value_ref(answer.as_ref().ok()?).ok()?;
-    Some(survey::evicted_keys(&info))
+/// Asks how many keys were evicted, of all primaries together; nothing is known while one does not tell.
+async fn hear_evictions(shared: &Shared) {
+    let layout = shared.shards.layout();
+    let terms = Terms::tell(shared.shards.command_limit());
+    let ask = |mut wire: Wire| async move { wire.query::<String>(redis::cmd("INFO").arg("stats")).await };
+    let infos = future::join_all(layout.links().iter().map(|link| link.run(terms, ask))).await;
+    let counts: Result<Vec<u64>, L2Error> = infos.into_iter().map(|info| Ok(survey::evicted_keys(&info?))).collect();
+    match counts {
+        Ok(counts) => shared.known.hear_evicted_keys(counts.into_iter().sum()),
+        Err(error) => debug!(%error, "how many keys were evicted is not known"),
+    }
 }
 
 /// Whether the server refused a command because of the state it is in, or has the key no longer; it, or another one, takes the

@@ -6,6 +6,7 @@ mod half_moved;
 mod half_moved_writes;
 mod memory;
 mod moved;
+mod numbers;
 mod settings;
 mod storm;
 mod tools;
@@ -145,7 +146,8 @@ fn slot_of(id: i32) -> u16 {
 
 /// So many invoices of one slot.
 fn in_one_slot<const COUNT: usize>() -> [i32; COUNT] {
-    let mut ids = (1..).filter(|id| slot_of(*id) == slot_of(1));
+    let slot = slot_of(1);
+    let mut ids = (1..).filter(|id| slot_of(*id) == slot);
     std::array::from_fn(|_| ids.next().unwrap())
 }
 

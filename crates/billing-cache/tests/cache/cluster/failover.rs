@@ -1,6 +1,6 @@
 //! A master dies or is deposed: the others go on, and nobody who wrote meanwhile is forgotten.
 
-use billing_cache::{Cache, Tier};
+use billing_cache::{BreakerState, Cache, Tier};
 use test_support::RedisServer;
 
 use super::{Clustered, has_value, impatient, read_many};
@@ -57,6 +57,27 @@ async fn while_a_master_is_dead_its_keys_come_from_the_database_and_all_others_f
     until(|| async { cache.suspect_keys() == 0 }).await;
     until_from_redis(&cache, ids[1], 2).await;
     assert_eq!(cache.primaries().await.unwrap().iter().count(), 3);
+}
+
+#[tokio::test]
+async fn a_master_that_hangs_is_skipped_and_the_others_are_not() {
+    let clustered = Clustered::of_masters();
+    let cache = clustered.impatient_cache().await;
+    let ids = clustered.one_for_each_master();
+    clustered.fill(&cache, &ids, 1).await;
+    let hanging = clustered.owner(ids[2]);
+    hanging.pause().unwrap();
+    until(|| async {
+        assert_eq!(read(&cache, ids[2]).await, (Some(1), Tier::Bypassed));
+        cache.breaker_state() == BreakerState::Open
+    })
+    .await;
+    for _ in 0..20 {
+        assert_eq!(read(&cache, ids[0]).await, (Some(1), Tier::L2));
+        assert_eq!(read(&cache, ids[1]).await, (Some(1), Tier::L2));
+    }
+    hanging.resume().unwrap();
+    until(|| async { read(&cache, ids[2]).await == (Some(1), Tier::L2) && cache.uses_redis() }).await;
 }
 
 #[tokio::test]

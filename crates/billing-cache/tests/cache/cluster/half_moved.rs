@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use billing_cache::{Cache, ClearMode, Event, Standing, Tier, TypeInfo};
+use billing_cache::{BreakerState, Cache, ClearMode, Event, Standing, Tier, TypeInfo};
 use test_support::{RedisServer, SlotMove};
 
 use super::{
@@ -47,7 +47,10 @@ async fn values_are_read_wherever_they_are_and_absent_ones_from_the_database() {
         );
     }
     assert!(!is_anywhere(&clustered.cluster, absent), "neither a value nor a lease");
-    assert_eq!(cache.breaker_state(), billing_cache::BreakerState::Closed);
+    for _ in 0..30 {
+        assert_eq!(read(&cache, absent).await, (Some(7), Tier::Bypassed));
+    }
+    assert_eq!(cache.breaker_state(), BreakerState::Closed);
     half_way.finish().unwrap();
     until(|| async { read(&cache, absent).await == (Some(7), Tier::L2) }).await;
     assert!(has_value(target, absent));
@@ -71,18 +74,23 @@ async fn memory_holds_what_was_read_from_either_master_until_it_changes() {
 async fn a_value_that_does_not_decode_is_never_served_and_not_replaced_before_the_move_has_ended() {
     let clustered = Clustered::of_masters();
     let cache = clustered.cache().await;
-    let [at_source, at_target] = in_one_slot();
-    for id in [at_source, at_target] {
+    let ids: [i32; 3] = in_one_slot();
+    let [at_source, at_target, list] = ids;
+    for id in ids {
         clustered.world.ledger.put(id, 7);
         clustered.owner(id).command::<()>(&["SET", &key(id), "rubbish"]).unwrap();
     }
-    let (half_way, _) = clustered.open_slot(at_source, &[key(at_target)]);
-    for id in [at_source, at_target] {
+    clustered.owner(list).command::<()>(&["DEL", &key(list)]).unwrap();
+    clustered.owner(list).command::<()>(&["LPUSH", &key(list), "a list"]).unwrap();
+    let (half_way, _) = clustered.open_slot(at_source, &[key(at_target), key(list)]);
+    for id in ids {
         assert_eq!(read(&cache, id).await, (Some(7), Tier::Bypassed));
         assert_eq!(read_many(&cache, &[id]).await, [(Some(7), Tier::Bypassed)]);
     }
+    assert_eq!(cache.count::<Invoices>(Event::Undecodable), 6);
+    assert_eq!(cache.breaker_state(), BreakerState::Closed);
     half_way.finish().unwrap();
-    for id in [at_source, at_target] {
+    for id in ids {
         until(|| async { read(&cache, id).await == (Some(7), Tier::L2) }).await;
     }
 }
@@ -130,30 +138,48 @@ async fn a_clear_in_the_middle_of_a_move_says_that_it_is_not_complete() {
     assert!(ids.iter().all(|id| !is_anywhere(&clustered.cluster, *id)));
 }
 
+/// Four invoices at the master that a clear looks at last, and the master that it looks at first.
+async fn at_the_last_master(clustered: &Clustered) -> ([i32; 4], &RedisServer) {
+    let ids = in_one_slot();
+    let mut masters = clustered.cluster.masters().unwrap();
+    masters.sort_by_key(|master| master.port());
+    if clustered.owner(ids[0]).port() != masters[2].port() {
+        clustered.cluster.move_slot(slot_of(ids[0]), masters[2]).unwrap();
+    }
+    clustered.fill(&clustered.cache().await, &ids, 7).await;
+    (ids, masters[0])
+}
+
+/// Calls it when the first master has been looked at, for leases and for values.
+fn after_the_first_master(mut call: impl FnMut() + Send) -> impl FnMut(u64) + Send {
+    let mut steps = 0;
+    move |_| {
+        steps += 1;
+        if steps == 2 {
+            call();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_clear_during_which_a_slot_moves_begins_anew_and_leaves_nothing() {
     let clustered = Clustered::of_masters();
+    let (ids, first) = at_the_last_master(&clustered).await;
     let cache = clustered.cache().await;
-    let ids: [i32; 4] = in_one_slot();
-    clustered.fill(&cache, &ids, 7).await;
-    // To the master that was looked at first, from one that is looked at last.
-    let mut masters = clustered.cluster.masters().unwrap();
-    masters.sort_by_key(|master| master.port());
-    let (first, last) = (masters[0], masters[masters.len() - 1]);
-    if clustered.owner(ids[0]).port() != last.port() {
-        clustered.cluster.move_slot(slot_of(ids[0]), last).unwrap();
-    }
-    let settled = clustered.cache().await;
-    let mut steps = 0;
-    let mut move_slot = |_| {
-        steps += 1;
-        // The first master has been looked at for values.
-        if steps == 2 {
-            clustered.cluster.move_slot(slot_of(ids[0]), first).unwrap();
-        }
-    };
-    clear(&settled, &mut move_slot).await.unwrap();
+    let mut move_slot = after_the_first_master(|| clustered.cluster.move_slot(slot_of(ids[0]), first).unwrap());
+    clear(&cache, &mut move_slot).await.unwrap();
     assert!(ids.iter().all(|id| !is_anywhere(&clustered.cluster, *id)));
+}
+
+#[tokio::test]
+async fn a_clear_during_which_keys_go_over_to_a_master_that_it_has_left_is_not_taken_for_complete() {
+    let clustered = Clustered::of_masters();
+    let (ids, first) = at_the_last_master(&clustered).await;
+    let cache = clustered.cache().await;
+    let half_way = clustered.cluster.begin_move(slot_of(ids[0]), first).unwrap();
+    let mut move_keys = after_the_first_master(|| assert_eq!(half_way.move_keys(100).unwrap(), 4));
+    assert!(clear(&cache, &mut move_keys).await.is_err());
+    assert!(ids.iter().all(|id| has_value(first, *id)));
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use billing_cache::{Cache, ClearMode, Cleared, Event, Pace, Resolution, Standing, TypeInfo};
+use billing_cache::{Cache, ClearMode, Cleared, Event, Pace, Resolution, Standing, Tier, TypeInfo};
 
-use super::{Clustered, key, read_many};
+use super::{Clustered, has_value, key, read_many};
 use crate::ledger::{CreditNotes, Discounts, InvoiceId, Invoices, Ledger, UserId};
 use crate::world::{lease, read};
 
@@ -140,4 +140,30 @@ async fn numbers_hot_keys_and_processes_of_several_services_come_together() {
     let own: u64 = services.iter().map(|service| service.count::<Invoices>(Event::HitL2)).sum();
     assert_eq!(hits, own);
     assert!(own > 3_900, "{own}");
+}
+
+#[tokio::test]
+async fn what_any_master_evicts_is_counted_so() {
+    let clustered = Clustered::of_masters();
+    let service = clustered.world.service_with(|options| clustered.point(options)).await;
+    let numbers = clustered.cluster.owner_of("{numbers}").unwrap().port();
+    let ids: Vec<i32> = (1..60).filter(|id| clustered.owner(*id).port() != numbers).collect();
+    clustered.fill(&service, &ids, 7).await;
+    service.flush_counters().await;
+    let full = clustered.owner(ids[0]);
+    let used: u64 = full.info("memory").unwrap()["used_memory"].parse().unwrap();
+    let limit = (used + (1 << 20)).to_string();
+    full.command::<()>(&["CONFIG", "SET", "maxmemory", &limit, "maxmemory-policy", "allkeys-random"]).unwrap();
+    let here: Vec<i32> = ids.into_iter().filter(|id| clustered.owner(*id).port() == full.port()).collect();
+    let evicted = (0..)
+        .find_map(|number| {
+            let name = format!("foreign:{{{}}}:{number}", key(here[0]));
+            full.command::<()>(&["SET", &name, &"x".repeat(10_000)]).unwrap();
+            here.iter().find(|id| !has_value(full, **id)).copied()
+        })
+        .unwrap();
+    full.command::<()>(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
+    service.flush_counters().await;
+    assert_eq!(read(&service, evicted).await, (Some(7), Tier::Loaded));
+    assert_eq!(service.count::<Invoices>(Event::MissEvicted), 1);
 }
