@@ -35,32 +35,39 @@ const BOUNDS: [Bound; 3] = [
 /// Whether callgrind and the bounds are for this machine.
 pub(crate) const ARE_COUNTABLE: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
 
-/// Counts, where that can be done.
-pub(crate) fn run_where_countable() -> Result<()> {
-    if ARE_COUNTABLE {
-        return run();
-    }
-    say("instructions are counted on Linux on x86-64 only");
-    Ok(())
+/// Instructions of one operation.
+pub(crate) struct Count {
+    pub(crate) operation: &'static str,
+    pub(crate) instructions: u64,
+    /// The bound.
+    pub(crate) most: u64,
 }
 
-/// Counts, prints, and fails if a bound is exceeded.
-fn run() -> Result<()> {
-    install::ensure(&[Need::Redis, Need::Valgrind])?;
-    let program = program()?;
-    let directory = Scratch::new("instructions")?;
-    let mut exceeded = Vec::new();
-    for Bound { operation, most } in BOUNDS {
-        let count = count(&program, operation, directory.path())?;
-        println!("{operation:<8} {count:>7} instructions, at most {most}");
-        if count > most {
-            exceeded.push(operation);
-        }
+/// Counts where that can be done, prints, and fails if a bound is exceeded.
+pub(crate) fn within_bounds() -> Result<Vec<Count>> {
+    if !ARE_COUNTABLE {
+        say("instructions are counted on Linux on x86-64 only");
+        return Ok(Vec::new());
+    }
+    let (counts, mut exceeded) = (counts()?, Vec::new());
+    for Count { operation, instructions, most } in &counts {
+        println!("{operation:<8} {instructions:>7} instructions, at most {most}");
+        exceeded.extend((instructions > most).then_some(*operation));
     }
     if !exceeded.is_empty() {
         bail!("{}: more instructions than xtask/src/instructions.rs allows", exceeded.join(", "));
     }
-    Ok(())
+    Ok(counts)
+}
+
+fn counts() -> Result<Vec<Count>> {
+    install::ensure(&[Need::Redis, Need::Valgrind])?;
+    let program = program()?;
+    let directory = Scratch::new("instructions")?;
+    let count = |Bound { operation, most }| {
+        Ok(Count { operation, instructions: count(&program, operation, directory.path())?, most })
+    };
+    BOUNDS.into_iter().map(count).collect()
 }
 
 /// Builds the benchmark, and says where it is.

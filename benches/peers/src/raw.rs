@@ -1,9 +1,12 @@
 //! The limit: GET on one multiplexed connection, and the decoding, with nothing around them. It reads what our side has cached.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail};
 use billing_core::dict::InvoiceDetails;
 use billing_core::money::Money;
 use redis::aio::MultiplexedConnection;
+use tokio::sync::Mutex;
 
 use crate::side::Side;
 use crate::site;
@@ -15,12 +18,14 @@ const TTL_SECONDS: u32 = 3_600;
 #[derive(Clone)]
 pub(crate) struct Raw {
     connection: MultiplexedConnection,
+    /// Values without a cache around them.
+    held: Arc<Mutex<Vec<Arc<InvoiceDetails>>>>,
 }
 
 impl Raw {
     pub(crate) async fn open() -> Result<Self> {
         let client = redis::Client::open(site::redis_url(0)?)?;
-        Ok(Self { connection: client.get_multiplexed_async_connection().await? })
+        Ok(Self { connection: client.get_multiplexed_async_connection().await?, held: Arc::default() })
     }
 
     async fn get(&self, id: i32) -> Result<InvoiceDetails> {
@@ -32,7 +37,7 @@ impl Raw {
 
 impl Side for Raw {
     fn lacks(work: &str) -> Option<&'static str> {
-        (!["fill", "populate", "clear", "hit", "many"].contains(&work)).then_some("only reads what is in Redis")
+        (!["fill", "populate", "clear", "hit", "many", "hold"].contains(&work)).then_some("only reads what is in Redis")
     }
 
     fn describe() -> String {
@@ -55,6 +60,15 @@ impl Side for Raw {
         for json in values {
             let details: InvoiceDetails = serde_json::from_slice(&json.context("an invoice is not cached")?)?;
             std::hint::black_box(details);
+        }
+        Ok(())
+    }
+
+    async fn hold(&self, count: i32) -> Result<()> {
+        let mut held = self.held.lock().await;
+        while held.len() < usize::try_from(count)? {
+            let id = i32::try_from(held.len())? + 1;
+            held.push(Arc::new(self.get(id).await?));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The comparison with the peers: works, and who does them in turn.
+//! The comparison with the peers: the works in turn, stampedes, and writes that run into reads.
 
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,74 +6,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::OURS;
 use super::peer::{Peer, RAW, Site};
 use super::program::Depth;
 use super::record::Record;
 use super::side::{Answer, Side};
+use super::works::{WORKS, Work};
+use super::{OURS, memory};
 use crate::process::{find_program, say, stdout_of};
-use crate::redis;
 
-const SECTION: &str = "peers";
+pub(crate) const SECTION: &str = "peers";
 /// Processes that begin together wait so long for their sign.
 const LEAD: Duration = Duration::from_millis(100);
 const PROCESSES: u32 = 4;
 const READERS: u32 = 1_000;
 const RACES: u32 = 100;
-/// Invoices that memory is measured on.
-const FILLED: u32 = 2_000;
-
-/// A work as all sides are told it.
-struct Work {
-    label: &'static str,
-    name: &'static str,
-    tasks: u32,
-    /// Of each task.
-    operations: u32,
-    /// What is not measured.
-    before: Before,
-    /// What the time of a round is divided by.
-    divisor: u32,
-}
-
-/// What goes before the rounds of a work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
-    /// Everything that is read is cached, from the first round on.
-    Fill,
-    /// Nothing is cached when a round begins.
-    Clear,
-}
-
-impl Before {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Fill => "fill",
-            Self::Clear => "clear",
-        }
-    }
-}
-
-const WORKS: [Work; 7] = [
-    work("L1 hit, 1 thread", "l1", 1, 20_000, Before::Fill, 20_000),
-    work("L1 hit, 2 threads", "l1", 2, 20_000, Before::Fill, 20_000),
-    work("L2 hit, 1 task", "hit", 1, 300, Before::Fill, 300),
-    work("L2 hits, 64 tasks", "hit", 64, 20, Before::Fill, 64 * 20),
-    work("100 keys in one read", "many", 1, 10, Before::Fill, 10),
-    work("miss, with its load", "miss", 1, 50, Before::Clear, 50),
-    work("payment, with invalidation", "write", 1, 20, Before::Fill, 20),
-];
-
-const fn work(
-    label: &'static str,
-    name: &'static str,
-    tasks: u32,
-    operations: u32,
-    before: Before,
-    divisor: u32,
-) -> Work {
-    Work { label, name, tasks, operations, before, divisor }
-}
+/// Of a round of redis-benchmark with many clients; one client takes ten times as long.
+const REQUESTS: u32 = 50_000;
 
 /// Runs everything, and prints nothing.
 pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
@@ -99,44 +47,17 @@ pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
     }
     records.extend(stampedes(&site, &mut sides, rounds)?);
     records.extend(races(&mut sides)?);
-    records.extend(memory(&site, &mut sides)?);
+    records.extend(memory::of_redis(&site, &mut sides)?);
+    drop(sides);
+    records.extend(memory::of_processes(&site)?);
     Ok(records)
 }
 
-/// Each side does the work once a round, and another one begins each round; the first round does not count.
+/// What each side took.
 fn in_turn(sides: &mut [Side], work: &Work, rounds: u32) -> Result<Vec<Record>> {
     let mut records: Vec<Record> = sides.iter().map(|side| figure(work.label, side, "time", "µs")).collect();
-    let count = sides.len();
-    for round in 0..=rounds {
-        for turn in 0..count {
-            let place = (turn + usize::try_from(round)?) % count;
-            if records[place].note.is_some() {
-                continue;
-            }
-            match round_of(&mut sides[place], work, round) {
-                Ok(Ok(_)) if round == 0 => {}
-                Ok(Ok(seconds)) => records[place].rounds.push(seconds * 1e6 / f64::from(work.divisor)),
-                Ok(Err(lack)) => records[place].note = Some(lack),
-                Err(error) => records[place].note = Some(format!("failed: {error:#}")),
-            }
-        }
-    }
+    work.in_turn(sides, &mut records, rounds)?;
     Ok(records)
-}
-
-/// The seconds of the work, or why the side cannot do it.
-fn round_of(side: &mut Side, work: &Work, round: u32) -> Result<Result<f64, String>> {
-    let told = |operations: u32| {
-        let first = round * work.operations + 1;
-        json!({ "work": work.name, "tasks": work.tasks, "operations": operations, "first": first })
-    };
-    if let (0, Some(lack)) = (round, side.run(&told(0))?.lacks) {
-        return Ok(Err(lack));
-    }
-    if round == 0 || work.before == Before::Clear {
-        side.run(&json!({ "work": work.before.name() }))?;
-    }
-    Ok(Ok(side.run(&told(work.operations))?.seconds))
 }
 
 /// How many times the database is asked when many ask for one missing key: in one process, and in several.
@@ -202,22 +123,6 @@ fn races(sides: &mut [Side]) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// What Redis holds for a cached invoice, with what a side keeps beside it.
-fn memory(site: &Site, sides: &mut [Side]) -> Result<Vec<Record>> {
-    let used = || -> Result<f64> { Ok(redis::info(site.redis.port, "memory", "used_memory")?.parse()?) };
-    let mut records = Vec::new();
-    for side in sides.iter_mut().filter(|side| ![RAW, Peer::Moka.name()].contains(&side.name)) {
-        side.run(&json!({ "work": "clear" }))?;
-        let before = used()?;
-        side.run(&json!({ "work": "miss", "operations": FILLED, "first": 1 }))?;
-        let mut record = figure("a cached invoice in Redis", side, "bytes", "");
-        record.rounds.push((used()? - before) / f64::from(FILLED));
-        records.push(record);
-        side.run(&json!({ "work": "clear" }))?;
-    }
-    Ok(records)
-}
-
 /// What Redis's own benchmark makes of GETs of a cached invoice at the same concurrency; it decodes nothing.
 fn redis_benchmark(site: &Site, work: &Work, rounds: u32) -> Result<Record> {
     let mut record = Record::new(SECTION, work.label, "redis-benchmark", "time", "µs");
@@ -226,7 +131,7 @@ fn redis_benchmark(site: &Site, work: &Work, rounds: u32) -> Result<Record> {
         return Ok(record);
     };
     let (port, clients) = (site.redis.port.to_string(), work.tasks.to_string());
-    let requests = (work.divisor * 10).to_string();
+    let requests = if work.tasks == 1 { REQUESTS / 10 } else { REQUESTS }.to_string();
     for _ in 0..rounds {
         let mut command = Command::new(&program);
         command.args(["-h", "127.0.0.1", "-p", &port, "-c", &clients, "-n", &requests, "--csv", "GET", "invoice:1"]);
@@ -243,7 +148,7 @@ fn requests_a_second(csv: &str) -> Result<f64> {
 }
 
 /// Our own side and the limit are of this repository; a peer is of a version.
-fn figure(work: &str, side: &Side, figure: &str, unit: &str) -> Record {
+pub(crate) fn figure(work: &str, side: &Side, figure: &str, unit: &str) -> Record {
     let name = match side.name {
         own @ (OURS | RAW) => own.to_owned(),
         peer => format!("{peer} {}", side.version),

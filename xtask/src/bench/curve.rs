@@ -37,7 +37,7 @@ pub(crate) fn draw(records: &Records, section: &str) -> Option<String> {
 
 fn lines(records: &Records, section: &str) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    for record in records.section(section) {
+    for record in records.section(section).filter(|record| record.figure == "time") {
         let (Ok(at), Some(summary)) = (record.work.parse(), record.summary()) else { continue };
         let place = lines.iter().position(|line| line.side == record.side).unwrap_or_else(|| {
             lines.push(Line { side: record.side.clone(), points: Vec::new() });

@@ -64,7 +64,7 @@ impl Peer {
 pub(crate) struct Site {
     programs: Programs,
     pub(crate) redis: RedisServer,
-    with_triggers: PostgresServer,
+    pub(crate) with_triggers: PostgresServer,
     without_triggers: PostgresServer,
     _directories: [Scratch; 3],
 }
@@ -103,9 +103,19 @@ impl Site {
 
     /// Starts a process of a side; `None` if it cannot run on this machine.
     pub(crate) fn side(&self, peer: Peer) -> Result<Option<Side>> {
+        self.program_of(peer).map(|mut command| Side::start(peer.name(), &mut command)).transpose()
+    }
+
+    /// The same, of which our own holds invoices in its memory too.
+    pub(crate) fn holding_side(&self, peer: Peer) -> Result<Option<Side>> {
+        let start = |mut command: Command| Side::start(peer.name(), command.env("BENCH_HOLD", "1"));
+        self.program_of(peer).map(start).transpose()
+    }
+
+    fn program_of(&self, peer: Peer) -> Option<Command> {
         let Programs { rust, python, node } = &self.programs;
         let script = sources().join("python").join("side.py");
-        let command = match peer {
+        match peer {
             Peer::Ours => Some(self.rust(peer, rust, "ours")),
             Peer::Raw => Some(self.rust(peer, rust, "raw")),
             Peer::Cached => Some(self.rust(peer, rust, "cached")),
@@ -118,8 +128,7 @@ impl Site {
                 command.arg(&node.script);
                 command
             }),
-        };
-        command.map(|mut command| Side::start(peer.name(), &mut command)).transpose()
+        }
     }
 
     fn rust(&self, peer: Peer, program: &Path, side: &str) -> Command {

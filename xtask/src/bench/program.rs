@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use crate::environment::without_ours;
@@ -14,7 +15,7 @@ use crate::redis::RedisServer;
 use crate::workspace::{Scratch, cargo};
 
 /// How thorough a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Depth {
     Full,
     /// Few rounds of everything: whether it works, not how fast it is.
