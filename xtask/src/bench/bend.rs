@@ -5,7 +5,7 @@ use super::OURS;
 use super::growth::FIGURES;
 use super::peer::RAW;
 use super::record::{Record, Records};
-use super::table::{Table, number, shown_ratio, with_unit};
+use super::table::{Table, grouped, number, shown_ratio, with_unit};
 
 /// Less is as good as the same.
 const NOTICEABLE: f64 = 1.1;
@@ -67,7 +67,7 @@ fn table(axis: &str, points: &[Point<'_>]) -> String {
     for point in points {
         let [time, limit, services, redis] =
             [point.time, point.limit, point.services, point.redis].map(|time| with_unit(time, "µs"));
-        let at = point.at.parse().map_or_else(|_| point.at.to_owned(), number);
+        let at = point.at.parse().map_or_else(|_| point.at.to_owned(), grouped);
         table.row(&[at, time, limit, point.ratio.clone(), services, redis, number(point.cores())]);
     }
     table.finish()

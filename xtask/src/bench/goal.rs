@@ -102,7 +102,10 @@ impl Goal {
             Measure::Median | Measure::Most => {
                 let value = if matches!(self.measure, Measure::Most) { own.most } else { own.median };
                 let spread = [own.least, own.median, own.most].map(|value| with_unit(value, &record.unit));
-                let times = format!("{}, {} and {}: least, median and most", spread[0], spread[1], spread[2]);
+                let mut times = format!("{}, {} and {}: least, median and most", spread[0], spread[1], spread[2]);
+                if let Some((side, most)) = records.other_side(record) {
+                    times.push_str(&format!("; {side}: at most {}", with_unit(most, &record.unit)));
+                }
                 let shown = format!("**{}**", with_unit(value, &record.unit));
                 Some(Reached { value, shown, times })
             }

@@ -46,7 +46,7 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::Ratio,
         at_most: 1.0 / 0.9,
-        spent_on: "the same; with all cores busy it is processor time (*What an operation costs* has both sides)",
+        spent_on: "the same; [capacity.md](capacity.md) has the processor time of both sides",
     },
     Goal {
         what: "loads of 1,000 readers of one missing key in 4 processes",

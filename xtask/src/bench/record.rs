@@ -91,6 +91,13 @@ impl Records {
             .find(|other| other.work == record.work && other.figure == record.figure && other.side == against)
     }
 
+    /// Another side that did the same work, and the most of its rounds.
+    pub(crate) fn other_side(&self, record: &Record) -> Option<(&str, f64)> {
+        let same = |other: &&Record| other.work == record.work && other.figure == record.figure;
+        let other = self.section(&record.section).filter(same).find(|other| other.side != record.side)?;
+        Some((&other.side, other.summary()?.most))
+    }
+
     /// The ratio of a record to the side it is compared with.
     pub(crate) fn ratio_of(&self, record: &Record) -> Option<Summary> {
         record.ratio(self.base_of(record)?)

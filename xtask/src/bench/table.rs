@@ -226,7 +226,7 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// `12,345`.
-fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
