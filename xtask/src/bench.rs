@@ -68,6 +68,8 @@ pub(crate) struct Options {
 /// A part of the suite; its tables go to stdout, its figures to those that are kept, and no page is written.
 #[derive(Clone, Copy, Subcommand)]
 enum Part {
+    /// Build and install everything that the parts need, and measure nothing; the whole suite begins with it
+    Build,
     /// Hits against the bare stores that they are made of
     HotPath,
     /// Instructions of a hit and a miss, against their bounds; part of `cargo xtask test` too

@@ -96,7 +96,7 @@ fn why(axis: &str, first: &Point<'_>, last: &Point<'_>, redis: f64, services: f6
     let fills_cores = last.cores() > first.cores() * NOTICEABLE;
     match axis {
         "keys" if is_more_for_redis => {
-            " So what bends it is Redis's memory: entry and value are no longer in the caches of the processor."
+            " What bends it is Redis: entry and value are no longer in the caches of the processor when they are asked for."
         }
         "keys" => " Redis does the same work for a read among many keys as among few.",
         "tasks" if is_less_work && fills_cores => {
@@ -105,7 +105,7 @@ fn why(axis: &str, first: &Point<'_>, last: &Point<'_>, redis: f64, services: f6
         "tasks" if is_less_work => " So what bends it is that reads share packets and wake-ups.",
         "tasks" if fills_cores => " So what bends it is that cores which waited are busy.",
         "processes" if fills_cores => " So what bends it is that cores which waited are busy.",
-        "processes" => " The cores were busy with one process already: a further one brings no core along.",
+        "processes" => " More processes keep no more cores busy.",
         _ => "",
     }
 }

@@ -70,7 +70,7 @@ pub(crate) struct Site {
 }
 
 /// What the sides are run with.
-struct Programs {
+pub(crate) struct Programs {
     rust: PathBuf,
     python: Option<PathBuf>,
     node: Option<Node>,
@@ -85,8 +85,7 @@ impl Site {
     /// Builds and installs the sides, starts the servers, and fills the databases.
     pub(crate) fn start() -> Result<Self> {
         install::ensure(&[Need::Redis, Need::Postgres])?;
-        let target = target_directory()?;
-        let programs = Programs { rust: build(&target)?, python: python(&target), node: node(&target) };
+        let programs = Programs::get()?;
         let directories = [Scratch::new("redis")?, Scratch::new("postgres")?, Scratch::new("postgres")?];
         let site = Self {
             programs,
@@ -151,6 +150,14 @@ impl Site {
             .env("BENCH_REDIS_PORT", self.redis.port.to_string())
             .env("BENCH_DATABASE_URL", postgres::url(server.port));
         command
+    }
+}
+
+impl Programs {
+    /// Builds and installs them, where that was not done before.
+    pub(crate) fn get() -> Result<Self> {
+        let target = target_directory()?;
+        Ok(Self { rust: build(&target)?, python: python(&target), node: node(&target) })
     }
 }
 

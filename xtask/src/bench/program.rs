@@ -30,6 +30,15 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Builds it as it will be run.
+    pub(crate) fn build(self) -> Result<()> {
+        let Self { package, name } = self;
+        let mut command = cargo();
+        command.args(["bench", "--package", package, "--bench", name, "--no-run"]);
+        say(&format!("$ {}", process::shown(&command)));
+        process::run("the build of a benchmark", &mut command)
+    }
+
     fn command(self, arguments: &[String], depth: Depth) -> Command {
         let Self { package, name } = self;
         let mut command = cargo();

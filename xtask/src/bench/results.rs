@@ -58,8 +58,11 @@ impl Results {
         write(file, &serde_json::to_string(self).context("write the figures")?)
     }
 
-    /// Adds the figures of a part, in place of those that it found before.
+    /// Adds the figures of a part, in place of those that it found before; one without figures leaves no trace.
     pub(crate) fn add(&mut self, part: PartRun, records: &[Record]) {
+        if records.is_empty() {
+            return;
+        }
         self.parts.retain(|other| other.part != part.part);
         self.parts.push(part);
         self.records.0.retain(|old| records.iter().all(|new| new.section != old.section));

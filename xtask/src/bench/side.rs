@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::process::Running;
 
-/// No work takes longer.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// No work takes longer; ten million keys take a minute.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a work took; or what keeps the side from it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

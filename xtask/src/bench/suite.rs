@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use super::peer::Programs;
 use super::program::{self, Depth, Target};
 use super::record::{Record, Records};
 use super::results::{PartRun, Results};
@@ -39,8 +40,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 pub(crate) fn run_part(part: Part, depth: Depth) -> Result<()> {
     let mut results = Results::kept(&kept(depth)?, depth)?;
     let records = measure(part, &mut results)?;
-    println!("{}", table::sections(&records));
+    if !records.0.is_empty() {
+        println!("{}", table::sections(&records));
+    }
     Ok(())
+}
+
+/// Everything, so that no compiler runs between the parts.
+fn build() -> Result<()> {
+    install::ensure(&[Need::Redis, Need::Postgres])?;
+    for target in [HOT_PATH, SERVICE, TOOLS, WARM_UP] {
+        target.build()?;
+    }
+    start_up::build()?;
+    Programs::get().map(drop)
 }
 
 /// The pages of figures that were kept.
@@ -57,6 +70,7 @@ fn parts(options: &Options) -> Vec<Part> {
     let tools = |keys| Part::Tools(ToolsOptions { keys, foreign: keys / 5, rounds: 3 });
     match options.depth() {
         Depth::Full => vec![
+            Part::Build,
             Part::HotPath,
             Part::Instructions,
             Part::Service(database),
@@ -70,6 +84,7 @@ fn parts(options: &Options) -> Vec<Part> {
         ],
         // Compressed time does not get any shorter.
         Depth::Quick => vec![
+            Part::Build,
             Part::HotPath,
             Part::Service(database),
             tools(20_000),
@@ -117,6 +132,7 @@ fn write_pages(results: &Results, report: &Path) -> Result<()> {
 impl Part {
     fn name(self) -> String {
         match self {
+            Self::Build => "build".to_owned(),
             Self::HotPath => "hot-path".to_owned(),
             Self::Instructions => "instructions".to_owned(),
             Self::Peers => "peers".to_owned(),
@@ -131,6 +147,7 @@ impl Part {
 
     fn run(self, depth: Depth) -> Result<Vec<Record>> {
         match self {
+            Self::Build => build().map(|()| Vec::new()),
             Self::HotPath => hot_path(depth),
             Self::Instructions => Ok(instructions::within_bounds()?.iter().map(counted).collect()),
             Self::Peers => compare::run(depth),
