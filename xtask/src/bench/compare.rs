@@ -46,8 +46,8 @@ pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
         }
     }
     records.extend(stampedes(&site, &mut sides, rounds)?);
-    records.extend(races(&mut sides)?);
-    records.extend(memory::of_redis(&site, &mut sides)?);
+    records.extend(races(&mut sides));
+    records.extend(memory::of_redis(&site, &mut sides));
     drop(sides);
     records.extend(memory::of_processes(&site)?);
     Ok(records)
@@ -67,32 +67,46 @@ fn stampedes(site: &Site, sides: &mut [Side], rounds: u32) -> Result<Vec<Record>
         let Some(side) = sides.iter_mut().find(|side| side.name == peer.name()) else { continue };
         say(&format!("readers of one missing key: {}", peer.name()));
         let first = std::slice::from_mut(side);
-        records.extend(stampede("1,000 readers of one missing key, 1 process", first, rounds)?);
+        records.extend(stampede("1,000 readers of one missing key, 1 process", first, rounds));
         let mut processes = Vec::new();
         for _ in 0..PROCESSES {
             processes.extend(site.side(peer)?);
         }
-        records.extend(stampede("1,000 readers of one missing key, 4 processes", &mut processes, rounds)?);
+        records.extend(stampede("1,000 readers of one missing key, 4 processes", &mut processes, rounds));
     }
     Ok(records)
 }
 
-fn stampede(label: &'static str, processes: &mut [Side], rounds: u32) -> Result<[Record; 2]> {
+fn stampede(label: &'static str, processes: &mut [Side], rounds: u32) -> [Record; 2] {
     let mut time = figure(label, &processes[0], "time", "ms");
     let mut loads = figure(label, &processes[0], "loads", "");
-    let readers = READERS / u32::try_from(processes.len())?;
     for round in 0..=rounds {
-        for process in &mut *processes {
-            process.run(&json!({ "work": "clear" }))?;
-        }
-        let told = json!({ "work": "stampede", "tasks": readers, "first": 2_000 + round, "at_ms": soon()? });
-        let answers = together(processes, &told)?;
-        if round > 0 {
-            time.rounds.push(answers.iter().map(|answer| answer.seconds).fold(0.0, f64::max) * 1e3);
-            loads.rounds.push(f64::from(answers.iter().map(|answer| answer.loads).sum::<u32>()));
+        match rush(processes, round) {
+            Ok(_) if round == 0 => {}
+            Ok((milliseconds, asked)) => {
+                time.add(Ok(milliseconds));
+                loads.add(Ok(f64::from(asked)));
+            }
+            Err(error) => {
+                loads.add(Err(error));
+                time.rounds.clear();
+                break;
+            }
         }
     }
-    Ok([time, loads])
+    [time, loads]
+}
+
+/// Milliseconds until the last reader of a missing key has its answer, and how often the database was asked.
+fn rush(processes: &mut [Side], round: u32) -> Result<(f64, u32)> {
+    for process in &mut *processes {
+        process.run(&json!({ "work": "clear" }))?;
+    }
+    let readers = READERS / u32::try_from(processes.len())?;
+    let told = json!({ "work": "stampede", "tasks": readers, "first": 2_000 + round, "at_ms": soon()? });
+    let answers = together(processes, &told)?;
+    let seconds = answers.iter().map(|answer| answer.seconds).fold(0.0, f64::max);
+    Ok((seconds * 1e3, answers.iter().map(|answer| answer.loads).sum()))
 }
 
 /// All processes at once.
@@ -110,17 +124,20 @@ pub(crate) fn soon() -> Result<u64> {
 }
 
 /// Payments that run into reads, and how often the cache then shows what the database does not say.
-fn races(sides: &mut [Side]) -> Result<Vec<Record>> {
+fn races(sides: &mut [Side]) -> Vec<Record> {
     let mut records = Vec::new();
     for side in sides.iter_mut().filter(|side| side.name != RAW) {
         say(&format!("payments that run into reads: {}", side.name));
-        side.run(&json!({ "work": "clear" }))?;
-        let answer = side.run(&json!({ "work": "race", "operations": RACES, "first": 5_000 }))?;
         let mut record = figure("100 payments, each running into 8 reads", side, "stale afterwards", "");
-        record.rounds.push(f64::from(answer.stale));
+        record.add(stale(side));
         records.push(record);
     }
-    Ok(records)
+    records
+}
+
+fn stale(side: &mut Side) -> Result<f64> {
+    side.run(&json!({ "work": "clear" }))?;
+    Ok(f64::from(side.run(&json!({ "work": "race", "operations": RACES, "first": 5_000 }))?.stale))
 }
 
 /// What Redis's own benchmark makes of GETs of a cached invoice at the same concurrency; it decodes nothing.

@@ -18,19 +18,23 @@ const HELD: [u32; 2] = [1_000, 5_000];
 const HOLDERS: [Peer; 5] = [Peer::Ours, Peer::Raw, Peer::Moka, Peer::Cashews, Peer::Bentocache];
 
 /// What Redis holds for a cached invoice.
-pub(crate) fn of_redis(site: &Site, sides: &mut [Side]) -> Result<Vec<Record>> {
+pub(crate) fn of_redis(site: &Site, sides: &mut [Side]) -> Vec<Record> {
     let mut records = Vec::new();
     for side in sides.iter_mut().filter(|side| ![RAW, Peer::Moka.name()].contains(&side.name)) {
-        side.run(&json!({ "work": "clear" }))?;
-        let [before] = site.redis.numbers("memory", ["used_memory"])?;
-        side.run(&json!({ "work": "miss", "operations": FILLED, "first": 1 }))?;
-        let [after] = site.redis.numbers("memory", ["used_memory"])?;
         let mut record = figure("a cached invoice in Redis", side, "bytes", "");
-        record.rounds.push((after - before) / f64::from(FILLED));
+        record.add(filled(site, side));
         records.push(record);
-        side.run(&json!({ "work": "clear" }))?;
     }
-    Ok(records)
+    records
+}
+
+fn filled(site: &Site, side: &mut Side) -> Result<f64> {
+    side.run(&json!({ "work": "clear" }))?;
+    let [before] = site.redis.numbers("memory", ["used_memory"])?;
+    side.run(&json!({ "work": "miss", "operations": FILLED, "first": 1 }))?;
+    let [after] = site.redis.numbers("memory", ["used_memory"])?;
+    side.run(&json!({ "work": "clear" }))?;
+    Ok((after - before) / f64::from(FILLED))
 }
 
 /// What an invoice takes in the memory of a process: how much the process grows with each.
@@ -40,10 +44,7 @@ pub(crate) fn of_processes(site: &Site) -> Result<Vec<Record>> {
         let Some(mut side) = site.holding_side(peer)? else { continue };
         say(&format!("memory of a process: {}", peer.name()));
         let mut record = figure("an invoice in the memory of the process", &side, "bytes", "");
-        match grown(&mut side) {
-            Ok(bytes) => record.rounds.push(bytes),
-            Err(error) => record.note = Some(format!("failed: {error:#}")),
-        }
+        record.add(grown(&mut side));
         if peer == Peer::Raw {
             record.side = "the value alone".to_owned();
         }

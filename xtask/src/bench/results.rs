@@ -43,7 +43,7 @@ impl Results {
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
         serde_json::from_str(&text)
-            .with_context(|| format!("read the figures in {}; measure anew, without --from", file.display()))
+            .with_context(|| format!("read the figures in {}; remove the file, and measure again", file.display()))
     }
 
     /// What earlier runs kept, if they did; the machine is described as it is now.

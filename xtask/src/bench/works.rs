@@ -83,10 +83,7 @@ impl Work {
                 if records[place].note.is_some() {
                     continue;
                 }
-                match self.round(&mut sides[place], round, operations[place]) {
-                    Ok(microseconds) => records[place].rounds.push(microseconds),
-                    Err(error) => records[place].note = Some(format!("failed: {error:#}")),
-                }
+                records[place].add(self.round(&mut sides[place], round, operations[place]));
             }
         }
         Ok(())
