@@ -1,10 +1,12 @@
 //! The limit: GET on one multiplexed connection, and the decoding, with nothing around them. It reads what our side has cached.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use billing_core::dict::InvoiceDetails;
 use billing_core::money::Money;
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 
@@ -12,6 +14,7 @@ use crate::side::Side;
 use crate::site;
 
 const BATCH: usize = 500;
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Long enough for the whole run.
 const TTL_SECONDS: u32 = 3_600;
 
@@ -25,7 +28,10 @@ pub(crate) struct Raw {
 impl Raw {
     pub(crate) async fn open() -> Result<Self> {
         let client = redis::Client::open(site::redis_url(0)?)?;
-        Ok(Self { connection: client.get_multiplexed_async_connection().await?, held: Arc::default() })
+        // A long one: a noisy machine must not end a measurement.
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_TIMEOUT));
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        Ok(Self { connection, held: Arc::default() })
     }
 
     /// Shared, as the value of a cache is.

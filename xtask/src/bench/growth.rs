@@ -103,7 +103,10 @@ impl Field {
                 say(&format!("growth: {keys} keys do not fit into the memory that is free"));
                 break;
             }
-            self.populate(keys)?;
+            if let Err(error) = self.populate(keys) {
+                say(&format!("growth: no more than the points so far: {error:#}"));
+                break;
+            }
             let told = json!({ "work": "hit", "tasks": 1, "operations": 2_048, "keys": keys });
             records.extend(self.measure(&Point { section: "growth/keys", at: keys, told })?);
         }
