@@ -23,7 +23,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut results = Results::new(depth);
     for part in parts(options) {
         say(&format!("== {}", part.name()));
-        if let Err(error) = measure(part, &mut results) {
+        if let Err(error) = PartRun::of(&part.name(), || part.run(depth)).and_then(|run| keep(run, &mut results)) {
             say(&format!("{}: {error:#}", part.name()));
             failed.push(part.name());
         }
@@ -38,10 +38,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// One part, beside what earlier runs found.
 pub(crate) fn run_part(part: Part, depth: Depth) -> Result<()> {
-    let mut results = Results::kept(&kept(depth)?, depth)?;
-    let records = measure(part, &mut results)?;
-    if !records.0.is_empty() {
-        println!("{}", table::sections(&records));
+    let run = PartRun::of(&part.name(), || part.run(depth))?;
+    if !run.1.is_empty() {
+        println!("{}", table::sections(&Records(run.1.clone())));
+        // Read now: another part may have been measured meanwhile.
+        keep(run, &mut Results::kept(&kept(depth)?, depth)?)?;
     }
     Ok(())
 }
@@ -96,12 +97,9 @@ fn parts(options: &Options) -> Vec<Part> {
     }
 }
 
-/// Runs a part, and keeps its figures.
-fn measure(part: Part, results: &mut Results) -> Result<Records> {
-    let (run, records) = PartRun::of(&part.name(), || part.run(results.depth))?;
+fn keep((run, records): (PartRun, Vec<Record>), results: &mut Results) -> Result<()> {
     results.add(run, &records);
-    results.write(&kept(results.depth)?)?;
-    Ok(Records(records))
+    results.write(&kept(results.depth)?)
 }
 
 fn directory() -> Result<PathBuf> {
