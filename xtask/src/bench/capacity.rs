@@ -37,7 +37,13 @@ pub(crate) fn part(records: &Records, name: &str) -> Result<Option<String>> {
 }
 
 fn per_second(microseconds: f64) -> String {
-    number(SECOND / microseconds)
+    about(SECOND / microseconds)
+}
+
+/// In three digits: more were not measured.
+fn about(value: f64) -> String {
+    let unit = 10_f64.powf((value.abs().log10().floor() - 2.0).max(0.0));
+    number(if value.is_normal() { (value / unit).round() * unit } else { value })
 }
 
 /// What one machine carries, by what is the limit.
@@ -59,7 +65,7 @@ fn machine(costs: &Costs) -> String {
     table.row(&[
         "reads over a link of 1 Gbit/s".to_owned(),
         format!("125 MB ÷ {} bytes to and from Redis", number(costs.hit.traffic)),
-        number(LINK / costs.hit.traffic),
+        about(LINK / costs.hit.traffic),
     ]);
     let per_mib = MIB / costs.entry_bytes;
     format!(
@@ -69,7 +75,7 @@ fn machine(costs: &Costs) -> String {
         number(costs.process_mib),
         number(costs.entry_bytes),
         number(costs.value_bytes),
-        number(per_mib.floor()),
+        about(per_mib),
     )
 }
 
@@ -77,7 +83,7 @@ fn machine(costs: &Costs) -> String {
 fn keys(costs: &Costs) -> String {
     let mut table = Table::new(&["type", "bytes a key", "keys in 1 GiB"]);
     for keys in costs.keys.iter().filter(|keys| keys.count > 0.0) {
-        table.row(&[keys.cached_type.clone(), number(keys.bytes), number((GIB / keys.bytes).floor())]);
+        table.row(&[keys.cached_type.clone(), number(keys.bytes), about(GIB / keys.bytes)]);
     }
     table.finish()
 }
@@ -90,8 +96,8 @@ fn cluster(costs: &Costs) -> String {
     let held = PLANNED * MASTER_GIB * GIB / invoices;
     let mut table = Table::new(&["masters", "reads a second", "or fills a second", "invoices held", "traffic (MB/s)"]);
     for masters in MASTERS {
-        let of = |one: f64| number(one * f64::from(masters));
-        table.row(&[masters.to_string(), of(reads), of(fills), of(held.floor()), of(reads * costs.hit.traffic / 1e6)]);
+        let of = |one: f64| about(one * f64::from(masters));
+        table.row(&[masters.to_string(), of(reads), of(fills), of(held), of(reads * costs.hit.traffic / 1e6)]);
     }
     format!(
         "{}\n\nOne master: half a core ÷ {} a read, half a core ÷ {} a fill; half of {} GiB ÷ {} bytes an invoice; reads × {} \
@@ -137,7 +143,7 @@ fn provider(costs: &Costs) -> String {
         table.row(&[what, arithmetic, &first, &second, &third]);
     };
     let percent = |cores: f64| format!("{} %", number(cores * 100.0));
-    let mib = |bytes: f64| format!("{} MiB", number(bytes / MIB));
+    let mib = |bytes: f64| format!("{} MiB", about(bytes / MIB));
     row("visits a second", "customers ÷ 10 ÷ 3,600 s", &|hour| number(hour.visits));
     row("reads a second", "visits × 15", &|hour| number(hour.reads()));
     row("of them from memory", "visits × 6", &|hour| number(hour.memory_hits));
@@ -145,12 +151,14 @@ fn provider(costs: &Costs) -> String {
     row("of them loads", "visits × (3 + 0.2)", &|hour| number(hour.loads));
     row("hit rate", "1 − loads ÷ reads", &|hour| format!("{} %", number(hour.hit_rate())));
     row("payments a second", "visits × 0.2", &|hour| number(hour.payments));
-    row("invoices in Redis", "visits × 2 × 300 s", &|hour| number(hour.invoices.round()));
-    row("credit notes in Redis", "visits × 600 s", &|hour| number(hour.credit_notes.round()));
+    row("invoices in Redis", "visits × 2 × 300 s", &|hour| about(hour.invoices));
+    row("credit notes in Redis", "visits × 600 s", &|hour| about(hour.credit_notes));
     row("memory of all keys", "keys × bytes, rates and discounts with them", &|hour| mib(hour.bytes));
     row("one core of the services", &sum(costs, |cost| cost.service), &|hour| percent(hour.service_cores));
     row("one core of Redis", &sum(costs, |cost| cost.redis), &|hour| percent(hour.redis_cores));
-    row("one core of the database", &sum(costs, |cost| cost.database), &|hour| percent(hour.database_cores));
+    let [load, payment] = [costs.miss.database, costs.payment.database].map(|cost| with_unit(cost, "µs"));
+    let of_database = format!("loads × {load} + payments × {payment}");
+    row("one core of the database", &of_database, &|hour| percent(hour.database_cores));
     row("to and from Redis (kB/s)", "the same with bytes", &|hour| number(hour.traffic / 1e3));
     row("Redis empty or away: loads a second", "visits × 9", &|hour| number(hour.loads_without));
     row("the same: one core of the database", "as above", &|hour| percent(hour.database_cores_without));
@@ -178,8 +186,8 @@ mod tests {
     fn each_number_stands_beside_its_arithmetic() {
         let costs = costs();
         assert!(machine(&costs).contains("| 1 s ÷ 5.00 µs (its processor time, 64 tasks) | 200,000 |"));
-        assert!(machine(&costs).contains("900 bytes, of which 600 are the value; so 1,165 fit"));
-        assert!(keys(&costs).contains("| invoices | 700 | 1,533,916 |"));
+        assert!(machine(&costs).contains("900 bytes, of which 600 are the value; so 1,170 fit"));
+        assert!(keys(&costs).contains("| invoices | 700 | 1,530,000 |"));
         assert!(cluster(&costs).contains("| 3 | 300,000 | 75,000 |"));
         assert!(provider(&costs).contains("| visits a second | customers ÷ 10 ÷ 3,600 s | 0.28 | 2.78 | 27.8 |"));
     }
