@@ -123,6 +123,8 @@ fn settings() -> Result<Settings> {
         ("redis.port", redis_port()?),
         ("redis.command_timeout_ms", "2000".to_owned()),
         ("redis.batch_timeout_ms", "10000".to_owned()),
+        ("cache.load_deadline_ms", "20000".to_owned()),
+        ("cache.lease_ttl_ms", "30000".to_owned()),
         ("database.url", url),
     ];
     if std::env::var_os("BENCH_HOLD").is_some() {
