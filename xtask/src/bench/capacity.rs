@@ -67,16 +67,18 @@ fn machine(costs: &Costs) -> String {
         format!("125 MB ÷ {} bytes to and from Redis", number(costs.hit.traffic)),
         about(LINK / costs.hit.traffic),
     ]);
-    let per_mib = MIB / costs.entry_bytes;
-    format!(
-        "{}\n\nA service that has its connections and has done nothing takes {} MiB. Each invoice in its memory would take {} \
-         bytes, of which {} are the value; so {} fit into a MiB.",
-        table.finish(),
-        number(costs.process_mib),
-        number(costs.entry_bytes),
-        number(costs.value_bytes),
-        about(per_mib),
-    )
+    let process = number(costs.process_mib);
+    let mut text = table.finish();
+    text.push_str(&format!("\n\nA service that has its connections and has done nothing takes {process} MiB."));
+    if let Some([entry, value]) = costs.entry_and_value_bytes {
+        text.push_str(&format!(
+            " Each invoice in its memory would take {} bytes, of which {} are the value; so {} fit into a MiB.",
+            about(entry),
+            about(value),
+            about(MIB / entry),
+        ));
+    }
+    text
 }
 
 /// What a GiB of Redis holds.
@@ -162,9 +164,11 @@ fn provider(costs: &Costs) -> String {
     row("to and from Redis (kB/s)", "the same with bytes", &|hour| number(hour.traffic / 1e3));
     row("Redis empty or away: loads a second", "visits × 9", &|hour| number(hour.loads_without));
     row("the same: one core of the database", "as above", &|hour| percent(hour.database_cores_without));
-    row("a warm-up of all keys that live", &format!("keys × {}", with_unit(costs.warm_up, "µs")), &|hour| {
-        with_unit(hour.warm_up, "s")
-    });
+    if let Some(cost) = costs.warm_up {
+        let arithmetic = format!("keys × {}", with_unit(cost, "µs"));
+        let of = |hour: &Hour| hour.warm_up.map_or_else(String::new, |seconds| with_unit(seconds, "s"));
+        row("a warm-up of all keys that live", &arithmetic, &of);
+    }
     row("keys if all came within five minutes", "customers × 3", &|hour| number(hour.keys_of_all));
     row("memory of those", "keys × bytes", &|hour| mib(hour.bytes_of_all));
     table.finish()

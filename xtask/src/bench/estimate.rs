@@ -42,14 +42,13 @@ pub(super) struct Costs {
     pub(super) one_of_many: Operation,
     pub(super) miss: Operation,
     pub(super) payment: Operation,
-    /// Microseconds of one invoice of many.
-    pub(super) warm_up: f64,
+    /// Microseconds of one invoice of many, if that was measured.
+    pub(super) warm_up: Option<f64>,
     pub(super) keys: Vec<Keys>,
     /// Of a service without load, in MiB.
     pub(super) process_mib: f64,
-    /// Of an invoice in the memory of a process, and of its value alone.
-    pub(super) entry_bytes: f64,
-    pub(super) value_bytes: f64,
+    /// Of an invoice in the memory of a process, and of its value alone, if that was measured.
+    pub(super) entry_and_value_bytes: Option<[f64; 2]>,
 }
 
 /// The keys of a type in the demo data.
@@ -80,8 +79,8 @@ pub(super) struct Hour {
     /// When Redis is away, or has just come back empty.
     pub(super) loads_without: f64,
     pub(super) database_cores_without: f64,
-    /// Seconds of loading all that is in Redis at a time.
-    pub(super) warm_up: f64,
+    /// Seconds of loading all that is in Redis at a time, if that was measured.
+    pub(super) warm_up: Option<f64>,
     /// If each customer looked within the life of an invoice.
     pub(super) keys_of_all: f64,
     pub(super) bytes_of_all: f64,
@@ -107,11 +106,10 @@ impl Costs {
             one_of_many: operation(MANY)?.divided_by(100.0),
             miss: operation(MISS)?,
             payment: operation(PAYMENT)?,
-            warm_up: find("service/postgres", "warm-up of 10,000 invoices", OURS, "time")?,
+            warm_up: find("service/postgres", "warm-up of 10,000 invoices", OURS, "time"),
             keys: keys(records),
             process_mib: find(PROCESS, "a service without load", OURS, "memory")?,
-            entry_bytes: entry(OURS)?,
-            value_bytes: entry("the value alone")?,
+            entry_and_value_bytes: entry(OURS).zip(entry("the value alone")).map(<[f64; 2]>::from),
         })
     }
 
@@ -186,7 +184,7 @@ impl Hour {
             traffic: cores(|operation| operation.traffic) * 1e6,
             loads_without: of_customers,
             database_cores_without: (of_customers * costs.miss.database + written) / 1e6,
-            warm_up: (invoices + credit_notes) * costs.warm_up / 1e6,
+            warm_up: costs.warm_up.map(|cost| (invoices + credit_notes) * cost / 1e6),
             keys_of_all: customers * (INVOICES + 1.0),
             bytes_of_all: bytes(customers * INVOICES, customers),
         }
@@ -216,15 +214,14 @@ pub(super) mod tests {
             one_of_many: hit,
             miss: Operation { time: 500.0, service: 200.0, redis: 20.0, database: 300.0, traffic: 2_000.0 },
             payment: Operation { time: 1_000.0, service: 400.0, redis: 30.0, database: 600.0, traffic: 500.0 },
-            warm_up: 30.0,
+            warm_up: Some(30.0),
             keys: vec![
                 Keys { cached_type: "invoices".to_owned(), count: 1_000.0, bytes: 700.0 },
                 Keys { cached_type: "user_credit_notes".to_owned(), count: 50.0, bytes: 500.0 },
                 Keys { cached_type: "tax_rates".to_owned(), count: 32.0, bytes: 100.0 },
             ],
             process_mib: 20.0,
-            entry_bytes: 900.0,
-            value_bytes: 600.0,
+            entry_and_value_bytes: Some([900.0, 600.0]),
         }
     }
 
