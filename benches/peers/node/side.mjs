@@ -103,11 +103,6 @@ const hot = () =>
     factory: async () => (await pool.query("SELECT id, name, rate, country FROM tax_rates WHERE country = 'GB'")).rows[0],
   })
 
-async function hold(count) {
-  const factory = (id) => () => load(id)
-  for (let id = 1; id <= count; id += 1) await near.getOrSet({ key: `invoice:${id}`, ttl: '5m', factory: factory(id) })
-}
-
 async function write(id) {
   const transactionId = randomUUID()
   await inTransaction('BEGIN', async (client) => {
@@ -150,7 +145,6 @@ async function done({ work, tasks = 1, operations = 0, first = 1, at_ms: at = 0 
   else if (work === 'clear') await invoices.clear()
   else if (work === 'l1') for (let number = 0; number < operations; number += 1) await hot()
   else if (work === 'hit') await each((task) => readEach(task * Math.floor(KEYS / tasks) + 1, operations, KEYS))
-  else if (work === 'hold') await hold(operations)
   else if (work === 'miss') await readEach(first, operations)
   else if (work === 'stampede') await each(() => readEach(first, 1))
   else if (work === 'write') for (let id = first; id < first + operations; id += 1) await write(id)
