@@ -5,7 +5,6 @@
 //! count differs by about a hundredth from run to run, one of hits in memory hardly, and all by more from one compiler to the
 //! next.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -48,38 +47,44 @@ const MOST_FOR_COUNTING: f64 = 8.0;
 /// Whether callgrind and the bounds are for this machine.
 pub(crate) const ARE_COUNTABLE: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
 
-/// Counts, where that can be done.
-pub(crate) fn run_where_countable() -> Result<()> {
-    if ARE_COUNTABLE {
-        return run();
-    }
-    say("instructions are counted on Linux on x86-64 only");
-    Ok(())
+/// Instructions of one operation.
+pub(crate) struct Count {
+    pub(crate) operation: &'static str,
+    pub(crate) instructions: f64,
+    /// The bound.
+    pub(crate) most: f64,
 }
 
-/// Counts, prints, and fails if a bound is exceeded.
-fn run() -> Result<()> {
-    install::ensure(&[Need::Redis, Need::Valgrind])?;
-    let program = program()?;
-    let directory = Scratch::new("instructions")?;
-    let (mut counts, mut exceeded) = (HashMap::new(), Vec::new());
-    for Bound { operation, most } in BOUNDS {
-        let count = count(&program, operation, directory.path())?;
-        println!("{operation:<16} {count:>7.0} instructions, at most {most:.0}");
-        if count > most {
-            exceeded.push(operation);
-        }
-        counts.insert(operation, count);
+/// Counts where that can be done, prints, and fails if a bound is exceeded.
+pub(crate) fn within_bounds() -> Result<Vec<Count>> {
+    if !ARE_COUNTABLE {
+        say("instructions are counted on Linux on x86-64 only");
+        return Ok(Vec::new());
     }
-    let counting = counts[HIT] - counts[UNCOUNTED_HIT];
-    println!("{COUNTING:<16} {counting:>7.1} instructions, at most {MOST_FOR_COUNTING:.0}");
-    if counting > MOST_FOR_COUNTING {
-        exceeded.push(COUNTING);
+    let (counts, mut exceeded) = (counts()?, Vec::new());
+    for Count { operation, instructions, most } in &counts {
+        println!("{operation:<16} {instructions:>8.1} instructions, at most {most:.0}");
+        exceeded.extend((instructions > most).then_some(*operation));
     }
     if !exceeded.is_empty() {
         bail!("{}: more instructions than xtask/src/instructions.rs allows", exceeded.join(", "));
     }
-    Ok(())
+    Ok(counts)
+}
+
+fn counts() -> Result<Vec<Count>> {
+    install::ensure(&[Need::Redis, Need::Valgrind])?;
+    let program = program()?;
+    let directory = Scratch::new("instructions")?;
+    let count = |Bound { operation, most }| {
+        Ok(Count { operation, instructions: count(&program, operation, directory.path())?, most })
+    };
+    let mut counts: Vec<Count> = BOUNDS.into_iter().map(count).collect::<Result<_>>()?;
+    let of = |operation| counts.iter().find(|count| count.operation == operation).map(|count| count.instructions);
+    let counting = of(HIT).zip(of(UNCOUNTED_HIT)).map(|(counted, uncounted)| counted - uncounted);
+    let instructions = counting.expect("both have a bound");
+    counts.push(Count { operation: COUNTING, instructions, most: MOST_FOR_COUNTING });
+    Ok(counts)
 }
 
 /// Builds the benchmark, and says where it is.

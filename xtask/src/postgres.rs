@@ -195,7 +195,7 @@ pub(crate) fn url(port: u16) -> String {
 #[derive(Debug)]
 pub(crate) struct PostgresServer {
     pub(crate) port: u16,
-    _running: Running,
+    running: Running,
 }
 
 impl PostgresServer {
@@ -207,12 +207,17 @@ impl PostgresServer {
             let port = net::free_port()?;
             let running = Running::spawn(&mut cluster.command(port)?, END_SIGNAL)?;
             match cluster.wait_until_ready(running.id(), &mut || running.has_ended()) {
-                Ok(()) => return Ok(Self { port, _running: running }),
+                Ok(()) => return Ok(Self { port, running }),
                 Err(error) if end_of(&cluster.log()).contains("could not bind") => last = error,
                 Err(error) => return Err(error),
             }
         }
         Err(last)
+    }
+
+    /// The process whose children serve the connections.
+    pub(crate) fn id(&self) -> u32 {
+        self.running.id()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a server counts as started only when the one that answers has the process id of our child.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) fn program() -> Option<PathBuf> {
 #[derive(Debug)]
 pub(crate) struct RedisServer {
     pub(crate) port: u16,
-    _running: Running,
+    running: Running,
 }
 
 impl RedisServer {
@@ -44,12 +44,28 @@ impl RedisServer {
             let mut command = command(None, port, directory)?;
             let running = Running::spawn(to_log(command.args(["--save", ""]), &log)?, END_SIGNAL)?;
             match wait_until_ready(port, running.id(), &log, &mut || running.has_ended()) {
-                Ok(()) => return Ok(Self { port, _running: running }),
+                Ok(()) => return Ok(Self { port, running }),
                 Err(error) if end_of(&log).contains("Address already in use") => last = error,
                 Err(error) => return Err(error),
             }
         }
         Err(last)
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.running.id()
+    }
+
+    /// Numbers that a section of `INFO` has, of one moment.
+    pub(crate) fn numbers<const N: usize>(&self, section: &str, fields: [&str; N]) -> Result<[f64; N]> {
+        let text = info_text(self.port, section)?;
+        let mut numbers = [0.0; N];
+        for (number, field) in numbers.iter_mut().zip(fields) {
+            let value = field_of(&text, field).with_context(|| format!("INFO {section} has no {field}"))?;
+            *number = value.parse().with_context(|| format!("read {field} of INFO {section}: {value}"))?;
+        }
+        Ok(numbers)
     }
 }
 
@@ -80,17 +96,37 @@ pub(crate) fn wait_until_ready(
 
 /// The process id of the server that answers on `port`.
 pub(crate) fn process_id(port: u16) -> Result<u32> {
-    info(port, "server", "process_id")?.parse().context("read process_id")
+    let text = info_text(port, "server")?;
+    let id = field_of(&text, "process_id").and_then(|id| id.parse().ok());
+    id.with_context(|| format!("what answers on port {port} is no Redis"))
 }
 
-/// A field of `INFO`, asked for in the inline form of the protocol: no client needed.
-pub(crate) fn info(port: u16, section: &str, field: &str) -> Result<String> {
+/// A section of `INFO`, asked for in the inline form of the protocol: no client needed.
+fn info_text(port: u16, section: &str) -> Result<String> {
     let mut stream = net::connect(port, ANSWER_TIMEOUT)?;
     stream.write_all(format!("INFO {section}\r\n").as_bytes())?;
-    for line in BufReader::new(stream).lines() {
-        if let Some((_, value)) = line?.split_once(':').filter(|(name, _)| *name == field) {
-            return Ok(value.trim().to_owned());
-        }
+    let mut reader = BufReader::new(stream);
+    let mut length = String::new();
+    reader.read_line(&mut length)?;
+    let length = length.trim().strip_prefix('$').and_then(|length| length.parse().ok());
+    let mut text = vec![0; length.with_context(|| format!("what answers on port {port} is no Redis"))?];
+    reader.read_exact(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn field_of<'text>(info: &'text str, field: &str) -> Option<&'text str> {
+    let fields = info.lines().filter_map(|line| line.split_once(':'));
+    fields.filter(|(name, _)| *name == field).map(|(_, value)| value.trim()).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read_from_a_section() {
+        let text = "# Stats\r\ntotal_net_input_bytes:14\r\ntotal_net_output_bytes:99\r\n";
+        assert_eq!(field_of(text, "total_net_output_bytes"), Some("99"));
+        assert_eq!(field_of(text, "total_net"), None);
     }
-    Err(anyhow!("what answers on port {port} is no Redis"))
 }

@@ -33,7 +33,11 @@ class CashewsSide:
             async with self.engine.connect() as connection:
                 return dict((await connection.execute(billing.TAX_RATE)).mappings().one())
 
-        self.invoice, self.tax_rate = invoice, tax_rate
+        @self.near(ttl=ttl, key="near_invoice:{id}", lock=lock)
+        async def near_invoice(id):
+            return await self.load(id)
+
+        self.invoice, self.tax_rate, self.near_invoice = invoice, tax_rate, near_invoice
 
     async def load(self, id, counted=True):
         self.loads += counted
@@ -52,6 +56,10 @@ class CashewsSide:
     async def read_each(self, ids):
         for id in ids:
             await self.invoice(id)
+
+    async def hold(self, ids):
+        for id in ids:
+            await self.near_invoice(id)
 
     async def read_many(self, ids):
         found = await self.cache.get_many(*[f"invoice:{id}" for id in ids])

@@ -18,7 +18,7 @@ THREADS = 40
 
 
 class PlatformModule:
-    lacks = {"l1": "it keeps nothing in the process", "many": "no read of many keys"}
+    lacks = {"l1": "it keeps nothing in the process", "many": "no read of many keys", "hold": "it keeps nothing in the process"}
 
     def __init__(self):
         self.version = f"redis-py {redis.__version__}"

@@ -35,6 +35,8 @@ async def done(side, work):
     elif name == "many":
         for number in range(operations):
             await side.read_many(ids(number * MANY % KEYS + 1, MANY, KEYS))
+    elif name == "hold":
+        await side.hold(ids(first, operations, operations))
     elif name == "miss":
         await side.read_each(range(first, first + operations))
     elif name == "stampede":

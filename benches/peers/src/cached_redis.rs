@@ -40,7 +40,7 @@ impl CachedRedis {
 impl Side for CachedRedis {
     fn lacks(work: &str) -> Option<&'static str> {
         match work {
-            "l1" => Some("its Redis store keeps nothing in the process"),
+            "l1" | "hold" => Some("its Redis store keeps nothing in the process"),
             "many" => Some("no read of many keys"),
             _ => None,
         }

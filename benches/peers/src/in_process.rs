@@ -65,6 +65,13 @@ impl Side for InProcess {
         bail!("no read of many keys")
     }
 
+    async fn hold(&self, count: i32) -> Result<()> {
+        for id in 1..=count {
+            self.invoice(id).await?;
+        }
+        Ok(())
+    }
+
     async fn balance(&self, id: i32) -> Result<Money> {
         Ok(self.invoice(id).await?.balance_due)
     }

@@ -1,12 +1,15 @@
 //! Our side: the billing service, as `docs/` says.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use billing_cache::{ClearMode, Event, Tier, TypeInfo};
 use billing_core::cached::{Invoices, TaxRateKey, TaxRates};
 use billing_core::money::Money;
 
 use crate::side::Side;
 use crate::site::{self, Site};
+
+/// Until all that is to be held is.
+const PASSES: u32 = 20;
 
 #[derive(Clone)]
 pub(crate) struct Ours {
@@ -46,6 +49,21 @@ impl Side for Ours {
         let read = self.site.service.invoices_details(ids).await?;
         ensure!(read.iter().all(|read| read.value.is_some()), "an invoice is missing");
         Ok(())
+    }
+
+    /// What was loaded is in memory once it was read from Redis again: the announcement of the fill ends the first entry.
+    async fn hold(&self, count: i32) -> Result<()> {
+        let ids: Vec<i32> = (1..=count).collect();
+        for _ in 0..PASSES {
+            let mut in_memory = 0;
+            for id in &ids {
+                in_memory += usize::from(self.site.service.invoice_details(*id).await?.tier == Tier::L1);
+            }
+            if in_memory == ids.len() {
+                return Ok(());
+            }
+        }
+        bail!("after {PASSES} passes not all of {count} invoices are in memory")
     }
 
     async fn balance(&self, id: i32) -> Result<Money> {

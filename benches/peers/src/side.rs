@@ -29,6 +29,11 @@ pub(crate) trait Side: Clone + Send + Sync + 'static {
     /// What is due according to the database.
     fn true_balance(&self, id: i32) -> impl Future<Output = Result<Money>> + Send;
 
+    /// Holds so many invoices in the memory of the process, the first of them and what follows.
+    fn hold(&self, _count: i32) -> impl Future<Output = Result<()>> + Send {
+        async { bail!("it keeps no invoices in the process") }
+    }
+
     /// Puts so many invoices into Redis that hits can be spread over; only the limit is asked to.
     fn populate(&self, _keys: i32) -> impl Future<Output = Result<()>> + Send {
         async { bail!("it fills Redis by loads alone") }

@@ -118,13 +118,19 @@ fn redis_port() -> Result<String> {
 fn settings() -> Result<Settings> {
     let url =
         std::env::var("BENCH_DATABASE_URL").context("BENCH_DATABASE_URL is not set; run `cargo xtask bench peers`")?;
-    let values = [
+    let mut values = vec![
         ("redis.host", "127.0.0.1".to_owned()),
         ("redis.port", redis_port()?),
         ("redis.command_timeout_ms", "2000".to_owned()),
         ("redis.batch_timeout_ms", "10000".to_owned()),
+        ("cache.load_deadline_ms", "20000".to_owned()),
+        ("cache.lease_ttl_ms", "30000".to_owned()),
         ("database.url", url),
     ];
+    if std::env::var_os("BENCH_HOLD").is_some() {
+        values.push(("cache.types.invoices.l1", "true".to_owned()));
+        values.push(("cache.l1_max_bytes", (64 << 20).to_string()));
+    }
     let values = values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     Ok(Settings::load(&Overrides { file: None, values })?)
 }

@@ -87,6 +87,7 @@ async fn done<S: Side>(side: &S, work: &Work) -> Result<Value> {
         }
         "hit" => in_tasks(side, work, |side, task, operations| hits(side, task, operations, work.keys)).await?,
         "many" => many(side, work.operations).await?,
+        "hold" => side.hold(work.operations.cast_signed()).await?,
         "miss" => read_each(side.clone(), work.first, work.operations).await?,
         "stampede" => in_tasks(side, work, |side, _, _| read_each(side, work.first, 1)).await?,
         "write" => {

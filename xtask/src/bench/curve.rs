@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::record::Records;
-use super::table::with_unit;
+use super::table::{grouped, with_unit};
 
 type Drawn = Result<(), Box<dyn Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -31,13 +31,22 @@ struct Line {
 /// The picture of a section whose works are numbers; `None` if it was not measured.
 pub(crate) fn draw(records: &Records, section: &str) -> Option<String> {
     let lines = lines(records, section);
-    let axis = section.rsplit('/').next().unwrap_or(section);
-    (!lines.is_empty()).then(|| svg(&lines, axis))
+    (!lines.is_empty()).then(|| svg(&lines, axis(section)))
+}
+
+/// What the numbers of a section count; both axes are logarithmic.
+fn axis(section: &str) -> &str {
+    match section {
+        "growth/keys" => "keys in Redis, one task",
+        "growth/tasks" => "tasks of one process",
+        "growth/processes" => "processes of 16 tasks",
+        other => other,
+    }
 }
 
 fn lines(records: &Records, section: &str) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    for record in records.section(section) {
+    for record in records.section(section).filter(|record| record.figure == "time") {
         let (Ok(at), Some(summary)) = (record.work.parse(), record.summary()) else { continue };
         let place = lines.iter().position(|line| line.side == record.side).unwrap_or_else(|| {
             lines.push(Line { side: record.side.clone(), points: Vec::new() });
@@ -62,25 +71,29 @@ fn draw_on(area: &Area<'_>, lines: &[Line], axis: &str) -> Drawn {
     area.fill(&WHITE)?;
     let (legend, plot) = area.split_vertically(LEGEND_HEIGHT);
     draw_legend(&legend, lines)?;
-    let points = || lines.iter().flat_map(|line| &line.points);
-    let across = points().map(|point| point.0);
-    let across = across.clone().fold(f64::MAX, f64::min)..across.fold(1.0, f64::max);
+    let across = marks(lines.iter().flat_map(|line| &line.points).map(|point| point.0));
+    let up = steps(lines.iter().flat_map(|line| &line.points).map(|point| point.1));
     let mut chart = ChartBuilder::on(&plot)
         .margin(12)
         .margin_right(36)
         .x_label_area_size(44)
         .y_label_area_size(72)
-        .build_cartesian_2d(across.log_scale(), decades(points().map(|point| point.1)).log_scale())?;
+        .build_cartesian_2d(
+            range(&across).log_scale().with_key_points(across.clone()),
+            range(&up).log_scale().with_key_points(up.clone()),
+        )?;
     chart
         .configure_mesh()
         .axis_style(INK)
         .bold_line_style(FAINT)
         .light_line_style(TRANSPARENT)
         .label_style(FONT.into_font().color(&INK))
+        .x_labels(across.len())
+        .y_labels(up.len())
         .x_desc(axis)
         .y_desc("time of a read")
-        .x_label_formatter(&|at| format!("{at:.0}"))
-        .y_label_formatter(&|us| with_unit(*us, "µs"))
+        .x_label_formatter(&|at| grouped(*at))
+        .y_label_formatter(&|us| with_unit(*us, "µs").replace(".00 ", " "))
         .draw()?;
     for (line, colour) in lines.iter().zip(LINES) {
         chart.draw_series(LineSeries::new(line.points.iter().copied(), colour.stroke_width(2)))?;
@@ -100,11 +113,26 @@ fn draw_legend(area: &Area<'_>, lines: &[Line]) -> Drawn {
     Ok(())
 }
 
-/// From a power of ten to another, around some positive numbers.
-fn decades(numbers: impl Iterator<Item = f64>) -> Range<f64> {
+/// What was measured, where it was measured.
+fn marks(numbers: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut marks: Vec<f64> = numbers.collect();
+    marks.sort_by(f64::total_cmp);
+    marks.dedup();
+    marks
+}
+
+/// 1, 2, 5, 10, 20 … from what is no more than the least of some positive numbers to what is no less than the most.
+fn steps(numbers: impl Iterator<Item = f64>) -> Vec<f64> {
     let (low, high) = numbers.fold((f64::MAX, f64::MIN_POSITIVE), |(low, high), n| (low.min(n), high.max(n)));
-    let power = |exponent: f64| 10_f64.powf(exponent);
-    power(low.log10().floor())..power(high.log10().ceil().max(low.log10().floor() + 1.0))
+    let all = (-3..9).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)));
+    let all: Vec<f64> = all.collect();
+    let first = all.iter().rposition(|step| *step <= low).unwrap_or(0);
+    let last = all.iter().position(|step| *step >= high).unwrap_or(all.len() - 1);
+    all[first..=last.max(first + 1).min(all.len() - 1)].to_vec()
+}
+
+fn range(steps: &[f64]) -> Range<f64> {
+    steps.first().copied().unwrap_or(1.0)..steps.last().copied().unwrap_or(10.0)
 }
 
 #[cfg(test)]
@@ -123,5 +151,11 @@ mod tests {
         let svg = draw(&records, "growth/keys").unwrap();
         assert!(svg.starts_with("<svg ") && svg.contains("ours"), "{svg}");
         assert_eq!(draw(&records, "growth/tasks"), None);
+    }
+
+    #[test]
+    fn steps_go_around_what_was_measured() {
+        assert_eq!(steps([6.2, 36.8].into_iter()), [5.0, 10.0, 20.0, 50.0]);
+        assert_eq!(steps([10.0].into_iter()), [10.0, 20.0]);
     }
 }

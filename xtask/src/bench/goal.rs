@@ -1,166 +1,61 @@
-//! The numbers to reach, and whether a run reached them.
+//! Whether a run reached the numbers to reach, and by how much not.
 
-use super::record::{Record, Records, Summary};
-use super::table::{number, shown_interval, with_unit};
+use super::goals::GOALS;
+use super::record::{Record, Records};
+use super::table::{Table, number, shown_interval, shown_ratio, with_unit};
 
 /// What of a record is held against a limit.
 #[derive(Clone, Copy)]
-enum Measure {
+pub(super) enum Measure {
     /// The median of the ratios to the side it is compared with.
     Ratio,
     /// The same, where it is compared with this side.
     RatioTo(&'static str),
     /// The same, where a hundredth counts: reached if all of the median's interval is below the limit.
     RatioInterval,
+    /// The median, times that of the same work in this section.
+    TimesSection(&'static str),
     Median,
     /// The most of all rounds.
     Most,
 }
 
-struct Goal {
-    what: &'static str,
+/// A number to reach.
+pub(super) struct Goal {
+    pub(super) what: &'static str,
     /// Sections whose names begin so.
-    section: &'static str,
-    work: &'static str,
-    figure: &'static str,
-    side: &'static str,
-    measure: Measure,
-    at_most: f64,
+    pub(super) section: &'static str,
+    pub(super) work: &'static str,
+    pub(super) figure: &'static str,
+    pub(super) side: &'static str,
+    pub(super) measure: Measure,
+    pub(super) at_most: f64,
+    /// What the figure is made of.
+    pub(super) spent_on: &'static str,
 }
 
-const OURS: &str = "billing cache";
-const TOOL: &str = "cache-admin";
-const QUICK_CACHE: Measure = Measure::RatioTo("bare quick_cache");
-
-const GOALS: &[Goal] = &[
-    goal("L1 hit, times a bare `quick_cache` get", "hot-path", "L1 hit, 1 thread", "time", OURS, QUICK_CACHE, 2.0),
-    goal("the same at two threads", "hot-path", "L1 hit, 2 threads", "time", OURS, QUICK_CACHE, 2.0),
-    counting("a counted L1 hit, times an uncounted one", "L1 hit, 1 thread, counted"),
-    counting("the same at two threads", "L1 hit, 2 threads, counted"),
-    counting("a counted L2 hit of one task, times an uncounted one", "L2 hit, 1 task, counted"),
-    counting("the same of 64 tasks", "L2 hit, 64 tasks, counted"),
-    goal(
-        "L2 hit of one task, times a raw GET and decode",
-        "service",
-        "L2 hit, 1 task",
-        "time",
-        OURS,
-        Measure::Ratio,
-        1.1,
-    ),
-    goal(
-        "L2 hits of 64 tasks, times raw GETs and decode",
-        "service",
-        "L2 hits, 64 tasks",
-        "time",
-        OURS,
-        Measure::Ratio,
-        1.11,
-    ),
-    goal(
-        "loads of 1,000 readers of one missing key in 4 processes",
-        "peers",
-        "1,000 readers of one missing key, 4 processes",
-        "loads",
-        OURS,
-        Measure::Most,
-        1.0,
-    ),
-    goal("`stats` of 1,000,000 keys, times a bare SCAN", "tools/1000000", "stats", "time", TOOL, Measure::Ratio, 1.3),
-    goal(
-        "the longest command of `stats`, median round",
-        "tools/1000000",
-        "stats",
-        "longest command",
-        TOOL,
-        Measure::Median,
-        2.0,
-    ),
-    goal(
-        "`clear` of 1,000,000 keys, times SCAN and UNLINK",
-        "tools/1000000",
-        "clear --type invoices",
-        "time",
-        TOOL,
-        Measure::Ratio,
-        1.5,
-    ),
-    goal(
-        "the longest PING of others during `clear`",
-        "tools/1000000",
-        "clear --type invoices",
-        "longest PING",
-        TOOL,
-        Measure::Most,
-        10.0,
-    ),
-    goal(
-        "`warmup` of 10,000 invoices, times loading one by one",
-        "service",
-        "warm-up of 10,000 invoices",
-        "time",
-        OURS,
-        Measure::Ratio,
-        0.05,
-    ),
-    goal(
-        "a payment, times the same without triggers and outbox",
-        "service",
-        "payment, with invalidation",
-        "time",
-        OURS,
-        Measure::Ratio,
-        1.3,
-    ),
-    goal(
-        "added to a load while the breaker is open, 1 task, p99",
-        "service",
-        "Redis hangs, breaker open, 1 task: added to a bare load",
-        "p99",
-        OURS,
-        Measure::Median,
-        0.1,
-    ),
-    goal(
-        "the same, 16 tasks",
-        "service",
-        "Redis hangs, breaker open, 16 tasks: added to a bare load",
-        "p99",
-        OURS,
-        Measure::Median,
-        0.1,
-    ),
-];
-
-const fn goal(
-    what: &'static str,
-    section: &'static str,
-    work: &'static str,
-    figure: &'static str,
-    side: &'static str,
-    measure: Measure,
-    at_most: f64,
-) -> Goal {
-    Goal { what, section, work, figure, side, measure, at_most }
-}
-
-const fn counting(what: &'static str, work: &'static str) -> Goal {
-    goal(what, "hot-path", work, "time", OURS, Measure::RatioInterval, 1.02)
+/// What was measured of a goal.
+struct Reached {
+    value: f64,
+    /// Where the true median is at 95 %, where that counts.
+    interval: Option<(f64, f64)>,
+    shown: String,
+    /// Both sides, where there are two.
+    times: String,
 }
 
 /// A row for each number to reach and each section that measured it.
 pub(crate) fn table(records: &Records) -> String {
-    let mut lines =
-        vec!["| what | on | measured | at most | reached |".to_owned(), "| --- | --- | --- | --- | --- |".to_owned()];
+    let mut table = Table::new(&["what", "on", "goal, at most", "measured", "reached", "times", "spent on"]);
     for goal in GOALS {
-        let measured: Vec<String> =
-            records.0.iter().filter(|record| goal.is_about(record)).map(|record| goal.row(records, record)).collect();
+        let measured: Vec<&Record> = records.0.iter().filter(|record| goal.is_about(record)).collect();
         if measured.is_empty() {
-            lines.push(format!("| {} | – | not measured in this run | {} | – |", goal.what, number(goal.at_most)));
+            let goal_shown = number(goal.at_most);
+            table.row(&[goal.what, "–", &goal_shown, "*not measured*", "–", "–", goal.spent_on]);
         }
-        lines.extend(measured);
+        measured.iter().for_each(|record| table.row(&goal.row(records, record)));
     }
-    lines.join("\n")
+    table.finish()
 }
 
 impl Goal {
@@ -173,61 +68,101 @@ impl Goal {
         named && compared && record.figure == self.figure && record.side == self.side
     }
 
-    fn row(&self, records: &Records, record: &Record) -> String {
-        if let Measure::RatioInterval = self.measure {
-            return self.row_of_interval(record, records.ratio_of(record).as_ref());
-        }
-        let (value, unit) = match self.measure {
-            Measure::Ratio | Measure::RatioTo(_) | Measure::RatioInterval => {
-                (records.ratio_of(record).map(|ratio| ratio.median), "")
-            }
-            Measure::Median => (record.summary().map(|rounds: Summary| rounds.median), record.unit.as_str()),
-            Measure::Most => (record.summary().map(|rounds| rounds.most), record.unit.as_str()),
-        };
-        let verdict = match value {
-            Some(value) if value <= self.at_most => "yes",
-            Some(_) => "**no**",
-            None => "–",
-        };
-        let measured = value.map_or_else(|| "–".to_owned(), |value| with_unit(value, unit));
-        let limit = match unit {
-            "" => number(self.at_most),
-            unit => with_unit(self.at_most, unit),
-        };
-        format!("| {} | {} | {measured} | {limit} | {verdict} |", self.what, record.section)
+    fn row(&self, records: &Records, record: &Record) -> [String; 7] {
+        let reached = self.reached(records, record);
+        let verdict = reached.as_ref().map_or("–".to_owned(), |reached| self.verdict(reached));
+        let (shown, times) =
+            reached.as_ref().map_or(("–", "–"), |reached| (reached.shown.as_str(), reached.times.as_str()));
+        [self.what, &record.section, &number(self.at_most), shown, &verdict, times, self.spent_on].map(str::to_owned)
     }
 
-    fn row_of_interval(&self, record: &Record, ratio: Option<&Summary>) -> String {
-        let interval = ratio.and_then(|ratio| Some((ratio.median, ratio.interval?)));
-        let measured = interval.map_or_else(
-            || "–".to_owned(),
-            |(median, interval)| format!("{median:.3} (at 95 % {})", shown_interval(interval)),
-        );
-        let verdict = match interval {
-            Some((_, (_, most))) if most <= self.at_most => "yes",
-            Some((_, (least, _))) if least > self.at_most => "**no**",
-            Some(_) => "cannot be told",
-            None => "–",
+    fn verdict(&self, reached: &Reached) -> String {
+        let value = reached.value;
+        let (least, most) = reached.interval.unwrap_or((value, value));
+        if most <= self.at_most {
+            return "yes".to_owned();
+        }
+        if least <= self.at_most && reached.interval.is_some() {
+            return "cannot be told".to_owned();
+        }
+        match self.measure {
+            Measure::Median | Measure::Most => format!("**no**, {} times the goal", number(value / self.at_most)),
+            _ => format!("**no**, {} % over", number((value / self.at_most - 1.0) * 100.0)),
+        }
+    }
+
+    fn reached(&self, records: &Records, record: &Record) -> Option<Reached> {
+        let own = record.summary()?;
+        let timed = |base: &Record| {
+            let [ours, theirs] = [own.median, base.summary()?.median].map(|median| with_unit(median, &record.unit));
+            Some(format!("{ours} against {theirs}"))
         };
-        format!("| {} | {} | {measured} | {} | {verdict} |", self.what, record.section, number(self.at_most))
+        match self.measure {
+            Measure::Ratio | Measure::RatioTo(_) => {
+                let (ratio, base) = (records.ratio_of(record)?, records.base_of(record)?);
+                let times = timed(base)?;
+                Some(Reached { value: ratio.median, interval: None, shown: shown_ratio(ratio), times })
+            }
+            Measure::RatioInterval => {
+                let (ratio, base) = (records.ratio_of(record)?, records.base_of(record)?);
+                let (times, interval) = (timed(base)?, ratio.interval?);
+                let shown = format!("**{:.3}**, at 95 % {}", ratio.median, shown_interval(interval));
+                Some(Reached { value: ratio.median, interval: Some(interval), shown, times })
+            }
+            Measure::TimesSection(section) => {
+                let base = records.section(section).find(|other| self.is_same(other))?;
+                let value = own.median / base.summary()?.median;
+                Some(Reached { value, interval: None, shown: format!("**{}**", number(value)), times: timed(base)? })
+            }
+            Measure::Median | Measure::Most => {
+                let value = if matches!(self.measure, Measure::Most) { own.most } else { own.median };
+                let spread = [own.least, own.median, own.most].map(|value| with_unit(value, &record.unit));
+                let mut times = format!("{}, {} and {}: least, median and most", spread[0], spread[1], spread[2]);
+                if let Some((side, most)) = records.other_side(record) {
+                    times.push_str(&format!("; {side}: at most {}", with_unit(most, &record.unit)));
+                }
+                let shown = format!("**{}**", with_unit(value, &record.unit));
+                Some(Reached { value, interval: None, shown, times })
+            }
+        }
+    }
+
+    /// Whether a record is of the same figure, in whichever section.
+    fn is_same(&self, record: &Record) -> bool {
+        record.work == self.work && record.figure == self.figure && record.side == self.side
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::OURS;
     use super::*;
+
+    fn hit(section: &str, side: &str, against: Option<&str>, rounds: &[f64]) -> Record {
+        let against = against.map(str::to_owned);
+        Record { against, rounds: rounds.to_vec(), ..Record::new(section, "L2 hit, 1 task", side, "time", "µs") }
+    }
 
     #[test]
     fn a_goal_is_held_against_what_was_measured() {
-        let record = |side: &str, against: Option<&str>, rounds: &[f64]| Record {
-            against: against.map(str::to_owned),
-            rounds: rounds.to_vec(),
-            ..Record::new("service/sqlite", "L2 hit, 1 task", side, "time", "µs")
-        };
-        let records = Records(vec![record(OURS, Some("raw"), &[1.2]), record("raw", None, &[1.0])]);
+        let records = Records(vec![
+            hit("service/sqlite", OURS, Some("raw"), &[1.21]),
+            hit("service/sqlite", "raw", None, &[1.0]),
+        ]);
         let table = table(&records);
-        assert!(table.contains("| service/sqlite | 1.20 | 1.10 | **no** |"), "{table}");
-        assert!(table.contains("| – | not measured in this run | 1.30 | – |"), "{table}");
+        let row = "| service/sqlite | 1.10 | **1.21** [1.21 to 1.21] | **no**, 10 % over | 1.21 µs against 1.00 µs |";
+        assert!(table.contains(row), "{table}");
+        assert!(table.contains("| – | 1.30 | *not measured* | – | – |"), "{table}");
+    }
+
+    #[test]
+    fn a_figure_is_held_against_that_of_another_size() {
+        let of = |section: &str, mib: f64| Record {
+            rounds: vec![mib],
+            ..Record::new(section, "stats", "cache-admin", "peak memory", "MiB")
+        };
+        let table = table(&Records(vec![of("tools/1000000", 12.0), of("tools/100000", 12.0)]));
+        assert!(table.contains("| 1.10 | **1.00** | yes | 12 MiB against 12 MiB |"), "{table}");
     }
 
     #[test]
@@ -245,8 +180,8 @@ mod tests {
                 Record { rounds: vec![1.0; 6], ..Record::new("hot-path", work, "uncounted", "time", "µs") },
             ]);
             let table = table(&records);
-            let row = table.lines().find(|line| line.contains("the same at two threads") && line.contains("hot-path"));
-            assert!(row.unwrap().ends_with(&format!("| 1.02 | {verdict} |")), "{table}");
+            let row = table.lines().find(|line| line.contains("the same, two threads, counted"));
+            assert!(row.unwrap().contains(&format!("| {verdict} |")), "{table}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How the cost of an L2 hit grows: with the keys in Redis, with the tasks of a process, and with the processes.
 //!
-//! Ours and the limit in turn, in one run. The work of a record is the number on the axis.
+//! Ours and the limit in turn, in one run. The work of a record is the number on the axis. Beside the time of a read stands
+//! whose processor time it was, of which `bend` makes what bends the curve.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -10,20 +11,34 @@ use super::peer::{Peer, Site};
 use super::program::Depth;
 use super::record::Record;
 use super::side::Side;
+use super::usage::{available_bytes, processor_time};
 use crate::process::say;
 
 const SIDES: [Peer; 2] = [Peer::Ours, Peer::Raw];
 const TASKS: [u32; 5] = [1, 4, 16, 64, 256];
 const PROCESSES: [u32; 4] = [1, 2, 4, 8];
 const TASKS_OF_A_PROCESS: u32 = 16;
-/// Reads of one point of a curve, of all tasks and processes together.
-const READS: u32 = 4_096;
-/// What an invoice takes in Redis, generously.
-const BYTES_OF_A_KEY: u64 = 1_500;
+/// Reads of one point of a curve in one round, of all tasks and processes together.
+const READS: u32 = 8_192;
+/// Keys are added as long as the memory that is free would hold so many times what they are expected to take.
+const SPARE: f64 = 1.3;
+/// What is measured at each point; the processor time of services is that of all processes together.
+pub(super) const FIGURES: [&str; 3] = ["time", "processor, services", "processor, Redis"];
 
-/// The numbers on the axis of keys: a thousand, and ten times as many, up to `most`.
-fn sizes(most: u64) -> Vec<u64> {
-    std::iter::successors(Some(1_000), |keys| Some(keys * 10)).take_while(|keys| *keys <= most).collect()
+/// The sides' processes, and the server that they read.
+struct Field {
+    site: Site,
+    sides: Vec<Vec<Side>>,
+    /// In Redis.
+    keys: u64,
+    rounds: u32,
+}
+
+/// A point of a curve: the section, the number on the axis, and the work.
+struct Point {
+    section: &'static str,
+    at: u64,
+    told: Value,
 }
 
 pub(crate) fn run(depth: Depth, most_keys: u64) -> Result<Vec<Record>> {
@@ -31,76 +46,118 @@ pub(crate) fn run(depth: Depth, most_keys: u64) -> Result<Vec<Record>> {
         Depth::Full => (10, most_keys),
         Depth::Quick => (3, most_keys.min(100_000)),
     };
-    let site = Site::start()?;
-    let mut sides: Vec<Vec<Side>> = Vec::new();
+    let mut field = Field { site: Site::start()?, sides: Vec::new(), keys: 0, rounds };
     for peer in SIDES {
-        sides.push(vec![site.side(peer)?.context("our own side does not start")?]);
+        field.sides.push(vec![field.side(peer)?]);
     }
-    sides[0][0].run(&json!({ "work": "fill" }))?;
-    let mut records = by_keys(&mut sides, rounds, within_memory(most_keys)?)?;
-    sides[1][0].run(&json!({ "work": "populate", "keys": 1_000 }))?;
-    for tasks in TASKS {
-        say(&format!("growth: {tasks} tasks"));
-        let told = json!({ "work": "hit", "tasks": tasks, "operations": (READS / tasks).min(1_024) });
-        records.extend(point("growth/tasks", u64::from(tasks), &mut sides, &told, rounds)?);
+    field.sides[0][0].run(&json!({ "work": "fill" }))?;
+    field.populate(1_000)?;
+    // The keys come last: Redis keeps the memory.
+    let mut records = field.by_tasks()?;
+    records.extend(field.by_processes()?);
+    records.extend(field.by_keys(most_keys)?);
+    Ok(records)
+}
+
+impl Field {
+    fn side(&self, peer: Peer) -> Result<Side> {
+        self.site.side(peer)?.context("our own side does not start")
     }
-    for processes in PROCESSES {
-        say(&format!("growth: {processes} processes"));
-        for (peer, sides) in SIDES.iter().zip(&mut sides) {
-            while sides.len() < usize::try_from(processes)? {
-                sides.push(site.side(*peer)?.context("our own side does not start")?);
+
+    fn populate(&mut self, keys: u64) -> Result<()> {
+        self.keys = keys;
+        self.sides[1][0].run(&json!({ "work": "populate", "keys": keys })).map(drop)
+    }
+
+    fn by_tasks(&mut self) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        for tasks in TASKS {
+            let told = json!({ "work": "hit", "tasks": tasks, "operations": (READS / tasks).min(1_024) });
+            records.extend(self.measure(&Point { section: "growth/tasks", at: tasks.into(), told })?);
+        }
+        Ok(records)
+    }
+
+    fn by_processes(&mut self) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        for processes in PROCESSES {
+            for (place, peer) in SIDES.into_iter().enumerate() {
+                while self.sides[place].len() < usize::try_from(processes)? {
+                    let side = self.side(peer)?;
+                    self.sides[place].push(side);
+                }
+            }
+            let operations = READS / TASKS_OF_A_PROCESS / processes;
+            let told = json!({ "work": "hit", "tasks": TASKS_OF_A_PROCESS, "operations": operations });
+            records.extend(self.measure(&Point { section: "growth/processes", at: processes.into(), told })?);
+        }
+        self.sides.iter_mut().for_each(|processes| processes.truncate(1));
+        Ok(records)
+    }
+
+    /// A thousand keys, and ten times as many, up to `most` and as far as the memory allows.
+    fn by_keys(&mut self, most: u64) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        for keys in sizes(most) {
+            if !self.has_room_for(keys)? {
+                say(&format!("growth: {keys} keys do not fit into the memory that is free"));
+                break;
+            }
+            if let Err(error) = self.populate(keys) {
+                say(&format!("growth: no more than the points so far: {error:#}"));
+                break;
+            }
+            let told = json!({ "work": "hit", "tasks": 1, "operations": 2_048, "keys": keys });
+            records.extend(self.measure(&Point { section: "growth/keys", at: keys, told })?);
+        }
+        Ok(records)
+    }
+
+    /// By what the keys that are there take each.
+    fn has_room_for(&self, keys: u64) -> Result<bool> {
+        let [used] = self.site.redis.numbers("memory", ["used_memory"])?;
+        Ok(keys as f64 * (used / self.keys as f64) * SPARE < used + available_bytes()?)
+    }
+
+    /// The time of a read of each side, over all tasks and processes, and whose processor time it was.
+    fn measure(&mut self, point: &Point) -> Result<Vec<Record>> {
+        say(&format!("{}: {}", point.section, point.at));
+        let record =
+            |peer: &Peer, figure: &str| Record::new(point.section, &point.at.to_string(), peer.name(), figure, "µs");
+        let mut records: Vec<Record> =
+            SIDES.iter().flat_map(|peer| FIGURES.map(|figure| record(peer, figure))).collect();
+        for round in 0..=self.rounds {
+            for (processes, records) in self.sides.iter_mut().zip(records.chunks_mut(FIGURES.len())) {
+                let figures = round_of(processes, &self.site, &point.told)?;
+                if round > 0 {
+                    records.iter_mut().zip(figures).for_each(|(record, figure)| record.rounds.push(figure));
+                }
             }
         }
-        let operations = READS / TASKS_OF_A_PROCESS / processes;
-        let told = json!({ "work": "hit", "tasks": TASKS_OF_A_PROCESS, "operations": operations });
-        records.extend(point("growth/processes", u64::from(processes), &mut sides, &told, rounds)?);
+        Ok(records)
     }
-    Ok(records)
 }
 
-fn by_keys(sides: &mut [Vec<Side>], rounds: u32, most_keys: u64) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
-    for keys in sizes(most_keys) {
-        say(&format!("growth: {keys} keys"));
-        sides[1][0].run(&json!({ "work": "populate", "keys": keys }))?;
-        let told = json!({ "work": "hit", "tasks": 1, "operations": 1_024, "keys": keys });
-        records.extend(point("growth/keys", keys, sides, &told, rounds)?);
-    }
-    Ok(records)
+/// Microseconds of a read, in the order of [`FIGURES`].
+fn round_of(processes: &mut [Side], site: &Site, told: &Value) -> Result<[f64; FIGURES.len()]> {
+    let services: Vec<u32> = processes.iter().map(Side::id).collect();
+    let used = || Ok::<_, anyhow::Error>([processor_time(&services)?, processor_time(&[site.redis.id()])?]);
+    let mut told = told.clone();
+    told["at_ms"] = soon()?.into();
+    let before = used()?;
+    let answers = together(processes, &told)?;
+    let after = used()?;
+    let seconds = answers.iter().map(|answer| answer.seconds).fold(0.0, f64::max);
+    let [services, redis] = [0, 1].map(|whose| after[whose].saturating_sub(before[whose]).as_secs_f64());
+    let reads = [&told["tasks"], &told["operations"]].map(Value::as_f64);
+    let reads = reads[0].zip(reads[1]).context("count the reads")?;
+    let reads = reads.0 * reads.1 * answers.len() as f64;
+    Ok([seconds, services, redis].map(|seconds| seconds * 1e6 / reads))
 }
 
-/// A point of the curve of each side: the time of a read, over all tasks and processes.
-fn point(section: &str, at: u64, sides: &mut [Vec<Side>], told: &Value, rounds: u32) -> Result<Vec<Record>> {
-    let record = |processes: &Vec<Side>| Record::new(section, &at.to_string(), processes[0].name, "time", "µs");
-    let mut records: Vec<Record> = sides.iter().map(record).collect();
-    let reads = |processes: usize| -> Option<f64> {
-        Some(told["tasks"].as_f64()? * told["operations"].as_f64()? * f64::from(u32::try_from(processes).ok()?))
-    };
-    for round in 0..=rounds {
-        for (record, processes) in records.iter_mut().zip(&mut *sides) {
-            let mut told = told.clone();
-            told["at_ms"] = soon()?.into();
-            let answers = together(processes, &told)?;
-            let seconds = answers.iter().map(|answer| answer.seconds).fold(0.0, f64::max);
-            if round > 0 {
-                record.rounds.push(seconds * 1e6 / reads(answers.len()).context("count the reads")?);
-            }
-        }
-    }
-    Ok(records)
-}
-
-/// As many keys as the free memory holds twice over.
-fn within_memory(keys: u64) -> Result<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").context("read the free memory")?;
-    let free =
-        text.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB")?.parse().ok());
-    let free: u64 = free.context("read the free memory: no MemAvailable")?;
-    let possible = free * 1_024 / 2 / BYTES_OF_A_KEY;
-    if possible < keys {
-        say(&format!("growth: at most {possible} keys of {keys}, as the memory allows"));
-    }
-    Ok(keys.min(possible))
+/// The numbers on the axis of keys.
+fn sizes(most: u64) -> impl Iterator<Item = u64> {
+    std::iter::successors(Some(1_000), |keys| Some(keys * 10)).take_while(move |keys| *keys <= most)
 }
 
 #[cfg(test)]
@@ -109,13 +166,7 @@ mod tests {
 
     #[test]
     fn keys_grow_tenfold_up_to_the_limit() {
-        assert_eq!(sizes(1_000_000), [1_000, 10_000, 100_000, 1_000_000]);
-        assert_eq!(sizes(99_999), [1_000, 10_000]);
-    }
-
-    #[test]
-    fn memory_bounds_the_keys() {
-        assert_eq!(within_memory(1).unwrap(), 1);
-        assert!(within_memory(u64::MAX).unwrap() < u64::MAX);
+        assert_eq!(sizes(1_000_000).collect::<Vec<_>>(), [1_000, 10_000, 100_000, 1_000_000]);
+        assert_eq!(sizes(99_999).collect::<Vec<_>>(), [1_000, 10_000]);
     }
 }

@@ -1,13 +1,14 @@
-//! What a report says about the run: when, by which command, on which machine, with which programs.
+//! What a report says about runs: on which machine, with which programs; when, by which command, and how busy it was.
 
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
 use crate::process::stdout_of;
+use crate::workspace::root;
 use crate::{postgres, redis};
 
-/// Names and what they are here, in the order of the report.
+/// Names and what they are on this machine, in the order of the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Facts(Vec<(String, String)>);
@@ -16,26 +17,21 @@ impl Facts {
     /// Looks at the machine.
     pub(crate) fn here() -> Self {
         let mut facts = Self::default();
-        facts.add("date", program("date", &["-u", "+%Y-%m-%d %H:%M UTC"]));
-        facts.add("command", Some(typed(std::env::args().skip(1))));
+        facts.add("revision", revision());
         facts.add("processor", processor());
         facts.add("memory", memory());
         facts.add("system", program("uname", &["-sr"]));
-        facts.add("load average before", load_average());
         facts.add("Redis", redis::program().and_then(|path| version(&path.to_string_lossy())));
         facts.add("PostgreSQL", postgres::version());
         facts.add("Rust", program("rustc", &["--version"]));
+        facts.add("Python", program("python3", &["--version"]));
+        facts.add("Node", program("node", &["--version"]));
         facts
     }
 
     /// Adds what is known.
-    pub(crate) fn add(&mut self, name: &str, value: Option<String>) {
+    fn add(&mut self, name: &str, value: Option<String>) {
         self.0.extend(value.map(|value| (name.to_owned(), value)));
-    }
-
-    /// Adds how busy the machine was by the end.
-    pub(crate) fn add_end(&mut self) {
-        self.add("load average after", load_average());
     }
 
     /// A table of two columns.
@@ -43,6 +39,22 @@ impl Facts {
         let rows = self.0.iter().map(|(name, value)| format!("| {name} | {value} |"));
         ["| | |".to_owned(), "| --- | --- |".to_owned()].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// The command that this task was started by, as a person types it.
+pub(crate) fn command() -> String {
+    typed(std::env::args().skip(1))
+}
+
+/// The date and the time of the day, in UTC.
+pub(crate) fn now() -> String {
+    program("date", &["-u", "+%Y-%m-%d %H:%M"]).unwrap_or_default()
+}
+
+/// How busy the machine was over 1, 5 and 15 minutes.
+pub(crate) fn load_average() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
 fn typed(arguments: impl Iterator<Item = String>) -> String {
@@ -75,10 +87,9 @@ fn memory() -> Option<String> {
     Some(format!("{} GiB", kib / (1024 * 1024)))
 }
 
-/// The first three fields: over 1, 5 and 15 minutes.
-fn load_average() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
-    Some(text.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
+/// The commit, and whether the files differ from it.
+fn revision() -> Option<String> {
+    stdout_of(Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(root())).ok()
 }
 
 #[cfg(test)]

@@ -64,13 +64,13 @@ impl Peer {
 pub(crate) struct Site {
     programs: Programs,
     pub(crate) redis: RedisServer,
-    with_triggers: PostgresServer,
+    pub(crate) with_triggers: PostgresServer,
     without_triggers: PostgresServer,
     _directories: [Scratch; 3],
 }
 
 /// What the sides are run with.
-struct Programs {
+pub(crate) struct Programs {
     rust: PathBuf,
     python: Option<PathBuf>,
     node: Option<Node>,
@@ -85,8 +85,7 @@ impl Site {
     /// Builds and installs the sides, starts the servers, and fills the databases.
     pub(crate) fn start() -> Result<Self> {
         install::ensure(&[Need::Redis, Need::Postgres])?;
-        let target = target_directory()?;
-        let programs = Programs { rust: build(&target)?, python: python(&target), node: node(&target) };
+        let programs = Programs::get()?;
         let directories = [Scratch::new("redis")?, Scratch::new("postgres")?, Scratch::new("postgres")?];
         let site = Self {
             programs,
@@ -103,9 +102,19 @@ impl Site {
 
     /// Starts a process of a side; `None` if it cannot run on this machine.
     pub(crate) fn side(&self, peer: Peer) -> Result<Option<Side>> {
+        self.program_of(peer).map(|mut command| Side::start(peer.name(), &mut command)).transpose()
+    }
+
+    /// The same, of which our own holds invoices in its memory too.
+    pub(crate) fn holding_side(&self, peer: Peer) -> Result<Option<Side>> {
+        let start = |mut command: Command| Side::start(peer.name(), command.env("BENCH_HOLD", "1"));
+        self.program_of(peer).map(start).transpose()
+    }
+
+    fn program_of(&self, peer: Peer) -> Option<Command> {
         let Programs { rust, python, node } = &self.programs;
         let script = sources().join("python").join("side.py");
-        let command = match peer {
+        match peer {
             Peer::Ours => Some(self.rust(peer, rust, "ours")),
             Peer::Raw => Some(self.rust(peer, rust, "raw")),
             Peer::Cached => Some(self.rust(peer, rust, "cached")),
@@ -118,8 +127,7 @@ impl Site {
                 command.arg(&node.script);
                 command
             }),
-        };
-        command.map(|mut command| Side::start(peer.name(), &mut command)).transpose()
+        }
     }
 
     fn rust(&self, peer: Peer, program: &Path, side: &str) -> Command {
@@ -142,6 +150,14 @@ impl Site {
             .env("BENCH_REDIS_PORT", self.redis.port.to_string())
             .env("BENCH_DATABASE_URL", postgres::url(server.port));
         command
+    }
+}
+
+impl Programs {
+    /// Builds and installs them, where that was not done before.
+    pub(crate) fn get() -> Result<Self> {
+        let target = target_directory()?;
+        Ok(Self { rust: build(&target)?, python: python(&target), node: node(&target) })
     }
 }
 

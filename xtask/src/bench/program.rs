@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use crate::environment::without_ours;
@@ -14,7 +15,7 @@ use crate::redis::RedisServer;
 use crate::workspace::{Scratch, cargo};
 
 /// How thorough a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Depth {
     Full,
     /// Few rounds of everything: whether it works, not how fast it is.
@@ -29,6 +30,15 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Builds it as it will be run.
+    pub(crate) fn build(self) -> Result<()> {
+        let Self { package, name } = self;
+        let mut command = cargo();
+        command.args(["bench", "--package", package, "--bench", name, "--no-run"]);
+        say(&format!("$ {}", process::shown(&command)));
+        process::run("the build of a benchmark", &mut command)
+    }
+
     fn command(self, arguments: &[String], depth: Depth) -> Command {
         let Self { package, name } = self;
         let mut command = cargo();

@@ -73,6 +73,17 @@ impl Record {
         Self { section, work, side, figure, unit, against: None, rounds: Vec::new(), note: None }
     }
 
+    /// Adds a round; a side that fails has none, and the record says why.
+    pub(crate) fn add(&mut self, outcome: anyhow::Result<f64>) {
+        match outcome {
+            Ok(round) => self.rounds.push(round),
+            Err(error) => {
+                self.rounds.clear();
+                self.note = Some(format!("failed: {error:#}"));
+            }
+        }
+    }
+
     pub(crate) fn summary(&self) -> Option<Summary> {
         Summary::of(self.rounds.iter().copied())
     }
@@ -108,6 +119,13 @@ impl Records {
             .find(|other| other.work == record.work && other.figure == record.figure && other.side == against)
     }
 
+    /// Another side that did the same work, and the most of its rounds.
+    pub(crate) fn other_side(&self, record: &Record) -> Option<(&str, f64)> {
+        let same = |other: &&Record| other.work == record.work && other.figure == record.figure;
+        let other = self.section(&record.section).filter(same).find(|other| other.side != record.side)?;
+        Some((&other.side, other.summary()?.most))
+    }
+
     /// The ratio of a record to the side it is compared with.
     pub(crate) fn ratio_of(&self, record: &Record) -> Option<Summary> {
         record.ratio(self.base_of(record)?)
@@ -128,6 +146,14 @@ mod tests {
         let line = r#"{"work":"w","side":"s","figure":"time","unit":"µs","against":null,"rounds":[1.5]}"#;
         let record: Record = serde_json::from_str(line).unwrap();
         assert_eq!((record.section.as_str(), record.rounds), ("", vec![1.5]));
+    }
+
+    #[test]
+    fn a_side_that_fails_has_no_figure_and_a_reason() {
+        let mut failing = record("peer", None, &[1.0]);
+        failing.add(Ok(2.0));
+        failing.add(Err(anyhow::anyhow!("no pool")));
+        assert_eq!((failing.summary(), failing.note.as_deref()), (None, Some("failed: no pool")));
     }
 
     #[test]

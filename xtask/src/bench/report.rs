@@ -1,93 +1,99 @@
-//! The report: a template with the words, into which the tables of a run are put.
+//! The pages: templates with the words, into which the tables of the runs are put.
 //!
-//! A line `{{name argument …}}` of the template becomes a table or a picture. What a run did not measure says so.
+//! A line `{{name argument …}}` of a template becomes a table, a picture or a computed sentence. What was not measured says so.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
 
-use super::machine::Facts;
+use super::program::Depth;
 use super::record::Records;
+use super::results::{Results, write};
 use super::table::{self, Column};
-use super::{OURS, curve, goal};
+use super::{OURS, bend, capacity, curve, goal};
 
-const TEMPLATE: &str = include_str!("benchmarks.md.in");
+const BENCHMARKS: &str = include_str!("benchmarks.md.in");
+const CAPACITY: &str = include_str!("capacity.md.in");
+const CAPACITY_FILE: &str = "capacity.md";
 const NOT_MEASURED: &str = "*Not measured in this run.*";
+const QUICK: &str =
+    "**A quick run: few rounds of small numbers. It shows that everything works, and its figures mean nothing.**";
 
-/// What a run found, as it is kept beside the report: `--from` makes the report of it again.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Results {
-    pub(crate) facts: Facts,
-    pub(crate) records: Records,
-}
-
-impl Results {
-    pub(crate) fn read(file: &Path) -> Result<Self> {
-        let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("read the figures in {}", file.display()))
+/// Writes the report to `file`, its pictures into a directory beside it that has its name, and the capacity page beside it.
+/// Returns what was written.
+pub(crate) fn write_pages(results: &Results, file: &Path) -> Result<[PathBuf; 2]> {
+    let capacity = file.with_file_name(CAPACITY_FILE);
+    for (template, file) in [(BENCHMARKS, file), (CAPACITY, &capacity)] {
+        let page = Page { results, pictures: file.with_extension("") };
+        write(file, &page.filled(template)?)?;
     }
-
-    pub(crate) fn write(&self, file: &Path) -> Result<()> {
-        write(file, &serde_json::to_string(self).context("write the figures")?)
-    }
+    Ok([file.to_owned(), capacity])
 }
 
-/// Writes the report to `file`, and its pictures into a directory beside it that has its name.
-pub(crate) fn write_report(results: &Results, file: &Path) -> Result<()> {
-    let pictures = file.with_extension("");
-    let name = pictures.file_name().context("the report needs a file name")?.to_string_lossy().into_owned();
-    let mut text = String::new();
-    for line in TEMPLATE.lines() {
-        match line.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
-            Some(directive) => text.push_str(&filled(results, directive, &pictures, &name)?),
-            None => text.push_str(line),
-        }
-        text.push('\n');
-    }
-    write(file, &text)
+/// A page in the making.
+struct Page<'r> {
+    results: &'r Results,
+    /// The directory of its pictures, beside it.
+    pictures: PathBuf,
 }
 
-/// The tables of some sections, for the terminal.
-pub(crate) fn tables(records: &Records) -> String {
-    let mut sections: Vec<&str> = records.0.iter().map(|record| record.section.as_str()).collect();
-    sections.dedup();
-    let table = |section: &&str| table::figures(records, &[Column { section, name: section }]);
-    sections.iter().map(table).collect::<Vec<_>>().join("\n\n")
-}
-
-fn filled(results: &Results, directive: &str, pictures: &Path, directory: &str) -> Result<String> {
-    let (name, rest) = directive.split_once(' ').unwrap_or((directive, ""));
-    let records = &results.records;
-    let measured = |text: fn(&Records, &[Column<'_>]) -> String| {
-        let columns: Vec<Column<'_>> = rest.split_whitespace().filter_map(column).collect();
-        let there = columns.iter().any(|column| records.section(column.section).next().is_some());
-        if there { text(records, &columns) } else { NOT_MEASURED.to_owned() }
-    };
-    Ok(match name {
-        "facts" => results.facts.table(),
-        "goals" => goal::table(records),
-        "comparison" => measured(table::comparison),
-        "figures" => measured(table::figures),
-        "uncompared" => measured(|records, columns| table::figures(&records.uncompared(), columns)),
-        "matrix" if records.section(rest).next().is_some() => table::matrix(records, rest, OURS),
-        "counts" => match rest.split_once(' ') {
-            Some((section, figure)) => table::counts(records, section, figure),
-            None => bail!("the template of the report asks for counts without a figure"),
-        },
-        "notes" => table::notes(records, rest),
-        "matrix" => NOT_MEASURED.to_owned(),
-        "curve" => match curve::draw(records, rest) {
-            Some(svg) => {
-                let picture = PathBuf::from(format!("{}.svg", rest.replace('/', "-")));
-                write(&pictures.join(&picture), &svg)?;
-                format!("![{rest}]({directory}/{})", picture.display())
+impl Page<'_> {
+    fn filled(&self, template: &str) -> Result<String> {
+        let mut text = String::new();
+        for line in template.lines() {
+            match line.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
+                Some(directive) => text.push_str(&self.directive(directive)?),
+                None => text.push_str(line),
             }
-            None => NOT_MEASURED.to_owned(),
-        },
-        unknown => bail!("the template of the report asks for {unknown:?}, which there is not"),
-    })
+            text.push('\n');
+        }
+        Ok(text)
+    }
+
+    fn directive(&self, directive: &str) -> Result<String> {
+        let (name, rest) = directive.split_once(' ').unwrap_or((directive, ""));
+        let records = &self.results.records;
+        Ok(match name {
+            "machine" => self.results.machine.table(),
+            "parts" => self.results.parts_table(),
+            "depth" => if self.results.depth == Depth::Quick { QUICK } else { "" }.to_owned(),
+            "goals" => goal::table(records),
+            "notes" => table::notes(records, rest),
+            "comparison" => of_sections(records, rest, table::comparison),
+            "figures" => of_sections(records, rest, table::figures),
+            "uncompared" => {
+                of_sections(records, rest, |records, columns| table::figures(&records.uncompared(), columns))
+            }
+            "matrix" => measured(of_section(records, rest).then(|| table::matrix(records, rest, OURS))),
+            "counts" => match rest.split_once(' ') {
+                Some((section, figure)) if of_section(records, section) => table::counts(records, section, figure),
+                Some(_) => NOT_MEASURED.to_owned(),
+                None => bail!("the template of the report asks for counts without a figure"),
+            },
+            "curve" => measured(self.picture(rest)?),
+            "bend" => measured(bend::text(records, rest)),
+            "capacity" => measured(capacity::part(records, rest)?),
+            unknown => bail!("the template of the report asks for {unknown:?}, which there is not"),
+        })
+    }
+
+    fn picture(&self, section: &str) -> Result<Option<String>> {
+        let Some(svg) = curve::draw(&self.results.records, section) else { return Ok(None) };
+        let picture = format!("{}.svg", section.replace('/', "-"));
+        write(&self.pictures.join(&picture), &svg)?;
+        let directory = self.pictures.file_name().context("the report needs a file name")?.to_string_lossy();
+        Ok(Some(format!("![{section}]({directory}/{picture})")))
+    }
+}
+
+fn of_section(records: &Records, section: &str) -> bool {
+    records.section(section).next().is_some()
+}
+
+fn of_sections(records: &Records, names: &str, text: fn(&Records, &[Column<'_>]) -> String) -> String {
+    let columns: Vec<Column<'_>> = names.split_whitespace().filter_map(column).collect();
+    let there = columns.iter().any(|column| of_section(records, column.section));
+    measured(there.then(|| text(records, &columns)))
 }
 
 /// `service/sqlite=SQLite`.
@@ -95,11 +101,8 @@ fn column(text: &str) -> Option<Column<'_>> {
     text.split_once('=').map(|(section, name)| Column { section, name })
 }
 
-fn write(file: &Path, text: &str) -> Result<()> {
-    if let Some(directory) = file.parent() {
-        fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
-    }
-    fs::write(file, text).with_context(|| format!("write {}", file.display()))
+fn measured(text: Option<String>) -> String {
+    text.unwrap_or_else(|| NOT_MEASURED.to_owned())
 }
 
 #[cfg(test)]
@@ -107,17 +110,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_without_figures_says_so_in_every_place() {
+    fn pages_without_figures_say_so_in_every_place() {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("benchmarks.md");
-        write_report(&Results::default(), &file).unwrap();
-        let text = std::fs::read_to_string(&file).unwrap();
-        assert!(text.contains(NOT_MEASURED) && !text.contains("{{"), "{text}");
+        let pages = write_pages(&Results::new(Depth::Quick), &directory.path().join("benchmarks.md")).unwrap();
+        for page in pages {
+            let text = std::fs::read_to_string(&page).unwrap();
+            assert!(text.contains(NOT_MEASURED) && text.contains(QUICK) && !text.contains("{{"), "{text}");
+        }
     }
 
     #[test]
     fn a_directive_that_there_is_not_is_an_error() {
-        let error = filled(&Results::default(), "nothing", Path::new("x"), "x").unwrap_err();
+        let results = Results::new(Depth::Full);
+        let page = Page { results: &results, pictures: PathBuf::from("x") };
+        let error = page.filled("{{nothing}}").unwrap_err();
         assert!(error.to_string().contains("nothing"), "{error}");
     }
 }

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::process::Running;
 
-/// No work takes longer.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// No work takes longer; ten million keys take a minute.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a work took; or what keeps the side from it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -37,7 +37,7 @@ pub(crate) struct Side {
     pub(crate) version: String,
     stdin: ChildStdin,
     answers: Receiver<String>,
-    _running: Running,
+    running: Running,
 }
 
 impl Side {
@@ -50,9 +50,14 @@ impl Side {
         std::thread::spawn(move || {
             BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
-        let mut side = Self { name, version: String::new(), stdin, answers, _running: running };
+        let mut side = Self { name, version: String::new(), stdin, answers, running };
         side.version = side.answer()?.ready.context("the process did not say that it is ready")?;
         Ok(side)
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.running.id()
     }
 
     /// Tells it a work.

@@ -19,9 +19,7 @@ const CALLS: [(&str, &[&str]); 3] =
 
 pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
     let rounds = if depth == Depth::Full { 30 } else { 5 };
-    let mut build = cargo();
-    build.args(["build", "--release"]).args(TOOLS.iter().flat_map(|tool| ["--package", tool]));
-    process::run("the build of the tools", &mut build)?;
+    build()?;
     let directory = Scratch::new("redis")?;
     let redis = RedisServer::start(directory.path())?;
     let programs = target_directory()?.join("release");
@@ -38,6 +36,13 @@ pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
         }
     }
     Ok(records)
+}
+
+/// Both tools, as a user has them.
+pub(crate) fn build() -> Result<()> {
+    let mut build = cargo();
+    build.args(["build", "--release"]).args(TOOLS.iter().flat_map(|tool| ["--package", tool]));
+    process::run("the build of the tools", &mut build)
 }
 
 fn milliseconds(tool: &Path, arguments: &[&str], redis_port: u16) -> Result<f64> {

@@ -10,21 +10,21 @@ pub(crate) struct Column<'a> {
 }
 
 /// Rows of cells under a head.
-struct Table {
+pub(crate) struct Table {
     lines: Vec<String>,
 }
 
 impl Table {
-    fn new(head: &[&str]) -> Self {
+    pub(crate) fn new(head: &[&str]) -> Self {
         let rule = vec!["---"; head.len()].join(" | ");
         Self { lines: vec![line(head), format!("| {rule} |")] }
     }
 
-    fn row(&mut self, cells: &[String]) {
+    pub(crate) fn row(&mut self, cells: &[impl AsRef<str>]) {
         self.lines.push(line(cells));
     }
 
-    fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.lines.join("\n")
     }
 }
@@ -71,6 +71,13 @@ fn compared_cell(records: &Records, record: &Record) -> String {
         with_unit(ours.median, unit),
         with_unit(base.median, unit)
     )
+}
+
+/// A table for each section, for the terminal.
+pub(crate) fn sections(records: &Records) -> String {
+    let sections = distinct(records.0.iter().map(|record| record.section.as_str()));
+    let table = |section: &str| figures(records, &[Column { section, name: section }]);
+    sections.into_iter().map(table).collect::<Vec<_>>().join("\n\n")
 }
 
 /// A row for each work and side, a column for each figure; the cell is the median with least and most, after the ratio where
@@ -217,10 +224,12 @@ pub(crate) fn with_unit(value: f64, unit: &str) -> String {
 
 /// Three digits that mean something; counts as they are.
 pub(crate) fn number(value: f64) -> String {
+    let is_whole = (value - value.round()).abs() < 1e-9;
+    let value = if is_whole { value.round() } else { value };
     match value.abs() {
         0.0 => "0".to_owned(),
         size if size >= 1e3 => grouped(value),
-        size if size >= 100.0 || (value.fract() == 0.0 && size >= 10.0) => format!("{value:.0}"),
+        size if size >= 100.0 || (is_whole && size >= 10.0) => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         size if size >= 0.1 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
@@ -228,7 +237,7 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// `12,345`.
-fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

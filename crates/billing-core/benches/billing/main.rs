@@ -47,6 +47,8 @@ fn settings() -> anyhow::Result<Settings> {
         ("redis.port", port),
         ("redis.command_timeout_ms", "2000".to_owned()),
         ("redis.batch_timeout_ms", "10000".to_owned()),
+        ("cache.load_deadline_ms", "20000".to_owned()),
+        ("cache.lease_ttl_ms", "30000".to_owned()),
         ("database.url", url),
     ];
     let values = values.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

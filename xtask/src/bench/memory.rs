@@ -1,0 +1,65 @@
+//! What a cached invoice takes: in Redis, with all that a side keeps beside it, and in the memory of a process.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use super::compare::figure;
+use super::peer::{Peer, RAW, Site};
+use super::record::Record;
+use super::side::Side;
+use super::usage::resident_bytes;
+use crate::process::say;
+
+/// Invoices that are cached in Redis.
+const FILLED: u32 = 2_000;
+/// Entries of a process before and after what is measured: with the first, connections and buffers have their size.
+const HELD: [u32; 2] = [1_000, 5_000];
+/// Those that hold invoices in the process, and the invoices alone. Not bentocache: memory that is collected now and then says
+/// nothing about what an entry takes.
+const HOLDERS: [Peer; 4] = [Peer::Ours, Peer::Raw, Peer::Moka, Peer::Cashews];
+
+/// What Redis holds for a cached invoice.
+pub(crate) fn of_redis(site: &Site, sides: &mut [Side]) -> Vec<Record> {
+    let mut records = Vec::new();
+    for side in sides.iter_mut().filter(|side| ![RAW, Peer::Moka.name()].contains(&side.name)) {
+        let mut record = figure("a cached invoice in Redis", side, "bytes", "");
+        record.add(filled(site, side));
+        records.push(record);
+    }
+    records
+}
+
+fn filled(site: &Site, side: &mut Side) -> Result<f64> {
+    side.run(&json!({ "work": "clear" }))?;
+    let [before] = site.redis.numbers("memory", ["used_memory"])?;
+    side.run(&json!({ "work": "miss", "operations": FILLED, "first": 1 }))?;
+    let [after] = site.redis.numbers("memory", ["used_memory"])?;
+    side.run(&json!({ "work": "clear" }))?;
+    Ok((after - before) / f64::from(FILLED))
+}
+
+/// What an invoice takes in the memory of a process: how much the process grows with each.
+pub(crate) fn of_processes(site: &Site) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for peer in HOLDERS {
+        let Some(mut side) = site.holding_side(peer)? else { continue };
+        say(&format!("memory of a process: {}", peer.name()));
+        let mut record = figure("an invoice in the memory of the process", &side, "bytes", "");
+        record.add(grown(&mut side));
+        if peer == Peer::Raw {
+            record.side = "the value alone".to_owned();
+        }
+        records.push(record);
+    }
+    Ok(records)
+}
+
+fn grown(side: &mut Side) -> Result<f64> {
+    let mut resident = [0.0; 2];
+    for (held, resident) in HELD.into_iter().zip(&mut resident) {
+        let answer = side.run(&json!({ "work": "hold", "operations": held, "first": 1 }))?;
+        ensure!(answer.lacks.is_none(), "it holds nothing");
+        *resident = resident_bytes(side.id())?;
+    }
+    Ok((resident[1] - resident[0]) / f64::from(HELD[1] - HELD[0]))
+}
