@@ -42,8 +42,11 @@ fn per_second(microseconds: f64) -> String {
 
 /// In three digits: more were not measured.
 fn about(value: f64) -> String {
-    let unit = 10_f64.powf((value.abs().log10().floor() - 2.0).max(0.0));
-    number(if value.is_normal() { (value / unit).round() * unit } else { value })
+    if value < 1_000.0 {
+        return number(value);
+    }
+    let unit = 10_f64.powf(value.log10().floor() - 2.0);
+    number((value / unit).round() * unit)
 }
 
 /// What one machine carries, by what is the limit.
@@ -201,6 +204,13 @@ mod tests {
         assert_eq!((BUSY_SHARE, PAGES, INVOICES, PAYING), (0.1, 3.0, 2.0, 0.2));
         assert_eq!((INVOICE_LIFE, NOTES_LIFE), (300.0, 600.0));
         assert!(assumptions().contains("reads 15 values, 9 of them"));
+    }
+
+    #[test]
+    fn three_digits_are_shown_of_any_number() {
+        for (value, shown) in [(0.214, "0.21"), (19.94, "19.9"), (1_165.0, "1,170"), (1_533_916.0, "1,530,000")] {
+            assert_eq!(about(value), shown);
+        }
     }
 
     #[test]
