@@ -181,7 +181,7 @@ mod tests {
             ]);
             let table = table(&records);
             let row = table.lines().find(|line| line.contains("the same, two threads, counted"));
-            assert!(row.unwrap().contains(&format!("| {verdict} |")), "{table}");
+            assert!(row.unwrap().contains(&format!("| {verdict}")), "{table}");
         }
     }
 }
