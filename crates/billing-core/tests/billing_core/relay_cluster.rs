@@ -23,7 +23,7 @@ struct Stage<'a> {
 impl<'a> Stage<'a> {
     async fn of(world: &'a World) -> Self {
         let owner = "(1, 50, 'unpaid', '2099-01-01 00:00:00')";
-        let rows = vec![owner; 12].join(", ");
+        let rows = [owner; 12].join(", ");
         execute(&world.database, &format!("INSERT INTO invoices (user_id, amount, status, due_date) VALUES {rows}"))
             .await;
         execute(&world.database, "UPDATE invoices SET amount = 50, status = 'unpaid'").await;
