@@ -112,11 +112,12 @@ async fn a_master_that_is_about_to_get_its_first_slot_is_heard_too() {
     let spare = clustered.cluster.servers().last().unwrap();
     let half_way = clustered.cluster.begin_move(slot_of(1), spare).unwrap();
     half_way.move_key(&key(1)).unwrap();
+    until_not_in_l1(&cache, 1).await;
+    half_way.finish().unwrap();
     until_in_l1(&cache, 1, 1).await;
-    set_arriving_version(spare, 1, 2);
+    set_version(spare, 1, 2);
     until(|| async { read(&cache, 1).await.0 == Some(2) }).await;
     until_in_l1(&cache, 1, 2).await;
-    half_way.finish().unwrap();
     set_version(spare, 1, 3);
     until(|| async { read(&cache, 1).await.0 == Some(3) }).await;
     until_in_l1(&cache, 1, 3).await;
