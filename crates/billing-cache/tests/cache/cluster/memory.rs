@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use billing_cache::{Cache, Tier};
 
-use super::{Clustered, impatient, key, set_arriving_version, set_version, slot_of};
+use super::{Clustered, impatient, key, set_version, slot_of};
 use crate::ledger::Ledger;
 use crate::memory::{in_l1, until_in_l1, until_not_in_l1};
 use crate::world::{read, until};
