@@ -146,8 +146,12 @@ impl<S: Source> Cache<S> {
         }
         let texts: Vec<String> = keys.iter().map(|key| self.key_text::<T>(key)).collect();
         let acquired = store::acquire_many(&self.shared().shards, &texts, mode, self.lease_ttl()).await;
-        if let (Some(error), true) = (acquired.error, acquired.answers.iter().all(Option::is_none)) {
-            return Err(self.shared().shards.unreachable(error).into());
+        let all_are_away = acquired.answers.iter().all(Option::is_none);
+        if let Some(error) = acquired.error {
+            if all_are_away {
+                return Err(self.shared().shards.unreachable(error).into());
+            }
+            note_redis_error(self.state::<T>(), &texts[0], &error);
         }
         // What a part of a cluster that is away would have is refused like what a full one does not take.
         let acquired: Vec<Acquired> =

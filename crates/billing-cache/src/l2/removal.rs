@@ -4,17 +4,22 @@
 //! the removals, on the same connection, from a server that says it is the primary. One that says it is a replica has not
 //! been told, even if it takes writes; the link leaves it, as it does at its first refusal.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::future;
+use futures_util::{StreamExt, future, stream};
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
 
 use super::error::L2Error;
 use super::history::{self, History};
 use super::link::{Link, Terms, Wire};
 use super::shards::{Gathered, Shards, is_elsewhere};
+use crate::cache::millis;
 use crate::key::lease_of;
+
+/// Keys that are removed at once while their slots are on their way.
+const ON_THE_MOVE_AT_ONCE: usize = 16;
 
 /// What became of a key on the shard that was told.
 enum Removed {
@@ -31,23 +36,29 @@ pub(crate) async fn invalidate(shards: &Shards, keys: &[String], limit: Duration
         let keys: Vec<&str> = places.iter().map(|place| keys[*place].as_str()).collect();
         remove(&link, &keys, limit).await
     };
-    let removed = shards.gather(keys, remove).await;
-    let mut error = removed.error;
-    let mut answers = Vec::with_capacity(keys.len());
-    for (key, removed) in keys.iter().zip(removed.answers) {
-        answers.push(match removed {
-            Some(Removed::In(history)) => Some(history),
-            Some(Removed::Elsewhere) => match invalidate_on_the_move(shards, key, limit).await {
-                Ok(()) => Some(None),
-                Err(failed) => {
-                    error.get_or_insert(failed);
-                    None
-                }
-            },
-            None => None,
-        });
+    let ends = Instant::now() + limit;
+    let Gathered { answers: removed, mut error } = shards.gather(keys, remove).await;
+    let is_elsewhere = |place: &usize| matches!(removed[*place], Some(Removed::Elsewhere));
+    let followed = stream::iter((0..keys.len()).filter(is_elsewhere)).map(|place| async move {
+        let removing = invalidate_on_the_move(shards, &keys[place], limit);
+        let late = L2Error::Timeout { limit_ms: millis(limit) };
+        (place, tokio::time::timeout_at(ends.into(), removing).await.unwrap_or(Err(late)))
+    });
+    let followed: HashMap<usize, Result<(), L2Error>> = followed.buffer_unordered(ON_THE_MOVE_AT_ONCE).collect().await;
+    let mut answers: Vec<Option<Option<History>>> = removed.into_iter().map(|removed| removed?.history()).collect();
+    for (place, removed) in followed {
+        match removed {
+            Ok(()) => answers[place] = Some(None),
+            Err(failed) => _ = error.get_or_insert(failed),
+        }
     }
     Gathered { answers, error }
+}
+
+impl Removed {
+    fn history(self) -> Option<Option<History>> {
+        if let Self::In(history) = self { Some(history) } else { None }
+    }
 }
 
 /// The history of every shard that is connected, in the order of the layout; none for one that cannot be asked.
