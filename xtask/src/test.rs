@@ -12,7 +12,7 @@ use clap::Args;
 
 use crate::environment::without_ours;
 use crate::install::{self, Need};
-use crate::other_servers::{self, OtherServer, SPARED, SUITES, Suite};
+use crate::other_servers::{self, OtherServer, SUITES, Suite};
 use crate::postgres::{self, PostgresServer};
 use crate::process::{self, say, shown};
 use crate::workspace::{Scratch, cargo, root, target_directory};
@@ -81,10 +81,10 @@ fn lint(options: &Options) -> Result<()> {
 
 fn test_on(server: OtherServer, program: &Path, options: &Options, surroundings: &Surroundings) -> Result<()> {
     let program = program.display().to_string();
-    say(&format!("# on {server}, whose wheel is built without TLS: no tests with `{SPARED}` in their names"));
+    say(&format!("# on {server}: no tests with `{}` in their names", server.spared().join("` or `")));
     say(&format!("$ export {REDIS_PROGRAM}={program}"));
     for suite in options.suites() {
-        let mut tests = options.tests_of(suite);
+        let mut tests = options.tests_of(suite, server);
         step(&format!("the tests on {server}"), surroundings.around(&mut tests).env(REDIS_PROGRAM, &program))?;
     }
     Ok(())
@@ -207,9 +207,13 @@ impl Options {
         SUITES.iter().filter(is_tested).filter(|_| self.cargo_arguments.is_empty())
     }
 
-    fn tests_of(&self, suite: &Suite) -> Command {
+    fn tests_of(&self, suite: &Suite, server: OtherServer) -> Command {
         let mut command = self.cargo_test();
-        command.args(["--test", suite.target, "--", "--skip", SPARED]).args(suite.filters);
+        command.args(["--test", suite.target, "--"]);
+        for name in server.spared() {
+            command.args(["--skip", name]);
+        }
+        command.args(suite.filters);
         command
     }
 
@@ -253,7 +257,8 @@ mod tests {
             arguments(&options.tests()),
             "test --workspace --features billing-core/failpoints,billing-telemetry/otel"
         );
-        let suites: Vec<String> = options.suites().map(|suite| arguments(&options.tests_of(suite))).collect();
+        let suites: Vec<String> =
+            options.suites().map(|suite| arguments(&options.tests_of(suite, OtherServer::Valkey))).collect();
         let everywhere = "test --workspace --features billing-core/failpoints,billing-telemetry/otel --test";
         assert_eq!(suites[0], format!("{everywhere} cache -- --skip tls"));
         assert_eq!(suites[1], format!("{everywhere} cache_admin -- --skip tls acl:: doctor:: stats::"));
@@ -273,7 +278,7 @@ mod tests {
     fn the_cache_is_tested_on_the_other_servers_and_other_crates_are_not() {
         let suites = |only: &str| {
             let options = Options { only: vec![only.to_owned()], ..Options::default() };
-            options.suites().map(|suite| arguments(&options.tests_of(suite))).collect::<Vec<_>>()
+            options.suites().map(|suite| arguments(&options.tests_of(suite, OtherServer::Valkey))).collect::<Vec<_>>()
         };
         assert_eq!(suites("billing-cache"), ["test -p billing-cache --test cache -- --skip tls"]);
         assert_eq!(suites("billing-core"), [""; 0]);

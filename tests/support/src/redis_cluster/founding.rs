@@ -49,7 +49,11 @@ impl RedisCluster {
         let slots = usize::from(SLOTS);
         for (number, server) in self.servers[..masters].iter().enumerate() {
             let (first, last) = (number * slots / masters, (number + 1) * slots / masters - 1);
-            server.command::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()])?;
+            // One by one: ranges are of Redis 7.
+            let slots: Vec<String> = (first..=last).map(|slot| slot.to_string()).collect();
+            let words: Vec<&str> =
+                ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
+            server.command::<()>(&words)?;
         }
         Ok(())
     }
