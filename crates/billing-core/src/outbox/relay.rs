@@ -117,6 +117,13 @@ struct Admitted {
     told: BTreeSet<i64>,
 }
 
+/// Which servers a look brought to rest.
+enum Reached {
+    All,
+    /// A part of a cluster is away.
+    Some,
+}
+
 /// Relays for ever, and before that replays what a change of the Redis history made necessary.
 async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, caught_up: watch::Sender<bool>) {
     let mut connections = cache.connection_changes();
@@ -126,12 +133,15 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
     loop {
         let began = Instant::now();
         let pause = match catch_up(&cache, &settings, &mut admitted).await {
-            Ok(()) => {
+            Ok(reached) => {
                 caught_up.send_replace(true);
                 backoff = shortest;
-                // Many rows may wait for a part of a cluster that is away; looking at them is not to be all that goes on.
-                let rest = (began.elapsed() * 4).min(BACKOFF_MAX);
-                Duration::from_millis(settings.poll_interval_ms).max(POLL_MIN).max(rest)
+                let pause = Duration::from_millis(settings.poll_interval_ms).max(POLL_MIN);
+                match reached {
+                    Reached::All => pause,
+                    // Many rows may wait for a part of a cluster that is away; looking at them is not to be all that goes on.
+                    Reached::Some => pause.max((began.elapsed() * 4).min(BACKOFF_MAX)),
+                }
             }
             Err(error) => {
                 debug!(error = &error as &dyn std::error::Error, "the relay will try again");
@@ -149,8 +159,13 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
 
 /// Brings the outbox to rest for the servers that are connected now, and lets reads use them. Rows of a part of a cluster that
 /// is away wait for it; they keep no others waiting.
-async fn catch_up(cache: &BillingCache, settings: &RelaySettings, admitted: &mut Admitted) -> Result<(), RelayError> {
+async fn catch_up(
+    cache: &BillingCache,
+    settings: &RelaySettings,
+    admitted: &mut Admitted,
+) -> Result<Reached, RelayError> {
     let primaries = cache.primaries().await?;
+    let reached = if primaries.are_all() { Reached::All } else { Reached::Some };
     let looked = rows::clock(cache.source().connection()).await?;
     admitted.in_use.retain(|known| primaries.iter().any(|primary| primary == known));
     let new: Vec<Primary> = primaries.iter().filter(|primary| !admitted.in_use.contains(primary)).cloned().collect();
@@ -170,7 +185,7 @@ async fn catch_up(cache: &BillingCache, settings: &RelaySettings, admitted: &mut
         } else {
             (admitted.told, admitted.looked) = (told, looked);
         }
-        return pass.result();
+        return pass.result().map(|()| reached);
     }
     // Other data: what was acknowledged may be undone. Or the same data over another connection: while there was none, others
     // may have told a server that took this one's place for a while, and the rows say so.
@@ -190,7 +205,7 @@ async fn catch_up(cache: &BillingCache, settings: &RelaySettings, admitted: &mut
     pass.result()?;
     (admitted.layout, admitted.looked) = (Some(primaries.layout()), looked);
     admitted.told.clear();
-    Ok(())
+    Ok(reached)
 }
 
 /// One pass over the outbox.
