@@ -60,6 +60,19 @@ pub enum DatabaseError {
         /// Names of the migrations.
         pending: Vec<String>,
     },
+    /// A newer version of this crate has migrated it; nothing was changed.
+    #[error(
+        "the triggers of {database} were made by a newer version (version {found} of the triggers, this is {known}); \
+         nothing was changed, run the `cache-admin migrate` of the newer version"
+    )]
+    NewerTriggers {
+        /// The database, without user and password.
+        database: String,
+        /// The version of its triggers.
+        found: u32,
+        /// That of this build.
+        known: u32,
+    },
     /// A migration failed; nothing of it was kept.
     #[error("cannot migrate {database}; nothing was changed, correct the cause and run `cache-admin migrate` again")]
     Migrate {

@@ -1,8 +1,8 @@
 //! What makes a database ready: missing tables, our columns and the outbox, and the triggers of the cached types.
 //!
 //! Invariant: everything happens in one transaction, so that a failure leaves the database as it was; nothing of the
-//! platform's rows and columns is changed; running it again changes nothing. Called by `cache-admin migrate`, tests and
-//! the demo.
+//! platform's rows and columns is changed; running it again changes nothing; what a newer version made is left to it.
+//! Called by `cache-admin migrate`, tests and the demo.
 
 mod m0001_platform_tables;
 mod m0002_outbox;
@@ -15,7 +15,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use crate::database::{Database, DatabaseError};
 pub use triggers::{
     InstalledTrigger, TableDependency, TriggerChange, TriggerDifference, TriggerFault, TypeDependencies,
-    check_triggers, expected_triggers, install_triggers, installed_triggers,
+    check_triggers, expected_triggers, install_triggers, installed_triggers, newer_than_this_build,
 };
 
 /// Key of the advisory lock that lets one process migrate at a time; any number no other program uses ("billcach").
@@ -50,15 +50,20 @@ pub struct MigrationReport {
 /// One transaction: concurrent calls wait for each other, a failure or a dropped future changes nothing. On PostgreSQL
 /// a table in long use by another transaction fails it after ten seconds (`is_transient`), rather than letting all
 /// writers queue behind it.
+///
+/// # Errors
+/// [`DatabaseError::NewerTriggers`] where a newer version has migrated already; [`DatabaseError::Migrate`].
 pub async fn migrate(database: &Database, declarations: &[TypeDependencies]) -> Result<MigrationReport, DatabaseError> {
-    run(database, declarations)
-        .await
-        .map_err(|source| DatabaseError::Migrate { database: database.describe().to_owned(), source })
+    run(database, declarations).await.map_err(|error| match error {
+        DatabaseError::Statement(source) => DatabaseError::Migrate { database: database.describe().to_owned(), source },
+        refused => refused,
+    })
 }
 
-async fn run(database: &Database, declarations: &[TypeDependencies]) -> Result<MigrationReport, DbErr> {
+async fn run(database: &Database, declarations: &[TypeDependencies]) -> Result<MigrationReport, DatabaseError> {
     let transaction = database.begin_write().await?;
     lock(&transaction).await?;
+    refuse_newer(database, &transaction).await?;
     let applied = pending(&transaction).await?;
     if !applied.is_empty() {
         Migrator::up(&transaction, None).await?;
@@ -66,6 +71,17 @@ async fn run(database: &Database, declarations: &[TypeDependencies]) -> Result<M
     let triggers = install_triggers(&transaction, declarations).await?;
     transaction.commit().await?;
     Ok(MigrationReport { applied, triggers })
+}
+
+async fn refuse_newer(database: &Database, transaction: &DatabaseTransaction) -> Result<(), DatabaseError> {
+    match newer_than_this_build(&installed_triggers(transaction).await?) {
+        None => Ok(()),
+        Some(found) => Err(DatabaseError::NewerTriggers {
+            database: database.describe().to_owned(),
+            found,
+            known: triggers::VERSION,
+        }),
+    }
 }
 
 /// SQLite needs no lock of its own: the transaction holds the write lock already.

@@ -43,5 +43,6 @@ mod relaying;
 mod tax_rate_reads;
 mod tax_rates;
 mod trigger_check;
+mod trigger_texts;
 mod triggers;
 mod world;

@@ -1,7 +1,8 @@
 //! Triggers that are not as declared are named, and `migrate` makes them so again.
 
-use billing_core::database::Database;
-use billing_core::migration::{TriggerChange, TriggerFault, check_triggers, migrate};
+use billing_core::database::{Database, DatabaseError};
+use billing_core::migration::triggers::VERSION;
+use billing_core::migration::{TriggerChange, TriggerFault, check_triggers, installed_triggers, migrate};
 use sea_orm::DbBackend;
 
 use crate::backends::{DECLARATIONS, execute, for_each_migrated};
@@ -58,6 +59,58 @@ async fn each_fault_is_named_and_repaired() {
             assert_eq!(faults(database).await, [], "{sql}");
         }
         assert_eq!(migrate(database, DECLARATIONS).await.unwrap().triggers, TriggerChange::Unchanged);
+    })
+    .await;
+}
+
+/// Makes one trigger of `invoices` as the next version might.
+async fn make_newer(database: &Database) {
+    let version = format!("/* billing_cache triggers, version {} */", VERSION + 1);
+    let newer = match database.backend() {
+        DbBackend::Sqlite => format!(
+            "DROP TRIGGER billing_cache_invoices_delete;
+             CREATE TRIGGER billing_cache_invoices_delete AFTER DELETE ON invoices BEGIN {version} SELECT 1; END"
+        ),
+        _ => format!(
+            "CREATE OR REPLACE FUNCTION billing_cache_invoices() RETURNS trigger LANGUAGE plpgsql
+             SECURITY DEFINER SET search_path = public, pg_temp AS $$ BEGIN {version} RETURN NULL; END $$"
+        ),
+    };
+    execute(database, &newer).await;
+}
+
+#[tokio::test]
+async fn triggers_of_a_newer_version_are_told_and_never_replaced() {
+    for_each_migrated(async |database| {
+        make_newer(database).await;
+        let before = installed_triggers(database.connection()).await.unwrap();
+        assert!(matches!(faults(database).await.as_slice(), [(_, TriggerFault::Newer)]));
+        let refused = migrate(database, DECLARATIONS).await.unwrap_err();
+        let newer = VERSION + 1;
+        assert!(matches!(refused, DatabaseError::NewerTriggers { found, known: VERSION, .. } if found == newer));
+        assert!(refused.to_string().contains("run the `cache-admin migrate` of the newer version"), "{refused}");
+        assert_eq!(installed_triggers(database.connection()).await.unwrap(), before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn triggers_from_before_versions_were_written_down_are_replaced() {
+    for_each_migrated(async |database| {
+        let older = match database.backend() {
+            DbBackend::Sqlite => {
+                "DROP TRIGGER billing_cache_invoices_delete;
+                 CREATE TRIGGER billing_cache_invoices_delete AFTER DELETE ON invoices BEGIN SELECT 1; END"
+            }
+            _ => {
+                "CREATE OR REPLACE FUNCTION billing_cache_invoices() RETURNS trigger LANGUAGE plpgsql
+                 SECURITY DEFINER SET search_path = public, pg_temp AS $$ BEGIN RETURN NULL; END $$"
+            }
+        };
+        execute(database, older).await;
+        assert!(matches!(faults(database).await.as_slice(), [(_, TriggerFault::Differs)]));
+        migrate(database, DECLARATIONS).await.unwrap();
+        assert_eq!(faults(database).await, []);
     })
     .await;
 }

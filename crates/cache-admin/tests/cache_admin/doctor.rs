@@ -217,6 +217,12 @@ fn a_database_that_is_not_migrated_is_named() {
     assert_found(&report, "database", "connection", "ok", "answers");
 }
 
+const NEWER_ON_SQLITE: &str = "CREATE TRIGGER billing_cache_newer AFTER INSERT ON users
+    BEGIN /* billing_cache triggers, version 1000 */ SELECT 1; END";
+const NEWER_ON_POSTGRES: &str = "CREATE FUNCTION billing_cache_newer() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN /* billing_cache triggers, version 1000 */ RETURN NULL; END $$;
+    CREATE TRIGGER billing_cache_newer AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION billing_cache_newer()";
+
 #[tokio::test]
 async fn triggers_and_outbox_are_judged() {
     use sea_orm::ConnectionTrait;
@@ -233,6 +239,12 @@ async fn triggers_and_outbox_are_judged() {
         assert_found(&report, "database", "triggers", "problem", &format!("{trigger} on payments is missing"));
         stage.run(&["migrate"]).assert_fine();
         assert_found(&examine(stage, 0), "database", "triggers", "ok", "");
+
+        execute(if is_sqlite { NEWER_ON_SQLITE } else { NEWER_ON_POSTGRES }).await;
+        assert_found(&examine(stage, 0), "database", "triggers", "warning", "made by a newer version");
+        let refused = stage.run(&["migrate"]);
+        assert!(refused.assert_error(2).contains("run the `cache-admin migrate` of the newer version"), "{refused:?}");
+        execute(&format!("DROP TRIGGER billing_cache_newer{}", if is_sqlite { "" } else { " ON users" })).await;
 
         let row = "INSERT INTO cache_invalidations (cache_type, key_parts, table_name, created_at, relayed_at) VALUES";
         execute(&format!("{row} ('invoices', '[1]', 'invoices', CURRENT_TIMESTAMP, '2020-01-01 00:00:00')")).await;

@@ -7,10 +7,13 @@
 
 mod postgres;
 mod sqlite;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+pub use version::{VERSION, newer_than_this_build};
 
 /// Beginning of the names of all invalidation triggers and their functions.
 pub const PREFIX: &str = "billing_cache_";
@@ -80,6 +83,8 @@ pub enum TriggerFault {
     Differs,
     /// It has our name, and no declaration asks for it.
     Unexpected,
+    /// A newer version of this crate made it.
+    Newer,
 }
 
 /// How the installed triggers differ from those of the declarations, by name; nothing where `migrate` would change nothing.
@@ -92,22 +97,25 @@ pub async fn check_triggers<C: ConnectionTrait>(
 }
 
 fn differences(installed: &[InstalledTrigger], expected: &[InstalledTrigger]) -> Vec<TriggerDifference> {
-    let by_name = |triggers: &[InstalledTrigger]| -> BTreeMap<(String, String), String> {
-        let entry = |trigger: &InstalledTrigger| ((trigger.name.clone(), trigger.table.clone()), trigger.sql.clone());
-        triggers.iter().map(entry).collect()
-    };
+    fn by_name(triggers: &[InstalledTrigger]) -> BTreeMap<(&str, &str), &InstalledTrigger> {
+        triggers.iter().map(|trigger| ((trigger.name.as_str(), trigger.table.as_str()), trigger)).collect()
+    }
     let (installed, expected) = (by_name(installed), by_name(expected));
-    let names: BTreeSet<&(String, String)> = installed.keys().chain(expected.keys()).collect();
-    let fault = |name: &(String, String)| match (installed.get(name), expected.get(name)) {
-        (None, _) => Some(TriggerFault::Missing),
-        (_, None) => Some(TriggerFault::Unexpected),
-        (Some(is), Some(should_be)) => (is != should_be).then_some(TriggerFault::Differs),
-    };
-    let difference = |name: &(String, String)| {
-        let fault = fault(name)?;
-        Some(TriggerDifference { name: name.0.clone(), table: name.1.clone(), fault })
+    let names: BTreeSet<&(&str, &str)> = installed.keys().chain(expected.keys()).collect();
+    let difference = |name: &(&str, &str)| {
+        let fault = fault(installed.get(name).copied(), expected.get(name).copied())?;
+        Some(TriggerDifference { name: name.0.to_owned(), table: name.1.to_owned(), fault })
     };
     names.into_iter().filter_map(difference).collect()
+}
+
+fn fault(installed: Option<&InstalledTrigger>, expected: Option<&InstalledTrigger>) -> Option<TriggerFault> {
+    match (installed, expected) {
+        (None, _) => Some(TriggerFault::Missing),
+        (Some(is), _) if version::is_newer(is) => Some(TriggerFault::Newer),
+        (Some(_), None) => Some(TriggerFault::Unexpected),
+        (Some(is), Some(should_be)) => (is != should_be).then_some(TriggerFault::Differs),
+    }
 }
 
 /// Make the installed triggers those of the declarations. Run it in a transaction: in between, changes go unseen.

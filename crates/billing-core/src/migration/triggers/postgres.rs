@@ -6,7 +6,7 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{InstalledTrigger, NOTIFY_CHANNEL, PREFIX, TypeDependencies, WatchedKey, WatchedTable, by_table};
+use super::{InstalledTrigger, NOTIFY_CHANNEL, PREFIX, TypeDependencies, WatchedKey, WatchedTable, by_table, version};
 
 /// A trigger and the function of the same name.
 struct Trigger {
@@ -123,7 +123,7 @@ fn truncate_trigger(table: &WatchedTable) -> Trigger {
     let definition =
         format!("CREATE TRIGGER {name} AFTER TRUNCATE ON {} FOR EACH STATEMENT EXECUTE FUNCTION {name}()", table.name,);
     let whole_types = insert(table, |_| "NULL".to_owned());
-    let body = format!("\nBEGIN\n{whole_types}{}    RETURN NULL;\nEND ", notify());
+    let body = format!("\nBEGIN\n{}{whole_types}{}    RETURN NULL;\nEND ", version::comment(), notify());
     Trigger { name, table: table.name, definition, body }
 }
 
@@ -132,12 +132,13 @@ fn row_body(table: &WatchedTable) -> String {
     let old = insert(table, |key| key_parts(key, "OLD"));
     let new = insert(table, |key| key_parts(key, "NEW"));
     format!(
-        "\nBEGIN\n\
+        "\nBEGIN\n{}\
          IF TG_OP = 'INSERT' THEN\n{new}\
          ELSIF TG_OP = 'DELETE' THEN\n{old}\
          ELSIF OLD *= NEW THEN\n    RETURN NULL;\n\
          ELSE\n{old}{}\
          END IF;\n{}    RETURN NULL;\nEND ",
+        version::comment(),
         inserts_where_moved(table),
         notify(),
     )

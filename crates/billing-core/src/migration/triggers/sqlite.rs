@@ -5,7 +5,7 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{InstalledTrigger, PREFIX, WatchedKey, WatchedTable};
+use super::{InstalledTrigger, PREFIX, WatchedKey, WatchedTable, version};
 
 pub(super) fn expected(table: &WatchedTable) -> Vec<InstalledTrigger> {
     [
@@ -46,7 +46,8 @@ pub(super) async fn replace<C: ConnectionTrait>(
 
 fn trigger(table: &WatchedTable, event: &str, body: String) -> InstalledTrigger {
     let name = format!("{PREFIX}{}_{}", table.name, event.to_lowercase());
-    let sql = format!("CREATE TRIGGER {name} AFTER {event} ON {}\nBEGIN\n{body}END", table.name);
+    let version = version::comment();
+    let sql = format!("CREATE TRIGGER {name} AFTER {event} ON {}\nBEGIN\n{version}{body}END", table.name);
     InstalledTrigger { name, table: table.name.to_owned(), sql }
 }
 

@@ -66,6 +66,10 @@ async fn triggers(database: &Database) -> Finding {
         Ok(differences) if differences.is_empty() => {
             SUBJECT.ok("triggers", "those that the cached types declare, and no others")
         }
+        Ok(differences) if differences.iter().any(|difference| difference.fault == TriggerFault::Newer) => {
+            let found = "made by a newer version, which alone can tell whether they are right";
+            SUBJECT.warning("triggers", found, "run the `cache-admin doctor` of the newer version")
+        }
         Ok(differences) => {
             let names: Vec<String> = differences.iter().map(describe).collect();
             let found = format!("changes of some tables may go unseen: {}", names.join(", "));
@@ -81,6 +85,7 @@ fn describe(difference: &TriggerDifference) -> String {
         TriggerFault::Missing => "is missing",
         TriggerFault::Differs => "is disabled or differs",
         TriggerFault::Unexpected => "is of no declaration",
+        TriggerFault::Newer => "was made by a newer version",
     };
     format!("{name} on {table} {fault}")
 }
