@@ -11,6 +11,8 @@ mod eventually;
 mod fault_proxy;
 pub mod json_schema;
 pub mod measurement;
+#[cfg(feature = "database")]
+pub mod platform;
 mod port;
 mod postgres_server;
 mod redis_cluster;

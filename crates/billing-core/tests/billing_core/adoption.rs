@@ -1,134 +1,79 @@
 //! A database the platform made and filled is taken over without touching what is the platform's.
 
+use std::collections::BTreeSet;
+
+use billing_core::cached::declarations;
 use billing_core::database::Database;
-use billing_core::entities::{invoice_discount, invoice_tax, user};
 use billing_core::migration::migrate;
-use sea_orm::{DbBackend, EntityTrait};
+use sea_orm::DbBackend;
+use test_support::TestDatabase;
+use test_support::platform::{self, Origin};
 
-use crate::backends::{DECLARATIONS, execute, for_each_backend, texts};
+use crate::backends::{connect, execute, texts};
 
-/// The contract's tables as SQLAlchemy makes them: defaults are the Python side's, so the columns have none.
-fn platform_ddl(backend: DbBackend) -> String {
-    let (id, time) = match backend {
-        DbBackend::Sqlite => ("INTEGER NOT NULL", "DATETIME"),
-        _ => ("SERIAL NOT NULL", "TIMESTAMP WITHOUT TIME ZONE"),
-    };
-    PLATFORM_TABLES.replace("{id}", id).replace("{time}", time)
+/// Runs the test over the platform's database, as each way of making it leaves it on each backend.
+pub(crate) async fn for_each_platform(test: impl AsyncFn(&Database, &TestDatabase)) {
+    for origin in Origin::of(DbBackend::Postgres) {
+        for owned in [TestDatabase::sqlite().unwrap(), TestDatabase::postgres().await.unwrap()] {
+            let database = connect(&owned).await;
+            if Origin::of(database.backend()).contains(origin) {
+                println!("made by {origin:?} on {}", owned.backend_name());
+                execute(&database, &platform::tables(database.backend(), *origin)).await;
+                execute(&database, platform::ROWS).await;
+                test(&database, &owned).await;
+            }
+            database.close().await.unwrap();
+            owned.drop_database().await.unwrap();
+        }
+    }
 }
 
-const PLATFORM_TABLES: &str = "
-CREATE TABLE users (id {id}, username VARCHAR(64) NOT NULL, email VARCHAR(128) NOT NULL,
-    hashed_password VARCHAR(128) NOT NULL, role VARCHAR(32) NOT NULL, is_active BOOLEAN NOT NULL,
-    created_at {time} NOT NULL, updated_at {time} NOT NULL, phone VARCHAR(32), plan_id INTEGER,
-    PRIMARY KEY (id), UNIQUE (username), UNIQUE (email));
-CREATE TABLE invoices (id {id}, user_id INTEGER NOT NULL, amount NUMERIC(10, 2) NOT NULL, status VARCHAR(32) NOT NULL,
-    due_date {time} NOT NULL, created_at {time} NOT NULL, paid_at {time}, billing_country CHAR(2) NOT NULL,
-    PRIMARY KEY (id), FOREIGN KEY(user_id) REFERENCES users (id));
-CREATE INDEX ix_invoices_user_id ON invoices (user_id);
-CREATE TABLE payments (id {id}, invoice_id INTEGER NOT NULL, amount NUMERIC(10, 2) NOT NULL,
-    payment_method VARCHAR(32) NOT NULL, transaction_id VARCHAR(128) NOT NULL, status VARCHAR(32) NOT NULL,
-    created_at {time} NOT NULL, PRIMARY KEY (id), FOREIGN KEY(invoice_id) REFERENCES invoices (id),
-    UNIQUE (transaction_id));
-CREATE TABLE discounts (id {id}, name VARCHAR(128) NOT NULL, description TEXT, discount_type VARCHAR(32) NOT NULL,
-    value NUMERIC(10, 2) NOT NULL, is_percentage BOOLEAN NOT NULL, is_active BOOLEAN NOT NULL,
-    valid_from {time} NOT NULL, valid_to {time}, applicable_plans JSON, created_at {time} NOT NULL,
-    updated_at {time} NOT NULL, PRIMARY KEY (id));
-CREATE TABLE invoice_discounts (id {id}, invoice_id INTEGER NOT NULL, discount_id INTEGER NOT NULL,
-    amount NUMERIC(10, 2) NOT NULL, created_at {time} NOT NULL, PRIMARY KEY (id),
-    FOREIGN KEY(invoice_id) REFERENCES invoices (id), FOREIGN KEY(discount_id) REFERENCES discounts (id));
-CREATE TABLE credit_notes (id {id}, user_id INTEGER NOT NULL, amount NUMERIC(10, 2) NOT NULL,
-    remaining_amount NUMERIC(10, 2) NOT NULL, reason VARCHAR(255) NOT NULL, reference_invoice_id INTEGER,
-    status VARCHAR(20) NOT NULL, created_at {time} NOT NULL, applied_at {time}, PRIMARY KEY (id),
-    FOREIGN KEY(user_id) REFERENCES users (id));
-CREATE TABLE credit_note_applications (id {id}, credit_note_id INTEGER NOT NULL, invoice_id INTEGER NOT NULL,
-    amount NUMERIC(10, 2) NOT NULL, applied_at {time} NOT NULL, PRIMARY KEY (id),
-    FOREIGN KEY(credit_note_id) REFERENCES credit_notes (id), FOREIGN KEY(invoice_id) REFERENCES invoices (id));
-CREATE TABLE tax_rates (id {id}, name VARCHAR(128) NOT NULL, description TEXT, rate NUMERIC(5, 2) NOT NULL,
-    country VARCHAR(64) NOT NULL, region VARCHAR(128), is_default BOOLEAN NOT NULL, created_at {time} NOT NULL,
-    updated_at {time} NOT NULL, PRIMARY KEY (id));
-CREATE TABLE invoice_taxes (id {id}, invoice_id INTEGER NOT NULL, tax_rate_id INTEGER NOT NULL,
-    taxable_amount NUMERIC(10, 2) NOT NULL, tax_amount NUMERIC(10, 2) NOT NULL, created_at {time} NOT NULL,
-    PRIMARY KEY (id), FOREIGN KEY(invoice_id) REFERENCES invoices (id),
-    FOREIGN KEY(tax_rate_id) REFERENCES tax_rates (id));
-";
+/// Every table and its columns.
+async fn columns(database: &Database) -> Vec<(String, Vec<String>)> {
+    let sql = match database.backend() {
+        DbBackend::Sqlite => {
+            "SELECT t.name, group_concat(c.name) FROM sqlite_schema t, pragma_table_info(t.name) c
+             WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' GROUP BY t.name ORDER BY t.name"
+        }
+        _ => {
+            "SELECT table_name::text, string_agg(column_name, ',' ORDER BY ordinal_position)
+             FROM information_schema.columns WHERE table_schema = 'public' GROUP BY table_name ORDER BY table_name"
+        }
+    };
+    let owned = |columns: Option<String>| columns.unwrap().split(',').map(str::to_owned).collect();
+    let tables = texts(database, sql, 2).await.into_iter();
+    tables.map(|mut row| (row.remove(0).unwrap(), owned(row.remove(0)))).collect()
+}
 
-/// Rows as SQLAlchemy writes them; times on SQLite always have six digits there.
-const PLATFORM_ROWS: &str = "
-INSERT INTO users (username, email, hashed_password, role, is_active, created_at, updated_at, phone, plan_id)
-    VALUES ('ann', 'a@x', 'h', 'customer', TRUE, '2025-01-02 03:04:05.000000', '2025-01-02 03:04:05.678901', '+44', 3);
-INSERT INTO invoices (user_id, amount, status, due_date, created_at, paid_at, billing_country)
-    VALUES (1, 99.95, 'disputed', '2025-02-02 00:00:00.000000', '2025-01-02 03:04:05.123456', NULL, 'GB');
-INSERT INTO payments (invoice_id, amount, payment_method, transaction_id, status, created_at)
-    VALUES (1, 0.10, 'card', 't-1', 'completed', '2025-01-03 00:00:00.000000');
-INSERT INTO discounts (name, description, discount_type, value, is_percentage, is_active, valid_from, valid_to,
-    applicable_plans, created_at, updated_at) VALUES ('Ten off', NULL, 'loyalty', 10, FALSE, TRUE,
-    '2025-01-01 00:00:00.000000', NULL, 'null', '2025-01-01 00:00:00.000000', '2025-01-01 00:00:00.000000');
-INSERT INTO invoice_discounts (invoice_id, discount_id, amount, created_at)
-    VALUES (1, 1, 10, '2025-01-02 03:04:05.000000');
-INSERT INTO credit_notes (user_id, amount, remaining_amount, reason, reference_invoice_id, status, created_at, applied_at)
-    VALUES (1, 30, 12.5, 'outage', 1, 'partial', '2025-01-02 03:04:05.000000', NULL);
-INSERT INTO credit_note_applications (credit_note_id, invoice_id, amount, applied_at)
-    VALUES (1, 1, 17.5, '2025-01-02 03:04:05.000000');
-INSERT INTO tax_rates (name, description, rate, country, region, is_default, created_at, updated_at)
-    VALUES ('VAT', NULL, 20, 'GB', '', TRUE, '2025-01-01 00:00:00.000000', '2025-01-01 00:00:00.000000');
-INSERT INTO invoice_taxes (invoice_id, tax_rate_id, taxable_amount, tax_amount, created_at)
-    VALUES (1, 1, 89.95, 17.99, '2025-01-02 03:04:05.000000');
-";
-
-const PLATFORM_COLUMNS: [(&str, &str); 9] = [
-    ("users", "id username email hashed_password role is_active created_at updated_at phone plan_id"),
-    ("invoices", "id user_id amount status due_date created_at paid_at billing_country"),
-    ("payments", "id invoice_id amount payment_method transaction_id status created_at"),
-    (
-        "discounts",
-        "id name description discount_type value is_percentage is_active valid_from valid_to applicable_plans \
-         created_at updated_at",
-    ),
-    ("invoice_discounts", "id invoice_id discount_id amount created_at"),
-    ("credit_notes", "id user_id amount remaining_amount reason reference_invoice_id status created_at applied_at"),
-    ("credit_note_applications", "id credit_note_id invoice_id amount applied_at"),
-    ("tax_rates", "id name description rate country region is_default created_at updated_at"),
-    ("invoice_taxes", "id invoice_id tax_rate_id taxable_amount tax_amount created_at"),
-];
-
-/// Every platform column of every row, as text.
-async fn dump(database: &Database) -> Vec<Vec<Option<String>>> {
+/// These columns of every row, as text.
+async fn dump(database: &Database, columns: &[(String, Vec<String>)]) -> Vec<Vec<Option<String>>> {
     let mut rows = Vec::new();
-    for (table, columns) in PLATFORM_COLUMNS {
-        let columns: Vec<_> = columns.split(' ').map(|column| format!("CAST({column} AS TEXT)")).collect();
+    for (table, columns) in columns {
+        let columns: Vec<_> = columns.iter().map(|column| format!("CAST({column} AS TEXT)")).collect();
         let sql = format!("SELECT {} FROM {table} ORDER BY id", columns.join(", "));
         rows.extend(texts(database, &sql, columns.len()).await);
     }
     rows
 }
 
-async fn platform_database(database: &Database) {
-    execute(database, &platform_ddl(database.backend())).await;
-    execute(database, PLATFORM_ROWS).await;
-}
-
 #[tokio::test]
 async fn nothing_of_the_platform_changes() {
-    for_each_backend(async |database| {
-        platform_database(database).await;
-        let before = dump(database).await;
-        migrate(database, DECLARATIONS).await.unwrap();
-        assert_eq!(dump(database).await, before);
-        assert_eq!(before.len(), PLATFORM_COLUMNS.len());
+    for_each_platform(async |database, _| {
+        let columns = columns(database).await;
+        let before = dump(database, &columns).await;
+        assert_eq!(columns.len(), platform::INSERTS.len());
+        assert!(before.len() > 3 * columns.len());
+        migrate(database, &declarations()).await.unwrap();
+        assert_eq!(dump(database, &columns).await, before);
         assert!(texts(database, "SELECT cache_type FROM cache_invalidations", 1).await.is_empty());
-
-        let read = user::Entity::find_by_id(1).one(database.connection()).await.unwrap().unwrap();
-        assert_eq!(read.username, "ann");
-        assert_eq!(billing_core::time::to_isoformat(read.updated_at), "2025-01-02T03:04:05.678901");
     })
     .await;
 }
 
 #[tokio::test]
 async fn old_rows_and_rows_of_python_processes_get_copies_of_name_and_rate() {
-    for_each_backend(async |database| {
-        platform_database(database).await;
-        migrate(database, DECLARATIONS).await.unwrap();
+    for_each_platform(async |database, _| {
+        migrate(database, &declarations()).await.unwrap();
         execute(
             database,
             "INSERT INTO invoice_discounts (invoice_id, discount_id, amount, created_at)
@@ -142,30 +87,66 @@ async fn old_rows_and_rows_of_python_processes_get_copies_of_name_and_rate() {
         execute(database, "UPDATE discounts SET name = 'Twelve off'; UPDATE tax_rates SET name = 'MwSt', rate = 21")
             .await;
 
-        let discounts = invoice_discount::Entity::find().all(database.connection()).await.unwrap();
-        assert_eq!(discounts.len(), 2);
-        assert!(discounts.iter().all(|row| row.name.as_deref() == Some("Ten off")), "{discounts:?}");
-        let taxes = invoice_tax::Entity::find().all(database.connection()).await.unwrap();
-        let rate = Some("20".parse().unwrap());
-        assert!(taxes.iter().all(|row| row.rate == rate), "{taxes:?}");
-        let mut names: Vec<_> = taxes.iter().filter_map(|row| row.name.as_deref()).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["VAT", "VAT", "VAT as agreed"]);
+        // Foreign keys that are NULL belong to nobody.
+        let copies = "SELECT name FROM invoice_discounts WHERE invoice_id = 1 AND discount_id = 1";
+        let names = texts(database, copies, 1).await;
+        assert_eq!(names, vec![vec![Some("Ten off".to_owned())]; 2]);
+        let copies = "SELECT name, CAST(CAST(rate AS INTEGER) AS TEXT) FROM invoice_taxes
+            WHERE invoice_id = 1 AND tax_rate_id = 1 ORDER BY id";
+        let taxes = texts(database, copies, 2).await;
+        let named = |name: &str| vec![Some(name.to_owned()), Some("20".to_owned())];
+        assert_eq!(taxes, [named("VAT"), named("VAT"), named("VAT as agreed")]);
+    })
+    .await;
+}
+
+/// The column that says when a row was written.
+fn written_at(table: &str) -> &'static str {
+    if table == "credit_note_applications" { "applied_at" } else { "created_at" }
+}
+
+/// The types that have a row of the outbox after `last`.
+async fn told(database: &Database, table: &str, last: i64) -> BTreeSet<String> {
+    let sql = format!("SELECT cache_type FROM cache_invalidations WHERE table_name = '{table}' AND id > {last}");
+    texts(database, &sql, 1).await.into_iter().flatten().flatten().collect()
+}
+
+async fn last_row(database: &Database) -> i64 {
+    let sql = "SELECT CAST(coalesce(max(id), 0) AS TEXT) FROM cache_invalidations";
+    texts(database, sql, 1).await[0][0].as_ref().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_write_of_python_processes_reaches_the_outbox() {
+    for_each_platform(async |database, _| {
+        migrate(database, &declarations()).await.unwrap();
+        for (table, insert) in platform::INSERTS {
+            let watched = |cached: &&billing_core::migration::TypeDependencies| {
+                cached.tables.iter().any(|dependency| dependency.table == table)
+            };
+            let types: BTreeSet<String> =
+                declarations().iter().filter(watched).map(|cached| cached.cache_type.to_owned()).collect();
+            let newest = format!("id = (SELECT max(id) FROM {table})");
+            for statement in [
+                insert.to_owned(),
+                format!("UPDATE {table} SET {} = '2026-01-03 00:00:00.000000' WHERE {newest}", written_at(table)),
+                format!("DELETE FROM {table} WHERE {newest}"),
+            ] {
+                let last = last_row(database).await;
+                execute(database, &statement).await;
+                assert_eq!(told(database, table, last).await, types, "{statement}");
+            }
+        }
     })
     .await;
 }
 
 #[tokio::test]
-async fn writes_of_python_processes_reach_the_outbox() {
-    for_each_backend(async |database| {
-        platform_database(database).await;
-        migrate(database, DECLARATIONS).await.unwrap();
-        execute(
-            database,
-            "INSERT INTO payments (invoice_id, amount, payment_method, transaction_id, status, created_at)
-                VALUES (1, 5, 'card', 't-2', 'completed', '2026-01-02 03:04:05.000000')",
-        )
-        .await;
+async fn a_payment_of_a_python_process_names_its_invoice() {
+    for_each_platform(async |database, _| {
+        migrate(database, &declarations()).await.unwrap();
+        let (_, insert) = platform::INSERTS.iter().find(|(table, _)| *table == "payments").unwrap();
+        execute(database, insert).await;
         let rows = texts(database, "SELECT cache_type, key_parts, table_name FROM cache_invalidations", 3).await;
         assert_eq!(rows, [["invoices", "[1]", "payments"].map(|text| Some(text.to_owned()))]);
     })

@@ -1,0 +1,18 @@
+ALTER TABLE invoices ALTER COLUMN created_at SET DEFAULT now();
+ALTER TABLE discounts ALTER COLUMN created_at SET DEFAULT now();
+ALTER TABLE discounts ALTER COLUMN updated_at SET DEFAULT now();
+ALTER TABLE invoice_discounts ALTER COLUMN created_at SET DEFAULT now();
+ALTER TABLE credit_notes ALTER COLUMN created_at SET DEFAULT now();
+ALTER TABLE credit_note_applications ALTER COLUMN applied_at SET DEFAULT now();
+ALTER TABLE tax_rates ALTER COLUMN created_at SET DEFAULT now();
+ALTER TABLE tax_rates ALTER COLUMN updated_at SET DEFAULT now();
+ALTER TABLE invoice_taxes ALTER COLUMN created_at SET DEFAULT now();
+ALTER TABLE users ALTER COLUMN created_at SET DEFAULT now();
+ALTER TABLE users ALTER COLUMN updated_at SET DEFAULT now();
+DROP INDEX ix_users_username;
+DROP INDEX ix_users_email;
+DROP INDEX ix_invoices_user_id;
+DROP INDEX ix_invoices_status;
+DROP INDEX ix_credit_notes_user_id;
+DROP INDEX ix_discounts_is_active;
+DROP INDEX ix_tax_rates_country;
