@@ -35,9 +35,9 @@ pub(crate) enum Level {
     Ok,
     /// What it takes to check it is away or forbidden.
     NotChecked,
-    /// It works, and something is worse than it need be.
-    Warning,
-    /// Something does not work, or values may be wrong.
+    /// What is served and stored is right, and something is worse than it need be. It does not change the exit code.
+    Note,
+    /// What is served or stored is wrong or will be, or what keeps it right does not work.
     Problem,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Finding {
 #[derive(Serialize)]
 pub(crate) struct Counts {
     pub(crate) ok: usize,
-    pub(crate) warning: usize,
+    pub(crate) note: usize,
     pub(crate) problem: usize,
     pub(crate) not_checked: usize,
 }
@@ -77,8 +77,8 @@ impl Subject {
         self.finding(check, Level::Ok, found.into(), None)
     }
 
-    pub(crate) fn warning(self, check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
-        self.finding(check, Level::Warning, found.into(), Some(remedy.into()))
+    pub(crate) fn note(self, check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        self.finding(check, Level::Note, found.into(), Some(remedy.into()))
     }
 
     pub(crate) fn problem(self, check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
@@ -99,7 +99,7 @@ impl Counts {
         let count = |level| findings.iter().filter(|finding| finding.level == level).count();
         Self {
             ok: count(Level::Ok),
-            warning: count(Level::Warning),
+            note: count(Level::Note),
             problem: count(Level::Problem),
             not_checked: count(Level::NotChecked),
         }
@@ -154,7 +154,7 @@ impl Level {
     fn to_text(self) -> String {
         let (word, colour) = match self {
             Self::Ok => ("ok", Colour::Green),
-            Self::Warning => ("warning", Colour::Yellow),
+            Self::Note => ("note", Colour::Yellow),
             Self::Problem => ("problem", Colour::Red),
             Self::NotChecked => ("not checked", Colour::Cyan),
         };
@@ -176,7 +176,7 @@ impl Finding {
 
 impl Counts {
     fn to_text(&self) -> String {
-        let Self { ok, warning, problem, not_checked } = self;
-        format!("{ok} ok, {warning} with a warning, {problem} with a problem, {not_checked} not checked")
+        let Self { ok, note, problem, not_checked } = self;
+        format!("{ok} ok, {note} with a note, {problem} with a problem, {not_checked} not checked")
     }
 }

@@ -174,7 +174,7 @@ fn each_rule_that_is_left_out_is_named_by_doctor() {
         let rights = findings.iter().find(|finding| finding["check"] == "rights").unwrap();
         let remedy = format!("ACL SETUSER partial {left_out}");
         assert_eq!(rights["remedy"], remedy, "{left_out}: {rights}");
-        let expected = if run.code == Some(1) { "problem" } else { "warning" };
+        let expected = if run.code == Some(1) { "problem" } else { "note" };
         assert_eq!(rights["level"], expected, "{left_out}: {rights}");
     }
 }

@@ -153,19 +153,19 @@ async fn doctor_says_how_the_cluster_does() {
     assert_found("", 0, "cluster", "ok", &of_one);
     assert_found("", 0, "role", "ok", "\"primary\"");
     assert_found("", 0, "rights", "ok", "\"all that");
-    assert_found("", 0, "replicas", "warning", "\"1; after a failover");
-    assert_found(",127.0.0.1:1", 0, "cluster", "warning", "127.0.0.1:1 does not answer: ");
+    assert_found("", 0, "replicas", "note", "\"1; after a failover");
+    assert_found(",127.0.0.1:1", 0, "cluster", "note", "127.0.0.1:1 does not answer: ");
     let plain = format!("127.0.0.1:{}", stage.redis.port());
-    assert_found(&format!(",{plain}"), 0, "cluster", "warning", &format!("{plain} is no node of a Redis Cluster"));
+    assert_found(&format!(",{plain}"), 0, "cluster", "note", &format!("{plain} is no node of a Redis Cluster"));
 
     other.command::<()>(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).unwrap();
-    assert_found("", 0, "eviction", "warning", &format!("\"127.0.0.1:{}: noeviction", other.port()));
+    assert_found("", 0, "eviction", "note", &format!("\"127.0.0.1:{}: noeviction", other.port()));
 
     let slot = cluster.slot_of("invoice:1").unwrap();
     let owner = cluster.owner_of_slot(slot).unwrap();
     let target = if owner.port() == one.port() { other } else { one };
     let moving = cluster.begin_move(slot, target).unwrap();
-    assert_found("", 0, "cluster", "warning", "\"slots on the move: 1, ");
+    assert_found("", 0, "cluster", "note", "\"slots on the move: 1, ");
     moving.finish().unwrap();
     assert_found("", 0, "cluster", "ok", &of_one);
 

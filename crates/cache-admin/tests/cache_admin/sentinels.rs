@@ -43,7 +43,7 @@ fn tools_follow_the_sentinels_and_doctor_says_who_is_who() {
     let run = stage.run_with(&["doctor", "--format", "json"], &variables);
     let report = run.json();
     let found = finding(&report, "redis", "sentinels");
-    assert_eq!(found["level"], "warning", "{found}");
+    assert_eq!(found["level"], "note", "{found}");
     assert!(found["found"].as_str().unwrap().starts_with("2 of 3 answer"), "{found}");
 }
 

@@ -6,13 +6,13 @@ use billing_core::settings::Settings;
 use crate::reports::doctor::{Finding, Subject};
 
 /// From here on, what becomes valid or ends at a moment does so visibly earlier or later than elsewhere.
-const WARN_ABOVE_MS: u64 = 1_000;
+const NOTE_ABOVE_MS: u64 = 1_000;
 
 const REMEDY: &str = "synchronise the clocks (NTP, chrony) of this machine and of the server";
 
 pub(super) fn judge(subject: Subject, offset: ClockOffset, settings: &Settings) -> Finding {
     let least_ms = offset.at_least_ms();
-    if least_ms <= WARN_ABOVE_MS {
+    if least_ms <= NOTE_ABOVE_MS {
         let most_ms = offset.offset_ms.unsigned_abs() + offset.uncertainty_ms;
         return subject.ok("clock", format!("within {} ms of this machine's", most_ms.max(1)));
     }
@@ -22,7 +22,7 @@ pub(super) fn judge(subject: Subject, offset: ClockOffset, settings: &Settings) 
         let found = format!("{found}: more than relay.retention_margin_seconds, so a replay may miss invalidations");
         return subject.problem("clock", found, REMEDY);
     }
-    subject.warning("clock", found, REMEDY)
+    subject.note("clock", found, REMEDY)
 }
 
 fn describe(offset: ClockOffset) -> String {
@@ -42,10 +42,10 @@ mod tests {
         for (subject, offset_ms, uncertainty_ms, level) in [
             (Subject::Redis, 900, 0, Level::Ok),
             (Subject::Redis, -1_400, 500, Level::Ok),
-            (Subject::Redis, -1_400, 100, Level::Warning),
-            (Subject::Database, 899_000, 0, Level::Warning),
+            (Subject::Redis, -1_400, 100, Level::Note),
+            (Subject::Database, 899_000, 0, Level::Note),
             (Subject::Database, -900_001, 1, Level::Problem),
-            (Subject::Redis, 2_000_000, 0, Level::Warning),
+            (Subject::Redis, 2_000_000, 0, Level::Note),
         ] {
             let finding = judge(subject, ClockOffset { offset_ms, uncertainty_ms }, &settings);
             assert_eq!(finding.level, level, "{finding:?}");

@@ -37,7 +37,7 @@ fn judge(facts: &ClusterFacts) -> Finding {
     let remedy = faults.iter().map(|fault| fault.remedy.as_str()).collect::<Vec<_>>().join("; ");
     match level {
         Level::Problem => SUBJECT.problem("cluster", found, remedy),
-        _ => SUBJECT.warning("cluster", found, remedy),
+        _ => SUBJECT.note("cluster", found, remedy),
     }
 }
 
@@ -60,15 +60,15 @@ fn faults(facts: &ClusterFacts) -> Vec<Fault> {
     if *moving_slots > 0 {
         let found =
             format!("slots on the move: {}, of which some keys are read from the database", count_of(*moving_slots));
-        add(Level::Warning, found, &format!("if nobody is moving slots: {fix}"));
+        add(Level::Note, found, &format!("if nobody is moving slots: {fix}"));
     }
     if !silent.is_empty() {
         let found = silent.iter().map(why).collect::<Vec<_>>().join(", ");
-        add(Level::Warning, found, "start the node, or correct REDIS_CLUSTER_NODES");
+        add(Level::Note, found, "start the node, or correct REDIS_CLUSTER_NODES");
     }
     if let Some(alone) = names(masters, |master| master.replicas.is_empty()) {
         let found = format!("without a replica that could take over: {alone}");
-        add(Level::Warning, found, "start a replica of each master");
+        add(Level::Note, found, "start a replica of each master");
     }
     faults
 }

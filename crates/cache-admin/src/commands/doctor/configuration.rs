@@ -17,14 +17,14 @@ fn key_space(prefix: &str) -> Finding {
         return SUBJECT.ok("key space", "the keys that the Python processes share");
     }
     let found = format!("keys begin with {prefix:?}, so the Python processes neither see nor share them");
-    SUBJECT.warning("key space", found, "leave cache.key_space empty in production")
+    SUBJECT.note("key space", found, "leave cache.key_space empty in production")
 }
 
 fn counters(settings: &Settings) -> Finding {
     match settings.cache.counters_flush_ms {
         0 => {
             let found = "processes with these settings count no hits and misses, and `cache-admin stats` shows none";
-            SUBJECT.warning("counters", found, "set cache.counters_flush_ms, such as to 5000")
+            SUBJECT.note("counters", found, "set cache.counters_flush_ms, such as to 5000")
         }
         pause => SUBJECT.ok("counters", format!("added up in Redis every {pause} ms")),
     }

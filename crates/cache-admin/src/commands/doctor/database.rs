@@ -68,15 +68,22 @@ async fn triggers(database: &Database) -> Finding {
         }
         Ok(differences) if differences.iter().any(|difference| difference.fault == TriggerFault::Newer) => {
             let found = "made by a newer version, which alone can tell whether they are right";
-            SUBJECT.warning("triggers", found, "run the `cache-admin doctor` of the newer version")
+            SUBJECT.note("triggers", found, "run the `cache-admin doctor` of the newer version")
         }
-        Ok(differences) => {
-            let names: Vec<String> = differences.iter().map(describe).collect();
-            let found = format!("changes of some tables may go unseen: {}", names.join(", "));
-            SUBJECT.problem("triggers", found, MIGRATE)
-        }
+        Ok(differences) => wrong_triggers(&differences),
         Err(error) => unreadable("triggers", error.into()),
     }
+}
+
+/// One too many only writes rows that nobody needs.
+fn wrong_triggers(differences: &[TriggerDifference]) -> Finding {
+    let names: Vec<String> = differences.iter().map(describe).collect();
+    let names = names.join(", ");
+    if differences.iter().all(|difference| difference.fault == TriggerFault::Unexpected) {
+        let found = format!("every change is seen, and more is written than need be: {names}");
+        return SUBJECT.note("triggers", found, MIGRATE);
+    }
+    SUBJECT.problem("triggers", format!("changes of some tables may go unseen: {names}"), MIGRATE)
 }
 
 fn describe(difference: &TriggerDifference) -> String {
@@ -108,7 +115,7 @@ fn pending(backlog: &Backlog) -> Finding {
     if oldest < LATE {
         SUBJECT.ok("outbox", rows)
     } else if oldest < TOO_LATE {
-        SUBJECT.warning("outbox", rows, RUN_A_SERVICE)
+        SUBJECT.note("outbox", rows, RUN_A_SERVICE)
     } else {
         SUBJECT.problem("outbox", format!("{rows}: old values may be read"), RUN_A_SERVICE)
     }
@@ -121,7 +128,7 @@ fn unknown_types(backlog: &Backlog) -> Finding {
     }
     let types: Vec<String> = unknown.iter().map(|(name, rows)| format!("{name} ({})", count(*rows))).collect();
     let found = format!("pending rows of types that this build does not know: {}", types.join(", "));
-    SUBJECT.warning("unknown types", found, "run a service of the build that has these types")
+    SUBJECT.note("unknown types", found, "run a service of the build that has these types")
 }
 
 fn left_behind(backlog: &Backlog) -> Finding {
@@ -129,7 +136,7 @@ fn left_behind(backlog: &Backlog) -> Finding {
         0 => SUBJECT.ok("retirement", "applied rows are retired in time"),
         rows => {
             let found = format!("{} applied rows should have been retired: the table grows", count(rows));
-            SUBJECT.warning("retirement", found, RUN_A_SERVICE)
+            SUBJECT.note("retirement", found, RUN_A_SERVICE)
         }
     }
 }

@@ -24,6 +24,9 @@ Examples:
   cache-admin doctor --config billing.toml --redis-host replica-2
   cache-admin doctor --format json | jq '.findings[] | select(.level != \"ok\")'
 
+A problem: what is served or stored is wrong or will be, or what keeps it right does not work.
+A note: all is right, and something could be better; notes do not change the exit code.
+
 Nothing is changed. Exit codes: 0 no problem; 1 a problem was found; 2 wrong usage or settings;
 3 Redis or the database could not be reached, or the database is not migrated.";
 

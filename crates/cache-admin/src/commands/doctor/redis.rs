@@ -74,7 +74,7 @@ fn version(version: &str) -> Finding {
     match major_and_minor(version.strip_prefix("Valkey ").unwrap_or(version)) {
         Some(number) if number >= OLDEST_TESTED => SUBJECT.ok("version", version),
         Some(number) if number >= OLDEST => {
-            SUBJECT.warning("version", format!("{version} is older than what the cache is tested with"), upgrade)
+            SUBJECT.note("version", format!("{version} is older than what the cache is tested with"), upgrade)
         }
         Some(_) => {
             let found = format!("{version} is too old to announce changes, and is maintained no more");
@@ -108,18 +108,19 @@ fn memory(info: &ServerInfo) -> Finding {
     let used = bytes(info.used_memory);
     if info.maxmemory == 0 {
         let found = format!("{used} used, without a limit: a cache can fill the machine");
-        return SUBJECT.warning("memory", found, "CONFIG SET maxmemory 1gb, or as much as there is to spare");
+        return SUBJECT.note("memory", found, "CONFIG SET maxmemory 1gb, or as much as there is to spare");
     }
     let share = info.used_memory.saturating_mul(100) / info.maxmemory;
     let found = format!("{used} of {} used ({share} %)", bytes(info.maxmemory));
     if share < NEARLY_FULL_PERCENT {
         SUBJECT.ok("memory", found)
     } else if info.maxmemory_policy == "noeviction" {
-        let found = format!("{found}: writes of every program are refused when it is full");
-        SUBJECT.problem("memory", found, "raise maxmemory, or CONFIG SET maxmemory-policy volatile-lru")
+        // Invalidations need no memory, so what is cached stays right.
+        let found = format!("{found}: when it is full, writes of every program are refused, but not invalidations");
+        SUBJECT.note("memory", found, "raise maxmemory, or CONFIG SET maxmemory-policy volatile-lru")
     } else {
         let found = format!("{found}: values are evicted before their time");
-        SUBJECT.warning("memory", found, "raise maxmemory if the hit rate of `cache-admin stats` is too low")
+        SUBJECT.note("memory", found, "raise maxmemory if the hit rate of `cache-admin stats` is too low")
     }
 }
 
@@ -131,11 +132,11 @@ fn eviction(facts: &ServerFacts) -> Finding {
             SUBJECT.ok("eviction", format!("{policy}, without effect before there is a limit"))
         }
         "noeviction" => {
-            SUBJECT.warning("eviction", "noeviction: when memory is full, writes of every program are refused", remedy)
+            SUBJECT.note("eviction", "noeviction: when memory is full, writes of every program are refused", remedy)
         }
         _ if policy.starts_with("allkeys") => {
             let found = format!("{policy}: when memory is full, keys of other programs are dropped too");
-            SUBJECT.warning("eviction", found, remedy)
+            SUBJECT.note("eviction", found, remedy)
         }
         _ => SUBJECT.ok("eviction", format!("{policy}, {} keys evicted since the start", count(facts.evicted_keys))),
     }
@@ -143,7 +144,8 @@ fn eviction(facts: &ServerFacts) -> Finding {
 
 fn persistence(facts: &ServerFacts) -> Finding {
     if !facts.last_snapshot_succeeded {
-        let found = "the last snapshot on disk failed: by default the server then refuses writes";
+        let found =
+            "the last snapshot on disk failed: by default the server then refuses writes, so invalidations wait";
         return SUBJECT.problem("persistence", found, "free disk space, see the log of the server, then BGSAVE");
     }
     let log = if facts.appends { "with" } else { "without" };
@@ -158,7 +160,7 @@ fn replicas(facts: &ServerFacts) -> Finding {
         (replicas, true) => SUBJECT.ok("replicas", format!("{replicas}, without which the primary refuses writes")),
         (replicas, false) => {
             let found = format!("{replicas}; after a failover a primary that was cut off goes on accepting writes");
-            SUBJECT.warning("replicas", found, "CONFIG SET min-replicas-to-write 1")
+            SUBJECT.note("replicas", found, "CONFIG SET min-replicas-to-write 1")
         }
     }
 }
@@ -195,7 +197,7 @@ fn rights(missing: &[AclRule], settings: &RedisSettings) -> Finding {
     let for_cache = rules(|right| matches!(right.purpose, Purpose::Cache | Purpose::Cluster));
     if for_cache.is_empty() {
         let lacks: Vec<String> = missing.iter().map(lack).collect();
-        SUBJECT.warning("rights", format!("missing: {}", lacks.join(", ")), remedy)
+        SUBJECT.note("rights", format!("missing: {}", lacks.join(", ")), remedy)
     } else {
         SUBJECT.problem("rights", format!("services cannot use Redis without {}", for_cache.join(" ")), remedy)
     }
@@ -226,7 +228,7 @@ fn announced(announcements: &Result<(), L2Error>) -> Finding {
         Err(error) => {
             let found = format!("changes are not announced, so L1 stays off: {error}");
             let remedy = "Redis 6 or later, +client|tracking, and no proxy in between that does not speak RESP3";
-            SUBJECT.warning("announcements", found, remedy)
+            SUBJECT.note("announcements", found, remedy)
         }
     }
 }
@@ -253,11 +255,13 @@ fn latency(pings: &Result<Vec<Duration>, L2Error>, settings: &Settings) -> Findi
     let found =
         format!("PING takes {} (median of {number}) of the {limit_ms} ms that a command may take", duration(median));
     let is_above = |percent: u32| median * 100 > limit * percent;
-    if is_above(settings.cache.breaker.slow_call_percent) {
-        let found = format!("{found}: the breaker takes that for slow and skips Redis");
-        SUBJECT.problem("latency", found, "raise redis.command_timeout_ms, or bring Redis nearer")
+    let remedy = "raise redis.command_timeout_ms, or bring Redis nearer";
+    if is_above(100) {
+        SUBJECT.problem("latency", format!("{found}: invalidations wait until Redis is faster"), remedy)
+    } else if is_above(settings.cache.breaker.slow_call_percent) {
+        SUBJECT.note("latency", format!("{found}: the breaker takes that for slow and skips Redis"), remedy)
     } else if is_above(SLUGGISH_PERCENT) {
-        SUBJECT.warning("latency", found, "raise redis.command_timeout_ms, or see SLOWLOG GET for what holds it up")
+        SUBJECT.note("latency", found, "raise redis.command_timeout_ms, or see SLOWLOG GET for what holds it up")
     } else {
         SUBJECT.ok("latency", found)
     }
@@ -269,10 +273,19 @@ mod tests {
     use crate::reports::doctor::Level;
 
     #[test]
+    fn a_redis_that_is_slow_is_a_problem_only_if_invalidations_wait() {
+        let settings = Settings::defaults();
+        let limit = Duration::from_millis(settings.redis.command_timeout_ms);
+        for (median, level) in [(limit / 10, Level::Ok), (limit * 9 / 10, Level::Note), (limit * 2, Level::Problem)] {
+            assert_eq!(latency(&Ok(vec![median]), &settings).level, level, "{median:?}");
+        }
+    }
+
+    #[test]
     fn a_version_that_no_test_runs_on_is_named() {
         for (found, judged) in [
             ("5.0.14", Level::Problem),
-            ("6.0.16", Level::Warning),
+            ("6.0.16", Level::Note),
             ("6.2.14", Level::Ok),
             ("8.2.0", Level::Ok),
             ("Valkey 9.1.2", Level::Ok),

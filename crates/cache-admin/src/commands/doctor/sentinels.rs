@@ -18,11 +18,11 @@ pub(super) fn judge(sentinels: &Result<Option<SentinelFacts>, L2Error>) -> Findi
     let SentinelFacts { master, primary: (host, port), answering, configured, .. } = facts;
     let found = format!("{answering} of {configured} answer: {master} is {host}:{port}, {}", replicas(facts));
     if answering < configured {
-        SUBJECT.warning("sentinels", found, "start those that are away, or correct REDIS_SENTINELS")
+        SUBJECT.note("sentinels", found, "start those that are away, or correct REDIS_SENTINELS")
     } else if *configured < FEWEST {
-        SUBJECT.warning("sentinels", found, "run three of them and name all in REDIS_SENTINELS: a majority decides")
+        SUBJECT.note("sentinels", found, "run three of them and name all in REDIS_SENTINELS: a majority decides")
     } else if facts.replicas.is_empty() {
-        SUBJECT.warning("sentinels", found, "start a replica: without one nothing can take over")
+        SUBJECT.note("sentinels", found, "start a replica: without one nothing can take over")
     } else {
         SUBJECT.ok("sentinels", found)
     }

@@ -51,8 +51,8 @@ mod tests {
         let redis = Subject::Redis;
         let examined = vec![
             examined("a:1", redis.ok("memory", "little"), "7"),
-            examined("b:1", redis.warning("memory", "much", "less"), "7"),
-            examined("c:1", redis.warning("memory", "more", "less"), "7"),
+            examined("b:1", redis.note("memory", "much", "less"), "7"),
+            examined("c:1", redis.note("memory", "more", "less"), "7"),
         ];
         let found: Vec<String> = worst(examined).into_iter().map(|finding| finding.found).collect();
         assert_eq!(found, ["b:1 and 1 like it: much", "7"]);

@@ -26,9 +26,9 @@ pub(super) fn judge(tls: &Result<Option<TlsFacts>, L2Error>) -> Finding {
         found.push_str(&format!("; ours {}", left(ours)));
     }
     if ends_soon(facts.server) {
-        SUBJECT.warning("tls", found, "renew the server's certificate: services cannot connect after its end")
+        SUBJECT.note("tls", found, "renew the server's certificate: services cannot connect after its end")
     } else if facts.client.is_some_and(ends_soon) {
-        SUBJECT.warning("tls", found, "renew the files of REDIS_TLS_CLIENT_CERT: services need no restart for it")
+        SUBJECT.note("tls", found, "renew the files of REDIS_TLS_CLIENT_CERT: services need no restart for it")
     } else {
         SUBJECT.ok("tls", found)
     }
