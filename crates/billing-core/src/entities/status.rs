@@ -92,6 +92,17 @@ status_words! {
     }
 }
 
+impl InvoiceStatus {
+    /// What takes payments, credits, discounts and taxes; no other word does, known or not.
+    pub const OPEN: [Self; 3] = [Self::Unpaid, Self::Partial, Self::Overdue];
+
+    /// Whether it is one of [`Self::OPEN`].
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        Self::OPEN.contains(&self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

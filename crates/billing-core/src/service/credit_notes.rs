@@ -3,6 +3,7 @@
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 
 use super::commands::positive;
+use super::error::cut;
 use super::invoices::require_user;
 use super::locked::{LockedCreditNote, LockedInvoice};
 use super::{BillingError, BillingService, Entity, NewCreditNote, Refusal};
@@ -41,10 +42,12 @@ impl BillingService {
         Ok(transaction.commit(note).await?)
     }
 
-    /// Applies a credit note to an invoice of the same user: `amount`, or else as much as remains and is due.
+    /// Applies a credit note to an invoice of the same user: `amount`, or else as much as remains, is due
+    /// and is not reserved for pending payments.
     ///
     /// # Errors
-    /// No such credit note or invoice; more than remains or than is due, another user, or either of them closed (refused).
+    /// No such credit note or invoice; more than remains, than is due or than pending payments leave, another user, or
+    /// either of them closed (refused).
     pub async fn apply_credit_note_to_invoice(
         &self,
         credit_note_id: i32,
@@ -55,7 +58,7 @@ impl BillingService {
         let transaction = self.begin_write().await?;
         let invoice = LockedInvoice::lock(&transaction, invoice_id).await?;
         let note = LockedCreditNote::lock(&transaction, credit_note_id).await?;
-        let amount = amount.unwrap_or(note.row().remaining_amount.min(invoice.details().balance_due));
+        let amount = amount.unwrap_or(note.row().remaining_amount.min(applicable_by_default(&invoice)));
         require_applicable(&invoice, &note, amount)?;
         let application = credit_note_application::ActiveModel {
             credit_note_id: Set(credit_note_id),
@@ -71,6 +74,12 @@ impl BillingService {
     }
 }
 
+/// All that is free; where nothing is, what is due, which is then refused by naming what it is reserved for.
+fn applicable_by_default(invoice: &LockedInvoice<'_>) -> Money {
+    let free = invoice.free();
+    if free.is_positive() { free } else { invoice.details().balance_due }
+}
+
 fn require_applicable(invoice: &LockedInvoice<'_>, note: &LockedCreditNote<'_>, amount: Money) -> Result<(), Refusal> {
     let note = note.row();
     if note.user_id != invoice.row().user_id {
@@ -79,7 +88,7 @@ fn require_applicable(invoice: &LockedInvoice<'_>, note: &LockedCreditNote<'_>, 
     invoice.require_open()?;
     let open = [CreditNoteStatus::Issued, CreditNoteStatus::Partial];
     if !note.remaining_amount.is_positive() || !open.iter().any(|status| note.status == *status) {
-        return Err(Refusal::CreditNoteClosed { credit_note_id: note.id, status: note.status.clone() });
+        return Err(Refusal::CreditNoteClosed { credit_note_id: note.id, status: cut(&note.status) });
     }
     if amount > note.remaining_amount {
         let remaining = note.remaining_amount;

@@ -58,8 +58,8 @@ impl BillingService {
     /// Takes a discount off an invoice, at most down to nothing; taxes on the invoice are computed anew.
     ///
     /// # Errors
-    /// No such invoice or discount; a discount that is on the invoice already (conflict); an invoice that is paid or
-    /// cancelled or would be overpaid, or a discount outside its validity (refused).
+    /// No such invoice or discount; a discount that is on the invoice already (conflict); an invoice that is not
+    /// open, would be overpaid or leave less due than is pending, or a discount outside its validity (refused).
     pub async fn apply_discount_to_invoice(
         &self,
         invoice_id: i32,

@@ -11,6 +11,8 @@ use crate::entities::InvoiceStatus;
 use crate::money::Money;
 use crate::outbox::CommitError;
 
+use super::PendingPayments;
+
 /// An operation failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -84,6 +86,52 @@ pub enum Refusal {
         /// Its status.
         status: InvoiceStatus,
     },
+    /// Its status is a word that no rule of the contract knows.
+    #[error(
+        "invoice {invoice_id} has the status {status:?}, and only unpaid, partial and overdue ones take a change; \
+         set one of these first"
+    )]
+    InvoiceNotOpen {
+        /// The invoice.
+        invoice_id: i32,
+        /// The beginning of the word.
+        status: String,
+    },
+    /// It is marked as paid, and what paid it failed or was taken back: nobody knows whether money is missing.
+    #[error("invoice {invoice_id} is marked as paid while {due} is due on it; {}", next_step(*due, pending))]
+    PaidButDue {
+        /// The invoice.
+        invoice_id: i32,
+        /// What is due.
+        due: Money,
+        /// Payments that may cover it.
+        pending: PendingPayments,
+    },
+    /// More than pending payments leave of what is due.
+    #[error(
+        "{amount} is more than the {} left to pay on invoice {invoice_id}: of the {due} due {} is reserved for {pending}",
+        (*due - pending.total).max(Money::ZERO), pending.total
+    )]
+    Reserved {
+        /// The invoice.
+        invoice_id: i32,
+        /// What was asked for.
+        amount: Money,
+        /// What is due.
+        due: Money,
+        /// What is reserved.
+        pending: PendingPayments,
+    },
+    /// The change would leave less to pay than pending payments are for.
+    #[error("only {due} would be due on invoice {invoice_id}, where {} is reserved for {pending}", pending.total)]
+    LessThanPending {
+        /// The invoice.
+        invoice_id: i32,
+        /// What would be due.
+        due: Money,
+        /// What is reserved.
+        pending: PendingPayments,
+    },
     /// More than what is due.
     #[error("{amount} is more than the {due} due on invoice {invoice_id}")]
     ExceedsDue {
@@ -113,11 +161,11 @@ pub enum Refusal {
         remaining: Money,
     },
     /// The credit note is used up or withdrawn.
-    #[error("credit note {credit_note_id} is {status}")]
+    #[error("credit note {credit_note_id} is {status:?} and cannot be applied")]
     CreditNoteClosed {
         /// The credit note.
         credit_note_id: i32,
-        /// Its status word.
+        /// The beginning of its status word.
         status: String,
     },
     /// The credit note and the invoice belong to different users.
@@ -158,6 +206,19 @@ pub enum Refusal {
         /// On how many.
         invoices: u64,
     },
+}
+
+/// What to do about an invoice that is marked as paid beside an amount due.
+fn next_step(due: Money, pending: &PendingPayments) -> String {
+    if pending.ids.is_empty() {
+        return format!("record what paid it, or set its status to unpaid so that {due} can be paid");
+    }
+    format!("{} of it is reserved for {pending}", pending.total.min(due))
+}
+
+/// The beginning of a text of the database, for a sentence that shows it with `{:?}`.
+pub(super) fn cut(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 impl BillingError {

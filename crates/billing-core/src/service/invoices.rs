@@ -1,6 +1,6 @@
 //! Invoices: creating them, taxing them, and marking those that are overdue.
 
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -46,7 +46,8 @@ impl BillingService {
     /// are there, so that doing it twice is doing it once. Where no rate applies there is no tax.
     ///
     /// # Errors
-    /// No such invoice; one that is paid or cancelled, or would be overpaid (refused); a region that is none.
+    /// No such invoice; one that is not open, would be overpaid or leave less due than is pending
+    /// (refused); a region that is none.
     pub async fn calculate_invoice_taxes(
         &self,
         invoice_id: i32,
@@ -86,7 +87,7 @@ impl BillingService {
         let ids: Vec<i32> = invoice::Entity::find()
             .select_only()
             .column(invoice::Column::Id)
-            .filter(invoice::Column::Status.is_in(open))
+            .filter(invoice::Column::Status.is_in(open).or(invoice::Column::Status.is_null()))
             .filter(invoice::Column::DueDate.lt(now()))
             .order_by_asc(invoice::Column::Id)
             .limit(OVERDUE_BATCH)

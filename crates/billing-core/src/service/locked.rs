@@ -7,7 +7,8 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
 };
 
-use super::{BillingError, Entity, Refusal};
+use super::error::cut;
+use super::{BillingError, Entity, PendingPayments, Refusal};
 use crate::cached::read_details;
 use crate::dict;
 use crate::entities::{CreditNoteStatus, InvoiceStatus, credit_note, invoice, invoice_tax};
@@ -50,6 +51,8 @@ pub struct LockedInvoice<'t> {
     transaction: &'t WriteTxn,
     row: invoice::Model,
     details: dict::InvoiceDetails,
+    /// What was due when it was locked.
+    due_before: Money,
 }
 
 impl<'t> LockedInvoice<'t> {
@@ -61,7 +64,7 @@ impl<'t> LockedInvoice<'t> {
         let locked = invoice::Entity::find_by_id(invoice_id).lock_exclusive().one(&**transaction).await?;
         let row = locked.ok_or(BillingError::not_found(Entity::Invoice, invoice_id))?;
         let details = Self::read(transaction, invoice_id).await?;
-        Ok(Self { transaction, row, details })
+        Ok(Self { transaction, row, due_before: details.balance_due, details })
     }
 
     async fn read(transaction: &WriteTxn, invoice_id: i32) -> Result<dict::InvoiceDetails, BillingError> {
@@ -79,20 +82,41 @@ impl<'t> LockedInvoice<'t> {
         &self.details
     }
 
-    /// Refuses a settled or withdrawn invoice.
+    /// Refuses an invoice that is settled, withdrawn, or of a status that no rule knows.
     pub(super) fn require_open(&self) -> Result<(), Refusal> {
-        let closed = match InvoiceStatus::parse(&self.row.status) {
-            Some(status @ (InvoiceStatus::Paid | InvoiceStatus::Cancelled)) => status,
-            _ if self.details.balance_due.is_positive() => return Ok(()),
-            _ => InvoiceStatus::Paid,
+        let (invoice_id, due) = (self.row.id, self.details.balance_due);
+        let Some(status) = InvoiceStatus::parse(&self.row.status) else {
+            return Err(Refusal::InvoiceNotOpen { invoice_id, status: cut(&self.row.status) });
         };
-        Err(Refusal::InvoiceClosed { invoice_id: self.row.id, status: closed })
+        match status {
+            status if status.is_open() && due.is_positive() => Ok(()),
+            status if status.is_open() => Err(Refusal::InvoiceClosed { invoice_id, status: InvoiceStatus::Paid }),
+            InvoiceStatus::Paid if due.is_positive() => {
+                Err(Refusal::PaidButDue { invoice_id, due, pending: self.pending() })
+            }
+            status => Err(Refusal::InvoiceClosed { invoice_id, status }),
+        }
     }
 
-    /// Refuses an amount that is more than what is due.
+    /// Refuses an amount that is more than what is due, or than pending payments leave of it.
     pub(super) fn require_due(&self, amount: Money) -> Result<(), Refusal> {
-        let due = self.details.balance_due;
-        if amount <= due { Ok(()) } else { Err(Refusal::ExceedsDue { invoice_id: self.row.id, amount, due }) }
+        let (invoice_id, due) = (self.row.id, self.details.balance_due);
+        if amount > due {
+            Err(Refusal::ExceedsDue { invoice_id, amount, due })
+        } else if amount > self.free() {
+            Err(Refusal::Reserved { invoice_id, amount, due, pending: self.pending() })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What may be paid or credited: what is due less what is pending.
+    pub(super) fn free(&self) -> Money {
+        self.details.balance_due - self.pending().total
+    }
+
+    fn pending(&self) -> PendingPayments {
+        PendingPayments::of(&self.details)
     }
 
     /// Computes the taxes on the invoice anew, by the rates copied onto it, after its discounts have changed.
@@ -115,12 +139,14 @@ impl<'t> LockedInvoice<'t> {
         self.details.subtotal - self.details.total_discount
     }
 
-    /// Sets the status that follows from what is due after a change. Refuses a change that would leave the invoice overpaid.
+    /// Sets the status that follows from what is due after a change. Refuses a change that would leave the invoice overpaid, or
+    /// takes off what pending payments are for.
     pub(super) async fn settle(self) -> Result<dict::InvoiceDetails, BillingError> {
         let mut details = Self::read(self.transaction, self.row.id).await?;
         if details.balance_due.is_negative() {
             return Err(Refusal::Overpaid { invoice_id: self.row.id, by: -details.balance_due }.into());
         }
+        self.require_room_for_pending(&details)?;
         let status = status_of(&details);
         if self.row.status != status {
             let mut row = self.row.into_active_model();
@@ -133,6 +159,15 @@ impl<'t> LockedInvoice<'t> {
             details.paid_at = row.paid_at;
         }
         Ok(details)
+    }
+
+    /// Others may have promised more than is due already; then a change that takes nothing off is no worse.
+    fn require_room_for_pending(&self, changed: &dict::InvoiceDetails) -> Result<(), Refusal> {
+        let (pending, due) = (PendingPayments::of(changed), changed.balance_due);
+        if due >= pending.total || due >= self.due_before {
+            return Ok(());
+        }
+        Err(Refusal::LessThanPending { invoice_id: self.row.id, due, pending })
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod invoices;
 mod locked;
 mod payments;
+mod pending;
 mod reads;
 mod tax_rates;
 
@@ -22,6 +23,7 @@ use billing_cache::cache::SetupError;
 pub use commands::{DiscountInput, NewCreditNote, NewInvoice, NewPayment, TaxRateInput};
 pub use error::{BillingError, Entity, Refusal};
 pub use locked::{LockedCreditNote, LockedInvoice};
+pub use pending::PendingPayments;
 
 use crate::cached::{self, BillingCache};
 use crate::database::Database;

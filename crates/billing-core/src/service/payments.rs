@@ -1,14 +1,14 @@
 //! Taking payments.
 //!
-//! Invariants: the sum of what is accepted never passes what is due, however many payments come at once, because each holds
-//! the invoice's lock; a transaction id is paid once; who is told that a payment was taken, now or before, is told whether
+//! Invariants: the sum of what is accepted never passes what is due less what is pending, however many payments come at once,
+//! because each holds the invoice's lock; a transaction id is paid once; who is told that a payment was taken, now or before, is told whether
 //! others can read it.
 
 use std::collections::BTreeSet;
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SqlErr};
 
-use super::error::is_worth_another_try;
+use super::error::{cut, is_worth_another_try};
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, NewPayment};
 use crate::cached::{InvoiceId, Invoices};
@@ -21,8 +21,9 @@ impl BillingService {
     /// Takes a payment. The same transaction id with the same content gives the payment that was taken before.
     ///
     /// # Errors
-    /// No such invoice; a transaction id that was used for something else, or for a payment that was not completed (conflict); an invoice that is paid or cancelled, or
-    /// an amount of more than is due (refused).
+    /// No such invoice; a transaction id that was used for something else, or for a payment
+    /// that was not completed (conflict); an invoice that is not open, or an amount of more than is due or than pending
+    /// payments leave (refused).
     pub async fn process_payment(&self, command: NewPayment) -> Result<Written<payment::Model>, BillingError> {
         command.check()?;
         match self.try_payment(&command).await {
@@ -79,7 +80,8 @@ fn same_payment(before: payment::Model, command: &NewPayment) -> Result<payment:
     let conflict = if !same {
         format!("transaction {id:?} was used before for another payment, number {}", before.id)
     } else if before.status != PaymentStatus::Completed {
-        format!("transaction {id:?} is payment number {}, which is {} and not completed", before.id, before.status)
+        let status = cut(&before.status);
+        format!("transaction {id:?} is payment number {}, which is {status:?} and not completed", before.id)
     } else {
         return Ok(before);
     };

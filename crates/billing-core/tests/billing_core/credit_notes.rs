@@ -63,9 +63,8 @@ async fn what_may_not_be_applied_is_refused_and_changes_nothing() {
             let closed = Refusal::CreditNoteClosed { credit_note_id: id, status: status.to_owned() };
             assert_eq!(apply(id, 1, "1").await, closed);
         }
-        for invoice in [3, 4] {
-            assert!(matches!(apply(1, invoice, "1").await, Refusal::InvoiceClosed { .. }));
-        }
+        assert!(matches!(apply(1, 3, "1").await, Refusal::PaidButDue { .. }));
+        assert!(matches!(apply(1, 4, "1").await, Refusal::InvoiceClosed { .. }));
         assert_eq!(code(&process.apply_credit_note_to_invoice(99, 1, None).await), "not_found");
         assert_eq!(code(&process.apply_credit_note_to_invoice(1, 99, None).await), "not_found");
         for amount in ["0", "-1"] {
