@@ -68,7 +68,8 @@ async fn an_unknown_status_reaches_no_terminal_as_it_is() {
     .await;
 }
 
-#[tokio::test]
+// The transactions that were refused are rolled back while the other process is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paid_invoice_beside_an_amount_due_is_refused_with_the_sum_and_what_to_do() {
     for_each_world(async |world| {
         let process = world.process().await;
