@@ -3,6 +3,7 @@
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement, TransactionTrait};
 
 /// Runs the statements in one transaction.
+#[expect(clippy::disallowed_methods, reason = "another program begins as it likes")]
 pub(crate) async fn execute(url: &str, statements: &[&str]) -> Result<(), DbErr> {
     let connection = connect(url).await?;
     let transaction = connection.begin().await?;

@@ -47,6 +47,7 @@ async fn pay(service: &BillingService, ids: &[i32], number: &mut usize) -> anyho
 }
 
 /// Installs the triggers, or takes them all away, by declaring all types or none.
+#[expect(clippy::disallowed_methods, reason = "nobody drops this on its way")]
 async fn set_triggers(service: &BillingService, installed: bool) -> anyhow::Result<()> {
     let declarations = if installed { cached::declarations() } else { Vec::new() };
     // The write lock from the start: marks of the payments before are still being written.

@@ -5,11 +5,13 @@
 //!
 //! Every future here may be dropped at any await: an unfinished transaction rolls back.
 
+mod at_rest;
 mod clock;
 mod error;
 mod schema;
 mod settings;
 mod tls;
+mod to_the_end;
 mod url;
 
 use std::ops::Deref;
@@ -26,9 +28,11 @@ use sea_orm::{
     SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
 };
 
+use at_rest::{is_at_rest, seems_at_rest};
 pub use error::{DatabaseError, is_transient, is_unreachable};
 pub(crate) use schema::{has_rows, table_exists};
 pub use settings::DatabaseSettings;
+pub(crate) use to_the_end::{commit, to_the_end};
 use url::{DatabaseUrl, SqliteFile, SqliteMode};
 
 /// A connection that was idle for longer is asked before it is used; asking every time doubles the round trips.
@@ -108,15 +112,16 @@ impl Database {
 
     /// A read-only transaction in which every query sees the same state.
     pub async fn snapshot(&self) -> Result<Snapshot, DatabaseError> {
-        let transaction = match self.backend() {
+        let options = match self.backend() {
             // A plain transaction is a snapshot in WAL mode; SQLite has no levels and warns when given one.
-            DbBackend::Sqlite => self.connection.begin().await,
-            _ => {
-                let level = Some(IsolationLevel::RepeatableRead);
-                self.connection.begin_with_config(level, Some(AccessMode::ReadOnly)).await
-            }
+            DbBackend::Sqlite => TransactionOptions::default(),
+            _ => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            },
         };
-        Ok(Snapshot(transaction?))
+        Ok(Snapshot(self.begin(options).await?))
     }
 
     /// A transaction for writing: read committed on PostgreSQL (rows are locked by `SELECT … FOR UPDATE`), the write
@@ -126,8 +131,14 @@ impl Database {
             DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
             _ => None,
         };
-        let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
-        self.connection.begin_with_options(options).await
+        self.begin(TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }).await
+    }
+
+    /// The only BEGIN of this code base. Where its caller is gone when it ends, the transaction is rolled back.
+    #[expect(clippy::disallowed_methods, reason = "here it runs to its end")]
+    async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
+        let connection = self.connection.clone();
+        to_the_end(async move { connection.begin_with_options(options).await }).await
     }
 
     fn over_sqlite(pool: SqlitePool, description: String) -> Self {
@@ -188,6 +199,8 @@ fn sqlite_pool(settings: &DatabaseSettings) -> SqlitePoolOptions {
         .max_connections(settings.max_connections.clamp(1, MAX_SQLITE_CONNECTIONS))
         .acquire_timeout(settings.acquire_timeout())
         .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_at_rest(connection)))
+        .before_acquire(|connection, _| Box::pin(async move { Ok(seems_at_rest(connection)) }))
 }
 
 fn sqlite_options(settings: &DatabaseSettings, file: &SqliteFile) -> SqliteConnectOptions {
@@ -199,9 +212,9 @@ fn sqlite_options(settings: &DatabaseSettings, file: &SqliteFile) -> SqliteConne
     if file.mode == SqliteMode::ReadOnly {
         return options.read_only(true);
     }
-    // WAL: readers see a snapshot and never wait for the writer. NORMAL: a power cut may undo the last commits but
-    // cannot corrupt; their outbox rows go with them.
-    options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Normal)
+    // WAL: readers see a snapshot and never wait for the writer. FULL: what is acknowledged survives a power cut; NORMAL would
+    // lose the commits since the last checkpoint.
+    options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
 }
 
 async fn open_postgres(settings: &DatabaseSettings, options: PgConnectOptions) -> Result<Database, DatabaseError> {
@@ -225,9 +238,10 @@ fn postgres_pool(settings: &DatabaseSettings) -> PgPoolOptions {
                 if idle.idle_for >= PING_AFTER_IDLE {
                     connection.ping().await?;
                 }
-                Ok(true)
+                Ok(seems_at_rest(connection))
             })
         })
+        .after_release(|connection, _| Box::pin(async move { Ok(seems_at_rest(connection)) }))
 }
 
 /// One connection outside of the pool: the pool tries a refused connection again until its timeout, and then only says

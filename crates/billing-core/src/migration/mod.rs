@@ -12,7 +12,7 @@ use sea_orm::sea_query::IntoIden;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DynIden};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
-use crate::database::{Database, DatabaseError};
+use crate::database::{self, Database, DatabaseError};
 pub use triggers::{
     InstalledTrigger, TableDependency, TriggerChange, TriggerDifference, TriggerFault, TypeDependencies,
     check_triggers, expected_triggers, install_triggers, installed_triggers, newer_than_this_build,
@@ -47,7 +47,7 @@ pub struct MigrationReport {
 
 /// Bring the database to what this version needs; the triggers follow `declarations`.
 ///
-/// One transaction: concurrent calls wait for each other, a failure or a dropped future changes nothing. On PostgreSQL
+/// One transaction: concurrent calls wait for each other, a failure or a future dropped before the commit changes nothing. On PostgreSQL
 /// a table in long use by another transaction fails it after ten seconds (`is_transient`), rather than letting all
 /// writers queue behind it.
 ///
@@ -69,7 +69,7 @@ async fn run(database: &Database, declarations: &[TypeDependencies]) -> Result<M
         Migrator::up(&transaction, None).await?;
     }
     let triggers = install_triggers(&transaction, declarations).await?;
-    transaction.commit().await?;
+    database::commit(transaction).await?;
     Ok(MigrationReport { applied, triggers })
 }
 

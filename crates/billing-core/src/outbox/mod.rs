@@ -6,6 +6,7 @@
 mod backlog;
 mod delay;
 mod marker;
+mod refusal;
 mod relay;
 mod rows;
 pub(crate) mod trail;

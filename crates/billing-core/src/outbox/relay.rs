@@ -26,8 +26,8 @@ use super::delay;
 use super::marker::Relayed;
 use super::rows::{self, Histories, Needed, OutboxRow, Target};
 use crate::cached::{self, BillingCache, RegisteredType};
-use crate::failpoint;
 use crate::migration::triggers::NOTIFY_CHANNEL;
+use crate::{database, failpoint};
 
 /// Rows of one statement.
 const BATCH: usize = 500;
@@ -315,7 +315,7 @@ impl<'a> Pass<'a> {
             (DbBackend::Postgres, Needed::Pending { .. }) => {
                 let transaction = self.cache.source().begin_write().await?;
                 let done = self.relay_rows(&transaction, needed, ids).await?;
-                transaction.commit().await?;
+                database::commit(transaction).await?;
                 Ok(done)
             }
             _ => self.relay_rows(self.cache.source().connection(), needed, ids).await,

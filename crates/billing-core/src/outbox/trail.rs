@@ -189,6 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "another program begins as it likes")]
     async fn after_a_moment_comes_what_was_committed_after_it_and_not_what_was_written_after_it() {
         for owned in [TestDatabase::sqlite().unwrap(), TestDatabase::postgres().await.unwrap()] {
             let redis = RedisServer::start().unwrap();

@@ -10,17 +10,17 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use billing_cache::{AnyKey, History};
-use sea_orm::sqlx;
-use sea_orm::{DatabaseTransaction, DbBackend, DbErr, RuntimeErr};
+use sea_orm::{DatabaseTransaction, DbBackend, DbErr};
 use tokio::task::JoinHandle;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, debug, error, trace_span};
 
 use super::delay;
 use super::marker::{Mark, Marker, Relayed};
+use super::refusal::is_refusal;
 use super::rows::{self, OutboxRow, Target};
 use crate::cached::BillingCache;
-use crate::database::is_unreachable;
+use crate::database::to_the_end;
 use crate::failpoint;
 
 /// Between two looks of a strict write.
@@ -80,8 +80,9 @@ pub enum CommitError {
     /// Nothing was written.
     #[error("the database refused the transaction")]
     Refused(#[source] DbErr),
-    /// The connection broke while the commit was on its way: it may have been written. Cached values were invalidated.
-    #[error("the connection to the database broke during the commit; look whether it was written before trying again")]
+    /// The connection broke, or the disk failed, while the commit was on its way: it may have been written. Cached values
+    /// were invalidated.
+    #[error("the database failed during the commit; look whether it was written before trying again")]
     OutcomeUnknown(#[source] DbErr),
 }
 
@@ -135,7 +136,7 @@ impl Writer {
     /// the end when the caller is dropped.
     pub(crate) async fn invalidate_again(&self, keys: BTreeSet<AnyKey>) -> Pending {
         let (cache, ends) = (self.cache.clone(), Instant::now() + self.strict_wait);
-        let invalidating = tokio::spawn(async move {
+        to_the_end(async move {
             loop {
                 match cache.invalidate(keys.clone()).await {
                     told if told.is_done() => return Pending::Nothing,
@@ -143,8 +144,8 @@ impl Writer {
                     _ => tokio::time::sleep(STRICT_PAUSE).await,
                 }
             }
-        });
-        invalidating.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        })
+        .await
     }
 
     /// Invalidates what the rows name, and gives the mark for those Redis was told of. The commit has just returned.
@@ -202,7 +203,7 @@ impl WriteTxn {
     /// Commits, invalidates, and only then answers. Goes on to the end when the caller is dropped.
     ///
     /// # Errors
-    /// The database refused, or its answer was lost.
+    /// The database refused, or it is unknown whether it committed.
     pub async fn commit<T: Send + 'static>(self, value: T) -> Result<Written<T>, CommitError> {
         let outbox = rows::own(&self.transaction, self.outbox_before).await.map_err(CommitError::Refused)?;
         let Self { transaction, writer, span, .. } = self;
@@ -226,8 +227,7 @@ impl WriteTxn {
                 Ok(()) => Ok(Written { value, pending: writer.relay_own(&outbox, Some(mark)).await }),
             }
         };
-        let committing = tokio::spawn(committing.instrument(span));
-        committing.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        to_the_end(committing).instrument(span).await
     }
 }
 
@@ -245,92 +245,5 @@ fn outcome_of(committed: &Result<(), DbErr>) -> &'static str {
         Ok(()) => "committed",
         Err(error) if is_refusal(error) => "refused",
         Err(_) => "unknown",
-    }
-}
-
-/// The database itself said no, so nothing was written; anything else is a connection that broke. A pooler tells of a
-/// connection that broke behind it in the words of the database.
-fn is_refusal(error: &DbErr) -> bool {
-    let (DbErr::Exec(cause) | DbErr::Query(cause) | DbErr::Conn(cause)) = error else { return false };
-    let said_by_database = matches!(cause, RuntimeErr::SqlxError(cause) if matches!(**cause, sqlx::Error::Database(_)));
-    said_by_database && !is_unreachable(error)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::borrow::Cow;
-    use std::error::Error as StdError;
-    use std::fmt;
-    use std::io;
-
-    use sqlx::error::{DatabaseError, ErrorKind};
-
-    use super::*;
-
-    /// An error with this SQLSTATE.
-    #[derive(Debug)]
-    struct Said(&'static str);
-
-    impl fmt::Display for Said {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.0)
-        }
-    }
-
-    impl StdError for Said {}
-
-    impl DatabaseError for Said {
-        fn message(&self) -> &str {
-            self.0
-        }
-
-        fn code(&self) -> Option<Cow<'_, str>> {
-            Some(self.0.into())
-        }
-
-        fn as_error(&self) -> &(dyn StdError + Send + Sync + 'static) {
-            self
-        }
-
-        fn as_error_mut(&mut self) -> &mut (dyn StdError + Send + Sync + 'static) {
-            self
-        }
-
-        fn into_error(self: Box<Self>) -> Box<dyn StdError + Send + Sync + 'static> {
-            self
-        }
-
-        fn kind(&self) -> ErrorKind {
-            ErrorKind::Other
-        }
-    }
-
-    fn failed(error: sqlx::Error) -> DbErr {
-        DbErr::Query(RuntimeErr::SqlxError(error.into()))
-    }
-
-    #[test]
-    fn only_the_databases_own_no_means_that_nothing_was_written() {
-        for (state, refused) in [
-            ("23503", true),
-            ("23505", true),
-            ("40001", true),
-            ("40P01", true),
-            ("P0001", true),
-            ("787", true),
-            ("08006", false),
-            ("08P01", false),
-            ("57P01", false),
-        ] {
-            assert_eq!(is_refusal(&failed(sqlx::Error::Database(Box::new(Said(state))))), refused, "{state}");
-        }
-        for broken in [
-            sqlx::Error::Io(io::Error::from(io::ErrorKind::ConnectionReset)),
-            sqlx::Error::Protocol("unexpected end".to_owned()),
-            sqlx::Error::WorkerCrashed,
-        ] {
-            assert!(!is_refusal(&failed(broken)));
-        }
-        assert!(!is_refusal(&DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)));
     }
 }

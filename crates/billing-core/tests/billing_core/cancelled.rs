@@ -1,15 +1,19 @@
-//! Callers who give up: whatever moment they choose, a write is either undone or invalidated.
+//! Callers who give up: whatever moment they choose, a write is either undone or invalidated, and no transaction stays open.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+use billing_core::database::Database;
+use sea_orm::DbBackend;
+use test_support::eventually;
+
 use crate::backends::execute;
 use crate::commands::{money, payment};
-use crate::world::{World, for_each_world};
+use crate::world::{DEADLINE, World, for_each_world};
 
 /// Polls the future so many times and then drops it; says whether it came to its end.
-async fn drop_after<F: Future>(polls: usize, future: F) -> bool {
+pub(crate) async fn drop_after<F: Future>(polls: usize, future: F) -> bool {
     let mut future = pin!(future);
     let mut left = polls;
     poll_fn(|context| {
@@ -65,4 +69,44 @@ async fn a_payment_whose_caller_gives_up_is_undone_or_invalidated() {
         assert_eq!(world.count("invoices WHERE status = 'partial'").await, unheard + told);
     })
     .await;
+}
+
+/// A database handle with one connection, so that whatever a caller leaves open is what the next one gets.
+async fn narrow(world: &World) -> Database {
+    let mut settings = world.settings().database;
+    settings.max_connections = 1;
+    Database::connect(&settings).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_whose_caller_gives_up_while_it_begins_is_not_left_open() {
+    for_each_world(async |world| {
+        let mut settings = world.settings();
+        settings.database.max_connections = 1;
+        let writer = world.process_with(settings).await;
+        let reader = narrow(world).await;
+        for polls in 0..40 {
+            drop_after(polls, writer.begin_write()).await;
+            drop_after(polls, reader.snapshot()).await;
+            let (one, other) = (format!("one{polls}@x"), format!("other{polls}@x"));
+            // These commit by themselves, but for those inside a transaction that somebody left.
+            execute(writer.cache().source(), &format!("UPDATE users SET email = '{one}' WHERE id = 1")).await;
+            execute(&reader, &format!("UPDATE users SET email = '{other}' WHERE id = 2")).await;
+            let seen = world.column("SELECT email FROM users WHERE id IN (1, 2) ORDER BY id").await;
+            assert_eq!(seen, [Some(one), Some(other)], "dropped after {polls} polls");
+        }
+        assert_nothing_is_open(world).await;
+        reader.close().await.unwrap();
+    })
+    .await;
+}
+
+/// SQLite has no list of transactions, but only one of them can write.
+async fn assert_nothing_is_open(world: &World) {
+    if world.database.backend() == DbBackend::Sqlite {
+        execute(&world.database, "UPDATE users SET email = 'last@x' WHERE id = 1").await;
+        return;
+    }
+    let open = "pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    eventually(DEADLINE, || async { world.count(open).await == 0 }).await.unwrap();
 }

@@ -3,6 +3,7 @@
 //! Every test runs on SQLite and on PostgreSQL, each in a database of its own; without a PostgreSQL server they fail and
 //! say how to get one.
 
+#![allow(clippy::disallowed_methods, reason = "other programs begin as they like")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says where it runs")]
 
 mod active_discounts;
@@ -18,6 +19,7 @@ mod credit_notes;
 mod database;
 mod discounts;
 mod example_service;
+mod full_disk;
 mod golden;
 mod hot_keys;
 mod http;
