@@ -15,7 +15,7 @@ pub use active_discounts::ActiveDiscounts;
 pub(crate) use invoices::read_details;
 pub use invoices::{InvoiceId, Invoices};
 pub(crate) use registry::builder;
-pub use registry::{Probe, Registered, RegisteredType, Which, declarations, find, open_cache};
+pub use registry::{KeyOfColumns, Probe, Registered, RegisteredType, Which, declarations, find, open_cache};
 pub(crate) use tax_rates::applicable;
 pub use tax_rates::{TaxRateKey, TaxRates};
 pub use user_credit_notes::{UserCreditNotes, UserId};
@@ -43,10 +43,11 @@ pub trait BillingType: CachedType<Source = Database> {
     fn key_of_columns(columns: &[Option<String>]) -> Option<Self::Key>;
 }
 
-/// The single integer key of an outbox row, such as an invoice id.
+/// The single integer key of an outbox row, such as an invoice id. The databases take `42.0` for the same id.
 fn id_of_columns(columns: &[Option<String>]) -> Option<i32> {
-    match columns {
-        [Some(id)] => id.parse().ok(),
-        _ => None,
-    }
+    let [Some(id)] = columns else { return None };
+    let whole = id
+        .split_once('.')
+        .map_or(Some(id.as_str()), |(whole, rest)| rest.bytes().all(|digit| digit == b'0').then_some(whole));
+    whole?.parse().ok()
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use billing_cache::cache::SetupError;
 use billing_cache::{
-    AnyKey, CacheBuilder, CacheSettings, KeySpace, ReadError, RedisSettings, Standing, Tier, TypeInfo, WarmUpError,
-    WarmedUp,
+    AnyKey, CacheBuilder, CacheKey, CacheSettings, KeySpace, ReadError, RedisSettings, Standing, Tier, TypeInfo,
+    WarmUpError, WarmedUp,
 };
 
 use super::{BillingCache, BillingType, CACHED_TYPES};
@@ -35,7 +35,10 @@ pub trait RegisteredType: Send + Sync {
     fn add_to(&self, builder: CacheBuilder<Database>) -> CacheBuilder<Database>;
 
     /// The key that the column values of an outbox row name.
-    fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> Option<AnyKey>;
+    fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> KeyOfColumns;
+
+    /// The key of a type that has only one.
+    fn only_key(&self, cache: &BillingCache) -> Option<AnyKey>;
 
     /// The texts of up to `limit` keys worth loading where no reads are known: most often the newest.
     fn hot_key_texts<'a>(
@@ -71,6 +74,17 @@ pub trait RegisteredType: Send + Sync {
     /// The one key that stands in `space` under this text, to be measured in the space of `cache`; `None` if it is no key of
     /// this type.
     fn probe_of(&self, cache: &BillingCache, space: &KeySpace, text: &str) -> Option<Arc<dyn Probe>>;
+}
+
+/// What the column values of an outbox row come down to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOfColumns {
+    /// A key.
+    Key(AnyKey),
+    /// No value can be cached for them.
+    NoKey,
+    /// They are not the columns that this build's triggers write: they may name any key.
+    OtherColumns,
 }
 
 /// Which values a warm-up loads.
@@ -130,8 +144,17 @@ impl<T: BillingType> RegisteredType for Registered<T> {
         builder.with::<T>()
     }
 
-    fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> Option<AnyKey> {
-        T::key_of_columns(columns).map(|key| cache.any_key::<T>(&key))
+    fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> KeyOfColumns {
+        match T::key_of_columns(columns) {
+            Some(key) => KeyOfColumns::Key(cache.any_key::<T>(&key)),
+            None if T::DEPENDENCIES.iter().any(|table| table.key_columns.len() == columns.len()) => KeyOfColumns::NoKey,
+            None => KeyOfColumns::OtherColumns,
+        }
+    }
+
+    fn only_key(&self, cache: &BillingCache) -> Option<AnyKey> {
+        let key = T::Key::PARTS.is_empty().then(|| T::key_of_columns(&[])).flatten();
+        key.map(|key| cache.any_key::<T>(&key))
     }
 
     fn hot_key_texts<'a>(

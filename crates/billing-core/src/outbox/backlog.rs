@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use sea_orm::sea_query::{Func, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
 use super::relay::{RETIRE_PAUSE, RelaySettings, retention};
+use super::row::{self, Target};
 use super::rows;
 use crate::cached::{BillingCache, CACHED_TYPES};
 use crate::database::{Database, DatabaseError};
@@ -17,12 +19,15 @@ use crate::time::now;
 /// Relays look for rows to retire so often before one counts as left behind.
 const PATIENCE_IN_LOOKS: u32 = 10;
 
+/// So many rows that cannot be read are named.
+const EXAMPLES: usize = 3;
+
 /// The state of the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backlog {
     /// Rows of this build's types that nobody has applied yet.
     pub pending: u64,
-    /// The age of the oldest of them, by the clock of the database.
+    /// The age of the oldest of them, by the clock of the database; of none if none says when it was written.
     pub oldest_pending: Option<Duration>,
     /// Names of types that this build does not know, with their pending rows.
     pub unknown_types: Vec<(String, u64)>,
@@ -63,20 +68,20 @@ pub(super) async fn pending<C: ConnectionTrait>(connection: &C) -> Result<(u64, 
     let found: Option<(i64, Option<f64>)> = Entity::find()
         .select_only()
         .column_as(Column::Id.count(), "rows")
-        .column_as(rows::age_seconds(connection.get_database_backend(), "min(created_at)"), "age")
+        .column_as(SimpleExpr::from(Func::max(row::age_seconds(connection.get_database_backend()))), "age")
         .filter(Column::RelayedAt.is_null())
         .filter(Column::CacheType.is_in(known_types()))
         .into_tuple()
         .one(connection)
         .await?;
     let (rows, age) = found.unwrap_or_default();
-    Ok((rows.unsigned_abs(), age.map(rows::age)))
+    Ok((rows.unsigned_abs(), age.map(row::age)))
 }
 
 async fn unknown_types<C: ConnectionTrait>(connection: &C) -> Result<Vec<(String, u64)>, DbErr> {
-    let counts: Vec<(String, i64)> = Entity::find()
+    let counts: Vec<(Vec<u8>, i64)> = Entity::find()
         .select_only()
-        .column(Column::CacheType)
+        .column_as(row::bytes(connection.get_database_backend(), "cache_type"), "name")
         .column_as(Column::Id.count(), "rows")
         .filter(Column::RelayedAt.is_null())
         .filter(Column::CacheType.is_not_in(known_types()))
@@ -84,7 +89,36 @@ async fn unknown_types<C: ConnectionTrait>(connection: &C) -> Result<Vec<(String
         .into_tuple()
         .all(connection)
         .await?;
-    Ok(counts.into_iter().map(|(name, count)| (name, count.unsigned_abs())).collect())
+    // A name may be any bytes, and is shown to people.
+    let shown = |name: Vec<u8>| String::from_utf8_lossy(&name).escape_debug().to_string();
+    Ok(counts.into_iter().map(|(name, count)| (shown(name), count.unsigned_abs())).collect())
+}
+
+/// Rows of types of this build that name a key which cannot be told, applied or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unreadable {
+    /// How many there are.
+    pub rows: u64,
+    /// Ids of some of them, with their types.
+    pub examples: Vec<(i64, &'static str)>,
+}
+
+/// Looks for rows that cannot be read; reads every row, in pages.
+pub async fn unreadable(cache: &BillingCache) -> Result<Unreadable, DatabaseError> {
+    let connection = cache.source().connection();
+    let (mut found, mut above) = (Unreadable::default(), i64::MIN);
+    loop {
+        let page = rows::page(connection, above).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        above = last.id;
+        for row in page {
+            let Target::Unreadable(cache_type) = row.target(cache) else { continue };
+            found.rows += 1;
+            if found.examples.len() < EXAMPLES {
+                found.examples.push((row.id, cache_type));
+            }
+        }
+    }
 }
 
 async fn left_behind(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, DbErr> {

@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use billing_cache::{AnyKey, Distribution, PROCESS_WIDE};
-use sea_orm::ConnectionTrait;
 use tracing::debug;
 
-use super::{backlog, rows};
+use super::backlog;
 use crate::cached::BillingCache;
 
 /// The writer told Redis of these keys so long after its commit: one value for each type among them.
@@ -21,17 +20,9 @@ pub(super) fn record_of_writer<'a>(cache: &BillingCache, keys: impl Iterator<Ite
     }
 }
 
-/// Redis has been told what these rows say, which are not marked yet: one value for each that nobody had applied before. A
-/// failure to measure is no failure to relay.
-pub(super) async fn record_of_relay<C: ConnectionTrait>(cache: &BillingCache, connection: &C, ids: &BTreeSet<i64>) {
-    match rows::ages_of_pending(connection, ids).await {
-        Ok(ages) => {
-            for (cache_type, age) in ages {
-                cache.record(&cache_type, Distribution::InvalidationDelay, nanos(age));
-            }
-        }
-        Err(error) => debug!(%error, "how long invalidations took is not known"),
-    }
+/// A relay told Redis of a row that nobody had applied before, and that was so old then.
+pub(super) fn record_of_relay(cache: &BillingCache, cache_type: &str, age: Duration) {
+    cache.record(cache_type, Distribution::InvalidationDelay, nanos(age));
 }
 
 /// Records how many rows wait and how old the oldest is, as often as numbers are flushed.

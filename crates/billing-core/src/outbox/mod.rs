@@ -6,15 +6,18 @@
 mod backlog;
 mod delay;
 mod marker;
+mod pass;
 mod refusal;
 mod relay;
+mod row;
 mod rows;
+mod seen;
 pub(crate) mod trail;
 mod write_txn;
 
-pub use backlog::{Backlog, Waiting, backlog, waiting};
+pub use backlog::{Backlog, Unreadable, Waiting, backlog, unreadable, waiting};
 pub use relay::{Relay, RelayError, RelaySettings, retire};
+pub use row::{OutboxRow, Target};
 pub(crate) use rows::Histories;
-pub use rows::{OutboxRow, Target};
 pub use trail::{Trace, last_of};
 pub use write_txn::{CommitError, Pending, WriteTxn, Writer, Written};

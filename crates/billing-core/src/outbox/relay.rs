@@ -8,31 +8,26 @@
 //! lately marked with other histories, not only the look after a reconnection; a row is retired only when it carries a history of today and
 //! is older than its retention.
 
-use std::collections::{BTreeSet, HashMap};
-use std::ops::RangeInclusive;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use billing_cache::{AnyKey, ConnectionNumber, History, L2Error, LayoutNumber, Primaries, Primary, TypeInfo};
-use chrono::{NaiveDateTime, TimeDelta};
+use billing_cache::{L2Error, LayoutNumber, Primary, TypeInfo};
+use chrono::NaiveDateTime;
 use sea_orm::sqlx::{self, postgres::PgListener};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{DbBackend, DbErr};
 use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, info};
 
 use super::delay;
-use super::marker::Relayed;
-use super::rows::{self, Histories, Needed, OutboxRow, Target};
-use crate::cached::{self, BillingCache, RegisteredType};
+use super::pass::Pass;
+use super::rows::{self, Histories, Needed};
+use super::seen::Seen;
+use crate::cached::{self, BillingCache};
 use crate::migration::triggers::NOTIFY_CHANNEL;
-use crate::{database, failpoint};
 
-/// Rows of one statement.
-const BATCH: usize = 500;
-/// A mark can be seen at most so long after the time it carries.
-const MARK_DELAY: TimeDelta = TimeDelta::seconds(10);
 /// Between two looks for rows to retire.
 pub(super) const RETIRE_PAUSE: Duration = Duration::from_secs(60);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
@@ -115,6 +110,8 @@ struct Admitted {
     looked: NaiveDateTime,
     /// Rows applied elsewhere that these servers were told of too; those of the last look, since older ones are not seen again.
     told: BTreeSet<i64>,
+    /// Which rows were there when.
+    seen: Seen,
 }
 
 /// Which servers a look brought to rest.
@@ -174,11 +171,13 @@ async fn catch_up(
     let mut pass = Pass::new(cache, settings, &primaries, is_replay);
     if !is_replay {
         let older_than = Duration::from_millis(settings.grace_ms);
-        let relayed = pass.relay(&Needed::Pending { older_than }).await?;
+        let seen = admitted.seen.before(older_than);
+        admitted.seen.note(rows::last_id(cache.source().connection()).await?);
+        let relayed = pass.relay(&Needed::Pending { older_than, seen }).await?;
         if relayed > 0 {
             debug!(rows = relayed, "pending invalidations relayed");
         }
-        let told = pass.relay_applied_elsewhere(admitted).await?;
+        let told = pass.relay_applied_elsewhere(&admitted.told, admitted.looked).await?;
         if pass.is_left() {
             // What could not be told is looked for again.
             admitted.told.extend(told);
@@ -194,10 +193,10 @@ async fn catch_up(
     let needed =
         if primaries.are_many() { Needed::Everything } else { Needed::Replay { into: Histories::of(&primaries) } };
     let relayed = pass.relay(&needed).await?;
-    if pass.is_uncleared || !cache.has_layout(primaries.layout()) {
+    if pass.is_uncleared() || !cache.has_layout(primaries.layout()) {
         return Err(RelayError::Redis(L2Error::Away));
     }
-    for primary in new.into_iter().filter(|primary| !pass.failed.contains(&primary.connection)) {
+    for primary in new.into_iter().filter(|primary| !pass.has_failed(primary.connection)) {
         cache.admit(primary.connection);
         admitted.in_use.push(primary);
     }
@@ -206,205 +205,6 @@ async fn catch_up(
     (admitted.layout, admitted.looked) = (Some(primaries.layout()), looked);
     admitted.told.clear();
     Ok(reached)
-}
-
-/// One pass over the outbox.
-struct Pass<'a> {
-    cache: &'a BillingCache,
-    settings: &'a RelaySettings,
-    /// The servers that were connected when it began.
-    primaries: &'a Primaries,
-    /// Whether it is a replay: only then is a type cleared while a part of a cluster is away, on those that are there.
-    is_replay: bool,
-    /// Those servers that could not be told something, and are left alone for the rest of the pass.
-    failed: BTreeSet<ConnectionNumber>,
-    /// Whether a type could not be cleared.
-    is_uncleared: bool,
-}
-
-impl<'a> Pass<'a> {
-    fn new(cache: &'a BillingCache, settings: &'a RelaySettings, primaries: &'a Primaries, is_replay: bool) -> Self {
-        Self { cache, settings, primaries, is_replay, failed: BTreeSet::new(), is_uncleared: false }
-    }
-
-    /// Whether something was not done that could have been.
-    fn is_left(&self) -> bool {
-        self.is_uncleared || !self.failed.is_empty()
-    }
-
-    fn result(&self) -> Result<(), RelayError> {
-        if self.is_left() { Err(RelayError::Redis(L2Error::Away)) } else { Ok(()) }
-    }
-
-    /// Applies every row that is needed; says how many. Starts from the lowest id each time, because a row may become
-    /// visible after one with a higher id. Ends with the highest id there is now: writers add rows faster than a pass takes
-    /// them, and what they acknowledge from now on they tell the servers that are connected now.
-    async fn relay(&mut self, needed: &Needed) -> Result<u64, RelayError> {
-        let last = rows::last_id(self.cache.source().connection()).await?;
-        let mut relayed = self.clear_crowded_types(needed).await?;
-        let mut next = 0;
-        while let Some((taken, rows)) = self.relay_batch(needed, next..=last).await? {
-            next = taken + 1;
-            relayed += rows;
-            if self.primaries.iter().all(|primary| self.failed.contains(&primary.connection)) {
-                self.result()?;
-            }
-        }
-        Ok(relayed)
-    }
-
-    /// Applies what was marked since the last look as applied to another history: during a failover some processes still
-    /// write to the old primary, and what they acknowledge after the replay only the old primary was told. Answers the ids.
-    ///
-    /// They keep their marks, if they have any: the relays of the old primary apply the marks of the new one in the same way,
-    /// and would otherwise mark each other's rows by turns.
-    async fn relay_applied_elsewhere(&mut self, admitted: &Admitted) -> Result<BTreeSet<i64>, RelayError> {
-        let histories = Histories::of(self.primaries);
-        // A server that hides its history gets the whole window at every connection instead.
-        if !histories.are_known() {
-            return Ok(BTreeSet::new());
-        }
-        let needed = Needed::AppliedElsewhere { than: histories, since: admitted.looked - MARK_DELAY };
-        let rows = rows::all(self.cache.source().connection(), &needed).await?;
-        let (told, new): (Vec<OutboxRow>, Vec<OutboxRow>) =
-            rows.into_iter().partition(|row| admitted.told.contains(&row.id));
-        let mut told: BTreeSet<i64> = told.into_iter().map(|row| row.id).collect();
-        let unmarked: BTreeSet<i64> = new.iter().filter(|row| row.redis_history.is_none()).map(|row| row.id).collect();
-        for batch in new.chunks(BATCH) {
-            // Another history than that of the replay is found by the next look, which replays.
-            for (history, ids) in self.apply(batch).await {
-                if history.is_some() {
-                    let ids = ids.intersection(&unmarked).copied().collect();
-                    rows::mark_relayed(self.cache.source().connection(), &ids, history.as_ref()).await?;
-                }
-                told.extend(ids);
-            }
-        }
-        Ok(told)
-    }
-
-    /// Types with more rows than are worth applying one by one. Not while a part of a cluster is away, which would have to be
-    /// cleared too; and not of all rows, few of which are needed.
-    async fn clear_crowded_types(&mut self, needed: &Needed) -> Result<u64, RelayError> {
-        if !self.primaries.are_all() || matches!(needed, Needed::Everything) {
-            return Ok(0);
-        }
-        let connection = self.cache.source().connection();
-        let mut relayed = 0;
-        for (cache_type, count) in rows::count_by_type(connection, needed).await? {
-            if count > self.settings.clear_type_above {
-                // The ids first: a row that comes while the type is cleared may be about a value filled after its turn.
-                let ids = rows::ids_of_type(connection, needed, &cache_type).await?;
-                let Some(history) = self.clear(&cache_type).await else { continue };
-                delay::record_of_relay(self.cache, connection, &ids).await;
-                rows::mark_relayed(connection, &ids, history.as_ref()).await?;
-                relayed += ids.len() as u64;
-            }
-        }
-        Ok(relayed)
-    }
-
-    /// Applies the next rows among these ids; answers the last id and how many, or nothing at the end. PostgreSQL's locks keep
-    /// two relays from doing the same work with pending rows; else it may be done twice, which does no harm.
-    async fn relay_batch(
-        &mut self,
-        needed: &Needed,
-        ids: RangeInclusive<i64>,
-    ) -> Result<Option<(i64, u64)>, RelayError> {
-        match (self.cache.source().backend(), needed) {
-            (DbBackend::Postgres, Needed::Pending { .. }) => {
-                let transaction = self.cache.source().begin_write().await?;
-                let done = self.relay_rows(&transaction, needed, ids).await?;
-                database::commit(transaction).await?;
-                Ok(done)
-            }
-            _ => self.relay_rows(self.cache.source().connection(), needed, ids).await,
-        }
-    }
-
-    async fn relay_rows<C: ConnectionTrait>(
-        &mut self,
-        connection: &C,
-        needed: &Needed,
-        ids: RangeInclusive<i64>,
-    ) -> Result<Option<(i64, u64)>, RelayError> {
-        let mut taken = rows::take(connection, needed, ids, BATCH as u64).await?;
-        let Some(last) = taken.last().map(|row| row.id) else { return Ok(None) };
-        taken.retain(|row| self.is_needed(row));
-        let relayed = self.apply(&taken).await;
-        failpoint::hit("relay_before_mark");
-        let mut count = 0;
-        for (history, ids) in relayed {
-            delay::record_of_relay(self.cache, connection, &ids).await;
-            rows::mark_relayed(connection, &ids, history.as_ref()).await?;
-            count += ids.len() as u64;
-        }
-        Ok(Some((last, count)))
-    }
-
-    /// Whether the row is pending, or was applied to another history than that which its key is in now.
-    fn is_needed(&self, row: &OutboxRow) -> bool {
-        let carries = |history: &History| row.redis_history.as_deref() == Some(history.as_str());
-        let of_key = match row.target(self.cache) {
-            _ if row.relayed_at.is_none() => return true,
-            Target::Key(key) => self.primaries.of_key(&key).and_then(|primary| primary.history.as_ref()),
-            Target::WholeType(_) | Target::Nothing | Target::UnknownType => None,
-        };
-        !of_key.is_some_and(carries) && !self.primaries.history_of_all().as_ref().is_some_and(carries)
-    }
-
-    /// Tells Redis what the rows say: each key once, and whole types. Answers the rows that it was told, by the history in which
-    /// it was.
-    async fn apply(&mut self, rows: &[OutboxRow]) -> Relayed {
-        let targets: Vec<(i64, Target)> = rows.iter().map(|row| (row.id, row.target(self.cache))).collect();
-        let keys = targets.iter().filter_map(|(_, target)| target.key());
-        let told = self.cache.invalidate(keys.filter(|key| self.is_reachable(key)).cloned().collect()).await;
-        let failed = told.pending.iter().filter_map(|key| self.primaries.of_key(key));
-        self.failed.extend(failed.map(|primary| primary.connection));
-        let mut cleared = HashMap::new();
-        for (_, target) in &targets {
-            if let Target::WholeType(name) = target
-                && !cleared.contains_key(name)
-            {
-                cleared.insert(*name, self.clear(name).await);
-            }
-        }
-        let mut relayed = Relayed::new();
-        for (id, target) in targets {
-            let history = match target {
-                Target::Key(key) => told.done.get(&key).cloned(),
-                Target::WholeType(name) => cleared.get(name).cloned().flatten(),
-                // Nothing was to be told; but a row without a history is never retired.
-                Target::Nothing | Target::UnknownType => Some(self.primaries.history_of_all()),
-            };
-            if let Some(history) = history {
-                relayed.entry(history).or_default().insert(id);
-            }
-        }
-        relayed
-    }
-
-    /// Whether the server that has this key is there, and has taken what it was told so far.
-    fn is_reachable(&self, key: &AnyKey) -> bool {
-        self.primaries.of_key(key).is_some_and(|primary| !self.failed.contains(&primary.connection))
-    }
-
-    /// Answers the history in which the type was cleared; nothing if it was not everywhere, and has still to be.
-    async fn clear(&mut self, cache_type: &str) -> Option<Option<History>> {
-        if !self.is_replay && !self.primaries.are_all() {
-            // It waits, as the rows of that part of the cluster do.
-            return None;
-        }
-        let types: Vec<_> = cached::find(cache_type).into_iter().map(RegisteredType::info).collect();
-        match self.cache.clear_on_record(&types).await {
-            Ok(cleared) => cleared.everywhere.then_some(cleared.history),
-            Err(error) => {
-                debug!(cache_type, error = &error as &dyn std::error::Error, "the type could not be cleared");
-                self.is_uncleared = true;
-                None
-            }
-        }
-    }
 }
 
 /// Wakes the relay when PostgreSQL announces new rows, after the writer had the time to apply its own.

@@ -1,96 +1,36 @@
 //! Reading and marking outbox rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use billing_cache::{AnyKey, History, Primaries};
+use billing_cache::{History, Primaries};
 use chrono::NaiveDateTime;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
-use crate::cached::{self, BillingCache, CACHED_TYPES};
+use super::row::{self, OutboxRow};
+use crate::cached::CACHED_TYPES;
 use crate::entities::cache_invalidation::{Column, Entity};
 
 /// Rows marked by one statement; below the limit of bound values of both databases.
 const MARK_CHUNK: usize = 1_000;
 
+/// Rows of one page, for those who look at all of them.
+pub(super) const PAGE: u64 = 2_000;
+
 /// As the column default writes it: microseconds, so that times compare as texts.
 const SQLITE_TIME: &str = "%Y-%m-%d %H:%M:%f000";
-
-/// What a row says must be invalidated.
-#[derive(Clone, Debug, FromQueryResult)]
-pub struct OutboxRow {
-    /// The row's id.
-    pub id: i64,
-    /// The name of the cached type.
-    pub cache_type: String,
-    /// A JSON array of the key columns' values; `None` for the whole type.
-    pub key_parts: Option<String>,
-    /// When it was applied to Redis, UTC; `None` while it is pending.
-    pub relayed_at: Option<NaiveDateTime>,
-    /// The history it was applied to; `None` while pending, or where that is not known.
-    pub redis_history: Option<String>,
-}
-
-/// What a row comes down to for this build.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// One key.
-    Key(AnyKey),
-    /// No value can be cached for these column values, such as a region that is no region.
-    Nothing,
-    /// Every key of the type; also where a row of it cannot be read.
-    WholeType(&'static str),
-    /// A type of another build, which must relay the row itself.
-    UnknownType,
-}
-
-impl Target {
-    /// The key, if it is one.
-    #[must_use]
-    pub fn key(&self) -> Option<&AnyKey> {
-        if let Self::Key(key) = self { Some(key) } else { None }
-    }
-}
-
-impl OutboxRow {
-    /// What must be invalidated in `cache`.
-    #[must_use]
-    pub fn target(&self, cache: &BillingCache) -> Target {
-        let Some(cached) = cached::find(&self.cache_type) else {
-            return Target::UnknownType;
-        };
-        let Some(parts) = &self.key_parts else {
-            return Target::WholeType(cached.info().name);
-        };
-        // A row that cannot be read must not count as one that concerns nothing.
-        let Some(columns) = columns(parts) else {
-            return Target::WholeType(cached.info().name);
-        };
-        cached.key_of_columns(cache, &columns).map_or(Target::Nothing, Target::Key)
-    }
-}
-
-/// The column values in a row's JSON array, as text.
-fn columns(parts: &str) -> Option<Vec<Option<String>>> {
-    let values: Vec<serde_json::Value> = serde_json::from_str(parts).ok()?;
-    let text = |value| match value {
-        serde_json::Value::Null => None,
-        serde_json::Value::String(text) => Some(text),
-        other => Some(other.to_string()),
-    };
-    Some(values.into_iter().map(text).collect())
-}
 
 /// Which rows a pass of the relay takes.
 #[derive(Clone, Debug)]
 pub(super) enum Needed {
-    /// Those nobody has applied, but for young ones that their writer is about to apply.
-    Pending { older_than: Duration },
+    /// Those nobody has applied, but for young ones that their writer is about to apply: not written so long ago, by the clock
+    /// of the database, and not there when this id was the highest, as long ago by the clock of the relay.
+    Pending { older_than: Duration, seen: Option<i64> },
     /// Those, young or not, and all that were applied to other histories than these; all there are if some are not known.
     Replay { into: Histories },
     /// All there are.
@@ -138,9 +78,10 @@ impl Needed {
         let known = CACHED_TYPES.iter().map(|cached| cached.info().name);
         let condition = Condition::all().add(Column::CacheType.is_in(known));
         match self {
-            Self::Pending { older_than } => {
-                let grace_is_over = Expr::col(Column::CreatedAt).lt(ago(backend, *older_than));
-                condition.add(Column::RelayedAt.is_null()).add(grace_is_over)
+            Self::Pending { older_than, seen } => {
+                let is_old = Expr::col(Column::CreatedAt).lt(ago(backend, *older_than));
+                let was_seen = seen.map(|id| Column::Id.lte(id));
+                condition.add(Column::RelayedAt.is_null()).add(Condition::any().add(is_old).add_option(was_seen))
             }
             Self::Replay { into } if into.are_known() => condition.add(into.lack().add(Column::RelayedAt.is_null())),
             Self::Replay { .. } | Self::Everything => condition,
@@ -186,21 +127,27 @@ pub(super) async fn count_by_type<C: ConnectionTrait>(
     Ok(counts.into_iter().map(|(name, count)| (name, count.unsigned_abs())).collect())
 }
 
-/// The ids of the needed rows of one type.
-pub(super) async fn ids_of_type<C: ConnectionTrait>(
+/// Rows by id, with the age of each that nobody has applied yet.
+pub(super) type Ages = BTreeMap<i64, Option<Duration>>;
+
+/// The needed rows of one type.
+pub(super) async fn ages_of_type<C: ConnectionTrait>(
     connection: &C,
     needed: &Needed,
     cache_type: &str,
-) -> Result<BTreeSet<i64>, DbErr> {
-    let ids: Vec<i64> = Entity::find()
+) -> Result<Ages, DbErr> {
+    let backend = connection.get_database_backend();
+    let rows: Vec<(i64, bool, Option<f64>)> = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(needed.condition(connection.get_database_backend()))
+        .column_as(Expr::cust("relayed_at IS NULL"), "is_pending")
+        .column_as(row::age_seconds(backend), "age")
+        .filter(needed.condition(backend))
         .filter(Column::CacheType.eq(cache_type))
         .into_tuple()
         .all(connection)
         .await?;
-    Ok(ids.into_iter().collect())
+    Ok(rows.into_iter().map(|(id, is_pending, age)| (id, age.filter(|_| is_pending).map(row::age))).collect())
 }
 
 /// The next needed rows among these ids. Of pending rows, on PostgreSQL, those that no other relay holds; but a replay takes
@@ -211,8 +158,9 @@ pub(super) async fn take<C: ConnectionTrait>(
     ids: RangeInclusive<i64>,
     limit: u64,
 ) -> Result<Vec<OutboxRow>, DbErr> {
-    let rows = Entity::find()
-        .filter(needed.condition(connection.get_database_backend()))
+    let backend = connection.get_database_backend();
+    let rows = row::select(backend)
+        .filter(needed.condition(backend))
         .filter(Column::Id.between(*ids.start(), *ids.end()))
         .order_by_asc(Column::Id)
         .limit(limit);
@@ -225,8 +173,16 @@ pub(super) async fn take<C: ConnectionTrait>(
 
 /// All needed rows at once.
 pub(super) async fn all<C: ConnectionTrait>(connection: &C, needed: &Needed) -> Result<Vec<OutboxRow>, DbErr> {
-    let rows = Entity::find().filter(needed.condition(connection.get_database_backend()));
+    let backend = connection.get_database_backend();
+    let rows = row::select(backend).filter(needed.condition(backend));
     rows.order_by_asc(Column::Id).into_model().all(connection).await
+}
+
+/// The rows of this build's types with the lowest ids above this one.
+pub(super) async fn page<C: ConnectionTrait>(connection: &C, above: i64) -> Result<Vec<OutboxRow>, DbErr> {
+    let backend = connection.get_database_backend();
+    let rows = row::select(backend).filter(Needed::Everything.condition(backend)).filter(Column::Id.gt(above));
+    rows.order_by_asc(Column::Id).limit(PAGE).into_model().all(connection).await
 }
 
 /// How many of these rows are still pending.
@@ -237,42 +193,6 @@ pub(super) async fn count_pending<C: ConnectionTrait>(connection: &C, ids: &[i64
         pending += rows.count(connection).await?;
     }
     Ok(pending)
-}
-
-/// Types and ages of those of these rows that nobody has applied yet.
-pub(super) async fn ages_of_pending<C: ConnectionTrait>(
-    connection: &C,
-    ids: &BTreeSet<i64>,
-) -> Result<Vec<(String, Duration)>, DbErr> {
-    let ids: Vec<i64> = ids.iter().copied().collect();
-    let mut ages = Vec::new();
-    for chunk in ids.chunks(MARK_CHUNK) {
-        let found: Vec<(String, Option<f64>)> = Entity::find()
-            .select_only()
-            .column(Column::CacheType)
-            .column_as(age_seconds(connection.get_database_backend(), "created_at"), "age")
-            .filter(Column::Id.is_in(chunk.iter().copied()))
-            .filter(Column::RelayedAt.is_null())
-            .into_tuple()
-            .all(connection)
-            .await?;
-        // What another program wrote may be no time that SQLite knows; then it has no age.
-        ages.extend(found.into_iter().filter_map(|(cache_type, seconds)| Some((cache_type, age(seconds?)))));
-    }
-    Ok(ages)
-}
-
-/// How long ago this time was, in seconds by the clock of the database.
-pub(super) fn age_seconds(backend: DbBackend, time: &'static str) -> SimpleExpr {
-    match backend {
-        DbBackend::Sqlite => Expr::cust(format!("(julianday('now') - julianday({time})) * 86400.0")),
-        _ => Expr::cust(format!("extract(epoch FROM (clock_timestamp() AT TIME ZONE 'utc') - {time})::float8")),
-    }
-}
-
-/// The age that the database told. A clock that was set back makes a row of the future.
-pub(super) fn age(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
 }
 
 /// Deletes rows of a type that were applied to one of these histories longer than `retention` ago.
@@ -298,11 +218,12 @@ pub(super) async fn last_id<C: ConnectionTrait>(connection: &C) -> Result<i64, D
 
 /// The rows that the triggers wrote in this transaction, which began when `since` was the highest id.
 pub(super) async fn own<C: ConnectionTrait>(transaction: &C, since: i64) -> Result<Vec<OutboxRow>, DbErr> {
-    let own = match transaction.get_database_backend() {
+    let backend = transaction.get_database_backend();
+    let own = match backend {
         DbBackend::Sqlite => Column::Id.gt(since),
         _ => Expr::cust("txid = txid_current()"),
     };
-    let query = Entity::find().filter(Column::RelayedAt.is_null()).filter(own);
+    let query = row::select(backend).filter(Column::RelayedAt.is_null()).filter(own);
     query.order_by_asc(Column::Id).into_model().all(transaction).await
 }
 
@@ -341,17 +262,4 @@ async fn mark<C: ConnectionTrait>(
             .await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn column_values_are_read_as_both_databases_write_them() {
-        assert_eq!(columns("[42]"), Some(vec![Some("42".to_owned())]));
-        assert_eq!(columns(r#"["GB", null]"#), Some(vec![Some("GB".to_owned()), None]));
-        assert_eq!(columns("[]"), Some(vec![]));
-        assert_eq!(columns("rubbish"), None);
-    }
 }

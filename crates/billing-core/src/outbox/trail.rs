@@ -9,16 +9,15 @@ use billing_cache::AnyKey;
 use chrono::NaiveDateTime;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Statement,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, Select, Statement,
 };
 
-use super::rows::{self, Histories, Needed, OutboxRow, Target};
+use super::row::{self, OutboxRow, Target};
+use super::rows::{self, Histories, Needed, PAGE};
 use crate::cached::BillingCache;
-use crate::entities::cache_invalidation::{Column, Entity, Model};
-
-/// Rows of one page.
-const PAGE: u64 = 2_000;
+use crate::entities::cache_invalidation::{Column, Entity};
+use crate::time::now;
 
 /// A moment in the history of the database: every row is either visible by then or comes after it.
 #[derive(Clone, Debug)]
@@ -37,13 +36,15 @@ pub(crate) type Since = HashMap<AnyKey, NaiveDateTime>;
 pub struct Trace {
     /// The table whose change made the value wrong.
     pub table_name: String,
-    /// When the row was written, UTC.
-    pub created_at: NaiveDateTime,
-    /// When it was applied to Redis, UTC; `None` while it is pending.
+    /// When the row was written, UTC; `None` if that is no time.
+    pub created_at: Option<NaiveDateTime>,
+    /// Whether nobody has applied it to Redis yet.
+    pub is_pending: bool,
+    /// When it was applied to Redis, UTC; `None` while it is pending, or if that is no time.
     pub relayed_at: Option<NaiveDateTime>,
     /// The Redis history it was applied to; `None` while pending, or where the server does not tell.
     pub redis_history: Option<String>,
-    /// Whether it concerned the whole type, as after a TRUNCATE.
+    /// Whether it concerned the whole type: after a TRUNCATE, or because its key cannot be told.
     pub whole_type: bool,
 }
 
@@ -94,15 +95,15 @@ pub async fn last_of(cache: &BillingCache, key: &AnyKey, limit: usize) -> Result
     let mut found = Vec::new();
     let mut below = i64::MAX;
     while found.len() < limit {
-        let page = Entity::find()
-            .filter(Column::CacheType.eq(key.cache_type()))
+        let page = of_types(cache, [key.cache_type()])
             .filter(Column::Id.lt(below))
             .order_by_desc(Column::Id)
             .limit(PAGE)
+            .into_model::<Found>()
             .all(cache.source().connection())
             .await?;
         let Some(last) = page.last() else { break };
-        below = last.id;
+        below = last.row.id;
         found.extend(page.into_iter().filter_map(|row| trace(cache, key, row)));
     }
     found.truncate(limit);
@@ -114,18 +115,18 @@ async fn concerning(cache: &BillingCache, condition: &Condition, keys: &BTreeSet
     let mut since = Since::new();
     let mut above = i64::MIN;
     loop {
-        let page = Entity::find()
-            .filter(Column::CacheType.is_in(types.iter().copied()))
+        let page = of_types(cache, types.iter().copied())
             .filter(condition.clone())
             .filter(Column::Id.gt(above))
             .order_by_asc(Column::Id)
             .limit(PAGE)
+            .into_model::<Found>()
             .all(cache.source().connection())
             .await?;
         let Some(last) = page.last() else { return Ok(since) };
-        above = last.id;
-        for row in page {
-            note(&mut since, target(cache, &row), row.created_at, keys);
+        above = last.row.id;
+        for found in page {
+            note(&mut since, found.row.target(cache), found.created_at.unwrap_or_else(now), keys);
         }
     }
 }
@@ -137,24 +138,50 @@ fn note(since: &mut Since, target: Target, created_at: NaiveDateTime, keys: &BTr
     };
     match target {
         Target::Key(key) if keys.contains(&key) => add(key),
-        Target::WholeType(name) => keys.iter().filter(|key| key.cache_type() == name).cloned().for_each(add),
+        Target::WholeType(name) | Target::Unreadable(name) => {
+            keys.iter().filter(|key| key.cache_type() == name).cloned().for_each(add);
+        }
         Target::Key(_) | Target::Nothing | Target::UnknownType => {}
     }
 }
 
-fn trace(cache: &BillingCache, key: &AnyKey, row: Model) -> Option<Trace> {
-    let whole_type = match target(cache, &row) {
+fn trace(cache: &BillingCache, key: &AnyKey, found: Found) -> Option<Trace> {
+    let whole_type = match found.row.target(cache) {
         Target::Key(concerned) => (concerned == *key).then_some(false)?,
-        Target::WholeType(_) => true,
+        Target::WholeType(_) | Target::Unreadable(_) => true,
         Target::Nothing | Target::UnknownType => return None,
     };
-    let Model { table_name, created_at, relayed_at, redis_history, .. } = row;
-    Some(Trace { table_name, created_at, relayed_at, redis_history, whole_type })
+    let Found { row: OutboxRow { is_pending, redis_history, .. }, table_name, created_at, relayed_at } = found;
+    Some(Trace { table_name, created_at, is_pending, relayed_at, redis_history, whole_type })
 }
 
-fn target(cache: &BillingCache, row: &Model) -> Target {
-    let Model { id, cache_type, key_parts, relayed_at, redis_history, .. } = row.clone();
-    OutboxRow { id, cache_type, key_parts, relayed_at, redis_history }.target(cache)
+/// A row, and what people want to know of it.
+struct Found {
+    row: OutboxRow,
+    table_name: String,
+    created_at: Option<NaiveDateTime>,
+    relayed_at: Option<NaiveDateTime>,
+}
+
+/// Rows of these types, to be read as [`Found`].
+fn of_types<'a>(cache: &BillingCache, types: impl IntoIterator<Item = &'a str>) -> Select<Entity> {
+    let backend = cache.source().backend();
+    row::select(backend)
+        .column_as(row::bytes(backend, "table_name"), "table_name_bytes")
+        .column_as(row::time(backend, "created_at"), "created_time")
+        .column_as(row::time(backend, "relayed_at"), "relayed_time")
+        .filter(Column::CacheType.is_in(types))
+}
+
+impl FromQueryResult for Found {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            row: OutboxRow::from_query_result(result, prefix)?,
+            table_name: row::text(result, prefix, "table_name_bytes")?.unwrap_or_default(),
+            created_at: row::moment(result, prefix, "created_time"),
+            relayed_at: row::moment(result, prefix, "relayed_time"),
+        })
+    }
 }
 
 #[cfg(test)]

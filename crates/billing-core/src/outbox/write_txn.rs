@@ -18,7 +18,8 @@ use tracing::{Instrument, Span, debug, error, trace_span};
 use super::delay;
 use super::marker::{Mark, Marker, Relayed};
 use super::refusal::is_refusal;
-use super::rows::{self, OutboxRow, Target};
+use super::row::{OutboxRow, Target};
+use super::rows;
 use crate::cached::BillingCache;
 use crate::database::to_the_end;
 use crate::failpoint;
@@ -167,7 +168,7 @@ impl Writer {
             let history = match target {
                 Target::Key(key) => told.done.get(&key).cloned(),
                 Target::Nothing => of_nothing.clone(),
-                Target::WholeType(_) | Target::UnknownType => None,
+                Target::WholeType(_) | Target::Unreadable(_) | Target::UnknownType => None,
             };
             match history {
                 Some(history) => drop(relayed.entry(history).or_default().insert(id)),

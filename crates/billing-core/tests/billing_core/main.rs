@@ -43,6 +43,7 @@ mod relay;
 mod relay_cluster;
 mod relay_history;
 mod relay_postgres;
+mod relay_unreadable;
 mod relaying;
 mod tax_rate_reads;
 mod tax_rates;

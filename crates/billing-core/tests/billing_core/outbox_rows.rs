@@ -10,9 +10,10 @@ fn row(cache_type: &str, key_parts: Option<&str>) -> OutboxRow {
     OutboxRow {
         id: 1,
         cache_type: cache_type.to_owned(),
-        key_parts: key_parts.map(str::to_owned),
-        relayed_at: None,
+        key_parts: key_parts.map(|parts| parts.as_bytes().to_vec()),
+        is_pending: true,
         redis_history: None,
+        age: None,
     }
 }
 
@@ -45,10 +46,18 @@ async fn a_row_names_a_key_a_type_or_nothing() {
             ("invoices", Some("[99999999999]"), "Nothing"),
             ("invoices", None, r#"WholeType("invoices")"#),
             ("tax_rates", None, r#"WholeType("tax_rates")"#),
-            ("active_discounts", None, r#"WholeType("active_discounts")"#),
+            ("active_discounts", None, "active_discounts active_discounts"),
+            ("active_discounts", Some("rubbish"), "active_discounts active_discounts"),
+            ("active_discounts", Some("[1]"), "active_discounts active_discounts"),
             ("user_credit_notes", None, r#"WholeType("user_credit_notes")"#),
-            ("invoices", Some("rubbish"), r#"WholeType("invoices")"#),
-            ("invoices", Some("42"), r#"WholeType("invoices")"#),
+            ("invoices", Some("[42.0]"), "invoices invoice:42"),
+            ("invoices", Some("[42.5]"), "Nothing"),
+            ("invoices", Some("[9e999]"), "Nothing"),
+            ("invoices", Some(r#"["\ud800"]"#), "Nothing"),
+            ("invoices", Some("rubbish"), r#"Unreadable("invoices")"#),
+            ("invoices", Some("42"), r#"Unreadable("invoices")"#),
+            ("invoices", Some("[1,2]"), r#"Unreadable("invoices")"#),
+            ("tax_rates", Some(r#"["GB"]"#), r#"Unreadable("tax_rates")"#),
             ("payment_history", Some("[1]"), "UnknownType"),
             ("payment_history", None, "UnknownType"),
         ] {

@@ -9,7 +9,7 @@ use crate::relaying::{due, until, until_due, until_due_in_redis};
 use crate::world::{DEADLINE, ROWS, World};
 
 /// Runs the test over a PostgreSQL database with [`ROWS`].
-async fn on_postgres(test: impl AsyncFn(&World)) {
+pub(crate) async fn on_postgres(test: impl AsyncFn(&World)) {
     let owned = TestDatabase::postgres().await.unwrap();
     let world = World::over(&owned).await;
     execute(&world.database, ROWS).await;
@@ -83,17 +83,17 @@ async fn two_relays_share_the_work_and_everything_is_marked() {
 #[tokio::test]
 async fn rows_that_another_relay_holds_do_not_keep_the_others_waiting() {
     on_postgres(async |world| {
-        let service = world.relaying().await;
-        // Too young for the relay to take them first.
-        let held = "INSERT INTO cache_invalidations (cache_type, key_parts, table_name, created_at)
-            SELECT 'invoices', '[1]', 'held', (clock_timestamp() AT TIME ZONE 'utc') + interval '1 second'
-            FROM generate_series(1, 2)";
+        // Long enough to lock the rows before the relay takes them.
+        let mut settings = world.relay_settings();
+        settings.relay.grace_ms = 5_000;
+        let service = world.relaying_with(&settings).await;
+        let held = "INSERT INTO cache_invalidations (cache_type, key_parts, table_name)
+            SELECT 'invoices', '[1]', 'held' FROM generate_series(1, 2)";
         execute(&world.database, held).await;
         let other = world.database.connection().begin().await.unwrap();
         let take = "SELECT id FROM cache_invalidations WHERE table_name = 'held' AND relayed_at IS NULL FOR UPDATE";
         let taken = other.query_all_raw(Statement::from_string(DbBackend::Postgres, take)).await.unwrap();
         assert_eq!(taken.len(), 2);
-        world.until_count("cache_invalidations WHERE created_at > clock_timestamp() AT TIME ZONE 'utc'", 0).await;
         for invoice in 2..=4 {
             world.add_row("invoices", Some(&format!("[{invoice}]"))).await;
         }

@@ -156,10 +156,12 @@ impl Compared {
 
 impl Invalidated {
     fn of(row: Trace) -> Self {
+        // Another program may have written what is no time.
+        let time = |time: Option<_>| time.map_or_else(|| "unreadable".to_owned(), to_isoformat);
         Self {
-            created_at: to_isoformat(row.created_at),
+            created_at: time(row.created_at),
             table_name: row.table_name,
-            relayed_at: row.relayed_at.map(to_isoformat),
+            relayed_at: (!row.is_pending).then(|| time(row.relayed_at)),
             redis_history: row.redis_history,
             whole_type: row.whole_type,
         }

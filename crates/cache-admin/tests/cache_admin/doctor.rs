@@ -262,6 +262,12 @@ async fn triggers_and_outbox_are_judged() {
         assert_found(&report, "database", "outbox", "ok", "no invalidation");
         assert_found(&report, "database", "unknown types", "note", "coupons (1)");
         assert_found(&report, "database", "retirement", "note", "1 applied rows");
+        assert_found(&report, "database", "unreadable rows", "ok", "");
+        execute(&format!("{row} ('tax_rates', 'rubbish', 'tax_rates', CURRENT_TIMESTAMP, '2099-01-01 00:00:00')"))
+            .await;
+        let report = examine(stage, 0);
+        assert_found(&report, "database", "unreadable rows", "note", "1 rows of cache_invalidations name keys");
+        assert_found(&report, "database", "unreadable rows", "note", "(tax_rates)");
 
         execute(&format!("{row} ('invoices', '[2]', 'invoices', '2020-01-01 00:00:00', NULL)")).await;
         assert_found(&examine(stage, 1), "database", "outbox", "problem", "1 invalidations pending");

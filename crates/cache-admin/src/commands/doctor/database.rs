@@ -6,7 +6,7 @@ use billing_cache::ClockOffset;
 use billing_core::cached::{BillingCache, declarations};
 use billing_core::database::{Database, DatabaseError};
 use billing_core::migration::{TriggerDifference, TriggerFault, check_triggers};
-use billing_core::outbox::{self, Backlog};
+use billing_core::outbox::{self, Backlog, Unreadable};
 use billing_core::settings::Settings;
 use cli_support::exit;
 use cli_support::render::{count, duration};
@@ -18,7 +18,7 @@ const SUBJECT: Subject = Subject::Database;
 const MIGRATE: &str = "cache-admin migrate";
 const RUN_A_SERVICE: &str = "start a service with these settings and let it reach Redis; its relay does the rest";
 /// Checks of a database that is migrated, in their order.
-const OF_SCHEMA: [&str; 4] = ["triggers", "outbox", "unknown types", "retirement"];
+const OF_SCHEMA: [&str; 5] = ["triggers", "outbox", "unknown types", "retirement", "unreadable rows"];
 
 /// Relays look twice a second; what is older has met something that is in the way.
 const LATE: Duration = Duration::from_secs(10);
@@ -27,7 +27,11 @@ const TOO_LATE: Duration = Duration::from_secs(60);
 
 pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked {
     if let Err(error) = Database::connect(&settings.database).await {
-        return away("connection", &["schema", "triggers", "outbox", "unknown types", "retirement", "clock"], error);
+        return away(
+            "connection",
+            &["schema", "triggers", "outbox", "unknown types", "retirement", "unreadable rows", "clock"],
+            error,
+        );
     }
     let database = cache.source();
     let connection = SUBJECT.ok("connection", format!("{} answers", database.describe()));
@@ -39,6 +43,7 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
     let mut findings = vec![connection, SUBJECT.ok("schema", "all migrations of this version are applied")];
     findings.push(triggers(database).await);
     findings.extend(outbox(cache, settings).await);
+    findings.push(unreadable_rows(cache).await);
     findings.push(clock);
     Checked::fine(findings)
 }
@@ -102,14 +107,19 @@ async fn outbox(cache: &BillingCache, settings: &Settings) -> Vec<Finding> {
         Ok(backlog) => vec![pending(&backlog), unknown_types(&backlog), left_behind(&backlog)],
         Err(error) => {
             let why = exit::sentence(&anyhow::Error::new(error));
-            not_checked(SUBJECT, &OF_SCHEMA[1..], &why, "let this database user read cache_invalidations")
+            not_checked(SUBJECT, &OF_SCHEMA[1..4], &why, "let this database user read cache_invalidations")
         }
     }
 }
 
 fn pending(backlog: &Backlog) -> Finding {
-    let Some(oldest) = backlog.oldest_pending else {
+    if backlog.pending == 0 {
         return SUBJECT.ok("outbox", "no invalidation is pending");
+    }
+    // Other programs may write what is no time.
+    let Some(oldest) = backlog.oldest_pending else {
+        let rows = format!("{} invalidations pending, which do not tell since when", count(backlog.pending));
+        return SUBJECT.note("outbox", rows, RUN_A_SERVICE);
     };
     let rows = format!("{} invalidations pending, the oldest for {}", count(backlog.pending), duration(oldest));
     if oldest < LATE {
@@ -138,6 +148,22 @@ fn left_behind(backlog: &Backlog) -> Finding {
             let found = format!("{} applied rows should have been retired: the table grows", count(rows));
             SUBJECT.note("retirement", found, RUN_A_SERVICE)
         }
+    }
+}
+
+async fn unreadable_rows(cache: &BillingCache) -> Finding {
+    match outbox::unreadable(cache).await {
+        Ok(Unreadable { rows: 0, .. }) => SUBJECT.ok("unreadable rows", "every row names its key"),
+        Ok(Unreadable { rows, examples }) => {
+            let named: Vec<String> = examples.iter().map(|(id, name)| format!("id {id} ({name})")).collect();
+            let found = format!(
+                "{} rows of cache_invalidations name keys that cannot be told, such as {}: each clears its type",
+                count(rows),
+                named.join(", "),
+            );
+            SUBJECT.note("unreadable rows", found, "find the program that writes them; only our triggers should")
+        }
+        Err(error) => unreadable("unreadable rows", error),
     }
 }
 

@@ -1,0 +1,236 @@
+//! One row of the outbox: what is read of it, and what it comes down to.
+//!
+//! Invariant: reading a row never fails for what stands in it. Other programs write here too, and SQLite keeps any bytes in
+//! any column: texts come as bytes, times are read only where the driver can take them, and a key that cannot be told is an
+//! answer, not an error. Read by `rows.rs` and `trail.rs`.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use chrono::NaiveDateTime;
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{DbBackend, DbErr, EntityTrait, FromQueryResult, QueryResult, QuerySelect, Select};
+use serde_json::value::RawValue;
+
+use billing_cache::AnyKey;
+
+use crate::cached::{self, BillingCache, KeyOfColumns};
+use crate::entities::cache_invalidation::{Column, Entity};
+
+/// The most bytes of key columns that are read. No key is so long: what is longer is a key that cannot be told.
+const KEY_PARTS_LIMIT: usize = 16_384;
+
+/// What a row says must be invalidated.
+#[derive(Clone, Debug)]
+pub struct OutboxRow {
+    /// The row's id.
+    pub id: i64,
+    /// The name of the cached type; what is no text in it becomes U+FFFD, which no name has.
+    pub cache_type: String,
+    /// A JSON array of the key columns' values; `None` for the whole type.
+    pub key_parts: Option<Vec<u8>>,
+    /// Whether nobody has applied it to Redis yet.
+    pub is_pending: bool,
+    /// The history it was applied to; `None` while pending, or where that is not known.
+    pub redis_history: Option<String>,
+    /// How long ago it was written, by the clock of the database; `None` if that is no time.
+    pub age: Option<Duration>,
+}
+
+/// What a row comes down to for this build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// One key.
+    Key(AnyKey),
+    /// No value can be cached for these column values, such as a region that is no region.
+    Nothing,
+    /// Every key of the type.
+    WholeType(&'static str),
+    /// A key of the type that cannot be told from the row, so that every key of the type has to be invalidated.
+    Unreadable(&'static str),
+    /// A type of another build, which must relay the row itself; also a name that cannot be read.
+    UnknownType,
+}
+
+impl Target {
+    /// The key, if it is one.
+    #[must_use]
+    pub fn key(&self) -> Option<&AnyKey> {
+        if let Self::Key(key) = self { Some(key) } else { None }
+    }
+
+    /// The type, if every key of it has to be invalidated.
+    #[must_use]
+    pub fn whole_type(&self) -> Option<&'static str> {
+        if let Self::WholeType(name) | Self::Unreadable(name) = self { Some(name) } else { None }
+    }
+}
+
+impl OutboxRow {
+    /// What must be invalidated in `cache`.
+    #[must_use]
+    pub fn target(&self, cache: &BillingCache) -> Target {
+        let Some(cached) = cached::find(&self.cache_type) else {
+            return Target::UnknownType;
+        };
+        let name = cached.info().name;
+        // Whatever a row of a type with one key says, it is about that key.
+        if let Some(key) = cached.only_key(cache) {
+            return Target::Key(key);
+        }
+        let Some(parts) = &self.key_parts else {
+            return Target::WholeType(name);
+        };
+        match columns(parts) {
+            // A row that cannot be read must not count as one that concerns nothing.
+            Columns::Unreadable => Target::Unreadable(name),
+            Columns::Impossible => Target::Nothing,
+            Columns::Values(columns) => match cached.key_of_columns(cache, &columns) {
+                KeyOfColumns::Key(key) => Target::Key(key),
+                KeyOfColumns::NoKey => Target::Nothing,
+                KeyOfColumns::OtherColumns => Target::Unreadable(name),
+            },
+        }
+    }
+}
+
+/// The column values in a row's JSON array.
+#[derive(Debug, PartialEq, Eq)]
+enum Columns {
+    /// As texts; NULL is `None`.
+    Values(Vec<Option<String>>),
+    /// One of them is no text, and keys are texts.
+    Impossible,
+    /// It is no array.
+    Unreadable,
+}
+
+/// Each value is taken as it was written: a number that no number type holds is still the text of a column.
+fn columns(parts: &[u8]) -> Columns {
+    let text = String::from_utf8_lossy(parts);
+    let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(&text) else { return Columns::Unreadable };
+    let texts: Option<Vec<Option<String>>> = values.into_iter().map(|value| column(value.get())).collect();
+    match (text, texts) {
+        (Cow::Borrowed(_), Some(texts)) => Columns::Values(texts),
+        _ => Columns::Impossible,
+    }
+}
+
+/// One value; `None` if it is no text.
+fn column(json: &str) -> Option<Option<String>> {
+    match json {
+        "null" => Some(None),
+        text if text.starts_with('"') => serde_json::from_str(text).ok().map(Some),
+        other => Some(Some(other.to_owned())),
+    }
+}
+
+/// Rows of the outbox, to be read as [`OutboxRow`] or as a part of it.
+pub(super) fn select(backend: DbBackend) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column_as(bytes(backend, "cache_type"), "cache_type_bytes")
+        .column_as(bytes_of_key_parts(backend), "key_parts_bytes")
+        .column_as(Expr::cust("relayed_at IS NULL"), "is_pending")
+        .column_as(bytes(backend, "redis_history"), "redis_history_bytes")
+        .column_as(age_seconds(backend), "age")
+}
+
+impl FromQueryResult for OutboxRow {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            id: row.try_get(prefix, "id")?,
+            cache_type: text(row, prefix, "cache_type_bytes")?.unwrap_or_default(),
+            key_parts: row.try_get(prefix, "key_parts_bytes")?,
+            is_pending: row.try_get(prefix, "is_pending")?,
+            redis_history: text(row, prefix, "redis_history_bytes")?,
+            age: row.try_get::<Option<f64>>(prefix, "age")?.map(age),
+        })
+    }
+}
+
+/// A column of [`bytes`] as a text.
+pub(super) fn text(row: &QueryResult, prefix: &str, column: &str) -> Result<Option<String>, DbErr> {
+    let bytes: Option<Vec<u8>> = row.try_get(prefix, column)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// A column of text as bytes, whatever SQLite keeps in it.
+pub(super) fn bytes(backend: DbBackend, column: &'static str) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust(format!("CAST({column} AS BLOB)")),
+        _ => Expr::cust(format!("convert_to({column}, 'UTF8')")),
+    }
+}
+
+/// Nothing of what is too long, which is no array.
+fn bytes_of_key_parts(backend: DbBackend) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust(format!(
+            "CASE WHEN length(CAST(key_parts AS BLOB)) > {KEY_PARTS_LIMIT} THEN x'' ELSE CAST(key_parts AS BLOB) END"
+        )),
+        _ => Expr::cust(format!(
+            "CASE WHEN octet_length(key_parts) > {KEY_PARTS_LIMIT} THEN ''::bytea \
+             ELSE convert_to(key_parts, 'UTF8') END"
+        )),
+    }
+}
+
+/// How long ago a row was written, in seconds by the clock of the database; NULL if that is no moment.
+pub(super) fn age_seconds(backend: DbBackend) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust("(julianday('now') - julianday(created_at)) * 86400.0"),
+        _ => Expr::cust(
+            "CASE WHEN isfinite(created_at) \
+             THEN extract(epoch FROM (clock_timestamp() AT TIME ZONE 'utc') - created_at)::float8 END",
+        ),
+    }
+}
+
+/// The age that the database told. A clock that was set back makes a row of the future.
+pub(super) fn age(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
+}
+
+/// A time as the driver can take it: PostgreSQL has some that no calendar of ours has.
+pub(super) fn time(backend: DbBackend, column: &'static str) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust(column),
+        _ => Expr::cust(format!(
+            "CASE WHEN {column} BETWEEN timestamp '0001-01-01' AND timestamp '9999-12-31' THEN {column} END"
+        )),
+    }
+}
+
+/// A column of [`time`]; `None` if it is none.
+pub(super) fn moment(row: &QueryResult, prefix: &str, column: &str) -> Option<NaiveDateTime> {
+    row.try_get(prefix, column).ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(texts: &[Option<&str>]) -> Columns {
+        Columns::Values(texts.iter().map(|text| text.map(str::to_owned)).collect())
+    }
+
+    #[test]
+    fn column_values_are_read_as_both_databases_write_them() {
+        assert_eq!(columns(b"[42]"), values(&[Some("42")]));
+        assert_eq!(columns(br#"["GB", null]"#), values(&[Some("GB"), None]));
+        assert_eq!(columns(b"[]"), values(&[]));
+        assert_eq!(columns(b"[9e999]"), values(&[Some("9e999")]));
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_is_that_of_no_key_and_what_is_no_array_cannot_be_read() {
+        for impossible in [&b"[\"GB\",\"C\xf4t\"]"[..], br#"["\ud800"]"#] {
+            assert_eq!(columns(impossible), Columns::Impossible);
+        }
+        for unreadable in [&b""[..], b"rubbish", b"42", b"[1", b"\xff", b"[\xff]", b"{}"] {
+            assert_eq!(columns(unreadable), Columns::Unreadable, "{unreadable:?}");
+        }
+    }
+}
