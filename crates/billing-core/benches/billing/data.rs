@@ -14,23 +14,23 @@ const CHUNK: i32 = 500;
 pub(crate) async fn fill(service: &BillingService) -> anyhow::Result<Vec<i32>> {
     let txn = service.begin_write().await?;
     let user = user::ActiveModel {
-        username: Set("bench".into()),
-        email: Set("bench@example.org".into()),
-        hashed_password: Set("!".into()),
-        role: Set("customer".into()),
-        is_active: Set(true),
-        created_at: Set(now()),
-        updated_at: Set(now()),
+        username: Set(Some("bench".into())),
+        email: Set(Some("bench@example.org".into())),
+        hashed_password: Set(Some("!".into())),
+        role: Set(Some("customer".into())),
+        is_active: Set(Some(true)),
+        created_at: Set(Some(now())),
+        updated_at: Set(Some(now())),
         ..Default::default()
     };
     let user = user.insert(&*txn).await?.id;
     let rate = tax_rate::ActiveModel {
-        name: Set("VAT".into()),
-        rate: Set("20".parse::<Percent>()?),
-        country: Set("GB".into()),
-        is_default: Set(true),
-        created_at: Set(now()),
-        updated_at: Set(now()),
+        name: Set(Some("VAT".into())),
+        rate: Set(Some("20".parse::<Percent>()?)),
+        country: Set(Some("GB".into())),
+        is_default: Set(Some(true)),
+        created_at: Set(Some(now())),
+        updated_at: Set(Some(now())),
         ..Default::default()
     };
     let rate = rate.insert(&*txn).await?.id;
@@ -47,33 +47,33 @@ async fn fill_chunk(service: &BillingService, user: i32, rate: i32, chunk: i32) 
     let txn = service.begin_write().await?;
     invoice::Entity::insert_many(ids.clone().map(|id| invoice::ActiveModel {
         id: Set(id),
-        user_id: Set(user),
-        amount: Set(amount),
-        status: Set("partial".into()),
-        due_date: Set(now() + chrono::Days::new(30)),
-        created_at: Set(now()),
-        billing_country: Set("GB".into()),
+        user_id: Set(Some(user)),
+        amount: Set(Some(amount)),
+        status: Set(Some("partial".into())),
+        due_date: Set(Some(now() + chrono::Days::new(30))),
+        created_at: Set(Some(now())),
+        billing_country: Set(Some("GB".into())),
         ..Default::default()
     }))
     .exec(&*txn)
     .await?;
     invoice_tax::Entity::insert_many(ids.clone().map(|id| invoice_tax::ActiveModel {
-        invoice_id: Set(id),
-        tax_rate_id: Set(rate),
-        taxable_amount: Set(amount),
-        tax_amount: Set(Money::from_minor(2_000)),
-        created_at: Set(now()),
+        invoice_id: Set(Some(id)),
+        tax_rate_id: Set(Some(rate)),
+        taxable_amount: Set(Some(amount)),
+        tax_amount: Set(Some(Money::from_minor(2_000))),
+        created_at: Set(Some(now())),
         ..Default::default()
     }))
     .exec(&*txn)
     .await?;
     payment::Entity::insert_many(ids.map(|id| payment::ActiveModel {
-        invoice_id: Set(id),
-        amount: Set(Money::from_minor(100)),
-        payment_method: Set("card".into()),
-        transaction_id: Set(format!("bench-{id}")),
-        status: Set("completed".into()),
-        created_at: Set(now()),
+        invoice_id: Set(Some(id)),
+        amount: Set(Some(Money::from_minor(100))),
+        payment_method: Set(Some("card".into())),
+        transaction_id: Set(Some(format!("bench-{id}"))),
+        status: Set(Some("completed".into())),
+        created_at: Set(Some(now())),
         ..Default::default()
     }))
     .exec(&*txn)

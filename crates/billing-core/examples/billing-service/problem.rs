@@ -57,6 +57,8 @@ impl From<BillingError> for Problem {
             BillingError::Refused(_) | BillingError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             // Not "try again": only a payment may be sent twice without being made twice.
             BillingError::OutcomeUnknown(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            // Not "try again" either: somebody has to correct the row that is named.
+            BillingError::Unreadable(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         if status.is_server_error() {

@@ -166,7 +166,7 @@ impl Before {
 
     async fn excuses(self, cache: &BillingCache, keys: &BTreeSet<AnyKey>) -> Result<Excuses, AuditError> {
         let after = trail::after(cache, &self.moment, keys).await?;
-        let other_history = (cache.primaries().await? != self.primaries).then(now);
+        let other_history = (cache.primaries().await? != self.primaries).then(|| now().naive());
         Ok(Excuses { unapplied: self.unapplied, after, other_history })
     }
 }

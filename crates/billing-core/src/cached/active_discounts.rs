@@ -6,15 +6,15 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use billing_cache::{CachedType, HotKeysResult, L1Policy, LoadResult, Loaded, SingleKey};
-use chrono::NaiveDateTime;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use tracing::warn;
 
 use super::BillingType;
-use crate::database::Database;
+use crate::database::{Database, RawRow, rows};
 use crate::dict;
 use crate::entities::discount;
 use crate::migration::TableDependency;
-use crate::time::now;
+use crate::time::{UtcTime, now};
 
 /// The declaration of `active_discounts`.
 #[derive(Debug)]
@@ -34,7 +34,8 @@ impl CachedType for ActiveDiscounts {
     async fn load(database: &Database, _: &[SingleKey]) -> LoadResult<Self> {
         let asked_at = now();
         let query = discount::Entity::find().filter(discount::Column::IsActive.eq(true));
-        let discounts = query.order_by_asc(discount::Column::Id).all(database.connection()).await?;
+        let rows = rows(database.connection(), query.order_by_asc(discount::Column::Id)).await?;
+        let discounts: Vec<discount::Model> = rows.iter().filter_map(readable).collect();
         let valid_until = next_change(&discounts, asked_at).map(SystemTime::from);
         let value = discounts.iter().filter(|discount| discount.is_valid_at(asked_at)).map(discount::Model::to_dict);
         Ok(HashMap::from([(SingleKey, Loaded { value: Some(value.collect()), valid_until })]))
@@ -59,14 +60,21 @@ impl BillingType for ActiveDiscounts {
 impl discount::Model {
     /// Whether the discount may be applied at this moment: switched on, started and not ended. It ends at `valid_to`.
     #[must_use]
-    pub fn is_valid_at(&self, moment: NaiveDateTime) -> bool {
-        self.is_active && self.valid_from <= moment && self.valid_to.is_none_or(|end| moment < end)
+    pub fn is_valid_at(&self, moment: UtcTime) -> bool {
+        let has_started = self.valid_from.is_some_and(|start| start <= moment);
+        self.is_active == Some(true) && has_started && self.valid_to.is_none_or(|end| moment < end)
     }
 }
 
+/// The row, unless it cannot be read: one bad discount must not take all others from everybody. Who applies it is told.
+fn readable(row: &RawRow<discount::Entity>) -> Option<discount::Model> {
+    let row = row.model();
+    row.inspect_err(|error| warn!(%error, "active_discounts is served without it")).ok()
+}
+
 /// The next moment after `moment` at which a discount starts or ends.
-fn next_change(discounts: &[discount::Model], moment: NaiveDateTime) -> Option<chrono::DateTime<chrono::Utc>> {
-    let boundaries = discounts.iter().flat_map(|discount| [Some(discount.valid_from), discount.valid_to]);
+fn next_change(discounts: &[discount::Model], moment: UtcTime) -> Option<chrono::DateTime<chrono::Utc>> {
+    let boundaries = discounts.iter().flat_map(|discount| [discount.valid_from, discount.valid_to]);
     let next = boundaries.flatten().filter(|boundary| *boundary > moment).min();
     next.map(|boundary| boundary.and_utc())
 }

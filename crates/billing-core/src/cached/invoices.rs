@@ -4,18 +4,17 @@
 //! rates are those copied onto the invoice, so a renamed discount changes no invoice.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::time::Duration;
 
 use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use super::{BillingType, id_of_columns};
-use crate::database::Database;
+use crate::database::{Database, DatabaseError, RawRow, UnreadableRow, rows};
 use crate::dict::{self, CreditNoteLine, DiscountLine, PaymentLine, TaxLine};
 use crate::entities::{PaymentStatus, credit_note_application, invoice, invoice_discount, invoice_tax, payment};
 use crate::migration::TableDependency;
-use crate::money::{Money, Percent};
+use crate::money::Money;
 
 /// The declaration of `invoices`.
 #[derive(Debug)]
@@ -51,7 +50,7 @@ impl CachedType for Invoices {
         let ids: Vec<i32> = keys.iter().map(|key| key.0).collect();
         let details = read_details(&*snapshot, &ids).await?;
         snapshot.finish().await?;
-        Ok(details.into_iter().map(|details| (InvoiceId(details.id), Loaded::lasting(details))).collect())
+        details.into_iter().map(|(id, details)| Ok((InvoiceId(id), Loaded::lasting(details?)))).collect()
     }
 
     /// The newest invoices.
@@ -83,68 +82,69 @@ impl BillingType for Invoices {
     }
 }
 
-/// The details of these invoices, as this connection sees them: five queries, however many invoices.
+/// The details of these invoices by id, as this connection sees them: five queries, however many invoices. A row that
+/// cannot be read costs its own invoice.
 pub(crate) async fn read_details<C: ConnectionTrait>(
     connection: &C,
     ids: &[i32],
-) -> Result<Vec<dict::InvoiceDetails>, DbErr> {
+) -> Result<HashMap<i32, Result<dict::InvoiceDetails, UnreadableRow>>, DatabaseError> {
     let wanted = || ids.iter().copied();
-    let invoices = invoice::Entity::find().filter(invoice::Column::Id.is_in(wanted())).all(connection).await?;
+    let invoices = rows(connection, invoice::Entity::find().filter(invoice::Column::Id.is_in(wanted()))).await?;
     let discounts = invoice_discount::Entity::find()
         .filter(invoice_discount::Column::InvoiceId.is_in(wanted()))
-        .order_by_asc(invoice_discount::Column::Id)
-        .all(connection)
-        .await?;
+        .order_by_asc(invoice_discount::Column::Id);
     let taxes = invoice_tax::Entity::find()
         .filter(invoice_tax::Column::InvoiceId.is_in(wanted()))
-        .order_by_asc(invoice_tax::Column::Id)
-        .all(connection)
-        .await?;
+        .order_by_asc(invoice_tax::Column::Id);
     let credits = credit_note_application::Entity::find()
         .filter(credit_note_application::Column::InvoiceId.is_in(wanted()))
-        .order_by_asc(credit_note_application::Column::Id)
-        .all(connection)
-        .await?;
-    let payments = payment::Entity::find()
-        .filter(payment::Column::InvoiceId.is_in(wanted()))
-        .order_by_asc(payment::Column::Id)
-        .all(connection)
-        .await?;
+        .order_by_asc(credit_note_application::Column::Id);
+    let payments =
+        payment::Entity::find().filter(payment::Column::InvoiceId.is_in(wanted())).order_by_asc(payment::Column::Id);
     let mut lines = Lines {
-        discounts: by_invoice(discounts, |row| row.invoice_id),
-        taxes: by_invoice(taxes, |row| row.invoice_id),
-        credits: by_invoice(credits, |row| row.invoice_id),
-        payments: by_invoice(payments, |row| row.invoice_id),
+        discounts: by_invoice(rows(connection, discounts).await?, invoice_discount::Column::InvoiceId)?,
+        taxes: by_invoice(rows(connection, taxes).await?, invoice_tax::Column::InvoiceId)?,
+        credits: by_invoice(rows(connection, credits).await?, credit_note_application::Column::InvoiceId)?,
+        payments: by_invoice(rows(connection, payments).await?, payment::Column::InvoiceId)?,
     };
-    Ok(invoices.iter().map(|invoice| lines.details_of(invoice)).collect())
+    let mut details = HashMap::with_capacity(invoices.len());
+    for row in invoices {
+        let id = row.key(invoice::Column::Id)?;
+        details.insert(id, row.model().and_then(|invoice| lines.details_of(&invoice)));
+    }
+    Ok(details)
 }
 
-/// The rows that belong to some invoices, by invoice.
+/// Rows of one table by the invoices that they belong to, each converted or not.
+type ByInvoice<R> = HashMap<i32, Vec<Result<R, UnreadableRow>>>;
+
+/// The rows that belong to some invoices.
 struct Lines {
-    discounts: HashMap<i32, Vec<invoice_discount::Model>>,
-    taxes: HashMap<i32, Vec<invoice_tax::Model>>,
-    credits: HashMap<i32, Vec<credit_note_application::Model>>,
-    payments: HashMap<i32, Vec<payment::Model>>,
+    discounts: ByInvoice<invoice_discount::Model>,
+    taxes: ByInvoice<invoice_tax::Model>,
+    credits: ByInvoice<credit_note_application::Model>,
+    payments: ByInvoice<payment::Model>,
 }
 
 impl Lines {
-    fn details_of(&mut self, invoice: &invoice::Model) -> dict::InvoiceDetails {
-        let discounts: Vec<_> = take(&mut self.discounts, invoice.id).map(discount_line).collect();
-        let taxes: Vec<_> = take(&mut self.taxes, invoice.id).map(tax_line).collect();
-        let credit_notes: Vec<_> = take(&mut self.credits, invoice.id).map(credit_line).collect();
-        let payments: Vec<_> = take(&mut self.payments, invoice.id).map(payment_line).collect();
+    /// Nothing is computed from an amount that is not there: a total is right, or it is an error.
+    fn details_of(&mut self, invoice: &invoice::Model) -> Result<dict::InvoiceDetails, UnreadableRow> {
+        let amount = invoice.amount.ok_or_else(|| lacks::<invoice::Entity>(invoice.id, invoice::Column::Amount))?;
+        let discounts = lines_of(&mut self.discounts, invoice.id, discount_line)?;
+        let taxes = lines_of(&mut self.taxes, invoice.id, tax_line)?;
+        let credit_notes = lines_of(&mut self.credits, invoice.id, credit_line)?;
+        let payments = lines_of(&mut self.payments, invoice.id, payment_line)?;
         let total_discount: Money = discounts.iter().map(|line| line.amount).sum();
         let total_tax: Money = taxes.iter().map(|line| line.amount).sum();
         let total_credit: Money = credit_notes.iter().map(|line| line.amount).sum();
-        let completed = payments.iter().filter(|line| line.status == PaymentStatus::Completed);
-        let total_paid: Money = completed.map(|line| line.amount).sum();
-        let total = invoice.amount - total_discount + total_tax;
-        dict::InvoiceDetails {
+        let total_paid = total_paid(&payments)?;
+        let total = amount - total_discount + total_tax;
+        Ok(dict::InvoiceDetails {
             id: invoice.id,
             user_id: invoice.user_id,
-            amount: invoice.amount,
+            amount,
             status: invoice.status.clone(),
-            subtotal: invoice.amount,
+            subtotal: amount,
             discounts,
             total_discount,
             taxes,
@@ -158,46 +158,66 @@ impl Lines {
             due_date: invoice.due_date,
             created_at: invoice.created_at,
             paid_at: invoice.paid_at,
-            billing_country: invoice.country_code().to_owned(),
-        }
+            billing_country: invoice.country_code().map(str::to_owned),
+        })
     }
 }
 
-fn by_invoice<R, K: Eq + Hash>(rows: Vec<R>, key: impl Fn(&R) -> K) -> HashMap<K, Vec<R>> {
-    let mut grouped: HashMap<K, Vec<R>> = HashMap::new();
+/// Only completed payments count.
+fn total_paid(payments: &[PaymentLine]) -> Result<Money, UnreadableRow> {
+    let is_completed =
+        |line: &&PaymentLine| PaymentStatus::of_column(line.status.as_deref()) == Some(PaymentStatus::Completed);
+    let amount_of =
+        |line: &PaymentLine| line.amount.ok_or_else(|| lacks::<payment::Entity>(line.id, payment::Column::Amount));
+    payments.iter().filter(is_completed).map(amount_of).sum()
+}
+
+fn by_invoice<E: EntityTrait>(
+    rows: Vec<RawRow<E>>,
+    invoice_id: E::Column,
+) -> Result<ByInvoice<E::Model>, UnreadableRow> {
+    let mut grouped: ByInvoice<E::Model> = HashMap::new();
     for row in rows {
-        grouped.entry(key(&row)).or_default().push(row);
+        grouped.entry(row.key(invoice_id)?).or_default().push(row.model());
     }
-    grouped
+    Ok(grouped)
 }
 
-fn take<R>(rows: &mut HashMap<i32, Vec<R>>, invoice_id: i32) -> impl Iterator<Item = R> + use<R> {
-    rows.remove(&invoice_id).unwrap_or_default().into_iter()
+fn lines_of<R, L>(
+    rows: &mut ByInvoice<R>,
+    invoice_id: i32,
+    line: impl Fn(R) -> Result<L, UnreadableRow>,
+) -> Result<Vec<L>, UnreadableRow> {
+    let own = rows.remove(&invoice_id).unwrap_or_default();
+    own.into_iter().map(|row| row.and_then(&line)).collect()
 }
 
-fn discount_line(row: invoice_discount::Model) -> DiscountLine {
-    DiscountLine { id: row.discount_id, name: row.name.unwrap_or_default(), amount: row.amount }
+fn lacks<E: EntityTrait>(id: i32, column: E::Column) -> UnreadableRow {
+    UnreadableRow::lacks::<E>(id, column)
 }
 
-fn tax_line(row: invoice_tax::Model) -> TaxLine {
-    TaxLine {
-        id: row.tax_rate_id,
-        name: row.name.unwrap_or_default(),
-        rate: row.rate.unwrap_or(Percent::ZERO),
-        amount: row.tax_amount,
-    }
+fn discount_line(row: invoice_discount::Model) -> Result<DiscountLine, UnreadableRow> {
+    let missing = || lacks::<invoice_discount::Entity>(row.id, invoice_discount::Column::Amount);
+    Ok(DiscountLine { id: row.discount_id, amount: row.amount.ok_or_else(missing)?, name: row.name })
 }
 
-fn credit_line(row: credit_note_application::Model) -> CreditNoteLine {
-    CreditNoteLine { id: row.credit_note_id, amount: row.amount, applied_at: row.applied_at }
+fn tax_line(row: invoice_tax::Model) -> Result<TaxLine, UnreadableRow> {
+    let missing = || lacks::<invoice_tax::Entity>(row.id, invoice_tax::Column::TaxAmount);
+    Ok(TaxLine { id: row.tax_rate_id, amount: row.tax_amount.ok_or_else(missing)?, name: row.name, rate: row.rate })
 }
 
-fn payment_line(row: payment::Model) -> PaymentLine {
-    PaymentLine {
+fn credit_line(row: credit_note_application::Model) -> Result<CreditNoteLine, UnreadableRow> {
+    let missing = || lacks::<credit_note_application::Entity>(row.id, credit_note_application::Column::Amount);
+    Ok(CreditNoteLine { id: row.credit_note_id, amount: row.amount.ok_or_else(missing)?, applied_at: row.applied_at })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a line of an invoice like the others")]
+fn payment_line(row: payment::Model) -> Result<PaymentLine, UnreadableRow> {
+    Ok(PaymentLine {
         id: row.id,
         amount: row.amount,
         payment_method: row.payment_method,
         status: row.status,
         created_at: row.created_at,
-    }
+    })
 }

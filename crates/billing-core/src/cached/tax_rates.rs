@@ -3,16 +3,15 @@
 //! Invariant: a region without a rate of its own is cached as absent under its own key, and never holds a copy of the
 //! country's rate; so a change of the country's rate is one key to invalidate, whatever regions were asked for.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, L1Policy, LoadResult, Loaded};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use super::BillingType;
 use crate::country::{COUNTRY_WIDE, Country, Region};
-use crate::database::Database;
+use crate::database::{Database, DatabaseError, RawRow, UnreadableRow, rows};
 use crate::dict;
 use crate::entities::tax_rate;
 use crate::migration::TableDependency;
@@ -41,9 +40,15 @@ impl TaxRateKey {
         }
     }
 
-    fn of_row(rate: &tax_rate::Model) -> Option<Self> {
-        let region = Region::parse(rate.region.as_deref().unwrap_or_default()).ok()?;
-        Some(Self { country: rate.country.parse().ok()?, region })
+    /// The place that a row is for; `None` if it is none that has a key.
+    fn of_row(rate: &RawRow<tax_rate::Entity>) -> Result<Option<Self>, UnreadableRow> {
+        let country = rate.column::<String>(tax_rate::Column::Country)?;
+        let region = rate.column::<String>(tax_rate::Column::Region)?;
+        Ok(Self::of_texts(country.as_deref(), region.as_deref()))
+    }
+
+    fn of_texts(country: Option<&str>, region: Option<&str>) -> Option<Self> {
+        Some(Self { country: country?.parse().ok()?, region: Region::parse(region.unwrap_or_default()).ok()? })
     }
 }
 
@@ -76,20 +81,19 @@ impl CachedType for TaxRates {
     const L1: L1Policy = L1Policy::On;
 
     async fn load(database: &Database, keys: &[TaxRateKey]) -> LoadResult<Self> {
-        let rates = defaults(keys.iter().map(|key| key.country)).all(database.connection()).await?;
-        let rates = by_key(rates);
-        let value = |key: &TaxRateKey| match rates.get(key) {
-            Some(rate) => Loaded::lasting(rate.to_dict()),
-            None => Loaded::absent(),
-        };
-        Ok(keys.iter().map(|key| (key.clone(), value(key))).collect())
+        let rates = rows(database.connection(), defaults(keys.iter().map(|key| key.country))).await?;
+        let rates = Rates::of(rates)?;
+        let value =
+            |rate: Option<&tax_rate::Model>| rate.map_or_else(Loaded::absent, |rate| Loaded::lasting(rate.to_dict()));
+        keys.iter().map(|key| Ok((key.clone(), value(rates.get(key)?)))).collect()
     }
 
     /// Every default rate, by country; there are few, so that a page may look at all of them.
     async fn hot_keys(database: &Database, after: Option<&TaxRateKey>, limit: u64) -> HotKeysResult<Self> {
         let query = tax_rate::Entity::find().filter(tax_rate::Column::IsDefault.eq(true));
-        let rates = query.all(database.connection()).await?;
-        let keys: BTreeSet<TaxRateKey> = rates.iter().filter_map(TaxRateKey::of_row).collect();
+        let rates = rows(database.connection(), query).await?;
+        let keys: BTreeSet<TaxRateKey> =
+            rates.iter().filter_map(|rate| TaxRateKey::of_row(rate).ok().flatten()).collect();
         let page = keys.into_iter().filter(|key| after.is_none_or(|after| key > after));
         Ok(page.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect())
     }
@@ -100,9 +104,8 @@ impl BillingType for TaxRates {
         &[TableDependency { table: "tax_rates", key_columns: &["country", "region"] }];
 
     fn key_of_columns(columns: &[Option<String>]) -> Option<TaxRateKey> {
-        let [Some(country), region] = columns else { return None };
-        let region = Region::parse(region.as_deref().unwrap_or_default()).ok()?;
-        Some(TaxRateKey { country: country.parse().ok()?, region })
+        let [country, region] = columns else { return None };
+        TaxRateKey::of_texts(country.as_deref(), region.as_deref())
     }
 }
 
@@ -112,21 +115,56 @@ pub(crate) async fn applicable<C: ConnectionTrait>(
     transaction: &C,
     country: Country,
     region: Option<Region>,
-) -> Result<Option<tax_rate::Model>, DbErr> {
-    let mut rates = by_key(defaults([country]).lock_shared().all(transaction).await?);
-    Ok(TaxRateKey::candidates(country, region).iter().find_map(|key| rates.remove(key)))
+) -> Result<Option<tax_rate::Model>, DatabaseError> {
+    let rates = Rates::of(rows(transaction, defaults([country]).lock_shared()).await?)?;
+    for key in TaxRateKey::candidates(country, region) {
+        if let Some(rate) = rates.get(&key)? {
+            return Ok(Some(rate.clone()));
+        }
+    }
+    Ok(None)
 }
 
-/// The default rates of some countries.
+/// The default rates of some countries, the newest first.
 fn defaults(countries: impl IntoIterator<Item = Country>) -> Select<tax_rate::Entity> {
     let countries: BTreeSet<String> = countries.into_iter().map(|country| country.to_string()).collect();
     tax_rate::Entity::find()
         .filter(tax_rate::Column::IsDefault.eq(true))
         .filter(tax_rate::Column::Country.is_in(countries))
+        .order_by_desc(tax_rate::Column::Id)
 }
 
-/// Rates by their places. Of several for one place, the oldest counts.
-fn by_key(mut rates: Vec<tax_rate::Model>) -> HashMap<TaxRateKey, tax_rate::Model> {
-    rates.sort_by_key(|rate| Reverse(rate.id));
-    rates.into_iter().filter_map(|rate| Some((TaxRateKey::of_row(&rate)?, rate))).collect()
+/// Default rates by their places.
+struct Rates {
+    /// Of several for one place, the oldest counts.
+    of_places: HashMap<TaxRateKey, Result<tax_rate::Model, UnreadableRow>>,
+    /// Rows that may be for any region of their country.
+    placeless: HashMap<Country, UnreadableRow>,
+}
+
+impl Rates {
+    /// Takes the rows as [`defaults`] orders them.
+    fn of(rows: Vec<RawRow<tax_rate::Entity>>) -> Result<Self, UnreadableRow> {
+        let mut rates = Self { of_places: HashMap::new(), placeless: HashMap::new() };
+        for row in rows {
+            let country = row.column::<String>(tax_rate::Column::Country)?.unwrap_or_default();
+            match row.column::<String>(tax_rate::Column::Region) {
+                Ok(region) => {
+                    let key = TaxRateKey::of_texts(Some(&country), region.as_deref());
+                    rates.of_places.extend(key.map(|key| (key, row.model())));
+                }
+                Err(error) => rates.placeless.extend(country.parse().ok().map(|country| (country, error))),
+            }
+        }
+        Ok(rates)
+    }
+
+    /// The rate of a place; an error where it cannot be read, or where another row that cannot may be it.
+    fn get(&self, key: &TaxRateKey) -> Result<Option<&tax_rate::Model>, UnreadableRow> {
+        match (self.placeless.get(&key.country), self.of_places.get(key)) {
+            (Some(error), _) | (None, Some(Err(error))) => Err(error.clone()),
+            (None, Some(Ok(rate))) => Ok(Some(rate)),
+            (None, None) => Ok(None),
+        }
+    }
 }

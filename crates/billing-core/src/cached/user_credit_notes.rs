@@ -8,7 +8,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use super::{BillingType, id_of_columns};
-use crate::database::Database;
+use crate::database::{Database, rows};
 use crate::dict;
 use crate::entities::credit_note;
 use crate::migration::TableDependency;
@@ -47,8 +47,9 @@ impl CachedType for UserCreditNotes {
         let wanted = credit_note::Column::UserId.is_in(keys.iter().map(|user| user.0));
         let query = credit_note::Entity::find().filter(wanted).order_by_asc(credit_note::Column::Id);
         let mut lists: HashMap<UserId, Vec<dict::CreditNote>> = keys.iter().map(|user| (*user, Vec::new())).collect();
-        for note in query.all(database.connection()).await? {
-            lists.entry(UserId(note.user_id)).or_default().push(note.to_dict());
+        for note in rows(database.connection(), query).await? {
+            let user = UserId(note.key(credit_note::Column::UserId)?);
+            lists.entry(user).or_default().push(note.model()?.to_dict());
         }
         Ok(lists.into_iter().map(|(user, notes)| (user, Loaded::lasting(notes))).collect())
     }

@@ -10,6 +10,8 @@ use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr};
 use thiserror::Error;
 
+use super::UnreadableRow;
+
 /// An error of the database layer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -81,6 +83,9 @@ pub enum DatabaseError {
         /// The cause.
         source: DbErr,
     },
+    /// A row that somebody stored cannot be read. The database is well.
+    #[error(transparent)]
+    UnreadableRow(#[from] UnreadableRow),
     /// A statement failed.
     #[error(transparent)]
     Statement(#[from] DbErr),

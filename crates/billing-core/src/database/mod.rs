@@ -8,6 +8,7 @@
 mod at_rest;
 mod clock;
 mod error;
+mod rows;
 mod schema;
 mod settings;
 mod tls;
@@ -30,6 +31,8 @@ use sea_orm::{
 
 use at_rest::{is_at_rest, seems_at_rest};
 pub use error::{DatabaseError, is_transient, is_unreachable};
+pub use rows::UnreadableRow;
+pub(crate) use rows::{RawRow, raw_row, row, rows};
 pub(crate) use schema::{has_rows, table_exists};
 pub use settings::DatabaseSettings;
 pub(crate) use to_the_end::{commit, to_the_end};

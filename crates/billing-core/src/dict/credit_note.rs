@@ -2,28 +2,34 @@
 //!
 //! Invariant: field order is the contract's key order. Made by `credit_note::Model::to_dict`.
 
-use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
+use super::nullable;
 use crate::entities::credit_note;
 use crate::money::Money;
-use crate::time::isoformat;
+use crate::time::UtcTime;
 
 /// A credit note as it is cached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the columns of entities::credit_note")]
 pub struct CreditNote {
     pub id: i32,
-    pub user_id: i32,
-    pub amount: Money,
-    pub remaining_amount: Money,
-    pub reason: String,
+    #[serde(deserialize_with = "nullable")]
+    pub user_id: Option<i32>,
+    #[serde(deserialize_with = "nullable")]
+    pub amount: Option<Money>,
+    #[serde(deserialize_with = "nullable")]
+    pub remaining_amount: Option<Money>,
+    #[serde(deserialize_with = "nullable")]
+    pub reason: Option<String>,
+    #[serde(deserialize_with = "nullable")]
     pub reference_invoice_id: Option<i32>,
-    pub status: String,
-    #[serde(with = "isoformat")]
-    pub created_at: NaiveDateTime,
-    #[serde(with = "isoformat::option")]
-    pub applied_at: Option<NaiveDateTime>,
+    #[serde(deserialize_with = "nullable")]
+    pub status: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Option<UtcTime>,
+    #[serde(deserialize_with = "nullable")]
+    pub applied_at: Option<UtcTime>,
 }
 
 impl credit_note::Model {

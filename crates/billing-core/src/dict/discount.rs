@@ -2,33 +2,40 @@
 //!
 //! Invariant: field order is the contract's key order. Made by `discount::Model::to_dict`.
 
-use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
+use super::nullable;
 use crate::entities::discount;
 use crate::money::Money;
-use crate::time::isoformat;
+use crate::time::UtcTime;
 
 /// A discount as it is cached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the columns of entities::discount")]
 pub struct Discount {
     pub id: i32,
-    pub name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub name: Option<String>,
+    #[serde(deserialize_with = "nullable")]
     pub description: Option<String>,
-    pub discount_type: String,
-    pub value: Money,
-    pub is_percentage: bool,
-    pub is_active: bool,
-    #[serde(with = "isoformat")]
-    pub valid_from: NaiveDateTime,
-    #[serde(with = "isoformat::option")]
-    pub valid_to: Option<NaiveDateTime>,
+    #[serde(deserialize_with = "nullable")]
+    pub discount_type: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub value: Option<Money>,
+    #[serde(deserialize_with = "nullable")]
+    pub is_percentage: Option<bool>,
+    #[serde(deserialize_with = "nullable")]
+    pub is_active: Option<bool>,
+    #[serde(deserialize_with = "nullable")]
+    pub valid_from: Option<UtcTime>,
+    #[serde(deserialize_with = "nullable")]
+    pub valid_to: Option<UtcTime>,
+    #[serde(deserialize_with = "nullable")]
     pub applicable_plans: Option<serde_json::Value>,
-    #[serde(with = "isoformat")]
-    pub created_at: NaiveDateTime,
-    #[serde(with = "isoformat")]
-    pub updated_at: NaiveDateTime,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Option<UtcTime>,
+    #[serde(deserialize_with = "nullable")]
+    pub updated_at: Option<UtcTime>,
 }
 
 impl discount::Model {

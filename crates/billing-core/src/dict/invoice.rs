@@ -3,28 +3,32 @@
 //! Invariant: field order is the contract's key order; `subtotal` equals `amount`, and the totals are those of the
 //! lines. The row is made by `invoice::Model::to_dict`, the details by the loader of invoices from one snapshot.
 
-use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
+use super::nullable;
 use crate::entities::invoice;
 use crate::money::{Money, Percent};
-use crate::time::isoformat;
+use crate::time::UtcTime;
 
 /// An invoice's own row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the columns of entities::invoice")]
 pub struct Invoice {
     pub id: i32,
-    pub user_id: i32,
-    pub amount: Money,
-    pub status: String,
-    #[serde(with = "isoformat")]
-    pub due_date: NaiveDateTime,
-    #[serde(with = "isoformat")]
-    pub created_at: NaiveDateTime,
-    #[serde(with = "isoformat::option")]
-    pub paid_at: Option<NaiveDateTime>,
-    pub billing_country: String,
+    #[serde(deserialize_with = "nullable")]
+    pub user_id: Option<i32>,
+    #[serde(deserialize_with = "nullable")]
+    pub amount: Option<Money>,
+    #[serde(deserialize_with = "nullable")]
+    pub status: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub due_date: Option<UtcTime>,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Option<UtcTime>,
+    #[serde(deserialize_with = "nullable")]
+    pub paid_at: Option<UtcTime>,
+    #[serde(deserialize_with = "nullable")]
+    pub billing_country: Option<String>,
 }
 
 /// An invoice with everything that changes what is due.
@@ -33,11 +37,13 @@ pub struct InvoiceDetails {
     /// The invoice's id.
     pub id: i32,
     /// Whose invoice.
-    pub user_id: i32,
+    #[serde(deserialize_with = "nullable")]
+    pub user_id: Option<i32>,
     /// The subtotal, as the column holds it.
     pub amount: Money,
     /// The status word of the row.
-    pub status: String,
+    #[serde(deserialize_with = "nullable")]
+    pub status: Option<String>,
     /// Equals `amount`.
     pub subtotal: Money,
     /// Discounts applied.
@@ -61,25 +67,28 @@ pub struct InvoiceDetails {
     /// `total - total_credit - total_paid`; negative after an overpayment.
     pub balance_due: Money,
     /// When it is due, UTC.
-    #[serde(with = "isoformat")]
-    pub due_date: NaiveDateTime,
+    #[serde(deserialize_with = "nullable")]
+    pub due_date: Option<UtcTime>,
     /// When it was made, UTC.
-    #[serde(with = "isoformat")]
-    pub created_at: NaiveDateTime,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Option<UtcTime>,
     /// When it became paid, UTC.
-    #[serde(with = "isoformat::option")]
-    pub paid_at: Option<NaiveDateTime>,
+    #[serde(deserialize_with = "nullable")]
+    pub paid_at: Option<UtcTime>,
     /// Two letters.
-    pub billing_country: String,
+    #[serde(deserialize_with = "nullable")]
+    pub billing_country: Option<String>,
 }
 
 /// A discount on an invoice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscountLine {
     /// The discount's id.
-    pub id: i32,
+    #[serde(deserialize_with = "nullable")]
+    pub id: Option<i32>,
     /// Its name when it was applied.
-    pub name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub name: Option<String>,
     /// What it took off.
     pub amount: Money,
 }
@@ -88,11 +97,14 @@ pub struct DiscountLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxLine {
     /// The tax rate's id.
-    pub id: i32,
+    #[serde(deserialize_with = "nullable")]
+    pub id: Option<i32>,
     /// Its name when it was applied.
-    pub name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub name: Option<String>,
     /// Its percentage when it was applied.
-    pub rate: Percent,
+    #[serde(deserialize_with = "nullable")]
+    pub rate: Option<Percent>,
     /// The tax.
     pub amount: Money,
 }
@@ -101,12 +113,13 @@ pub struct TaxLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreditNoteLine {
     /// The credit note's id.
-    pub id: i32,
+    #[serde(deserialize_with = "nullable")]
+    pub id: Option<i32>,
     /// What was applied.
     pub amount: Money,
     /// When, UTC.
-    #[serde(with = "isoformat")]
-    pub applied_at: NaiveDateTime,
+    #[serde(deserialize_with = "nullable")]
+    pub applied_at: Option<UtcTime>,
 }
 
 /// A payment of an invoice.
@@ -115,14 +128,17 @@ pub struct PaymentLine {
     /// The payment's id.
     pub id: i32,
     /// What was paid.
-    pub amount: Money,
+    #[serde(deserialize_with = "nullable")]
+    pub amount: Option<Money>,
     /// The platform's word for how.
-    pub payment_method: String,
+    #[serde(deserialize_with = "nullable")]
+    pub payment_method: Option<String>,
     /// The status word of the row; only completed ones count.
-    pub status: String,
+    #[serde(deserialize_with = "nullable")]
+    pub status: Option<String>,
     /// When, UTC.
-    #[serde(with = "isoformat")]
-    pub created_at: NaiveDateTime,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Option<UtcTime>,
 }
 
 impl invoice::Model {
@@ -137,13 +153,13 @@ impl invoice::Model {
             due_date: self.due_date,
             created_at: self.created_at,
             paid_at: self.paid_at,
-            billing_country: self.country_code().to_owned(),
+            billing_country: self.country_code().map(str::to_owned),
         }
     }
 
     /// The country without the blanks PostgreSQL pads a `char(2)` with.
     #[must_use]
-    pub fn country_code(&self) -> &str {
-        self.billing_country.trim_end()
+    pub fn country_code(&self) -> Option<&str> {
+        self.billing_country.as_deref().map(str::trim_end)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: byte for byte what section 3 of the contract says: key order, decimals as strings, times as
 //! `isoformat()`, absent as `null`. Fields beyond ours are ignored on reading, because Python processes write these
-//! values too. Made by `Model::to_dict` and the loaders; golden files in `tests/golden/` hold the bytes.
+//! values too; a field that is missing is not `null`, and the value does not decode. Made by `Model::to_dict` and the loaders; golden files in `tests/golden/` hold the bytes.
 
 mod credit_note;
 mod discount;
@@ -10,8 +10,15 @@ mod invoice;
 mod payment;
 mod tax_rate;
 
+use serde::{Deserialize, Deserializer};
+
 pub use credit_note::CreditNote;
 pub use discount::Discount;
 pub use invoice::{CreditNoteLine, DiscountLine, Invoice, InvoiceDetails, PaymentLine, TaxLine};
 pub use payment::Payment;
 pub use tax_rate::TaxRate;
+
+/// Reads a field that may be `null` and must be there; serde by itself takes a missing one for `null`.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}

@@ -1,24 +1,29 @@
 //! The shape of a payment: its columns in their order. It is answered by services, and cached only as a line of an invoice.
 
-use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
+use super::nullable;
 use crate::entities::payment;
 use crate::money::Money;
-use crate::time::isoformat;
+use crate::time::UtcTime;
 
 /// A payment's own row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the columns of entities::payment")]
 pub struct Payment {
     pub id: i32,
-    pub invoice_id: i32,
-    pub amount: Money,
-    pub payment_method: String,
-    pub transaction_id: String,
-    pub status: String,
-    #[serde(with = "isoformat")]
-    pub created_at: NaiveDateTime,
+    #[serde(deserialize_with = "nullable")]
+    pub invoice_id: Option<i32>,
+    #[serde(deserialize_with = "nullable")]
+    pub amount: Option<Money>,
+    #[serde(deserialize_with = "nullable")]
+    pub payment_method: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub transaction_id: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub status: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Option<UtcTime>,
 }
 
 impl payment::Model {

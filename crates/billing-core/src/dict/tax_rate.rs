@@ -2,28 +2,34 @@
 //!
 //! Invariant: field order is the contract's key order. Made by `tax_rate::Model::to_dict`.
 
-use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
+use super::nullable;
 use crate::entities::tax_rate;
 use crate::money::Percent;
-use crate::time::isoformat;
+use crate::time::UtcTime;
 
 /// A tax rate as it is cached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are the columns of entities::tax_rate")]
 pub struct TaxRate {
     pub id: i32,
-    pub name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub name: Option<String>,
+    #[serde(deserialize_with = "nullable")]
     pub description: Option<String>,
-    pub rate: Percent,
-    pub country: String,
+    #[serde(deserialize_with = "nullable")]
+    pub rate: Option<Percent>,
+    #[serde(deserialize_with = "nullable")]
+    pub country: Option<String>,
+    #[serde(deserialize_with = "nullable")]
     pub region: Option<String>,
-    pub is_default: bool,
-    #[serde(with = "isoformat")]
-    pub created_at: NaiveDateTime,
-    #[serde(with = "isoformat")]
-    pub updated_at: NaiveDateTime,
+    #[serde(deserialize_with = "nullable")]
+    pub is_default: Option<bool>,
+    #[serde(deserialize_with = "nullable")]
+    pub created_at: Option<UtcTime>,
+    #[serde(deserialize_with = "nullable")]
+    pub updated_at: Option<UtcTime>,
 }
 
 impl tax_rate::Model {

@@ -1,11 +1,12 @@
 //! `credit_notes`: a credit note of a user and what remains of it.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Invariant: the columns are those of the contract, and may be NULL as the platform's models allow.
 //! Read by the loaders, written in write transactions.
 
 use sea_orm::entity::prelude::*;
 
 use crate::money::Money;
+use crate::time::UtcTime;
 
 /// A row of `credit_notes`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -15,21 +16,21 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// Whose credit.
-    pub user_id: i32,
+    pub user_id: Option<i32>,
     /// What it was issued for.
-    pub amount: Money,
+    pub amount: Option<Money>,
     /// What is not applied yet.
-    pub remaining_amount: Money,
+    pub remaining_amount: Option<Money>,
     /// Up to 255 characters.
-    pub reason: String,
+    pub reason: Option<String>,
     /// The invoice it was issued for.
     pub reference_invoice_id: Option<i32>,
     /// A word of [`super::CreditNoteStatus`], or one this code does not know.
-    pub status: String,
+    pub status: Option<String>,
     /// UTC.
-    pub created_at: DateTime,
+    pub created_at: Option<UtcTime>,
     /// When it was used up, UTC.
-    pub applied_at: Option<DateTime>,
+    pub applied_at: Option<UtcTime>,
 }
 
 /// No relations: loaders ask for many rows of one table by id.

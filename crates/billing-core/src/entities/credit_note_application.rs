@@ -1,11 +1,12 @@
 //! `credit_note_applications`: a part of a credit note, applied to an invoice.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Invariant: the columns are those of the contract, and may be NULL as the platform's models allow.
 //! Read by the loaders, written in write transactions.
 
 use sea_orm::entity::prelude::*;
 
 use crate::money::Money;
+use crate::time::UtcTime;
 
 /// A row of `credit_note_applications`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -15,13 +16,13 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// The credit note.
-    pub credit_note_id: i32,
+    pub credit_note_id: Option<i32>,
     /// The invoice.
-    pub invoice_id: i32,
+    pub invoice_id: Option<i32>,
     /// What was applied.
-    pub amount: Money,
+    pub amount: Option<Money>,
     /// UTC.
-    pub applied_at: DateTime,
+    pub applied_at: Option<UtcTime>,
 }
 
 /// No relations: loaders ask for many rows of one table by id.

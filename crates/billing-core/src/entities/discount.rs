@@ -1,11 +1,12 @@
 //! `discounts`: a discount that can be applied to invoices while it is valid.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Invariant: the columns are those of the contract, and may be NULL as the platform's models allow.
 //! Read by the loaders, written in write transactions.
 
 use sea_orm::entity::prelude::*;
 
 use crate::money::Money;
+use crate::time::UtcTime;
 
 /// A row of `discounts`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -15,27 +16,27 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// Shown to customers.
-    pub name: String,
+    pub name: Option<String>,
     /// Longer text.
     pub description: Option<String>,
     /// The platform's word for its kind.
-    pub discount_type: String,
+    pub discount_type: Option<String>,
     /// An amount, or a percentage if `is_percentage`.
-    pub value: Money,
+    pub value: Option<Money>,
     /// How to read `value`.
-    pub is_percentage: bool,
+    pub is_percentage: Option<bool>,
     /// Switched on.
-    pub is_active: bool,
+    pub is_active: Option<bool>,
     /// First moment of validity, UTC.
-    pub valid_from: DateTime,
+    pub valid_from: Option<UtcTime>,
     /// First moment at which it is no longer valid, UTC; none is for ever.
-    pub valid_to: Option<DateTime>,
+    pub valid_to: Option<UtcTime>,
     /// Any JSON; null is every plan.
     pub applicable_plans: Option<Json>,
     /// UTC.
-    pub created_at: DateTime,
+    pub created_at: Option<UtcTime>,
     /// UTC.
-    pub updated_at: DateTime,
+    pub updated_at: Option<UtcTime>,
 }
 
 /// No relations: loaders ask for many rows of one table by id.

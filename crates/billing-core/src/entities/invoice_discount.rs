@@ -1,11 +1,12 @@
 //! `invoice_discounts`: a discount applied to an invoice, with a copy of its name at that time.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Invariant: the columns are those of the contract, and may be NULL as the platform's models allow.
 //! Read by the loaders, written in write transactions; triggers fill the copy for writers that do not know it.
 
 use sea_orm::entity::prelude::*;
 
 use crate::money::Money;
+use crate::time::UtcTime;
 
 /// A row of `invoice_discounts`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -15,13 +16,13 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// The invoice.
-    pub invoice_id: i32,
+    pub invoice_id: Option<i32>,
     /// The discount.
-    pub discount_id: i32,
+    pub discount_id: Option<i32>,
     /// What was taken off.
-    pub amount: Money,
+    pub amount: Option<Money>,
     /// UTC.
-    pub created_at: DateTime,
+    pub created_at: Option<UtcTime>,
     /// The discount's name when it was applied (our column).
     pub name: Option<String>,
 }

@@ -1,11 +1,12 @@
 //! `invoice_taxes`: a tax on an invoice, with copies of its rate's name and percentage at that time.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Invariant: the columns are those of the contract, and may be NULL as the platform's models allow.
 //! Read by the loaders, written in write transactions; triggers fill the copies for writers that do not know them.
 
 use sea_orm::entity::prelude::*;
 
 use crate::money::{Money, Percent};
+use crate::time::UtcTime;
 
 /// A row of `invoice_taxes`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -15,15 +16,15 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// The invoice.
-    pub invoice_id: i32,
+    pub invoice_id: Option<i32>,
     /// The tax rate.
-    pub tax_rate_id: i32,
+    pub tax_rate_id: Option<i32>,
     /// What was taxed.
-    pub taxable_amount: Money,
+    pub taxable_amount: Option<Money>,
     /// The tax.
-    pub tax_amount: Money,
+    pub tax_amount: Option<Money>,
     /// UTC.
-    pub created_at: DateTime,
+    pub created_at: Option<UtcTime>,
     /// The rate's name when it was applied (our column).
     pub name: Option<String>,
     /// The percentage when it was applied (our column).

@@ -1,11 +1,12 @@
 //! `payments`: a payment of an invoice; `transaction_id` makes it idempotent.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Invariant: the columns are those of the contract, and may be NULL as the platform's models allow.
 //! Read by the loaders, written in write transactions.
 
 use sea_orm::entity::prelude::*;
 
 use crate::money::Money;
+use crate::time::UtcTime;
 
 /// A row of `payments`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -15,17 +16,17 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// What it pays.
-    pub invoice_id: i32,
+    pub invoice_id: Option<i32>,
     /// What was paid.
-    pub amount: Money,
+    pub amount: Option<Money>,
     /// Card, transfer and so on; the platform's words.
-    pub payment_method: String,
+    pub payment_method: Option<String>,
     /// Unique id of the payment provider.
-    pub transaction_id: String,
+    pub transaction_id: Option<String>,
     /// A word of [`super::PaymentStatus`], or one this code does not know.
-    pub status: String,
+    pub status: Option<String>,
     /// UTC.
-    pub created_at: DateTime,
+    pub created_at: Option<UtcTime>,
 }
 
 /// No relations: loaders ask for many rows of one table by id.

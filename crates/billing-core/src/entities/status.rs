@@ -1,10 +1,10 @@
 //! The status words of the contract.
 //!
-//! Invariant: a word this code does not know is no error when a row is read; rules ask [`InvoiceStatus::parse`] and
-//! decide. Columns stay text. Used by the service and the loaders.
+//! Invariant: a word this code does not know is no error when a row is read, and neither is NULL; rules ask
+//! [`InvoiceStatus::of_column`] and decide. Columns stay text. Used by the service and the loaders.
 
 macro_rules! status_words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident, NULL is $null:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name {
@@ -27,6 +27,12 @@ macro_rules! status_words {
             #[must_use]
             pub fn parse(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|status| status.as_str() == word)
+            }
+
+            /// The status of a column, which is the first one where the column is NULL; none if the word is unknown here.
+            #[must_use]
+            pub fn of_column(word: Option<&str>) -> Option<Self> {
+                word.map_or(Some(Self::$null), Self::parse)
             }
         }
 
@@ -52,7 +58,7 @@ macro_rules! status_words {
 
 status_words! {
     /// Where an invoice stands.
-    InvoiceStatus {
+    InvoiceStatus, NULL is Unpaid {
         /// Nothing was paid.
         Unpaid = "unpaid",
         /// Something was paid or credited, something is due.
@@ -68,7 +74,7 @@ status_words! {
 
 status_words! {
     /// Where a payment stands; only completed ones count.
-    PaymentStatus {
+    PaymentStatus, NULL is Pending {
         /// Not settled yet.
         Pending = "pending",
         /// Settled.
@@ -80,7 +86,7 @@ status_words! {
 
 status_words! {
     /// Where a credit note stands.
-    CreditNoteStatus {
+    CreditNoteStatus, NULL is Issued {
         /// All of it remains.
         Issued = "issued",
         /// Some of it remains.
@@ -115,5 +121,13 @@ mod tests {
         assert_eq!(InvoiceStatus::parse("disputed"), None);
         assert_eq!(PaymentStatus::parse("Completed"), None);
         assert!("applied".to_owned() == CreditNoteStatus::Applied);
+    }
+
+    #[test]
+    fn a_column_without_a_word_is_at_the_beginning() {
+        assert_eq!(InvoiceStatus::of_column(None), Some(InvoiceStatus::Unpaid));
+        assert_eq!(PaymentStatus::of_column(None), Some(PaymentStatus::Pending));
+        assert_eq!(CreditNoteStatus::of_column(None), Some(CreditNoteStatus::Issued));
+        assert_eq!(InvoiceStatus::of_column(Some("")), None);
     }
 }

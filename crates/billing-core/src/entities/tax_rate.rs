@@ -1,11 +1,12 @@
 //! `tax_rates`: a tax rate of a country, or of a region of it.
 //!
-//! Invariant: the columns are those of the contract, so a row of the platform always reads.
+//! Invariant: the columns are those of the contract, and may be NULL as the platform's models allow.
 //! Read by the loaders, written in write transactions.
 
 use sea_orm::entity::prelude::*;
 
 use crate::money::Percent;
+use crate::time::UtcTime;
 
 /// A row of `tax_rates`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -15,21 +16,21 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     /// Shown on invoices.
-    pub name: String,
+    pub name: Option<String>,
     /// Longer text.
     pub description: Option<String>,
     /// Percent of the taxable amount.
-    pub rate: Percent,
+    pub rate: Option<Percent>,
     /// Two upper-case letters.
-    pub country: String,
+    pub country: Option<String>,
     /// Null or empty is the whole country.
     pub region: Option<String>,
     /// Whether it is the one that applies.
-    pub is_default: bool,
+    pub is_default: Option<bool>,
     /// UTC.
-    pub created_at: DateTime,
+    pub created_at: Option<UtcTime>,
     /// UTC.
-    pub updated_at: DateTime,
+    pub updated_at: Option<UtcTime>,
 }
 
 /// No relations: loaders ask for many rows of one table by id.

@@ -2,13 +2,12 @@
 //!
 //! Money is read from a JSON string or an exact JSON number, never through a float.
 
-use chrono::NaiveDateTime;
 use serde::Deserialize;
 
 use super::BillingError;
 use crate::country::{Country, Region};
 use crate::money::{Money, Percent, input};
-use crate::time::isoformat;
+use crate::time::UtcTime;
 
 /// An invoice to create.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,8 +19,7 @@ pub struct NewInvoice {
     #[serde(deserialize_with = "input::exact")]
     pub amount: Money,
     /// When it is due, UTC.
-    #[serde(with = "isoformat")]
-    pub due_date: NaiveDateTime,
+    pub due_date: UtcTime,
     /// Whose tax rates apply: ISO 3166-1 alpha-2.
     #[serde(default = "great_britain")]
     pub billing_country: String,
@@ -78,11 +76,10 @@ pub struct DiscountInput {
     #[serde(default = "yes")]
     pub is_active: bool,
     /// From when on, UTC.
-    #[serde(with = "isoformat")]
-    pub valid_from: NaiveDateTime,
+    pub valid_from: UtcTime,
     /// Until when, UTC, this moment excluded; absent for ever.
-    #[serde(default, with = "isoformat::option")]
-    pub valid_to: Option<NaiveDateTime>,
+    #[serde(default)]
+    pub valid_to: Option<UtcTime>,
     /// Which plans it is for, as the platform writes it.
     #[serde(default)]
     pub applicable_plans: Option<serde_json::Value>,

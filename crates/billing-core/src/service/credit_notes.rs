@@ -7,6 +7,7 @@ use super::error::cut;
 use super::invoices::require_user;
 use super::locked::{LockedCreditNote, LockedInvoice};
 use super::{BillingError, BillingService, Entity, NewCreditNote, Refusal};
+use crate::database::row;
 use crate::dict;
 use crate::entities::{CreditNoteStatus, credit_note, credit_note_application, invoice};
 use crate::money::Money;
@@ -29,13 +30,13 @@ impl BillingService {
             require_own_invoice(&transaction, command.user_id, invoice_id).await?;
         }
         let note = credit_note::ActiveModel {
-            user_id: Set(command.user_id),
-            amount: Set(command.amount),
-            remaining_amount: Set(command.amount),
-            reason: Set(command.reason),
+            user_id: Set(Some(command.user_id)),
+            amount: Set(Some(command.amount)),
+            remaining_amount: Set(Some(command.amount)),
+            reason: Set(Some(command.reason)),
             reference_invoice_id: Set(command.reference_invoice_id),
-            status: Set(CreditNoteStatus::Issued.into()),
-            created_at: Set(now()),
+            status: Set(Some(CreditNoteStatus::Issued.into())),
+            created_at: Set(Some(now())),
             ..Default::default()
         };
         let note = note.insert(&*transaction).await?;
@@ -58,13 +59,13 @@ impl BillingService {
         let transaction = self.begin_write().await?;
         let invoice = LockedInvoice::lock(&transaction, invoice_id).await?;
         let note = LockedCreditNote::lock(&transaction, credit_note_id).await?;
-        let amount = amount.unwrap_or(note.row().remaining_amount.min(applicable_by_default(&invoice)));
+        let amount = amount.unwrap_or(note.remaining()?.min(applicable_by_default(&invoice)));
         require_applicable(&invoice, &note, amount)?;
         let application = credit_note_application::ActiveModel {
-            credit_note_id: Set(credit_note_id),
-            invoice_id: Set(invoice_id),
-            amount: Set(amount),
-            applied_at: Set(now()),
+            credit_note_id: Set(Some(credit_note_id)),
+            invoice_id: Set(Some(invoice_id)),
+            amount: Set(Some(amount)),
+            applied_at: Set(Some(now())),
             ..Default::default()
         };
         application.insert(&*transaction).await?;
@@ -81,24 +82,26 @@ fn applicable_by_default(invoice: &LockedInvoice<'_>) -> Money {
 }
 
 fn require_applicable(invoice: &LockedInvoice<'_>, note: &LockedCreditNote<'_>, amount: Money) -> Result<(), Refusal> {
+    let remaining = note.remaining()?;
     let note = note.row();
-    if note.user_id != invoice.row().user_id {
+    // NULL is nobody, not the same somebody.
+    if note.user_id.is_none() || note.user_id != invoice.row().user_id {
         return Err(Refusal::OtherUser { credit_note_id: note.id, invoice_id: invoice.row().id });
     }
     invoice.require_open()?;
-    let open = [CreditNoteStatus::Issued, CreditNoteStatus::Partial];
-    if !note.remaining_amount.is_positive() || !open.iter().any(|status| note.status == *status) {
-        return Err(Refusal::CreditNoteClosed { credit_note_id: note.id, status: cut(&note.status) });
+    let status = CreditNoteStatus::of_column(note.status.as_deref());
+    if !remaining.is_positive() || !matches!(status, Some(CreditNoteStatus::Issued | CreditNoteStatus::Partial)) {
+        let status = cut(note.status.as_deref().unwrap_or(CreditNoteStatus::Issued.as_str()));
+        return Err(Refusal::CreditNoteClosed { credit_note_id: note.id, status });
     }
-    if amount > note.remaining_amount {
-        let remaining = note.remaining_amount;
+    if amount > remaining {
         return Err(Refusal::ExceedsCredit { credit_note_id: note.id, amount, remaining });
     }
     invoice.require_due(amount)
 }
 
 async fn require_own_invoice(transaction: &WriteTxn, user_id: i32, invoice_id: i32) -> Result<(), BillingError> {
-    let invoice = invoice::Entity::find_by_id(invoice_id).one(&**transaction).await?;
+    let invoice = row(&**transaction, invoice::Entity::find_by_id(invoice_id)).await?;
     let invoice = invoice.ok_or(BillingError::not_found(Entity::Invoice, invoice_id))?;
-    if invoice.user_id == user_id { Ok(()) } else { Err(Refusal::ForeignInvoice { user_id, invoice_id }.into()) }
+    if invoice.user_id == Some(user_id) { Ok(()) } else { Err(Refusal::ForeignInvoice { user_id, invoice_id }.into()) }
 }

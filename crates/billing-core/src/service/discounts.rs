@@ -6,6 +6,7 @@ use sea_orm::{
 
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, DiscountInput, Entity, Refusal};
+use crate::database::{raw_row, row};
 use crate::dict;
 use crate::entities::{discount, invoice_discount};
 use crate::money::{Money, Percent};
@@ -20,7 +21,7 @@ impl BillingService {
     pub async fn create_discount(&self, input: DiscountInput) -> Result<Written<discount::Model>, BillingError> {
         input.check()?;
         let transaction = self.begin_write().await?;
-        let row = discount::ActiveModel { created_at: Set(now()), ..content_of(input) };
+        let row = discount::ActiveModel { created_at: Set(Some(now())), ..content_of(input) };
         let row = row.insert(&*transaction).await?;
         Ok(transaction.commit(row).await?)
     }
@@ -49,8 +50,8 @@ impl BillingService {
     pub async fn deactivate_discount(&self, id: i32) -> Result<Written<discount::Model>, BillingError> {
         let transaction = self.begin_write().await?;
         let mut row = find(&transaction, id).await?.into_active_model();
-        row.is_active = Set(false);
-        row.updated_at = Set(now());
+        row.is_active = Set(Some(false));
+        row.updated_at = Set(Some(now()));
         let row = row.update(&*transaction).await?;
         Ok(transaction.commit(row).await?)
     }
@@ -69,16 +70,17 @@ impl BillingService {
         let mut invoice = LockedInvoice::lock(&transaction, invoice_id).await?;
         invoice.require_open()?;
         let discount = find(&transaction, discount_id).await?;
+        discount.valid_from.ok_or(lacks(discount_id, "valid_from"))?;
         if !discount.is_valid_at(now()) {
             return Err(Refusal::DiscountNotValid { discount_id }.into());
         }
         require_not_applied(&transaction, invoice_id, discount_id).await?;
         let applied = invoice_discount::ActiveModel {
-            invoice_id: Set(invoice_id),
-            discount_id: Set(discount_id),
-            amount: Set(amount_off(&invoice, &discount)?),
-            created_at: Set(now()),
-            name: Set(Some(discount.name)),
+            invoice_id: Set(Some(invoice_id)),
+            discount_id: Set(Some(discount_id)),
+            amount: Set(Some(amount_off(&invoice, &discount)?)),
+            created_at: Set(Some(now())),
+            name: Set(discount.name),
             ..Default::default()
         };
         applied.insert(&*transaction).await?;
@@ -91,12 +93,13 @@ impl BillingService {
 /// What a discount takes off: its share of the subtotal or its amount, and never more than what is left of the subtotal.
 fn amount_off(invoice: &LockedInvoice<'_>, discount: &discount::Model) -> Result<Money, BillingError> {
     let details = invoice.details();
-    let full = if discount.is_percentage {
-        let percent = Percent::new(discount.value.to_decimal()).ok().filter(|percent| percent.is_within_0_to_100());
+    let value = discount.value.ok_or(lacks(discount.id, "value"))?;
+    let full = if discount.is_percentage.ok_or(lacks(discount.id, "is_percentage"))? {
+        let percent = Percent::new(value.to_decimal()).ok().filter(|percent| percent.is_within_0_to_100());
         let percent = percent.ok_or(Refusal::DiscountNotValid { discount_id: discount.id })?;
         details.subtotal.portion(percent)
     } else {
-        discount.value
+        value
     };
     let off = full.min(details.subtotal - details.total_discount);
     if !off.is_positive() {
@@ -105,13 +108,15 @@ fn amount_off(invoice: &LockedInvoice<'_>, discount: &discount::Model) -> Result
     Ok(off)
 }
 
+fn lacks(discount_id: i32, column: &'static str) -> Refusal {
+    Refusal::Incomplete { entity: Entity::Discount, id: discount_id, column }
+}
+
 async fn require_not_applied(transaction: &WriteTxn, invoice_id: i32, discount_id: i32) -> Result<(), BillingError> {
     let applied = invoice_discount::Entity::find()
         .filter(invoice_discount::Column::InvoiceId.eq(invoice_id))
-        .filter(invoice_discount::Column::DiscountId.eq(discount_id))
-        .one(&**transaction)
-        .await?;
-    match applied {
+        .filter(invoice_discount::Column::DiscountId.eq(discount_id));
+    match raw_row(&**transaction, applied).await? {
         Some(_) => Err(BillingError::Conflict(format!("discount {discount_id} is on invoice {invoice_id} already"))),
         None => Ok(()),
     }
@@ -119,22 +124,22 @@ async fn require_not_applied(transaction: &WriteTxn, invoice_id: i32, discount_i
 
 /// The row, held against changes until the transaction ends.
 async fn find(transaction: &WriteTxn, id: i32) -> Result<discount::Model, BillingError> {
-    let row = discount::Entity::find_by_id(id).lock_exclusive().one(&**transaction).await?;
+    let row = row(&**transaction, discount::Entity::find_by_id(id).lock_exclusive()).await?;
     row.ok_or(BillingError::not_found(Entity::Discount, id))
 }
 
 fn content_of(input: DiscountInput) -> discount::ActiveModel {
     discount::ActiveModel {
-        name: Set(input.name),
+        name: Set(Some(input.name)),
         description: Set(input.description),
-        discount_type: Set(input.discount_type),
-        value: Set(input.value),
-        is_percentage: Set(input.is_percentage),
-        is_active: Set(input.is_active),
-        valid_from: Set(input.valid_from),
+        discount_type: Set(Some(input.discount_type)),
+        value: Set(Some(input.value)),
+        is_percentage: Set(Some(input.is_percentage)),
+        is_active: Set(Some(input.is_active)),
+        valid_from: Set(Some(input.valid_from)),
         valid_to: Set(input.valid_to),
         applicable_plans: Set(input.applicable_plans),
-        updated_at: Set(now()),
+        updated_at: Set(Some(now())),
         ..Default::default()
     }
 }

@@ -6,7 +6,7 @@ use billing_cache::ReadError;
 use sea_orm::DbErr;
 
 use crate::country::PlaceError;
-use crate::database::{DatabaseError, is_transient};
+use crate::database::{DatabaseError, UnreadableRow, is_transient};
 use crate::entities::InvoiceStatus;
 use crate::money::Money;
 use crate::outbox::CommitError;
@@ -45,9 +45,12 @@ pub enum BillingError {
     /// It may have been written or not.
     #[error(transparent)]
     OutcomeUnknown(CommitError),
+    /// A row that the operation needs is there and cannot be read. Trying again does not help, correcting the row does.
+    #[error(transparent)]
+    Unreadable(UnreadableRow),
     /// A cached value could not be loaded.
     #[error(transparent)]
-    Read(#[from] ReadError<DatabaseError>),
+    Read(ReadError<DatabaseError>),
 }
 
 /// What can be missing.
@@ -60,6 +63,7 @@ pub enum Entity {
     Discount,
     TaxRate,
     CreditNote,
+    Payment,
 }
 
 impl fmt::Display for Entity {
@@ -70,6 +74,7 @@ impl fmt::Display for Entity {
             Self::Discount => "discount",
             Self::TaxRate => "tax rate",
             Self::CreditNote => "credit note",
+            Self::Payment => "payment",
         })
     }
 }
@@ -198,6 +203,16 @@ pub enum Refusal {
         /// The invoice.
         invoice_id: i32,
     },
+    /// A column without which the rule cannot be applied is NULL.
+    #[error("{entity} {id} has no {column}; set it first")]
+    Incomplete {
+        /// What lacks it.
+        entity: Entity,
+        /// Its id.
+        id: i32,
+        /// The column.
+        column: &'static str,
+    },
     /// The tax rate stands on invoices.
     #[error("tax rate {tax_rate_id} stands on {invoices} invoices; set is_default to false instead")]
     TaxRateInUse {
@@ -230,6 +245,7 @@ impl BillingError {
             Self::Conflict(_) => "conflict",
             Self::Refused(_) => "refused",
             Self::Invalid { .. } => "invalid",
+            Self::Unreadable(_) => "unreadable",
             Self::Database(_) | Self::Read(_) => "unavailable",
             Self::OutcomeUnknown(_) => "outcome_unknown",
         }
@@ -267,6 +283,33 @@ impl BillingError {
 impl From<DbErr> for BillingError {
     fn from(error: DbErr) -> Self {
         Self::Database(error.into())
+    }
+}
+
+impl From<DatabaseError> for BillingError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::UnreadableRow(row) => Self::Unreadable(row),
+            error => Self::Database(error),
+        }
+    }
+}
+
+impl From<UnreadableRow> for BillingError {
+    fn from(row: UnreadableRow) -> Self {
+        Self::Unreadable(row)
+    }
+}
+
+impl From<ReadError<DatabaseError>> for BillingError {
+    fn from(error: ReadError<DatabaseError>) -> Self {
+        match &error {
+            ReadError::Load { error: cause, .. } => match &**cause {
+                DatabaseError::UnreadableRow(row) => Self::Unreadable(row.clone()),
+                _ => Self::Read(error),
+            },
+            _ => Self::Read(error),
+        }
     }
 }
 

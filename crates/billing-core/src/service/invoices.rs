@@ -9,9 +9,10 @@ use sea_orm::{
 };
 
 use super::locked::LockedInvoice;
-use super::{BillingError, BillingService, Entity, NewInvoice};
+use super::{BillingError, BillingService, Entity, NewInvoice, Refusal};
 use crate::cached::applicable;
 use crate::country::Region;
+use crate::database::raw_row;
 use crate::dict;
 use crate::entities::{InvoiceStatus, invoice, invoice_tax, user};
 use crate::outbox::{Pending, WriteTxn, Written};
@@ -30,12 +31,12 @@ impl BillingService {
         let transaction = self.begin_write().await?;
         require_user(&transaction, command.user_id).await?;
         let invoice = invoice::ActiveModel {
-            user_id: Set(command.user_id),
-            amount: Set(command.amount),
-            status: Set(InvoiceStatus::Unpaid.into()),
-            due_date: Set(command.due_date),
-            created_at: Set(now()),
-            billing_country: Set(country.to_string()),
+            user_id: Set(Some(command.user_id)),
+            amount: Set(Some(command.amount)),
+            status: Set(Some(InvoiceStatus::Unpaid.into())),
+            due_date: Set(Some(command.due_date)),
+            created_at: Set(Some(now())),
+            billing_country: Set(Some(country.to_string())),
             ..Default::default()
         };
         let invoice = invoice.insert(&*transaction).await?;
@@ -110,18 +111,22 @@ async fn replace_taxes(
     region: Option<Region>,
 ) -> Result<(), BillingError> {
     let row = invoice.row();
-    let country = row.country_code().parse().map_err(|error| BillingError::invalid("billing_country", error))?;
+    let missing = Refusal::Incomplete { entity: Entity::Invoice, id: row.id, column: "billing_country" };
+    let country = row.country_code().ok_or(missing)?;
+    let country = country.parse().map_err(|error| BillingError::invalid("billing_country", error))?;
     let taxes = invoice_tax::Column::InvoiceId.eq(row.id);
     invoice_tax::Entity::delete_many().filter(taxes).exec(&**transaction).await?;
     if let Some(rate) = applicable(&**transaction, country, region).await? {
+        let missing = Refusal::Incomplete { entity: Entity::TaxRate, id: rate.id, column: "rate" };
+        let percent = rate.rate.ok_or(missing)?;
         let tax = invoice_tax::ActiveModel {
-            invoice_id: Set(row.id),
-            tax_rate_id: Set(rate.id),
-            taxable_amount: Set(invoice.taxable()),
-            tax_amount: Set(invoice.taxable().portion(rate.rate)),
-            created_at: Set(now()),
-            name: Set(Some(rate.name)),
-            rate: Set(Some(rate.rate)),
+            invoice_id: Set(Some(row.id)),
+            tax_rate_id: Set(Some(rate.id)),
+            taxable_amount: Set(Some(invoice.taxable())),
+            tax_amount: Set(Some(invoice.taxable().portion(percent))),
+            created_at: Set(Some(now())),
+            name: Set(rate.name),
+            rate: Set(Some(percent)),
             ..Default::default()
         };
         tax.insert(&**transaction).await?;
@@ -130,6 +135,6 @@ async fn replace_taxes(
 }
 
 pub(super) async fn require_user(transaction: &WriteTxn, user_id: i32) -> Result<(), BillingError> {
-    let user = user::Entity::find_by_id(user_id).one(&**transaction).await?;
+    let user = raw_row(&**transaction, user::Entity::find_by_id(user_id)).await?;
     user.map(drop).ok_or(BillingError::not_found(Entity::User, user_id))
 }

@@ -8,8 +8,10 @@ use sea_orm::{
 };
 
 use super::error::cut;
+use super::pending::require_amounts;
 use super::{BillingError, Entity, PendingPayments, Refusal};
 use crate::cached::read_details;
+use crate::database::{row, rows};
 use crate::dict;
 use crate::entities::{CreditNoteStatus, InvoiceStatus, credit_note, invoice, invoice_tax};
 use crate::money::{Money, Percent};
@@ -61,15 +63,16 @@ impl<'t> LockedInvoice<'t> {
     /// # Errors
     /// No such invoice, or the database failed.
     pub async fn lock(transaction: &'t WriteTxn, invoice_id: i32) -> Result<Self, BillingError> {
-        let locked = invoice::Entity::find_by_id(invoice_id).lock_exclusive().one(&**transaction).await?;
+        let locked = row(&**transaction, invoice::Entity::find_by_id(invoice_id).lock_exclusive()).await?;
         let row = locked.ok_or(BillingError::not_found(Entity::Invoice, invoice_id))?;
         let details = Self::read(transaction, invoice_id).await?;
+        require_amounts(&details)?;
         Ok(Self { transaction, row, due_before: details.balance_due, details })
     }
 
     async fn read(transaction: &WriteTxn, invoice_id: i32) -> Result<dict::InvoiceDetails, BillingError> {
-        let details = read_details(&**transaction, &[invoice_id]).await?.pop();
-        details.ok_or(BillingError::not_found(Entity::Invoice, invoice_id))
+        let details = read_details(&**transaction, &[invoice_id]).await?.remove(&invoice_id);
+        Ok(details.ok_or(BillingError::not_found(Entity::Invoice, invoice_id))??)
     }
 
     pub(super) fn row(&self) -> &invoice::Model {
@@ -85,8 +88,9 @@ impl<'t> LockedInvoice<'t> {
     /// Refuses an invoice that is settled, withdrawn, or of a status that no rule knows.
     pub(super) fn require_open(&self) -> Result<(), Refusal> {
         let (invoice_id, due) = (self.row.id, self.details.balance_due);
-        let Some(status) = InvoiceStatus::parse(&self.row.status) else {
-            return Err(Refusal::InvoiceNotOpen { invoice_id, status: cut(&self.row.status) });
+        let word = self.row.status.as_deref();
+        let Some(status) = InvoiceStatus::of_column(word) else {
+            return Err(Refusal::InvoiceNotOpen { invoice_id, status: cut(word.unwrap_or_default()) });
         };
         match status {
             status if status.is_open() && due.is_positive() => Ok(()),
@@ -124,11 +128,12 @@ impl<'t> LockedInvoice<'t> {
         self.details = Self::read(self.transaction, self.row.id).await?;
         let taxable = self.taxable();
         let taxes = invoice_tax::Entity::find().filter(invoice_tax::Column::InvoiceId.eq(self.row.id));
-        for tax in taxes.all(&**self.transaction).await? {
+        for tax in rows(&**self.transaction, taxes).await? {
+            let tax = tax.model()?;
             let tax_amount = taxable.portion(tax.rate.unwrap_or(Percent::ZERO));
             let mut tax = tax.into_active_model();
-            tax.taxable_amount = Set(taxable);
-            tax.tax_amount = Set(tax_amount);
+            tax.taxable_amount = Set(Some(taxable));
+            tax.tax_amount = Set(Some(tax_amount));
             tax.update(&**self.transaction).await?;
         }
         Ok(())
@@ -148,9 +153,9 @@ impl<'t> LockedInvoice<'t> {
         }
         self.require_room_for_pending(&details)?;
         let status = status_of(&details);
-        if self.row.status != status {
+        if InvoiceStatus::of_column(self.row.status.as_deref()) != Some(status) {
             let mut row = self.row.into_active_model();
-            row.status = Set(status.into());
+            row.status = Set(Some(status.into()));
             if status == InvoiceStatus::Paid {
                 row.paid_at = Set(Some(now()));
             }
@@ -175,7 +180,7 @@ impl<'t> LockedInvoice<'t> {
 fn status_of(details: &dict::InvoiceDetails) -> InvoiceStatus {
     if !details.balance_due.is_positive() {
         InvoiceStatus::Paid
-    } else if details.due_date < now() {
+    } else if details.due_date.is_some_and(|due| due < now()) {
         InvoiceStatus::Overdue
     } else if (details.total_paid + details.total_credit).is_positive() {
         InvoiceStatus::Partial
@@ -189,9 +194,10 @@ fn status_of(details: &dict::InvoiceDetails) -> InvoiceStatus {
 /// A cached credit note is of another type:
 ///
 /// ```compile_fail,E0308
+/// # use billing_core::money::Money;
 /// # use billing_core::service::{BillingError, BillingService, LockedCreditNote};
 /// fn is_used_up(note: &LockedCreditNote<'_>) -> bool {
-///     note.row().remaining_amount.is_zero()
+///     note.row().remaining_amount.is_some_and(Money::is_zero)
 /// }
 ///
 /// async fn decide(billing: BillingService) -> Result<bool, BillingError> {
@@ -201,9 +207,10 @@ fn status_of(details: &dict::InvoiceDetails) -> InvoiceStatus {
 /// ```
 ///
 /// ```
+/// # use billing_core::money::Money;
 /// # use billing_core::service::{BillingError, BillingService, LockedCreditNote};
 /// # fn is_used_up(note: &LockedCreditNote<'_>) -> bool {
-/// #     note.row().remaining_amount.is_zero()
+/// #     note.row().remaining_amount.is_some_and(Money::is_zero)
 /// # }
 /// async fn decide(billing: BillingService) -> Result<bool, BillingError> {
 ///     let transaction = billing.begin_write().await?;
@@ -222,7 +229,7 @@ impl<'t> LockedCreditNote<'t> {
     /// # Errors
     /// No such credit note, or the database failed.
     pub async fn lock(transaction: &'t WriteTxn, id: i32) -> Result<Self, BillingError> {
-        let locked = credit_note::Entity::find_by_id(id).lock_exclusive().one(&**transaction).await?;
+        let locked = row(&**transaction, credit_note::Entity::find_by_id(id).lock_exclusive()).await?;
         let row = locked.ok_or(BillingError::not_found(Entity::CreditNote, id))?;
         Ok(Self { transaction, row })
     }
@@ -233,13 +240,19 @@ impl<'t> LockedCreditNote<'t> {
         &self.row
     }
 
+    /// What is not applied yet.
+    pub(super) fn remaining(&self) -> Result<Money, Refusal> {
+        let missing = Refusal::Incomplete { entity: Entity::CreditNote, id: self.row.id, column: "remaining_amount" };
+        self.row.remaining_amount.ok_or(missing)
+    }
+
     /// Takes an amount off what remains, which the caller has compared.
     pub(super) async fn take_off(self, amount: Money) -> Result<(), BillingError> {
-        let remaining = self.row.remaining_amount - amount;
+        let remaining = self.remaining()? - amount;
         let status = if remaining.is_positive() { CreditNoteStatus::Partial } else { CreditNoteStatus::Applied };
         let mut row = self.row.into_active_model();
-        row.remaining_amount = Set(remaining);
-        row.status = Set(status.into());
+        row.remaining_amount = Set(Some(remaining));
+        row.status = Set(Some(status.into()));
         if status == CreditNoteStatus::Applied {
             row.applied_at = Set(Some(now()));
         }

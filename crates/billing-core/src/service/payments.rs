@@ -12,7 +12,7 @@ use super::error::{cut, is_worth_another_try};
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, NewPayment};
 use crate::cached::{InvoiceId, Invoices};
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, row};
 use crate::entities::{PaymentStatus, payment};
 use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
@@ -39,17 +39,17 @@ impl BillingService {
         if let Some(before) = payment_of(&transaction, &command.transaction_id).await? {
             drop(invoice);
             drop(transaction);
-            return self.payment_again(same_payment(before, command)?).await;
+            return self.payment_again(command.invoice_id, same_payment(before, command)?).await;
         }
         invoice.require_open()?;
         invoice.require_due(command.amount)?;
         let payment = payment::ActiveModel {
-            invoice_id: Set(command.invoice_id),
-            amount: Set(command.amount),
-            payment_method: Set(command.payment_method.clone()),
-            transaction_id: Set(command.transaction_id.clone()),
-            status: Set(PaymentStatus::Completed.into()),
-            created_at: Set(now()),
+            invoice_id: Set(Some(command.invoice_id)),
+            amount: Set(Some(command.amount)),
+            payment_method: Set(Some(command.payment_method.clone())),
+            transaction_id: Set(Some(command.transaction_id.clone())),
+            status: Set(Some(PaymentStatus::Completed.into())),
+            created_at: Set(Some(now())),
             ..Default::default()
         };
         let payment = payment.insert(&*transaction).await?;
@@ -59,8 +59,12 @@ impl BillingService {
 
     /// A payment that was taken before. A client asks again when he got no answer, so its writer may have died after the
     /// commit, or Redis may have been away: its invalidation is not known to be done.
-    async fn payment_again(&self, payment: payment::Model) -> Result<Written<payment::Model>, BillingError> {
-        let key = self.cache().any_key::<Invoices>(&InvoiceId(payment.invoice_id));
+    async fn payment_again(
+        &self,
+        invoice_id: i32,
+        payment: payment::Model,
+    ) -> Result<Written<payment::Model>, BillingError> {
+        let key = self.cache().any_key::<Invoices>(&InvoiceId(invoice_id));
         let pending = self.writer.invalidate_again(BTreeSet::from([key])).await;
         Ok(Written { value: payment, pending })
     }
@@ -68,19 +72,20 @@ impl BillingService {
 
 async fn payment_of(transaction: &WriteTxn, transaction_id: &str) -> Result<Option<payment::Model>, BillingError> {
     let same_id = payment::Column::TransactionId.eq(transaction_id);
-    Ok(payment::Entity::find().filter(same_id).one(&**transaction).await?)
+    Ok(row(&**transaction, payment::Entity::find().filter(same_id)).await?)
 }
 
 /// A payment of another program may be there and yet not be taken: who asks again must not be told that it is.
 fn same_payment(before: payment::Model, command: &NewPayment) -> Result<payment::Model, BillingError> {
     let id = &command.transaction_id;
-    let same = before.invoice_id == command.invoice_id
-        && before.amount == command.amount
-        && before.payment_method == command.payment_method;
+    let same = before.invoice_id == Some(command.invoice_id)
+        && before.amount == Some(command.amount)
+        && before.payment_method.as_ref() == Some(&command.payment_method);
+    let is_completed = PaymentStatus::of_column(before.status.as_deref()) == Some(PaymentStatus::Completed);
     let conflict = if !same {
         format!("transaction {id:?} was used before for another payment, number {}", before.id)
-    } else if before.status != PaymentStatus::Completed {
-        let status = cut(&before.status);
+    } else if !is_completed {
+        let status = cut(before.status.as_deref().unwrap_or(PaymentStatus::Pending.as_str()));
         format!("transaction {id:?} is payment number {}, which is {status:?} and not completed", before.id)
     } else {
         return Ok(before);

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::{Entity, Refusal};
 use crate::dict::{InvoiceDetails, PaymentLine};
 use crate::entities::PaymentStatus;
 use crate::money::Money;
@@ -25,14 +26,27 @@ impl PendingPayments {
     pub(super) fn of(details: &InvoiceDetails) -> Self {
         let pending: Vec<&PaymentLine> = details.payments.iter().filter(|payment| is_pending(payment)).collect();
         Self {
-            total: pending.iter().map(|payment| payment.amount).sum(),
+            total: pending.iter().filter_map(|payment| payment.amount).sum(),
             ids: pending.iter().map(|payment| payment.id).collect(),
         }
     }
 }
 
+/// Refuses an invoice with a pending payment of which nobody knows how much it reserves.
+pub(super) fn require_amounts(details: &InvoiceDetails) -> Result<(), Refusal> {
+    let unknown = |payment: &&PaymentLine| has_pending_status(payment) && payment.amount.is_none();
+    match details.payments.iter().find(unknown) {
+        Some(payment) => Err(Refusal::Incomplete { entity: Entity::Payment, id: payment.id, column: "amount" }),
+        None => Ok(()),
+    }
+}
+
 fn is_pending(payment: &PaymentLine) -> bool {
-    PaymentStatus::parse(&payment.status) == Some(PaymentStatus::Pending) && payment.amount.is_positive()
+    has_pending_status(payment) && payment.amount.is_some_and(Money::is_positive)
+}
+
+fn has_pending_status(payment: &PaymentLine) -> bool {
+    PaymentStatus::of_column(payment.status.as_deref()) == Some(PaymentStatus::Pending)
 }
 
 /// Which they are, and what ends the wait for them.

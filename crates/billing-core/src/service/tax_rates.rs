@@ -9,6 +9,7 @@ use sea_orm::{
 
 use super::{BillingError, BillingService, Entity, Refusal, TaxRateInput};
 use crate::country::{Country, Region};
+use crate::database::{raw_row, rows};
 use crate::entities::{invoice_tax, tax_rate};
 use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
@@ -23,7 +24,7 @@ impl BillingService {
         let transaction = self.begin_write().await?;
         lock_table(&transaction).await?;
         require_only_default(&transaction, &input, &place, None).await?;
-        let row = tax_rate::ActiveModel { created_at: Set(now()), ..content_of(input, place) };
+        let row = tax_rate::ActiveModel { created_at: Set(Some(now())), ..content_of(input, place) };
         let row = row.insert(&*transaction).await?;
         Ok(transaction.commit(row).await?)
     }
@@ -67,7 +68,7 @@ impl BillingService {
 
 /// Waits for invoices that are being taxed by it: afterwards they are seen, and can be counted.
 async fn require(transaction: &WriteTxn, id: i32) -> Result<(), BillingError> {
-    let row = tax_rate::Entity::find_by_id(id).lock_exclusive().one(&**transaction).await?;
+    let row = raw_row(&**transaction, tax_rate::Entity::find_by_id(id).lock_exclusive()).await?;
     row.map(drop).ok_or(BillingError::not_found(Entity::TaxRate, id))
 }
 
@@ -83,17 +84,15 @@ async fn require_only_default(
     }
     let defaults = tax_rate::Entity::find()
         .filter(tax_rate::Column::IsDefault.eq(true))
-        .filter(tax_rate::Column::Country.eq(country.as_str()))
-        .all(&**transaction)
-        .await?;
+        .filter(tax_rate::Column::Country.eq(country.as_str()));
     let region = region.as_ref().map_or("", Region::as_str);
-    let same_place = |rate: &&tax_rate::Model| rate.region.as_deref().unwrap_or_default() == region;
-    match defaults.iter().filter(same_place).find(|rate| Some(rate.id) != own_id) {
-        Some(other) => {
-            Err(BillingError::Conflict(format!("tax rate {} is the default for this place already", other.id)))
+    for rate in rows(&**transaction, defaults).await? {
+        let (id, place) = (rate.key(tax_rate::Column::Id)?, rate.column::<String>(tax_rate::Column::Region)?);
+        if place.as_deref().unwrap_or_default() == region && Some(id) != own_id {
+            return Err(BillingError::Conflict(format!("tax rate {id} is the default for this place already")));
         }
-        None => Ok(()),
     }
+    Ok(())
 }
 
 /// Lets nobody else change tax rates until the transaction ends; they change rarely. On SQLite the transaction does.
@@ -106,13 +105,13 @@ async fn lock_table(transaction: &WriteTxn) -> Result<(), BillingError> {
 
 fn content_of(input: TaxRateInput, (country, region): (Country, Option<Region>)) -> tax_rate::ActiveModel {
     tax_rate::ActiveModel {
-        name: Set(input.name),
+        name: Set(Some(input.name)),
         description: Set(input.description),
-        rate: Set(input.rate),
-        country: Set(country.to_string()),
+        rate: Set(Some(input.rate)),
+        country: Set(Some(country.to_string())),
         region: Set(region.map(|region| region.to_string())),
-        is_default: Set(input.is_default),
-        updated_at: Set(now()),
+        is_default: Set(Some(input.is_default)),
+        updated_at: Set(Some(now())),
         ..Default::default()
     }
 }

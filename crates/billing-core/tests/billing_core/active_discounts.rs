@@ -23,7 +23,7 @@ async fn add_discount(world: &World, name: &str, from: i64, to: Option<i64>) {
 
 async fn names(world: &World) -> Vec<String> {
     let read = world.process().await.active_discounts().await.unwrap();
-    read.value.unwrap().iter().map(|discount| discount.name.clone()).collect()
+    read.value.unwrap().iter().filter_map(|discount| discount.name.clone()).collect()
 }
 
 /// The time to live of the list in milliseconds, once it is cached.

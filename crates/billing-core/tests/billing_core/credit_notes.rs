@@ -19,17 +19,17 @@ async fn a_credit_note_is_used_up_in_parts() {
         let process = world.process().await;
         let first = done(process.apply_credit_note_to_invoice(1, 1, Some(money("12.34"))).await);
         assert_eq!((first.total_credit, first.balance_due), (money("12.34"), money("87.66")));
-        assert_eq!(first.status, "partial");
+        assert_eq!(first.status.as_deref(), Some("partial"));
         let partial = note(world, 1, 1).await;
-        assert_eq!((partial.remaining_amount, partial.status.as_str()), (money("17.66"), "partial"));
+        assert_eq!((partial.remaining_amount, partial.status.as_deref()), (Some(money("17.66")), Some("partial")));
         assert_eq!(partial.applied_at, None, "it is not used up yet");
 
         let rest = done(process.apply_credit_note_to_invoice(1, 1, None).await);
         assert_eq!((rest.total_credit, rest.credit_notes.len()), (money("30"), 2));
         let applied = note(world, 1, 1).await;
-        assert_eq!((applied.remaining_amount, applied.status.as_str()), (money("0"), "applied"));
+        assert_eq!((applied.remaining_amount, applied.status.as_deref()), (Some(money("0")), Some("applied")));
         assert!(applied.applied_at.is_some());
-        assert_eq!(applied.amount, money("30"));
+        assert_eq!(applied.amount, Some(money("30")));
     })
     .await;
 }
@@ -42,9 +42,9 @@ async fn no_more_is_applied_than_is_due() {
         let too_much = refused(process.apply_credit_note_to_invoice(2, 2, Some(money("5.01"))).await);
         assert_eq!(too_much, Refusal::ExceedsDue { invoice_id: 2, amount: money("5.01"), due: money("5") });
         let settled = done(process.apply_credit_note_to_invoice(2, 2, None).await);
-        assert_eq!((settled.balance_due, settled.status.as_str()), (money("0"), "paid"));
+        assert_eq!((settled.balance_due, settled.status.as_deref()), (money("0"), Some("paid")));
         assert!(settled.paid_at.is_some());
-        assert_eq!(note(world, 2, 2).await.remaining_amount, money("15"));
+        assert_eq!(note(world, 2, 2).await.remaining_amount, Some(money("15")));
     })
     .await;
 }
@@ -119,7 +119,7 @@ async fn one_credit_note_for_many_invoices_at_once_is_used_once() {
             let mut codes = tasks.join_all().await;
             codes.sort_unstable();
             assert_eq!(codes, ["refused", "refused", "refused", "written"], "round {round}");
-            assert_eq!(note(world, 1, id).await.remaining_amount, money("10"));
+            assert_eq!(note(world, 1, id).await.remaining_amount, Some(money("10")));
         }
     })
     .await;

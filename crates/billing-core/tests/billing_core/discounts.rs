@@ -37,13 +37,14 @@ async fn discounts_add_up_to_the_subtotal_at_most() {
     for_each_world(async |world| {
         let process = world.process().await;
         let first = done(process.apply_discount_to_invoice(1, 1).await);
-        assert_eq!((first.total_discount, first.status.as_str()), (money("10"), "unpaid"));
+        assert_eq!((first.total_discount, first.status.as_deref()), (money("10"), Some("unpaid")));
         let second = done(process.apply_discount_to_invoice(1, 2).await);
         assert_eq!((second.total_discount, second.balance_due), (money("15"), money("85")));
         let all = done(process.apply_discount_to_invoice(1, 6).await);
         assert_eq!((all.total_discount, all.balance_due), (money("100"), money("0")));
-        assert_eq!((all.status.as_str(), all.paid_at.is_some()), ("paid", true));
-        let names: Vec<_> = all.discounts.iter().map(|line| (line.id, line.name.as_str())).collect();
+        assert_eq!((all.status.as_deref(), all.paid_at.is_some()), (Some("paid"), true));
+        let names: Vec<_> =
+            all.discounts.iter().map(|line| (line.id.unwrap(), line.name.as_deref().unwrap())).collect();
         assert_eq!(names, [(1, "Ten percent"), (2, "Five off"), (6, "Huge")]);
     })
     .await;
@@ -92,7 +93,7 @@ async fn a_discount_that_would_leave_the_invoice_overpaid_is_refused() {
         let refusal = refused(process.apply_discount_to_invoice(1, 1).await);
         assert_eq!(refusal, Refusal::Overpaid { invoice_id: 1, by: money("5") });
         let exact = done(process.apply_discount_to_invoice(1, 2).await);
-        assert_eq!((exact.balance_due, exact.status.as_str()), (money("0"), "paid"));
+        assert_eq!((exact.balance_due, exact.status.as_deref()), (money("0"), Some("paid")));
     })
     .await;
 }
@@ -107,7 +108,7 @@ async fn taxing_an_invoice_twice_is_taxing_it_once() {
         let twice = done(process.calculate_invoice_taxes(1, None).await);
         assert_eq!(twice, once);
         let [line] = twice.taxes.as_slice() else { panic!("{twice:?}") };
-        assert_eq!((line.id, line.name.as_str(), line.rate.to_string().as_str()), (1, "VAT", "20.00"));
+        assert_eq!((line.id, line.name.as_deref(), line.rate), (Some(1), Some("VAT"), "20".parse().ok()));
         assert_eq!(world.column("SELECT CAST(amount AS TEXT) FROM invoices WHERE amount = 100").await.len(), 1);
     })
     .await;
@@ -133,7 +134,7 @@ async fn taxes_follow_the_region_and_vanish_where_none_apply() {
         execute(&world.database, "UPDATE invoices SET billing_country = 'US' WHERE id = 1").await;
         let process = world.process().await;
         let taxed = done(process.calculate_invoice_taxes(1, Some("CA")).await);
-        assert_eq!((taxed.total_tax, taxed.billing_country.as_str()), (money("7.25"), "US"));
+        assert_eq!((taxed.total_tax, taxed.billing_country.as_deref()), (money("7.25"), Some("US")));
         let untaxed = done(process.calculate_invoice_taxes(1, Some("NV")).await);
         assert_eq!((untaxed.taxes.len(), untaxed.total), (0, money("100")));
         assert_eq!(code(&process.calculate_invoice_taxes(1, Some("a:b")).await), "invalid");

@@ -9,13 +9,12 @@ use billing_core::dict::{
 };
 use billing_core::entities::{credit_note, discount, invoice, tax_rate};
 use billing_core::money::{Money, Percent};
-use billing_core::time::from_isoformat;
-use chrono::NaiveDateTime;
+use billing_core::time::{UtcTime, from_isoformat};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-fn time(text: &str) -> NaiveDateTime {
+fn time(text: &str) -> UtcTime {
     from_isoformat(text).unwrap()
 }
 
@@ -46,44 +45,44 @@ where
 fn standard_rate() -> tax_rate::Model {
     tax_rate::Model {
         id: 3,
-        name: "Mehrwertsteuer „normal“ – Österreich".to_owned(),
+        name: Some("Mehrwertsteuer „normal“ – Österreich".to_owned()),
         description: Some("20 % since 1984".to_owned()),
-        rate: percent("20"),
-        country: "AT".to_owned(),
+        rate: Some(percent("20")),
+        country: Some("AT".to_owned()),
         region: None,
-        is_default: true,
-        created_at: time("2026-01-01T00:00:00"),
-        updated_at: time("2026-11-22T19:04:00.000120"),
+        is_default: Some(true),
+        created_at: Some(time("2026-01-01T00:00:00")),
+        updated_at: Some(time("2026-11-22T19:04:00.000120")),
     }
 }
 
 fn black_friday() -> discount::Model {
     discount::Model {
         id: 7,
-        name: "Black Friday".to_owned(),
+        name: Some("Black Friday".to_owned()),
         description: None,
-        discount_type: "seasonal".to_owned(),
-        value: money("7.5"),
-        is_percentage: true,
-        is_active: true,
-        valid_from: time("2026-11-27T00:00:00"),
+        discount_type: Some("seasonal".to_owned()),
+        value: Some(money("7.5")),
+        is_percentage: Some(true),
+        is_active: Some(true),
+        valid_from: Some(time("2026-11-27T00:00:00")),
         valid_to: Some(time("2026-11-30T23:59:59.999999")),
         applicable_plans: Some(json!({"plans": ["fibre", "dsl"], "min_months": 12})),
-        created_at: time("2026-11-01T08:30:00"),
-        updated_at: time("2026-11-01T08:30:00"),
+        created_at: Some(time("2026-11-01T08:30:00")),
+        updated_at: Some(time("2026-11-01T08:30:00")),
     }
 }
 
 fn issued_note() -> credit_note::Model {
     credit_note::Model {
         id: 11,
-        user_id: 42,
-        amount: money("30"),
-        remaining_amount: money("12.5"),
-        reason: "Ausfall am 3. Mai: 30 € gutgeschrieben".to_owned(),
+        user_id: Some(42),
+        amount: Some(money("30")),
+        remaining_amount: Some(money("12.5")),
+        reason: Some("Ausfall am 3. Mai: 30 € gutgeschrieben".to_owned()),
         reference_invoice_id: Some(1001),
-        status: "partial".to_owned(),
-        created_at: time("2026-05-04T10:00:00.123456"),
+        status: Some("partial".to_owned()),
+        created_at: Some(time("2026-05-04T10:00:00.123456")),
         applied_at: None,
     }
 }
@@ -91,13 +90,13 @@ fn issued_note() -> credit_note::Model {
 fn invoice_row() -> invoice::Model {
     invoice::Model {
         id: 1001,
-        user_id: 42,
-        amount: money("100"),
-        status: "partial".to_owned(),
-        due_date: time("2026-12-22T19:04:00"),
-        created_at: time("2026-11-22T19:04:00.500000"),
+        user_id: Some(42),
+        amount: Some(money("100")),
+        status: Some("partial".to_owned()),
+        due_date: Some(time("2026-12-22T19:04:00")),
+        created_at: Some(time("2026-11-22T19:04:00.500000")),
         paid_at: None,
-        billing_country: "GB".to_owned(),
+        billing_country: Some("GB".to_owned()),
     }
 }
 
@@ -106,13 +105,13 @@ fn tax_rates() {
     assert_golden::<TaxRate>("tax_rate.json", &standard_rate().to_dict());
     let regional = tax_rate::Model {
         id: 4,
-        name: "Sales tax".to_owned(),
+        name: Some("Sales tax".to_owned()),
         description: None,
-        rate: percent("7.25"),
-        country: "US".to_owned(),
+        rate: Some(percent("7.25")),
+        country: Some("US".to_owned()),
         region: Some("CA".to_owned()),
-        is_default: false,
-        updated_at: time("2026-01-01T00:00:00"),
+        is_default: Some(false),
+        updated_at: Some(time("2026-01-01T00:00:00")),
         ..standard_rate()
     };
     assert_golden::<TaxRate>("tax_rate_regional.json", &regional.to_dict());
@@ -123,9 +122,9 @@ fn tax_rates() {
 fn discounts() {
     let endless = discount::Model {
         id: 8,
-        name: "Treuerabatt ✓".to_owned(),
-        value: money("5"),
-        is_percentage: false,
+        name: Some("Treuerabatt ✓".to_owned()),
+        value: Some(money("5")),
+        is_percentage: Some(false),
         valid_to: None,
         applicable_plans: None,
         ..black_friday()
@@ -144,9 +143,9 @@ fn a_json_null_in_the_plans_is_absent_too() {
 fn credit_notes() {
     let applied = credit_note::Model {
         id: 12,
-        remaining_amount: Money::ZERO,
+        remaining_amount: Some(Money::ZERO),
         reference_invoice_id: None,
-        status: "applied".to_owned(),
+        status: Some("applied".to_owned()),
         applied_at: Some(time("2026-06-01T00:00:00")),
         ..issued_note()
     };
@@ -158,9 +157,9 @@ fn credit_notes() {
 fn invoice_rows() {
     assert_golden::<Invoice>("invoice_row.json", &invoice_row().to_dict());
     let padded = invoice::Model {
-        status: "paid".to_owned(),
+        status: Some("paid".to_owned()),
         paid_at: Some(time("2026-11-23T00:00:00")),
-        billing_country: "X ".to_owned(),
+        billing_country: Some("X ".to_owned()),
         ..invoice_row()
     };
     assert_golden::<Invoice>("invoice_row_paid.json", &padded.to_dict());
@@ -174,7 +173,7 @@ fn invoice_details_with_every_kind_of_line() {
 #[test]
 fn invoice_details_of_an_overpaid_invoice_without_lines() {
     let bare = InvoiceDetails {
-        status: "paid".to_owned(),
+        status: Some("paid".to_owned()),
         discounts: vec![],
         total_discount: Money::ZERO,
         taxes: vec![],
@@ -194,39 +193,48 @@ fn invoice_details_of_an_overpaid_invoice_without_lines() {
 fn full_details() -> InvoiceDetails {
     InvoiceDetails {
         id: 1001,
-        user_id: 42,
+        user_id: Some(42),
         amount: money("100"),
-        status: "partial".to_owned(),
+        status: Some("partial".to_owned()),
         subtotal: money("100"),
-        discounts: vec![DiscountLine { id: 7, name: "Black Friday".to_owned(), amount: money("7.5") }],
+        discounts: vec![DiscountLine { id: Some(7), name: Some("Black Friday".to_owned()), amount: money("7.5") }],
         total_discount: money("7.5"),
-        taxes: vec![TaxLine { id: 3, name: "MwSt. ü".to_owned(), rate: percent("20"), amount: money("18.5") }],
+        taxes: vec![TaxLine {
+            id: Some(3),
+            name: Some("MwSt. ü".to_owned()),
+            rate: Some(percent("20")),
+            amount: money("18.5"),
+        }],
         total_tax: money("18.5"),
-        credit_notes: vec![CreditNoteLine { id: 11, amount: money("17.5"), applied_at: time("2026-11-22T20:00:00") }],
+        credit_notes: vec![CreditNoteLine {
+            id: Some(11),
+            amount: money("17.5"),
+            applied_at: Some(time("2026-11-22T20:00:00")),
+        }],
         total_credit: money("17.5"),
         payments: vec![
             PaymentLine {
                 id: 5,
-                amount: money("50"),
-                payment_method: "card".to_owned(),
-                status: "completed".to_owned(),
-                created_at: time("2026-11-22T21:00:00.000001"),
+                amount: Some(money("50")),
+                payment_method: Some("card".to_owned()),
+                status: Some("completed".to_owned()),
+                created_at: Some(time("2026-11-22T21:00:00.000001")),
             },
             PaymentLine {
                 id: 6,
-                amount: money("43.5"),
-                payment_method: "bank_transfer".to_owned(),
-                status: "failed".to_owned(),
-                created_at: time("2026-11-22T22:00:00"),
+                amount: Some(money("43.5")),
+                payment_method: Some("bank_transfer".to_owned()),
+                status: Some("failed".to_owned()),
+                created_at: Some(time("2026-11-22T22:00:00")),
             },
         ],
         total_paid: money("50"),
         total: money("111"),
         balance_due: money("43.5"),
-        due_date: time("2026-12-22T19:04:00"),
-        created_at: time("2026-11-22T19:04:00.500000"),
+        due_date: Some(time("2026-12-22T19:04:00")),
+        created_at: Some(time("2026-11-22T19:04:00.500000")),
         paid_at: None,
-        billing_country: "GB".to_owned(),
+        billing_country: Some("GB".to_owned()),
     }
 }
 

@@ -15,9 +15,9 @@ fn money(text: &str) -> Money {
 async fn add_user(database: &Database) {
     let row = user::ActiveModel {
         id: Set(1),
-        username: Set("ann".to_owned()),
-        email: Set("ann@example.org".to_owned()),
-        hashed_password: Set("x".to_owned()),
+        username: Set(Some("ann".to_owned())),
+        email: Set(Some("ann@example.org".to_owned())),
+        hashed_password: Set(Some("x".to_owned())),
         ..Default::default()
     };
     user::Entity::insert(row).exec(database.connection()).await.unwrap();
@@ -25,10 +25,10 @@ async fn add_user(database: &Database) {
 
 async fn store(database: &Database, amount: Money) {
     let row = invoice::ActiveModel {
-        user_id: Set(1),
-        amount: Set(amount),
-        due_date: Set(now()),
-        created_at: Set(now()),
+        user_id: Set(Some(1)),
+        amount: Set(Some(amount)),
+        due_date: Set(Some(now())),
+        created_at: Set(Some(now())),
         ..Default::default()
     };
     invoice::Entity::insert(row).exec(database.connection()).await.unwrap();
@@ -36,7 +36,7 @@ async fn store(database: &Database, amount: Money) {
 
 async fn stored(database: &Database) -> Vec<Money> {
     let rows = invoice::Entity::find().order_by_asc(invoice::Column::Id).all(database.connection()).await.unwrap();
-    rows.iter().map(|row| row.amount).collect()
+    rows.iter().filter_map(|row| row.amount).collect()
 }
 
 #[tokio::test]
@@ -102,19 +102,19 @@ async fn rates_come_back_and_so_does_an_absent_region() {
     for_each_migrated(async |database| {
         let rate: Percent = "7.25".parse().unwrap();
         let row = tax_rate::ActiveModel {
-            name: Set("Sales tax".to_owned()),
-            rate: Set(rate),
-            country: Set("US".to_owned()),
+            name: Set(Some("Sales tax".to_owned())),
+            rate: Set(Some(rate)),
+            country: Set(Some("US".to_owned())),
             region: Set(None),
-            is_default: Set(true),
-            created_at: Set(now()),
-            updated_at: Set(now()),
+            is_default: Set(Some(true)),
+            created_at: Set(Some(now())),
+            updated_at: Set(Some(now())),
             ..Default::default()
         };
         let inserted = tax_rate::Entity::insert(row).exec_with_returning(database.connection()).await.unwrap();
         let read = tax_rate::Entity::find_by_id(inserted.id).one(database.connection()).await.unwrap().unwrap();
         assert_eq!(read, inserted);
-        assert_eq!((read.rate, read.region), (rate, None));
+        assert_eq!((read.rate, read.region), (Some(rate), None));
     })
     .await;
 }

@@ -34,7 +34,7 @@ async fn a_change_by_another_program_reaches_every_process() {
                 until_due(service, 2, amount).await;
                 until(async || {
                     let rate = service.applicable_tax_rate("GB", None).await.unwrap();
-                    rate.value.unwrap().rate.to_string().starts_with(&(amount / 2).to_string())
+                    rate.value.unwrap().rate.unwrap().to_string().starts_with(&(amount / 2).to_string())
                 })
                 .await;
             }

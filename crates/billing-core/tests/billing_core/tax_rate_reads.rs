@@ -11,7 +11,7 @@ use crate::world::for_each_world;
 /// The rate that applies, as text, and where the answer came from.
 async fn applicable(process: &BillingService, country: &str, region: Option<&str>) -> (Option<String>, Tier) {
     let read = process.applicable_tax_rate(country, region).await.unwrap();
-    (read.value.map(|rate| rate.rate.to_string()), read.tier)
+    (read.value.and_then(|rate| rate.rate).map(|rate| rate.to_string()), read.tier)
 }
 
 fn found(rate: &str, tier: Tier) -> (Option<String>, Tier) {

@@ -41,7 +41,7 @@ async fn a_default_can_be_handed_over() {
         assert!(process.applicable_tax_rate("GB", None).await.unwrap().value.is_none());
         done(process.update_tax_rate(3, rate("GB", None, "5")).await);
         let applies = process.applicable_tax_rate("GB", Some("Wales")).await.unwrap().value.unwrap();
-        assert_eq!((applies.id, applies.rate.to_string().as_str()), (3, "5.00"));
+        assert_eq!((applies.id, applies.rate), (3, "5".parse().ok()));
     })
     .await;
 }
@@ -156,7 +156,7 @@ async fn a_tax_is_of_the_rate_that_stands_beside_it() {
             changed.await.unwrap();
             let stands = processes[0].invoice_details(1).await.unwrap().value.unwrap();
             for line in details.taxes.iter().chain(&stands.taxes) {
-                assert_eq!(line.amount, details.subtotal.portion(line.rate), "round {round}");
+                assert_eq!(line.amount, details.subtotal.portion(line.rate.unwrap()), "round {round}");
             }
         }
     })

@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 use billing_core::outbox::Pending;
 use billing_core::service::BillingService;
-use billing_core::time;
-use chrono::{NaiveDateTime, Timelike};
+use billing_core::time::{self, UtcTime};
+use chrono::{TimeDelta, Timelike};
 use clap::Args;
 use cli_support::{Code, CommonArgs, open, render};
 
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     seed: u64,
     /// The moment that is taken for the present, such as 2026-11-22T19:04:00 (UTC)
     #[arg(long, value_name = "TIME", value_parser = time::from_isoformat, hide = true)]
-    now: Option<NaiveDateTime>,
+    now: Option<UtcTime>,
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
@@ -50,7 +50,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
     let written = written?;
     let report = SeedReport {
         seed: plan.seed,
-        now: time::to_isoformat(plan.now),
+        now: plan.now.to_string(),
         tables: written.value,
         invalidation_pending: written.pending == Pending::Invalidation,
         seconds: started.elapsed().as_secs_f64(),
@@ -61,7 +61,8 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
 
 impl Arguments {
     fn plan(&self) -> Plan {
-        let now = self.now.unwrap_or_else(|| time::now().with_nanosecond(0).expect("0 is a nanosecond"));
+        let this_second = |now: UtcTime| now - TimeDelta::nanoseconds(now.nanosecond().into());
+        let now = self.now.unwrap_or_else(|| this_second(time::now()));
         Plan { users: self.users, invoices: self.invoices, seed: self.seed, now }
     }
 }

@@ -7,6 +7,7 @@ use billing_cache::{AnyKey, KeyState, Standing};
 use billing_core::audit::{Difference, Differences, Outcome};
 use billing_core::outbox::Trace;
 use billing_core::time::{now, to_isoformat};
+use chrono::TimeDelta;
 use cli_support::render::{NONE, bytes, duration, facts, labelled_table};
 use cli_support::{Code, Report, exit};
 use serde::Serialize;
@@ -132,9 +133,15 @@ impl Stood {
             bytes: bytes.as_ref().map(Vec::len),
             memory_bytes: state.memory_bytes,
             ttl_seconds: state.ttl_ms.map(seconds),
-            expires_at: state.ttl_ms.map(|ms| to_isoformat(now() + Duration::from_millis(ms))),
+            expires_at: state.ttl_ms.map(ends_at),
         })
     }
+}
+
+/// When a value that lives for so many milliseconds more has its end; what ends after the year 9999 ends with it.
+fn ends_at(ttl_ms: u64) -> String {
+    let left = i64::try_from(ttl_ms).ok().and_then(TimeDelta::try_milliseconds).unwrap_or(TimeDelta::MAX);
+    (now() + left).to_string()
 }
 
 impl Compared {

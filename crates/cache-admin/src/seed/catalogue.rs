@@ -1,11 +1,13 @@
 //! What an internet provider sells by: the tax rates of its countries, as they are in 2026, and its discounts.
 
-use billing_core::entities::{discount, tax_rate};
 use billing_core::money::{Money, Percent};
-use chrono::{NaiveDateTime, TimeDelta};
+use billing_core::time::UtcTime;
+use chrono::TimeDelta;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::json;
+
+use super::rows::{Discount, TaxRate};
 
 /// Name, percent, country, region (empty for the whole country), whether it is the one that applies.
 const TAX_RATES: [(&str, &str, &str, &str, bool); 35] = [
@@ -78,24 +80,23 @@ const OFFERS: [Offer; 12] = [
     Offer { name: "Bundle of old routers", kind: "promotional", value: "8.00", is_percentage: false, is_active: false, from: -650 * DAY, to: None,             plans: &["dsl"] },
 ];
 
-pub(super) fn tax_rates(now: NaiveDateTime) -> Vec<tax_rate::Model> {
+pub(super) fn tax_rates(now: UtcTime) -> Vec<TaxRate> {
     let since = now - TimeDelta::days(800);
-    let row =
-        |(id, (name, rate, country, region, is_default)): (i32, &(&str, &str, &str, &str, bool))| tax_rate::Model {
-            id,
-            name: (*name).to_owned(),
-            description: None,
-            rate: rate.parse::<Percent>().expect("the table above holds percentages"),
-            country: (*country).to_owned(),
-            region: (!region.is_empty()).then(|| (*region).to_owned()),
-            is_default: *is_default,
-            created_at: since,
-            updated_at: since,
-        };
+    let row = |(id, (name, rate, country, region, is_default)): (i32, &(&str, &str, &str, &str, bool))| TaxRate {
+        id,
+        name: (*name).to_owned(),
+        description: None,
+        rate: rate.parse::<Percent>().expect("the table above holds percentages"),
+        country: (*country).to_owned(),
+        region: (!region.is_empty()).then(|| (*region).to_owned()),
+        is_default: *is_default,
+        created_at: since,
+        updated_at: since,
+    };
     (1..).zip(&TAX_RATES).map(row).collect()
 }
 
-pub(super) fn discounts(rng: &mut StdRng, now: NaiveDateTime) -> Vec<discount::Model> {
+pub(super) fn discounts(rng: &mut StdRng, now: UtcTime) -> Vec<Discount> {
     let mut moment = |minutes: i64| match minutes {
         SOON => now + TimeDelta::minutes(rng.random_range(10..=60)),
         minutes => now + TimeDelta::minutes(minutes),
@@ -103,7 +104,7 @@ pub(super) fn discounts(rng: &mut StdRng, now: NaiveDateTime) -> Vec<discount::M
     let mut row = |(id, offer): (i32, &Offer)| {
         let valid_from = moment(offer.from);
         let created_at = (valid_from - TimeDelta::days(3)).min(now - TimeDelta::days(1));
-        discount::Model {
+        Discount {
             id,
             name: offer.name.to_owned(),
             description: None,

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use billing_core::entities::{CreditNoteStatus, credit_note, credit_note_application};
+use billing_core::entities::CreditNoteStatus;
 use billing_core::money::Money;
-use chrono::{NaiveDateTime, TimeDelta};
+use billing_core::time::UtcTime;
+use chrono::TimeDelta;
 use rand::rngs::StdRng;
 use rand::{RngExt, seq::IndexedRandom};
 
 use super::invoices::Draft;
+use super::rows::{CreditNote, CreditNoteApplication};
 use super::{Dataset, Plan, next_id};
 
 const REASONS: [&str; 5] = [
@@ -38,14 +40,14 @@ pub(super) fn generate(rng: &mut StdRng, plan: &Plan, drafts: &mut [Draft], data
     notes.sort_by_key(|note| (note.created_at, note.user_id));
     for (id, note) in (1..).zip(notes) {
         let own = of_user.get(&note.user_id).map_or(&[][..], Vec::as_slice);
-        let note = credit_note::Model { id, ..note };
+        let note = CreditNote { id, ..note };
         let note = if rng.random_ratio(1, 20) { cancelled(note) } else { apply(rng, note, own, drafts, data) };
         data.credit_notes.push(note);
     }
 }
 
 /// A note for one of the customer's invoices, if there is one by then; its id is given later.
-fn issue(rng: &mut StdRng, plan: &Plan, user_id: i32, own: &[usize], drafts: &[Draft]) -> credit_note::Model {
+fn issue(rng: &mut StdRng, plan: &Plan, user_id: i32, own: &[usize], drafts: &[Draft]) -> CreditNote {
     let created_at = plan.now - TimeDelta::seconds(rng.random_range(3_600..300 * 86_400));
     let before: Vec<i32> = own
         .iter()
@@ -54,7 +56,7 @@ fn issue(rng: &mut StdRng, plan: &Plan, user_id: i32, own: &[usize], drafts: &[D
         .map(|invoice| invoice.id)
         .collect();
     let amount = Money::from_minor(rng.random_range(500..=6_000));
-    credit_note::Model {
+    CreditNote {
         id: 0,
         user_id,
         amount,
@@ -67,18 +69,18 @@ fn issue(rng: &mut StdRng, plan: &Plan, user_id: i32, own: &[usize], drafts: &[D
     }
 }
 
-fn cancelled(note: credit_note::Model) -> credit_note::Model {
-    credit_note::Model { status: CreditNoteStatus::Cancelled.into(), ..note }
+fn cancelled(note: CreditNote) -> CreditNote {
+    CreditNote { status: CreditNoteStatus::Cancelled.into(), ..note }
 }
 
 /// Applies the note to the customer's next invoices, or to some of them.
 fn apply(
     rng: &mut StdRng,
-    mut note: credit_note::Model,
+    mut note: CreditNote,
     own: &[usize],
     drafts: &mut [Draft],
     data: &mut Dataset,
-) -> credit_note::Model {
+) -> CreditNote {
     for place in own {
         let draft = &mut drafts[*place];
         let amount = amount_of(rng, &note, draft);
@@ -97,22 +99,22 @@ fn apply(
 }
 
 /// All that remains and is due, or sometimes only half.
-fn amount_of(rng: &mut StdRng, note: &credit_note::Model, draft: &Draft) -> Money {
+fn amount_of(rng: &mut StdRng, note: &CreditNote, draft: &Draft) -> Money {
     let most = note.remaining_amount.min(draft.due());
     if rng.random_ratio(1, 3) { most.portion("50".parse().expect("a percentage")) } else { most }
 }
 
-fn status_of(note: &credit_note::Model) -> CreditNoteStatus {
+fn status_of(note: &CreditNote) -> CreditNoteStatus {
     if note.remaining_amount.is_positive() { CreditNoteStatus::Partial } else { CreditNoteStatus::Applied }
 }
 
 fn application(
     data: &Dataset,
-    note: &credit_note::Model,
+    note: &CreditNote,
     invoice_id: i32,
     amount: Money,
-    applied_at: NaiveDateTime,
-) -> credit_note_application::Model {
+    applied_at: UtcTime,
+) -> CreditNoteApplication {
     let id = next_id(&data.credit_note_applications);
-    credit_note_application::Model { id, credit_note_id: note.id, invoice_id, amount, applied_at }
+    CreditNoteApplication { id, credit_note_id: note.id, invoice_id, amount, applied_at }
 }

@@ -1,6 +1,5 @@
 //! The customers: who they are, and where they pay taxes.
 
-use billing_core::entities::{tax_rate, user};
 use chrono::TimeDelta;
 use fake::Fake;
 use fake::faker::name::en::{FirstName, LastName};
@@ -8,6 +7,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::Plan;
+use super::rows::{TaxRate, User};
 
 /// No password hash looks like this, so nobody can sign in as one of these users.
 const NO_PASSWORD: &str = "!no-login-demonstration-data";
@@ -19,18 +19,18 @@ const UNTAXED: u32 = 3;
 
 /// A user, and what the platform knows of them elsewhere.
 pub(super) struct Customer {
-    pub(super) user: user::Model,
+    pub(super) user: User,
     pub(super) country: String,
     /// The rate of their region or country.
-    pub(super) tax_rate: Option<tax_rate::Model>,
+    pub(super) tax_rate: Option<TaxRate>,
 }
 
-pub(super) fn generate(rng: &mut StdRng, plan: &Plan, tax_rates: &[tax_rate::Model]) -> Vec<Customer> {
-    let applicable: Vec<&tax_rate::Model> = tax_rates.iter().filter(|rate| rate.is_default).collect();
+pub(super) fn generate(rng: &mut StdRng, plan: &Plan, tax_rates: &[TaxRate]) -> Vec<Customer> {
+    let applicable: Vec<&TaxRate> = tax_rates.iter().filter(|rate| rate.is_default).collect();
     (1..=plan.users).map(|id| customer(rng, plan, id, &applicable)).collect()
 }
 
-fn customer(rng: &mut StdRng, plan: &Plan, id: i32, rates: &[&tax_rate::Model]) -> Customer {
+fn customer(rng: &mut StdRng, plan: &Plan, id: i32, rates: &[&TaxRate]) -> Customer {
     let tax_rate = match rng.random_range(0..100) {
         ..AT_HOME => Some(rates[0].clone()),
         at if at < AT_HOME + UNTAXED => None,
@@ -40,7 +40,7 @@ fn customer(rng: &mut StdRng, plan: &Plan, id: i32, rates: &[&tax_rate::Model]) 
     Customer { user: user(rng, plan, id), country, tax_rate }
 }
 
-fn user(rng: &mut StdRng, plan: &Plan, id: i32) -> user::Model {
+fn user(rng: &mut StdRng, plan: &Plan, id: i32) -> User {
     let (first, last): (String, String) = (FirstName().fake_with_rng(rng), LastName().fake_with_rng(rng));
     // The number makes the name unique; it must not be cut off with the rest.
     let name: String =
@@ -48,7 +48,7 @@ fn user(rng: &mut StdRng, plan: &Plan, id: i32) -> user::Model {
     let username = format!("{}.{id}", name.to_ascii_lowercase());
     let created_at =
         plan.now - TimeDelta::days(rng.random_range(545..800)) - TimeDelta::seconds(rng.random_range(0..86_400));
-    user::Model {
+    User {
         id,
         email: format!("{username}@example.org"),
         username,

@@ -62,9 +62,8 @@ struct Insert<'t> {
 }
 
 impl Insert<'_> {
-    async fn all<E: EntityTrait>(&mut self, rows: Vec<E::Model>) -> Result<()>
+    async fn all<E: EntityTrait>(&mut self, rows: Vec<impl IntoActiveModel<E::ActiveModel>>) -> Result<()>
     where
-        E::Model: IntoActiveModel<E::ActiveModel>,
         E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
     {
         let table = E::default().table_name().to_owned();

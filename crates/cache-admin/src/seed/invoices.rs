@@ -1,12 +1,14 @@
 //! Invoices with their discounts and taxes, as they were when they were made; nothing is paid yet.
 
-use billing_core::entities::{InvoiceStatus, discount, invoice, invoice_discount, invoice_tax};
+use billing_core::entities::InvoiceStatus;
 use billing_core::money::{Money, Percent};
-use chrono::{NaiveDateTime, TimeDelta};
+use billing_core::time::UtcTime;
+use chrono::TimeDelta;
 use rand::rngs::StdRng;
 use rand::{RngExt, seq::IndexedRandom};
 
 use super::customers::Customer;
+use super::rows::{Discount, Invoice, InvoiceDiscount, InvoiceTax};
 use super::{Dataset, Plan, next_id};
 
 /// Monthly prices in minor units.
@@ -17,11 +19,11 @@ const SPAN: i64 = 540 * 24 * 60;
 
 /// An invoice whose status is still open.
 pub(super) struct Draft {
-    pub(super) invoice: invoice::Model,
+    pub(super) invoice: Invoice,
     pub(super) total: Money,
     /// What credit notes took off, and when the last one did.
     pub(super) credited: Money,
-    pub(super) last_credit_at: Option<NaiveDateTime>,
+    pub(super) last_credit_at: Option<UtcTime>,
 }
 
 impl Draft {
@@ -42,12 +44,12 @@ pub(super) fn generate(rng: &mut StdRng, plan: &Plan, customers: &[Customer], da
     made.collect()
 }
 
-fn draft(rng: &mut StdRng, id: i32, created_at: NaiveDateTime, customer: &Customer, data: &mut Dataset) -> Draft {
+fn draft(rng: &mut StdRng, id: i32, created_at: UtcTime, customer: &Customer, data: &mut Dataset) -> Draft {
     let subtotal = subtotal(rng);
     let discounted = subtotal - discount_of(rng, id, subtotal, created_at, data);
     let tax = tax_of(id, discounted, created_at, customer, data);
     let term = if rng.random_ratio(3, 4) { 14 } else { 30 };
-    let invoice = invoice::Model {
+    let invoice = Invoice {
         id,
         user_id: customer.user.id,
         amount: subtotal,
@@ -68,14 +70,14 @@ fn subtotal(rng: &mut StdRng) -> Money {
 }
 
 /// Takes a discount that was valid then off some invoices.
-fn discount_of(rng: &mut StdRng, invoice_id: i32, subtotal: Money, at: NaiveDateTime, data: &mut Dataset) -> Money {
+fn discount_of(rng: &mut StdRng, invoice_id: i32, subtotal: Money, at: UtcTime, data: &mut Dataset) -> Money {
     if !rng.random_ratio(1, 4) {
         return Money::ZERO;
     }
-    let valid: Vec<&discount::Model> = data.discounts.iter().filter(|discount| was_valid_at(discount, at)).collect();
+    let valid: Vec<&Discount> = data.discounts.iter().filter(|discount| was_valid_at(discount, at)).collect();
     let Some(discount) = valid.choose(rng) else { return Money::ZERO };
     let amount = amount_off(discount, subtotal);
-    let row = invoice_discount::Model {
+    let row = InvoiceDiscount {
         id: next_id(&data.invoice_discounts),
         invoice_id,
         discount_id: discount.id,
@@ -88,11 +90,11 @@ fn discount_of(rng: &mut StdRng, invoice_id: i32, subtotal: Money, at: NaiveDate
 }
 
 /// Whether it could be applied then. One that is switched off now was on at the time.
-fn was_valid_at(discount: &discount::Model, at: NaiveDateTime) -> bool {
+fn was_valid_at(discount: &Discount, at: UtcTime) -> bool {
     discount.valid_from <= at && discount.valid_to.is_none_or(|end| at < end)
 }
 
-fn amount_off(discount: &discount::Model, subtotal: Money) -> Money {
+fn amount_off(discount: &Discount, subtotal: Money) -> Money {
     if discount.is_percentage {
         subtotal.portion(Percent::new(discount.value.to_decimal()).expect("the catalogue holds percentages below 100"))
     } else {
@@ -101,10 +103,10 @@ fn amount_off(discount: &discount::Model, subtotal: Money) -> Money {
 }
 
 /// Taxes what is left after the discounts.
-fn tax_of(invoice_id: i32, taxable: Money, at: NaiveDateTime, customer: &Customer, data: &mut Dataset) -> Money {
+fn tax_of(invoice_id: i32, taxable: Money, at: UtcTime, customer: &Customer, data: &mut Dataset) -> Money {
     let Some(rate) = &customer.tax_rate else { return Money::ZERO };
     let tax_amount = taxable.portion(rate.rate);
-    data.invoice_taxes.push(invoice_tax::Model {
+    data.invoice_taxes.push(InvoiceTax {
         id: next_id(&data.invoice_taxes),
         invoice_id,
         tax_rate_id: rate.id,

@@ -9,13 +9,15 @@ mod customers;
 pub(crate) mod insert;
 mod invoices;
 mod payments;
+pub(crate) mod rows;
 
-use billing_core::entities::{
-    credit_note, credit_note_application, discount, invoice, invoice_discount, invoice_tax, payment, tax_rate, user,
-};
-use chrono::NaiveDateTime;
+use billing_core::time::UtcTime;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+
+use self::rows::{
+    CreditNote, CreditNoteApplication, Discount, Invoice, InvoiceDiscount, InvoiceTax, Payment, TaxRate, User,
+};
 
 /// What to make.
 #[derive(Clone, Copy, Debug)]
@@ -24,21 +26,21 @@ pub(crate) struct Plan {
     pub(crate) invoices: i32,
     pub(crate) seed: u64,
     /// Everything happened before this moment; some discounts start and end soon after it.
-    pub(crate) now: NaiveDateTime,
+    pub(crate) now: UtcTime,
 }
 
 /// The rows of every table, with ids from 1 on in the order of their creation.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Dataset {
-    pub(crate) users: Vec<user::Model>,
-    pub(crate) tax_rates: Vec<tax_rate::Model>,
-    pub(crate) discounts: Vec<discount::Model>,
-    pub(crate) invoices: Vec<invoice::Model>,
-    pub(crate) invoice_discounts: Vec<invoice_discount::Model>,
-    pub(crate) invoice_taxes: Vec<invoice_tax::Model>,
-    pub(crate) credit_notes: Vec<credit_note::Model>,
-    pub(crate) credit_note_applications: Vec<credit_note_application::Model>,
-    pub(crate) payments: Vec<payment::Model>,
+    pub(crate) users: Vec<User>,
+    pub(crate) tax_rates: Vec<TaxRate>,
+    pub(crate) discounts: Vec<Discount>,
+    pub(crate) invoices: Vec<Invoice>,
+    pub(crate) invoice_discounts: Vec<InvoiceDiscount>,
+    pub(crate) invoice_taxes: Vec<InvoiceTax>,
+    pub(crate) credit_notes: Vec<CreditNote>,
+    pub(crate) credit_note_applications: Vec<CreditNoteApplication>,
+    pub(crate) payments: Vec<Payment>,
 }
 
 /// Makes the rows.

@@ -1,12 +1,14 @@
 //! Payments, and the statuses of invoices that follow from them.
 
-use billing_core::entities::{InvoiceStatus, PaymentStatus, invoice, payment};
+use billing_core::entities::{InvoiceStatus, PaymentStatus};
 use billing_core::money::{Money, Percent};
-use chrono::{NaiveDateTime, TimeDelta};
+use billing_core::time::UtcTime;
+use chrono::TimeDelta;
 use rand::rngs::StdRng;
 use rand::{RngExt, seq::IndexedRandom};
 
 use super::invoices::Draft;
+use super::rows::{Invoice, Payment};
 use super::{Dataset, Plan, next_id};
 
 const METHODS: [&str; 4] = ["card", "direct_debit", "bank_transfer", "paypal"];
@@ -28,7 +30,7 @@ pub(super) fn settle(rng: &mut StdRng, plan: &Plan, drafts: Vec<Draft>, data: &m
     }
 }
 
-fn settle_one(rng: &mut StdRng, plan: &Plan, draft: Draft, data: &mut Dataset) -> invoice::Model {
+fn settle_one(rng: &mut StdRng, plan: &Plan, draft: Draft, data: &mut Dataset) -> Invoice {
     let due = draft.due();
     let behaviour = behaviour(rng, plan, &draft);
     let paid_at = match behaviour {
@@ -47,7 +49,7 @@ fn settle_one(rng: &mut StdRng, plan: &Plan, draft: Draft, data: &mut Dataset) -
         _ if paid_something => InvoiceStatus::Partial,
         _ => InvoiceStatus::Unpaid,
     };
-    invoice::Model { status: status.into(), paid_at, ..draft.invoice }
+    Invoice { status: status.into(), paid_at, ..draft.invoice }
 }
 
 /// Most pay what is past its date; what was credited is not withdrawn.
@@ -63,7 +65,7 @@ fn behaviour(rng: &mut StdRng, plan: &Plan, draft: &Draft) -> Behaviour {
 }
 
 /// Pays all at once or in two parts, sometimes after a card was refused; says when.
-fn pay_all(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> NaiveDateTime {
+fn pay_all(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> UtcTime {
     let due = draft.due();
     let at = moment_after(rng, plan, draft.invoice.created_at);
     if rng.random_ratio(1, 12) {
@@ -81,7 +83,7 @@ fn pay_all(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> 
 }
 
 /// Pays a part and leaves a part; says when it was paid after all, because nothing could be left.
-fn pay_part(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> Option<NaiveDateTime> {
+fn pay_part(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> Option<UtcTime> {
     let due = draft.due();
     let amount = part_of(rng, due);
     let at = moment_after(rng, plan, draft.invoice.created_at);
@@ -94,7 +96,7 @@ fn pay_part(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) ->
 }
 
 /// Pays nothing that counts: perhaps a payment is on its way, or failed.
-fn leave_open(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> Option<NaiveDateTime> {
+fn leave_open(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> Option<UtcTime> {
     let at = moment_after(rng, plan, draft.invoice.created_at);
     let status = match rng.random_range(0..6) {
         0 => PaymentStatus::Pending,
@@ -112,7 +114,7 @@ fn part_of(rng: &mut StdRng, due: Money) -> Money {
 }
 
 /// Within two weeks, and not in the future.
-fn moment_after(rng: &mut StdRng, plan: &Plan, moment: NaiveDateTime) -> NaiveDateTime {
+fn moment_after(rng: &mut StdRng, plan: &Plan, moment: UtcTime) -> UtcTime {
     let most = (plan.now - moment).num_seconds().clamp(0, 14 * 86_400);
     moment + TimeDelta::seconds(rng.random_range(0..=most))
 }
@@ -120,12 +122,12 @@ fn moment_after(rng: &mut StdRng, plan: &Plan, moment: NaiveDateTime) -> NaiveDa
 struct Try {
     amount: Money,
     status: PaymentStatus,
-    at: NaiveDateTime,
+    at: UtcTime,
 }
 
 fn push(rng: &mut StdRng, data: &mut Dataset, draft: &Draft, attempt: Try) {
     let id = next_id(&data.payments);
-    data.payments.push(payment::Model {
+    data.payments.push(Payment {
         id,
         invoice_id: draft.invoice.id,
         amount: attempt.amount,

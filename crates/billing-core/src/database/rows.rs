@@ -1,0 +1,154 @@
+//! Rows of the platform, converted one by one.
+//!
+//! Invariant: a row that cannot be read costs what depends on it and nothing else, so it is an error of its own, with table
+//! and id, and never a failure of the database. Every read of an entity that other programs write comes through here; used
+//! by the loaders and the service.
+
+use std::marker::PhantomData;
+use std::num::TryFromIntError;
+use std::str::Utf8Error;
+
+use sea_orm::sqlx;
+use sea_orm::{
+    ColIdx, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, QueryResult, QueryTrait, RuntimeErr,
+    Select, TryGetable,
+};
+
+use super::DatabaseError;
+
+/// Longer reasons are cut: a message must not grow with what somebody stored.
+const REASON_MAX_CHARS: usize = 160;
+
+/// A row that is there and cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("row {id} of {table} cannot be read: {reason}; correct it in the database")]
+pub struct UnreadableRow {
+    /// The table.
+    pub table: &'static str,
+    /// The id, as far as it can be told.
+    pub id: String,
+    /// The column and what is wrong with it; short, without control characters.
+    pub reason: String,
+}
+
+impl UnreadableRow {
+    /// A row that reads, but lacks a value without which nothing can be computed.
+    pub(crate) fn lacks<E: EntityTrait>(id: i32, column: E::Column) -> Self {
+        let reason = format!("column {} is NULL", column.as_str());
+        Self { table: table_of::<E>(), id: id.to_string(), reason }
+    }
+}
+
+/// A row as the database sent it.
+#[derive(Debug)]
+pub(crate) struct RawRow<E> {
+    row: QueryResult,
+    entity: PhantomData<fn() -> E>,
+}
+
+impl<E: EntityTrait> RawRow<E> {
+    /// The row with all its columns.
+    pub(crate) fn model(&self) -> Result<E::Model, UnreadableRow> {
+        E::Model::from_query_result(&self.row, "").map_err(|error| self.unreadable(&error))
+    }
+
+    /// One column of a row, whatever the others hold.
+    pub(crate) fn column<T: TryGetable>(&self, column: E::Column) -> Result<Option<T>, UnreadableRow> {
+        self.row.try_get_by::<Option<T>, _>(column.as_str()).map_err(|error| self.unreadable(&error))
+    }
+
+    /// A whole number that the query asked for, and so cannot be NULL; of whatever width the column has.
+    pub(crate) fn key(&self, column: E::Column) -> Result<i32, UnreadableRow> {
+        let key = integer(&self.row, column.as_str()).and_then(|key| i32::try_from(key).ok());
+        key.ok_or_else(|| self.unreadable(&DbErr::Type(format!("column {} is not an id", column.as_str()))))
+    }
+
+    fn unreadable(&self, error: &DbErr) -> UnreadableRow {
+        let reason: String = self.reason(error).chars().flat_map(printable).take(REASON_MAX_CHARS).collect();
+        UnreadableRow { table: table_of::<E>(), id: self.id(), reason }
+    }
+
+    fn id(&self) -> String {
+        integer(&self.row, "id").map_or_else(|| "?".to_owned(), |id| id.to_string())
+    }
+
+    fn reason(&self, error: &DbErr) -> String {
+        match error {
+            DbErr::Type(reason) => reason.clone(),
+            DbErr::Query(RuntimeErr::SqlxError(error)) => match &**error {
+                sqlx::Error::ColumnDecode { index, source } => {
+                    format!("column {index} {}", kind_of(source.as_ref()))
+                }
+                other => other.to_string(),
+            },
+            other => other.to_string(),
+        }
+    }
+}
+
+/// What is wrong with a value, without quoting it.
+fn kind_of(error: &(dyn std::error::Error + 'static)) -> &'static str {
+    if error.is::<TryFromIntError>() {
+        "is out of range"
+    } else if error.is::<Utf8Error>() {
+        "is not UTF-8"
+    } else if error.is::<serde_json::Error>() {
+        "is not JSON"
+    } else {
+        "holds a value of another type, or one that is out of range"
+    }
+}
+
+fn printable(character: char) -> impl Iterator<Item = char> {
+    let escaped = character.is_control().then(|| character.escape_default());
+    let plain = escaped.is_none().then_some(character);
+    escaped.into_iter().flatten().chain(plain)
+}
+
+fn table_of<E: EntityTrait>() -> &'static str {
+    E::default().table_name()
+}
+
+/// A whole number of any width.
+pub(crate) fn integer<I: ColIdx>(row: &QueryResult, index: I) -> Option<i64> {
+    let narrow = |_| row.try_get_by::<i32, _>(index).map(i64::from);
+    row.try_get_by::<i64, _>(index).or_else(narrow).ok()
+}
+
+/// The rows of a query, not converted yet.
+pub(crate) async fn rows<E: EntityTrait, C: ConnectionTrait>(
+    connection: &C,
+    query: Select<E>,
+) -> Result<Vec<RawRow<E>>, DbErr> {
+    let rows = connection.query_all(&query.into_query()).await?;
+    Ok(rows.into_iter().map(|row| RawRow { row, entity: PhantomData }).collect())
+}
+
+/// The only row of a query, not converted yet.
+pub(crate) async fn raw_row<E: EntityTrait, C: ConnectionTrait>(
+    connection: &C,
+    query: Select<E>,
+) -> Result<Option<RawRow<E>>, DbErr> {
+    let row = connection.query_one(&query.into_query()).await?;
+    Ok(row.map(|row| RawRow { row, entity: PhantomData }))
+}
+
+/// The only row of a query.
+pub(crate) async fn row<E: EntityTrait, C: ConnectionTrait>(
+    connection: &C,
+    query: Select<E>,
+) -> Result<Option<E::Model>, DatabaseError> {
+    let row = raw_row(connection, query).await?;
+    Ok(row.map(|row| row.model()).transpose()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_has_no_control_characters() {
+        let printed: String = "a\u{1b}[31m\u{9b}\n".chars().flat_map(printable).collect();
+        assert_eq!(printed, "a\\u{1b}[31m\\u{9b}\\n");
+    }
+}
