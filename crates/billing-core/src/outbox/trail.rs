@@ -126,7 +126,7 @@ async fn concerning(cache: &BillingCache, condition: &Condition, keys: &BTreeSet
         let Some(last) = page.last() else { return Ok(since) };
         above = last.row.id;
         for found in page {
-            note(&mut since, found.row.target(cache), found.created_at.unwrap_or_else(now), keys);
+            note(&mut since, found.row.target(cache), found.created_at.unwrap_or_else(|| now().naive()), keys);
         }
     }
 }
