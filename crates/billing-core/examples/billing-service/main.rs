@@ -4,6 +4,7 @@
 //! one Redis. The header `X-Cache` of a read says where the answer came from; the header `X-Invalidation: pending` of a write
 //! says that Redis could not be told yet. `/metrics` is for Prometheus. With the feature `otel` traces go to a collector.
 
+mod health;
 mod metrics;
 mod problem;
 mod reads;
@@ -97,13 +98,15 @@ fn routes(service: BillingService) -> Router {
         .route("/tax-rates/{id}", put(writes::update_tax_rate).delete(writes::delete_tax_rate))
         .route("/discounts", post(writes::create_discount))
         .route("/discounts/active", get(reads::active_discounts))
-        .route("/discounts/{id}", put(writes::update_discount));
+        .route("/discounts/{id}", put(writes::update_discount))
+        .layer(axum::middleware::from_fn(health::remember));
     Router::new()
         .nest("/api/billing", billing)
-        .route("/healthz", get(reads::health))
+        .route("/healthz", get(health::health))
         .route("/metrics", get(metrics::metrics))
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
+        .layer(axum::Extension(health::LastWrite::default()))
         .with_state(service)
 }
 

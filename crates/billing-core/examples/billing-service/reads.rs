@@ -41,18 +41,6 @@ pub(crate) async fn applicable_tax_rate(
     Ok(found(rate, || format!("there is no tax rate for {}", place.country)))
 }
 
-/// Healthy is who can answer; Redis is not needed for that, so its state is only told.
-pub(crate) async fn health(State(service): State<BillingService>) -> Result<Response, Problem> {
-    let (redis, database) = tokio::join!(service.cache().check_redis(), service.cache().source().check_schema());
-    database.map_err(|error| Problem::unavailable(error.to_string()))?;
-    let redis = match redis {
-        Ok(()) if service.cache().uses_redis() => "ok",
-        Ok(()) => "catching_up",
-        Err(_) => "away",
-    };
-    Ok(Json(serde_json::json!({ "status": "ok", "database": "ok", "redis": redis })).into_response())
-}
-
 /// That there is no such thing may be cached knowledge too.
 fn found<V: Serialize + Send + Sync>(cached: Cached<V>, missing: impl FnOnce() -> String) -> Response {
     let tier = [("X-Cache", cached.tier.as_str())];

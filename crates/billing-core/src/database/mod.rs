@@ -7,6 +7,7 @@
 
 mod at_rest;
 mod clock;
+mod durability;
 mod error;
 mod rows;
 mod schema;

@@ -52,8 +52,33 @@ impl ExampleService {
 
     /// The same with some variables more.
     pub(crate) fn with(world: &World, variables: &[(&str, &str)]) -> Self {
+        Self::start(Command::new(program()), world, variables)
+    }
+
+    /// One that gets an error, and not a signal, where a file must not grow.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn that_survives_its_limits(world: &World) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program());
+        Self::start(command, world, &[])
+    }
+
+    /// How large its files may become; any size without a limit.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn let_files_grow_to(&self, current: Option<u64>) {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
+    }
+
+    /// Ends it at once (SIGKILL).
+    #[cfg(target_os = "linux")]
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn start(mut command: Command, world: &World, variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut command = Command::new(program());
         command.args(["--listen", "127.0.0.1:0"]).current_dir(directory.path()).env_clear();
         command.env("DATABASE_URL", &world.url).env("REDIS_HOST", "127.0.0.1");
         command.env("REDIS_PORT", world.redis.port().to_string());

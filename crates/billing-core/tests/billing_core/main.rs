@@ -24,6 +24,8 @@ mod golden;
 mod hot_keys;
 mod http;
 mod http_errors;
+#[cfg(target_os = "linux")]
+mod http_full_disk;
 mod http_process;
 mod inputs;
 mod invalidation;

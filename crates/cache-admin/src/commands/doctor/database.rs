@@ -27,24 +27,22 @@ const TOO_LATE: Duration = Duration::from_secs(60);
 
 pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked {
     if let Err(error) = Database::connect(&settings.database).await {
-        return away(
-            "connection",
-            &["schema", "triggers", "outbox", "unknown types", "retirement", "unreadable rows", "clock"],
-            error,
-        );
+        let prevented =
+            ["schema", "triggers", "outbox", "unknown types", "retirement", "unreadable rows", "durability", "clock"];
+        return away("connection", &prevented, error);
     }
     let database = cache.source();
     let connection = SUBJECT.ok("connection", format!("{} answers", database.describe()));
-    let clock = clock(database, settings).await;
+    let of_server = [durability(database).await, clock(database, settings).await];
     if let Err(error) = database.check_schema().await {
         let Checked { findings, code } = away("schema", &OF_SCHEMA, error);
-        return Checked { findings: [connection].into_iter().chain(findings).chain([clock]).collect(), code };
+        return Checked { findings: [connection].into_iter().chain(findings).chain(of_server).collect(), code };
     }
     let mut findings = vec![connection, SUBJECT.ok("schema", "all migrations of this version are applied")];
     findings.push(triggers(database).await);
     findings.extend(outbox(cache, settings).await);
     findings.push(unreadable_rows(cache).await);
-    findings.push(clock);
+    findings.extend(of_server);
     Checked::fine(findings)
 }
 
@@ -164,6 +162,19 @@ async fn unreadable_rows(cache: &BillingCache) -> Finding {
             SUBJECT.note("unreadable rows", found, "find the program that writes them; only our triggers should")
         }
         Err(error) => unreadable("unreadable rows", error),
+    }
+}
+
+async fn durability(database: &Database) -> Finding {
+    match database.settings_that_lose_commits().await {
+        Ok(settings) if settings.is_empty() => SUBJECT.ok("durability", "what is acknowledged is on disk"),
+        Ok(settings) => {
+            let settings: Vec<String> = settings.into_iter().map(|setting| format!("{setting} = off")).collect();
+            let settings = settings.join(", ");
+            let found = format!("a crash of its machine takes acknowledged writes along ({settings})");
+            SUBJECT.note("durability", found, "turn these settings on for this database")
+        }
+        Err(error) => unreadable("durability", error),
     }
 }
 

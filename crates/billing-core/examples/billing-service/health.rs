@@ -1,0 +1,67 @@
+//! `/healthz`: whether this process can answer, and what became of the last write it was asked for.
+//!
+//! Healthy is who can answer. Redis is not needed for that, and while a disk is full reads go on; so the state of Redis and the
+//! fate of the last write are told, and do not take the process out of service.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use axum::Json;
+use axum::extract::{Extension, Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use billing_core::service::BillingService;
+
+use crate::problem::Problem;
+
+/// At the start it is neither of these.
+const STORED: u8 = 1;
+const FAILED: u8 = 2;
+
+/// What became of the last write that got as far as the database.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LastWrite(Arc<AtomicU8>);
+
+impl LastWrite {
+    fn is(&self, outcome: u8) {
+        self.0.store(outcome, Ordering::Relaxed);
+    }
+
+    fn as_str(&self) -> &'static str {
+        match self.0.load(Ordering::Relaxed) {
+            STORED => "stored",
+            FAILED => "failed",
+            _ => "none",
+        }
+    }
+}
+
+/// Remembers what became of a write. One that a rule refuses says nothing about the database.
+pub(crate) async fn remember(Extension(last): Extension<LastWrite>, request: Request, next: Next) -> Response {
+    let is_write = request.method() != Method::GET;
+    let response = next.run(request).await;
+    match response.status() {
+        status if is_write && status.is_success() => last.is(STORED),
+        status if is_write && status.is_server_error() => last.is(FAILED),
+        _ => {}
+    }
+    response
+}
+
+pub(crate) async fn health(
+    State(service): State<BillingService>,
+    Extension(last): Extension<LastWrite>,
+) -> Result<Response, Problem> {
+    let (redis, database) = tokio::join!(service.cache().check_redis(), service.cache().source().check_schema());
+    database.map_err(|error| Problem::unavailable(error.to_string()))?;
+    let redis = match redis {
+        Ok(()) if service.cache().uses_redis() => "ok",
+        Ok(()) => "catching_up",
+        Err(_) => "away",
+    };
+    let last_write = last.as_str();
+    let status = if last_write == "failed" { "degraded" } else { "ok" };
+    let body = serde_json::json!({ "status": status, "database": "ok", "redis": redis, "last_write": last_write });
+    Ok(Json(body).into_response())
+}
