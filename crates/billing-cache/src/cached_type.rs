@@ -18,6 +18,11 @@ use crate::policy::L1Policy;
 pub trait Source: Clone + Send + Sync + 'static {
     /// Why a load failed.
     type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Whether a load that failed so shall begin once more, from a new snapshot; asked at most once a load.
+    fn is_worth_another_try(&self, _: &Self::Error) -> bool {
+        false
+    }
 }
 
 /// One kind of cached data: its name, key, TTL and loader.

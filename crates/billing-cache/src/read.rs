@@ -12,7 +12,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, debug, trace_span};
 
 use crate::cache::{Cache, TypeState};
-use crate::cached_type::{CachedType, Loaded, Source};
+use crate::cached_type::{CachedType, LoadResult, Loaded, Source};
 use crate::counters::Counting;
 use crate::event::{Distribution, Event};
 use crate::flight::{Boarding, Found, Landing, Seat};
@@ -304,6 +304,17 @@ impl<S: Source> Cache<S> {
         Ok(loaded.remove(key).unwrap_or_else(Loaded::absent))
     }
 
+    /// Asks the source, past the cache and all its limits: for comparisons, and below the limits of a read.
+    ///
+    /// # Errors
+    /// Those of the loader.
+    pub async fn load_from_source<T: CachedType<Source = S>>(&self, keys: &[T::Key]) -> LoadResult<T> {
+        match T::load(self.source(), keys).await {
+            Err(error) if self.source().is_worth_another_try(&error) => T::load(self.source(), keys).await,
+            loaded => loaded,
+        }
+    }
+
     /// Asks the source, when it is this load's turn, under the deadline. A panic is an error like any other, so that the lease is given back.
     pub(crate) async fn load<T: CachedType<Source = S>>(
         &self,
@@ -320,7 +331,7 @@ impl<S: Source> Cache<S> {
         let _place = place.expect("nobody closes the semaphore");
         state.counters.add(Event::Load);
         let started = Instant::now();
-        let loading = AssertUnwindSafe(async { T::load(self.source(), keys).await }).catch_unwind();
+        let loading = AssertUnwindSafe(self.load_from_source::<T>(keys)).catch_unwind();
         let span = trace_span!("load", cache_type = T::NAME, keys = keys.len(), outcome = Empty);
         let limit = Duration::from_millis(settings.load_deadline_ms);
         let ended = tokio::time::timeout(limit, loading).instrument(span.clone()).await;

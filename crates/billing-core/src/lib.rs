@@ -1,5 +1,8 @@
 //! The billing core: entities, rules, cached types and the outbox. No Redis types.
 
+// That the futures of the relay are `Send` is proven through all layers down to the sockets.
+#![recursion_limit = "256"]
+
 pub mod audit;
 pub mod cached;
 pub mod country;

@@ -40,7 +40,7 @@ pub(crate) async fn compare<T: BillingType>(
 ) -> Result<Vec<Compared>, DatabaseError> {
     let typed = |key: &AnyKey| cache.typed_key::<T>(key).expect("the caller sorts keys by their types");
     let keys: Vec<T::Key> = cached.iter().map(|(key, _)| typed(key)).collect();
-    let loaded = T::load(cache.source(), &keys).await?;
+    let loaded = cache.load_from_source::<T>(&keys).await?;
     let values = keys.iter().map(|key| loaded.get(key).and_then(|loaded| loaded.value.as_ref()));
     let pairs = cached.iter().zip(values);
     Ok(pairs.map(|((_, standing), value)| compare_one::<T>(standing, value)).collect())

@@ -106,7 +106,7 @@ impl DatabaseError {
             || self.db_err().is_some_and(is_unreachable)
     }
 
-    fn db_err(&self) -> Option<&DbErr> {
+    pub(super) fn db_err(&self) -> Option<&DbErr> {
         match self {
             Self::Connect { source, .. } | Self::Migrate { source, .. } => Some(source),
             Self::Statement(error) => Some(error),

@@ -12,6 +12,7 @@ mod error;
 mod rows;
 mod schema;
 mod settings;
+mod stale_plans;
 mod tls;
 mod to_the_end;
 mod url;
@@ -36,6 +37,7 @@ pub use rows::UnreadableRow;
 pub(crate) use rows::{RawRow, raw_row, row, rows};
 pub(crate) use schema::{has_rows, table_exists};
 pub use settings::DatabaseSettings;
+use stale_plans::StalePlans;
 pub(crate) use to_the_end::{commit, to_the_end};
 use url::{DatabaseUrl, SqliteFile, SqliteMode};
 
@@ -63,6 +65,7 @@ pub enum MissingFile {
 pub struct Database {
     connection: DatabaseConnection,
     description: Arc<str>,
+    stale_plans: StalePlans,
 }
 
 impl Database {
@@ -146,12 +149,21 @@ impl Database {
     }
 
     fn over_sqlite(pool: SqlitePool, description: String) -> Self {
-        Self { connection: SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), description: description.into() }
+        let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
+        Self { connection, description: description.into(), stale_plans: StalePlans::default() }
     }
 
     fn over_postgres(settings: &DatabaseSettings, options: PgConnectOptions, description: String) -> Self {
-        let pool = postgres_pool(settings).connect_lazy_with(options);
-        Self { connection: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), description: description.into() }
+        let stale_plans = StalePlans::default();
+        let pool = postgres_pool(settings, stale_plans.clone()).connect_lazy_with(options);
+        let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+        Self { connection, description: description.into(), stale_plans }
+    }
+
+    /// Whether a statement failed because the columns of its table were changed under its prepared plan. It can be tried once
+    /// more, from the beginning of its transaction: no connection from before is used any more.
+    pub(crate) fn renews_plans_after(&self, error: &DbErr) -> bool {
+        self.stale_plans.note(error)
     }
 
     /// Close every connection; calls after this fail.
@@ -232,13 +244,17 @@ fn postgres_options(settings: &DatabaseSettings, options: PgConnectOptions) -> P
     options.options([("statement_timeout", settings.statement_timeout().as_millis().to_string())])
 }
 
-fn postgres_pool(settings: &DatabaseSettings) -> PgPoolOptions {
+fn postgres_pool(settings: &DatabaseSettings, stale_plans: StalePlans) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(settings.max_connections.max(1))
         .acquire_timeout(settings.acquire_timeout())
         .test_before_acquire(false)
-        .before_acquire(|connection, idle| {
+        .before_acquire(move |connection, idle| {
+            let is_stale = stale_plans.may_be_in(idle.age);
             Box::pin(async move {
+                if is_stale {
+                    return Ok(false);
+                }
                 if idle.idle_for >= PING_AFTER_IDLE {
                     connection.ping().await?;
                 }
@@ -282,4 +298,8 @@ fn cannot_connect(database: &str, error: sqlx::Error) -> DatabaseError {
 
 impl billing_cache::Source for Database {
     type Error = DatabaseError;
+
+    fn is_worth_another_try(&self, error: &DatabaseError) -> bool {
+        error.db_err().is_some_and(|error| self.renews_plans_after(error))
+    }
 }

@@ -37,6 +37,13 @@ pub struct Backlog {
 
 /// Looks at the outbox.
 pub async fn backlog(cache: &BillingCache, settings: &RelaySettings) -> Result<Backlog, DatabaseError> {
+    match look(cache, settings).await {
+        Err(error) if cache.source().renews_plans_after(&error) => Ok(look(cache, settings).await?),
+        looked => Ok(looked?),
+    }
+}
+
+async fn look(cache: &BillingCache, settings: &RelaySettings) -> Result<Backlog, DbErr> {
     let connection = cache.source().connection();
     let (pending, oldest_pending) = pending(connection).await?;
     let unknown_types = unknown_types(connection).await?;
@@ -55,7 +62,10 @@ pub struct Waiting {
 
 /// Looks only at what waits: one statement, by the index of the pending rows.
 pub async fn waiting(database: &Database) -> Result<Waiting, DatabaseError> {
-    let (rows, oldest) = pending(database.connection()).await?;
+    let (rows, oldest) = match pending(database.connection()).await {
+        Err(error) if database.renews_plans_after(&error) => pending(database.connection()).await?,
+        looked => looked?,
+    };
     Ok(Waiting { rows, oldest })
 }
 

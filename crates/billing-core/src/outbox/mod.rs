@@ -13,6 +13,7 @@ mod row;
 mod rows;
 mod seen;
 pub(crate) mod trail;
+mod whole_type;
 mod write_txn;
 
 pub use backlog::{Backlog, Unreadable, Waiting, backlog, unreadable, waiting};

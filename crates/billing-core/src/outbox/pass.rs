@@ -4,25 +4,22 @@
 //! to be cleared is cleared once a pass, for rows that were there before the clear began; no row stops a pass by what stands in
 //! it. Run by `relay.rs`, one pass after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use billing_cache::{AnyKey, ConnectionNumber, History, L2Error, Primaries};
 use chrono::{NaiveDateTime, TimeDelta};
 use sea_orm::{ConnectionTrait, DbBackend};
-use tracing::{debug, warn};
 
 use super::delay;
 use super::marker::Relayed;
 use super::relay::{RelayError, RelaySettings};
 use super::row::{OutboxRow, Target};
-use super::rows::{self, Ages, Histories, Needed};
-use crate::cached::{self, BillingCache, RegisteredType};
+use super::rows::{self, BATCH, Histories, Needed, Wanted};
+use super::whole_type::{self, PutAside};
+use crate::cached::{self, BillingCache};
 use crate::{database, failpoint};
 
-/// Rows of one statement.
-const BATCH: usize = 500;
 /// A mark can be seen at most so long after the time it carries.
 const MARK_DELAY: TimeDelta = TimeDelta::seconds(10);
 
@@ -39,15 +36,14 @@ pub(super) struct Pass<'a> {
     /// Whether a type could not be cleared.
     is_uncleared: bool,
     /// What waits for its type to be cleared.
-    put_aside: BTreeMap<&'static str, PutAside>,
+    put_aside: PutAside,
 }
 
-/// Rows that are applied by clearing their type.
-#[derive(Default)]
-struct PutAside {
-    ages: Ages,
-    /// How many of them name a key that cannot be told.
-    unreadable: usize,
+/// Rows that were taken together, and how many of them were applied.
+struct Batch {
+    first: i64,
+    last: i64,
+    rows: u64,
 }
 
 impl<'a> Pass<'a> {
@@ -57,7 +53,7 @@ impl<'a> Pass<'a> {
         primaries: &'a Primaries,
         is_replay: bool,
     ) -> Self {
-        let (failed, put_aside) = (BTreeSet::new(), BTreeMap::new());
+        let (failed, put_aside) = (BTreeSet::new(), PutAside::new());
         Self { cache, settings, primaries, is_replay, failed, is_uncleared: false, put_aside }
     }
 
@@ -80,22 +76,50 @@ impl<'a> Pass<'a> {
         if self.is_left() { Err(RelayError::Redis(L2Error::Away)) } else { Ok(()) }
     }
 
-    /// Applies every row that is needed; says how many. Starts from the lowest id each time, because a row may become
-    /// visible after one with a higher id. Ends with the highest id there is now: writers add rows faster than a pass takes
-    /// them, and what they acknowledge from now on they tell the servers that are connected now.
-    pub(super) async fn relay(&mut self, needed: &Needed) -> Result<u64, RelayError> {
-        let last = rows::last_id(self.cache.source().connection()).await?;
-        self.put_crowded_types_aside(needed).await?;
-        let mut relayed = self.clear_put_aside().await?;
+    /// Applies every row that is needed, and clears what has to be cleared; says how many.
+    pub(super) async fn relay_all(&mut self, needed: &Needed) -> Result<u64, RelayError> {
+        let relayed = self.relay(needed, &BTreeSet::new()).await?;
+        Ok(relayed + self.clear_put_aside().await?)
+    }
+
+    /// Applies the rows that are needed, but for those of the types to skip; says how many. The types with the fewest rows come
+    /// first, and of each its newest rows, so that a change of one row does not wait for a change of thousands.
+    ///
+    /// Starts from the lowest id each time, because a row may become visible after one with a higher id. Ends with the highest
+    /// id there is now: writers add rows faster than a pass takes them, and what they acknowledge from now on they tell the
+    /// servers that are connected now.
+    pub(super) async fn relay(&mut self, needed: &Needed, skip: &BTreeSet<&'static str>) -> Result<u64, RelayError> {
+        let connection = self.cache.source().connection();
+        let last = rows::last_id(connection).await?;
+        let mut relayed = 0;
+        for (cache_type, count) in rows::count_by_type(connection, needed).await? {
+            match cached::find(&cache_type).map(|cached| cached.info().name) {
+                None => {}
+                Some(name) if skip.contains(name) => {}
+                Some(name) if self.is_crowded(needed, name, count) => {
+                    let ages = rows::ages_of_type(connection, needed, name).await?;
+                    self.put_aside.entry(name).or_default().extend(ages);
+                }
+                Some(name) => relayed += self.relay_type(needed, name, last).await?,
+            }
+        }
+        Ok(relayed)
+    }
+
+    async fn relay_type(&mut self, needed: &Needed, name: &'static str, last: i64) -> Result<u64, RelayError> {
+        let Some(newest) = self.relay_batch(needed, Wanted::newest(name, last)).await? else { return Ok(0) };
+        let mut relayed = newest.rows;
         let mut next = i64::MIN;
-        while let Some((taken, rows)) = self.relay_batch(needed, next..=last).await? {
-            next = taken.saturating_add(1);
-            relayed += rows;
+        while next < newest.first {
+            let wanted = Wanted::oldest(name, next..=newest.first - 1);
+            let Some(batch) = self.relay_batch(needed, wanted).await? else { break };
+            next = batch.last + 1;
+            relayed += batch.rows;
             if self.primaries.iter().all(|primary| self.failed.contains(&primary.connection)) {
                 self.result()?;
             }
         }
-        Ok(relayed + self.clear_put_aside().await?)
+        Ok(relayed)
     }
 
     /// Applies what was marked since the last look as applied to another history: during a failover some processes still
@@ -122,9 +146,11 @@ impl<'a> Pass<'a> {
         for batch in new.chunks(BATCH) {
             relayed.extend(self.apply(batch).await);
         }
-        for (cache_type, put_aside) in std::mem::take(&mut self.put_aside) {
-            let ids = put_aside.ages.into_keys().collect();
-            relayed.extend(self.clear(cache_type).await.map(|history| (history, ids)));
+        for (cache_type, rows) in self.take_put_aside() {
+            match whole_type::clear(self.cache, cache_type).await {
+                Ok(cleared) => relayed.extend(cleared.map(|history| (history, rows.into_ids()))),
+                Err(error) => self.note_uncleared(cache_type, &error.into()),
+            }
         }
         for (history, ids) in relayed {
             // Another history than that of the replay is found by the next look, which replays.
@@ -137,58 +163,49 @@ impl<'a> Pass<'a> {
         Ok(told)
     }
 
-    /// Types with more rows than are worth applying one by one. Not while a part of a cluster is away, which would have to be
-    /// cleared too; and not of all rows, few of which are needed.
-    async fn put_crowded_types_aside(&mut self, needed: &Needed) -> Result<(), RelayError> {
-        if !self.primaries.are_all() || matches!(needed, Needed::Everything) {
-            return Ok(());
-        }
-        let connection = self.cache.source().connection();
-        for (cache_type, count) in rows::count_by_type(connection, needed).await? {
-            let Some(cached) = cached::find(&cache_type) else { continue };
-            if count > self.settings.clear_type_above {
-                // The ids first: a row that comes while the type is cleared may be about a value filled after its turn.
-                let ages = rows::ages_of_type(connection, needed, &cache_type).await?;
-                self.put_aside.entry(cached.info().name).or_default().ages.extend(ages);
-            }
-        }
-        Ok(())
+    /// Whether a type has more rows than are worth applying one by one: of a type with one key, more than one batch. Not while
+    /// a part of a cluster is away, which would have to be cleared too; and not of all rows, few of which are needed.
+    fn is_crowded(&self, needed: &Needed, name: &str, count: u64) -> bool {
+        let can_be = self.primaries.are_all() && !matches!(needed, Needed::Everything);
+        let has_one_key = cached::find(name).is_some_and(|cached| cached.only_key(self.cache).is_some());
+        can_be && count > if has_one_key { BATCH as u64 } else { self.settings.clear_type_above }
     }
 
-    /// Clears each type once, and marks the rows that were put aside for that; says how many.
+    /// What waits for a clear of its type; nothing while a part of a cluster is away, since it waits as the rows of that part do.
+    pub(super) fn take_put_aside(&mut self) -> PutAside {
+        let put_aside = std::mem::take(&mut self.put_aside);
+        if self.is_replay || self.primaries.are_all() { put_aside } else { PutAside::new() }
+    }
+
+    /// Clears each type once; says how many rows were put aside for that.
     async fn clear_put_aside(&mut self) -> Result<u64, RelayError> {
         let mut relayed = 0;
-        for (cache_type, PutAside { ages, unreadable }) in std::mem::take(&mut self.put_aside) {
-            if unreadable > 0 {
-                let first = ages.keys().next();
-                warn!(cache_type, rows = unreadable, first, "rows name keys that cannot be told: the type is cleared");
+        for (cache_type, rows) in self.take_put_aside() {
+            match rows.apply(self.cache, cache_type).await {
+                Ok(rows) => relayed += rows,
+                Err(RelayError::Database(error)) => return Err(error.into()),
+                Err(error) => self.note_uncleared(cache_type, &error),
             }
-            let read = Instant::now();
-            let Some(history) = self.clear(cache_type).await else { continue };
-            let told_after = read.elapsed();
-            let ids = ages.keys().copied().collect();
-            rows::mark_relayed(self.cache.source().connection(), &ids, history.as_ref()).await?;
-            ages.values().flatten().for_each(|age| delay::record_of_relay(self.cache, cache_type, *age + told_after));
-            relayed += ids.len() as u64;
         }
         Ok(relayed)
     }
 
-    /// Applies the next rows among these ids; answers the last id and how many, or nothing at the end. PostgreSQL's locks keep
-    /// two relays from doing the same work with pending rows; else it may be done twice, which does no harm.
-    async fn relay_batch(
-        &mut self,
-        needed: &Needed,
-        ids: RangeInclusive<i64>,
-    ) -> Result<Option<(i64, u64)>, RelayError> {
+    fn note_uncleared(&mut self, cache_type: &str, error: &RelayError) {
+        whole_type::log_failure(cache_type, error);
+        self.is_uncleared = true;
+    }
+
+    /// Applies the wanted rows; nothing if there are none. PostgreSQL's locks keep two relays from doing the same work with
+    /// pending rows; else it may be done twice, which does no harm.
+    async fn relay_batch(&mut self, needed: &Needed, wanted: Wanted) -> Result<Option<Batch>, RelayError> {
         match (self.cache.source().backend(), needed) {
             (DbBackend::Postgres, Needed::Pending { .. }) => {
                 let transaction = self.cache.source().begin_write().await?;
-                let done = self.relay_rows(&transaction, needed, ids).await?;
+                let done = self.relay_rows(&transaction, needed, wanted).await?;
                 database::commit(transaction).await?;
                 Ok(done)
             }
-            _ => self.relay_rows(self.cache.source().connection(), needed, ids).await,
+            _ => self.relay_rows(self.cache.source().connection(), needed, wanted).await,
         }
     }
 
@@ -196,11 +213,14 @@ impl<'a> Pass<'a> {
         &mut self,
         connection: &C,
         needed: &Needed,
-        ids: RangeInclusive<i64>,
-    ) -> Result<Option<(i64, u64)>, RelayError> {
-        let mut taken = rows::take(connection, needed, ids, BATCH as u64).await?;
+        wanted: Wanted,
+    ) -> Result<Option<Batch>, RelayError> {
+        let mut taken = rows::take(connection, needed, wanted).await?;
         let read = Instant::now();
-        let Some(last) = taken.last().map(|row| row.id) else { return Ok(None) };
+        let ids = |row: &OutboxRow| row.id;
+        let (Some(first), Some(last)) = (taken.iter().map(ids).min(), taken.iter().map(ids).max()) else {
+            return Ok(None);
+        };
         taken.retain(|row| self.is_needed(row));
         let relayed = self.apply(&taken).await;
         let told_after = read.elapsed();
@@ -211,7 +231,7 @@ impl<'a> Pass<'a> {
             told.extend(ids);
         }
         self.record_delays(taken.iter().filter(|row| told.contains(&row.id)), told_after);
-        Ok(Some((last, told.len() as u64)))
+        Ok(Some(Batch { first, last, rows: told.len() as u64 }))
     }
 
     fn record_delays<'r>(&self, told: impl Iterator<Item = &'r OutboxRow>, after: Duration) {
@@ -244,8 +264,12 @@ impl<'a> Pass<'a> {
         for (row, target) in targets {
             let history = match &target {
                 Target::Key(key) => told.done.get(key).cloned(),
-                Target::WholeType(name) | Target::Unreadable(name) => {
-                    self.put_aside(name, row, matches!(target, Target::Unreadable(_)));
+                Target::WholeType(name) => {
+                    self.put_aside.entry(name).or_default().add(row);
+                    None
+                }
+                Target::Unreadable(name) => {
+                    self.put_aside.entry(name).or_default().add_unreadable(row);
                     None
                 }
                 // Nothing was to be told; but a row without a history is never retired.
@@ -258,31 +282,8 @@ impl<'a> Pass<'a> {
         relayed
     }
 
-    fn put_aside(&mut self, cache_type: &'static str, row: &OutboxRow, is_unreadable: bool) {
-        let put_aside = self.put_aside.entry(cache_type).or_default();
-        put_aside.ages.insert(row.id, row.age.filter(|_| row.is_pending));
-        put_aside.unreadable += usize::from(is_unreadable);
-    }
-
     /// Whether the server that has this key is there, and has taken what it was told so far.
     fn is_reachable(&self, key: &AnyKey) -> bool {
         self.primaries.of_key(key).is_some_and(|primary| !self.failed.contains(&primary.connection))
-    }
-
-    /// Answers the history in which the type was cleared; nothing if it was not everywhere, and has still to be.
-    async fn clear(&mut self, cache_type: &str) -> Option<Option<History>> {
-        if !self.is_replay && !self.primaries.are_all() {
-            // It waits, as the rows of that part of the cluster do.
-            return None;
-        }
-        let types: Vec<_> = cached::find(cache_type).into_iter().map(RegisteredType::info).collect();
-        match self.cache.clear_on_record(&types).await {
-            Ok(cleared) => cleared.everywhere.then_some(cleared.history),
-            Err(error) => {
-                debug!(cache_type, error = &error as &dyn std::error::Error, "the type could not be cleared");
-                self.is_uncleared = true;
-                None
-            }
-        }
     }
 }

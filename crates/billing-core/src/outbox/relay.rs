@@ -25,6 +25,7 @@ use super::delay;
 use super::pass::Pass;
 use super::rows::{self, Histories, Needed};
 use super::seen::Seen;
+use super::whole_type::Clears;
 use crate::cached::{self, BillingCache};
 use crate::migration::triggers::NOTIFY_CHANNEL;
 
@@ -112,6 +113,8 @@ struct Admitted {
     told: BTreeSet<i64>,
     /// Which rows were there when.
     seen: Seen,
+    /// The types that are being cleared beside the looks.
+    clears: Clears,
 }
 
 /// Which servers a look brought to rest.
@@ -140,6 +143,8 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
                     Reached::Some => pause.max((began.elapsed() * 4).min(BACKOFF_MAX)),
                 }
             }
+            // At once, on new connections.
+            Err(RelayError::Database(error)) if cache.source().renews_plans_after(&error) => POLL_MIN,
             Err(error) => {
                 debug!(error = &error as &dyn std::error::Error, "the relay will try again");
                 backoff = (backoff * 2).min(BACKOFF_MAX);
@@ -149,6 +154,7 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
         tokio::select! {
             () = wake.notified() => {}
             _ = connections.changed() => {}
+            () = admitted.clears.next_done() => {}
             () = tokio::time::sleep(pause.mul_f64(0.75 + rand::random::<f64>() / 4.0)) => {}
         }
     }
@@ -173,7 +179,8 @@ async fn catch_up(
         let older_than = Duration::from_millis(settings.grace_ms);
         let seen = admitted.seen.before(older_than);
         admitted.seen.note(rows::last_id(cache.source().connection()).await?);
-        let relayed = pass.relay(&Needed::Pending { older_than, seen }).await?;
+        let relayed = pass.relay(&Needed::Pending { older_than, seen }, admitted.clears.types()).await?;
+        admitted.clears.begin(cache, pass.take_put_aside());
         if relayed > 0 {
             debug!(rows = relayed, "pending invalidations relayed");
         }
@@ -192,7 +199,7 @@ async fn catch_up(
     // A mark says in which history the shard was that had the key then; by now the key may be another one's.
     let needed =
         if primaries.are_many() { Needed::Everything } else { Needed::Replay { into: Histories::of(&primaries) } };
-    let relayed = pass.relay(&needed).await?;
+    let relayed = pass.relay_all(&needed).await?;
     if pass.is_uncleared() || !cache.has_layout(primaries.layout()) {
         return Err(RelayError::Redis(L2Error::Away));
     }
@@ -253,7 +260,7 @@ pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u6
     if histories.are_known() {
         let after = Duration::from_secs(settings.retention_margin_seconds);
         let mut pass = Pass::new(cache, settings, &primaries, false);
-        pass.relay(&Needed::LeftElsewhere { than: histories.clone(), after }).await?;
+        pass.relay_all(&Needed::LeftElsewhere { than: histories.clone(), after }).await?;
     }
     let mut retired = 0;
     for info in cache.types() {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use billing_cache::{History, Primaries};
 use chrono::NaiveDateTime;
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, Order, QueryFilter, QueryOrder,
+    QuerySelect, Select, UpdateMany,
 };
 
 use super::row::{self, OutboxRow};
@@ -18,6 +18,9 @@ use crate::entities::cache_invalidation::{Column, Entity};
 
 /// Rows marked by one statement; below the limit of bound values of both databases.
 const MARK_CHUNK: usize = 1_000;
+
+/// Rows that a relay takes at once.
+pub(super) const BATCH: usize = 500;
 
 /// Rows of one page, for those who look at all of them.
 pub(super) const PAGE: u64 = 2_000;
@@ -110,7 +113,7 @@ pub(super) async fn clock<C: ConnectionTrait>(connection: &C) -> Result<NaiveDat
     row.try_get("", "now")
 }
 
-/// How many rows of each type are needed.
+/// How many rows of each type are needed, the fewest first.
 pub(super) async fn count_by_type<C: ConnectionTrait>(
     connection: &C,
     needed: &Needed,
@@ -124,7 +127,9 @@ pub(super) async fn count_by_type<C: ConnectionTrait>(
         .into_tuple()
         .all(connection)
         .await?;
-    Ok(counts.into_iter().map(|(name, count)| (name, count.unsigned_abs())).collect())
+    let mut counts: Vec<(String, u64)> = counts.into_iter().map(|(name, count)| (name, count.unsigned_abs())).collect();
+    counts.sort_by_key(|(_, count)| *count);
+    Ok(counts)
 }
 
 /// Rows by id, with the age of each that nobody has applied yet.
@@ -150,20 +155,40 @@ pub(super) async fn ages_of_type<C: ConnectionTrait>(
     Ok(rows.into_iter().map(|(id, is_pending, age)| (id, age.filter(|_| is_pending).map(row::age))).collect())
 }
 
-/// The next needed rows among these ids. Of pending rows, on PostgreSQL, those that no other relay holds; but a replay takes
+/// Which of the needed rows one statement takes: up to [`BATCH`] of one type, from one end of a range of ids.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    cache_type: &'static str,
+    ids: RangeInclusive<i64>,
+    from: Order,
+}
+
+impl Wanted {
+    /// The newest up to this id.
+    pub(super) fn newest(cache_type: &'static str, last: i64) -> Self {
+        Self { cache_type, ids: i64::MIN..=last, from: Order::Desc }
+    }
+
+    /// The oldest among these ids.
+    pub(super) fn oldest(cache_type: &'static str, ids: RangeInclusive<i64>) -> Self {
+        Self { cache_type, ids, from: Order::Asc }
+    }
+}
+
+/// The needed rows that are wanted. Of pending rows, on PostgreSQL, those that no other relay holds; but a replay takes
 /// them all: while the other relay is at work, its rows are not applied yet.
 pub(super) async fn take<C: ConnectionTrait>(
     connection: &C,
     needed: &Needed,
-    ids: RangeInclusive<i64>,
-    limit: u64,
+    wanted: Wanted,
 ) -> Result<Vec<OutboxRow>, DbErr> {
     let backend = connection.get_database_backend();
     let rows = row::select(backend)
         .filter(needed.condition(backend))
-        .filter(Column::Id.between(*ids.start(), *ids.end()))
-        .order_by_asc(Column::Id)
-        .limit(limit);
+        .filter(Column::CacheType.eq(wanted.cache_type))
+        .filter(Column::Id.between(*wanted.ids.start(), *wanted.ids.end()))
+        .order_by(Column::Id, wanted.from)
+        .limit(BATCH as u64);
     let rows = match needed {
         Needed::Pending { .. } => rows.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
         _ => rows,
@@ -185,14 +210,20 @@ pub(super) async fn page<C: ConnectionTrait>(connection: &C, above: i64) -> Resu
     rows.order_by_asc(Column::Id).limit(PAGE).into_model().all(connection).await
 }
 
-/// How many of these rows are still pending.
+/// How many of these rows are still pending. They are looked for by their ids alone: where PostgreSQL's statistics know of no
+/// pending rows, it would go through all of them for each statement.
 pub(super) async fn count_pending<C: ConnectionTrait>(connection: &C, ids: &[i64]) -> Result<u64, DbErr> {
     let mut pending = 0;
     for chunk in ids.chunks(MARK_CHUNK) {
-        let rows = Entity::find().filter(Column::Id.is_in(chunk.iter().copied())).filter(Column::RelayedAt.is_null());
-        pending += rows.count(connection).await?;
+        let rows: Option<i64> = pending_among(chunk).into_tuple().one(connection).await?;
+        pending += rows.unwrap_or_default().unsigned_abs();
     }
     Ok(pending)
+}
+
+fn pending_among(ids: &[i64]) -> Select<Entity> {
+    let pending = Expr::cust("count(*) - count(relayed_at)");
+    Entity::find().select_only().column_as(pending, "pending").filter(Column::Id.is_in(ids.iter().copied()))
 }
 
 /// Deletes rows of a type that were applied to one of these histories longer than `retention` ago.
@@ -233,33 +264,99 @@ pub(super) async fn mark_relayed<C: ConnectionTrait>(
     ids: &BTreeSet<i64>,
     history: Option<&History>,
 ) -> Result<(), DbErr> {
-    mark(connection, ids, history, Condition::all()).await
+    mark(connection, ids, now(connection), history_value(history)).await
 }
 
-/// The same for those that are still pending: a late mark must not hide that a row was applied to a later history.
+/// The same for those that are still pending: a late mark must not hide that a row was applied to a later history. As in
+/// [`count_pending`], the ids alone say where to look.
 pub(super) async fn mark_relayed_if_pending<C: ConnectionTrait>(
     connection: &C,
     ids: &BTreeSet<i64>,
     history: Option<&History>,
 ) -> Result<(), DbErr> {
-    mark(connection, ids, history, Condition::all().add(Column::RelayedAt.is_null())).await
+    let (time, history) = if_pending(now(connection), history_value(history));
+    mark(connection, ids, time, history).await
+}
+
+fn if_pending(time: SimpleExpr, history: SimpleExpr) -> (SimpleExpr, SimpleExpr) {
+    let is_pending = Expr::col(Column::RelayedAt).is_null();
+    let history = Expr::case(is_pending, history).finally(Expr::col(Column::RedisHistory));
+    (Func::coalesce([Expr::col(Column::RelayedAt), time]).into(), history.into())
+}
+
+fn now<C: ConnectionTrait>(connection: &C) -> SimpleExpr {
+    ago(connection.get_database_backend(), Duration::ZERO)
+}
+
+fn history_value(history: Option<&History>) -> SimpleExpr {
+    Expr::value(history.map(|history| history.as_str().to_owned()))
 }
 
 async fn mark<C: ConnectionTrait>(
     connection: &C,
     ids: &BTreeSet<i64>,
-    history: Option<&History>,
-    condition: Condition,
+    time: SimpleExpr,
+    history: SimpleExpr,
 ) -> Result<(), DbErr> {
     let ids: Vec<i64> = ids.iter().copied().collect();
     for chunk in ids.chunks(MARK_CHUNK) {
-        Entity::update_many()
-            .col_expr(Column::RelayedAt, ago(connection.get_database_backend(), Duration::ZERO))
-            .col_expr(Column::RedisHistory, Expr::value(history.map(|history| history.as_str().to_owned())))
-            .filter(Column::Id.is_in(chunk.iter().copied()))
-            .filter(condition.clone())
-            .exec(connection)
-            .await?;
+        mark_statement(chunk, time.clone(), history.clone()).exec(connection).await?;
     }
     Ok(())
+}
+
+fn mark_statement(ids: &[i64], time: SimpleExpr, history: SimpleExpr) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .col_expr(Column::RelayedAt, time)
+        .col_expr(Column::RedisHistory, history)
+        .filter(Column::Id.is_in(ids.iter().copied()))
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{QueryTrait, Statement};
+    use test_support::TestDatabase;
+
+    use super::*;
+    use crate::cached::declarations;
+    use crate::database::{Database, DatabaseSettings};
+    use crate::migration::migrate;
+
+    /// A database whose statistics know of no pending row, and where many have come since.
+    async fn surprised(owned: &TestDatabase) -> Database {
+        let database = Database::connect(&DatabaseSettings::new(owned.url())).await.unwrap();
+        migrate(&database, &declarations()).await.unwrap();
+        let execute = async |sql: &str| drop(database.connection().execute_unprepared(sql).await.unwrap());
+        let rows = "INSERT INTO cache_invalidations (cache_type, key_parts, table_name, relayed_at) \
+                    SELECT 'invoices', '[' || n || ']', 'test'";
+        execute(&format!("{rows}, now() FROM generate_series(1, 20) n")).await;
+        execute("ANALYZE cache_invalidations").await;
+        execute(&format!("{rows}, NULL FROM generate_series(1, 30000) n")).await;
+        database
+    }
+
+    async fn plan(database: &Database, statement: &Statement) -> String {
+        let explain = Statement::from_string(DbBackend::Postgres, format!("EXPLAIN {statement}"));
+        let lines = database.connection().query_all_raw(explain).await.unwrap();
+        lines.iter().map(|line| line.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test]
+    async fn rows_that_are_known_by_their_ids_are_found_by_them_alone() {
+        let owned = TestDatabase::postgres().await.unwrap();
+        let database = surprised(&owned).await;
+        let ids: Vec<i64> = (1..=1_000).collect();
+        let (time, history) = (now(database.connection()), history_value(None));
+        let (time_if, history_if) = if_pending(time.clone(), history.clone());
+        for statement in [
+            mark_statement(&ids, time, history).build(DbBackend::Postgres),
+            mark_statement(&ids, time_if, history_if).build(DbBackend::Postgres),
+            pending_among(&ids).build(DbBackend::Postgres),
+        ] {
+            let plan = plan(&database, &statement).await;
+            assert!(plan.contains("cache_invalidations_pkey"), "{plan}");
+        }
+        database.close().await.unwrap();
+        owned.drop_database().await.unwrap();
+    }
 }

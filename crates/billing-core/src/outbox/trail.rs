@@ -95,13 +95,8 @@ pub async fn last_of(cache: &BillingCache, key: &AnyKey, limit: usize) -> Result
     let mut found = Vec::new();
     let mut below = i64::MAX;
     while found.len() < limit {
-        let page = of_types(cache, [key.cache_type()])
-            .filter(Column::Id.lt(below))
-            .order_by_desc(Column::Id)
-            .limit(PAGE)
-            .into_model::<Found>()
-            .all(cache.source().connection())
-            .await?;
+        let rows = of_types(cache, [key.cache_type()]).filter(Column::Id.lt(below));
+        let page = page(cache, rows.order_by_desc(Column::Id)).await?;
         let Some(last) = page.last() else { break };
         below = last.row.id;
         found.extend(page.into_iter().filter_map(|row| trace(cache, key, row)));
@@ -115,14 +110,8 @@ async fn concerning(cache: &BillingCache, condition: &Condition, keys: &BTreeSet
     let mut since = Since::new();
     let mut above = i64::MIN;
     loop {
-        let page = of_types(cache, types.iter().copied())
-            .filter(condition.clone())
-            .filter(Column::Id.gt(above))
-            .order_by_asc(Column::Id)
-            .limit(PAGE)
-            .into_model::<Found>()
-            .all(cache.source().connection())
-            .await?;
+        let rows = of_types(cache, types.iter().copied()).filter(condition.clone()).filter(Column::Id.gt(above));
+        let page = page(cache, rows.order_by_asc(Column::Id)).await?;
         let Some(last) = page.last() else { return Ok(since) };
         above = last.row.id;
         for found in page {
@@ -171,6 +160,15 @@ fn of_types<'a>(cache: &BillingCache, types: impl IntoIterator<Item = &'a str>) 
         .column_as(row::time(backend, "created_at"), "created_time")
         .column_as(row::time(backend, "relayed_at"), "relayed_time")
         .filter(Column::CacheType.is_in(types))
+}
+
+/// The first of these rows; once more where the table was changed under a prepared plan.
+async fn page(cache: &BillingCache, rows: Select<Entity>) -> Result<Vec<Found>, DbErr> {
+    let (rows, connection) = (rows.limit(PAGE), cache.source().connection());
+    match rows.clone().into_model().all(connection).await {
+        Err(error) if cache.source().renews_plans_after(&error) => rows.into_model().all(connection).await,
+        page => page,
+    }
 }
 
 impl FromQueryResult for Found {

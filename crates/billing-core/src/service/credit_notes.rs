@@ -23,6 +23,13 @@ impl BillingService {
         &self,
         command: NewCreditNote,
     ) -> Result<Written<credit_note::Model>, BillingError> {
+        self.once_more(|| self.try_create_credit_note(command.clone())).await
+    }
+
+    async fn try_create_credit_note(
+        &self,
+        command: NewCreditNote,
+    ) -> Result<Written<credit_note::Model>, BillingError> {
         command.check()?;
         let transaction = self.begin_write().await?;
         require_user(&transaction, command.user_id).await?;
@@ -50,6 +57,15 @@ impl BillingService {
     /// No such credit note or invoice; more than remains, than is due or than pending payments leave, another user, or
     /// either of them closed (refused).
     pub async fn apply_credit_note_to_invoice(
+        &self,
+        credit_note_id: i32,
+        invoice_id: i32,
+        amount: Option<Money>,
+    ) -> Result<Written<dict::InvoiceDetails>, BillingError> {
+        self.once_more(|| self.try_apply_credit_note_to_invoice(credit_note_id, invoice_id, amount)).await
+    }
+
+    async fn try_apply_credit_note_to_invoice(
         &self,
         credit_note_id: i32,
         invoice_id: i32,

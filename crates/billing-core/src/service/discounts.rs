@@ -19,6 +19,10 @@ impl BillingService {
     /// # Errors
     /// Invalid input.
     pub async fn create_discount(&self, input: DiscountInput) -> Result<Written<discount::Model>, BillingError> {
+        self.once_more(|| self.try_create_discount(input.clone())).await
+    }
+
+    async fn try_create_discount(&self, input: DiscountInput) -> Result<Written<discount::Model>, BillingError> {
         input.check()?;
         let transaction = self.begin_write().await?;
         let row = discount::ActiveModel { created_at: Set(Some(now())), ..content_of(input) };
@@ -31,6 +35,14 @@ impl BillingService {
     /// # Errors
     /// No such discount, or invalid input.
     pub async fn update_discount(
+        &self,
+        id: i32,
+        input: DiscountInput,
+    ) -> Result<Written<discount::Model>, BillingError> {
+        self.once_more(|| self.try_update_discount(id, input.clone())).await
+    }
+
+    async fn try_update_discount(
         &self,
         id: i32,
         input: DiscountInput,
@@ -48,6 +60,10 @@ impl BillingService {
     /// # Errors
     /// No such discount.
     pub async fn deactivate_discount(&self, id: i32) -> Result<Written<discount::Model>, BillingError> {
+        self.once_more(|| self.try_deactivate_discount(id)).await
+    }
+
+    async fn try_deactivate_discount(&self, id: i32) -> Result<Written<discount::Model>, BillingError> {
         let transaction = self.begin_write().await?;
         let mut row = find(&transaction, id).await?.into_active_model();
         row.is_active = Set(Some(false));
@@ -62,6 +78,14 @@ impl BillingService {
     /// No such invoice or discount; a discount that is on the invoice already (conflict); an invoice that is not
     /// open, would be overpaid or leave less due than is pending, or a discount outside its validity (refused).
     pub async fn apply_discount_to_invoice(
+        &self,
+        invoice_id: i32,
+        discount_id: i32,
+    ) -> Result<Written<dict::InvoiceDetails>, BillingError> {
+        self.once_more(|| self.try_apply_discount_to_invoice(invoice_id, discount_id)).await
+    }
+
+    async fn try_apply_discount_to_invoice(
         &self,
         invoice_id: i32,
         discount_id: i32,

@@ -6,7 +6,7 @@ use billing_cache::ReadError;
 use sea_orm::DbErr;
 
 use crate::country::PlaceError;
-use crate::database::{DatabaseError, UnreadableRow, is_transient};
+use crate::database::{DatabaseError, UnreadableRow};
 use crate::entities::InvoiceStatus;
 use crate::money::Money;
 use crate::outbox::CommitError;
@@ -320,9 +320,4 @@ impl From<CommitError> for BillingError {
             unknown => Self::OutcomeUnknown(unknown),
         }
     }
-}
-
-/// Whether a statement failed because another transaction was in the way.
-pub(super) fn is_worth_another_try(error: &BillingError) -> bool {
-    matches!(error, BillingError::Database(DatabaseError::Statement(error)) if is_transient(error))
 }

@@ -27,6 +27,10 @@ impl BillingService {
     /// # Errors
     /// No such user, or invalid input.
     pub async fn create_invoice(&self, command: NewInvoice) -> Result<Written<invoice::Model>, BillingError> {
+        self.once_more(|| self.try_create_invoice(command.clone())).await
+    }
+
+    async fn try_create_invoice(&self, command: NewInvoice) -> Result<Written<invoice::Model>, BillingError> {
         let country = command.check()?;
         let transaction = self.begin_write().await?;
         require_user(&transaction, command.user_id).await?;
@@ -54,6 +58,14 @@ impl BillingService {
         invoice_id: i32,
         region: Option<&str>,
     ) -> Result<Written<dict::InvoiceDetails>, BillingError> {
+        self.once_more(|| self.try_calculate_invoice_taxes(invoice_id, region)).await
+    }
+
+    async fn try_calculate_invoice_taxes(
+        &self,
+        invoice_id: i32,
+        region: Option<&str>,
+    ) -> Result<Written<dict::InvoiceDetails>, BillingError> {
         let region = Region::parse(region.unwrap_or_default()).map_err(|error| BillingError::place(&error))?;
         let transaction = self.begin_write().await?;
         let invoice = LockedInvoice::lock(&transaction, invoice_id).await?;
@@ -71,7 +83,7 @@ impl BillingService {
     pub async fn mark_overdue_invoices(&self) -> Result<Written<u64>, BillingError> {
         let mut marked = Written { value: 0, pending: Pending::Nothing };
         loop {
-            let batch = self.mark_overdue_batch().await?;
+            let batch = self.once_more(|| self.mark_overdue_batch()).await?;
             marked.value += batch.value;
             if batch.pending == Pending::Invalidation {
                 marked.pending = Pending::Invalidation;

@@ -9,6 +9,7 @@ mod discounts;
 mod error;
 mod invoices;
 mod locked;
+mod once_more;
 mod payments;
 mod pending;
 mod reads;

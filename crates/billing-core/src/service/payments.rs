@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SqlErr};
 
-use super::error::{cut, is_worth_another_try};
+use super::error::cut;
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, NewPayment};
 use crate::cached::{InvoiceId, Invoices};
@@ -26,9 +26,9 @@ impl BillingService {
     /// payments leave (refused).
     pub async fn process_payment(&self, command: NewPayment) -> Result<Written<payment::Model>, BillingError> {
         command.check()?;
-        match self.try_payment(&command).await {
-            // Somebody else used the transaction id at the same moment, or two writers waited for each other: look again.
-            Err(error) if is_duplicate(&error) || is_worth_another_try(&error) => self.try_payment(&command).await,
+        match self.once_more(|| self.try_payment(&command)).await {
+            // Somebody else used the transaction id at the same moment: look again.
+            Err(error) if is_duplicate(&error) => self.try_payment(&command).await,
             outcome => outcome,
         }
     }

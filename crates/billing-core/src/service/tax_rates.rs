@@ -20,6 +20,10 @@ impl BillingService {
     /// # Errors
     /// Invalid input, or a second default for the same place (conflict).
     pub async fn create_tax_rate(&self, input: TaxRateInput) -> Result<Written<tax_rate::Model>, BillingError> {
+        self.once_more(|| self.try_create_tax_rate(input.clone())).await
+    }
+
+    async fn try_create_tax_rate(&self, input: TaxRateInput) -> Result<Written<tax_rate::Model>, BillingError> {
         let place = input.check()?;
         let transaction = self.begin_write().await?;
         lock_table(&transaction).await?;
@@ -34,6 +38,14 @@ impl BillingService {
     /// # Errors
     /// No such rate, invalid input, or a second default for the same place (conflict).
     pub async fn update_tax_rate(
+        &self,
+        id: i32,
+        input: TaxRateInput,
+    ) -> Result<Written<tax_rate::Model>, BillingError> {
+        self.once_more(|| self.try_update_tax_rate(id, input.clone())).await
+    }
+
+    async fn try_update_tax_rate(
         &self,
         id: i32,
         input: TaxRateInput,
@@ -53,6 +65,10 @@ impl BillingService {
     /// # Errors
     /// No such rate, or one that stands on invoices (refused).
     pub async fn delete_tax_rate(&self, id: i32) -> Result<Written<()>, BillingError> {
+        self.once_more(|| self.try_delete_tax_rate(id)).await
+    }
+
+    async fn try_delete_tax_rate(&self, id: i32) -> Result<Written<()>, BillingError> {
         let transaction = self.begin_write().await?;
         lock_table(&transaction).await?;
         require(&transaction, id).await?;

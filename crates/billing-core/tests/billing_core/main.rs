@@ -47,6 +47,7 @@ mod relay_history;
 mod relay_postgres;
 mod relay_unreadable;
 mod relaying;
+mod stale_plans;
 mod tax_rate_reads;
 mod tax_rates;
 mod trigger_check;

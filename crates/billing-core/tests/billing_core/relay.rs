@@ -127,6 +127,54 @@ async fn more_rows_than_are_worth_it_clear_the_type_and_are_all_marked() {
     .await;
 }
 
+/// Foreign keys, which a clear walks over too: it takes far longer than a look of the relay.
+const FOREIGN_KEYS: &str = "for i = 1, 20000 do redis.call('SET', ARGV[1] .. i, '') end";
+
+#[tokio::test]
+async fn while_a_type_is_cleared_a_change_of_another_type_is_seen() {
+    for_each_world(async |world| {
+        let mut settings = world.relay_settings();
+        settings.relay.clear_type_above = 5;
+        settings.relay.grace_ms = 0;
+        let service = world.relaying_with(&settings).await;
+        due(&service, 3).await;
+        service.user_credit_notes(1).await.unwrap();
+        for block in 0..30 {
+            let () = world.redis.command(&["EVAL", FOREIGN_KEYS, "0", &format!("foreign:{block}:")]).unwrap();
+        }
+        world.redis.reset_command_stats().unwrap();
+        world.add_rows("invoices", Some("[1]"), 6).await;
+        until(async || world.redis.calls("scan").unwrap() > 0).await;
+        world.add_row("user_credit_notes", Some("[1]")).await;
+        until(async || world.cached("user_credit_notes:1").is_none()).await;
+        let left = world.count("cache_invalidations WHERE relayed_at IS NULL AND cache_type = 'invoices'").await;
+        assert_eq!(left, 6, "the clear goes on beside it");
+        world.wait_until_relayed().await;
+        assert!(world.cached("invoice:3").is_none());
+        service.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_type_with_one_key_is_never_walked_for() {
+    for_each_world(async |world| {
+        let mut settings = world.relay_settings();
+        settings.relay.clear_type_above = 5;
+        let service = world.relaying_with(&settings).await;
+        for (key_parts, count) in [(Some("[]"), 1_200), (None, 1), (Some("rubbish"), 1)] {
+            service.active_discounts().await.unwrap();
+            world.redis.reset_command_stats().unwrap();
+            world.add_rows("active_discounts", key_parts, count).await;
+            until(async || world.cached("active_discounts").is_none()).await;
+            world.wait_until_relayed().await;
+            assert_eq!(world.redis.calls("scan").unwrap(), 0);
+        }
+        service.close().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn many_rows_of_one_key_count_once() {
     for_each_world(async |world| {

@@ -1,0 +1,125 @@
+//! Rows that are applied by invalidating every key of their type, and the clears that go on beside the looks of the relay.
+//!
+//! Invariants: a clear is for rows that were read before it began, since a later one may be about a value that was filled after
+//! its turn; they are marked when it has ended; a type is cleared by one task at a time. A clear walks over all keys of Redis and
+//! may take seconds, so it keeps rows of its own type waiting, and no others. Used by `relay.rs` and `pass.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::time::Instant;
+
+use billing_cache::{History, L2Error};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use super::delay;
+use super::relay::RelayError;
+use super::row::OutboxRow;
+use super::rows::{self, Ages};
+use crate::cached::{self, BillingCache, RegisteredType};
+
+/// Rows that wait for their type to be cleared, by its name.
+pub(super) type PutAside = BTreeMap<&'static str, WholeType>;
+
+/// Rows of one type that are applied by clearing it.
+#[derive(Debug, Default)]
+pub(super) struct WholeType {
+    ages: Ages,
+    /// How many of them name a key that cannot be told.
+    unreadable: usize,
+}
+
+impl WholeType {
+    pub(super) fn add(&mut self, row: &OutboxRow) {
+        self.ages.insert(row.id, row.age.filter(|_| row.is_pending));
+    }
+
+    pub(super) fn add_unreadable(&mut self, row: &OutboxRow) {
+        self.add(row);
+        self.unreadable += 1;
+    }
+
+    pub(super) fn extend(&mut self, ages: Ages) {
+        self.ages.extend(ages);
+    }
+
+    pub(super) fn into_ids(self) -> BTreeSet<i64> {
+        self.ages.into_keys().collect()
+    }
+
+    /// Clears the type and marks the rows; says how many, none where a part of a cluster is away.
+    pub(super) async fn apply(self, cache: &BillingCache, cache_type: &'static str) -> Result<u64, RelayError> {
+        if self.unreadable > 0 {
+            let first = self.ages.keys().next();
+            warn!(cache_type, rows = self.unreadable, first, "rows name keys that cannot be told: the type is cleared");
+        }
+        let read = Instant::now();
+        let Some(history) = clear(cache, cache_type).await? else { return Ok(0) };
+        let told_after = read.elapsed();
+        let ids = self.ages.keys().copied().collect();
+        rows::mark_relayed(cache.source().connection(), &ids, history.as_ref()).await?;
+        self.ages.values().flatten().for_each(|age| delay::record_of_relay(cache, cache_type, *age + told_after));
+        Ok(ids.len() as u64)
+    }
+}
+
+/// Answers the history in which the type was cleared; nothing if it was not everywhere, and has still to be. A type with one
+/// key needs no walk.
+pub(super) async fn clear(cache: &BillingCache, cache_type: &str) -> Result<Option<Option<History>>, L2Error> {
+    let Some(cached) = cached::find(cache_type) else { return Ok(None) };
+    if let Some(key) = cached.only_key(cache) {
+        let told = cache.invalidate(BTreeSet::from([key.clone()])).await;
+        return told.done.get(&key).map(|history| Some(history.clone())).ok_or(L2Error::Away);
+    }
+    match cache.clear_on_record(&[RegisteredType::info(cached)]).await {
+        Ok(cleared) => Ok(cleared.everywhere.then_some(cleared.history)),
+        Err(error) => {
+            debug!(cache_type, error = &error as &dyn std::error::Error, "redis cannot be walked over");
+            Err(L2Error::Away)
+        }
+    }
+}
+
+/// The clears that are going on. Dropping this ends them; their rows are pending still.
+#[derive(Debug, Default)]
+pub(super) struct Clears {
+    tasks: JoinSet<(&'static str, Result<u64, RelayError>)>,
+    types: BTreeSet<&'static str>,
+}
+
+impl Clears {
+    /// The types whose rows have to wait.
+    pub(super) fn types(&self) -> &BTreeSet<&'static str> {
+        &self.types
+    }
+
+    pub(super) fn begin(&mut self, cache: &BillingCache, put_aside: PutAside) {
+        for (cache_type, rows) in put_aside {
+            if self.types.insert(cache_type) {
+                let cache = cache.clone();
+                self.tasks.spawn(async move { (cache_type, rows.apply(&cache, cache_type).await) });
+            }
+        }
+    }
+
+    /// Waits until a clear has succeeded, for ever if none does. May be dropped.
+    pub(super) async fn next_done(&mut self) {
+        while let Some(ended) = self.tasks.join_next().await {
+            let (cache_type, applied) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            self.types.remove(cache_type);
+            match applied {
+                Ok(rows) => {
+                    debug!(cache_type, rows, "the type was cleared");
+                    return;
+                }
+                Err(error) => log_failure(cache_type, &error),
+            }
+        }
+        pending().await
+    }
+}
+
+/// The next look tries again.
+pub(super) fn log_failure(cache_type: &str, error: &RelayError) {
+    debug!(cache_type, error = error as &dyn std::error::Error, "the type could not be cleared");
+}
