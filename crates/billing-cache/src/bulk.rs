@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use tracing::{Instrument, debug, trace_span};
@@ -18,7 +18,8 @@ use crate::known::Missed;
 use crate::l2::removal;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::operation_log;
-use crate::read::{Answer, Cached, ReadError, Tier, decode, event_of, micros, note_redis_error};
+use crate::read::{Answer, Cached, Place, ReadError, Tier, event_of, micros, note_redis_error};
+use crate::reading::{Reading, reading};
 use crate::sampling::{self, Sampled};
 use crate::stamp::Stamp;
 
@@ -220,15 +221,14 @@ impl<S: Source> Cache<S> {
                 unusable.push(key);
                 continue;
             };
-            let decoded = stored.and_then(|stored| Some((decode::<T>(&text, &stored.json)?, stored)));
-            let Some((value, stored)) = decoded else {
-                missing.push((key, text));
-                continue;
-            };
-            let value = value.map(Arc::new);
-            state.note_ttl(&shared.known, &text, value.as_ref(), &stored);
-            state.keep(&key, value.as_ref(), stamp, &stored);
-            found.insert(key, Cached { value, tier: Tier::L2 });
+            match stored.map(|stored| (reading::<T>(&key, &text, &stored.json), stored)) {
+                Some((Reading::Value(value), stored)) => {
+                    let value = value.map(Arc::new);
+                    self.take_in(state, Place { key: &key, text: &text, stamp }, value.as_ref(), &stored);
+                    found.insert(key, Cached { value, tier: Tier::L2 });
+                }
+                _ => missing.push((key, text)),
+            }
         }
         (missing, unusable)
     }
@@ -308,7 +308,7 @@ impl<S: Source> Cache<S> {
         let (mut fills, mut past, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         for grant in granted {
             let loaded = loaded.remove(&grant.key).unwrap_or_else(Loaded::absent);
-            match state.policy.ttl_of(&loaded, SystemTime::now()) {
+            match state.policy.ttl_of(&loaded, self.shared().shards.batch_limit()) {
                 Some(ttl) => fills.push((outcomes.len(), grant.fill(&loaded.value, ttl))),
                 None => past.push(grant.text),
             }

@@ -6,6 +6,7 @@
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -27,12 +28,13 @@ use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::{Admission, ConnectionNumber};
 use crate::l2::sentinel::SentinelError;
 use crate::l2::shards::{self, Shards};
-use crate::l2::store::Stored;
+use crate::l2::store::{Stored, TimeLeft};
 use crate::l2::tls::TlsError;
 use crate::numbers::{self, Identity};
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::popularity::{Decay, Popularity};
 use crate::read::Answer;
+use crate::reading::left_ms;
 use crate::refresh::{NearEnd, Refreshed};
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
 use crate::stamp::{Stamp, Stamps};
@@ -95,6 +97,8 @@ pub(crate) struct TypeState<T: CachedType> {
     pub(crate) refreshed: Refreshed,
     /// A place for each load that may go on at once.
     pub(crate) loads: Semaphore,
+    /// Whether it was said that the Redis user lacks a right that this type needs.
+    pub(crate) is_refused: AtomicBool,
     /// For types whose policy has it on.
     pub(crate) l1: Option<L1<T>>,
 }
@@ -103,8 +107,10 @@ impl<T: CachedType> TypeState<T> {
     /// Puts a value that Redis answered into L1, if the type has one.
     pub(crate) fn keep(&self, key: &T::Key, value: Option<&Arc<T::Value>>, stamp: Stamp, stored: &Stored) {
         let Some(l1) = &self.l1 else { return };
-        let ttl = millis(self.policy.longest(value));
-        let ttl_ms = stored.ttl_ms.unwrap_or(ttl).min(ttl);
+        let longest_ms = millis(self.policy.longest(value));
+        let in_redis_ms = if let TimeLeft::Millis(ttl_ms) = stored.left { ttl_ms } else { longest_ms };
+        let valid_ms = value.and_then(|value| left_ms::<T>(value, stored.asked)).unwrap_or(longest_ms);
+        let ttl_ms = longest_ms.min(in_redis_ms).min(valid_ms);
         let (asked, bytes) = (stored.asked, stored.json.len());
         l1.insert(key, Heard { value: value.cloned(), stamp, asked, ttl_ms, bytes });
     }
@@ -116,7 +122,7 @@ impl<T: CachedType> TypeState<T> {
 
     /// Takes note of how long a value has to live that Redis answered, if that was asked for.
     pub(crate) fn note_ttl(&self, known: &Known, text: &str, value: Option<&Arc<T::Value>>, stored: &Stored) {
-        let Some(ttl_ms) = stored.ttl_ms else { return };
+        let TimeLeft::Millis(ttl_ms) = stored.left else { return };
         known.stored(text, ttl_ms);
         let age_ms = millis(self.policy.longest(value)).saturating_sub(ttl_ms);
         self.counters.record(Distribution::AgeAtServe, age_ms.saturating_mul(NANOS_A_MILLI));
@@ -251,6 +257,7 @@ impl<S: Source> CacheBuilder<S> {
             near_end: NearEnd::of(&policy, self.settings.refresh_ahead_percent),
             refreshed: Refreshed::default(),
             loads: Semaphore::new(self.settings.max_loads),
+            is_refused: AtomicBool::new(false),
             l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),
         };
         let info = TypeInfo { ttl, l1, ..TypeInfo::of::<T>() };

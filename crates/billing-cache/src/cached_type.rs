@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,8 +45,21 @@ pub trait CachedType: Send + Sync + 'static {
     /// How long the knowledge that there is no such row may be served, unless the configuration says otherwise; never longer
     /// than a value. Short, because whoever asks chooses the key: a caller who makes keys up fills Redis for so long.
     const ABSENT_TTL: Duration = Duration::from_secs(300);
+    /// Whether a key may have no value. Where it may not, as of a list, JSON `null` under a key is a miss.
+    const ABSENCE: Absence = Absence::Possible;
     /// Whether the process's memory holds values too, unless the configuration says otherwise.
     const L1: L1Policy = L1Policy::Off;
+
+    /// Whose value it is, as far as it tells. A value that stands under the key of another is a miss, and replaced.
+    ///
+    /// Called for each hit in Redis, so it compares what it has and allocates nothing.
+    fn owner(value: &Self::Value, key: &Self::Key) -> Owner;
+
+    /// The moment from which the value is wrong without any write, as far as it tells. Whoever stored it, it is a miss from then
+    /// on, by the clock of this machine.
+    fn valid_until(_: &Self::Value) -> Option<SystemTime> {
+        None
+    }
 
     /// Loads the values of `keys` from one snapshot that begins after the call.
     ///
@@ -77,8 +90,39 @@ pub type HotKeysResult<T> = Result<Vec<<T as CachedType>::Key>, <<T as CachedTyp
 pub struct Loaded<V> {
     /// The value; `None` where there is no such row, which is cached too.
     pub value: Option<V>,
-    /// The moment at which the value changes by itself, without any write. It is not served beyond it.
-    pub valid_until: Option<SystemTime>,
+    /// The moment at which the value changes by itself, without any write. It is not stored beyond it.
+    ///
+    /// On the clock of this process, which nobody sets: what is left by the clock of the source, counted from before that was
+    /// asked.
+    pub valid_until: Option<Instant>,
+}
+
+/// Whether there may be no value for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// Yes: that there is none is an answer, and cached.
+    Possible,
+    /// No: there is always one, if only an empty list.
+    Impossible,
+}
+
+/// Whose value it is that stands under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This key's.
+    ThisKey,
+    /// Another key's.
+    AnotherKey,
+    /// The value does not tell.
+    Untold,
+}
+
+impl Owner {
+    /// This key's, if what the value says of its key is so.
+    #[must_use]
+    pub fn if_same(is_same: bool) -> Self {
+        if is_same { Self::ThisKey } else { Self::AnotherKey }
+    }
 }
 
 impl<V> Loaded<V> {

@@ -4,7 +4,7 @@
 //! noted before the step that makes it valid for them. Started by the read path ([`crate::read`]).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tracing::field::Empty;
 use tracing::{Instrument, trace_span};
@@ -16,7 +16,8 @@ use crate::flight::{Flight, Found, Mark, Outcome};
 use crate::l2::removal;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::operation_log;
-use crate::read::{Answer, Cached, Tier, decode, note_redis_error};
+use crate::read::{Answer, Cached, Tier, note_redis_error};
+use crate::reading::{Reading, reading};
 
 /// A fill that was lost is tried again so often before its load is answered uncached.
 const FILL_ATTEMPTS: u32 = 3;
@@ -51,9 +52,9 @@ impl<T: CachedType> Pilot<T> {
         loop {
             let covers = self.flight.mark();
             match store::acquire(&shared.shards, &self.text, mode, lease_ttl).await {
-                Ok(Acquired::Hit(json)) => match decode::<T>(&self.text, &json) {
-                    Some(value) => return Outcome { covers, answer: Ok(Cached::new(value, Tier::L2)) },
-                    None => mode = Mode::Refresh,
+                Ok(Acquired::Hit(json)) => match reading::<T>(&self.key, &self.text, &json) {
+                    Reading::Value(value) => return Outcome { covers, answer: Ok(Cached::new(value, Tier::L2)) },
+                    Reading::Undecodable | Reading::Ended => mode = Mode::Refresh,
                 },
                 Ok(Acquired::Granted(token)) => {
                     attempts += 1;
@@ -87,7 +88,7 @@ impl<T: CachedType> Pilot<T> {
                 return Attempt::Done(Outcome { covers: covered_by_load, answer: Err(error) });
             }
         };
-        let ttl = self.state().policy.ttl_of(&loaded, SystemTime::now());
+        let ttl = self.state().policy.ttl_of(&loaded, self.cache.shared().shards.command_limit());
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
         let answer = Ok(Cached::new(loaded.value, Tier::Loaded));
         let Some(ttl) = ttl else {

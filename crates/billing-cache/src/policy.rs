@@ -4,7 +4,7 @@
 //! that there is no such row never longer than the shorter time the type allows for that: whoever asks chooses the key, so
 //! absences are the only entries of which there is no end.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::cached_type::Loaded;
 
@@ -45,14 +45,19 @@ impl TtlPolicy {
         if value.is_some() { self.ttl } else { self.absent_ttl }
     }
 
-    /// The time to live of a value that is stored at `now`; `None` if it must not be stored any more.
+    /// The time to live of a value that is sent now and takes up to `way` to Redis, where the time begins; `None` if it must not
+    /// be stored any more.
     ///
     /// Jitter only shortens, and never applies to a validity boundary that comes earlier anyway.
-    pub(crate) fn ttl_of<V>(&self, loaded: &Loaded<V>, now: SystemTime) -> Option<Duration> {
+    pub(crate) fn ttl_of<V>(&self, loaded: &Loaded<V>, way: Duration) -> Option<Duration> {
+        self.ttl_at(loaded, Instant::now() + way)
+    }
+
+    fn ttl_at<V>(&self, loaded: &Loaded<V>, stored: Instant) -> Option<Duration> {
         let longest = self.longest(loaded.value.as_ref());
         let jittered = longest.mul_f64(1.0 - self.jitter * rand::random::<f64>());
         let left = match loaded.valid_until {
-            Some(boundary) => boundary.duration_since(now).ok()?,
+            Some(boundary) => boundary.checked_duration_since(stored)?,
             None => Duration::MAX,
         };
         let ttl = jittered.min(left);
@@ -66,7 +71,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn until(valid_until: Option<SystemTime>) -> Loaded<()> {
+    fn until(valid_until: Option<Instant>) -> Loaded<()> {
         Loaded { value: Some(()), valid_until }
     }
 
@@ -74,7 +79,7 @@ mod tests {
     fn jitter_only_shortens() {
         let policy = TtlPolicy::new(HOUR, 10);
         for _ in 0..1000 {
-            let ttl = policy.ttl_of(&until(None), SystemTime::now()).unwrap();
+            let ttl = policy.ttl_at(&until(None), Instant::now()).unwrap();
             assert!(ttl <= HOUR && ttl >= HOUR.mul_f64(0.9), "{ttl:?}");
         }
     }
@@ -82,27 +87,35 @@ mod tests {
     #[test]
     fn a_value_does_not_outlive_its_validity() {
         let policy = TtlPolicy::new(HOUR, 10);
-        let now = SystemTime::now();
+        let now = Instant::now();
         let soon = Duration::from_secs(600);
-        assert_eq!(policy.ttl_of(&until(Some(now + soon)), now), Some(soon));
-        assert!(policy.ttl_of(&until(Some(now + 2 * HOUR)), now).unwrap() <= HOUR);
+        assert_eq!(policy.ttl_at(&until(Some(now + soon)), now), Some(soon));
+        assert!(policy.ttl_at(&until(Some(now + 2 * HOUR)), now).unwrap() <= HOUR);
+    }
+
+    #[test]
+    fn the_way_to_redis_counts_for_its_end() {
+        let policy = TtlPolicy::new(HOUR, 0);
+        let ends = until(Some(Instant::now() + Duration::from_secs(600)));
+        assert!(policy.ttl_of(&ends, Duration::from_secs(100)).unwrap() <= Duration::from_secs(500));
+        assert_eq!(policy.ttl_of(&ends, Duration::from_secs(600)), None);
     }
 
     #[test]
     fn an_absence_lives_shorter_and_never_longer_than_a_value() {
-        let now = SystemTime::now();
+        let now = Instant::now();
         let policy = TtlPolicy::new(HOUR, 0).with_absent_ttl(HOUR / 4);
-        assert_eq!(policy.ttl_of(&Loaded::<()>::absent(), now), Some(HOUR / 4));
-        assert_eq!(policy.ttl_of(&until(None), now), Some(HOUR));
+        assert_eq!(policy.ttl_at(&Loaded::<()>::absent(), now), Some(HOUR / 4));
+        assert_eq!(policy.ttl_at(&until(None), now), Some(HOUR));
         let policy = TtlPolicy::new(HOUR, 0).with_absent_ttl(2 * HOUR);
-        assert_eq!(policy.ttl_of(&Loaded::<()>::absent(), now), Some(HOUR));
+        assert_eq!(policy.ttl_at(&Loaded::<()>::absent(), now), Some(HOUR));
     }
 
     #[test]
     fn a_value_past_its_validity_is_not_stored() {
         let policy = TtlPolicy::new(HOUR, 0);
-        let now = SystemTime::now();
-        assert_eq!(policy.ttl_of(&until(Some(now - HOUR)), now), None);
-        assert_eq!(policy.ttl_of(&until(Some(now + Duration::from_micros(10))), now), None);
+        let now = Instant::now();
+        assert_eq!(policy.ttl_at(&until(Some(now - HOUR)), now), None);
+        assert_eq!(policy.ttl_at(&until(Some(now + Duration::from_micros(10))), now), None);
     }
 }

@@ -5,11 +5,12 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tracing::field::Empty;
-use tracing::{Instrument, debug, trace_span};
+use tracing::{Instrument, debug, trace_span, warn};
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, LoadResult, Loaded, Source};
@@ -17,9 +18,10 @@ use crate::counters::Counting;
 use crate::event::{Distribution, Event};
 use crate::flight::{Boarding, Found, Landing, Seat};
 use crate::l2::error::L2Error;
-use crate::l2::store;
+use crate::l2::store::{self, Stored};
 use crate::operation_log;
 use crate::pilot::Pilot;
+use crate::reading::{Reading, reading};
 use crate::sampling::Sampled;
 use crate::stamp::Stamp;
 
@@ -144,6 +146,14 @@ struct Look {
     sampled: Sampled,
 }
 
+/// Where a value was found, and under which stamp.
+pub(crate) struct Place<'a, T: CachedType> {
+    pub(crate) key: &'a T::Key,
+    pub(crate) text: &'a str,
+    /// Current when the read began.
+    pub(crate) stamp: Stamp,
+}
+
 /// What a plain look into Redis found.
 enum Lookup<V> {
     Hit(Option<Arc<V>>),
@@ -251,8 +261,8 @@ impl<S: Source> Cache<S> {
         seat
     }
 
-    /// GET, and nothing else; with the time to live where L1 wants to know it, or a refresh ahead may be due. A value that does
-    /// not decode is a miss; the flight replaces it.
+    /// GET, and nothing else; with the time to live where L1 wants to know it, and of sampled reads, since a refresh may be due.
+    /// What is no value of this key, or has ended, is a miss; the flight replaces it.
     async fn lookup<T: CachedType<Source = S>>(
         &self,
         state: &TypeState<T>,
@@ -264,23 +274,20 @@ impl<S: Source> Cache<S> {
         if shared.suspects.contains(text) {
             return Lookup::Unusable;
         }
-        let found = if state.l1.is_some() || (state.near_end.is_watched() && look.sampled.is_noted()) {
+        let found = if state.l1.is_some() || look.sampled.is_noted() {
             store::get_with_ttl(&shared.shards, text).await
         } else {
             store::get(&shared.shards, text).await
         };
         match found {
-            Ok(Some(stored)) => match decode::<T>(text, &stored.json) {
-                Some(value) => {
+            Ok(Some(stored)) => match reading::<T>(key, text, &stored.json) {
+                Reading::Value(value) => {
                     let value = value.map(Arc::new);
-                    state.note_ttl(&shared.known, text, value.as_ref(), &stored);
-                    state.keep(key, value.as_ref(), look.stamp, &stored);
-                    if stored.ttl_ms.is_some_and(|ttl_ms| state.near_end.is_reached(value.as_ref(), ttl_ms)) {
-                        self.consider_refresh(state, key, text);
-                    }
+                    self.take_in(state, Place { key, text, stamp: look.stamp }, value.as_ref(), &stored);
                     Lookup::Hit(value)
                 }
-                None => undecodable(state),
+                Reading::Ended => Lookup::Miss,
+                Reading::Undecodable => undecodable(state),
             },
             Ok(None) => Lookup::Miss,
             Err(error) if error.is_wrong_type() => undecodable(state),
@@ -288,6 +295,21 @@ impl<S: Source> Cache<S> {
                 note_redis_error(state, text, &error);
                 Lookup::Unusable
             }
+        }
+    }
+
+    /// Takes note of a value that Redis answered: for L1, for what is known of its end, and for its refresh.
+    pub(crate) fn take_in<T: CachedType<Source = S>>(
+        &self,
+        state: &TypeState<T>,
+        Place { key, text, stamp }: Place<'_, T>,
+        value: Option<&Arc<T::Value>>,
+        stored: &Stored,
+    ) {
+        state.note_ttl(&self.shared().known, text, value, stored);
+        state.keep(key, value, stamp, stored);
+        if state.near_end.is_due(value, stored.left) {
+            self.consider_refresh(state, key, text);
         }
     }
 
@@ -372,32 +394,17 @@ fn undecodable<T: CachedType>(state: &TypeState<T>) -> Lookup<T::Value> {
     Lookup::Undecodable
 }
 
-/// The value in a JSON text, `None` if it has another shape than ours.
-pub(crate) fn decode<T: CachedType>(text: &str, json: &[u8]) -> Option<Option<T::Value>> {
-    match serde_json::from_slice(json) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            // Not the error itself: it quotes the value.
-            let (reason, line, column) = (error.classify(), error.line(), error.column());
-            debug!(
-                cache_type = T::NAME,
-                key = text,
-                ?reason,
-                line,
-                column,
-                "a cached value does not decode, it will be replaced"
-            );
-            None
-        }
-    }
-}
-
-/// Swallows an error of Redis: the read goes on without it. Counted here if Redis was asked at all, logged once by the link.
+/// Swallows an error of Redis: the read goes on without it. Counted here if Redis was asked at all, logged once by the link; a
+/// right that is missing, which says nothing about the link, here, once a type.
 pub(crate) fn note_redis_error<T: CachedType>(state: &TypeState<T>, text: &str, error: &L2Error) {
     if error.was_asked() {
         state.counters.add(Event::RedisError);
     }
     debug!(cache_type = T::NAME, key = text, %error, "redis could not be used");
+    if error.is_refusal() && !state.is_refused.swap(true, Ordering::Relaxed) {
+        let cache_type = T::NAME;
+        warn!(cache_type, %error, "this Redis user lacks a right, reads go to the database; see cache-admin doctor");
+    }
 }
 
 pub(crate) fn event_of(tier: Tier) -> Event {

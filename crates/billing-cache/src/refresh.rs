@@ -3,18 +3,19 @@
 //! Invariant (`protocol.md`, section 7): a refresh holds the key's lease, so an invalidation makes its fill lost, and no two
 //! processes refresh one key at a time. A refresh that fails leaves the old value as it is.
 //!
-//! Only sampled hits ask how long the value has to live (see [`crate::sampling`]); a hot key is asked often enough.
+//! Only sampled hits ask how long the value has to live (see [`crate::sampling`]); a hot key is asked often enough. A value
+//! without an end, which no process of ours stores, counts as near its end even where refresh ahead is off.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tracing::debug;
 
 use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::{CachedType, Loaded, Source};
 use crate::event::Event;
-use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::l2::store::{self, Acquired, Fill, Filled, Mode, TimeLeft, Token};
 use crate::policy::TtlPolicy;
 use crate::read::micros;
 
@@ -58,15 +59,19 @@ impl NearEnd {
         Self { present_ms: share(policy.longest(Some(&()))), absent_ms: share(policy.longest(None::<&()>)) }
     }
 
-    /// Whether refresh ahead is on.
-    pub(crate) fn is_watched(self) -> bool {
-        self.present_ms > 0
-    }
-
     /// Whether this value, or its absence, with so long to live is near its end.
     #[inline]
     pub(crate) fn is_reached<V>(self, value: Option<&V>, ttl_ms: u64) -> bool {
         ttl_ms < if value.is_some() { self.present_ms } else { self.absent_ms }
+    }
+
+    /// The same of one that Redis answered. One that would never come to its end counts as near it.
+    pub(crate) fn is_due<V>(self, value: Option<&V>, left: TimeLeft) -> bool {
+        match left {
+            TimeLeft::NotAsked => false,
+            TimeLeft::Millis(ttl_ms) => self.is_reached(value, ttl_ms),
+            TimeLeft::Endless => true,
+        }
     }
 }
 
@@ -91,7 +96,7 @@ impl<S: Source> Cache<S> {
             return self.give_up_refresh(&text, &token).await;
         };
         let loaded = loaded.remove(key).unwrap_or_else(Loaded::absent);
-        let Some(ttl) = state.policy.ttl_of(&loaded, SystemTime::now()) else {
+        let Some(ttl) = state.policy.ttl_of(&loaded, shared.shards.command_limit()) else {
             return self.give_up_refresh(&text, &token).await;
         };
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");

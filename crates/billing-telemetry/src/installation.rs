@@ -45,8 +45,8 @@ pub struct TypeKeys {
     pub cache_type: &'static str,
     /// How many keys there are.
     pub keys: u64,
-    /// Their memory in bytes, estimated from a sample.
-    pub memory: u64,
+    /// Their memory in bytes, estimated from a sample; none where the server does not tell.
+    pub memory: Option<u64>,
 }
 
 /// Processes that share the cache.
@@ -103,7 +103,10 @@ fn survey_families(known: &Installation) -> [Family; 2] {
     let surveyed = known.survey.iter().flatten();
     surveyed.fold([keys, memory.in_unit(Unit::Bytes)], |[keys, memory], of_type| {
         let labels = [("type", of_type.cache_type)];
-        [keys.with(&labels, Value::of_count(of_type.keys)), memory.with(&labels, Value::of_count(of_type.memory))]
+        [
+            keys.with(&labels, Value::of_count(of_type.keys)),
+            memory.with_known(&labels, of_type.memory.map(Value::of_count)),
+        ]
     })
 }
 

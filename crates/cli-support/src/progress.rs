@@ -25,6 +25,12 @@ impl Progress {
         Self::styled(ProgressBar::new_spinner(), "{msg} {spinner} {human_pos}, {rate}, {elapsed}", what)
     }
 
+    /// Work whose size may be known.
+    #[must_use]
+    pub fn of_maybe(what: &str, total: Option<u64>) -> Self {
+        total.map_or_else(|| Self::open_ended(what), |total| Self::of(what, total))
+    }
+
     /// So many more are done.
     pub fn add(&self, done: u64) {
         self.0.inc(done);

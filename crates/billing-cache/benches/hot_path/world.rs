@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use billing_cache::{
     BreakerSettings, Cache, CacheBuilder, CacheKey, CacheSettings, Cached, CachedType, HotKeysResult, KeyWriter,
-    L1Policy, LoadResult, Loaded, RedisSettings, Source, Tier,
+    L1Policy, LoadResult, Loaded, Owner, RedisSettings, Source, Tier,
 };
 use serde::{Deserialize, Serialize};
 use test_support::RedisServer;
@@ -82,6 +82,10 @@ impl CachedType for InRedis {
     const PREFIX: &'static str = "in_redis";
     const TTL: Duration = Duration::from_secs(24 * 3600);
 
+    fn owner(row: &Row, key: &Id) -> Owner {
+        Owner::if_same(row.id == key.0)
+    }
+
     async fn load(_: &Rows, keys: &[Id]) -> LoadResult<Self> {
         load::<Self>(keys).await
     }
@@ -103,6 +107,10 @@ impl CachedType for InMemory {
     const PREFIX: &'static str = "in_memory";
     const TTL: Duration = Duration::from_secs(24 * 3600);
     const L1: L1Policy = L1Policy::On;
+
+    fn owner(row: &Row, key: &Id) -> Owner {
+        Owner::if_same(row.id == key.0)
+    }
 
     async fn load(_: &Rows, keys: &[Id]) -> LoadResult<Self> {
         load::<Self>(keys).await

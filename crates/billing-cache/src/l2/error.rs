@@ -82,6 +82,11 @@ impl L2Error {
         matches!(self, Self::Redis(error) if was_closed(error))
     }
 
+    /// This user may not do that, or not to this key; or the server does not know the command.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Redis(error) if code(error) == Some("NOPERM") || is_unknown_command(error))
+    }
+
     /// The key holds something else than a string.
     pub(crate) fn is_wrong_type(&self) -> bool {
         matches!(self, Self::Redis(error) if code(error) == Some("WRONGTYPE"))
@@ -93,11 +98,18 @@ pub(crate) fn is_no_script(error: &RedisError) -> bool {
     error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// What an error says about the server: nothing if memory is full, because reads still work then; that it
-/// is well if only the key holds something else than a string or the scripts were flushed; else that it failed.
+/// The server has no such command: a managed one, or one where it was renamed.
+pub(crate) fn is_unknown_command(error: &RedisError) -> bool {
+    let is_said = |detail: &str| detail.starts_with("unknown command") || detail.starts_with("unknown subcommand");
+    error.code() == Some("ERR") && error.detail().is_some_and(is_said)
+}
+
+/// What an error says about the server: nothing if memory is full, because reads still work then, or if this user may not do
+/// that, because other keys may be another matter; that it is well if only the key holds something else than a string or the
+/// server does not know the script; else that it failed.
 pub(crate) fn verdict(error: &RedisError) -> Option<Verdict> {
     match code(error) {
-        Some("OOM") => None,
+        Some("OOM" | "NOPERM") => None,
         Some("WRONGTYPE" | "NOSCRIPT") => Some(Verdict::Success),
         _ => Some(Verdict::Failure),
     }

@@ -6,13 +6,13 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::aio::SendError;
-use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use tokio::sync::mpsc;
 
 use super::error::L2Error;
 use super::history::{info_field, is_node};
 use super::link::{Link, OwnConnection};
-use super::rights::{self, AclRule, probe_key};
+use super::rights::{self, Missing, probe_key};
 use super::sentinel::SentinelFacts;
 use super::store;
 use super::tls::TlsFacts;
@@ -36,11 +36,11 @@ pub struct Examination {
     pub tls: Result<Option<TlsFacts>, L2Error>,
     /// What the sentinels say; none without.
     pub sentinels: Result<Option<SentinelFacts>, L2Error>,
-    /// The rights that the user lacks.
-    pub missing_rights: Result<Vec<AclRule>, L2Error>,
+    /// The rights that the user lacks, and the commands that the server does.
+    pub missing: Result<Missing, L2Error>,
     /// Whether a change of a key was announced on a second connection, which L1 needs.
     pub announcements: Result<(), L2Error>,
-    /// Whether the scripts of the protocol can be loaded and run.
+    /// Whether the scripts of the protocol can be run.
     pub scripts: Result<(), L2Error>,
     /// Times of single PINGs, one after the other, the shortest first; never empty.
     pub pings: Result<Vec<Duration>, L2Error>,
@@ -102,7 +102,7 @@ pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared, lin
         server: server_facts(connection).await,
         tls: look_at_tls(link).await,
         sentinels: link.address().sentinels().await,
-        missing_rights: rights::missing(connection, shared, &probe).await,
+        missing: rights::missing(connection, shared, &probe).await,
         announcements: hear_announcement(connection, link, &probe).await,
         scripts: run_scripts(connection, of_type.as_ref().unwrap_or(&probe)).await,
         pings: ping(connection).await,
@@ -154,9 +154,8 @@ async fn hear_announcement(connection: &mut OwnConnection, link: &Link, key: &st
 
 /// FILL under a lease that nobody holds: stores nothing.
 async fn run_scripts(connection: &mut OwnConnection, key: &str) -> Result<(), L2Error> {
-    let answers: Vec<RedisResult<Value>> = connection.pipeline(&store::idle_fill(key)).await?;
-    match answers.into_iter().collect::<RedisResult<Vec<Value>>>()?.last() {
-        Some(Value::Int(0)) => Ok(()),
+    match connection.command(&store::idle_fill(key)).await? {
+        Value::Int(0) => Ok(()),
         _ => Err(L2Error::Unexpected { command: "FILL" }),
     }
 }

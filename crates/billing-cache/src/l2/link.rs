@@ -26,7 +26,6 @@ use super::cluster::{self, ClusterError};
 use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
 use super::history::{info_field, is_node, is_replica};
 use super::shards::is_elsewhere;
-use super::store;
 use crate::breaker::{Breaker, BreakerSettings, BreakerState, Change, Verdict};
 use crate::cache::millis;
 use crate::settings::RedisSettings;
@@ -461,7 +460,7 @@ impl Shared {
         }
     }
 
-    /// Connects, loads the scripts and notes the run id.
+    /// Connects and notes the run id.
     async fn dial(&self) -> Result<(), L2Error> {
         let limit = self.settings.connect_timeout();
         self.pool.store(None);
@@ -480,7 +479,6 @@ impl Shared {
         // A server that hides INFO is served all the same; its rows then carry no history.
         let info: Option<String> = redis::cmd("INFO").query_async(&mut connection).await.ok();
         refuse_replica(info.as_deref())?;
-        store::load_scripts(&mut connection).await?;
         let run_id = info.as_deref().and_then(|info| info_field(info, "run_id")).map(Arc::from);
         Ok(Live {
             wire: Wire { connection, run_id, asking: false },

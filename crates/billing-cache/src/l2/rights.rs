@@ -7,7 +7,7 @@
 
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
-use super::error::L2Error;
+use super::error::{L2Error, is_unknown_command};
 use super::link::OwnConnection;
 use crate::cache::Shared;
 use crate::cached_type::TypeInfo;
@@ -38,6 +38,15 @@ pub struct AclRule {
     pub purpose: Purpose,
 }
 
+/// What services and tools need and do not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Rules that the Redis user lacks.
+    pub rights: Vec<AclRule>,
+    /// Commands, as rules name them, that the server does not know: no rule gives them.
+    pub unknown: Vec<AclRule>,
+}
+
 /// A command, as ACL rules name it, and a harmless call of it.
 struct Right {
     command: &'static str,
@@ -63,7 +72,7 @@ const RIGHTS: &[Right] = &[
     cache("del", &[PROBE]),
     cache("unlink", &[PROBE]),
     cache("scan", &["0", "MATCH", PROBE, "COUNT", "1"]),
-    cache("script|load", &["return 0"]),
+    cache("eval", &["return 0", "0"]),
     // No script has this hash.
     cache("evalsha", &["0000000000000000000000000000000000000000", "0"]),
     Right { command: "cluster|nodes", purpose: Purpose::Cluster, call: &[] },
@@ -104,12 +113,8 @@ pub(crate) fn smallest_rules(shared: &Shared) -> Vec<AclRule> {
     commands.chain(key_patterns(shared).iter().map(|(pattern, _)| rule_of_keys(pattern))).collect()
 }
 
-/// Which of the rights the user of this connection lacks.
-pub(crate) async fn missing(
-    connection: &mut OwnConnection,
-    shared: &Shared,
-    probe: &str,
-) -> Result<Vec<AclRule>, L2Error> {
+/// Which of the rights the user of this connection lacks, and which commands the server.
+pub(crate) async fn missing(connection: &mut OwnConnection, shared: &Shared, probe: &str) -> Result<Missing, L2Error> {
     let patterns = key_patterns(shared);
     let mut pipeline = Pipeline::with_capacity(RIGHTS.len() + patterns.len());
     pipeline.ignore_errors();
@@ -123,7 +128,15 @@ pub(crate) async fn missing(
     let commands = rights_on(shared).map(|right| (Denied::Command, right.rule()));
     let keys = patterns.iter().map(|(pattern, _)| (Denied::Key, rule_of_keys(pattern)));
     let asked = commands.chain(keys).zip(&answers);
-    Ok(asked.filter(|((what, _), answer)| denies(answer, *what)).map(|((_, rule), _)| rule).collect())
+    let mut missing = Missing::default();
+    for ((what, rule), answer) in asked {
+        if denies(answer, what) {
+            missing.rights.push(rule);
+        } else if what == Denied::Command && answer.as_ref().is_err_and(is_unknown_command) {
+            missing.unknown.push(rule);
+        }
+    }
+    Ok(missing)
 }
 
 fn rule_of_keys(pattern: &str) -> AclRule {

@@ -2,14 +2,15 @@
 //! [`super::removal`].
 //!
 //! Invariants (`protocol.md`, sections 2 and 9): a value is set only by FILL, and only while the lease still holds the
-//! filler's token; ACQUIRE carries a fresh token each time it is sent, also when a cluster sends it elsewhere.
+//! filler's token; ACQUIRE carries a fresh token each time it is sent, also when a cluster sends it elsewhere, and when the
+//! server does not know the script. Scripts are called by their hash; one that is not known (NOSCRIPT) is sent with its text,
+//! by which it becomes known, so no right to SCRIPT is needed.
 
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, RedisResult, Script, Value};
+use redis::{Cmd, Pipeline, RedisResult, Value};
 
 use super::error::{L2Error, is_no_script};
 use super::link::{Link, Terms, Wire};
@@ -18,6 +19,18 @@ use super::shards::{Gathered, Shards, is_elsewhere};
 use crate::cache::millis;
 use crate::clock::Moment;
 use crate::key::lease_of;
+
+/// What the server runs.
+struct Script {
+    text: &'static str,
+    hash: String,
+}
+
+impl Script {
+    fn new(text: &'static str) -> Self {
+        Self { text, hash: redis::Script::new(text).get_hash().to_owned() }
+    }
+}
 
 /// `KEYS` value, lease; `ARGV` token, lease ms, mode. Answers the value, or 2 (present), 1 (granted), 0 (contended).
 ///
@@ -134,21 +147,31 @@ pub(crate) struct Fill {
 /// A value as it stands in Redis.
 pub(crate) struct Stored {
     pub(crate) json: Vec<u8>,
-    /// Time to live; `None` if it was not asked for, or a foreign hand set none.
-    pub(crate) ttl_ms: Option<u64>,
+    pub(crate) left: TimeLeft,
     /// Before the question was sent: counted from here, the time to live ends no later than in Redis. The beginning of all
     /// time where it was not asked for.
     pub(crate) asked: Moment,
 }
 
+/// How long a value has to live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeLeft {
+    NotAsked,
+    /// In milliseconds.
+    Millis(u64),
+    /// For ever: a foreign hand stored it without an expiry.
+    Endless,
+}
+
 impl Stored {
     fn without_ttl(json: Vec<u8>) -> Self {
-        Self { json, ttl_ms: None, asked: Moment::default() }
+        Self { json, left: TimeLeft::NotAsked, asked: Moment::default() }
     }
 
     fn of((json, ttl_ms): (Option<Vec<u8>>, i64), asked: Moment) -> Option<Self> {
         // -2: gone between the two commands. -1: no expiry.
-        json.filter(|_| ttl_ms != -2).map(|json| Self { json, ttl_ms: u64::try_from(ttl_ms).ok(), asked })
+        let left = u64::try_from(ttl_ms).map_or(TimeLeft::Endless, TimeLeft::Millis);
+        json.filter(|_| ttl_ms != -2).map(|json| Self { json, left, asked })
     }
 }
 
@@ -218,14 +241,14 @@ fn values_of(answers: Vec<RedisResult<Value>>) -> RedisResult<Vec<Option<Vec<u8>
 
 /// Asks for the lease of one key.
 pub(crate) async fn acquire(shards: &Shards, key: &str, mode: Mode, lease_ttl: Duration) -> Result<Acquired, L2Error> {
-    let ask = |mut wire: Wire| async move {
+    let ask = |mut wire: Wire, by: By| async move {
         let token = Token::fresh(mode);
         let asked = Asked::for_one(wire.connection.clone(), key, &token, lease_ttl);
-        let answer: RedisResult<Value> = wire.query(&acquire_command(key, &token, mode, lease_ttl)).await;
+        let answer: RedisResult<Value> = wire.query(&acquire_command(by, key, &token, mode, lease_ttl)).await;
         asked.answered();
         Ok((token, answer?))
     };
-    let (token, answer) = shards.one(key, shards.command_terms(), |wire| with_scripts(wire, ask)).await?;
+    let (token, answer) = shards.one(key, shards.command_terms(), |wire| known_or_told(wire, ask)).await?;
     acquired(token, answer)
 }
 
@@ -239,21 +262,21 @@ pub(crate) async fn acquire_many(
     let terms = shards.batch_terms();
     let acquire = move |link: Arc<Link>, places: Vec<usize>| async move {
         let keys: Vec<&str> = places.iter().map(|place| keys[*place].as_str()).collect();
-        let ask = |wire: Wire| {
-            let keys = &keys;
-            async move {
-                let tokens: Vec<Token> = keys.iter().map(|_| Token::fresh(mode)).collect();
-                let asked = Asked::for_many(wire.connection.clone(), keys, &tokens, lease_ttl);
-                let commands =
-                    keys.iter().zip(&tokens).map(|(key, token)| acquire_command(key, token, mode, lease_ttl));
-                let answers = each(wire, commands).await;
-                asked.answered();
-                Ok(tokens.into_iter().zip(answers?).collect::<Vec<_>>())
-            }
+        let all = keys.as_slice();
+        let ask = |mut wire: Wire, by: By, places: Vec<usize>| async move {
+            let keys: Vec<&str> = places.into_iter().map(|place| all[place]).collect();
+            let tokens: Vec<Token> = keys.iter().map(|_| Token::fresh(mode)).collect();
+            let asked = Asked::for_many(wire.connection.clone(), &keys, &tokens, lease_ttl);
+            let calls = by.first().zip(keys.iter().zip(&tokens));
+            let commands = calls.map(|(by, (key, token))| acquire_command(by, key, token, mode, lease_ttl));
+            let answers = wire.query_each(commands).await;
+            asked.answered();
+            let answers = tokens.into_iter().zip(answers?);
+            Ok(answers.map(|(token, answer)| answer.map(|answer| (token, answer))).collect())
         };
-        let asked = link.run(terms, |wire| with_scripts(wire, ask)).await?;
-        let one = |(token, answer): (Token, RedisResult<Value>)| match answer {
-            Ok(answer) => acquired(token, answer),
+        let asked = link.run(terms, |wire| each_known_or_told(wire, keys.len(), ask)).await?;
+        let one = |answer: RedisResult<(Token, Value)>| match answer {
+            Ok((token, answer)) => acquired(token, answer),
             Err(_) => Ok(Acquired::Refused),
         };
         asked.into_iter().map(one).collect()
@@ -269,8 +292,8 @@ pub(crate) async fn release(shards: &Shards, key: &str, token: &Token) -> Result
 
 /// Stores one loaded value if its lease still stands.
 pub(crate) async fn fill(shards: &Shards, fill: &Fill) -> Result<Filled, L2Error> {
-    let store = |mut wire: Wire| async move { wire.query(&fill_command(fill)).await };
-    match shards.one(&fill.key, shards.command_terms(), |wire| with_scripts(wire, store)).await {
+    let store = |mut wire: Wire, by: By| async move { wire.query(&fill_command(by, fill)).await };
+    match shards.one(&fill.key, shards.command_terms(), |wire| known_or_told(wire, store)).await {
         Err(L2Error::Redis(error)) if is_elsewhere(&error) => Ok(Filled::Elsewhere),
         stored => Ok(filled(&stored?)),
     }
@@ -281,8 +304,13 @@ pub(crate) async fn fill_many(shards: &Shards, fills: &[Fill]) -> Gathered<Fille
     let terms = shards.batch_terms();
     let keys: Vec<String> = fills.iter().map(|fill| fill.key.clone()).collect();
     let store = move |link: Arc<Link>, places: Vec<usize>| async move {
-        let store = |wire: Wire| each(wire, places.iter().map(|place| fill_command(&fills[*place])));
-        let stored = link.run(terms, |wire| with_scripts(wire, store)).await?;
+        let all: Vec<&Fill> = places.iter().map(|place| &fills[*place]).collect();
+        let all = all.as_slice();
+        let store = |mut wire: Wire, by: By, places: Vec<usize>| async move {
+            let calls = by.first().zip(places);
+            wire.query_each(calls.map(|(by, place)| fill_command(by, all[place]))).await
+        };
+        let stored = link.run(terms, |wire| each_known_or_told(wire, all.len(), store)).await?;
         let one = |answer: RedisResult<Value>| match answer {
             Ok(answer) => filled(&answer),
             Err(error) if is_elsewhere(&error) => Filled::Elsewhere,
@@ -311,34 +339,60 @@ fn pttl_command(key: &str) -> Cmd {
     command
 }
 
-/// Makes the scripts known to the server.
-pub(crate) async fn load_scripts(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    let mut pipeline = redis::pipe();
-    pipeline.load_script(&ACQUIRE).ignore().load_script(&FILL).ignore().load_script(&RELEASE).ignore();
-    pipeline.exec_async(connection).await
-}
-
-/// Loads the scripts and runs FILL under a lease that nobody holds: answers 0 at the end, and stores nothing.
-pub(crate) fn idle_fill(key: &str) -> Pipeline {
+/// Runs FILL, with its text, under a lease that nobody holds: answers 0, and stores nothing.
+pub(crate) fn idle_fill(key: &str) -> Cmd {
     let fill = Fill { key: key.to_owned(), token: Token::fresh(Mode::Read), json: Vec::new(), ttl: IDLE_TTL };
-    let mut pipeline = redis::pipe();
-    pipeline.ignore_errors().load_script(&ACQUIRE).load_script(&FILL).add_command(fill_command(&fill));
-    pipeline
+    fill_command(By::Text, &fill)
 }
 
-/// Runs an operation; if the server has forgotten the scripts, loads them and runs it anew. Tokens are made inside the
-/// operation, so that the second send carries fresh ones.
-async fn with_scripts<T, F>(wire: Wire, operation: impl Fn(Wire) -> F) -> RedisResult<T>
+/// How a script is named to the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// By its hash, in the hope that the server knows it.
+    Hash,
+    /// By its text, which makes it known.
+    Text,
+}
+
+impl By {
+    /// The first call of a pipeline so, which is enough, and the others by the hash.
+    fn first(self) -> impl Iterator<Item = Self> {
+        std::iter::once(self).chain(std::iter::repeat(Self::Hash))
+    }
+}
+
+/// Calls a script; if the server does not know it, once more with its text. Tokens are made inside the operation, so that the
+/// second send carries a fresh one.
+async fn known_or_told<T, F>(wire: Wire, operation: impl Fn(Wire, By) -> F) -> RedisResult<T>
 where
     F: Future<Output = RedisResult<T>>,
 {
-    match operation(wire.clone()).await {
-        Err(error) if is_no_script(&error) => {
-            load_scripts(&mut wire.connection.clone()).await?;
-            operation(wire).await
-        }
+    match operation(wire.clone(), By::Hash).await {
+        Err(error) if is_no_script(&error) => operation(wire, By::Text).await,
         other => other,
     }
+}
+
+/// The same of a pipeline of so many calls, by their places, each with an answer of its own. Only those are sent once more that the server did not
+/// know the script of: another client may have made it known in between.
+async fn each_known_or_told<T, F>(
+    wire: Wire,
+    calls: usize,
+    operation: impl Fn(Wire, By, Vec<usize>) -> F,
+) -> RedisResult<Vec<RedisResult<T>>>
+where
+    F: Future<Output = RedisResult<Vec<RedisResult<T>>>>,
+{
+    let mut answers = operation(wire.clone(), By::Hash, (0..calls).collect()).await?;
+    let is_unknown = |answer: &RedisResult<T>| answer.as_ref().is_err_and(is_no_script);
+    let unknown: Vec<usize> = (0..).zip(&answers).filter(|(_, answer)| is_unknown(answer)).map(|(at, _)| at).collect();
+    if unknown.is_empty() {
+        return Ok(answers);
+    }
+    for (place, answer) in unknown.iter().zip(operation(wire, By::Text, unknown.clone()).await?) {
+        answers[*place] = answer;
+    }
+    Ok(answers)
 }
 
 pub(super) fn pipeline_of(commands: impl Iterator<Item = Cmd>) -> Pipeline {
@@ -349,35 +403,31 @@ pub(super) fn pipeline_of(commands: impl Iterator<Item = Cmd>) -> Pipeline {
     pipeline
 }
 
-/// Runs script calls in one pipeline; each has a result of its own, but a server without the scripts fails them all.
-async fn each(mut wire: Wire, commands: impl Iterator<Item = Cmd>) -> RedisResult<Vec<RedisResult<Value>>> {
-    let answers = wire.query_each(commands).await?;
-    match answers.iter().find_map(|answer| answer.as_ref().err().filter(|error| is_no_script(error))) {
-        Some(error) => Err(error.clone()),
-        None => Ok(answers),
-    }
-}
-
-fn evalsha(script: &Script, key: &str) -> Cmd {
-    let mut command = redis::cmd("EVALSHA");
-    command.arg(script.get_hash()).arg(2).arg(key).arg(lease_of(key));
+fn call(script: &Script, by: By, key: &str) -> Cmd {
+    let (name, named) = match by {
+        By::Hash => ("EVALSHA", script.hash.as_str()),
+        By::Text => ("EVAL", script.text),
+    };
+    let mut command = redis::cmd(name);
+    command.arg(named).arg(2).arg(key).arg(lease_of(key));
     command
 }
 
-fn acquire_command(key: &str, token: &Token, mode: Mode, lease_ttl: Duration) -> Cmd {
-    let mut command = evalsha(&ACQUIRE, key);
+fn acquire_command(by: By, key: &str, token: &Token, mode: Mode, lease_ttl: Duration) -> Cmd {
+    let mut command = call(&ACQUIRE, by, key);
     command.arg(&token.0).arg(millis(lease_ttl)).arg(mode.as_str());
     command
 }
 
+/// Rare and short, so always with its text: nothing has to wait behind it for an answer.
 pub(super) fn release_command(key: &str, token: &Token) -> Cmd {
-    let mut command = evalsha(&RELEASE, key);
+    let mut command = call(&RELEASE, By::Text, key);
     command.arg(&token.0);
     command
 }
 
-fn fill_command(fill: &Fill) -> Cmd {
-    let mut command = evalsha(&FILL, &fill.key);
+fn fill_command(by: By, fill: &Fill) -> Cmd {
+    let mut command = call(&FILL, by, &fill.key);
     command.arg(&fill.token.0).arg(&fill.json).arg(millis(fill.ttl));
     command
 }

@@ -98,11 +98,11 @@ impl<S: Source> Cache<S> {
         Ok(found)
     }
 
-    /// How many keys the database holds, ours or not.
+    /// How many keys the database holds, ours or not; `None` where a server does not tell, or not this user.
     ///
     /// # Errors
     /// Redis cannot be used.
-    pub async fn key_count(&self) -> Result<u64, RedisUnreachable> {
+    pub async fn key_count(&self) -> Result<Option<u64>, RedisUnreachable> {
         let (shards, mut keys) = (&self.shared().shards, 0);
         let layout = shards.layout();
         if layout.links().is_empty() {
@@ -110,10 +110,13 @@ impl<S: Source> Cache<S> {
         }
         for link in layout.links() {
             let mut connection = link.own_connection().await?;
-            let size: Result<u64, L2Error> = connection.command(&redis::cmd("DBSIZE")).await;
-            keys += size.map_err(|error| link.unreachable(error))?;
+            match connection.command::<u64>(&redis::cmd("DBSIZE")).await {
+                Ok(size) => keys += size,
+                Err(error) if error.is_refusal() => return Ok(None),
+                Err(error) => return Err(link.unreachable(error)),
+            }
         }
-        Ok(keys)
+        Ok(Some(keys))
     }
 }
 
@@ -182,12 +185,12 @@ impl<S: Source> Surveying<S> {
             pipeline.add_command(scan_command(cursor, None, count));
         }
         let answers: Vec<RedisResult<Value>> = self.connection.pipeline(&pipeline).await?;
-        let mut answers = answers.into_iter().map(gone_if_elsewhere).collect::<RedisResult<Vec<Value>>>()?;
-        let scan = self.cursor.and_then(|_| answers.pop());
-        for ((owner, _), pair) in self.to_measure.drain(..).zip(answers.chunks(2)) {
-            self.found.measure(owner, pair);
+        let mut answers = answers.into_iter().map(gone_if_elsewhere);
+        for (owner, _) in self.to_measure.drain(..) {
+            let (memory, ttl) = (answers.next().unwrap_or(Ok(Value::Nil)), answers.next().unwrap_or(Ok(Value::Nil))?);
+            self.found.measure(owner, &memory, &ttl);
         }
-        let (cursor, names) = scan.map_or(Ok((None, Vec::new())), scanned)?;
+        let (cursor, names) = answers.next().transpose()?.map_or(Ok((None, Vec::new())), scanned)?;
         self.cursor = cursor;
         let seen = names.len() as u64;
         for name in names {
@@ -257,13 +260,16 @@ impl Found {
         None
     }
 
-    /// Takes in the answers to MEMORY USAGE and PTTL. A key that has gone since it was seen answers nil and -2.
-    fn measure(&mut self, owner: usize, answers: &[Value]) {
-        match answers {
-            [Value::Int(bytes), Value::Int(ttl_ms)] if *ttl_ms != -2 => {
-                self.tallies[owner].measure(u64::try_from(*bytes).unwrap_or(0), *ttl_ms);
+    /// Takes in the answers to MEMORY USAGE, which not every server knows and not every user may ask, and PTTL. A key that has gone
+    /// since it was seen answers nil and -2.
+    fn measure(&mut self, owner: usize, memory: &RedisResult<Value>, ttl: &Value) {
+        let tally = &mut self.tallies[owner];
+        match (memory, ttl) {
+            (Ok(Value::Int(bytes)), Value::Int(ttl_ms)) if *ttl_ms != -2 => {
+                tally.measure(Some(u64::try_from(*bytes).unwrap_or(0)), *ttl_ms);
             }
-            _ => self.tallies[owner].miss(),
+            (Err(_), Value::Int(ttl_ms)) if *ttl_ms != -2 => tally.measure(None, *ttl_ms),
+            _ => tally.miss(),
         }
     }
 }

@@ -19,10 +19,11 @@ pub struct TypeSurvey {
     pub keys: u64,
     /// Of how many of them memory and time to live were asked for.
     pub measured: u64,
-    /// Memory they use, in bytes, as the server counts it; an estimate unless all keys were measured.
-    pub bytes: u64,
+    /// Memory they use, in bytes, as the server counts it; an estimate unless all keys were measured; `None` where the server does
+    /// not tell.
+    pub bytes: Option<u64>,
     /// The estimate is off by at most so many bytes in 95 of 100 surveys; 0 if all keys were measured.
-    pub bytes_error: u64,
+    pub bytes_error: Option<u64>,
     /// How long they have to live; the shares of those that were measured.
     pub ttl: TtlDistribution,
 }
@@ -60,6 +61,8 @@ pub(super) struct Tally {
     measured: u64,
     bytes: u64,
     squared_bytes: u128,
+    /// Of some key the server did not tell the memory.
+    is_unweighed: bool,
     ttls: [u64; BUCKETS],
 }
 
@@ -75,8 +78,10 @@ impl Tally {
     }
 
     /// One of the keys that were seen takes so many bytes and has so long to live; negative if for ever.
-    pub(super) fn measure(&mut self, bytes: u64, ttl_ms: i64) {
+    pub(super) fn measure(&mut self, bytes: Option<u64>, ttl_ms: i64) {
         self.measured += 1;
+        self.is_unweighed |= bytes.is_none();
+        let bytes = bytes.unwrap_or(0);
         self.bytes += bytes;
         self.squared_bytes += u128::from(bytes) * u128::from(bytes);
         self.ttls[bucket(ttl_ms)] += 1;
@@ -92,8 +97,8 @@ impl Tally {
             name,
             keys: self.keys,
             measured: self.measured,
-            bytes: self.scaled(self.bytes),
-            bytes_error: self.bytes_error(),
+            bytes: (!self.is_unweighed).then(|| self.scaled(self.bytes)),
+            bytes_error: (!self.is_unweighed).then(|| self.bytes_error()),
             ttl: self.ttl(),
         }
     }
@@ -150,7 +155,7 @@ mod tests {
     fn tally(keys: u64, measured: &[u64]) -> Tally {
         let mut tally = Tally::default();
         (0..keys).for_each(|_| tally.see());
-        measured.iter().for_each(|bytes| tally.measure(*bytes, 1_000));
+        measured.iter().for_each(|bytes| tally.measure(Some(*bytes), 1_000));
         tally
     }
 
@@ -158,7 +163,7 @@ mod tests {
     fn a_ttl_falls_into_the_first_bucket_it_is_under() {
         let mut tally = tally(10, &[]);
         for ms in [-1, 0, 59_999, 60_000, 299_999, 300_000, 3_599_999, 3_600_000, 86_399_999, 86_400_000] {
-            tally.measure(1, ms);
+            tally.measure(Some(1), ms);
         }
         let expected =
             TtlDistribution { no_expiry: 1, under_1_min: 2, under_5_min: 2, under_1_h: 2, under_24_h: 2, more: 1 };
@@ -168,9 +173,9 @@ mod tests {
     #[test]
     fn what_was_measured_wholly_is_exact() {
         let survey = tally(3, &[10, 20, 40]).survey("x");
-        assert_eq!((survey.keys, survey.bytes, survey.bytes_error), (3, 70, 0));
+        assert_eq!((survey.keys, survey.bytes, survey.bytes_error), (3, Some(70), Some(0)));
         let nothing = tally(0, &[]).survey("x");
-        assert_eq!((nothing.keys, nothing.bytes, nothing.bytes_error), (0, 0, 0));
+        assert_eq!((nothing.keys, nothing.bytes, nothing.bytes_error), (0, Some(0), Some(0)));
     }
 
     #[test]
@@ -178,15 +183,17 @@ mod tests {
         // Mean 100, standard deviation 100 / sqrt(0.99), 100 of 10,000 keys: 1.96 * 10,000 * 10.05 * sqrt(0.99) = 196,000.
         let measured: Vec<u64> = (0..100).map(|number| number % 2 * 200).collect();
         let survey = tally(10_000, &measured).survey("x");
-        assert_eq!(survey.bytes, 1_000_000);
-        assert!((195_900..196_100).contains(&survey.bytes_error), "{survey:?}");
-        assert_eq!(tally(10_000, &[100; 100]).survey("x").bytes_error, 0, "equal sizes leave nothing to guess");
+        assert_eq!(survey.bytes, Some(1_000_000));
+        assert!((195_900..196_100).contains(&survey.bytes_error.unwrap()), "{survey:?}");
+        assert_eq!(tally(10_000, &[100; 100]).survey("x").bytes_error, Some(0), "equal sizes leave nothing to guess");
     }
 
     #[test]
     fn scaled_times_to_live_add_up_to_the_keys() {
         let mut tally = tally(1_000, &[]);
-        [-1, 1, 1, 60_000, 86_400_000, 86_400_000, 86_400_000].iter().for_each(|ttl_ms| tally.measure(1, *ttl_ms));
+        [-1, 1, 1, 60_000, 86_400_000, 86_400_000, 86_400_000]
+            .iter()
+            .for_each(|ttl_ms| tally.measure(Some(1), *ttl_ms));
         let ttl = tally.survey("x").ttl;
         assert_eq!((ttl.no_expiry, ttl.under_1_min, ttl.under_5_min, ttl.more), (143, 286, 142, 429));
     }
@@ -195,6 +202,15 @@ mod tests {
     fn a_key_that_has_gone_is_not_counted() {
         let mut tally = tally(3, &[10, 10]);
         tally.miss();
-        assert_eq!((tally.survey("x").keys, tally.survey("x").bytes), (2, 20));
+        assert_eq!((tally.survey("x").keys, tally.survey("x").bytes), (2, Some(20)));
+    }
+
+    #[test]
+    fn memory_that_the_server_does_not_tell_is_unknown_and_keys_are_counted_all_the_same() {
+        let mut tally = tally(3, &[10, 20]);
+        tally.measure(None, 1_000);
+        let survey = tally.survey("x");
+        assert_eq!((survey.keys, survey.measured, survey.bytes, survey.bytes_error), (3, 3, None, None));
+        assert_eq!(survey.ttl.under_1_min, 3);
     }
 }

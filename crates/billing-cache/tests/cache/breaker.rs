@@ -30,14 +30,15 @@ async fn while_the_breaker_is_open_reads_send_nothing_to_redis() {
     let cache = world.cache_with(|options| options.cache.breaker.open_ms = 600_000).await;
     world.ledger.put(1, 7);
     read(&cache, 1).await;
-    // The server answers, but with errors: this user may not read any more.
-    world.server.command::<()>(&["ACL", "SETUSER", "default", "-get"]).unwrap();
+    // The server answers, but with errors: it follows a primary that is not there, and serves nothing meanwhile.
+    world.server.command::<()>(&["CONFIG", "SET", "replica-serve-stale-data", "no"]).unwrap();
+    world.server.command::<()>(&["REPLICAOF", "127.0.0.1", "1"]).unwrap();
     until(|| async {
         read(&cache, 1).await;
         cache.breaker_state() == BreakerState::Open
     })
     .await;
-    world.server.command::<()>(&["ACL", "SETUSER", "default", "+get"]).unwrap();
+    world.server.command::<()>(&["REPLICAOF", "NO", "ONE"]).unwrap();
     let before = world.server.calls("get").unwrap();
     for _ in 0..50 {
         assert_eq!(read(&cache, 1).await, (Some(7), Tier::Bypassed));

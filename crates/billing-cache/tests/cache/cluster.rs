@@ -173,13 +173,13 @@ fn is_anywhere(cluster: &RedisCluster, id: i32) -> bool {
 }
 
 fn set_version(server: &RedisServer, id: i32, version: u64) {
-    server.command::<()>(&["SET", &key(id), &format!(r#"{{"version":{version}}}"#)]).unwrap();
+    server.command::<()>(&["SETEX", &key(id), "300", &format!(r#"{{"version":{version}}}"#)]).unwrap();
 }
 
 /// The same at a master that the slot is on its way to.
 fn set_arriving_version(server: &RedisServer, id: i32, version: u64) {
     let (mut connection, json) = (server.connection().unwrap(), format!(r#"{{"version":{version}}}"#));
-    redis::pipe().cmd("ASKING").ignore().cmd("SET").arg(key(id)).arg(json).exec(&mut connection).unwrap();
+    redis::pipe().cmd("ASKING").ignore().cmd("SETEX").arg(key(id)).arg(300).arg(json).exec(&mut connection).unwrap();
 }
 
 /// Versions and tiers of a read of many.

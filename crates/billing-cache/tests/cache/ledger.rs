@@ -5,9 +5,11 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded, SingleKey, Source};
+use billing_cache::{
+    Absence, CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded, Owner, SingleKey, Source,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 
@@ -22,7 +24,7 @@ struct State {
     invoices: Mutex<HashMap<i32, Invoice>>,
     notes: Mutex<HashMap<i32, Vec<String>>>,
     discounts: Mutex<Loaded<Vec<String>>>,
-    boundary: Mutex<Option<SystemTime>>,
+    boundary: Mutex<Option<Instant>>,
     faults: Mutex<Vec<Fault>>,
     loads: AtomicU64,
     loaded_keys: AtomicU64,
@@ -67,13 +69,13 @@ impl Ledger {
 
     /// Commits a version of an invoice. Telling the caches is up to the caller.
     pub(crate) fn put(&self, id: i32, version: u64) {
-        self.0.invoices.lock().unwrap().insert(id, Invoice { version });
+        self.0.invoices.lock().unwrap().insert(id, Invoice::of(version));
     }
 
     /// Commits the next version of an invoice, and returns it.
     pub(crate) fn put_next(&self, id: i32) -> u64 {
         let mut invoices = self.0.invoices.lock().unwrap();
-        let row = invoices.entry(id).or_insert(Invoice { version: 0 });
+        let row = invoices.entry(id).or_insert(Invoice::of(0));
         row.version += 1;
         row.version
     }
@@ -82,13 +84,13 @@ impl Ledger {
         self.0.notes.lock().unwrap().insert(user, notes.iter().map(|&note| note.to_owned()).collect());
     }
 
-    pub(crate) fn put_discounts(&self, discounts: &[&str], valid_until: Option<SystemTime>) {
+    pub(crate) fn put_discounts(&self, discounts: &[&str], valid_until: Option<Instant>) {
         let value = discounts.iter().map(|&discount| discount.to_owned()).collect();
         *self.0.discounts.lock().unwrap() = Loaded { value: Some(value), valid_until };
     }
 
     /// All invoices loaded from now on change by themselves at this moment.
-    pub(crate) fn set_boundary(&self, boundary: Option<SystemTime>) {
+    pub(crate) fn set_boundary(&self, boundary: Option<Instant>) {
         *self.0.boundary.lock().unwrap() = boundary;
     }
 
@@ -160,6 +162,17 @@ impl Ledger {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Invoice {
     pub(crate) version: u64,
+    /// Only what a test stores by hand says whose it is, and when it ends: the id, and seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ends: Option<u64>,
+}
+
+impl Invoice {
+    pub(crate) fn of(version: u64) -> Self {
+        Self { version, id: None, ends: None }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -206,6 +219,14 @@ impl CachedType for Invoices {
     const PREFIX: &'static str = "invoice";
     const TTL: Duration = Duration::from_secs(300);
 
+    fn owner(value: &Invoice, key: &InvoiceId) -> Owner {
+        value.id.map_or(Owner::Untold, |id| Owner::if_same(id == key.0))
+    }
+
+    fn valid_until(value: &Invoice) -> Option<SystemTime> {
+        value.ends.map(|ends| SystemTime::UNIX_EPOCH + Duration::from_secs(ends))
+    }
+
     async fn load(ledger: &Ledger, keys: &[InvoiceId]) -> LoadResult<Self> {
         let boundary = *ledger.0.boundary.lock().unwrap();
         let row = |state: &State, id: InvoiceId| {
@@ -236,6 +257,11 @@ impl CachedType for CreditNotes {
     const NAME: &'static str = "user_credit_notes";
     const PREFIX: &'static str = "user_credit_notes";
     const TTL: Duration = Duration::from_secs(600);
+    const ABSENCE: Absence = Absence::Impossible;
+
+    fn owner(_: &Vec<String>, _: &UserId) -> Owner {
+        Owner::Untold
+    }
 
     async fn load(ledger: &Ledger, keys: &[UserId]) -> LoadResult<Self> {
         let row = |state: &State, user: UserId| {
@@ -262,6 +288,11 @@ impl CachedType for Discounts {
     const ALIASES: &'static [&'static str] = &["discounts"];
     const PREFIX: &'static str = "active_discounts";
     const TTL: Duration = Duration::from_secs(3600);
+    const ABSENCE: Absence = Absence::Impossible;
+
+    fn owner(_: &Vec<String>, _: &SingleKey) -> Owner {
+        Owner::Untold
+    }
 
     async fn load(ledger: &Ledger, keys: &[SingleKey]) -> LoadResult<Self> {
         ledger.load(keys, |state, _| Some(state.discounts.lock().unwrap().clone())).await

@@ -1,7 +1,7 @@
 //! One key: what is loaded, what is stored, and for how long.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use billing_cache::{CachedType, SingleKey, Tier, TypeSettings};
 
@@ -112,7 +112,7 @@ async fn the_absence_of_a_row_is_kept_for_a_shorter_time_of_its_own() {
 async fn a_value_that_changes_by_itself_is_stored_no_longer_than_until_then() {
     let world = World::new();
     let cache = world.cache().await;
-    world.ledger.put_discounts(&["SUMMER"], Some(SystemTime::now() + Duration::from_secs(90)));
+    world.ledger.put_discounts(&["SUMMER"], Some(Instant::now() + Duration::from_secs(90)));
     assert_eq!(cache.get::<Discounts>(&SingleKey).await.unwrap().tier, Tier::Loaded);
     let ttl: i64 = world.server.command(&["PTTL", "active_discounts"]).unwrap();
     assert!(0 < ttl && ttl <= 90_000, "{ttl}");
@@ -123,7 +123,7 @@ async fn a_value_that_changes_by_itself_is_stored_no_longer_than_until_then() {
 async fn a_value_past_its_validity_is_answered_but_neither_stored_nor_leased() {
     let world = World::new();
     let cache = world.cache().await;
-    world.ledger.put_discounts(&["WINTER"], Some(SystemTime::now() - Duration::from_secs(1)));
+    world.ledger.put_discounts(&["WINTER"], Some(Instant::now() - Duration::from_secs(1)));
     for loads in 1..=2 {
         let cached = cache.get::<Discounts>(&SingleKey).await.unwrap();
         assert_eq!((cached.value.unwrap().as_slice(), cached.tier), (&["WINTER".to_owned()][..], Tier::Loaded));

@@ -122,8 +122,9 @@ impl World {
         self.server.command(&["GET", key]).unwrap()
     }
 
+    /// Stores a value with an end, so that nobody who reads it thinks of refreshing it.
     pub(crate) fn set_raw(&self, key: &str, value: &str) {
-        self.server.command::<()>(&["SET", key, value]).unwrap();
+        self.server.command::<()>(&["SETEX", key, "300", value]).unwrap();
     }
 
     /// Limits the memory of the server; one setting a command, because Redis before 7 takes no more.

@@ -1,11 +1,12 @@
 //! `active_discounts`: the discounts that are valid now, by id, under one key.
 //!
-//! Invariant: the list is not served beyond the moment at which it changes by itself, when a discount starts or ends.
+//! Invariant: a list of ours is not stored beyond the moment at which it changes by itself, when a discount starts or ends, and
+//! no list, whoever stored it, is served beyond the moment at which a discount in it ends.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use billing_cache::{CachedType, HotKeysResult, L1Policy, LoadResult, Loaded, SingleKey};
+use billing_cache::{Absence, CachedType, HotKeysResult, L1Policy, LoadResult, Loaded, Owner, SingleKey};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use tracing::warn;
 
@@ -14,7 +15,7 @@ use crate::database::{Database, RawRow, rows};
 use crate::dict;
 use crate::entities::discount;
 use crate::migration::TableDependency;
-use crate::time::{UtcTime, now};
+use crate::time::UtcTime;
 
 /// The declaration of `active_discounts`.
 #[derive(Debug)]
@@ -29,14 +30,26 @@ impl CachedType for ActiveDiscounts {
     const ALIASES: &'static [&'static str] = &["discounts"];
     const PREFIX: &'static str = "active_discounts";
     const TTL: Duration = Duration::from_secs(3600);
+    const ABSENCE: Absence = Absence::Impossible;
     const L1: L1Policy = L1Policy::On;
 
+    /// There is one key.
+    fn owner(_: &Vec<dict::Discount>, _: &SingleKey) -> Owner {
+        Owner::Untold
+    }
+
+    /// The earliest end in the list. When a discount starts that is not in it yet, it does not tell.
+    fn valid_until(discounts: &Vec<dict::Discount>) -> Option<SystemTime> {
+        discounts.iter().filter_map(|discount| discount.valid_to).min().map(|end| end.and_utc().into())
+    }
+
     async fn load(database: &Database, _: &[SingleKey]) -> LoadResult<Self> {
-        let asked_at = now();
+        let asked = Instant::now();
+        let asked_at = database.now().await?;
         let query = discount::Entity::find().filter(discount::Column::IsActive.eq(true));
         let rows = rows(database.connection(), query.order_by_asc(discount::Column::Id)).await?;
         let discounts: Vec<discount::Model> = rows.iter().filter_map(readable).collect();
-        let valid_until = next_change(&discounts, asked_at).map(SystemTime::from);
+        let valid_until = next_change(&discounts, asked_at).and_then(|left| asked.checked_add(left));
         let value = discounts.iter().filter(|discount| discount.is_valid_at(asked_at)).map(discount::Model::to_dict);
         Ok(HashMap::from([(SingleKey, Loaded { value: Some(value.collect()), valid_until })]))
     }
@@ -72,9 +85,9 @@ fn readable(row: &RawRow<discount::Entity>) -> Option<discount::Model> {
     row.inspect_err(|error| warn!(%error, "active_discounts is served without it")).ok()
 }
 
-/// The next moment after `moment` at which a discount starts or ends.
-fn next_change(discounts: &[discount::Model], moment: UtcTime) -> Option<chrono::DateTime<chrono::Utc>> {
+/// How long after `moment` it is until a discount starts or ends.
+fn next_change(discounts: &[discount::Model], moment: UtcTime) -> Option<Duration> {
     let boundaries = discounts.iter().flat_map(|discount| [discount.valid_from, discount.valid_to]);
-    let next = boundaries.flatten().filter(|boundary| *boundary > moment).min();
-    next.map(|boundary| boundary.and_utc())
+    let next = boundaries.flatten().filter(|boundary| *boundary > moment).min()?;
+    (next - moment).to_std().ok()
 }

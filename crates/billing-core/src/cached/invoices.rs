@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded};
+use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded, Owner};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use super::{BillingType, id_of_columns};
@@ -44,6 +44,10 @@ impl CachedType for Invoices {
     const NAME: &'static str = "invoices";
     const PREFIX: &'static str = "invoice";
     const TTL: Duration = Duration::from_secs(5 * 60);
+
+    fn owner(details: &dict::InvoiceDetails, key: &InvoiceId) -> Owner {
+        Owner::if_same(details.id == key.0)
+    }
 
     async fn load(database: &Database, keys: &[InvoiceId]) -> LoadResult<Self> {
         let snapshot = database.snapshot().await?;

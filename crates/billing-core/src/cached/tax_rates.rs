@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, L1Policy, LoadResult, Loaded};
+use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, L1Policy, LoadResult, Loaded, Owner};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use super::BillingType;
@@ -79,6 +79,13 @@ impl CachedType for TaxRates {
     const PREFIX: &'static str = "tax_rate";
     const TTL: Duration = Duration::from_secs(24 * 3600);
     const L1: L1Policy = L1Policy::On;
+
+    fn owner(rate: &dict::TaxRate, key: &TaxRateKey) -> Owner {
+        let region = rate.region.as_deref().filter(|region| !region.is_empty());
+        Owner::if_same(
+            rate.country.as_deref() == Some(key.country.as_str()) && region == key.region.as_ref().map(Region::as_str),
+        )
+    }
 
     async fn load(database: &Database, keys: &[TaxRateKey]) -> LoadResult<Self> {
         let rates = rows(database.connection(), defaults(keys.iter().map(|key| key.country))).await?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded};
+use billing_cache::{Absence, CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded, Owner};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
@@ -42,6 +42,11 @@ impl CachedType for UserCreditNotes {
     const ALIASES: &'static [&'static str] = &["credit_notes"];
     const PREFIX: &'static str = "user_credit_notes";
     const TTL: Duration = Duration::from_secs(10 * 60);
+    const ABSENCE: Absence = Absence::Impossible;
+
+    fn owner(notes: &Vec<dict::CreditNote>, key: &UserId) -> Owner {
+        Owner::if_same(notes.iter().all(|note| note.user_id == Some(key.0)))
+    }
 
     async fn load(database: &Database, keys: &[UserId]) -> LoadResult<Self> {
         let wanted = credit_note::Column::UserId.is_in(keys.iter().map(|user| user.0));

@@ -2,11 +2,21 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Database, DatabaseError};
+use crate::time::{self, UtcTime};
 
 impl Database {
+    /// The time, in UTC: by the clock of the server; on SQLite, by that of this machine.
+    pub(crate) async fn now(&self) -> Result<UtcTime, DatabaseError> {
+        let Some(passed) = self.clock().await? else { return Ok(time::now()) };
+        let moment = passed.as_millis().try_into().ok().and_then(DateTime::<Utc>::from_timestamp_millis);
+        let moment = moment.and_then(|moment| UtcTime::new(moment.naive_utc()).ok());
+        moment.ok_or_else(|| DbErr::Type("the time of the database is none of the calendar".to_owned()).into())
+    }
+
     /// The time since 1970 by the clock of the server; none on SQLite, which has the clock of this machine.
     pub async fn clock(&self) -> Result<Option<Duration>, DatabaseError> {
         if self.backend() == DbBackend::Sqlite {

@@ -189,7 +189,7 @@ async fn an_invalidation_of_the_whole_type_or_of_a_lost_history_is_pending_too()
 async fn a_value_that_changes_by_itself_is_never_stale() {
     for_each_world(async |world| {
         let process = world.process().await;
-        let ends = (billing_core::time::now() + TimeDelta::milliseconds(700)).format("%F %T%.6f");
+        let ends = (billing_core::time::now() + TimeDelta::milliseconds(3_000)).format("%F %T%.6f");
         let sql = format!("UPDATE discounts SET valid_to = '{ends}' WHERE name = 'Huge'");
         execute(&world.database, &format!("{sql}; DELETE FROM cache_invalidations")).await;
         process.active_discounts().await.unwrap();
@@ -210,7 +210,7 @@ async fn a_value_that_changes_by_itself_is_never_stale() {
 async fn a_value_that_outlives_its_validity_is_stale() {
     for_each_world(async |world| {
         let process = world.process().await;
-        let ends = (billing_core::time::now() + TimeDelta::milliseconds(500)).format("%F %T%.6f");
+        let ends = (billing_core::time::now() + TimeDelta::milliseconds(3_000)).format("%F %T%.6f");
         let sql = format!("UPDATE discounts SET valid_to = '{ends}' WHERE name = 'Huge'");
         execute(&world.database, &format!("{sql}; DELETE FROM cache_invalidations")).await;
         process.active_discounts().await.unwrap();

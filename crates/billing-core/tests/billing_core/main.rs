@@ -19,6 +19,7 @@ mod credit_notes;
 mod database;
 mod discounts;
 mod example_service;
+mod foreign_values;
 mod full_disk;
 mod golden;
 mod hot_keys;

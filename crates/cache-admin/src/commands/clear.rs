@@ -65,7 +65,7 @@ impl Work {
         let begun =
             async { Ok((cache.clearing(&self.types, self.mode, rate.pace()).await?, cache.key_count().await?)) };
         let (mut clearing, keys) = exit::interruptible(CONSEQUENCE, begun).await?;
-        let progress = Progress::of("look at keys", clearing.looks_at(keys));
+        let progress = Progress::of_maybe("look at keys", keys.map(|keys| clearing.looks_at(keys)));
         let steps = async {
             while let Some(step) = clearing.step().await? {
                 progress.add(step.looked_at);

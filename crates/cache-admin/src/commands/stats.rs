@@ -56,7 +56,7 @@ struct Work {
     hours: u64,
     usage: Numbers,
     /// How many keys the survey will look at.
-    keys: u64,
+    keys: Option<u64>,
     surveying: Surveying<Database>,
 }
 
@@ -75,7 +75,7 @@ impl Work {
     }
 
     async fn go_on(&mut self) -> Result<()> {
-        let progress = Progress::of("look at keys", self.keys);
+        let progress = Progress::of_maybe("look at keys", self.keys);
         while let Some(seen) = self.surveying.step().await? {
             progress.add(seen);
         }

@@ -61,7 +61,7 @@ struct Work {
     repair: bool,
     sample: Option<u32>,
     /// How many keys Redis holds.
-    keys: u64,
+    keys: Option<u64>,
     types: Vec<VerifiedType>,
     findings: Findings,
 }
@@ -85,7 +85,7 @@ impl Work {
     }
 
     async fn go_on(&mut self) -> Result<()> {
-        let mut progress = Progress::of("look at keys", self.keys);
+        let mut progress = Progress::of_maybe("look at keys", self.keys);
         let mut picked = None;
         while let Some(step) = self.audit.next().await.context("verify")? {
             if let (Some(_), None, Some(left)) = (self.sample, picked, self.audit.left()) {

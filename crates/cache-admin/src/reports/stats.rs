@@ -8,6 +8,9 @@ use serde::Serialize;
 const ESTIMATED: &str =
     "memory and times to live of types that were not measured wholly are estimates; --exact measures all";
 
+/// What the server does not tell, or not to this user.
+const UNKNOWN: &str = "unknown";
+
 #[derive(Serialize)]
 pub(crate) struct StatsReport {
     /// Whether all keys were looked at; else the numbers of keys are those seen before the interruption.
@@ -83,9 +86,9 @@ impl StatsReport {
     fn keys(&self) -> String {
         let head = ["cached values", "keys", "measured", "memory (bytes)", "± (bytes, 95 %)"];
         let row = |TypeStats { found, .. }: &TypeStats| {
-            let [keys, measured, bytes, error] =
-                [found.keys, found.measured, found.bytes, found.bytes_error].map(count);
-            [found.name.to_owned(), keys, measured, bytes, error]
+            let [bytes, error] =
+                [found.bytes, found.bytes_error].map(|bytes| bytes.map_or_else(|| UNKNOWN.to_owned(), count));
+            [found.name.to_owned(), count(found.keys), count(found.measured), bytes, error]
         };
         table(head, self.types.iter().map(row))
     }

@@ -178,3 +178,24 @@ fn each_rule_that_is_left_out_is_named_by_doctor() {
         assert_eq!(rights["level"], expected, "{left_out}: {rights}");
     }
 }
+
+#[test]
+fn commands_that_the_server_does_not_know_are_named_by_doctor() {
+    for (command, rule, level) in [("MEMORY", "+memory|usage", "note"), ("EVALSHA", "+evalsha", "problem")] {
+        let stage =
+            Stage::with_redis(RedisServer::options().config("rename-command", &format!("{command} \"\""))).seeded();
+        let report = stage.run(&["doctor", "--format", "json"]).json();
+        let findings = report["findings"].as_array().unwrap();
+        let rights = findings.iter().find(|finding| finding["check"] == "rights").unwrap();
+        assert_eq!(rights["level"], level, "{rights}");
+        let remedy = rights["remedy"].as_str().unwrap();
+        assert!(remedy.starts_with(&format!("the server does not know {rule}:")), "{remedy}");
+    }
+    let stage = Stage::with_redis(RedisServer::options().config("rename-command", "SCRIPT \"\"")).seeded();
+    let report = stage.run(&["doctor", "--format", "json"]).json();
+    let findings = report["findings"].as_array().unwrap();
+    for check in ["rights", "scripts"] {
+        let finding = findings.iter().find(|finding| finding["check"] == check).unwrap();
+        assert_eq!(finding["level"], "ok", "{finding}");
+    }
+}

@@ -83,3 +83,25 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }
+
+/// Managed servers know no MEMORY, or do not let one; and some users may not ask how many keys there are.
+#[test]
+fn keys_are_counted_where_the_server_does_not_tell_their_memory() {
+    let renamed = test_support::RedisServer::options()
+        .config("rename-command", r#"MEMORY """#)
+        .config("rename-command", r#"DBSIZE """#);
+    let forbidden = Stage::sqlite();
+    forbidden.redis.command::<()>(&["ACL", "SETUSER", "default", "-memory", "-dbsize"]).unwrap();
+    for stage in [Stage::with_redis(renamed), forbidden] {
+        (1..=3).for_each(|id| stage.set(&format!("invoice:{id}"), 120));
+        let stats = stage.json(&["stats"]);
+        let invoices = named(&stats["types"], "invoices");
+        assert_eq!([&invoices["keys"], &invoices["measured"]], [&json!(3), &json!(3)]);
+        assert_eq!([&invoices["bytes"], &invoices["bytes_error"]], [&Value::Null, &Value::Null]);
+        assert_eq!(invoices["ttl"]["under_5_min"], 3);
+        let run = stage.run(&["stats", "--exact"]);
+        run.assert_fine();
+        assert!(run.stdout.contains("unknown"), "{}", run.stdout);
+        stage.run(&["clear", "--type", "all"]).assert_fine();
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use billing_cache::{AclRule, Examination, L2Error, Purpose, RedisSettings, ServerFacts, ServerInfo};
+use billing_cache::{AclRule, Examination, L2Error, Missing, Purpose, RedisSettings, ServerFacts, ServerInfo};
 use billing_core::cached::BillingCache;
 use billing_core::settings::Settings;
 use cli_support::Code;
@@ -166,12 +166,12 @@ fn replicas(facts: &ServerFacts) -> Finding {
 }
 
 fn of_trials(examination: &Examination, settings: &Settings) -> Vec<Finding> {
-    let Examination { sentinels, tls, missing_rights, announcements, scripts, pings, clock, .. } = examination;
+    let Examination { sentinels, tls, missing, announcements, scripts, pings, clock, .. } = examination;
     let clock = match clock {
         Ok(offset) => clock::judge(SUBJECT, *offset, settings),
         Err(error) => SUBJECT.not_checked("clock", format!("TIME: {error}"), "let this Redis user run TIME (+time)"),
     };
-    let rights = match missing_rights {
+    let rights = match missing {
         Ok(missing) => rights(missing, &settings.redis),
         Err(error) => SUBJECT.not_checked("rights", error.to_string(), "run cache-admin doctor again"),
     };
@@ -186,21 +186,30 @@ fn of_trials(examination: &Examination, settings: &Settings) -> Vec<Finding> {
     ]
 }
 
-fn rights(missing: &[AclRule], settings: &RedisSettings) -> Finding {
-    if missing.is_empty() {
+fn rights(missing: &Missing, settings: &RedisSettings) -> Finding {
+    let Missing { rights, unknown } = missing;
+    if rights.is_empty() && unknown.is_empty() {
         return SUBJECT.ok("rights", "all that services and tools need");
     }
-    let rules = |wanted: fn(&AclRule) -> bool| -> Vec<&str> {
-        missing.iter().filter(|right| wanted(right)).map(|right| right.rule.as_str()).collect()
-    };
-    let remedy = format!("ACL SETUSER {} {}", user(settings), rules(|_| true).join(" "));
-    let for_cache = rules(|right| matches!(right.purpose, Purpose::Cache | Purpose::Cluster));
+    let is_of_cache = |right: &&AclRule| matches!(right.purpose, Purpose::Cache | Purpose::Cluster);
+    let for_cache: Vec<&str> =
+        rights.iter().chain(unknown).filter(is_of_cache).map(|right| right.rule.as_str()).collect();
+    let remedy = remedy_of(missing, settings);
     if for_cache.is_empty() {
-        let lacks: Vec<String> = missing.iter().map(lack).collect();
+        let lacks: Vec<String> = rights.iter().chain(unknown).map(lack).collect();
         SUBJECT.note("rights", format!("missing: {}", lacks.join(", ")), remedy)
     } else {
         SUBJECT.problem("rights", format!("services cannot use Redis without {}", for_cache.join(" ")), remedy)
     }
+}
+
+/// A rule gives what the user lacks; what the server does not know no rule gives.
+fn remedy_of(Missing { rights, unknown }: &Missing, settings: &RedisSettings) -> String {
+    let names = |rules: &[AclRule]| rules.iter().map(|right| right.rule.as_str()).collect::<Vec<_>>().join(" ");
+    let grant = (!rights.is_empty()).then(|| format!("ACL SETUSER {} {}", user(settings), names(rights)));
+    let unknown = (!unknown.is_empty())
+        .then(|| format!("the server does not know {}: see what its provider says of that", names(unknown)));
+    grant.into_iter().chain(unknown).collect::<Vec<_>>().join("; ")
 }
 
 fn lack(right: &AclRule) -> String {
@@ -235,10 +244,10 @@ fn announced(announcements: &Result<(), L2Error>) -> Finding {
 
 fn scripts_run(scripts: &Result<(), L2Error>) -> Finding {
     match scripts {
-        Ok(()) => SUBJECT.ok("scripts", "loaded and run"),
+        Ok(()) => SUBJECT.ok("scripts", "run"),
         Err(error) => {
             let found = format!("the scripts of the cache cannot be run, so nothing is cached: {error}");
-            SUBJECT.problem("scripts", found, "allow +script|load and +evalsha, and no proxy without scripts")
+            SUBJECT.problem("scripts", found, "allow +eval and +evalsha, and no proxy without scripts")
         }
     }
 }

@@ -50,7 +50,7 @@
  * @typedef {{state: "ok" | "away" | "not_asked", endpoint: string, error: ?string, since: string}} Server
  * @typedef {{name: string, ttl_seconds: number, l1: boolean, numbers: Numbers}} CachedType
  * @typedef {{up_to_seconds: ?number, keys: number}} TtlBucket  without a limit: the longest
- * @typedef {{name: string, keys: number, memory_bytes: number, ttl: TtlBucket[], no_expiry: number}} Stored
+ * @typedef {{name: string, keys: number, memory_bytes: ?number, ttl: TtlBucket[], no_expiry: number}} Stored
  * @typedef {{type: string, key: string, reads_per_hour: number}} HotKey
  * @typedef {"closed" | "open" | "half-open"} Breaker
  * @typedef {{at: string, process: string, state: Breaker, reason: string}} BreakerChange

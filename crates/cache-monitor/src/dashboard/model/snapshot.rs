@@ -84,8 +84,8 @@ pub(crate) enum SurveyState {
 pub(crate) struct SurveyType {
     pub(crate) name: &'static str,
     pub(crate) keys: u64,
-    /// An estimate where there are many keys.
-    pub(crate) memory_bytes: u64,
+    /// An estimate where there are many keys; none where the server does not tell.
+    pub(crate) memory_bytes: Option<u64>,
     /// Numbers of keys by time to live, shortest first; no key is in two of them.
     pub(crate) ttl: Vec<TtlBucket>,
     /// Keys that never expire: a foreign hand.
