@@ -70,6 +70,6 @@ pub use pace::Pace;
 pub use policy::L1Policy;
 pub use primaries::{LayoutNumber, Primaries, Primary};
 pub use read::{Answer, Cached, ReadError, Tier};
-pub use settings::{CacheSettings, RedisSettings, TypeSettings};
+pub use settings::{CacheSettings, InvalidSetting, RedisSettings, TypeSettings};
 pub use survey::{Measure, MemoryUse, ServerInfo, Survey, Surveying, TtlDistribution, TypeSurvey};
 pub use walk::{KeyWalk, WalkStep};

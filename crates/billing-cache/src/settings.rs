@@ -148,6 +148,14 @@ pub struct InvalidSetting {
     reason: &'static str,
 }
 
+impl InvalidSetting {
+    /// The setting, such as `cache.lease_ttl_ms`.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
 impl CacheSettings {
     /// Refuses values that cannot work, naming the key.
     ///

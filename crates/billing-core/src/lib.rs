@@ -13,6 +13,9 @@ mod failpoint;
 pub mod migration;
 pub mod money;
 pub mod outbox;
+mod printable;
 pub mod service;
 pub mod settings;
 pub mod time;
+
+pub use printable::{is_unprintable, printable};

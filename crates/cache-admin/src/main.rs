@@ -36,7 +36,7 @@ Exit codes: 0 fine; 1 a part failed, a value is wrong, or doctor found a problem
 settings; 3 Redis or the database could not be reached, or the database is not migrated; 130
 interrupted.
 
-Settings: defaults < --config FILE < .env < environment < flags. Each other flag has a variable too,
+Settings: defaults < .env < --config FILE < environment < flags. Each other flag has a variable too,
 which the help of its command names. RUST_LOG=debug says what goes on; NO_COLOR=1 takes colours away.";
 
 /// Look at the billing cache, empty it, warm it up; prepare and fill its database

@@ -56,7 +56,7 @@ async fn clear(session: &Session) -> Result<(), RedisUnreachable> {
     let cleared = trial_space::clear(session.cache(), session.written()).await;
     if cleared.is_err() {
         let (space, seconds) = (session.cache().space().prefix(), trial_space::LONGEST_TTL.as_secs());
-        anstream::eprintln!("what was cached under {space} could not be removed; it expires within {seconds} s");
+        exit::say(format_args!("what was cached under {space} could not be removed; it expires within {seconds} s"));
     }
     cleared
 }
@@ -82,7 +82,7 @@ impl Conclusion<'_> {
         let refused = judged.map(|gate| report.gate = gate);
         self.outputs.show(&report, self.arguments.common.format)?;
         if let Some(again) = self.session.the_same_again() {
-            anstream::eprintln!("the same requests again: {again}");
+            exit::say(format_args!("the same requests again: {again}"));
         }
         refused?;
         Ok(code_of(&report))

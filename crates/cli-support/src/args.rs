@@ -1,16 +1,16 @@
 //! The arguments every tool takes, and the settings they make.
 //!
-//! Invariant: a flag outranks the environment, `.env`, the settings file and the defaults, or is refused; it is never
-//! silently without effect.
+//! Invariant: a flag outranks the environment, the settings file, `.env` and the defaults, or is refused; it is never
+//! silently without effect. What else is without effect is said on stderr.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
-use billing_core::settings::{Overrides, Setting, Settings};
+use billing_core::settings::{Loaded, Overrides, Remark, Settings};
 use clap::{Args, ValueEnum};
 use secrecy::ExposeSecret;
 
-use crate::exit::usage;
+use crate::exit::{usage, warn};
 
 /// The heading of flags that set what services know as settings, and whose variables are those of the services.
 pub(crate) const SETTINGS: &str = "Settings";
@@ -49,7 +49,7 @@ pub struct CommonArgs {
 }
 
 impl CommonArgs {
-    /// The settings of this run: defaults < file < `.env` < environment < these arguments.
+    /// The settings of this run: defaults < `.env` < file < environment < these arguments.
     ///
     /// # Errors
     /// A sentence that names the file, variable, key or flag to change.
@@ -62,24 +62,27 @@ impl CommonArgs {
     /// # Errors
     /// As [`settings`](Self::settings).
     pub fn settings_with(&self, further: Vec<(String, String)>) -> Result<Settings> {
-        Ok(self.explained_with(further)?.0)
+        let loaded = self.load(further)?;
+        // What the platform sets for other things is said by `doctor`, and not again by each command.
+        loaded.remarks.iter().filter(|remark| matches!(remark, Remark::NoVariable { .. })).for_each(warn);
+        Ok(loaded.settings)
     }
 
-    /// As [`settings`](Self::settings), with where each value comes from.
+    /// As [`settings`](Self::settings), with where each value comes from, and what is without effect.
     ///
     /// # Errors
     /// As [`settings`](Self::settings).
-    pub fn settings_explained(&self) -> Result<(Settings, Vec<Setting>)> {
-        self.explained_with(Vec::new())
+    pub fn settings_explained(&self) -> Result<Loaded> {
+        self.load(Vec::new())
     }
 
-    fn explained_with(&self, further: Vec<(String, String)>) -> Result<(Settings, Vec<Setting>)> {
+    fn load(&self, further: Vec<(String, String)>) -> Result<Loaded> {
         let redis = self.redis_flags();
         let database = self.database_url.clone().map(|url| ("--database-url", "database.url", url));
         let flags = redis.iter().cloned().chain(database);
         let values = flags.map(|(_, key, value)| (key.to_owned(), value)).chain(further).collect();
-        let (settings, explained) = Settings::load_explained(&Overrides { file: self.config.clone(), values })?;
-        let elsewhere = |(flag, key, _): &(&'static str, &str, String)| match &settings.redis {
+        let loaded = Settings::load_explained(&Overrides { file: self.config.clone(), values })?;
+        let elsewhere = |(flag, key, _): &(&'static str, &str, String)| match &loaded.settings.redis {
             redis if !redis.url.expose_secret().is_empty() => Some((*flag, "redis.url", "REDIS_URL")),
             redis if !redis.cluster_nodes.trim().is_empty() => {
                 Some((*flag, "redis.cluster_nodes", "REDIS_CLUSTER_NODES"))
@@ -94,7 +97,7 @@ impl CommonArgs {
             Some((flag, key, variable)) => {
                 Err(usage(format!("{flag} would have no effect beside {key}; unset {variable} or leave {flag} out")))
             }
-            None => Ok((settings, explained)),
+            None => Ok(loaded),
         }
     }
 

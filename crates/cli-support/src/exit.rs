@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use anyhow::Result;
 use billing_cache::cache::SetupError;
 use billing_cache::{L2Error, RedisUnreachable};
 use billing_core::database::{self, DatabaseError};
+use billing_core::printable;
 use billing_core::settings::SettingsError;
 use sea_orm::DbErr;
 use tracing_subscriber::EnvFilter;
@@ -70,7 +71,18 @@ pub fn run(work: impl Future<Output = Result<Code>>) -> ExitCode {
 /// Prints the error and its causes as one line on stderr.
 pub fn print_error(error: &anyhow::Error) {
     let red = anstyle::AnsiColor::Red.on_default().bold();
-    anstream::eprintln!("{red}error:{red:#} {}", sentence(error));
+    say(format_args!("{red}error:{red:#} {}", sentence(error)));
+}
+
+/// Prints a line on stderr that is no error.
+pub fn warn(what: &impl fmt::Display) {
+    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+    say(format_args!("{yellow}warning:{yellow:#} {}", one_line(what)));
+}
+
+/// Prints a line on stderr. Where nobody can read it, the work goes on, and the exit code still tells how it ended.
+pub fn say(line: fmt::Arguments<'_>) {
+    drop(writeln!(anstream::stderr().lock(), "{line}"));
 }
 
 /// The exit code that an error asks for.
@@ -126,14 +138,16 @@ pub fn sentence(error: &anyhow::Error) -> String {
 fn one_line(message: &dyn fmt::Display) -> String {
     let message = message.to_string();
     let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(" ")
+    printable(&lines.collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 fn log_to_stderr() {
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     // Only errors unless asked for more: what the tool itself finds is said by its error sentence.
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // It would complain on stderr that stderr cannot be written, and panic.
+    log.log_internal_errors(false).init();
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub async fn repeat<R: Report>(period: Duration, format: Format, look: impl Asyn
             Ok(_) => {}
             Err(error) if exit::code_of(&error) == Code::Unreachable => {
                 exit::print_error(&error);
-                anstream::eprintln!("looking again in {} s", period.as_secs());
+                exit::say(format_args!("looking again in {} s", period.as_secs()));
             }
             Err(error) => return Err(error),
         }

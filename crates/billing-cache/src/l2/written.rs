@@ -63,7 +63,12 @@ impl Written {
             let wrong = || AddressError::Address { setting, address: written.to_owned(), advice: self.example };
             parse(written, self.port).ok_or_else(wrong)
         };
-        written.split(',').map(str::trim).filter(|part| !part.is_empty()).map(address).collect()
+        let addresses: Vec<&str> = written.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+        if addresses.is_empty() && !written.trim().is_empty() {
+            // Commas alone: whoever takes them for none would look elsewhere.
+            return Err(AddressError::Address { setting, address: written.to_owned(), advice: self.example });
+        }
+        addresses.into_iter().map(address).collect()
     }
 }
 
@@ -147,6 +152,9 @@ mod tests {
     fn lists_have_commas_and_perhaps_blanks() {
         assert_eq!(addresses(" s1, s2:5000,").unwrap(), [("s1".to_owned(), 26_379), ("s2".to_owned(), 5_000)]);
         assert_eq!(addresses(" ").unwrap(), []);
+        for commas in [",", " ,, "] {
+            assert!(addresses(commas).is_err(), "{commas:?} names nothing and is not nothing");
+        }
     }
 
     #[test]

@@ -2,26 +2,32 @@
 //!
 //! `cargo run -p billing-core --example billing-service -- --listen 127.0.0.1:8100`. Any number of them share one database and
 //! one Redis. The header `X-Cache` of a read says where the answer came from; the header `X-Invalidation: pending` of a write
-//! says that Redis could not be told yet. `/metrics` is for Prometheus. With the feature `otel` traces go to a collector.
+//! says that Redis could not be told yet. `/metrics` is for Prometheus; `/settings` shows what is in force. With
+//! the feature `otel` traces go to a collector.
 
 mod health;
+mod in_force;
 mod metrics;
 mod problem;
 mod reads;
 mod watching;
 mod writes;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
 use axum::routing::{get, post, put};
 use billing_core::database::Database;
+use billing_core::printable;
 use billing_core::service::BillingService;
 use billing_core::settings::{Overrides, Settings};
 use clap::Parser;
+use in_force::InForce;
 
 /// How long requests may take to end when the process is asked to; a client that says nothing cannot keep it alive.
 const GRACE: Duration = Duration::from_secs(5);
@@ -42,7 +48,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -51,7 +57,8 @@ async fn main() -> ExitCode {
 async fn run() -> anyhow::Result<()> {
     let watching = watching::start()?;
     let arguments = Arguments::parse();
-    let settings = Settings::load(&Overrides { file: arguments.config, ..Overrides::default() })?;
+    let loaded = Settings::load_explained(&Overrides { file: arguments.config, ..Overrides::default() })?;
+    let (in_force, settings) = (InForce::of(&loaded), loaded.settings);
     let database = Database::connect(&settings.database).await?;
     database.check_schema().await?;
     let service = BillingService::open(database, &settings).await?;
@@ -61,8 +68,9 @@ async fn run() -> anyhow::Result<()> {
     let (ending, asked_at) = tokio::sync::oneshot::channel();
     let asked = asked_to_end()?;
     // The first line says where, for whoever asked for any port.
-    eprintln!("listening on http://{}", listener.local_addr()?);
-    let serving = axum::serve(listener, routes(service.clone())).with_graceful_shutdown(async move {
+    say(&format!("listening on http://{}", listener.local_addr()?));
+    in_force.lines().iter().for_each(|line| say(line));
+    let serving = axum::serve(listener, routes(service.clone(), in_force)).with_graceful_shutdown(async move {
         asked.await;
         let _ = ending.send(());
     });
@@ -83,7 +91,7 @@ async fn overtime(asked: tokio::sync::oneshot::Receiver<()>) {
     }
 }
 
-fn routes(service: BillingService) -> Router {
+fn routes(service: BillingService, in_force: InForce) -> Router {
     let billing = Router::new()
         .route("/invoices", post(writes::create_invoice))
         .route("/invoices/{id}/details", get(reads::invoice_details))
@@ -108,6 +116,12 @@ fn routes(service: BillingService) -> Router {
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::Extension(health::LastWrite::default()))
         .with_state(service)
+        .route("/settings", get(in_force::settings).with_state(Arc::new(in_force)))
+}
+
+/// One line on stderr. Where nobody can read it, the service goes on.
+fn say(line: &str) {
+    drop(writeln!(std::io::stderr(), "{}", printable(line)));
 }
 
 /// Ctrl-C, or the signal with which service managers end a process; heard from the call on.

@@ -18,6 +18,8 @@ pub(crate) struct Watching {
 /// Begins to log, and to trace.
 pub(crate) fn start() -> anyhow::Result<Watching> {
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // The layer would complain on stderr that stderr cannot be written, and panic.
+    let logs = logs.log_internal_errors(false);
     let logs = logs.with_filter(EnvFilter::from_default_env());
     let subscriber = tracing_subscriber::registry().with(logs);
     #[cfg(feature = "otel")]

@@ -3,6 +3,7 @@
 //! Invariant: whoever asks for a check gets it or is refused. The driver passes over parameters that it does not know, and takes
 //! `require` beside a file of authorities for no check at all, where libpq makes one.
 
+use std::env::VarError;
 use std::path::Path;
 
 use form_urlencoded::{Serializer, parse};
@@ -31,28 +32,57 @@ const VARIABLES: [(&str, &str); 4] =
 
 /// The parameters of a URL as the driver has them, and those of them that only a variable of the environment has, with the
 /// files that they name tried; else what is wrong with them.
-pub(super) fn parameters(query: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+pub(super) fn parameters(
+    query: &str,
+    variable: impl Fn(&str) -> Result<Option<String>, String>,
+) -> Result<String, String> {
     let mut parameters: Vec<(String, String)> =
         parse(query.as_bytes()).map(|(name, value)| (as_libpq(&name).to_owned(), value.into_owned())).collect();
-    for (name, value) in &parameters {
-        check(name, value)?;
-    }
+    let in_url = parameters.len();
     for (variable_name, name) in VARIABLES {
-        let is_in_url = parameters.iter().any(|(written, _)| written == name);
-        let Some(value) = variable(variable_name).filter(|_| !is_in_url) else { continue };
-        check(name, &value).map_err(|reason| format!("{variable_name} is not right: {reason}"))?;
-        parameters.push((name.to_owned(), value));
+        let is_in_url = parameters[..in_url].iter().any(|(written, _)| written == name);
+        if let Some(value) = variable(variable_name)?.filter(|value| !is_in_url && !value.is_empty()) {
+            parameters.push((name.to_owned(), value));
+        }
     }
-    let has = |wanted: &str| parameters.iter().any(|(name, _)| name == wanted);
-    if has("sslcert") != has("sslkey") {
-        return Err("sslcert and sslkey belong together".to_owned());
+    check_together(&parameters)?;
+    for (index, (name, value)) in parameters.iter().enumerate() {
+        check(name, value).map_err(|reason| if index < in_url { reason } else { of_variable(name, &reason) })?;
     }
-    if has("sslrootcert") {
+    if has(&parameters, "sslrootcert") {
         for (_, mode) in parameters.iter_mut().filter(|(name, mode)| name == "sslmode" && mode == "require") {
             "verify-ca".clone_into(mode);
         }
     }
     Ok(Serializer::new(String::new()).extend_pairs(parameters).finish())
+}
+
+/// A variable of the environment, which may be there and no text.
+pub(super) fn of_environment(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8")),
+    }
+}
+
+fn has(parameters: &[(String, String)], wanted: &str) -> bool {
+    parameters.iter().any(|(name, _)| name == wanted)
+}
+
+fn check_together(parameters: &[(String, String)]) -> Result<(), String> {
+    if has(parameters, "sslcert") != has(parameters, "sslkey") {
+        return Err("sslcert and sslkey belong together".to_owned());
+    }
+    if has(parameters, "sslrootcert") && !has(parameters, "sslmode") {
+        return Err("sslrootcert alone checks nothing; add sslmode=verify-full".to_owned());
+    }
+    Ok(())
+}
+
+fn of_variable(name: &str, reason: &str) -> String {
+    let variable = VARIABLES.iter().find(|(_, parameter)| *parameter == name).map_or(name, |(variable, _)| variable);
+    format!("{variable} is not right: {reason}")
 }
 
 /// Other spellings, of SQLAlchemy with asyncpg (`ssl`) and of the driver.
@@ -138,7 +168,7 @@ mod tests {
             ("ssl=verify-full&application_name=a%20b", "sslmode=verify-full&application_name=a+b"),
             ("ssl-mode=require", "sslmode=require"),
         ] {
-            assert_eq!(parameters(query, |_| None).as_deref(), Ok(expected), "{query}");
+            assert_eq!(parameters(query, |_| Ok(None)).as_deref(), Ok(expected), "{query}");
         }
     }
 
@@ -154,14 +184,16 @@ mod tests {
             ("ssl=verify-full", &[("PGSSLMODE", "disable")], Ok("sslmode=verify-full".to_owned())),
             ("", &[("PGSSLMODE", "verify_full")], Err("PGSSLMODE is not right: sslmode must be one of")),
             (
-                "",
+                "sslmode=verify-full",
                 &[("PGSSLROOTCERT", "/nowhere/ca.crt")],
                 Err("PGSSLROOTCERT is not right: cannot read /nowhere/ca.crt"),
             ),
+            ("", &[("PGSSLROOTCERT", &file)], Err("sslrootcert alone checks nothing; add sslmode=verify-full")),
             ("", &[("PGSSLCERT", &file)], Err("sslcert and sslkey belong together")),
         ] {
-            let variable =
-                |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|&(_, value)| value.to_owned());
+            let variable = |wanted: &str| {
+                Ok(variables.iter().find(|(name, _)| *name == wanted).map(|&(_, value)| value.to_owned()))
+            };
             match (parameters(query, variable), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{query} {variables:?}"),
                 (Err(found), Err(expected)) => assert!(found.starts_with(expected), "{query} {variables:?}: {found}"),
@@ -176,11 +208,13 @@ mod tests {
             ("sslmode=verify_full", "sslmode must be one of"),
             ("ssl=true", "sslmode must be one of"),
             ("sslcrl=/etc/crl.pem", "sslcrl would not be heeded"),
-            ("sslkey=/dev/null", "(sslkey) holds no unencrypted private key"),
-            ("sslrootcert=/dev/null", "(sslrootcert) holds no certificate"),
-            ("sslrootcert=/nowhere/ca.crt", "cannot read /nowhere/ca.crt (sslrootcert): No such file"),
+            ("sslkey=/dev/null", "sslcert and sslkey belong together"),
+            ("sslmode=require&sslrootcert=/dev/null", "(sslrootcert) holds no certificate"),
+            ("ssl=verify-ca&sslrootcert=/nowhere/ca.crt", "cannot read /nowhere/ca.crt (sslrootcert): No such file"),
+            ("sslrootcert=/dev/null", "add sslmode=verify-full"),
+            ("ssl-ca=/dev/null", "add sslmode=verify-full"),
         ] {
-            let refused = parameters(query, |_| None).unwrap_err();
+            let refused = parameters(query, |_| Ok(None)).unwrap_err();
             assert!(refused.contains(expected), "{query}: {refused}");
         }
     }

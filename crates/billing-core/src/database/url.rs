@@ -51,7 +51,7 @@ fn split(url: &str) -> Result<(&str, &str), DatabaseError> {
 
 fn postgres(rest: &str) -> Result<Box<PgConnectOptions>, DatabaseError> {
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let parameters = tls::parameters(query, |name| std::env::var(name).ok()).map_err(|reason| invalid(&reason))?;
+    let parameters = tls::parameters(query, tls::of_environment).map_err(|reason| invalid(&reason))?;
     PgConnectOptions::from_str(&format!("postgres:{address}?{parameters}"))
         .map(|options| Box::new(named(options)))
         .map_err(|_| invalid("write it like postgres://user:password@host:5432/database, with special characters of the password percent-encoded"))

@@ -1,44 +1,24 @@
 //! The layers that settings are made of, the weakest first, and which of them each value comes from.
 //!
-//! Invariant: what is loaded and what is explained are the same layers; a secret has no text here that can be shown.
+//! Invariants: what is loaded and what is explained are the same layers; a secret has no text here that can be shown; what
+//! says where Redis is in a file that is named is not replaced by a `.env` that is merely found.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 
-use config::builder::DefaultState;
-use config::{Config, ConfigBuilder, Environment, File, FileFormat, Source, Value, ValueKind};
+use toml::Table;
 
-use super::variables::Variables;
-use super::{DEFAULT_TOML, Overrides, SettingsError};
+use super::keys::{self, CONFIG_VARIABLE};
+use super::value::{Value, Wrong};
+use super::variables::{Assignment, Variables, limited};
+use super::{Overrides, SettingsError};
 
-type Builder = ConfigBuilder<DefaultState>;
-
-/// Variables with a name of their own, and the keys they set. The first five are the platform's.
-const VARIABLES: [(&str, &str); 16] = [
-    ("REDIS_HOST", "redis.host"),
-    ("REDIS_PORT", "redis.port"),
-    ("REDIS_DB", "redis.db"),
-    ("REDIS_PASSWORD", "redis.password"),
-    ("DATABASE_URL", "database.url"),
-    ("REDIS_USERNAME", "redis.username"),
-    ("REDIS_URL", "redis.url"),
-    ("REDIS_CLUSTER_NODES", "redis.cluster_nodes"),
-    ("REDIS_SENTINELS", "redis.sentinels"),
-    ("REDIS_SENTINEL_MASTER", "redis.sentinel_master"),
-    ("REDIS_SENTINEL_USERNAME", "redis.sentinel_username"),
-    ("REDIS_SENTINEL_PASSWORD", "redis.sentinel_password"),
-    ("REDIS_TLS", "redis.tls"),
-    ("REDIS_TLS_CA", "redis.tls_ca_file"),
-    ("REDIS_TLS_CLIENT_CERT", "redis.tls_client_cert_file"),
-    ("REDIS_TLS_CLIENT_KEY", "redis.tls_client_key_file"),
-];
-/// Those of them that hold a number from 0 to 65535.
-const NUMERIC: [&str; 2] = ["REDIS_PORT", "REDIS_DB"];
-/// The one that is on or off, and how that may be written.
-const SWITCH: (&str, [&str; 8]) = ("REDIS_TLS", ["true", "false", "1", "0", "on", "off", "yes", "no"]);
-/// Names another settings file.
-const CONFIG_VARIABLE: &str = "BILLING_CONFIG";
 /// Settings whose values nobody sees.
 const SECRETS: [&str; 4] = ["redis.password", "redis.url", "redis.sentinel_password", "database.url"];
+
+/// What says where Redis is, each in its way.
+pub(super) const ADDRESSES: [&str; 4] = ["redis.url", "redis.cluster_nodes", "redis.sentinels", "redis.host"];
 
 /// Shown instead of a secret that is set.
 pub const HIDDEN: &str = "(hidden)";
@@ -48,14 +28,26 @@ pub const HIDDEN: &str = "(hidden)";
 pub enum Origin {
     /// `config/default.toml`, which is compiled in.
     Default,
-    /// A settings file.
-    File(PathBuf),
     /// A variable of `.env`, by name.
     DotEnv(String),
+    /// A settings file.
+    File(PathBuf),
     /// A variable of the environment, by name.
     Environment(String),
     /// The command line.
     Flag,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::DotEnv(name) => write!(f, "{name} in .env"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(name) => f.write_str(name),
+            Self::Flag => f.write_str("flag"),
+        }
+    }
 }
 
 /// A setting as people may see it.
@@ -69,136 +61,122 @@ pub struct Setting {
     pub origin: Origin,
 }
 
-/// Values of one kind of origin.
-pub(super) struct Layer {
-    values: Config,
-    /// The keys it sets.
-    set: Vec<(String, Origin)>,
-}
+/// Values by key, and where each is written.
+pub(super) type Layer = BTreeMap<String, (Value, Origin)>;
 
-/// The layers of a process, the weakest first.
-pub(super) fn layers(overrides: &Overrides, variables: &Variables) -> Result<Vec<Layer>, SettingsError> {
-    let mut layers = vec![defaults()?];
-    let from_variable = variables.values.get(CONFIG_VARIABLE).map(PathBuf::from);
-    if let Some(path) = overrides.file.clone().or(from_variable) {
-        layers.push(file(path)?);
+/// All layers of a process in one: defaults, `.env`, file, environment, flags.
+pub(super) fn merged(overrides: &Overrides, variables: &Variables) -> Result<Layer, SettingsError> {
+    let named = overrides.file.clone().or_else(|| variables.value(CONFIG_VARIABLE).map(PathBuf::from));
+    let file = named.map(file).transpose()?.unwrap_or_default();
+    let mut found = of_variables(&variables.of_dot_env)?;
+    if ADDRESSES.iter().any(|key| file.contains_key(*key)) {
+        found.retain(|key, _| !ADDRESSES.contains(&key.as_str()));
     }
-    layers.push(generic_variables(variables)?);
-    layers.push(named_variables(variables)?);
-    layers.push(flags(&overrides.values)?);
-    Ok(layers)
+    let mut merged = keys::defaults().clone();
+    for layer in [found, file, of_variables(&variables.of_process)?, flags(&overrides.values)?] {
+        merged.extend(layer);
+    }
+    Ok(merged)
 }
 
-/// All layers in one.
-pub(super) fn merged(layers: &[Layer]) -> Result<Config, SettingsError> {
-    let add = |builder: Builder, layer: &Layer| builder.add_source(layer.values.clone());
-    layers.iter().fold(Config::builder(), add).build().map_err(SettingsError::Invalid)
-}
-
-/// Every setting of the merged layers, in the order of their keys.
-pub(super) fn explain(merged: &Config, layers: &[Layer]) -> Vec<Setting> {
-    let origin = |key: &str| layers.iter().rev().find_map(|layer| layer.origin(key)).unwrap_or(Origin::Default);
+/// Every setting, in the order of the keys.
+pub(super) fn explain(merged: &Layer) -> Vec<Setting> {
     let shown = |key: &str, value: String| {
         if SECRETS.contains(&key) && !value.is_empty() { HIDDEN.to_owned() } else { value }
     };
-    let mut settings: Vec<Setting> = leaves(merged)
-        .into_iter()
-        .map(|(key, value)| Setting { origin: origin(&key), value: shown(&key, value), key })
-        .collect();
-    settings.sort_by(|one, other| one.key.cmp(&other.key));
-    settings
-}
-
-impl Layer {
-    /// A layer whose keys have their origin by this rule.
-    fn of(values: Config, origin: impl Fn(&str) -> Origin) -> Self {
-        let set = leaves(&values).into_iter().map(|(key, _)| {
-            let origin = origin(&key);
-            (key, origin)
-        });
-        Self { set: set.collect(), values }
-    }
-
-    fn origin(&self, key: &str) -> Option<Origin> {
-        self.set.iter().find(|(set, _)| set == key).map(|(_, origin)| origin.clone())
-    }
-}
-
-fn defaults() -> Result<Layer, SettingsError> {
-    let text = File::from_str(DEFAULT_TOML, FileFormat::Toml);
-    let values = Config::builder().add_source(text).build().map_err(SettingsError::Invalid)?;
-    Ok(Layer::of(values, |_| Origin::Default))
-}
-
-/// A settings file, once it is known to be TOML; what its keys mean is found out with the other layers.
-fn file(path: PathBuf) -> Result<Layer, SettingsError> {
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(source) => return Err(SettingsError::Unreadable { path, source }),
+    let setting = |(key, (value, origin)): (&String, &(Value, Origin))| Setting {
+        key: key.clone(),
+        value: shown(key, value.to_string()),
+        origin: origin.clone(),
     };
-    match Config::builder().add_source(File::from_str(&text, FileFormat::Toml)).build() {
-        Ok(values) => Ok(Layer::of(values, |_| Origin::File(path.clone()))),
-        Err(error) => Err(SettingsError::NotToml { path, reason: without_snippet(&error.to_string()) }),
+    merged.iter().map(setting).collect()
+}
+
+/// The layer as the tables that it is made of.
+pub(super) fn as_table(merged: Layer) -> Table {
+    let mut root = Table::new();
+    for (key, (value, _)) in merged {
+        insert(&mut root, &key, value.into());
+    }
+    root
+}
+
+fn insert(table: &mut Table, key: &str, value: toml::Value) {
+    match key.split_once('.') {
+        None => drop(table.insert(key.to_owned(), value)),
+        Some((section, rest)) => {
+            let section = table.entry(section).or_insert_with(|| Table::new().into());
+            if let Some(section) = section.as_table_mut() {
+                insert(section, rest, value);
+            }
+        }
     }
 }
 
-/// The parser quotes the line, `2 | password = "secret`, between a sentence with its place and one with the reason.
-fn without_snippet(message: &str) -> String {
-    let said = message.lines().map(str::trim).filter(|line| !line.is_empty() && !line.contains('|'));
-    said.collect::<Vec<_>>().join(": ")
-}
-
-/// `BILLING__SECTION__KEY`, for any key.
-fn generic_variables(variables: &Variables) -> Result<Layer, SettingsError> {
-    let environment = Environment::with_prefix("BILLING").prefix_separator("__").separator("__");
-    let environment = environment.try_parsing(true).source(Some(variables.values.clone()));
-    let values = Config::builder().add_source(environment).build().map_err(SettingsError::Invalid)?;
-    let variable_of = |key: &str| variables.values.keys().find(|name| generic_key(name).as_deref() == Some(key));
-    Ok(Layer::of(values, |key| variables.origin(variable_of(key).map_or("BILLING__", String::as_str))))
-}
-
-fn generic_key(variable: &str) -> Option<String> {
-    Some(variable.to_lowercase().strip_prefix("billing__")?.replace("__", "."))
-}
-
-/// The variables with names of their own.
-fn named_variables(variables: &Variables) -> Result<Layer, SettingsError> {
-    let mut builder = Config::builder();
-    for (variable, key) in VARIABLES {
-        let Some(value) = variables.values.get(variable) else { continue };
-        if NUMERIC.contains(&variable) && value.parse::<u16>().is_err() {
-            return Err(SettingsError::NotANumber { variable, value: value.clone() });
-        }
-        if variable == SWITCH.0 && !SWITCH.1.contains(&value.to_lowercase().as_str()) {
-            return Err(SettingsError::NotASwitch { variable, value: value.clone() });
-        }
-        builder = builder.set_override(key, value.as_str()).map_err(SettingsError::Invalid)?;
-    }
-    let values = builder.build().map_err(SettingsError::Invalid)?;
-    let variable_of = |key: &str| VARIABLES.iter().find(|(_, set)| *set == key).map_or("", |(variable, _)| variable);
-    Ok(Layer::of(values, |key| variables.origin(variable_of(key))))
-}
-
-fn flags(set: &[(String, String)]) -> Result<Layer, SettingsError> {
-    let add = |builder: Builder, (key, value): &(String, String)| builder.set_override(key, value.as_str());
-    let values = set.iter().try_fold(Config::builder(), add).and_then(Builder::build);
-    Ok(Layer::of(values.map_err(SettingsError::Invalid)?, |_| Origin::Flag))
-}
-
-/// The keys of the innermost values, joined by dots, and the values as text.
-fn leaves(config: &Config) -> Vec<(String, String)> {
+/// The innermost values of these tables, with their keys joined by dots.
+pub(super) fn leaves(table: Table) -> Vec<(String, toml::Value)> {
     let mut leaves = Vec::new();
-    for (key, value) in config.collect().unwrap_or_default() {
-        add_leaves(key, value, &mut leaves);
+    for (key, value) in table {
+        match value {
+            toml::Value::Table(inner) => {
+                leaves.extend(self::leaves(inner).into_iter().map(|(rest, value)| (format!("{key}.{rest}"), value)));
+            }
+            value => leaves.push((key, value)),
+        }
     }
     leaves
 }
 
-fn add_leaves(key: String, value: Value, leaves: &mut Vec<(String, String)>) {
-    match value.kind {
-        ValueKind::Table(table) => {
-            table.into_iter().for_each(|(name, value)| add_leaves(format!("{key}.{name}"), value, leaves));
-        }
-        other => leaves.push((key, other.to_string())),
+fn file(path: PathBuf) -> Result<Layer, SettingsError> {
+    let mut layer = Layer::new();
+    for (key, value) in leaves(table_in(&path)?) {
+        let place = || format!("{key} in {}", path.display());
+        let kind = keys::kind(&key).ok_or_else(|| no_setting(place(), keys::nearest(&key).map(str::to_owned)))?;
+        let value = kind.take(value).map_err(|wrong| refused(place(), wrong))?;
+        layer.insert(key, (value, Origin::File(path.clone())));
     }
+    Ok(layer)
+}
+
+fn table_in(path: &std::path::Path) -> Result<Table, SettingsError> {
+    let unreadable = |source| SettingsError::Unreadable { path: path.to_owned(), source };
+    let bytes = File::open(path).and_then(limited).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable(std::io::Error::other("it is not UTF-8")))?;
+    text.parse().map_err(|error: toml::de::Error| {
+        let line = 1 + error.span().map_or(0, |span| text[..span.start].matches('\n').count());
+        SettingsError::NotToml { path: path.to_owned(), reason: format!("line {line}: {}", error.message()) }
+    })
+}
+
+/// What these variables set. A variable with a name of its own outranks `BILLING__SECTION__KEY`.
+fn of_variables(variables: &[Assignment]) -> Result<Layer, SettingsError> {
+    let mut layer = Layer::new();
+    let has_own_name = |assignment: &&Assignment| keys::VARIABLES.iter().any(|(name, _)| *name == assignment.name);
+    let (own, generic): (Vec<_>, Vec<_>) = variables.iter().partition(has_own_name);
+    for Assignment { name, value, origin, place } in generic.into_iter().chain(own) {
+        let Some(key) = keys::of_variable(name) else { continue };
+        let near = || keys::nearest(&key).map(keys::variable_of);
+        let kind = keys::kind(&key).ok_or_else(|| no_setting(place.clone(), near()))?;
+        let value = kind.read(value).map_err(|wrong| refused(place.clone(), wrong))?;
+        layer.insert(key, (value, origin.clone()));
+    }
+    Ok(layer)
+}
+
+fn flags(set: &[(String, String)]) -> Result<Layer, SettingsError> {
+    let mut layer = Layer::new();
+    for (key, value) in set {
+        let place = || format!("{key} of the command line");
+        let kind = keys::kind(key).ok_or_else(|| no_setting(place(), None))?;
+        layer.insert(key.clone(), (kind.read(value).map_err(|wrong| refused(place(), wrong))?, Origin::Flag));
+    }
+    Ok(layer)
+}
+
+fn no_setting(place: String, near: Option<String>) -> SettingsError {
+    SettingsError::Unknown { place, near: near.map(|near| format!("; {near} is one")).unwrap_or_default() }
+}
+
+fn refused(place: String, Wrong { found, wanted }: Wrong) -> SettingsError {
+    SettingsError::Wrong { place, found, wanted }
 }

@@ -1,8 +1,10 @@
 //! The example service as a process of its own, and the questions tests ask it over HTTP.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,6 +22,8 @@ pub(crate) struct ExampleService {
     child: Child,
     pub(crate) address: String,
     agent: Agent,
+    /// What it said on stderr after its first line.
+    said: Arc<Mutex<String>>,
     /// The working directory, in which there is no `.env`.
     _directory: TempDir,
 }
@@ -42,6 +46,14 @@ fn program() -> PathBuf {
     let program = tests.parent().unwrap().parent().unwrap().join("examples/billing-service");
     assert!(program.exists(), "there is no {}; run `cargo build -p billing-core --examples`", program.display());
     program
+}
+
+/// Over the servers of the world.
+fn set_up(command: &mut Command, world: &World, directory: &Path, listen: &str, variables: &[(&str, &str)]) {
+    command.args(["--listen", listen]).current_dir(directory).env_clear();
+    command.env("DATABASE_URL", &world.url).env("REDIS_HOST", "127.0.0.1");
+    command.env("REDIS_PORT", world.redis.port().to_string());
+    command.envs(SETTINGS).envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null());
 }
 
 impl ExampleService {
@@ -79,20 +91,46 @@ impl ExampleService {
 
     fn start(mut command: Command, world: &World, variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        command.args(["--listen", "127.0.0.1:0"]).current_dir(directory.path()).env_clear();
-        command.env("DATABASE_URL", &world.url).env("REDIS_HOST", "127.0.0.1");
-        command.env("REDIS_PORT", world.redis.port().to_string());
-        command.envs(SETTINGS).envs(variables.iter().copied());
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap());
+        set_up(&mut command, world, directory.path(), "127.0.0.1:0", variables);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
-        said.read_line(&mut line).unwrap();
+        lines.read_line(&mut line).unwrap();
         let address =
             line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("it said {line:?}")).to_owned();
+        let service = Self::of(child, address, directory);
         // Its later words are read, so that it never waits for a reader, and shown by a test that fails.
-        std::thread::spawn(move || said.lines().map_while(Result::ok).for_each(|line| println!("service: {line}")));
+        let said = Arc::clone(&service.said);
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                println!("service: {line}");
+                said.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        service
+    }
+
+    /// One that says what it says to this file.
+    pub(crate) async fn silent(world: &World, stderr: Stdio, variables: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        // It cannot say which port it took; one that was free a moment ago is.
+        let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let mut command = Command::new(program());
+        set_up(&mut command, world, directory.path(), &listen, variables);
+        let child = command.stderr(stderr).spawn().unwrap();
+        let service = Self::of(child, format!("http://{listen}"), directory);
+        eventually(DEADLINE, || async { TcpStream::connect(&listen) }).await.unwrap();
+        service
+    }
+
+    fn of(child: Child, address: String, directory: TempDir) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(DEADLINE)).proxy(None);
-        Self { child, address, agent: config.build().into(), _directory: directory }
+        Self { child, address, agent: config.build().into(), said: Arc::default(), _directory: directory }
+    }
+
+    /// What it said on stderr after its first line.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

@@ -5,11 +5,11 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 use serde_json::json;
-use test_support::TestDatabase;
+use test_support::{TestDatabase, eventually};
 
 use crate::backends::execute;
 use crate::example_service::{ExampleService, ask_until};
-use crate::world::{ROWS, World, for_each_world};
+use crate::world::{DEADLINE, ROWS, World, for_each_world};
 
 fn payment(transaction_id: &str) -> String {
     json!({"invoice_id": 1, "amount": "10", "payment_method": "card", "transaction_id": transaction_id}).to_string()
@@ -83,6 +83,44 @@ async fn sigterm_and_ctrl_c_end_it_in_order() {
             service.signal(signal);
             assert_eq!(service.ended().await.code(), Some(0), "{signal:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_shows_its_settings_and_where_each_is_written() {
+    for_each_world(async |world| {
+        let variables =
+            [("BILLING__CACHE__PATIENCE_MS", "700"), ("REDIS_SENTINEL_PASSWORD", "hunter2"), ("BILLING_X", "1")];
+        let service = ExampleService::with(world, &variables);
+        let shown = service.get("//settings").json();
+        let settings = shown["settings"].as_array().unwrap();
+        for expected in [
+            json!({"key": "cache.patience_ms", "value": "700", "source": "BILLING__CACHE__PATIENCE_MS"}),
+            json!({"key": "redis.sentinel_password", "value": "(hidden)", "source": "REDIS_SENTINEL_PASSWORD"}),
+            json!({"key": "database.url", "value": "(hidden)", "source": "DATABASE_URL"}),
+            json!({"key": "cache.batch_size", "value": "500", "source": "default"}),
+        ] {
+            assert!(settings.contains(&expected), "{expected} is not in {shown:#}");
+        }
+        assert!(shown["remarks"][0].as_str().unwrap().contains("BILLING_X is no variable"), "{shown:#}");
+        let line = "setting: cache.patience_ms = 700 (BILLING__CACHE__PATIENCE_MS)";
+        let is_said = || async { if service.said().contains(line) { Ok(()) } else { Err(service.said()) } };
+        eventually(DEADLINE, is_said).await.unwrap();
+        assert!(!format!("{shown}{}", service.said()).contains("hunter2"), "{shown}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_serves_also_where_stderr_cannot_be_written() {
+    for_each_world(async |world| {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut service =
+            ExampleService::silent(world, full.into(), &[("RUST_LOG", "trace"), ("BILLING_X", "1")]).await;
+        service.get("/invoices/1/details").read(200, "loaded");
+        service.signal(Signal::TERM);
+        assert_eq!(service.ended().await.code(), Some(0));
     })
     .await;
 }

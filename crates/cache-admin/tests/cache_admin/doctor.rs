@@ -215,6 +215,22 @@ fn settings_that_cannot_work_end_it() {
 }
 
 #[test]
+fn what_is_set_and_has_no_effect_is_said() {
+    let stage = sound();
+    let url = format!("redis://127.0.0.1:{}", stage.redis.port());
+    let report = examine_with(&stage, 0, &[("REDIS_URL", &url)]);
+    assert_found(
+        &report,
+        "configuration",
+        "no effect",
+        "note",
+        "redis.url (REDIS_URL) replaces redis.host (REDIS_HOST)",
+    );
+    let report = examine_with(&stage, 0, &[("BILLING_REDIS_HOST", "elsewhere")]);
+    assert_found(&report, "configuration", "no effect", "note", "BILLING_REDIS_HOST is no variable");
+}
+
+#[test]
 fn each_value_comes_with_its_source() {
     let stage = sound();
     std::fs::write(stage.directory().join("billing.toml"), "[cache]\npatience_ms = 900\n").unwrap();

@@ -51,16 +51,59 @@ fn settings_that_cannot_work_are_named() {
         (&["stats", "--config", "broken.toml"], ("LANG", "C"), "broken.toml"),
         (&["stats", "--config", "unknown.toml"], ("LANG", "C"), "prot"),
         (&["stats"], ("BILLING_CONFIG", "missing.toml"), "missing.toml"),
-        (&["stats"], ("REDIS_PORT", "abc"), "REDIS_PORT is \"abc\""),
+        (&["stats"], ("REDIS_PORT", "abc"), "REDIS_PORT is a text: must be a whole number from 1 to 65535"),
         (&["stats"], ("REDIS_URL", "hunter2"), "REDIS_URL"),
         (&["stats", "--redis-db", "3"], ("REDIS_URL", "redis://:hunter2@127.0.0.1:1/0"), "--redis-db"),
-        (&["stats"], ("BILLING__CACHE__SCAN_COUNT", "0"), "cache.scan_count"),
+        (&["stats"], ("BILLING__CACHE__SCAN_COUNT", "0"), "BILLING__CACHE__SCAN_COUNT is 0"),
+        (&["stats"], ("REDIS_PORT", "7620.9"), "REDIS_PORT is a number with a fraction"),
+        (&["stats"], ("REDIS_SENTINELS", ","), "redis.sentinels"),
+        (&["stats"], ("REDIS_CLUSTER_NODES", " , "), "redis.cluster_nodes"),
+        (&["stats"], ("BILLING__REDIS__POOL_SIZE", "4294967296"), "must be a whole number from 1 to 1000"),
+        (&["warmup"], ("BILLING__DATABASE__BUSY_TIMEOUT_MS", "4294967296"), "must be a whole number from 0"),
+        (&["warmup"], ("BILLING__CACHE__MAX_LOADS", "4611686018427387904"), "must be a whole number from 1 to 10000"),
+        (&["warmup"], ("DATABASE_URL", "postgres://ann:hunter2@db/billing?sslrootcert=ca.pem"), "sslmode=verify-full"),
         (&["warmup"], ("DATABASE_URL", "mysql://ann:hunter2@db/billing"), "DATABASE_URL"),
         (&["migrate"], ("DATABASE_URL", "postgres://ann:hunter2@db:port/billing"), "DATABASE_URL"),
     ] {
         let run = stage.run_with(arguments, &[variable]);
         assert!(run.assert_error(2).contains(expected), "{expected}: {run:?}");
         assert_no_password(&run);
+    }
+}
+
+#[test]
+fn a_variable_that_is_nearly_ours_is_said_and_the_work_goes_on() {
+    let stage = Stage::sqlite();
+    let run = stage.run_with(&["stats"], &[("BILLING_REDIS_HOST", PASSWORD)]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stderr.contains("warning: BILLING_REDIS_HOST is no variable"), "{run:?}");
+    assert!(run.stderr.contains("BILLING__REDIS__HOST is one") && !run.stderr.contains(PASSWORD), "{run:?}");
+}
+
+#[test]
+fn a_line_of_dot_env_that_cannot_be_read_is_named_without_its_value() {
+    let stage = Stage::sqlite();
+    let dot_env = stage.directory().join(".env");
+    std::fs::write(&dot_env, "APP_NAME=My App\nREDIS_PASSWORD='hunter2\n").unwrap();
+    let run = stage.run(&["stats"]);
+    assert!(run.assert_error(2).contains(".env: line 2: REDIS_PASSWORD cannot be read"), "{run:?}");
+    assert_no_password(&run);
+    std::fs::write(&dot_env, "\u{feff}APP_NAME=My App\nMY-VAR=1\nhunter2 x\n").unwrap();
+    stage.run(&["stats"]).assert_fine();
+}
+
+#[test]
+fn a_stderr_that_cannot_be_written_changes_no_exit_code() {
+    let stage = Stage::sqlite();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let closed = || std::io::pipe().unwrap().1;
+    for (arguments, code) in [(&["stats"][..], 0), (&["warmup"], 3), (&["inspect", "nonsense"], 2), (&["x"], 2)] {
+        for stderr in [full().into(), std::process::Stdio::from(closed())] {
+            let mut command = stage.command(arguments);
+            command.env("RUST_LOG", "trace").env("BILLING_REDIS_HOST", "r").stderr(stderr);
+            let status = command.stdout(std::process::Stdio::null()).status().unwrap();
+            assert_eq!(status.code(), Some(code), "{arguments:?}");
+        }
     }
 }
 

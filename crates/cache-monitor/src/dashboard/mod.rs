@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use billing_core::cached::BillingCache;
-use billing_core::settings::Settings;
-use cli_support::{Code, CommonArgs, open};
+use billing_core::settings::{Loaded, Settings};
+use cli_support::{Code, CommonArgs, exit, open};
 use tokio::sync::watch::{Receiver, Sender};
 use tokio::task::JoinSet;
 
@@ -36,7 +36,7 @@ use crate::interruption::Interruption;
 /// Wrong arguments or settings, or an address that cannot be listened on.
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
     let token = Token::of(arguments)?;
-    let settings = common.settings()?;
+    let Loaded { settings, remarks, .. } = common.settings_explained()?;
     let cache = open::cache_to_look_at(&settings).await?;
     let interruption = Interruption::listen().context("listen for Ctrl-C")?;
     let listener = server::listen(arguments.listen).await?;
@@ -57,7 +57,8 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
         interruption: interruption.clone(),
     });
     // The first line says where, for whoever asked for any port.
-    anstream::eprintln!("dashboard at http://{address}/");
+    exit::say(format_args!("dashboard at http://{address}/"));
+    remarks.iter().for_each(exit::warn);
     server::serve(listener, routes::router(app), interruption).await;
     drop(watching);
     // What audits found since the last flush.

@@ -1,15 +1,17 @@
 //! Settings that work and are seldom meant. Those that cannot work end the tool before.
 
-use billing_core::settings::{Origin, Setting, Settings};
+use billing_core::settings::{Origin, Remark, Setting, Settings};
 
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Configuration;
 
-pub(super) fn check(settings: &Settings, explained: &[Setting]) -> Vec<Finding> {
+pub(super) fn check(settings: &Settings, explained: &[Setting], remarks: Vec<Remark>) -> Vec<Finding> {
     let changed = explained.iter().filter(|setting| setting.origin != Origin::Default).count();
     let summary = format!("{} settings, {changed} of them not by default; all are shown below", explained.len());
-    vec![SUBJECT.ok("settings", summary), key_space(&settings.cache.key_space), counters(settings)]
+    let without_effect = remarks.into_iter().map(|it| SUBJECT.note("no effect", it.found(), it.remedy()));
+    let of_values = [key_space(&settings.cache.key_space), counters(settings)];
+    [SUBJECT.ok("settings", summary)].into_iter().chain(without_effect).chain(of_values).collect()
 }
 
 fn key_space(prefix: &str) -> Finding {

@@ -14,6 +14,7 @@ mod tls;
 use anyhow::Result;
 use billing_core::cached;
 use billing_core::database::Database;
+use billing_core::settings::Loaded;
 use cli_support::{Code, CommonArgs, render};
 
 use crate::reports::doctor::{Counts, DoctorReport, Finding, Level, Subject};
@@ -41,14 +42,14 @@ struct Checked {
 }
 
 pub(crate) async fn run(common: &CommonArgs) -> Result<Code> {
-    let (settings, explained) = common.settings_explained()?;
+    let Loaded { settings, explained, remarks } = common.settings_explained()?;
     let database = Database::lazy(&settings.database)?;
     let cache = cached::open_cache(database, &settings.redis, settings.cache.clone()).await?;
     let redis = redis::check(&cache, &settings).await;
     let database = database::check(&cache, &settings).await;
     let mut findings = redis.findings;
     findings.extend(database.findings);
-    findings.extend(configuration::check(&settings, &explained));
+    findings.extend(configuration::check(&settings, &explained, remarks));
     let report = DoctorReport {
         redis: cache.endpoint().to_owned(),
         database: cache.source().describe().to_owned(),

@@ -191,5 +191,5 @@ impl Outcome {
 
 /// One line for whoever watches.
 fn say(sentence: &str) {
-    anstream::eprintln!("{sentence}");
+    exit::say(format_args!("{sentence}"));
 }

@@ -1,0 +1,57 @@
+//! Text from outside, such as a cached value, a row or the answer of a server, as it may be shown.
+//!
+//! Invariant: what is shown cannot steer a terminal, break a line, or change the order in which people read: everything that
+//! could is written as JSON writes it, `\u009b`. Each program passes all such text through this one function.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// The text, with what could steer a terminal or mislead a reader escaped.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unprintable) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_unprintable(c) { escape(c, &mut shown) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a character is escaped: controls, line separators, and what changes the direction of the text around it.
+#[must_use]
+pub fn is_unprintable(c: char) -> bool {
+    let changes_direction =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || changes_direction || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// As in a JSON string. All of them are below U+FFFF.
+fn escape(c: char, out: &mut String) {
+    match c {
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        c => write!(out, "\\u{:04x}", u32::from(c)).expect("a string takes any text"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_or_misleads_a_reader_is_escaped() {
+        for (text, shown) in [
+            ("Ünïcode €, 税", "Ünïcode €, 税"),
+            ("a\u{1b}[2Jb", "a\\u001b[2Jb"),
+            ("a\u{9b}2Jb\u{7f}", "a\\u009b2Jb\\u007f"),
+            ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+            ("\u{202e}evil\u{2069}\u{200f}\u{61c}", "\\u202eevil\\u2069\\u200f\\u061c"),
+            ("a\u{2028}b\u{0}", "a\\u2028b\\u0000"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+    }
+}
