@@ -6,7 +6,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use billing_core::money::{Money, input};
 use billing_core::outbox::{Pending, Written};
-use billing_core::service::{BillingService, DiscountInput, NewCreditNote, NewInvoice, NewPayment, TaxRateInput};
+use billing_core::service::{
+    BillingService, DiscountInput, NewCreditNote, NewInvoice, NewPayment, TaxRateInput, TaxingRates,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Ids, JsonBody, Problem};
@@ -40,6 +42,9 @@ pub(crate) async fn apply_discount(
 #[serde(deny_unknown_fields)]
 pub(crate) struct TaxesBody {
     region: Option<String>,
+    /// `copied`, unless it says `current`.
+    #[serde(default)]
+    rates: TaxingRates,
 }
 
 pub(crate) async fn calculate_taxes(
@@ -47,7 +52,8 @@ pub(crate) async fn calculate_taxes(
     Ids(invoice_id): Ids<i32>,
     JsonBody(body): JsonBody<TaxesBody>,
 ) -> Answer {
-    Ok(answer(StatusCode::OK, service.calculate_invoice_taxes(invoice_id, body.region.as_deref()).await?))
+    let taxed = service.calculate_invoice_taxes(invoice_id, body.region.as_deref(), body.rates).await?;
+    Ok(answer(StatusCode::OK, taxed))
 }
 
 pub(crate) async fn create_credit_note(

@@ -205,9 +205,11 @@ fn discount_line(row: invoice_discount::Model) -> Result<DiscountLine, Unreadabl
     Ok(DiscountLine { id: row.discount_id, amount: row.amount.ok_or_else(missing)?, name: row.name })
 }
 
+/// Of the row alone: whoever changes `tax_rates` makes no invoice wrong, so none is invalidated by it.
 fn tax_line(row: invoice_tax::Model) -> Result<TaxLine, UnreadableRow> {
     let missing = || lacks::<invoice_tax::Entity>(row.id, invoice_tax::Column::TaxAmount);
-    Ok(TaxLine { id: row.tax_rate_id, amount: row.tax_amount.ok_or_else(missing)?, name: row.name, rate: row.rate })
+    let rate = row.own_rate();
+    Ok(TaxLine { id: row.tax_rate_id, amount: row.tax_amount.ok_or_else(missing)?, name: row.name, rate })
 }
 
 fn credit_line(row: credit_note_application::Model) -> Result<CreditNoteLine, UnreadableRow> {

@@ -47,6 +47,11 @@ impl TaxRateKey {
         Ok(Self::of_texts(country.as_deref(), region.as_deref()))
     }
 
+    /// The place that a rate is for; `None` if it is none that has a key.
+    pub(crate) fn of_rate(rate: &tax_rate::Model) -> Option<Self> {
+        Self::of_texts(rate.country.as_deref(), rate.region.as_deref())
+    }
+
     fn of_texts(country: Option<&str>, region: Option<&str>) -> Option<Self> {
         Some(Self { country: country?.parse().ok()?, region: Region::parse(region.unwrap_or_default()).ok()? })
     }

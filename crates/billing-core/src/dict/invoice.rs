@@ -102,7 +102,7 @@ pub struct TaxLine {
     /// Its name when it was applied.
     #[serde(deserialize_with = "nullable")]
     pub name: Option<String>,
-    /// Its percentage when it was applied.
+    /// Its percentage when it was applied; `None` if nobody wrote it down and the amounts fit several.
     #[serde(deserialize_with = "nullable")]
     pub rate: Option<Percent>,
     /// The tax.

@@ -5,7 +5,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::money::{Money, Percent};
+use crate::money::{Money, Percent, PossibleRates};
 use crate::time::UtcTime;
 
 /// A row of `invoice_taxes`.
@@ -29,6 +29,25 @@ pub struct Model {
     pub name: Option<String>,
     /// The percentage when it was applied (our column).
     pub rate: Option<Percent>,
+}
+
+impl Model {
+    /// The rate, as far as the row alone tells it: the copy, else the only one that makes this tax of what was taxed.
+    #[must_use]
+    pub fn own_rate(&self) -> Option<Percent> {
+        self.rate.or_else(|| self.possible_rates()?.only())
+    }
+
+    /// The rate, where the percentage that the row of `tax_rates` has today may be asked too: it counts where there is no
+    /// copy and it makes this tax of what was taxed.
+    #[must_use]
+    pub fn rate_beside(&self, of_today: Option<Percent>) -> Option<Percent> {
+        self.rate.or_else(|| self.possible_rates()?.choose(of_today))
+    }
+
+    fn possible_rates(&self) -> Option<PossibleRates> {
+        Some(PossibleRates::that_give(self.tax_amount?, self.taxable_amount?))
+    }
 }
 
 /// No relations: loaders ask for many rows of one table by id.

@@ -9,6 +9,7 @@ mod decimal;
 pub mod input;
 mod json;
 mod percent;
+mod rates;
 
 use std::fmt;
 use std::iter::Sum;
@@ -19,6 +20,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 pub use decimal::{FixedDecimal, MoneyError};
 pub use percent::Percent;
+pub use rates::PossibleRates;
 
 /// An amount in the currency's major unit with two digits, as a `numeric(10,2)` column holds it.
 ///

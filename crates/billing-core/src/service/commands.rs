@@ -106,6 +106,17 @@ pub struct TaxRateInput {
     pub is_default: bool,
 }
 
+/// Which rates an invoice is taxed by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaxingRates {
+    /// Those that were copied onto it, and those of now where it has none of its place.
+    #[default]
+    Copied,
+    /// Those of now.
+    Current,
+}
+
 fn great_britain() -> String {
     "GB".to_owned()
 }

@@ -213,6 +213,17 @@ pub enum Refusal {
         /// The column.
         column: &'static str,
     },
+    /// A tax on the invoice cannot be computed anew: its rate was not copied onto it, and its amounts fit several or none.
+    #[error(
+        "tax line {line_id} of invoice {invoice_id} has no rate, and its amounts do not tell which it was; set rate in row \
+         {line_id} of invoice_taxes, or tax the invoice again with \"rates\": \"current\" for the rate of now"
+    )]
+    UnknownRate {
+        /// The invoice.
+        invoice_id: i32,
+        /// The row of `invoice_taxes`.
+        line_id: i32,
+    },
     /// The tax rate stands on invoices.
     #[error("tax rate {tax_rate_id} stands on {invoices} invoices; set is_default to false instead")]
     TaxRateInUse {

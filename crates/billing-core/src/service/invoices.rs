@@ -9,12 +9,11 @@ use sea_orm::{
 };
 
 use super::locked::LockedInvoice;
-use super::{BillingError, BillingService, Entity, NewInvoice, Refusal};
-use crate::cached::applicable;
+use super::{BillingError, BillingService, Entity, NewInvoice, TaxingRates};
 use crate::country::Region;
 use crate::database::raw_row;
 use crate::dict;
-use crate::entities::{InvoiceStatus, invoice, invoice_tax, user};
+use crate::entities::{InvoiceStatus, invoice, user};
 use crate::outbox::{Pending, WriteTxn, Written};
 use crate::time::now;
 
@@ -47,30 +46,33 @@ impl BillingService {
         Ok(transaction.commit(invoice).await?)
     }
 
-    /// Puts the tax of the invoice's country, and of the region if one is given, onto the invoice; replaces the taxes that
-    /// are there, so that doing it twice is doing it once. Where no rate applies there is no tax.
+    /// Puts the tax of the invoice's country, and of the region if one is given, onto the invoice, once, however often.
+    /// A tax of this place that is there already keeps its name and its rate, unless the rates of now are asked for; a tax
+    /// of another place is replaced. Where no rate applies there is none.
     ///
     /// # Errors
-    /// No such invoice; one that is not open, would be overpaid or leave less due than is pending
-    /// (refused); a region that is none.
+    /// No such invoice; one that is not open, would be overpaid or leave less due than is pending, or a tax that stays and
+    /// whose rate nobody can tell (refused); a region that is none.
     pub async fn calculate_invoice_taxes(
         &self,
         invoice_id: i32,
         region: Option<&str>,
+        rates: TaxingRates,
     ) -> Result<Written<dict::InvoiceDetails>, BillingError> {
-        self.once_more(|| self.try_calculate_invoice_taxes(invoice_id, region)).await
+        self.once_more(|| self.try_calculate_invoice_taxes(invoice_id, region, rates)).await
     }
 
     async fn try_calculate_invoice_taxes(
         &self,
         invoice_id: i32,
         region: Option<&str>,
+        rates: TaxingRates,
     ) -> Result<Written<dict::InvoiceDetails>, BillingError> {
         let region = Region::parse(region.unwrap_or_default()).map_err(|error| BillingError::place(&error))?;
         let transaction = self.begin_write().await?;
         let invoice = LockedInvoice::lock(&transaction, invoice_id).await?;
         invoice.require_open()?;
-        replace_taxes(&transaction, &invoice, region).await?;
+        invoice.tax(region, rates).await?;
         let details = invoice.settle().await?;
         Ok(transaction.commit(details).await?)
     }
@@ -115,35 +117,6 @@ impl BillingService {
             .await?;
         Ok(transaction.commit(updated.rows_affected).await?)
     }
-}
-
-async fn replace_taxes(
-    transaction: &WriteTxn,
-    invoice: &LockedInvoice<'_>,
-    region: Option<Region>,
-) -> Result<(), BillingError> {
-    let row = invoice.row();
-    let missing = Refusal::Incomplete { entity: Entity::Invoice, id: row.id, column: "billing_country" };
-    let country = row.country_code().ok_or(missing)?;
-    let country = country.parse().map_err(|error| BillingError::invalid("billing_country", error))?;
-    let taxes = invoice_tax::Column::InvoiceId.eq(row.id);
-    invoice_tax::Entity::delete_many().filter(taxes).exec(&**transaction).await?;
-    if let Some(rate) = applicable(&**transaction, country, region).await? {
-        let missing = Refusal::Incomplete { entity: Entity::TaxRate, id: rate.id, column: "rate" };
-        let percent = rate.rate.ok_or(missing)?;
-        let tax = invoice_tax::ActiveModel {
-            invoice_id: Set(Some(row.id)),
-            tax_rate_id: Set(Some(rate.id)),
-            taxable_amount: Set(Some(invoice.taxable())),
-            tax_amount: Set(Some(invoice.taxable().portion(percent))),
-            created_at: Set(Some(now())),
-            name: Set(rate.name),
-            rate: Set(Some(percent)),
-            ..Default::default()
-        };
-        tax.insert(&**transaction).await?;
-    }
-    Ok(())
 }
 
 pub(super) async fn require_user(transaction: &WriteTxn, user_id: i32) -> Result<(), BillingError> {

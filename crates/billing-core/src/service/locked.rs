@@ -3,9 +3,7 @@
 //! Invariant: a [`LockedInvoice`] exists only inside the write transaction that locked and read it, so its amounts are those
 //! of the database at this moment; what comes out of the cache cannot become one. The same holds for a [`LockedCreditNote`].
 
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, QuerySelect};
 
 use super::error::cut;
 use super::pending::require_amounts;
@@ -13,8 +11,8 @@ use super::{BillingError, Entity, PendingPayments, Refusal};
 use crate::cached::read_details;
 use crate::database::{row, rows};
 use crate::dict;
-use crate::entities::{CreditNoteStatus, InvoiceStatus, credit_note, invoice, invoice_tax};
-use crate::money::{Money, Percent};
+use crate::entities::{CreditNoteStatus, InvoiceStatus, credit_note, invoice};
+use crate::money::Money;
 use crate::outbox::WriteTxn;
 use crate::time::now;
 
@@ -123,20 +121,14 @@ impl<'t> LockedInvoice<'t> {
         PendingPayments::of(&self.details)
     }
 
-    /// Computes the taxes on the invoice anew, by the rates copied onto it, after its discounts have changed.
-    pub(super) async fn reprice_taxes(&mut self) -> Result<(), BillingError> {
+    /// Reads what is due again, after a change.
+    pub(super) async fn read_again(&mut self) -> Result<(), BillingError> {
         self.details = Self::read(self.transaction, self.row.id).await?;
-        let taxable = self.taxable();
-        let taxes = invoice_tax::Entity::find().filter(invoice_tax::Column::InvoiceId.eq(self.row.id));
-        for tax in rows(&**self.transaction, taxes).await? {
-            let tax = tax.model()?;
-            let tax_amount = taxable.portion(tax.rate.unwrap_or(Percent::ZERO));
-            let mut tax = tax.into_active_model();
-            tax.taxable_amount = Set(Some(taxable));
-            tax.tax_amount = Set(Some(tax_amount));
-            tax.update(&**self.transaction).await?;
-        }
         Ok(())
+    }
+
+    pub(super) fn transaction(&self) -> &'t WriteTxn {
+        self.transaction
     }
 
     /// What taxes are computed on: the subtotal less the discounts.

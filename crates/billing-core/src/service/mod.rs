@@ -14,6 +14,7 @@ mod payments;
 mod pending;
 mod reads;
 mod tax_rates;
+mod taxes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use billing_cache::Cached;
 use billing_cache::cache::SetupError;
 
-pub use commands::{DiscountInput, NewCreditNote, NewInvoice, NewPayment, TaxRateInput};
+pub use commands::{DiscountInput, NewCreditNote, NewInvoice, NewPayment, TaxRateInput, TaxingRates};
 pub use error::{BillingError, Entity, Refusal};
 pub use locked::{LockedCreditNote, LockedInvoice};
 pub use pending::PendingPayments;

@@ -1,6 +1,6 @@
 //! Many writers at once: no sum goes wrong, and nobody waits for ever for somebody who waits for him.
 
-use billing_core::service::{BillingError, BillingService};
+use billing_core::service::{BillingError, BillingService, TaxingRates};
 use tokio::task::JoinSet;
 
 use crate::backends::execute;
@@ -84,7 +84,7 @@ async fn write_something(process: &BillingService, number: u8) {
         0 => drop(process.process_payment(payment(invoice, "1", &format!("t{number}"))).await.unwrap()),
         1 => assert_written_or_forbidden(process.apply_credit_note_to_invoice(1, invoice, Some(money("0.5"))).await),
         2 => assert_written_or_forbidden(process.apply_discount_to_invoice(invoice, 1).await),
-        3 => assert_written_or_forbidden(process.calculate_invoice_taxes(invoice, None).await),
+        3 => assert_written_or_forbidden(process.calculate_invoice_taxes(invoice, None, TaxingRates::Copied).await),
         4 => assert_written_or_forbidden(process.mark_overdue_invoices().await),
         5 => assert_written_or_forbidden(process.update_discount(1, amount_off("x", "1")).await),
         6 => assert_written_or_forbidden(process.update_tax_rate(1, rate("GB", None, "19")).await),

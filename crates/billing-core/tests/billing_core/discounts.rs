@@ -1,6 +1,6 @@
 //! The rules of discounts, and of taxes that are computed on what they leave.
 
-use billing_core::service::{BillingError, Entity, Refusal};
+use billing_core::service::{BillingError, Entity, Refusal, TaxingRates};
 
 use crate::backends::execute;
 use crate::commands::{amount_off, code, done, money, payment, percentage, rate, refused};
@@ -103,9 +103,9 @@ async fn taxing_an_invoice_twice_is_taxing_it_once() {
     for_each_world(async |world| {
         let process = world.process().await;
         done(process.apply_discount_to_invoice(1, 1).await);
-        let once = done(process.calculate_invoice_taxes(1, None).await);
+        let once = done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
         assert_eq!((once.amount, once.total_tax, once.total), (money("100"), money("18"), money("108")));
-        let twice = done(process.calculate_invoice_taxes(1, None).await);
+        let twice = done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
         assert_eq!(twice, once);
         let [line] = twice.taxes.as_slice() else { panic!("{twice:?}") };
         assert_eq!((line.id, line.name.as_deref(), line.rate), (Some(1), Some("VAT"), "20".parse().ok()));
@@ -118,12 +118,14 @@ async fn taxing_an_invoice_twice_is_taxing_it_once() {
 async fn a_discount_after_the_tax_lowers_the_tax_by_the_rate_on_the_invoice() {
     for_each_world(async |world| {
         let process = world.process().await;
-        done(process.calculate_invoice_taxes(1, None).await);
+        done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
         done(process.update_tax_rate(1, rate("GB", None, "25")).await);
         let details = done(process.apply_discount_to_invoice(1, 2).await);
         assert_eq!((details.total_tax, details.total), (money("19"), money("114")));
-        let again = done(process.calculate_invoice_taxes(1, None).await);
-        assert_eq!((again.total_tax, again.total), (money("23.75"), money("118.75")));
+        let again = done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
+        assert_eq!(again, details);
+        let current = done(process.calculate_invoice_taxes(1, None, TaxingRates::Current).await);
+        assert_eq!((current.total_tax, current.total), (money("23.75"), money("118.75")));
     })
     .await;
 }
@@ -133,14 +135,14 @@ async fn taxes_follow_the_region_and_vanish_where_none_apply() {
     for_each_world(async |world| {
         execute(&world.database, "UPDATE invoices SET billing_country = 'US' WHERE id = 1").await;
         let process = world.process().await;
-        let taxed = done(process.calculate_invoice_taxes(1, Some("CA")).await);
+        let taxed = done(process.calculate_invoice_taxes(1, Some("CA"), TaxingRates::Copied).await);
         assert_eq!((taxed.total_tax, taxed.billing_country.as_deref()), (money("7.25"), Some("US")));
-        let untaxed = done(process.calculate_invoice_taxes(1, Some("NV")).await);
+        let untaxed = done(process.calculate_invoice_taxes(1, Some("NV"), TaxingRates::Copied).await);
         assert_eq!((untaxed.taxes.len(), untaxed.total), (0, money("100")));
-        assert_eq!(code(&process.calculate_invoice_taxes(1, Some("a:b")).await), "invalid");
-        assert_eq!(code(&process.calculate_invoice_taxes(99, None).await), "not_found");
+        assert_eq!(code(&process.calculate_invoice_taxes(1, Some("a:b"), TaxingRates::Copied).await), "invalid");
+        assert_eq!(code(&process.calculate_invoice_taxes(99, None, TaxingRates::Copied).await), "not_found");
         for closed in [3, 4] {
-            assert_eq!(code(&process.calculate_invoice_taxes(closed, None).await), "refused");
+            assert_eq!(code(&process.calculate_invoice_taxes(closed, None, TaxingRates::Copied).await), "refused");
         }
     })
     .await;
@@ -151,7 +153,7 @@ async fn renaming_a_discount_or_changing_a_rate_changes_no_invoice() {
     for_each_world(async |world| {
         let process = world.process().await;
         done(process.apply_discount_to_invoice(1, 1).await);
-        let before = done(process.calculate_invoice_taxes(1, None).await);
+        let before = done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
         done(process.update_discount(1, amount_off("Renamed", "99")).await);
         done(process.update_tax_rate(1, rate("GB", None, "5")).await);
         let _: () = world.redis.command(&["FLUSHALL"]).unwrap();

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use billing_cache::{CachedType, SingleKey};
 use billing_core::cached::{ActiveDiscounts, InvoiceId, Invoices, TaxRateKey, TaxRates, UserCreditNotes, UserId};
-use billing_core::service::BillingService;
+use billing_core::service::{BillingService, TaxingRates};
 
 use crate::commands::{Wrote, amount_off, credit_note, done, invoice, money, payment, percentage, rate};
 use crate::world::{World, for_each_world};
@@ -92,7 +92,8 @@ async fn writes_to_invoices_and_payments() {
             (paid.invoice_id, paid.amount, paid.status.as_deref()),
             (Some(1), Some(money("30.00")), Some("completed"))
         );
-        let taxed = all.assert_removes(writer.calculate_invoice_taxes(2, None), &["invoice:2"]).await;
+        let taxed =
+            all.assert_removes(writer.calculate_invoice_taxes(2, None, TaxingRates::Copied), &["invoice:2"]).await;
         assert_eq!((taxed.total_tax, taxed.total, taxed.amount), (money("10"), money("60"), money("50")));
         let nothing = all.assert_removes(writer.mark_overdue_invoices(), &[]).await;
         assert_eq!(nothing, 0);

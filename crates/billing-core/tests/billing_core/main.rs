@@ -15,6 +15,7 @@ mod cancelled;
 mod commands;
 mod commit_outcome;
 mod concurrency;
+mod copied_rates;
 mod credit_notes;
 mod database;
 mod discounts;

@@ -1,7 +1,7 @@
 //! Which invoices take payments, credits, discounts and taxes: by the status words of the contract, and no others.
 
 use billing_core::entities::InvoiceStatus;
-use billing_core::service::{BillingService, PendingPayments, Refusal};
+use billing_core::service::{BillingService, PendingPayments, Refusal, TaxingRates};
 use serde_json::json;
 
 use crate::backends::execute;
@@ -23,7 +23,7 @@ async fn refusals(process: &BillingService, id: i32) -> Vec<Refusal> {
         refused(process.process_payment(payment(id, "1", "t")).await),
         refused(process.apply_credit_note_to_invoice(1, id, None).await),
         refused(process.apply_discount_to_invoice(id, 1).await),
-        refused(process.calculate_invoice_taxes(id, None).await),
+        refused(process.calculate_invoice_taxes(id, None, TaxingRates::Copied).await),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Payments that are pending: what they are for is reserved, and counts in no total.
 
-use billing_core::service::{PendingPayments, Refusal};
+use billing_core::service::{PendingPayments, Refusal, TaxingRates};
 use tokio::task::JoinSet;
 
 use crate::backends::execute;
@@ -80,10 +80,10 @@ async fn neither_discount_nor_tax_takes_off_what_is_pending() {
         let taken_off = done(process.create_discount(amount_off("Most", "10.01")).await).id;
         assert_eq!(refused(process.apply_discount_to_invoice(1, taken_off).await), less("89.99"));
         done(process.apply_discount_to_invoice(1, 1).await);
-        assert_eq!(done(process.calculate_invoice_taxes(1, None).await).balance_due, money("108"));
+        assert_eq!(done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await).balance_due, money("108"));
         // Computed anew, the tax is less than what another program put there.
         execute(&world.database, "UPDATE payments SET amount = 110; UPDATE invoice_taxes SET tax_amount = 30").await;
-        let refusal = refused(process.calculate_invoice_taxes(1, None).await);
+        let refusal = refused(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
         assert_eq!(
             refusal,
             Refusal::LessThanPending { invoice_id: 1, due: money("108"), pending: pending("110", &[1]) }
@@ -97,7 +97,7 @@ async fn a_tax_is_no_worse_where_others_have_promised_more_than_is_due() {
     for_each_world(async |world| {
         add_pending(world, &["100", "100"]).await;
         let process = world.process().await;
-        assert_eq!(done(process.calculate_invoice_taxes(1, None).await).balance_due, money("120"));
+        assert_eq!(done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await).balance_due, money("120"));
         let off = done(process.create_discount(percentage("Little", "1")).await).id;
         assert_eq!(code(&process.apply_discount_to_invoice(1, off).await), "refused");
         assert_eq!(code(&process.process_payment(payment(1, "1", "t")).await), "refused");

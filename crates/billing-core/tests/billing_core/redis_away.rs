@@ -2,7 +2,7 @@
 
 use billing_cache::Tier;
 use billing_core::outbox::Pending;
-use billing_core::service::BillingService;
+use billing_core::service::{BillingService, TaxingRates};
 use test_support::{FaultProxy, Wire, eventually};
 
 use crate::commands::{amount_off, credit_note, done, money, payment, rate};
@@ -60,7 +60,7 @@ async fn every_kind_of_write_goes_on_without_redis() {
         let pending = [
             process.create_invoice(crate::commands::invoice(1, "1")).await.unwrap().pending,
             process.process_payment(payment(1, "1", "t")).await.unwrap().pending,
-            process.calculate_invoice_taxes(1, None).await.unwrap().pending,
+            process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await.unwrap().pending,
             process.apply_discount_to_invoice(1, 2).await.unwrap().pending,
             process.create_discount(amount_off("x", "1")).await.unwrap().pending,
             process.deactivate_discount(1).await.unwrap().pending,

@@ -1,6 +1,6 @@
 //! The rules of tax rates: one default for a place, and none deleted that stands on an invoice.
 
-use billing_core::service::{Refusal, TaxRateInput};
+use billing_core::service::{Refusal, TaxRateInput, TaxingRates};
 use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
 use test_support::eventually;
 use tokio::task::JoinSet;
@@ -61,8 +61,8 @@ async fn what_is_not_there_is_not_found_whatever_it_would_become() {
 async fn a_rate_that_stands_on_invoices_is_not_deleted() {
     for_each_world(async |world| {
         let process = world.process().await;
-        done(process.calculate_invoice_taxes(1, None).await);
-        done(process.calculate_invoice_taxes(2, None).await);
+        done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
+        done(process.calculate_invoice_taxes(2, None, TaxingRates::Copied).await);
         let in_use = refused(process.delete_tax_rate(1).await);
         assert_eq!(in_use, Refusal::TaxRateInUse { tax_rate_id: 1, invoices: 2 });
         done(process.delete_tax_rate(2).await);
@@ -108,7 +108,8 @@ async fn deleting_a_rate_while_invoices_are_taxed_by_it_is_done_or_refused() {
             let id = done(processes[0].create_tax_rate(rate("DE", Some("BY"), "19")).await).id;
             execute(&world.database, "UPDATE invoices SET billing_country = 'DE' WHERE id = 1").await;
             let (taxing, deleting) = (processes[0].clone(), processes[1].clone());
-            let taxed = tokio::spawn(async move { taxing.calculate_invoice_taxes(1, Some("BY")).await });
+            let taxed =
+                tokio::spawn(async move { taxing.calculate_invoice_taxes(1, Some("BY"), TaxingRates::Copied).await });
             let deleted = tokio::spawn(async move { deleting.delete_tax_rate(id).await });
             let (taxed, deleted) = (taxed.await.unwrap(), deleted.await.unwrap());
             assert_eq!(code(&taxed), "written", "round {round}: {taxed:?}");
@@ -148,7 +149,8 @@ async fn a_tax_is_of_the_rate_that_stands_beside_it() {
         let processes = [world.process().await, world.process().await];
         for round in 0..20 {
             let (taxing, changing) = (processes[0].clone(), processes[1].clone());
-            let taxed = tokio::spawn(async move { done(taxing.calculate_invoice_taxes(1, None).await) });
+            let taxed =
+                tokio::spawn(async move { done(taxing.calculate_invoice_taxes(1, None, TaxingRates::Copied).await) });
             let percent = if round % 2 == 0 { "10" } else { "20" };
             let changed =
                 tokio::spawn(async move { done(changing.update_tax_rate(1, rate("GB", None, percent)).await) });

@@ -1,0 +1,119 @@
+//! The tax lines of an invoice: repricing them, and putting those of its place onto it.
+//!
+//! Invariant: a line keeps the rate that was copied onto it. Where there is no copy, a rate counts only if it makes the
+//! tax that stands there; if that leaves open which, nothing is computed. Called under the lock of the invoice.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+
+use super::locked::LockedInvoice;
+use super::{BillingError, Entity, Refusal, TaxingRates};
+use crate::cached::{TaxRateKey, applicable};
+use crate::country::{Country, Region};
+use crate::database::{RawRow, row, rows};
+use crate::entities::{invoice_tax, tax_rate};
+use crate::outbox::WriteTxn;
+use crate::time::now;
+
+impl LockedInvoice<'_> {
+    /// Computes the taxes on the invoice anew, by the rates copied onto it, after its discounts have changed.
+    pub(super) async fn reprice_taxes(&mut self) -> Result<(), BillingError> {
+        self.read_again().await?;
+        for line in self.tax_lines().await? {
+            let rate = if line.rate.is_none() { rate_of_today(self.transaction(), &line).await? } else { None };
+            self.reprice(line, rate).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the tax of its country, and of the region if there is one, onto the invoice, once. A line of the same place
+    /// stays, with its name and rate, unless the rates of now are asked for; the others go.
+    pub(super) async fn tax(&self, region: Option<Region>, rates: TaxingRates) -> Result<(), BillingError> {
+        let place = TaxRateKey { country: self.country()?, region };
+        let current = applicable(&**self.transaction(), place.country, place.region.clone()).await?;
+        let here = Here { current: current.as_ref().and_then(TaxRateKey::of_rate), asked: place };
+        let mut taxed = false;
+        for line in self.tax_lines().await? {
+            let rate = rate_of_today(self.transaction(), &line).await?;
+            if rates == TaxingRates::Copied && !taxed && here.is_of(rate.as_ref()) {
+                self.reprice(line, rate).await?;
+                taxed = true;
+            } else {
+                line.into_active_model().delete(&**self.transaction()).await?;
+            }
+        }
+        match current {
+            Some(rate) if !taxed => self.add_tax(rate).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn country(&self) -> Result<Country, BillingError> {
+        let missing = Refusal::Incomplete { entity: Entity::Invoice, id: self.row().id, column: "billing_country" };
+        let country = self.row().country_code().ok_or(missing)?;
+        country.parse().map_err(|error| BillingError::invalid("billing_country", error))
+    }
+
+    async fn tax_lines(&self) -> Result<Vec<invoice_tax::Model>, BillingError> {
+        let lines = invoice_tax::Entity::find().filter(invoice_tax::Column::InvoiceId.eq(self.row().id));
+        let lines = rows(&**self.transaction(), lines.order_by_asc(invoice_tax::Column::Id)).await?;
+        Ok(lines.iter().map(RawRow::model).collect::<Result<_, _>>()?)
+    }
+
+    /// Computes the amounts of a line anew, and writes down its name and its rate where nobody has.
+    async fn reprice(&self, line: invoice_tax::Model, today: Option<tax_rate::Model>) -> Result<(), BillingError> {
+        let unknown = Refusal::UnknownRate { invoice_id: self.row().id, line_id: line.id };
+        let rate = line.rate_beside(today.as_ref().and_then(|today| today.rate)).ok_or(unknown)?;
+        let name = line.name.clone().or_else(|| today?.name);
+        let taxable = self.taxable();
+        let mut line = line.into_active_model();
+        line.taxable_amount = Set(Some(taxable));
+        line.tax_amount = Set(Some(taxable.portion(rate)));
+        line.name = Set(name);
+        line.rate = Set(Some(rate));
+        line.update(&**self.transaction()).await?;
+        Ok(())
+    }
+
+    async fn add_tax(&self, rate: tax_rate::Model) -> Result<(), BillingError> {
+        let missing = Refusal::Incomplete { entity: Entity::TaxRate, id: rate.id, column: "rate" };
+        let percent = rate.rate.ok_or(missing)?;
+        let line = invoice_tax::ActiveModel {
+            invoice_id: Set(Some(self.row().id)),
+            tax_rate_id: Set(Some(rate.id)),
+            taxable_amount: Set(Some(self.taxable())),
+            tax_amount: Set(Some(self.taxable().portion(percent))),
+            created_at: Set(Some(now())),
+            name: Set(rate.name),
+            rate: Set(Some(percent)),
+            ..Default::default()
+        };
+        line.insert(&**self.transaction()).await?;
+        Ok(())
+    }
+}
+
+/// The place that an invoice is taxed for: as it was asked for, and as the rate that applies there now names it, which may
+/// be that of the whole country.
+struct Here {
+    asked: TaxRateKey,
+    current: Option<TaxRateKey>,
+}
+
+impl Here {
+    /// Whether a line by this rate is of this place.
+    fn is_of(&self, rate: Option<&tax_rate::Model>) -> bool {
+        let place = rate.and_then(TaxRateKey::of_rate);
+        place.is_some_and(|place| place == self.asked || Some(&place) == self.current.as_ref())
+    }
+}
+
+/// The rate that a line refers to, as it is now; a table that was filled past its constraints may lack it.
+async fn rate_of_today(
+    transaction: &WriteTxn,
+    line: &invoice_tax::Model,
+) -> Result<Option<tax_rate::Model>, BillingError> {
+    match line.tax_rate_id {
+        Some(id) => Ok(row(&**transaction, tax_rate::Entity::find_by_id(id)).await?),
+        None => Ok(None),
+    }
+}
