@@ -111,7 +111,9 @@ fn code_of_cause(cause: &(dyn Error + 'static)) -> Option<Code> {
 
 fn code_of_database(error: &DatabaseError) -> Option<Code> {
     match error {
-        DatabaseError::InvalidUrl { .. } | DatabaseError::NewerTriggers { .. } => Some(Code::Usage),
+        DatabaseError::InvalidUrl { .. }
+        | DatabaseError::NewerTriggers { .. }
+        | DatabaseError::MissingColumns { .. } => Some(Code::Usage),
         DatabaseError::NoSchema { .. } | DatabaseError::PendingMigrations { .. } => Some(Code::Unreachable),
         error if error.is_unreachable() => Some(Code::Unreachable),
         _ => None,

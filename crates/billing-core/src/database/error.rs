@@ -62,6 +62,17 @@ pub enum DatabaseError {
         /// Names of the migrations.
         pending: Vec<String>,
     },
+    /// Columns that triggers and loaders need are not there; nothing was changed.
+    #[error(
+        "{database} lacks columns that triggers and loaders need: {}; nothing was changed, add or rename them and run \
+         `cache-admin migrate` again", missing.join(", ")
+    )]
+    MissingColumns {
+        /// The database, without user and password.
+        database: String,
+        /// What is missing, by table and column.
+        missing: Vec<String>,
+    },
     /// A newer version of this crate has migrated it; nothing was changed.
     #[error(
         "the triggers of {database} were made by a newer version (version {found} of the triggers, this is {known}); \

@@ -35,7 +35,7 @@ use at_rest::{is_at_rest, seems_at_rest};
 pub use error::{DatabaseError, is_transient, is_unreachable};
 pub use rows::UnreadableRow;
 pub(crate) use rows::{RawRow, raw_row, row, rows};
-pub(crate) use schema::{has_rows, table_exists};
+pub(crate) use schema::{FoundColumn, columns_of, has_rows, table_exists};
 pub use settings::DatabaseSettings;
 use stale_plans::StalePlans;
 pub(crate) use to_the_end::{commit, to_the_end};

@@ -1,9 +1,9 @@
-//! Whether the tables are there.
+//! Whether the tables are there, and their columns.
 //!
 //! Invariant: asking needs no right to change anything. Called by services and tools before they start, and by the
 //! migrations.
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
 use sea_orm_migration::MigratorTrait;
 
 use super::{Database, DatabaseError};
@@ -41,6 +41,44 @@ pub(crate) async fn table_exists<C: ConnectionTrait>(connection: &C, table: &str
     };
     let statement = Statement::from_sql_and_values(backend, sql, [table.into()]);
     Ok(connection.query_one_raw(statement).await?.is_some())
+}
+
+/// A column of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundColumn {
+    name: String,
+    /// Its type, as the database writes it.
+    pub(crate) kind: String,
+    backend: DbBackend,
+}
+
+impl FoundColumn {
+    /// Whether this is its name; SQLite makes no difference between upper and lower case.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        match self.backend {
+            DbBackend::Sqlite => self.name.eq_ignore_ascii_case(name),
+            _ => self.name == name,
+        }
+    }
+}
+
+/// The columns of the table that an unqualified name finds; none if it finds none.
+pub(crate) async fn columns_of<C: ConnectionTrait>(connection: &C, table: &str) -> Result<Vec<FoundColumn>, DbErr> {
+    let backend = connection.get_database_backend();
+    let sql = match backend {
+        // Through sqlite_master, or it answers from what this connection remembers of the schema.
+        DbBackend::Sqlite => {
+            "SELECT c.name, c.type FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name = ?"
+        }
+        _ => {
+            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
+             WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped"
+        }
+    };
+    let rows = connection.query_all_raw(Statement::from_sql_and_values(backend, sql, [table.into()])).await?;
+    let column =
+        |row: &QueryResult| Ok(FoundColumn { name: row.try_get_by_index(0)?, kind: row.try_get_by_index(1)?, backend });
+    rows.iter().map(column).collect()
 }
 
 /// Whether a table has at least one row.

@@ -1,12 +1,13 @@
 //! The nine tables of the platform, where they are missing.
 //!
 //! Invariant: a table that exists is left as it is. The statements are what SQLAlchemy would make of the contract
-//! (section 4), with server defaults, so that other programs can leave columns out. Run by [`super::Migrator`].
+//! (section 4), with server defaults, so that other programs can leave columns out. Run by [`super::Migrator`]; the
+//! tables are made, and their columns asked for, by [`super::objects`] and [`super::needs`].
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{DbBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
-use crate::database::table_exists;
+use super::objects::{self, Object};
 
 pub(super) struct Migration;
 
@@ -24,19 +25,19 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        let dialect = Dialect::of(manager.get_database_backend());
-        for (table, columns) in TABLES {
-            if !table_exists(connection, table).await? {
-                connection.execute_unprepared(&dialect.create_table(table, columns)).await?;
-            }
-        }
+        objects::make_missing(manager.get_connection(), &tables(manager.get_database_backend())).await?;
         Ok(())
     }
 
     async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
         Err(DbErr::Migration("the platform's tables are never dropped".to_owned()))
     }
+}
+
+/// All of them, as they would be made.
+pub(super) fn tables(backend: DbBackend) -> Vec<Object> {
+    let dialect = Dialect::of(backend);
+    TABLES.iter().map(|(table, columns)| Object::table(table, dialect.create_table(table, columns))).collect()
 }
 
 /// The words in which the backends differ.
@@ -67,7 +68,7 @@ impl Dialect {
 }
 
 /// In an order in which each refers only to those before it.
-const TABLES: [(&str, &str); 9] = [
+pub(super) const TABLES: [(&str, &str); 9] = [
     (
         "users",
         "id {id},

@@ -1,16 +1,21 @@
 //! Our additions: the outbox, copies of names and rates on invoices, and indexes for the loaders.
 //!
 //! Invariant: only what is added here is written to; the platform's columns keep their values. Copies are filled for old
-//! rows once, and for rows of writers that do not know the columns by triggers. Run by [`super::Migrator`].
+//! rows by [`super::copies`], and for rows of writers that do not know the columns by triggers. Run by
+//! [`super::Migrator`]; what is missing later is made again by [`super::objects`].
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, SchemaManagerConnection};
+use sea_orm::{DbBackend, DbErr};
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
+
+use super::objects::{self, Object};
+
+pub(super) const NAME: &str = "m0002_outbox";
 
 pub(super) struct Migration;
 
 impl MigrationName for Migration {
     fn name(&self) -> &'static str {
-        "m0002_outbox"
+        NAME
     }
 }
 
@@ -22,18 +27,8 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let connection = manager.get_connection();
-        let (outbox, copy_triggers) = match manager.get_database_backend() {
-            DbBackend::Sqlite => (SQLITE_OUTBOX, SQLITE_COPY_TRIGGERS),
-            _ => (POSTGRES_OUTBOX, POSTGRES_COPY_TRIGGERS),
-        };
-        connection.execute_unprepared(outbox).await?;
-        for (table, column, kind) in COPY_COLUMNS {
-            add_column(manager, table, column, kind).await?;
-        }
-        connection.execute_unprepared(BACKFILL).await?;
-        connection.execute_unprepared(copy_triggers).await?;
-        create_indexes(connection).await
+        objects::make_missing(manager.get_connection(), &additions(manager.get_database_backend())).await?;
+        Ok(())
     }
 
     async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
@@ -41,26 +36,33 @@ impl MigrationTrait for Migration {
     }
 }
 
-async fn add_column(manager: &SchemaManager<'_>, table: &str, column: &str, kind: &str) -> Result<(), DbErr> {
-    // SQLite knows no IF NOT EXISTS here; PostgreSQL's search path makes asking first unreliable there.
-    let guard = match manager.get_database_backend() {
-        DbBackend::Sqlite if manager.has_column(table, column).await? => return Ok(()),
-        DbBackend::Sqlite => "",
-        _ => "IF NOT EXISTS ",
+/// All of them, in an order in which they can be made.
+pub(super) fn additions(backend: DbBackend) -> Vec<Object> {
+    let (outbox, outbox_columns) = match backend {
+        DbBackend::Sqlite => (SQLITE_OUTBOX, &SQLITE_OUTBOX_COLUMNS),
+        _ => (POSTGRES_OUTBOX, &POSTGRES_OUTBOX_COLUMNS),
     };
-    let sql = format!("ALTER TABLE {table} ADD COLUMN {guard}{column} {kind}");
-    manager.get_connection().execute_unprepared(&sql).await?;
-    Ok(())
-}
-
-async fn create_indexes(connection: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
-    for (table, columns) in INDEXES {
+    let mut additions = vec![Object::table("cache_invalidations", outbox.to_owned())];
+    let outbox_columns = outbox_columns.iter().map(|(column, kind)| ("cache_invalidations", *column, *kind));
+    let columns = outbox_columns.chain(COPY_COLUMNS);
+    additions.extend(columns.map(|(table, column, kind)| Object::column(table, column, kind)));
+    additions.extend(INDEXES.map(|(table, columns)| {
         // SQLAlchemy's name for an index of one column, so that one it made is not made again.
         let name = format!("ix_{table}_{}", columns.replace(", ", "_"));
-        let sql = format!("CREATE INDEX IF NOT EXISTS {name} ON {table} ({columns})");
-        connection.execute_unprepared(&sql).await?;
-    }
-    Ok(())
+        Object::index(&name, format!("CREATE INDEX {name} ON {table} ({columns})"))
+    }));
+    let pending = if backend == DbBackend::Sqlite { "id" } else { "txid" };
+    additions.extend([
+        Object::index(
+            "ix_cache_invalidations_pending",
+            format!(
+                "CREATE INDEX ix_cache_invalidations_pending ON cache_invalidations ({pending}) \
+                 WHERE relayed_at IS NULL"
+            ),
+        ),
+        Object::index("ix_cache_invalidations_relayed", RELAYED_INDEX.to_owned()),
+    ]);
+    additions
 }
 
 const COPY_COLUMNS: [(&str, &str, &str); 3] = [
@@ -80,19 +82,8 @@ const INDEXES: [(&str, &str); 8] = [
     ("credit_note_applications", "credit_note_id"),
 ];
 
-/// Old rows get today's names and rates: what the platform shows for them now.
-const BACKFILL: &str = "
-UPDATE invoice_discounts SET name = (SELECT d.name FROM discounts d WHERE d.id = invoice_discounts.discount_id)
-    WHERE name IS NULL;
-UPDATE invoice_taxes SET
-    name = coalesce(name, (SELECT t.name FROM tax_rates t WHERE t.id = invoice_taxes.tax_rate_id)),
-    rate = coalesce(rate, (SELECT t.rate FROM tax_rates t WHERE t.id = invoice_taxes.tax_rate_id))
-    WHERE name IS NULL OR rate IS NULL;
-";
-
-/// Two partial indexes: a new row costs the write path one index entry besides its id, not two.
 const SQLITE_OUTBOX: &str = "
-CREATE TABLE IF NOT EXISTS cache_invalidations (
+CREATE TABLE cache_invalidations (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     cache_type VARCHAR(64) NOT NULL,
     key_parts TEXT,
@@ -101,15 +92,11 @@ CREATE TABLE IF NOT EXISTS cache_invalidations (
     created_at DATETIME NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000', 'now')),
     relayed_at DATETIME,
     redis_history VARCHAR(128)
-);
-CREATE INDEX IF NOT EXISTS ix_cache_invalidations_pending ON cache_invalidations (id) WHERE relayed_at IS NULL;
-CREATE INDEX IF NOT EXISTS ix_cache_invalidations_relayed ON cache_invalidations (relayed_at)
-    WHERE relayed_at IS NOT NULL;
-";
+)";
 
 /// The clock, not `now()`: a row's age must not begin before a long transaction wrote it.
 const POSTGRES_OUTBOX: &str = "
-CREATE TABLE IF NOT EXISTS cache_invalidations (
+CREATE TABLE cache_invalidations (
     id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
     cache_type VARCHAR(64) NOT NULL,
     key_parts TEXT,
@@ -118,48 +105,18 @@ CREATE TABLE IF NOT EXISTS cache_invalidations (
     created_at TIMESTAMP WITHOUT TIME ZONE NOT NULL DEFAULT (clock_timestamp() AT TIME ZONE 'utc'),
     relayed_at TIMESTAMP WITHOUT TIME ZONE,
     redis_history VARCHAR(128)
-);
-CREATE INDEX IF NOT EXISTS ix_cache_invalidations_pending ON cache_invalidations (txid) WHERE relayed_at IS NULL;
-CREATE INDEX IF NOT EXISTS ix_cache_invalidations_relayed ON cache_invalidations (relayed_at)
-    WHERE relayed_at IS NOT NULL;
-";
+)";
 
-const SQLITE_COPY_TRIGGERS: &str = "
-CREATE TRIGGER IF NOT EXISTS billing_copy_invoice_discounts AFTER INSERT ON invoice_discounts
-WHEN NEW.name IS NULL
-BEGIN
-    UPDATE invoice_discounts SET name = (SELECT name FROM discounts WHERE id = NEW.discount_id) WHERE id = NEW.id;
-END;
-CREATE TRIGGER IF NOT EXISTS billing_copy_invoice_taxes AFTER INSERT ON invoice_taxes
-WHEN NEW.name IS NULL OR NEW.rate IS NULL
-BEGIN
-    UPDATE invoice_taxes SET
-        name = coalesce(NEW.name, (SELECT name FROM tax_rates WHERE id = NEW.tax_rate_id)),
-        rate = coalesce(NEW.rate, (SELECT rate FROM tax_rates WHERE id = NEW.tax_rate_id))
-        WHERE id = NEW.id;
-END;
-";
+/// Two partial indexes: a new row costs the write path one index entry besides its id, not two.
+const RELAYED_INDEX: &str = "CREATE INDEX ix_cache_invalidations_relayed ON cache_invalidations (relayed_at) \
+     WHERE relayed_at IS NOT NULL";
 
-/// `SET search_path FROM CURRENT`: the writer may have another path than the one these tables were found on.
-const POSTGRES_COPY_TRIGGERS: &str = "
-CREATE OR REPLACE FUNCTION billing_copy_invoice_discounts() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $body$
-BEGIN
-    SELECT d.name INTO NEW.name FROM discounts d WHERE d.id = NEW.discount_id;
-    RETURN NEW;
-END $body$;
-DROP TRIGGER IF EXISTS billing_copy_invoice_discounts ON invoice_discounts;
-CREATE TRIGGER billing_copy_invoice_discounts BEFORE INSERT ON invoice_discounts FOR EACH ROW
-WHEN (NEW.name IS NULL) EXECUTE FUNCTION billing_copy_invoice_discounts();
-
-CREATE OR REPLACE FUNCTION billing_copy_invoice_taxes() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $body$
-BEGIN
-    SELECT coalesce(NEW.name, t.name), coalesce(NEW.rate, t.rate) INTO NEW.name, NEW.rate
-    FROM tax_rates t WHERE t.id = NEW.tax_rate_id;
-    RETURN NEW;
-END $body$;
-DROP TRIGGER IF EXISTS billing_copy_invoice_taxes ON invoice_taxes;
-CREATE TRIGGER billing_copy_invoice_taxes BEFORE INSERT ON invoice_taxes FOR EACH ROW
-WHEN (NEW.name IS NULL OR NEW.rate IS NULL) EXECUTE FUNCTION billing_copy_invoice_taxes();
-";
+/// Those of the outbox that can be made again for rows that are there.
+const SQLITE_OUTBOX_COLUMNS: [(&str, &str); 4] =
+    [("key_parts", "TEXT"), ("txid", "BIGINT"), ("relayed_at", "DATETIME"), ("redis_history", "VARCHAR(128)")];
+const POSTGRES_OUTBOX_COLUMNS: [(&str, &str); 4] = [
+    ("key_parts", "TEXT"),
+    ("txid", "BIGINT DEFAULT txid_current()"),
+    ("relayed_at", "TIMESTAMP WITHOUT TIME ZONE"),
+    ("redis_history", "VARCHAR(128)"),
+];

@@ -4,15 +4,24 @@
 //! platform's rows and columns is changed; running it again changes nothing; what a newer version made is left to it.
 //! Called by `cache-admin migrate`, tests and the demo.
 
+mod copies;
 mod m0001_platform_tables;
 mod m0002_outbox;
+mod needs;
+mod objects;
+mod repair;
 pub mod triggers;
+
+use std::collections::BTreeSet;
 
 use sea_orm::sea_query::IntoIden;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DynIden};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use crate::database::{self, Database, DatabaseError};
+pub use copies::{MissingCopies, missing_copies};
+pub use needs::{ColumnFault, ColumnFaultKind, check_columns};
+use repair::{Found, Repaired};
 pub use triggers::{
     InstalledTrigger, TableDependency, TriggerChange, TriggerDifference, TriggerFault, TypeDependencies,
     check_triggers, expected_triggers, install_triggers, installed_triggers, newer_than_this_build,
@@ -41,8 +50,18 @@ impl MigratorTrait for Migrator {
 pub struct MigrationReport {
     /// Names of the migrations applied now, in order; empty if all had been.
     pub applied: Vec<String>,
-    /// Whether the invalidation triggers had to be replaced.
+    /// Tables, columns and indexes that a migration had made, and that had to be made again.
+    pub mended: Vec<String>,
+    /// Whether the triggers had to be replaced.
     pub triggers: TriggerChange,
+    /// Triggers that were not as they should be, in a database that had been migrated before.
+    pub faults: Vec<TriggerDifference>,
+    /// Cached types of which changes may have gone unseen: relays clear them.
+    pub cleared: BTreeSet<&'static str>,
+    /// Copies of names and rates that were filled in lines.
+    pub filled: u64,
+    /// Columns of other types than those of the contract.
+    pub columns: Vec<ColumnFault>,
 }
 
 /// Bring the database to what this version needs; the triggers follow `declarations`.
@@ -52,7 +71,8 @@ pub struct MigrationReport {
 /// writers queue behind it.
 ///
 /// # Errors
-/// [`DatabaseError::NewerTriggers`] where a newer version has migrated already; [`DatabaseError::Migrate`].
+/// [`DatabaseError::NewerTriggers`] where a newer version has migrated already; [`DatabaseError::MissingColumns`] of the
+/// platform's tables; [`DatabaseError::Migrate`].
 pub async fn migrate(database: &Database, declarations: &[TypeDependencies]) -> Result<MigrationReport, DatabaseError> {
     run(database, declarations).await.map_err(|error| match error {
         DatabaseError::Statement(source) => DatabaseError::Migrate { database: database.describe().to_owned(), source },
@@ -64,13 +84,21 @@ async fn run(database: &Database, declarations: &[TypeDependencies]) -> Result<M
     let transaction = database.begin_write().await?;
     lock(&transaction).await?;
     refuse_newer(database, &transaction).await?;
+    let columns = refuse_missing_columns(database, &transaction).await?;
     let applied = pending(&transaction).await?;
     if !applied.is_empty() {
         Migrator::up(&transaction, None).await?;
     }
-    let triggers = install_triggers(&transaction, declarations).await?;
+    let mended = objects::mend(&transaction).await?;
+    let found = Found {
+        is_new: applied.iter().any(|name| name == m0002_outbox::NAME)
+            && installed_triggers(&transaction).await?.is_empty(),
+        lost_outbox: mended.iter().any(|made| made == "table cache_invalidations"),
+    };
+    let repaired = repair::triggers_and_copies(&transaction, declarations, found).await?;
     database::commit(transaction).await?;
-    Ok(MigrationReport { applied, triggers })
+    let Repaired { triggers, faults, cleared, filled } = repaired;
+    Ok(MigrationReport { applied, mended, triggers, faults, cleared, filled, columns })
 }
 
 async fn refuse_newer(database: &Database, transaction: &DatabaseTransaction) -> Result<(), DatabaseError> {
@@ -82,6 +110,20 @@ async fn refuse_newer(database: &Database, transaction: &DatabaseTransaction) ->
             known: triggers::VERSION,
         }),
     }
+}
+
+/// The columns of other types, if none is missing.
+async fn refuse_missing_columns(
+    database: &Database,
+    transaction: &DatabaseTransaction,
+) -> Result<Vec<ColumnFault>, DatabaseError> {
+    let faults = check_columns(transaction).await?;
+    let missing = faults.iter().filter(|fault| fault.kind == ColumnFaultKind::Missing);
+    let missing: Vec<String> = missing.map(|fault| fault.column.clone()).collect();
+    if missing.is_empty() {
+        return Ok(faults);
+    }
+    Err(DatabaseError::MissingColumns { database: database.describe().to_owned(), missing })
 }
 
 /// SQLite needs no lock of its own: the transaction holds the write lock already.

@@ -106,18 +106,18 @@ mod tests {
     fn a_portion_of_a_small_amount_tells_some() {
         let of_one = rates("0.20", "1.00");
         assert_eq!(of_one.only(), None);
-        assert!(of_one.contains(percent(19_50)) && of_one.contains(percent(20_49)));
-        assert!(!of_one.contains(percent(19_49)) && !of_one.contains(percent(20_50)));
-        assert_eq!(of_one.choose(Some(percent(20_00))), Some(percent(20_00)));
-        assert_eq!(of_one.choose(Some(percent(25_00))), None);
-        assert_eq!(rates("20.00", "100.00").choose(Some(percent(25_00))), Some(percent(20_00)));
+        assert!(of_one.contains(percent(1950)) && of_one.contains(percent(2049)));
+        assert!(!of_one.contains(percent(1949)) && !of_one.contains(percent(2050)));
+        assert_eq!(of_one.choose(Some(percent(2000))), Some(percent(2000)));
+        assert_eq!(of_one.choose(Some(percent(2500))), None);
+        assert_eq!(rates("20.00", "100.00").choose(Some(percent(2500))), Some(percent(2000)));
     }
 
     #[test]
     fn what_no_rate_can_have_made_has_none() {
         for (portion, whole) in [("1.00", "0.00"), ("-1.00", "100.00"), ("100.01", "100.00"), ("1.00", "-100.00")] {
             assert_eq!(rates(portion, whole).only(), None, "{portion} of {whole}");
-            assert!((0..=100_00).all(|rate| !rates(portion, whole).contains(percent(rate))), "{portion} of {whole}");
+            assert!((0..=10_000).all(|rate| !rates(portion, whole).contains(percent(rate))), "{portion} of {whole}");
         }
         assert!(rates("0.00", "0.00").contains(percent(0)) && rates("0.00", "0.00").contains(Percent::HUNDRED));
     }

@@ -9,7 +9,7 @@ use super::error::cut;
 use super::pending::require_amounts;
 use super::{BillingError, Entity, PendingPayments, Refusal};
 use crate::cached::read_details;
-use crate::database::{row, rows};
+use crate::database::row;
 use crate::dict;
 use crate::entities::{CreditNoteStatus, InvoiceStatus, credit_note, invoice};
 use crate::money::Money;

@@ -33,8 +33,11 @@ impl LockedInvoice<'_> {
         let here = Here { current: current.as_ref().and_then(TaxRateKey::of_rate), asked: place };
         let mut taxed = false;
         for line in self.tax_lines().await? {
-            let rate = rate_of_today(self.transaction(), &line).await?;
-            if rates == TaxingRates::Copied && !taxed && here.is_of(rate.as_ref()) {
+            let rate = match rates {
+                TaxingRates::Copied if !taxed => rate_of_today(self.transaction(), &line).await?,
+                _ => None,
+            };
+            if here.is_of(rate.as_ref()) {
                 self.reprice(line, rate).await?;
                 taxed = true;
             } else {

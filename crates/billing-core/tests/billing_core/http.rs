@@ -122,6 +122,12 @@ async fn tax_rates_are_made_changed_and_deleted() {
         assert_eq!((deleted.status, deleted.invalidation.as_str(), deleted.text.as_str()), (204, "done", ""));
         assert_eq!(service.get(france).status, 404);
         service.post("/invoices/1/taxes", "{}").written(200);
+        let raised = RATE.replace("FR", "GB").replace("\"20\"", "24");
+        service.ask("PUT", "/tax-rates/1", &raised).written(200);
+        let total_tax = |body: &str| service.post("/invoices/1/taxes", body).written(200)["total_tax"].clone();
+        assert_eq!([total_tax("{}"), total_tax(r#"{"rates": "copied"}"#)], ["20.00", "20.00"]);
+        assert_eq!(total_tax(r#"{"rates": "current"}"#), "24.00");
+        assert_eq!(service.post("/invoices/1/taxes", r#"{"rates": "old"}"#).status, 422);
         assert_eq!(service.ask("DELETE", "/tax-rates/1", "").error(), (422, "refused".to_owned()));
     })
     .await;

@@ -17,6 +17,17 @@ const SQLITE: &[(&str, &str, TriggerFault)] = &[
         TriggerFault::Differs,
     ),
     (
+        "DROP TRIGGER billing_cache_invoices_replaced_insert",
+        "billing_cache_invoices_replaced_insert",
+        TriggerFault::Missing,
+    ),
+    ("DROP TRIGGER billing_copy_invoice_taxes", "billing_copy_invoice_taxes", TriggerFault::Missing),
+    (
+        "DROP TRIGGER billing_copy_invoice_discounts_update",
+        "billing_copy_invoice_discounts_update",
+        TriggerFault::Missing,
+    ),
+    (
         "CREATE TRIGGER billing_cache_users_insert AFTER INSERT ON users BEGIN SELECT 1; END",
         "billing_cache_users_insert",
         TriggerFault::Unexpected,
@@ -33,6 +44,21 @@ const POSTGRES: &[(&str, &str, TriggerFault)] = &[
     ),
     ("ALTER FUNCTION billing_cache_invoices() SECURITY INVOKER", "billing_cache_invoices", TriggerFault::Differs),
     ("ALTER FUNCTION billing_cache_invoices() RESET search_path", "billing_cache_invoices", TriggerFault::Differs),
+    (
+        "ALTER TABLE invoice_taxes DISABLE TRIGGER billing_copy_invoice_taxes",
+        "billing_copy_invoice_taxes",
+        TriggerFault::Differs,
+    ),
+    (
+        "DROP TRIGGER billing_copy_invoice_discounts ON invoice_discounts",
+        "billing_copy_invoice_discounts",
+        TriggerFault::Missing,
+    ),
+    (
+        "ALTER FUNCTION billing_copy_invoice_discounts() SECURITY INVOKER",
+        "billing_copy_invoice_discounts",
+        TriggerFault::Differs,
+    ),
     (
         "CREATE TRIGGER billing_cache_users AFTER INSERT ON users FOR EACH ROW
          EXECUTE FUNCTION billing_cache_invoices()",

@@ -211,4 +211,34 @@ BEGIN
     INSERT INTO cache_invalidations (cache_type, key_parts, table_name) VALUES ('tax_rates', NULL, 'tax_rates');
     PERFORM pg_notify('cache_invalidations', '');
     RETURN NULL;
+END ;
+CREATE TRIGGER billing_copy_invoice_discounts BEFORE INSERT OR UPDATE OF discount_id ON invoice_discounts FOR EACH ROW EXECUTE FUNCTION billing_copy_invoice_discounts()
+
+BEGIN
+    /* billing_cache triggers, version 2 */
+IF TG_OP = 'INSERT' THEN
+    NEW.name := coalesce(NEW.name, (SELECT s.name FROM public.discounts s WHERE s.id = NEW.discount_id));
+ELSIF OLD.discount_id IS DISTINCT FROM NEW.discount_id THEN
+    IF NEW.name IS NULL OR NEW.name IS NOT DISTINCT FROM OLD.name THEN
+    NEW.name := (SELECT s.name FROM public.discounts s WHERE s.id = NEW.discount_id);
+    END IF;
+END IF;
+    RETURN NEW;
+END ;
+CREATE TRIGGER billing_copy_invoice_taxes BEFORE INSERT OR UPDATE OF tax_rate_id ON invoice_taxes FOR EACH ROW EXECUTE FUNCTION billing_copy_invoice_taxes()
+
+BEGIN
+    /* billing_cache triggers, version 2 */
+IF TG_OP = 'INSERT' THEN
+    NEW.name := coalesce(NEW.name, (SELECT s.name FROM public.tax_rates s WHERE s.id = NEW.tax_rate_id));
+    NEW.rate := coalesce(NEW.rate, (SELECT s.rate FROM public.tax_rates s WHERE s.id = NEW.tax_rate_id));
+ELSIF OLD.tax_rate_id IS DISTINCT FROM NEW.tax_rate_id THEN
+    IF NEW.name IS NULL OR NEW.name IS NOT DISTINCT FROM OLD.name THEN
+    NEW.name := (SELECT s.name FROM public.tax_rates s WHERE s.id = NEW.tax_rate_id);
+    END IF;
+    IF NEW.rate IS NULL OR NEW.rate IS NOT DISTINCT FROM OLD.rate THEN
+    NEW.rate := (SELECT s.rate FROM public.tax_rates s WHERE s.id = NEW.tax_rate_id);
+    END IF;
+END IF;
+    RETURN NEW;
 END 

@@ -1,7 +1,8 @@
 //! The report of `migrate`.
 
-use billing_core::migration::{MigrationReport, TriggerChange};
+use billing_core::migration::{MigrationReport, TriggerChange, TriggerFault};
 use cli_support::Report;
+use cli_support::render::count;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -9,8 +10,20 @@ pub(crate) struct MigrateReport {
     database: String,
     /// Migrations applied now, in order.
     applied: Vec<String>,
+    /// What had been dropped and was made again.
+    mended: Vec<String>,
     /// Triggers installed now; none if they were as they should be.
     triggers_installed: Option<usize>,
+    /// Triggers that were missing, in a database that was in use.
+    triggers_missing: usize,
+    /// Triggers that were disabled, of an older version, or changed by somebody.
+    triggers_differing: usize,
+    /// Cached types of which changes may have gone unseen; services clear them.
+    cleared: Vec<&'static str>,
+    /// Names and rates that were copied onto lines of invoices.
+    copies_filled: u64,
+    /// Columns of other types than those of the contract.
+    columns: Vec<String>,
 }
 
 impl MigrateReport {
@@ -19,16 +32,51 @@ impl MigrateReport {
             TriggerChange::Unchanged => None,
             TriggerChange::Replaced { count } => Some(count),
         };
-        Self { database: database.to_owned(), applied: done.applied, triggers_installed }
+        let faults = |fault| done.faults.iter().filter(|found| found.fault == fault).count();
+        Self {
+            database: database.to_owned(),
+            triggers_installed,
+            triggers_missing: faults(TriggerFault::Missing),
+            triggers_differing: faults(TriggerFault::Differs),
+            cleared: done.cleared.into_iter().collect(),
+            copies_filled: done.filled,
+            columns: done.columns.iter().map(ToString::to_string).collect(),
+            applied: done.applied,
+            mended: done.mended,
+        }
+    }
+
+    fn done(&self) -> String {
+        let applied = (!self.applied.is_empty()).then(|| format!("applied {}", self.applied.join(", ")));
+        let mended = (!self.mended.is_empty()).then(|| format!("made again {}", self.mended.join(", ")));
+        let installed = self.triggers_installed.map(|count| format!("installed {count} triggers"));
+        let filled = (self.copies_filled > 0).then(|| format!("filled {} copies", count(self.copies_filled)));
+        let done: Vec<String> = [applied, mended, installed, filled].into_iter().flatten().collect();
+        if done.is_empty() { "up to date".to_owned() } else { done.join("; ") }
+    }
+
+    /// What may have gone wrong before, and what to run next.
+    fn next(&self) -> Vec<String> {
+        let (missing, differing) = (self.triggers_missing, self.triggers_differing);
+        let mut lines = Vec::new();
+        if missing + differing > 0 {
+            lines.push(format!("{missing} triggers were missing, {differing} were disabled or differed"));
+        }
+        if !self.cleared.is_empty() {
+            lines.push(format!(
+                "changes may have gone unseen: a running service now clears {}",
+                self.cleared.join(", ")
+            ));
+            lines.push("next, with a service running: cache-admin verify --all --repair".to_owned());
+        }
+        lines
     }
 }
 
 impl Report for MigrateReport {
     fn to_text(&self) -> String {
-        let applied = (!self.applied.is_empty()).then(|| format!("applied {}", self.applied.join(", ")));
-        let installed = self.triggers_installed.map(|count| format!("installed {count} triggers"));
-        let done: Vec<String> = applied.into_iter().chain(installed).collect();
-        let done = if done.is_empty() { "up to date".to_owned() } else { done.join("; ") };
-        format!("{}: {done}", self.database)
+        let columns = self.columns.iter().map(|fault| format!("note: {fault}"));
+        let done = std::iter::once(format!("{}: {}", self.database, self.done()));
+        done.chain(columns).chain(self.next()).collect::<Vec<_>>().join("\n")
     }
 }

@@ -1,5 +1,6 @@
 //! `migrate`: an empty database becomes ready, a ready one stays as it is.
 
+use sea_orm::ConnectionTrait;
 use serde_json::Value;
 
 use crate::harness::{Stage, for_each_backend};
@@ -37,4 +38,47 @@ fn a_missing_directory_is_named() {
     let stage = Stage::sqlite();
     let run = stage.run_with(&["migrate"], &[("DATABASE_URL", "sqlite://nowhere/new.sqlite")]);
     assert!(run.assert_error(3).contains("nowhere/new.sqlite"), "{run:?}");
+}
+
+#[tokio::test]
+async fn triggers_that_were_missing_are_told_with_what_to_run_next() {
+    for_each_backend(async |stage| {
+        stage.run(&["migrate"]).assert_fine();
+        let is_sqlite = stage.database.backend_name() == "sqlite";
+        let trigger = if is_sqlite { "billing_cache_payments_update" } else { "billing_cache_payments ON payments" };
+        let database = stage.open_database().await;
+        database.connection().execute_unprepared(&format!("DROP TRIGGER {trigger}")).await.unwrap();
+        let run = stage.run(&["migrate"]);
+        run.assert_fine();
+        let lines: Vec<&str> = run.stdout.lines().skip(1).collect();
+        let expected = [
+            "1 triggers were missing, 0 were disabled or differed",
+            "changes may have gone unseen: a running service now clears invoices",
+            "next, with a service running: cache-admin verify --all --repair",
+        ];
+        assert_eq!(lines, expected, "{run:?}");
+        database.connection().execute_unprepared("DROP TABLE cache_invalidations").await.unwrap();
+        assert!(stage.run(&["doctor"]).stdout.contains("cache-admin migrate"));
+        let again = stage.json(&["migrate"]);
+        assert_eq!(
+            (&again["mended"][0], &again["cleared"][0]),
+            (&"table cache_invalidations".into(), &"active_discounts".into())
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_that_lacks_a_column_is_refused_by_name() {
+    for_each_backend(async |stage| {
+        stage.run(&["migrate"]).assert_fine();
+        let rename = "ALTER TABLE tax_rates RENAME COLUMN country TO country_code";
+        stage.open_database().await.connection().execute_unprepared(rename).await.unwrap();
+        let refused = stage.run(&["migrate"]);
+        assert!(refused.assert_error(2).contains("tax_rates.country; nothing was changed"), "{refused:?}");
+        let doctor = stage.run(&["doctor"]);
+        assert_eq!(doctor.code, Some(1), "{doctor:?}");
+        assert!(doctor.stdout.contains("tax_rates.country (text) is missing"), "{doctor:?}");
+    })
+    .await;
 }

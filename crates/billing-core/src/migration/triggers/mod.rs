@@ -1,18 +1,22 @@
-//! The invalidation triggers: they write the outbox, whoever changes a table.
+//! Our triggers: those that write the outbox, whoever changes a table, and those that copy names and rates onto lines.
 //!
 //! Invariant: every change of a row puts the keys it made wrong into `cache_invalidations`, in the same transaction: the
-//! new key on insert, the old one on delete, both on an update that moved the row. The triggers are generated from the
-//! declarations of the cached types; a trigger whose name begins with [`PREFIX`] and is not among them is removed.
+//! new key on insert, the old one on delete, both on an update that moved the row, and on SQLite that of each row that is
+//! replaced. These are generated from the declarations of the cached types, those that copy from one list (`copied.rs`); a
+//! trigger whose name begins with [`PREFIX`] or [`COPY_PREFIX`] and is neither is removed.
 //! Called by [`super::migrate`]; `cache-admin doctor` asks [`check_triggers`].
 
+pub(super) mod copied;
 mod postgres;
 mod sqlite;
+mod unique;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
+pub use copied::COPY_PREFIX;
 pub use version::{VERSION, newer_than_this_build};
 
 /// Beginning of the names of all invalidation triggers and their functions.
@@ -39,7 +43,7 @@ pub struct TypeDependencies {
     pub tables: &'static [TableDependency],
 }
 
-/// An invalidation trigger, as it is or as it should be.
+/// A trigger of ours, as it is or as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InstalledTrigger {
     /// Its name.
@@ -92,7 +96,7 @@ pub async fn check_triggers<C: ConnectionTrait>(
     connection: &C,
     declarations: &[TypeDependencies],
 ) -> Result<Vec<TriggerDifference>, DbErr> {
-    let expected = expected_triggers(connection.get_database_backend(), declarations);
+    let expected = expected_triggers(connection, declarations).await?;
     Ok(differences(&installed_triggers(connection).await?, &expected))
 }
 
@@ -123,19 +127,36 @@ pub async fn install_triggers<C: ConnectionTrait>(
     connection: &C,
     declarations: &[TypeDependencies],
 ) -> Result<TriggerChange, DbErr> {
-    let expected = expected_triggers(connection.get_database_backend(), declarations);
-    let installed = installed_triggers(connection).await?;
-    if differences(&installed, &expected).is_empty() {
+    if check_triggers(connection, declarations).await?.is_empty() {
         return Ok(TriggerChange::Unchanged);
     }
-    match connection.get_database_backend() {
-        DbBackend::Sqlite => sqlite::replace(connection, &installed, &expected).await?,
-        _ => postgres::replace(connection, &installed, declarations).await?,
-    }
-    Ok(TriggerChange::Replaced { count: expected.len() })
+    remove_triggers(connection).await?;
+    create_triggers(connection, declarations).await
 }
 
-/// The invalidation triggers of the database, by name.
+/// Removes all triggers of ours.
+pub(super) async fn remove_triggers<C: ConnectionTrait>(connection: &C) -> Result<(), DbErr> {
+    let installed = installed_triggers(connection).await?;
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => sqlite::remove(connection, &installed).await,
+        _ => postgres::remove(connection, &installed).await,
+    }
+}
+
+/// Makes the triggers of the declarations, of which none may be there.
+pub(super) async fn create_triggers<C: ConnectionTrait>(
+    connection: &C,
+    declarations: &[TypeDependencies],
+) -> Result<TriggerChange, DbErr> {
+    let tables = by_table(declarations);
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => sqlite::create(connection, &tables).await?,
+        _ => postgres::create(connection, &tables).await?,
+    }
+    Ok(TriggerChange::Replaced { count: expected_triggers(connection, declarations).await?.len() })
+}
+
+/// The triggers of ours in the database, by name.
 pub async fn installed_triggers<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
     let mut triggers = match connection.get_database_backend() {
         DbBackend::Sqlite => sqlite::installed(connection).await?,
@@ -145,18 +166,18 @@ pub async fn installed_triggers<C: ConnectionTrait>(connection: &C) -> Result<Ve
     Ok(triggers)
 }
 
-/// The invalidation triggers the declarations ask for, by name.
-#[must_use]
-pub fn expected_triggers(backend: DbBackend, declarations: &[TypeDependencies]) -> Vec<InstalledTrigger> {
-    let mut triggers: Vec<_> = by_table(declarations)
-        .iter()
-        .flat_map(|table| match backend {
-            DbBackend::Sqlite => sqlite::expected(table),
-            _ => postgres::expected(table),
-        })
-        .collect();
+/// The triggers that the declarations ask for on the tables of this database as they are, by name.
+pub async fn expected_triggers<C: ConnectionTrait>(
+    connection: &C,
+    declarations: &[TypeDependencies],
+) -> Result<Vec<InstalledTrigger>, DbErr> {
+    let tables = by_table(declarations);
+    let mut triggers = match connection.get_database_backend() {
+        DbBackend::Sqlite => sqlite::expected(connection, &tables).await?,
+        _ => postgres::expected(connection, &tables).await?,
+    };
     triggers.sort();
-    triggers
+    Ok(triggers)
 }
 
 /// A table and the keys its rows belong to.

@@ -6,7 +6,8 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{InstalledTrigger, NOTIFY_CHANNEL, PREFIX, TypeDependencies, WatchedKey, WatchedTable, by_table, version};
+use super::copied::{COPIED, COPY_PREFIX, Copied};
+use super::{InstalledTrigger, NOTIFY_CHANNEL, PREFIX, WatchedKey, WatchedTable, version};
 
 /// A trigger and the function of the same name.
 struct Trigger {
@@ -16,15 +17,17 @@ struct Trigger {
     body: String,
 }
 
-pub(super) fn expected(table: &WatchedTable) -> Vec<InstalledTrigger> {
-    triggers(table)
-        .into_iter()
-        .map(|trigger| InstalledTrigger {
-            name: trigger.name,
-            table: trigger.table.to_owned(),
-            sql: format!("{}\n{}", trigger.definition, trigger.body),
-        })
-        .collect()
+/// Those of the tables, and those that copy, from the schemas in which they find their sources.
+pub(super) async fn expected<C: ConnectionTrait>(
+    connection: &C,
+    tables: &[WatchedTable],
+) -> Result<Vec<InstalledTrigger>, DbErr> {
+    let expected = |trigger: Trigger| InstalledTrigger {
+        name: trigger.name,
+        table: trigger.table.to_owned(),
+        sql: format!("{}\n{}", trigger.definition, trigger.body),
+    };
+    Ok(triggers(connection, tables).await?.into_iter().map(expected).collect())
 }
 
 /// `tgenabled`: `O` fires for all but replication; `D` is disabled, `R` and `A` are somebody's setting. A function without
@@ -40,7 +43,8 @@ pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<
          LEFT JOIN (SELECT quote_ident(n.nspname) AS schema \
                     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                     WHERE c.oid = to_regclass('cache_invalidations')) o ON true \
-         WHERE NOT t.tgisinternal AND starts_with(t.tgname::text, '{PREFIX}') \
+         WHERE NOT t.tgisinternal \
+           AND (starts_with(t.tgname::text, '{PREFIX}') OR starts_with(t.tgname::text, '{COPY_PREFIX}')) \
            AND pg_table_is_visible(t.tgrelid)"
     );
     let rows = connection.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
@@ -55,18 +59,17 @@ pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<
         .collect()
 }
 
-pub(super) async fn replace<C: ConnectionTrait>(
-    connection: &C,
-    installed: &[InstalledTrigger],
-    declarations: &[TypeDependencies],
-) -> Result<(), DbErr> {
+pub(super) async fn remove<C: ConnectionTrait>(connection: &C, installed: &[InstalledTrigger]) -> Result<(), DbErr> {
     for trigger in installed {
         let sql = format!("DROP TRIGGER \"{}\" ON {}", trigger.name, trigger.table);
         connection.execute_unprepared(&sql).await?;
     }
-    drop_functions(connection).await?;
-    let schema = outbox_schema(connection).await?;
-    for trigger in by_table(declarations).iter().flat_map(triggers) {
+    drop_functions(connection).await
+}
+
+pub(super) async fn create<C: ConnectionTrait>(connection: &C, tables: &[WatchedTable]) -> Result<(), DbErr> {
+    let schema = schema_of(connection, "cache_invalidations").await?;
+    for trigger in triggers(connection, tables).await? {
         connection.execute_unprepared(&trigger.create_function(&schema)).await?;
         connection.execute_unprepared(&trigger.definition).await?;
     }
@@ -76,7 +79,8 @@ pub(super) async fn replace<C: ConnectionTrait>(
 async fn drop_functions<C: ConnectionTrait>(connection: &C) -> Result<(), DbErr> {
     let sql = format!(
         "SELECT p.oid::regprocedure::text FROM pg_proc p \
-         WHERE starts_with(p.proname::text, '{PREFIX}') AND p.prorettype = 'trigger'::regtype \
+         WHERE (starts_with(p.proname::text, '{PREFIX}') OR starts_with(p.proname::text, '{COPY_PREFIX}')) \
+           AND p.prorettype = 'trigger'::regtype \
            AND pg_function_is_visible(p.oid)"
     );
     let rows = connection.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
@@ -87,12 +91,13 @@ async fn drop_functions<C: ConnectionTrait>(connection: &C) -> Result<(), DbErr>
     Ok(())
 }
 
-/// The quoted schema the functions write to.
-async fn outbox_schema<C: ConnectionTrait>(connection: &C) -> Result<String, DbErr> {
+/// The quoted schema in which a table is found.
+async fn schema_of<C: ConnectionTrait>(connection: &C, table: &str) -> Result<String, DbErr> {
     let sql = "SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-               WHERE c.oid = 'cache_invalidations'::regclass";
-    let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-    row.ok_or_else(|| DbErr::RecordNotFound("the schema of cache_invalidations".to_owned()))?.try_get_by_index(0)
+               WHERE c.oid = to_regclass($1)";
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [table.into()]);
+    let row = connection.query_one_raw(statement).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound(format!("the schema of {table}")))?.try_get_by_index(0)
 }
 
 impl Trigger {
@@ -105,8 +110,13 @@ impl Trigger {
     }
 }
 
-fn triggers(table: &WatchedTable) -> Vec<Trigger> {
-    vec![row_trigger(table), truncate_trigger(table)]
+async fn triggers<C: ConnectionTrait>(connection: &C, tables: &[WatchedTable]) -> Result<Vec<Trigger>, DbErr> {
+    let mut triggers = Vec::new();
+    for copied in &COPIED {
+        triggers.push(copy_trigger(copied, &schema_of(connection, copied.source).await?));
+    }
+    triggers.extend(tables.iter().flat_map(|table| [row_trigger(table), truncate_trigger(table)]));
+    Ok(triggers)
 }
 
 fn row_trigger(table: &WatchedTable) -> Trigger {
@@ -186,4 +196,25 @@ fn moved(key: &WatchedKey) -> String {
 /// One notification for a transaction: PostgreSQL merges equal ones.
 fn notify() -> String {
     format!("    PERFORM pg_notify('{NOTIFY_CHANNEL}', '');\n")
+}
+
+fn copy_trigger(copied: &Copied, schema: &str) -> Trigger {
+    let Copied { table, reference, source, .. } = copied;
+    let name = format!("{COPY_PREFIX}{table}");
+    let definition = format!(
+        "CREATE TRIGGER {name} BEFORE INSERT OR UPDATE OF {reference} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+    );
+    let copy = |column: &str| format!("(SELECT s.{column} FROM {schema}.{source} s WHERE s.id = NEW.{reference})");
+    let where_lacking =
+        copied.each("", |column| format!("    NEW.{column} := coalesce(NEW.{column}, {});\n", copy(column)));
+    let unless_set = copied.each("", |column| {
+        let not_set = format!("NEW.{column} IS NULL OR NEW.{column} IS NOT DISTINCT FROM OLD.{column}");
+        format!("    IF {not_set} THEN\n    NEW.{column} := {};\n    END IF;\n", copy(column))
+    });
+    let body = format!(
+        "\nBEGIN\n{}IF TG_OP = 'INSERT' THEN\n{where_lacking}\
+         ELSIF OLD.{reference} IS DISTINCT FROM NEW.{reference} THEN\n{unless_set}END IF;\n    RETURN NEW;\nEND ",
+        version::comment(),
+    );
+    Trigger { name, table, definition, body }
 }

@@ -1,23 +1,33 @@
-//! The triggers in SQLite's words: one for each table and event.
+//! The triggers in SQLite's words: for each table and event one that sees the rows, and one that sees what a row replaces.
 //!
 //! Invariant: the text in `sqlite_master` is the text made here, so that comparing them is comparing strings. An update
 //! that changes nothing still writes its rows: comparing every column costs more than it saves. Called by the parent.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
+use super::copied::{COPIED, COPY_PREFIX, Copied};
+use super::unique::{self, Replacement};
 use super::{InstalledTrigger, PREFIX, WatchedKey, WatchedTable, version};
 
-pub(super) fn expected(table: &WatchedTable) -> Vec<InstalledTrigger> {
-    [
-        trigger(table, "INSERT", inserts(table, "NEW")),
-        trigger(table, "UPDATE", inserts(table, "OLD") + &inserts_where_moved(table)),
-        trigger(table, "DELETE", inserts(table, "OLD")),
-    ]
-    .into()
+/// Those of the tables as they are: which rows can be replaced is a matter of their indexes.
+pub(super) async fn expected<C: ConnectionTrait>(
+    connection: &C,
+    tables: &[WatchedTable],
+) -> Result<Vec<InstalledTrigger>, DbErr> {
+    let mut triggers: Vec<InstalledTrigger> = COPIED.iter().flat_map(copying).collect();
+    for table in tables {
+        triggers.extend(seeing(table));
+        let replacement = Replacement::by(&unique::keys(connection, table.name).await?);
+        triggers.extend(replacement.iter().flat_map(|replacement| seeing_replaced(table, replacement)));
+    }
+    Ok(triggers)
 }
 
 pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
-    let sql = format!("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{PREFIX}*'");
+    let sql = format!(
+        "SELECT name, tbl_name, sql FROM sqlite_master \
+         WHERE type = 'trigger' AND (name GLOB '{PREFIX}*' OR name GLOB '{COPY_PREFIX}*')"
+    );
     let rows = connection.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await?;
     rows.iter()
         .map(|row| {
@@ -30,29 +40,50 @@ pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<
         .collect()
 }
 
-pub(super) async fn replace<C: ConnectionTrait>(
-    connection: &C,
-    installed: &[InstalledTrigger],
-    expected: &[InstalledTrigger],
-) -> Result<(), DbErr> {
+pub(super) async fn remove<C: ConnectionTrait>(connection: &C, installed: &[InstalledTrigger]) -> Result<(), DbErr> {
     for trigger in installed {
         connection.execute_unprepared(&format!("DROP TRIGGER {}", trigger.name)).await?;
     }
-    for trigger in expected {
+    Ok(())
+}
+
+pub(super) async fn create<C: ConnectionTrait>(connection: &C, tables: &[WatchedTable]) -> Result<(), DbErr> {
+    for trigger in expected(connection, tables).await? {
         connection.execute_unprepared(&trigger.sql).await?;
     }
     Ok(())
 }
 
-fn trigger(table: &WatchedTable, event: &str, body: String) -> InstalledTrigger {
-    let name = format!("{PREFIX}{}_{}", table.name, event.to_lowercase());
-    let version = version::comment();
-    let sql = format!("CREATE TRIGGER {name} AFTER {event} ON {}\nBEGIN\n{version}{body}END", table.name);
-    InstalledTrigger { name, table: table.name.to_owned(), sql }
+fn trigger(name: String, table: &'static str, when: &str, body: &str) -> InstalledTrigger {
+    let sql = format!("CREATE TRIGGER {name} {when}\nBEGIN\n{}{body}END", version::comment());
+    InstalledTrigger { name, table: table.to_owned(), sql }
+}
+
+fn seeing(table: &WatchedTable) -> [InstalledTrigger; 3] {
+    let seeing = |event: &str, body: String| {
+        let name = format!("{PREFIX}{}_{}", table.name, event.to_lowercase());
+        trigger(name, table.name, &format!("AFTER {event} ON {}", table.name), &body)
+    };
+    [
+        seeing("INSERT", inserts(table, "NEW")),
+        seeing("UPDATE", inserts(table, "OLD") + &inserts_where_moved(table)),
+        seeing("DELETE", inserts(table, "OLD")),
+    ]
+}
+
+/// No DELETE trigger fires for a row that `OR REPLACE` deletes, unless `recursive_triggers` is on.
+fn seeing_replaced(table: &WatchedTable, replacement: &Replacement) -> [InstalledTrigger; 2] {
+    let seeing = |event: &str, condition: &str| {
+        let name = format!("{PREFIX}{}_replaced_{}", table.name, event.to_lowercase());
+        let when = format!("BEFORE {event} ON {}{condition}", table.name);
+        trigger(name, table.name, &when, &inserts_of_replaced(table, replacement))
+    };
+    let moved = replacement.moved.as_ref().map(|moved| format!("\nWHEN {moved}"));
+    [seeing("INSERT", ""), seeing("UPDATE", &moved.unwrap_or_default())]
 }
 
 fn inserts(table: &WatchedTable, row: &str) -> String {
-    table.keys.iter().map(|key| format!("{};\n", insert(table, key, row))).collect()
+    table.keys.iter().map(|key| format!("{};\n", insert(table, key, &key_parts(key, row)))).collect()
 }
 
 /// The new keys, for the rows that moved from one key to another.
@@ -61,25 +92,57 @@ fn inserts_where_moved(table: &WatchedTable) -> String {
         .keys
         .iter()
         .filter(|key| !key.columns.is_empty())
-        .map(|key| format!("{} WHERE {};\n", insert(table, key, "NEW"), moved(key)))
+        .map(|key| format!("{} WHERE {};\n", insert(table, key, &key_parts(key, "NEW")), moved(key)))
         .collect()
 }
 
-fn insert(table: &WatchedTable, key: &WatchedKey, row: &str) -> String {
+/// The whole type where it cannot be told which rows go.
+fn inserts_of_replaced(table: &WatchedTable, replacement: &Replacement) -> String {
+    let insert = |key: &WatchedKey| match &replacement.matched {
+        Some(matched) => {
+            let keys = insert(table, key, &key_parts(key, "replaced"));
+            format!("{keys}\n        FROM {} AS replaced WHERE {matched};\n", table.name)
+        }
+        None => format!("{};\n", insert(table, key, "NULL")),
+    };
+    table.keys.iter().map(insert).collect()
+}
+
+fn insert(table: &WatchedTable, key: &WatchedKey, key_parts: &str) -> String {
     format!(
-        "    INSERT INTO cache_invalidations (cache_type, key_parts, table_name) SELECT '{}', json_array({}), '{}'",
-        key.cache_type,
-        columns(key, row),
-        table.name,
+        "    INSERT INTO cache_invalidations (cache_type, key_parts, table_name) SELECT '{}', {key_parts}, '{}'",
+        key.cache_type, table.name,
     )
 }
 
-fn columns(key: &WatchedKey, row: &str) -> String {
+fn key_parts(key: &WatchedKey, row: &str) -> String {
     let columns: Vec<_> = key.columns.iter().map(|column| format!("{row}.{column}")).collect();
-    columns.join(", ")
+    format!("json_array({})", columns.join(", "))
 }
 
 fn moved(key: &WatchedKey) -> String {
     let columns: Vec<_> = key.columns.iter().map(|column| format!("OLD.{column} IS NOT NEW.{column}")).collect();
     columns.join(" OR ")
+}
+
+fn copying(copied: &Copied) -> [InstalledTrigger; 2] {
+    let Copied { table, reference, .. } = copied;
+    let lacks = copied.each(" OR ", |column| format!("NEW.{column} IS NULL"));
+    let inserted = format!("AFTER INSERT ON {table}\nWHEN {lacks}");
+    let moved = format!("AFTER UPDATE OF {reference} ON {table}\nWHEN OLD.{reference} IS NOT NEW.{reference}");
+    let copy = |column: &str| of_source(copied, column);
+    let where_lacking = |column: &str| format!("{column} = coalesce(NEW.{column}, {})", copy(column));
+    let unless_set = |column: &str| {
+        let set = format!("NEW.{column} IS NOT NULL AND NEW.{column} IS NOT OLD.{column}");
+        format!("{column} = CASE WHEN {set} THEN NEW.{column} ELSE {} END", copy(column))
+    };
+    let update = |columns: String| format!("    UPDATE {table} SET {columns} WHERE id = NEW.id;\n");
+    [
+        trigger(format!("{COPY_PREFIX}{table}"), table, &inserted, &update(copied.each(", ", where_lacking))),
+        trigger(format!("{COPY_PREFIX}{table}_update"), table, &moved, &update(copied.each(", ", unless_set))),
+    ]
+}
+
+fn of_source(Copied { source, reference, .. }: &Copied, column: &str) -> String {
+    format!("(SELECT {column} FROM {source} WHERE id = NEW.{reference})")
 }

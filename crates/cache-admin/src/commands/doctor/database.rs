@@ -5,7 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 use billing_cache::ClockOffset;
 use billing_core::cached::{BillingCache, declarations};
 use billing_core::database::{Database, DatabaseError};
-use billing_core::migration::{TriggerDifference, TriggerFault, check_triggers};
+use billing_core::migration::{
+    ColumnFault, MissingCopies, TriggerDifference, TriggerFault, check_columns, check_triggers, missing_copies,
+};
 use billing_core::outbox::{self, Backlog, Unreadable};
 use billing_core::settings::Settings;
 use cli_support::exit;
@@ -18,7 +20,8 @@ const SUBJECT: Subject = Subject::Database;
 const MIGRATE: &str = "cache-admin migrate";
 const RUN_A_SERVICE: &str = "start a service with these settings and let it reach Redis; its relay does the rest";
 /// Checks of a database that is migrated, in their order.
-const OF_SCHEMA: [&str; 5] = ["triggers", "outbox", "unknown types", "retirement", "unreadable rows"];
+const OF_SCHEMA: [&str; 7] =
+    ["columns", "triggers", "copies", "outbox", "unknown types", "retirement", "unreadable rows"];
 
 /// Relays look twice a second; what is older has met something that is in the way.
 const LATE: Duration = Duration::from_secs(10);
@@ -27,8 +30,7 @@ const TOO_LATE: Duration = Duration::from_secs(60);
 
 pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked {
     if let Err(error) = Database::connect(&settings.database).await {
-        let prevented =
-            ["schema", "triggers", "outbox", "unknown types", "retirement", "unreadable rows", "durability", "clock"];
+        let prevented = [&["schema"][..], &OF_SCHEMA, &["durability", "clock"]].concat();
         return away("connection", &prevented, error);
     }
     let database = cache.source();
@@ -39,7 +41,7 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
         return Checked { findings: [connection].into_iter().chain(findings).chain(of_server).collect(), code };
     }
     let mut findings = vec![connection, SUBJECT.ok("schema", "all migrations of this version are applied")];
-    findings.push(triggers(database).await);
+    findings.extend([columns(database).await, triggers(database).await, copies(database).await]);
     findings.extend(outbox(cache, settings).await);
     findings.push(unreadable_rows(cache).await);
     findings.extend(of_server);
@@ -61,6 +63,34 @@ fn away(check: &'static str, prevented: &[&'static str], error: DatabaseError) -
     };
     findings.extend(not_checked(SUBJECT, prevented, why, remedy));
     Checked { findings, code: exit::code_of(&error) }
+}
+
+/// Without them triggers and loaders fail; those of wider types hold amounts that cannot be read only if somebody stores them.
+async fn columns(database: &Database) -> Finding {
+    match check_columns(database.connection()).await {
+        Ok(faults) if faults.is_empty() => SUBJECT.ok("columns", "those of the contract, with its types"),
+        Ok(faults) => {
+            let is_fatal = faults.iter().any(ColumnFault::is_fatal);
+            let found: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            let (found, remedy) = (found.join("; "), "give the columns the names and types of the contract");
+            if is_fatal { SUBJECT.problem("columns", found, remedy) } else { SUBJECT.note("columns", found, remedy) }
+        }
+        Err(error) => unreadable("columns", error.into()),
+    }
+}
+
+async fn copies(database: &Database) -> Finding {
+    match missing_copies(database.connection()).await {
+        Ok(missing) if missing.is_empty() => SUBJECT.ok("copies", "every line of an invoice has its name and rate"),
+        Ok(missing) => {
+            let lines = |MissingCopies { column, lines }: &MissingCopies| format!("{column} ({})", count(*lines));
+            let lines: Vec<String> = missing.iter().map(lines).collect();
+            let found = format!("lines without a copy: {}", lines.join(", "));
+            let remedy = "cache-admin migrate fills those that can be told; set the others, or tax the invoice again";
+            SUBJECT.note("copies", found, remedy)
+        }
+        Err(error) => SUBJECT.not_checked("copies", exit::sentence(&error.into()), "let this database user read lines"),
+    }
 }
 
 async fn triggers(database: &Database) -> Finding {
@@ -105,7 +135,7 @@ async fn outbox(cache: &BillingCache, settings: &Settings) -> Vec<Finding> {
         Ok(backlog) => vec![pending(&backlog), unknown_types(&backlog), left_behind(&backlog)],
         Err(error) => {
             let why = exit::sentence(&anyhow::Error::new(error));
-            not_checked(SUBJECT, &OF_SCHEMA[1..4], &why, "let this database user read cache_invalidations")
+            not_checked(SUBJECT, &OF_SCHEMA[3..6], &why, "let this database user read cache_invalidations")
         }
     }
 }

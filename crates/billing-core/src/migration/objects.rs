@@ -1,0 +1,90 @@
+//! Tables, columns and indexes that there must be, and those that are missing.
+//!
+//! Invariant: what is there is left alone and not locked, so that running it again costs a few questions. Called by the
+//! migrations, and by each [`super::migrate`] for what was dropped since.
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use super::m0001_platform_tables::tables;
+use super::m0002_outbox::additions;
+use crate::database::{columns_of, table_exists};
+
+/// Something that there must be.
+pub(super) struct Object {
+    kind: Kind,
+    /// Of a column with its table before it.
+    name: String,
+    /// Makes it.
+    sql: String,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Table,
+    Column(&'static str, &'static str),
+    Index,
+}
+
+impl Object {
+    pub(super) fn table(name: &str, sql: String) -> Self {
+        Self { kind: Kind::Table, name: name.to_owned(), sql }
+    }
+
+    pub(super) fn column(table: &'static str, column: &'static str, kind: &str) -> Self {
+        let sql = format!("ALTER TABLE {table} ADD COLUMN {column} {kind}");
+        Self { kind: Kind::Column(table, column), name: format!("{table}.{column}"), sql }
+    }
+
+    pub(super) fn index(name: &str, sql: String) -> Self {
+        Self { kind: Kind::Index, name: name.to_owned(), sql }
+    }
+
+    fn describe(&self) -> String {
+        let kind = match self.kind {
+            Kind::Table => "table",
+            Kind::Column(..) => "column",
+            Kind::Index => "index",
+        };
+        format!("{kind} {}", self.name)
+    }
+
+    async fn exists<C: ConnectionTrait>(&self, connection: &C) -> Result<bool, DbErr> {
+        match self.kind {
+            Kind::Table => table_exists(connection, &self.name).await,
+            Kind::Column(table, column) => {
+                let columns = columns_of(connection, table).await?;
+                Ok(columns.iter().any(|found| found.is_called(column)))
+            }
+            Kind::Index => index_exists(connection, &self.name).await,
+        }
+    }
+}
+
+/// Makes those that are missing, in their order; says which.
+pub(super) async fn make_missing<C: ConnectionTrait>(connection: &C, objects: &[Object]) -> Result<Vec<String>, DbErr> {
+    let mut made = Vec::new();
+    for object in objects {
+        if !object.exists(connection).await? {
+            connection.execute_unprepared(&object.sql).await?;
+            made.push(object.describe());
+        }
+    }
+    Ok(made)
+}
+
+/// Makes all that is missing of the platform's and of ours; says what.
+pub(super) async fn mend<C: ConnectionTrait>(connection: &C) -> Result<Vec<String>, DbErr> {
+    let backend = connection.get_database_backend();
+    let mut made = make_missing(connection, &tables(backend)).await?;
+    made.extend(make_missing(connection, &additions(backend)).await?);
+    Ok(made)
+}
+
+async fn index_exists<C: ConnectionTrait>(connection: &C, name: &str) -> Result<bool, DbErr> {
+    let backend = connection.get_database_backend();
+    let sql = match backend {
+        DbBackend::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?",
+        _ => "SELECT 1 WHERE to_regclass($1) IS NOT NULL",
+    };
+    Ok(connection.query_one_raw(Statement::from_sql_and_values(backend, sql, [name.into()])).await?.is_some())
+}
