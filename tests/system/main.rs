@@ -17,6 +17,7 @@ mod metrics;
 mod monitoring;
 mod outage;
 mod processes;
+mod python_adoption;
 mod python_reads;
 mod python_writes;
 mod refusals;
