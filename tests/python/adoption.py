@@ -1,4 +1,5 @@
-"""A platform that takes up the cache, by the code that docs/adopting.md gives it: `create`, `compare`, `compare-bare`, `read`."""
+"""A platform that takes up the cache, by the code that docs/adopting.md gives it: `create`, `compare`, `compare-bare`, `read`,
+`remove`."""
 
 import json
 import pathlib
@@ -17,9 +18,13 @@ GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "adopting.md"
 TABLES = METADATA.tables
 
 
+def blocks_of_guide(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
 def code_of_guide(**names):
     """The names that the Python code of the guide defines, where these are defined already."""
-    for block in re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+    for block in blocks_of_guide("python"):
         exec(block, names)
     return names
 
@@ -89,10 +94,24 @@ def read():
     print(json.dumps(differences))
 
 
+def remove():
+    """Takes away what was added, by the SQL of the guide."""
+    database = engine()
+    connection = database.raw_connection().driver_connection
+    if database.dialect.name == "sqlite":
+        query, rest = blocks_of_guide("sqlite")
+        connection.executescript("\n".join(row[0] for row in connection.execute(query).fetchall()))
+        connection.executescript(rest)
+    else:
+        (script,) = blocks_of_guide("postgres")
+        connection.execute_simple(script)
+
+
 COMMANDS = {
     "create": create,
     "compare": lambda: compare(include_object=code_of_guide()["leave_the_cache_alone"]),
     "compare-bare": compare,
     "read": read,
+    "remove": remove,
 }
 COMMANDS[sys.argv[1]]()

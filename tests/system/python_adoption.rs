@@ -8,6 +8,7 @@ use crate::on_both_databases;
 on_both_databases![
     the_filter_of_the_guide_keeps_the_schema_tool_from_dropping_what_was_added,
     the_patch_of_the_guide_reads_what_services_filled,
+    the_sql_of_the_guide_takes_everything_away_again,
 ];
 
 /// The platform's tables by its own models, adopted.
@@ -37,4 +38,12 @@ fn the_patch_of_the_guide_reads_what_services_filled(backend: Backend) {
     }
     assert_eq!(site.python("adoption.py").run("read").json(), json!([]));
     service.terminate();
+}
+
+fn the_sql_of_the_guide_takes_everything_away_again(backend: Backend) {
+    let site = adopted(backend);
+    site.python("adoption.py").run("remove").fine();
+    assert_eq!(site.python("adoption.py").run("compare-bare").json(), json!([]), "as before the migration");
+    site.execute(&["UPDATE invoices SET amount = 90 WHERE id = 1", "UPDATE payments SET amount = 5 WHERE id = 1"]);
+    site.admin("migrate").fine();
 }
