@@ -38,9 +38,14 @@ fn names(line: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn exists(files: &[SourceFile], module: &str, test: &str) -> bool {
-    let mut of_module =
-        files.iter().filter(|file| file.is("rs") && file.path.file_stem().is_some_and(|stem| stem == module));
+    let mut of_module = files.iter().filter(|file| file.is("rs") && holds_tests_of(&file.path, module));
     of_module.any(|file| if test == "*" { has_tests(file) } else { has_test(file, test) })
+}
+
+/// A module has its tests in its own file, or in `tests.rs` of its folder.
+fn holds_tests_of(path: &Path, module: &str) -> bool {
+    let is_module = |part: Option<&std::ffi::OsStr>| part.is_some_and(|name| name == module);
+    is_module(path.file_stem()) || (path.ends_with("tests.rs") && is_module(path.parent().and_then(Path::file_name)))
 }
 
 fn has_tests(file: &SourceFile) -> bool {
@@ -78,9 +83,10 @@ mod tests {
             ),
             file("tests/system/both.rs", "on_both_databases![\n    it_holds,\n];\nfn it_holds(backend: Backend) {}\n"),
             file("crates/a/src/unit.rs", "mod tests {\n    #[test]\n    fn it_is_exact() {}\n}\n"),
+            file("crates/a/src/long/tests.rs", "#[test]\nfn it_is_apart() {}\n"),
             file(
                 "docs/consistency.md",
-                "`late::it_comes_late` `late::*` `both::it_holds` `unit::it_is_exact` `crate_name::late::it_comes_late`\n\
+                "`late::it_comes_late` `late::*` `both::it_holds` `unit::it_is_exact` `long::it_is_apart` `a::late::*`\n\
                  `late::helper` `Pending::Invalidation` `gone::*` x::y `cache.patience_ms`\n",
             ),
             file("README.md", "`gone::too`"),
