@@ -83,6 +83,16 @@ impl Service {
         self.signal(Signal::CONT);
     }
 
+    /// How large files may become that the process writes; any size without a limit.
+    #[cfg(target_os = "linux")]
+    pub fn let_files_grow_to(&self, current: Option<u64>) {
+        use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+        let maximum = getrlimit(Resource::Fsize).maximum;
+        let limit = Rlimit { current: current.or(maximum), maximum };
+        // An error means that the process has ended meanwhile.
+        let _ = prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit);
+    }
+
     /// An error means that the process has ended meanwhile.
     fn signal(&self, which: Signal) {
         let _ = kill_process(Pid::from_child(&self.child), which);

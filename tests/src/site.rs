@@ -253,6 +253,12 @@ impl Site {
         rows.unwrap_or_else(|error| panic!("{query}: {error}"))
     }
 
+    /// Whether the database can be asked now.
+    #[must_use]
+    pub fn database_answers(&self) -> bool {
+        self.runtime.block_on(sql::rows(self.database_url(), "SELECT '1'")).is_ok()
+    }
+
     /// The one whole number that a query finds.
     #[track_caller]
     #[must_use]

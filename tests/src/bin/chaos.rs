@@ -15,9 +15,9 @@ use clap::Parser;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use system_tests::Topology;
 use system_tests::chaos::{Chaos, Report, Round};
 use system_tests::faults::Fault;
+use system_tests::{Backend, Topology};
 
 /// Services under faults, with clients that remember what they were told
 #[derive(Parser)]
@@ -62,7 +62,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let end = Instant::now() + Duration::try_from_secs_f64(arguments.minutes * 60.0).context("read --minutes")?;
 
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut chaos = Chaos::start(arguments.topology());
+    let mut sites = Sites { topology: arguments.topology(), postgres: None, sqlite: None };
     let mut report = Report::default();
     while Instant::now() < end && !interrupted.load(Ordering::SeqCst) {
         faults.shuffle(&mut rng);
@@ -71,22 +71,42 @@ fn run(arguments: &Arguments) -> Result<bool> {
                 break;
             }
             let round = Round { fault, seed: rng.random(), length: rng.random_range(0.7..1.8) };
-            let outcome = chaos.run(round);
+            let outcome = sites.on(fault.database).run(round);
             eprintln!(
                 "{}: {} operations, {} of them failed, recovered after {} ms",
-                fault.name, outcome.summary.operations, outcome.summary.failed, outcome.summary.recovery_ms
+                fault.title(),
+                outcome.summary.operations,
+                outcome.summary.failed,
+                outcome.summary.recovery_ms
             );
             outcome.shown.iter().for_each(|violation| println!("{violation}"));
-            report.add(fault.name, &outcome.summary);
+            report.add(fault, &outcome.summary);
         }
     }
-    drop(chaos);
+    drop(sites);
     print!("{report}");
     if !report.is_clean() {
         let flag = flag(arguments.topology());
         println!("a promise was broken; again: cargo xtask chaos{flag} --seed {seed}");
     }
     Ok(report.is_clean())
+}
+
+/// The services on each database, started when the first fault wants them.
+struct Sites {
+    topology: Topology,
+    postgres: Option<Chaos>,
+    sqlite: Option<Chaos>,
+}
+
+impl Sites {
+    fn on(&mut self, database: Backend) -> &mut Chaos {
+        let site = match database {
+            Backend::Postgres => &mut self.postgres,
+            Backend::Sqlite => &mut self.sqlite,
+        };
+        site.get_or_insert_with(|| Chaos::start(database, self.topology))
+    }
 }
 
 impl Arguments {
@@ -109,7 +129,7 @@ impl Arguments {
 }
 
 fn faults() -> String {
-    let line = |fault: &Fault| format!("  {:<26}{}\n", fault.name, fault.about);
+    let line = |fault: &Fault| format!("  {:<26}{}\n", fault.title(), fault.about);
     let lines = |topology: Topology| topology.faults().map(line).collect::<String>();
     let [one, sentinels, cluster] = [Topology::OneServer, Topology::Sentinels, Topology::Cluster].map(lines);
     format!("Faults:\n{one}\nFaults with --sentinel:\n{sentinels}\nFaults with --cluster:\n{cluster}")

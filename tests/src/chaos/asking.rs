@@ -154,6 +154,7 @@ fn result(question: &Question, process: Process, answer: &Answer) -> WriteResult
         422 => WriteResult::Refused,
         409 => WriteResult::Conflict,
         503 => WriteResult::Unknown(answer.text.clone()),
+        500 if answer.json()["error"]["code"] == "outcome_unknown" => WriteResult::Unknown(answer.text.clone()),
         _ => panic!("{process} on {}: {answer:?}", question.key),
     }
 }

@@ -23,6 +23,10 @@ const SETTINGS: [(&str, &str); 4] = [
     ("BILLING__CACHE__L1_STALENESS_BOUND_MS", "600"),
 ];
 
+/// For all sessions that begin from then on.
+const SYNCHRONOUS: &str = "DO $$ BEGIN \
+     EXECUTE format('ALTER DATABASE %I SET synchronous_commit = on', current_database()); END $$";
+
 /// The bound that the settings above set.
 pub(super) const L1_STALENESS_MS: u64 = 600;
 
@@ -48,10 +52,14 @@ struct Place {
 }
 
 impl Fleet {
-    /// A new site on PostgreSQL with its services. Where there is more than one server nothing goes over the wires.
+    /// A new site with its services. Where there is more than one server nothing goes over the wires.
     #[must_use]
-    pub fn start(topology: Topology) -> Self {
-        let site = Site::seeded_on(Backend::Postgres, topology);
+    pub fn start(database: Backend, topology: Topology) -> Self {
+        let site = Site::seeded_on(database, topology);
+        if database == Backend::Postgres {
+            // The server of the tests acknowledges before it has written, and a fault may end it.
+            site.execute(&[SYNCHRONOUS]);
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime can be started");
         let port = site.redis.port();
@@ -107,7 +115,8 @@ impl Fleet {
         self.kill(place);
         let place = &self.places[place];
         let port = place.wire.port().to_string();
-        let program = self.site.impatient_program(BILLING_SERVICE).with("REDIS_PORT", &port);
+        let program = self.site.impatient_program(BILLING_SERVICE).that_survives_its_limits();
+        let program = program.with("REDIS_PORT", &port);
         let settings = *lock(&self.settings);
         let log = std::env::var("BILLING_CHAOS_LOG").unwrap_or_default();
         let log = [("RUST_LOG", log.as_str())];
@@ -141,6 +150,12 @@ impl Fleet {
     /// Lets a paused process go on.
     pub fn resume(&self, place: usize) {
         lock(&self.places[place].service).iter().for_each(Service::resume);
+    }
+
+    /// How large files may become that the service of a place writes; any size without a limit.
+    #[cfg(target_os = "linux")]
+    pub fn let_files_grow_to(&self, place: usize, limit: Option<u64>) {
+        lock(&self.places[place].service).iter().for_each(|service| service.let_files_grow_to(limit));
     }
 
     /// What the services have said since they were asked last, for a person; see `BILLING_CHAOS_LOG`.

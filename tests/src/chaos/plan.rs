@@ -119,10 +119,10 @@ impl Plan {
         truth.totals.extend(&self.totals);
         truth.payments.extend(payments(site, self.totals.keys().copied()));
         for user in self.users.iter().chain([&self.quiet_user]) {
-            let rows = site.rows(&format!("SELECT id::text FROM credit_notes WHERE user_id = {user}"));
+            let rows = site.rows(&format!("SELECT CAST(id AS TEXT) FROM credit_notes WHERE user_id = {user}"));
             truth.credit_notes.insert(*user, rows.iter().filter_map(|row| row[0].as_ref()?.parse().ok()).collect());
         }
-        let hundredths = |query: String| site.number(&format!("SELECT (({query}) * 100)::bigint"));
+        let hundredths = |query: String| site.number(&format!("SELECT CAST(round(({query}) * 100) AS BIGINT)"));
         let rate = hundredths(format!("SELECT rate FROM tax_rates WHERE id = {}", self.rate_id));
         let discount = hundredths(format!("SELECT value FROM discounts WHERE id = {}", self.discount_id));
         truth.versions.insert(Key::TaxRate(self.region.clone()), rate);
@@ -143,7 +143,8 @@ fn some_of(before: &Truth) -> Truth {
 fn payments(site: &Site, invoices: impl Iterator<Item = i64>) -> Vec<PaymentRow> {
     let invoices: Vec<String> = invoices.map(|id| id.to_string()).collect();
     let query = format!(
-        "SELECT id::text, invoice_id::text, (amount * 100)::bigint::text, transaction_id FROM payments \
+        "SELECT CAST(id AS TEXT), CAST(invoice_id AS TEXT), CAST(CAST(round(amount * 100) AS BIGINT) AS TEXT), \
+         transaction_id FROM payments \
          WHERE status = 'completed' AND invoice_id IN ({})",
         invoices.join(", ")
     );
@@ -162,8 +163,10 @@ fn applied_discount() -> Value {
 }
 
 fn discount_of(site: &Site, name: &str) -> Option<(i64, i64)> {
-    let rows = site
-        .rows(&format!("SELECT id::text, (value * 100)::bigint::text FROM discounts WHERE name LIKE '{name}' LIMIT 1"));
+    let rows = site.rows(&format!(
+        "SELECT CAST(id AS TEXT), CAST(CAST(round(value * 100) AS BIGINT) AS TEXT) FROM discounts \
+         WHERE name LIKE '{name}' LIMIT 1"
+    ));
     let row = rows.first()?;
     Some((row[0].as_ref()?.parse().ok()?, row[1].as_ref()?.parse().ok()?))
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 
+use crate::faults::Fault;
 use crate::history::Summary;
 
 const HEAD: [&str; 12] = [
@@ -26,13 +27,13 @@ const HEAD: [&str; 12] = [
 /// The numbers by fault.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    lines: BTreeMap<&'static str, Summary>,
+    lines: BTreeMap<String, Summary>,
 }
 
 impl Report {
     /// Adds a round under a fault.
-    pub fn add(&mut self, fault: &'static str, summary: &Summary) {
-        self.lines.entry(fault).or_default().add(summary);
+    pub fn add(&mut self, fault: &Fault, summary: &Summary) {
+        self.lines.entry(fault.title()).or_default().add(summary);
     }
 
     /// All promises were kept.
@@ -49,7 +50,7 @@ impl fmt::Display for Report {
         self.lines.values().for_each(|line| all.add(line));
         let mut table = Table::new();
         table.load_style(ASCII_MARKDOWN).set_header(HEAD);
-        for (name, line) in self.lines.iter().map(|(name, line)| (*name, line)).chain([("all", &all)]) {
+        for (name, line) in self.lines.iter().map(|(name, line)| (name.as_str(), line)).chain([("all", &all)]) {
             let numbers = [
                 line.rounds,
                 line.operations,

@@ -11,9 +11,9 @@ use rand::{RngExt, SeedableRng};
 use super::clients::Clients;
 use super::fleet::L1_STALENESS_MS;
 use super::{Fleet, Plan, SERVICES, asking};
-use crate::Topology;
 use crate::faults::{Fault, Scene};
 use crate::history::{self, Bounds, History, Key, Moment, Promise, Recorder, Summary, Truth, Violation, check};
+use crate::{Backend, Topology};
 
 /// How long the relay may need after a fault; what is read until then may be stale.
 pub(crate) const RECOVERY_MS: u64 = 5_000;
@@ -59,8 +59,8 @@ pub struct Outcome {
 impl Chaos {
     /// Starts the servers and the services.
     #[must_use]
-    pub fn start(topology: Topology) -> Self {
-        Self { fleet: Fleet::start(topology), before: Truth::default(), rounds: 0 }
+    pub fn start(database: Backend, topology: Topology) -> Self {
+        Self { fleet: Fleet::start(database, topology), before: Truth::default(), rounds: 0 }
     }
 
     /// Runs a round and judges it.
@@ -115,7 +115,7 @@ impl Chaos {
 
     fn show(&self, round: Round, violations: &[Violation], history: &History) -> Vec<String> {
         let head = |violation: &Violation| {
-            let (name, seed) = (round.fault.name, round.seed);
+            let (name, seed) = (round.fault.title(), round.seed);
             format!("{name}, round {}, seed {seed}: {}", self.rounds, violation.show(history))
         };
         // The first of its kind tells the others.

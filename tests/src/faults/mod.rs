@@ -10,11 +10,13 @@ mod processes;
 mod redis;
 mod scene;
 mod sentinels;
+#[cfg(target_os = "linux")]
+mod storage;
 
 pub use scene::Scene;
 
-use crate::Topology;
 use crate::chaos::Settings;
+use crate::{Backend, Topology};
 
 /// One thing that goes wrong.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub struct Fault {
     pub name: &'static str,
     /// What it is, in a sentence.
     pub about: &'static str,
+    /// What the services stand on.
+    pub database: Backend,
     /// Whether Redis comes back with data from before writes that it had been told of.
     pub forgets: bool,
     /// Whether requests may fail: a service is dead or hangs, or the database does. Redis is never a reason.
@@ -46,6 +50,8 @@ pub enum Place {
     Processes,
     /// Other programs.
     Outside,
+    /// The disk of the database.
+    Storage,
     /// A primary, its replica and their sentinels.
     Sentinels,
     /// Three masters and their replicas.
@@ -61,6 +67,10 @@ impl Place {
             Self::Network => network::FAULTS,
             Self::Processes => processes::FAULTS,
             Self::Outside => outside::FAULTS,
+            #[cfg(target_os = "linux")]
+            Self::Storage => storage::FAULTS,
+            #[cfg(not(target_os = "linux"))]
+            Self::Storage => &[],
             Self::Sentinels => sentinels::FAULTS,
             Self::Cluster => cluster::FAULTS,
         }
@@ -70,7 +80,7 @@ impl Place {
 impl Topology {
     fn places(self) -> &'static [Place] {
         match self {
-            Self::OneServer => &[Place::Redis, Place::Network, Place::Processes, Place::Outside],
+            Self::OneServer => &[Place::Redis, Place::Network, Place::Processes, Place::Outside, Place::Storage],
             Self::Sentinels => &[Place::Sentinels, Place::Processes, Place::Outside],
             Self::Cluster => &[Place::Cluster, Place::Processes, Place::Outside],
             // Nobody can take over.
@@ -85,8 +95,27 @@ impl Topology {
 }
 
 /// A fault without settings of its own, after which Redis still knows what it was told.
-const PLAIN: Fault =
-    Fault { name: "", about: "", forgets: false, may_fail: false, takes_long: false, settings: &[], inflict: |_| {} };
+const PLAIN: Fault = Fault {
+    name: "",
+    about: "",
+    database: Backend::Postgres,
+    forgets: false,
+    may_fail: false,
+    takes_long: false,
+    settings: &[],
+    inflict: |_| {},
+};
+
+impl Fault {
+    /// Its name, with the database where that is not the usual one.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.database {
+            Backend::Postgres => self.name.to_owned(),
+            Backend::Sqlite => format!("{} (SQLite)", self.name),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -97,7 +126,7 @@ mod tests {
     #[test]
     fn every_fault_has_a_name_of_its_own_and_a_sentence() {
         let all = || Topology::OneServer.faults().chain(Place::Sentinels.faults()).chain(Place::Cluster.faults());
-        let names: BTreeSet<_> = all().map(|fault| fault.name).collect();
+        let names: BTreeSet<_> = all().map(Fault::title).collect();
         assert_eq!(names.len(), all().count());
         assert!(all().all(|fault| !fault.name.is_empty() && fault.about.len() > 10));
     }

@@ -78,8 +78,10 @@ impl ExampleService {
     /// How large its files may become; any size without a limit.
     #[cfg(target_os = "linux")]
     pub(crate) fn let_files_grow_to(&self, current: Option<u64>) {
-        use rustix::process::{Resource, Rlimit, prlimit};
-        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
+        use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+        let maximum = getrlimit(Resource::Fsize).maximum;
+        let limit = Rlimit { current: current.or(maximum), maximum };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit).unwrap();
     }
 
     /// Ends it at once (SIGKILL).
