@@ -215,6 +215,8 @@ impl<S: Source> Cache<S> {
         let values = store::get_many(&shared.shards, &texts, what).await;
         if let Some(error) = &values.error {
             note_redis_error(state, &texts[0], error);
+            let unread = texts.iter().zip(&values.answers).filter(|(_, answer)| answer.is_none());
+            shared.suspect_oversize(error, unread.map(|(text, _)| text.clone()).collect());
         }
         for (Wanted { key, text, stamp }, answer) in wanted.into_iter().zip(values.answers) {
             let Some(stored) = answer else {
@@ -259,6 +261,8 @@ impl<S: Source> Cache<S> {
         let acquired = store::acquire_many(&self.shared().shards, &texts, Mode::Read, self.lease_ttl()).await;
         if let Some(error) = &acquired.error {
             note_redis_error(self.state::<T>(), texts.first().map_or("", String::as_str), error);
+            let unread = texts.iter().zip(&acquired.answers).filter(|(_, answer)| answer.is_none());
+            self.shared().suspect_oversize(error, unread.map(|(text, _)| text.clone()).collect());
         }
         let (mut granted, mut singly, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
         for ((key, text), acquired) in missing.into_iter().zip(acquired.answers) {
@@ -308,8 +312,10 @@ impl<S: Source> Cache<S> {
         let (mut fills, mut past, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         for grant in granted {
             let loaded = loaded.remove(&grant.key).unwrap_or_else(Loaded::absent);
-            match state.policy.ttl_of(&loaded, self.shared().shards.batch_limit()) {
-                Some(ttl) => fills.push((outcomes.len(), grant.fill(&loaded.value, ttl))),
+            let ttl = state.policy.ttl_of(&loaded, self.shared().shards.batch_limit());
+            let fill = ttl.map(|ttl| grant.fill(&loaded.value, ttl));
+            match fill.filter(|fill| self.may_store(state, fill)) {
+                Some(fill) => fills.push((outcomes.len(), fill)),
                 None => past.push(grant.text),
             }
             outcomes.push((grant.key, loaded.value, Filled::Lost));
@@ -324,6 +330,20 @@ impl<S: Source> Cache<S> {
         }
         self.give_leases_back(unused, mode).await;
         Ok(outcomes)
+    }
+
+    /// Whether the value is short enough; counted if it is not.
+    pub(crate) fn may_store<T: CachedType<Source = S>>(&self, state: &TypeState<T>, fill: &Fill) -> bool {
+        let fits = self.shared().fits(&fill.json);
+        if !fits {
+            state.counters.add(Event::FillLost);
+            debug!(
+                cache_type = T::NAME,
+                key = fill.key,
+                "a value is larger than cache.max_value_bytes, and not stored"
+            );
+        }
+        fits
     }
 
     async fn store_many<T: CachedType<Source = S>>(&self, state: &TypeState<T>, fills: &[Fill]) -> Vec<Filled> {

@@ -26,6 +26,7 @@ use crate::l2::cluster::ClusterError;
 use crate::l2::ear;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::{Admission, ConnectionNumber};
+use crate::l2::oversize;
 use crate::l2::sentinel::SentinelError;
 use crate::l2::shards::{self, Shards};
 use crate::l2::store::{Stored, TimeLeft};
@@ -134,6 +135,18 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 }
 
 impl Shared {
+    /// Whether this JSON may be stored.
+    pub(crate) fn fits(&self, json: &[u8]) -> bool {
+        json.len() as u64 <= self.settings.max_value_bytes
+    }
+
+    /// Looks in the background whether these keys could not be read in time because their values are too large.
+    pub(crate) fn suspect_oversize(self: &Arc<Self>, error: &L2Error, keys: Vec<String>) {
+        if error.is_timeout() {
+            tokio::spawn(oversize::remove(Arc::clone(self), keys));
+        }
+    }
+
     /// What the keys of the types with L1 begin with.
     pub(crate) fn l1_prefixes(&self) -> impl Iterator<Item = String> {
         let with_l1 = self.types.iter().filter(|registered| registered.l1 == L1Policy::On);

@@ -39,7 +39,8 @@ pub enum Event {
     FillStored,
     /// A value near its end was loaded anew and stored.
     Refreshed,
-    /// A loaded value was not stored, because an invalidation came between or Redis refused it.
+    /// A loaded value was not stored, because an invalidation came between, Redis refused it, or it is larger than
+    /// `cache.max_value_bytes`.
     FillLost,
     /// A caller joined a load in progress.
     Coalesced,

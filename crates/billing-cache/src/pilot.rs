@@ -72,6 +72,7 @@ impl<T: CachedType> Pilot<T> {
                 Ok(_) => return self.bypass().await,
                 Err(error) => {
                     note_redis_error(self.state(), &self.text, &error);
+                    shared.suspect_oversize(&error, vec![self.text.clone()]);
                     return self.bypass().await;
                 }
             }
@@ -96,6 +97,10 @@ impl<T: CachedType> Pilot<T> {
             return Attempt::Done(Outcome { covers: covered_by_load, answer });
         };
         let fill = Fill { key: self.text.clone(), token, json, ttl };
+        if !self.cache.may_store(self.state(), &fill) {
+            self.give_lease_back().await;
+            return Attempt::Done(Outcome { covers: covered_by_load, answer });
+        }
         let covered_by_fill = self.flight.mark();
         let span = trace_span!("fill", cache_type = T::NAME, outcome = Empty);
         let started = Instant::now();

@@ -293,6 +293,7 @@ impl<S: Source> Cache<S> {
             Err(error) if error.is_wrong_type() => undecodable(state),
             Err(error) => {
                 note_redis_error(state, text, &error);
+                shared.suspect_oversize(&error, vec![text.to_owned()]);
                 Lookup::Unusable
             }
         }

@@ -102,7 +102,11 @@ impl<S: Source> Cache<S> {
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
         // A value that ends soon by itself would be near its end again at once: once is enough.
         state.refreshed.lock().insert(text.clone(), Instant::now() + ttl / 2);
-        let filled = store::fill(&shared.shards, &Fill { key: text.clone(), token, json, ttl }).await;
+        let fill = Fill { key: text.clone(), token, json, ttl };
+        if !self.may_store(state, &fill) {
+            return self.give_up_refresh(&text, &fill.token).await;
+        }
+        let filled = store::fill(&shared.shards, &fill).await;
         let event = if matches!(filled, Ok(Filled::Stored)) {
             shared.known.stored(&text, millis(ttl));
             Event::Refreshed

@@ -17,6 +17,9 @@ const LONGEST_TTL_SECONDS: u64 = 365 * 24 * 3600;
 /// Longer than that, what was once popular stays so.
 const LONGEST_HALF_LIFE_SECONDS: u64 = 30 * 24 * 3600;
 
+/// What Redis itself takes, unless it is told otherwise.
+const LARGEST_VALUE_BYTES: u64 = 512 << 20;
+
 /// How to reach Redis. Every wait has a limit.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +114,8 @@ pub struct CacheSettings {
     pub scan_count: usize,
     /// Keys in one batch of a load of many keys.
     pub batch_size: usize,
+    /// A value whose JSON is longer is not stored; one that somebody else stored is removed when it could not be read in time.
+    pub max_value_bytes: u64,
     /// Most memory that L1 takes for one cached type, by the length of its JSON.
     pub l1_max_bytes: u64,
     /// How much older than an acknowledged write of another process an L1 hit can be at most.
@@ -195,6 +200,12 @@ impl CacheSettings {
                 self.usage_half_life_seconds,
                 (1..=LONGEST_HALF_LIFE_SECONDS).contains(&self.usage_half_life_seconds),
                 "must be from 1 to 2592000 (30 days)",
+            ),
+            (
+                "cache.max_value_bytes",
+                self.max_value_bytes,
+                (1_024..=LARGEST_VALUE_BYTES).contains(&self.max_value_bytes),
+                "must be from 1024 to 536870912 (512 MiB)",
             ),
             ("cache.max_loads", self.max_loads as u64, self.max_loads > 0, at_least_one),
             (

@@ -233,6 +233,7 @@ fn cache_settings() -> CacheSettings {
             open_ms: 100,
             trial_calls: 3,
         },
+        max_value_bytes: 8 << 20,
         l1_max_bytes: 64 << 20,
         l1_staleness_bound_ms: 60_000,
         types: HashMap::new(),

@@ -9,9 +9,9 @@ mod pool;
 mod supervision;
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use deadpool_redis::PoolError;
@@ -33,6 +33,9 @@ use crate::settings::RedisSettings;
 pub(crate) use pool::OwnConnection;
 use pool::{Pooled, is_of_server};
 use supervision::supervise;
+
+/// Between two questions how large values are that could not be read in time.
+const WEIGH_EVERY: Duration = Duration::from_secs(1);
 
 /// A handle on the shared connection, and what is known about the server behind it.
 #[derive(Clone)]
@@ -141,6 +144,8 @@ struct Shared {
     /// The number of the connection that may be read from; 0 for none.
     admitted: AtomicU64,
     breaker: Breaker,
+    /// When it was last asked how large values are.
+    weighed: Mutex<Option<Instant>>,
 }
 
 /// Counts the connections that came and went, over all links of a process.
@@ -280,6 +285,16 @@ impl Link {
         self.shared.live.load().as_ref().map(|live| live.number)
     }
 
+    /// Whether to ask now how large values are; takes the turn, and there is no other for a while.
+    pub(crate) fn may_weigh(&self) -> bool {
+        let mut weighed = self.shared.weighed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = weighed.is_none_or(|before| before.elapsed() >= WEIGH_EVERY);
+        if is_due {
+            *weighed = Some(Instant::now());
+        }
+        is_due
+    }
+
     /// Lets reads use this connection; without effect if there is another one by now.
     pub(crate) fn admit(&self, connection: ConnectionNumber) {
         if self.connection() == Some(connection) {
@@ -346,6 +361,7 @@ impl Shared {
             is_of_cluster: conduct.is_of_cluster,
             admitted: AtomicU64::new(0),
             breaker: Breaker::new(conduct.breaker.clone()),
+            weighed: Mutex::default(),
         })
     }
 

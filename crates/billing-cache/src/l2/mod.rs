@@ -14,6 +14,7 @@ pub(crate) mod examination;
 pub(crate) mod history;
 pub(crate) mod link;
 mod orphan;
+pub(crate) mod oversize;
 pub(crate) mod removal;
 pub(crate) mod rights;
 pub(crate) mod sentinel;

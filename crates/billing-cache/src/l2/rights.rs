@@ -69,6 +69,7 @@ const RIGHTS: &[Right] = &[
     cache("pttl", &[PROBE]),
     // XX: nothing is set where nothing is.
     cache("set", &[PROBE, "", "XX", "PX", "1000"]),
+    cache("strlen", &[PROBE]),
     cache("del", &[PROBE]),
     cache("unlink", &[PROBE]),
     cache("scan", &["0", "MATCH", PROBE, "COUNT", "1"]),

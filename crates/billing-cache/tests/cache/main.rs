@@ -30,6 +30,7 @@ mod numbers;
 mod old_shapes;
 mod opening;
 mod outage;
+mod oversize;
 mod pool;
 mod processes;
 mod proxy;

@@ -110,6 +110,7 @@ impl World {
                 open_ms: 100,
                 trial_calls: 3,
             },
+            max_value_bytes: 8 << 20,
             l1_max_bytes: 1 << 20,
             l1_staleness_bound_ms: 10_000,
             types: HashMap::new(),

@@ -56,6 +56,11 @@ pub(crate) struct OwnConnection {
 }
 
 impl OwnConnection {
+    /// The same, with another limit for each answer.
+    pub(crate) fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// Runs one command under the batch limit.
     pub(crate) async fn command<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, L2Error> {
         limited(self.limit, command.query_async(&mut self.connection)).await
