@@ -103,7 +103,7 @@ INVOICE_DETAILS = {
     "subtotal": money,
     "discounts": [{"id": integer, "name": text, "amount": money}],
     "total_discount": money,
-    "taxes": [{"id": integer, "name": text, "rate": money, "amount": money}],
+    "taxes": [{"id": integer, "name": text, "rate": optional(money), "amount": money}],
     "total_tax": money,
     "credit_notes": [{"id": integer, "amount": money, "applied_at": time}],
     "total_credit": money,
