@@ -32,6 +32,7 @@ use crate::l2::shards::{self, Shards};
 use crate::l2::store::{Stored, TimeLeft};
 use crate::l2::tls::TlsError;
 use crate::numbers::{self, Identity};
+use crate::past_cache::PastCache;
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::popularity::{Decay, Popularity};
 use crate::read::Answer;
@@ -84,6 +85,7 @@ pub(crate) struct RegisteredType {
     pub(crate) l1: L1Policy,
     pub(crate) counters: Arc<Counters>,
     pub(crate) popularity: Option<Arc<Popularity>>,
+    pub(crate) past_cache: Arc<PastCache>,
 }
 
 /// What the cache keeps for one cached type.
@@ -102,6 +104,7 @@ pub(crate) struct TypeState<T: CachedType> {
     pub(crate) is_refused: AtomicBool,
     /// For types whose policy has it on.
     pub(crate) l1: Option<L1<T>>,
+    pub(crate) past_cache: Arc<PastCache>,
 }
 
 impl<T: CachedType> TypeState<T> {
@@ -262,6 +265,7 @@ impl<S: Source> CacheBuilder<S> {
         };
         let absent_ttl = set.absent_ttl_seconds.map_or(T::ABSENT_TTL, Duration::from_secs);
         let policy = TtlPolicy::new(ttl, self.settings.ttl_jitter_percent).with_absent_ttl(absent_ttl);
+        let past_cache = Arc::new(PastCache::default());
         let state = TypeState::<T> {
             policy,
             counters: Arc::clone(&counters),
@@ -272,9 +276,10 @@ impl<S: Source> CacheBuilder<S> {
             loads: Semaphore::new(self.settings.max_loads),
             is_refused: AtomicBool::new(false),
             l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),
+            past_cache: Arc::clone(&past_cache),
         };
         let info = TypeInfo { ttl, l1, ..TypeInfo::of::<T>() };
-        self.types.push(RegisteredType { info, l1, counters, popularity });
+        self.types.push(RegisteredType { info, l1, counters, popularity, past_cache });
         self.states.push((TypeId::of::<T>(), Arc::new(state)));
         self
     }

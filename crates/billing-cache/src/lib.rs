@@ -30,6 +30,7 @@ mod l2;
 pub mod numbers;
 mod operation_log;
 pub mod pace;
+mod past_cache;
 mod pilot;
 pub mod policy;
 mod popularity;

@@ -43,7 +43,8 @@ impl<T: CachedType> Pilot<T> {
     /// Comes to an end whatever becomes of those who wait.
     pub(crate) async fn fly(&self) -> Outcome<Answer<T>> {
         let shared = self.cache.shared();
-        if self.flight.found() == Found::Unusable || shared.suspects.contains(&self.text) {
+        let is_past_cache = self.state().past_cache.is_on() || shared.suspects.contains(&self.text);
+        if is_past_cache || self.flight.found() == Found::Unusable {
             return self.bypass().await;
         }
         let patience_ends = Instant::now() + Duration::from_millis(shared.settings.patience_ms);

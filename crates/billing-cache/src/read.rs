@@ -271,7 +271,7 @@ impl<S: Source> Cache<S> {
         look: Look,
     ) -> Lookup<T::Value> {
         let shared = self.shared();
-        if shared.suspects.contains(text) {
+        if state.past_cache.is_on() || shared.suspects.contains(text) {
             return Lookup::Unusable;
         }
         let found = if state.l1.is_some() || look.sampled.is_noted() {

@@ -46,6 +46,32 @@ pub(super) const FAULTS: &[Fault] = &[
         ..PLAIN
     },
     Fault {
+        name: "undecodable-rows",
+        about: "another program writes rows to the outbox that name no key that can be told, or a time that is none",
+        inflict: |scene| {
+            scene.meanwhile(1_500, |scene| {
+                import(scene);
+                undecodable_rows(scene);
+                scene.hold(100);
+            });
+        },
+        ..PLAIN
+    },
+    Fault {
+        name: "bulk-beside-single",
+        about: "a bulk change of one cached type beside single changes of it and of others, with SQL",
+        settings: &[("BILLING__RELAY__CLEAR_TYPE_ABOVE", "2000")],
+        inflict: |scene| {
+            scene.meanwhile(1_500, |scene| {
+                bulk(scene);
+                import(scene);
+                reprice(scene);
+                scene.hold(100);
+            });
+        },
+        ..PLAIN
+    },
+    Fault {
         name: "slow-database",
         about: "loads wait for a lock in the database, sometimes for longer than a load may take",
         may_fail: true,
@@ -108,6 +134,22 @@ fn reprice(scene: &mut Scene<'_>) {
              WHERE invoice_id = {invoice}"
         ),
     ]);
+}
+
+/// What each says is nothing, a type, or a key, and nothing of it is true.
+fn undecodable_rows(scene: &mut Scene<'_>) {
+    let rows = "('invoices', 'rubbish', '2026-01-01'), ('invoices', '[1, 2]', '-infinity'), ('user_credit_notes', '{}', 'infinity'), \
+                ('invoices', '[9e999]', 'infinity'), ('nobody', '[1]', '2026-01-01')";
+    let columns = "cache_type, key_parts, created_at, table_name";
+    scene.site().execute(&[&format!(
+        "INSERT INTO cache_invalidations ({columns}) SELECT t, k, c::timestamp, 'test' FROM (VALUES {rows}) r (t, k, c)"
+    )]);
+}
+
+/// As many rows of the outbox as an update of that many invoices leaves.
+fn bulk(scene: &mut Scene<'_>) {
+    scene.site().execute(&["INSERT INTO cache_invalidations (cache_type, key_parts, table_name) \
+         SELECT 'invoices', '[' || n || ']', 'test' FROM generate_series(1000001, 1005000) n"]);
 }
 
 /// Changes nothing that is checked, and concerns every invoice there is.

@@ -31,6 +31,7 @@ use sea_orm::{
     SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
 };
 
+use crate::outbox::Sight;
 use at_rest::{is_at_rest, seems_at_rest};
 pub use error::{DatabaseError, is_transient, is_unreachable};
 pub use rows::UnreadableRow;
@@ -66,6 +67,7 @@ pub struct Database {
     connection: DatabaseConnection,
     description: Arc<str>,
     stale_plans: StalePlans,
+    sight: Arc<Sight>,
 }
 
 impl Database {
@@ -150,14 +152,19 @@ impl Database {
 
     fn over_sqlite(pool: SqlitePool, description: String) -> Self {
         let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
-        Self { connection, description: description.into(), stale_plans: StalePlans::default() }
+        Self { connection, description: description.into(), stale_plans: StalePlans::default(), sight: Arc::default() }
     }
 
     fn over_postgres(settings: &DatabaseSettings, options: PgConnectOptions, description: String) -> Self {
         let stale_plans = StalePlans::default();
         let pool = postgres_pool(settings, stale_plans.clone()).connect_lazy_with(options);
         let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-        Self { connection, description: description.into(), stale_plans }
+        Self { connection, description: description.into(), stale_plans, sight: Arc::default() }
+    }
+
+    /// What is known of its triggers.
+    pub(crate) fn sight(&self) -> &Sight {
+        &self.sight
     }
 
     /// Whether a statement failed because the columns of its table were changed under its prepared plan. It can be tried once

@@ -25,6 +25,7 @@ use super::delay;
 use super::pass::Pass;
 use super::rows::{self, Histories, Needed};
 use super::seen::Seen;
+use super::sight;
 use super::whole_type::Clears;
 use crate::cached::{self, BillingCache};
 use crate::migration::triggers::NOTIFY_CHANNEL;
@@ -167,6 +168,7 @@ async fn catch_up(
     settings: &RelaySettings,
     admitted: &mut Admitted,
 ) -> Result<Reached, RelayError> {
+    sight::look_if_due(cache).await?;
     let primaries = cache.primaries().await?;
     let reached = if primaries.are_all() { Reached::All } else { Reached::Some };
     let looked = rows::clock(cache.source().connection()).await?;

@@ -19,7 +19,7 @@ use super::delay;
 use super::marker::{Mark, Marker, Relayed};
 use super::refusal::is_refusal;
 use super::row::{OutboxRow, Target};
-use super::rows;
+use super::{rows, sight};
 use crate::cached::BillingCache;
 use crate::database::to_the_end;
 use crate::failpoint;
@@ -118,6 +118,7 @@ impl Writer {
             DbBackend::Sqlite => rows::last_id(&transaction).await?,
             _ => 0,
         };
+        sight::look_before_write(&self.cache, &transaction).await?;
         Ok(WriteTxn { transaction, writer: self.clone(), outbox_before, span })
     }
 

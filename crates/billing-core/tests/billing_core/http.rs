@@ -35,7 +35,12 @@ async fn reads_answer_what_is_cached() {
         assert_eq!(fallen_back["rate"], "20.00");
         assert_eq!(service.get("/tax-rates/applicable?country=GB&region=").read(200, "l2"), fallen_back);
         let health = service.get("//healthz");
-        assert_eq!(health.json(), json!({"status": "ok", "database": "ok", "redis": "ok", "last_write": "none"}));
+        assert_eq!(
+            health.json(),
+            json!({
+                "status": "ok", "database": "ok", "redis": "ok", "last_write": "none", "past_cache": []
+            })
+        );
     })
     .await;
 }

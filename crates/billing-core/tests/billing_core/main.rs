@@ -11,6 +11,7 @@ mod adoption;
 mod audit;
 mod audit_busy;
 mod backends;
+mod blind;
 mod cancelled;
 mod commands;
 mod commit_outcome;

@@ -6,6 +6,7 @@
 //! trigger whose name begins with [`PREFIX`] or [`COPY_PREFIX`] and is neither is removed.
 //! Called by [`super::migrate`]; `cache-admin doctor` asks [`check_triggers`].
 
+mod blind;
 pub(super) mod copied;
 mod postgres;
 mod sqlite;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
+pub(crate) use blind::blind_types;
 pub use copied::COPY_PREFIX;
 pub use version::{VERSION, newer_than_this_build};
 

@@ -1,0 +1,45 @@
+//! Types that are read past the cache, because nobody would notice if their values became wrong.
+//!
+//! Invariant: from the call on, no read of the type answers what was cached before: not from Redis, which is not asked, and not
+//! from memory, whose entries are dead. Invalidations and clears go on. Whoever turns it off has cleared the type before.
+//! Called by those who watch the source.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::cache::Cache;
+use crate::cached_type::Source;
+
+/// Whether a type is read past the cache; for all its states.
+#[derive(Debug, Default)]
+pub(crate) struct PastCache(AtomicBool);
+
+impl PastCache {
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl<S: Source> Cache<S> {
+    /// Reads of this type go to the source from now on, and are answered as bypassed.
+    pub fn read_past_cache(&self, cache_type: &str) {
+        self.past_cache_of(cache_type).for_each(|past_cache| past_cache.0.store(true, Ordering::SeqCst));
+        self.shared().stamps.bump_all();
+    }
+
+    /// Reads of this type use the cache again. Clear the type first: its values may have become wrong unseen.
+    pub fn read_through_cache(&self, cache_type: &str) {
+        self.past_cache_of(cache_type).for_each(|past_cache| past_cache.0.store(false, Ordering::SeqCst));
+    }
+
+    /// The types that are read past the cache.
+    #[must_use]
+    pub fn types_past_cache(&self) -> Vec<&'static str> {
+        let past = self.shared().types.iter().filter(|registered| registered.past_cache.is_on());
+        past.map(|registered| registered.info.name).collect()
+    }
+
+    fn past_cache_of(&self, cache_type: &str) -> impl Iterator<Item = &PastCache> {
+        let of_type = self.shared().types.iter().filter(move |registered| registered.info.name == cache_type);
+        of_type.map(|registered| &*registered.past_cache)
+    }
+}

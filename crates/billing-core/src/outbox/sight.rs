@@ -1,0 +1,130 @@
+//! The look at the triggers of a running service: without them nobody would see what other programs change.
+//!
+//! Invariant: a type of a *blind* table, one without an enabled trigger of ours for an event, is read past the cache from the
+//! look that finds it until a look finds that it sees again, and the type was cleared since. A trigger that merely differs is
+//! said and no more. SQLite is looked at whenever its schema has moved: at each write, in its transaction, and at each look of
+//! the relay; PostgreSQL every minute.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use tracing::{info, warn};
+
+use super::whole_type;
+use crate::cached::{BillingCache, declarations};
+use crate::migration::triggers::blind_types;
+use crate::migration::{TriggerDifference, check_triggers};
+
+/// Between two looks at PostgreSQL.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// What the last look found; one for all clones of a database.
+#[derive(Debug, Default)]
+pub(crate) struct Sight {
+    last: Mutex<Last>,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    /// When, and over which schema of SQLite.
+    looked: Option<(Instant, i64)>,
+    differences: Vec<TriggerDifference>,
+}
+
+/// The types that a look found blind, with what goes unseen.
+type Blind = BTreeMap<&'static str, Vec<String>>;
+
+/// Looks at the triggers now; types that see again are cleared and then read through the cache.
+///
+/// # Errors
+/// Those of the database.
+pub async fn look_at_triggers(cache: &BillingCache) -> Result<(), DbErr> {
+    let connection = cache.source().connection();
+    let schema = schema_version(connection).await?;
+    let blind = look(cache, connection, schema).await?;
+    for cache_type in cache.types_past_cache().into_iter().filter(|name| !blind.contains_key(name)) {
+        restore(cache, cache_type).await;
+    }
+    Ok(())
+}
+
+/// The same where it is due.
+pub(super) async fn look_if_due(cache: &BillingCache) -> Result<(), DbErr> {
+    let schema = schema_version(cache.source().connection()).await?;
+    let is_due =
+        !cache.types_past_cache().is_empty() || cache.source().sight().is_due(cache.source().backend(), schema);
+    if is_due { look_at_triggers(cache).await } else { Ok(()) }
+}
+
+/// In a write transaction of SQLite, which nobody's change of the schema can pass: what it is about to write must be read.
+pub(super) async fn look_before_write<C: ConnectionTrait>(cache: &BillingCache, transaction: &C) -> Result<(), DbErr> {
+    if cache.source().backend() != DbBackend::Sqlite {
+        return Ok(());
+    }
+    let schema = schema_version(transaction).await?;
+    if cache.source().sight().is_due(DbBackend::Sqlite, schema) {
+        look(cache, transaction, schema).await?;
+    }
+    Ok(())
+}
+
+async fn look<C: ConnectionTrait>(cache: &BillingCache, connection: &C, schema: i64) -> Result<Blind, DbErr> {
+    let declarations = declarations();
+    let blind = blind_types(connection, &declarations).await?;
+    let past_cache = cache.types_past_cache();
+    for (cache_type, unseen) in blind.iter().filter(|(name, _)| !past_cache.contains(name)) {
+        let unseen = unseen.join(", ");
+        warn!(cache_type, unseen, "triggers are missing: the type is read past the cache; run `cache-admin migrate`");
+        cache.read_past_cache(cache_type);
+    }
+    let differences = check_triggers(connection, &declarations).await?;
+    cache.source().sight().note(schema, differences);
+    Ok(blind)
+}
+
+/// What is cached may have become wrong unseen.
+async fn restore(cache: &BillingCache, cache_type: &'static str) {
+    match whole_type::clear(cache, cache_type).await {
+        Ok(Some(_)) => {
+            cache.read_through_cache(cache_type);
+            info!(cache_type, "its tables have all triggers again: the type was cleared and is cached");
+        }
+        // A part of a cluster is away; the next look tries again.
+        Ok(None) => {}
+        Err(error) => whole_type::log_failure(cache_type, &error.into()),
+    }
+}
+
+impl Sight {
+    fn is_due(&self, backend: DbBackend, schema: i64) -> bool {
+        match self.lock().looked {
+            None => true,
+            Some((_, seen)) if backend == DbBackend::Sqlite => seen != schema,
+            Some((at, _)) => at.elapsed() >= PAUSE,
+        }
+    }
+
+    fn note(&self, schema: i64, differences: Vec<TriggerDifference>) {
+        let mut last = self.lock();
+        if last.differences != differences && !differences.is_empty() {
+            let names: Vec<&str> = differences.iter().map(|difference| difference.name.as_str()).collect();
+            warn!(triggers = names.join(", "), "triggers are not those of this version; see `cache-admin doctor`");
+        }
+        *last = Last { looked: Some((Instant::now(), schema)), differences };
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Last> {
+        self.last.lock().expect("no panic while the last look is noted")
+    }
+}
+
+/// Counts the changes of SQLite's schema; PostgreSQL has no such number.
+async fn schema_version<C: ConnectionTrait>(connection: &C) -> Result<i64, DbErr> {
+    if connection.get_database_backend() != DbBackend::Sqlite {
+        return Ok(0);
+    }
+    let row = connection.query_one_raw(Statement::from_string(DbBackend::Sqlite, "PRAGMA schema_version")).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("the version of the schema".to_owned()))?.try_get_by_index(0)
+}
