@@ -1,7 +1,7 @@
 //! The disk of the database is full, for its server or for the services: every write to a file fails.
 //!
-//! By a limit on the size of files, which a process can be given while it runs. PostgreSQL cannot go on without writing its log:
-//! it stops with all its sessions and recovers by itself. What was acknowledged before is there afterwards.
+//! By a limit on the size of files, which a process can be given while it runs. PostgreSQL cannot go on without writing
+//! its log: it stops with all its sessions and recovers by itself. What was acknowledged before is there afterwards.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

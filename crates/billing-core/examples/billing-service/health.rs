@@ -1,7 +1,7 @@
 //! `/healthz`: whether this process can answer, and what became of the last write it was asked for.
 //!
-//! Healthy is who can answer. Redis is not needed for that, and while a disk is full reads go on; so the state of Redis and the
-//! fate of the last write are told, and do not take the process out of service.
+//! Healthy is who can answer. Redis is not needed for that, and while a disk is full reads go on; so the state of Redis
+//! and the fate of the last write are told, and do not take the process out of service.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

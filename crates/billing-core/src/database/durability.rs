@@ -8,8 +8,8 @@ use super::{Database, DatabaseError};
 const SETTINGS: &str = "SELECT current_setting('fsync') = 'off', current_setting('synchronous_commit') = 'off'";
 
 impl Database {
-    /// The settings by which the server acknowledges commits that are not on its disk, for this user and database; none on
-    /// SQLite, where each connection of ours syncs at a commit.
+    /// The settings by which the server acknowledges commits that are not on its disk, for this user and database; none
+    /// on SQLite, where each connection of ours syncs at a commit.
     pub async fn settings_that_lose_commits(&self) -> Result<Vec<&'static str>, DatabaseError> {
         if self.backend() == DbBackend::Sqlite {
             return Ok(Vec::new());

@@ -1,7 +1,7 @@
 //! What must not stop half-way runs in a task of its own: BEGIN, COMMIT and what follows it.
 //!
-//! Invariant: a caller who is dropped stops waiting and nothing else. A BEGIN that is dropped on its way leaves a transaction
-//! open on PostgreSQL, in which the next user of the connection would write.
+//! Invariant: a caller who is dropped stops waiting and nothing else. A BEGIN that is dropped on its way leaves a
+//! transaction open on PostgreSQL, in which the next user of the connection would write.
 
 use std::panic::resume_unwind;
 

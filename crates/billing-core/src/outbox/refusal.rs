@@ -1,7 +1,7 @@
 //! What an error of COMMIT says about the transaction.
 //!
-//! Invariant: "refused" is only what proves that nothing was written. A disk that fails may have the commit on it and show it
-//! after a restart, so anything else is "outcome unknown". Used by the write transaction.
+//! Invariant: "refused" is only what proves that nothing was written. A disk that fails may have the commit on it and
+//! show it after a restart, so anything else is "outcome unknown". Used by the write transaction.
 
 use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::{DbErr, RuntimeErr};
@@ -17,11 +17,13 @@ pub(super) fn is_refusal(error: &DbErr) -> bool {
     cause.as_database_error().and_then(DatabaseError::code).is_some_and(|state| proves_nothing_written(&state))
 }
 
-/// PostgreSQL's states have five characters. 23: a constraint that was deferred to the commit. 40: the server rolled back, but
-/// for 40003, by which it says that it does not know. P0: raised by a trigger that was deferred. These come from the transaction
-/// itself, before its commit is written. All others may come from the server's end, its disk, or a pooler in between.
+/// PostgreSQL's states have five characters. 23: a constraint that was deferred to the commit. 40: the server rolled
+/// back, but for 40003, by which it says that it does not know. P0: raised by a trigger that was deferred. These come
+/// from the transaction itself, before its commit is written. All others may come from the server's end, its disk, or a
+/// pooler in between.
 ///
-/// SQLite's are numbers whose low byte is the primary code. After these two the transaction is still open, and is rolled back.
+/// SQLite's are numbers whose low byte is the primary code. After these two the transaction is still open, and is
+/// rolled back.
 fn proves_nothing_written(state: &str) -> bool {
     if state.len() == 5 {
         let class = &state[..2];
@@ -101,12 +103,14 @@ mod tests {
 
     #[test]
     fn any_other_error_leaves_the_outcome_unknown() {
-        // It does not know itself; a connection that broke, perhaps behind a pooler; an end of the server; its disk; its own.
+        // It does not know itself; a connection that broke, perhaps behind a pooler; an end of the server; its disk;
+        // its own.
         for state in ["40003", "08006", "08P01", "57P01", "57P02", "57014", "53100", "53200", "58030", "XX000", "XX001"]
         {
             assert!(!is_refused(state), "{state}");
         }
-        // SQLite: no transaction is open, locked, no memory, read-only, the disk fails, is full, does not sync; corrupt.
+        // SQLite: no transaction is open, locked, no memory, read-only, the disk fails, is full, does not sync;
+        // corrupt.
         for state in ["1", "6", "7", "8", "10", "13", "778", "1034", "11"] {
             assert!(!is_refused(state), "{state}");
         }

@@ -1,8 +1,8 @@
 //! SQLite on a disk that is full or fails, at each step of a transaction.
 //!
-//! The limit on the size of files is one of a process, so each test starts one of its own: this binary again, which pays over
-//! a billing service, lets its disk fill up at one step, has room again, and pays on. Afterwards this process writes to the
-//! same file, kills the other one, and looks for every payment that was acknowledged.
+//! The limit on the size of files is one of a process, so each test starts one of its own: this binary again, which
+//! pays over a billing service, lets its disk fill up at one step, has room again, and pays on. Afterwards this process
+//! writes to the same file, kills the other one, and looks for every payment that was acknowledged.
 
 use std::collections::BTreeSet;
 use std::env;
