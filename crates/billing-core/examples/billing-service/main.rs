@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::routing::{get, post, put};
 use billing_core::database::Database;
 use billing_core::printable;
@@ -92,6 +93,9 @@ async fn overtime(asked: tokio::sync::oneshot::Receiver<()>) {
 }
 
 fn routes(service: BillingService, in_force: InForce) -> Router {
+    let with_parameters = Router::new()
+        .route("/credit-notes/{id}/apply/{invoice_id}", post(writes::apply_credit_note))
+        .route("/tax-rates/applicable", get(reads::applicable_tax_rate));
     let billing = Router::new()
         .route("/invoices", post(writes::create_invoice))
         .route("/invoices/{id}/details", get(reads::invoice_details))
@@ -100,9 +104,7 @@ fn routes(service: BillingService, in_force: InForce) -> Router {
         .route("/payments", post(writes::process_payment))
         .route("/users/{id}/credit-notes", get(reads::user_credit_notes))
         .route("/credit-notes", post(writes::create_credit_note))
-        .route("/credit-notes/{id}/apply/{invoice_id}", post(writes::apply_credit_note))
         .route("/tax-rates", post(writes::create_tax_rate))
-        .route("/tax-rates/applicable", get(reads::applicable_tax_rate))
         .route("/tax-rates/{id}", put(writes::update_tax_rate).delete(writes::delete_tax_rate))
         .route("/discounts", post(writes::create_discount))
         .route("/discounts/active", get(reads::active_discounts))
@@ -112,6 +114,8 @@ fn routes(service: BillingService, in_force: InForce) -> Router {
         .nest("/api/billing", billing)
         .route("/healthz", get(health::health))
         .route("/metrics", get(metrics::metrics))
+        .route_layer(from_fn(problem::without_parameters))
+        .nest("/api/billing", with_parameters)
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::Extension(health::LastWrite::default()))

@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use billing_core::service::BillingError;
 use serde::Serialize;
@@ -38,6 +39,10 @@ impl Problem {
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
     }
 
     fn malformed(message: impl Into<String>) -> Self {
@@ -95,9 +100,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         match serde_json::from_slice(text) {
             Ok(body) => Ok(Self(body)),
-            Err(error) if error.is_data() => {
-                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", error.to_string()))
-            }
+            Err(error) if error.is_data() => Err(Problem::invalid(error.to_string())),
             Err(error) => Err(Problem::malformed(format!("the body is no JSON: {error}"))),
         }
     }
@@ -116,7 +119,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     }
 }
 
-/// The parameters after the question mark.
+/// The parameters after the question mark; their types refuse those that they do not know, as those of bodies do.
 pub(crate) struct Parameters<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
@@ -124,7 +127,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::from_request_parts(parts, state).await;
-        query.map(|Query(parameters)| Self(parameters)).map_err(|error| Problem::malformed(error.body_text()))
+        query.map(|Query(parameters)| Self(parameters)).map_err(|error| Problem::invalid(error.body_text()))
+    }
+}
+
+/// Routes that take no parameters refuse all: who sends one expects it to be heeded.
+pub(crate) async fn without_parameters(request: Request, next: Next) -> Result<Response, Problem> {
+    match request.uri().query() {
+        None | Some("") => Ok(next.run(request).await),
+        Some(query) => Err(Problem::invalid(format!("{} takes no parameters, not {query:?}", request.uri().path()))),
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) async fn active_discounts(State(service): State<BillingService>) -> R
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Place {
     country: String,
     region: Option<String>,

@@ -11,7 +11,7 @@ use billing_core::service::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{Ids, JsonBody, Problem};
+use crate::problem::{Ids, JsonBody, Parameters, Problem};
 
 type Answer = Result<Response, Problem>;
 
@@ -71,12 +71,34 @@ pub(crate) struct ApplyBody {
     amount: Option<Money>,
 }
 
+/// A text, so that no amount is read through a float.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApplyParameters {
+    amount: Option<String>,
+}
+
 pub(crate) async fn apply_credit_note(
     State(service): State<BillingService>,
     Ids((note_id, invoice_id)): Ids<(i32, i32)>,
+    Parameters(parameters): Parameters<ApplyParameters>,
     JsonBody(body): JsonBody<ApplyBody>,
 ) -> Answer {
-    Ok(answer(StatusCode::OK, service.apply_credit_note_to_invoice(note_id, invoice_id, body.amount).await?))
+    let amount = one_amount(parameters.amount.as_deref(), body.amount)?;
+    Ok(answer(StatusCode::OK, service.apply_credit_note_to_invoice(note_id, invoice_id, amount).await?))
+}
+
+/// The platform sends the amount as a parameter, others in the body.
+fn one_amount(parameter: Option<&str>, body: Option<Money>) -> Result<Option<Money>, Problem> {
+    let parameter = parameter.map(str::parse).transpose();
+    let parameter: Option<Money> = parameter.map_err(|error| Problem::invalid(format!("amount: {error}")))?;
+    match (parameter, body) {
+        (Some(parameter), Some(body)) if parameter != body => {
+            let found = format!("amount: {parameter} in the query and {body} in the body; send it in one of them");
+            Err(Problem::invalid(found))
+        }
+        _ => Ok(parameter.or(body)),
+    }
 }
 
 pub(crate) async fn create_tax_rate(

@@ -71,13 +71,14 @@ const COPY_COLUMNS: [(&str, &str, &str); 3] = [
     ("invoice_taxes", "rate", "NUMERIC(5, 2)"),
 ];
 
-const INDEXES: [(&str, &str); 8] = [
+const INDEXES: [(&str, &str); 9] = [
     ("invoices", "user_id"),
     ("invoices", "status, due_date"),
     ("payments", "invoice_id"),
     ("invoice_discounts", "invoice_id"),
     ("invoice_taxes", "invoice_id"),
     ("credit_notes", "user_id"),
+    ("credit_notes", "reference_invoice_id"),
     ("credit_note_applications", "invoice_id"),
     ("credit_note_applications", "credit_note_id"),
 ];

@@ -23,8 +23,10 @@ pub enum MoneyError {
         text: String,
     },
     /// It would have to be rounded.
-    #[error("{value} has more than two decimals; round it to two before sending it")]
+    #[error("{value} has more decimals than the two that the column of this {what} holds; it is not rounded here")]
     TooPrecise {
+        /// `amount` or `percentage`.
+        what: &'static str,
         /// The value given.
         value: Decimal,
     },
@@ -69,7 +71,7 @@ pub trait FixedDecimal: Copy {
 
 fn within<T: FixedDecimal>(value: Decimal, max: Decimal) -> Result<T, MoneyError> {
     if value.normalize().scale() > SCALE {
-        return Err(MoneyError::TooPrecise { value });
+        return Err(MoneyError::TooPrecise { what: T::NAME, value });
     }
     if value.abs() > max {
         return Err(MoneyError::OutOfRange { what: T::NAME, value, max });

@@ -1,24 +1,26 @@
 //! Credit notes: creating them, and applying one to an invoice.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 use super::commands::positive;
 use super::error::cut;
 use super::invoices::require_user;
 use super::locked::{LockedCreditNote, LockedInvoice};
 use super::{BillingError, BillingService, Entity, NewCreditNote, Refusal};
-use crate::database::row;
+use crate::database::rows;
 use crate::dict;
-use crate::entities::{CreditNoteStatus, credit_note, credit_note_application, invoice};
+use crate::entities::{CreditNoteStatus, credit_note, credit_note_application};
 use crate::money::Money;
 use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
 
 impl BillingService {
-    /// Creates a credit note.
+    /// Creates a credit note. Those that refer to an invoice are together no more than its total; without a reference there is
+    /// no limit.
     ///
     /// # Errors
-    /// No such user or invoice, an invoice of another user (refused), or invalid input.
+    /// No such user or invoice, an invoice of another user or more than its total (refused), or invalid input.
     pub async fn create_credit_note(
         &self,
         command: NewCreditNote,
@@ -34,7 +36,9 @@ impl BillingService {
         let transaction = self.begin_write().await?;
         require_user(&transaction, command.user_id).await?;
         if let Some(invoice_id) = command.reference_invoice_id {
-            require_own_invoice(&transaction, command.user_id, invoice_id).await?;
+            let invoice = LockedInvoice::lock(&transaction, invoice_id).await?;
+            require_own_invoice(&invoice, command.user_id)?;
+            require_creditable(&transaction, &invoice, command.amount).await?;
         }
         let note = credit_note::ActiveModel {
             user_id: Set(Some(command.user_id)),
@@ -116,8 +120,34 @@ fn require_applicable(invoice: &LockedInvoice<'_>, note: &LockedCreditNote<'_>, 
     invoice.require_due(amount)
 }
 
-async fn require_own_invoice(transaction: &WriteTxn, user_id: i32, invoice_id: i32) -> Result<(), BillingError> {
-    let invoice = row(&**transaction, invoice::Entity::find_by_id(invoice_id)).await?;
-    let invoice = invoice.ok_or(BillingError::not_found(Entity::Invoice, invoice_id))?;
-    if invoice.user_id == Some(user_id) { Ok(()) } else { Err(Refusal::ForeignInvoice { user_id, invoice_id }.into()) }
+fn require_own_invoice(invoice: &LockedInvoice<'_>, user_id: i32) -> Result<(), Refusal> {
+    let invoice = invoice.row();
+    if invoice.user_id == Some(user_id) {
+        return Ok(());
+    }
+    Err(Refusal::ForeignInvoice { user_id, invoice_id: invoice.id })
+}
+
+/// Refuses a note that, with those that refer to the invoice already, is more than the invoice's total. The invoice's lock
+/// keeps others from making one at the same time.
+async fn require_creditable(
+    transaction: &WriteTxn,
+    invoice: &LockedInvoice<'_>,
+    amount: Money,
+) -> Result<(), BillingError> {
+    let (invoice_id, total) = (invoice.row().id, invoice.details().total);
+    let counts = credit_note::Column::Status.ne(CreditNoteStatus::Cancelled.as_str());
+    let notes = credit_note::Entity::find()
+        .filter(credit_note::Column::ReferenceInvoiceId.eq(invoice_id))
+        .filter(counts.or(credit_note::Column::Status.is_null()));
+    let mut credited = Money::ZERO;
+    for note in rows(&**transaction, notes).await? {
+        let note = note.model()?;
+        let missing = Refusal::Incomplete { entity: Entity::CreditNote, id: note.id, column: "amount" };
+        credited += note.amount.ok_or(missing)?;
+    }
+    if credited + amount <= total {
+        return Ok(());
+    }
+    Err(Refusal::CreditExceedsTotal { invoice_id, amount, credited, total }.into())
 }

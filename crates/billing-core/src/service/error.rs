@@ -8,7 +8,7 @@ use sea_orm::DbErr;
 use crate::country::PlaceError;
 use crate::database::{DatabaseError, UnreadableRow};
 use crate::entities::InvoiceStatus;
-use crate::money::Money;
+use crate::money::{Money, Percent};
 use crate::outbox::CommitError;
 
 use super::PendingPayments;
@@ -223,6 +223,29 @@ pub enum Refusal {
         invoice_id: i32,
         /// The row of `invoice_taxes`.
         line_id: i32,
+    },
+    /// Another program stored a rate that no tax has.
+    #[error("tax rate {tax_rate_id} is {rate} percent, which is not from 0 to 100; correct it before it is applied")]
+    TaxRateOutOfRange {
+        /// The tax rate.
+        tax_rate_id: i32,
+        /// Its percentage.
+        rate: Percent,
+    },
+    /// The credit notes of the invoice would be more than the invoice itself.
+    #[error(
+        "a credit note of {amount} is more than invoice {invoice_id} leaves: its total is {total}, and other notes that refer \
+         to it are {credited}; credit beyond that has no reference_invoice_id"
+    )]
+    CreditExceedsTotal {
+        /// The invoice.
+        invoice_id: i32,
+        /// What was asked for.
+        amount: Money,
+        /// The notes that refer to the invoice and are not cancelled.
+        credited: Money,
+        /// The invoice's total.
+        total: Money,
     },
     /// The tax rate stands on invoices.
     #[error("tax rate {tax_rate_id} stands on {invoices} invoices; set is_default to false instead")]

@@ -52,7 +52,7 @@ impl BillingService {
     ///
     /// # Errors
     /// No such invoice; one that is not open, would be overpaid or leave less due than is pending, or a tax that stays and
-    /// whose rate nobody can tell (refused); a region that is none.
+    /// whose rate nobody can tell, or a rate that is no percentage (refused); a region that is none.
     pub async fn calculate_invoice_taxes(
         &self,
         invoice_id: i32,

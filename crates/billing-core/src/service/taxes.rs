@@ -80,6 +80,9 @@ impl LockedInvoice<'_> {
     async fn add_tax(&self, rate: tax_rate::Model) -> Result<(), BillingError> {
         let missing = Refusal::Incomplete { entity: Entity::TaxRate, id: rate.id, column: "rate" };
         let percent = rate.rate.ok_or(missing)?;
+        if !percent.is_within_0_to_100() {
+            return Err(Refusal::TaxRateOutOfRange { tax_rate_id: rate.id, rate: percent }.into());
+        }
         let line = invoice_tax::ActiveModel {
             invoice_id: Set(Some(self.row().id)),
             tax_rate_id: Set(Some(rate.id)),

@@ -1,11 +1,12 @@
 //! The rules of credit notes.
 
 use billing_core::dict::CreditNote;
-use billing_core::service::{NewCreditNote, Refusal};
+use billing_core::service::{NewCreditNote, Refusal, TaxingRates};
 use tokio::task::JoinSet;
 
 use crate::backends::execute;
 use crate::commands::{code, credit_note, done, money, payment, refused};
+use crate::example_service::ExampleService;
 use crate::world::{World, for_each_world};
 
 async fn note(world: &World, user: i32, id: i32) -> CreditNote {
@@ -88,6 +89,84 @@ async fn a_credit_note_refers_to_an_invoice_of_its_user() {
         assert_eq!(code(&process.create_credit_note(about(99)).await), "not_found");
         assert_eq!(code(&process.create_credit_note(credit_note(99, "5")).await), "not_found");
         assert_eq!(world.count("credit_notes").await, 5);
+    })
+    .await;
+}
+
+fn about(invoice: i32, amount: &str) -> NewCreditNote {
+    NewCreditNote { reference_invoice_id: Some(invoice), ..credit_note(1, amount) }
+}
+
+#[tokio::test]
+async fn credit_notes_about_an_invoice_are_together_no_more_than_its_total() {
+    for_each_world(async |world| {
+        let process = world.process().await;
+        done(process.apply_discount_to_invoice(1, 1).await);
+        done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
+        let exceeds = |amount: &str, credited: &str| Refusal::CreditExceedsTotal {
+            invoice_id: 1,
+            amount: money(amount),
+            credited: money(credited),
+            total: money("108"),
+        };
+        assert_eq!(refused(process.create_credit_note(about(1, "108.01")).await), exceeds("108.01", "0"));
+        let first = done(process.create_credit_note(about(1, "100")).await).id;
+        assert_eq!(refused(process.create_credit_note(about(1, "8.01")).await), exceeds("8.01", "100"));
+        done(process.create_credit_note(about(1, "8")).await);
+        assert_eq!(refused(process.create_credit_note(about(1, "0.01")).await), exceeds("0.01", "108"));
+        // What was used up counts too; what was withdrawn does not. Goodwill has no limit.
+        let set_first = async |status: &str| {
+            let sql = format!("UPDATE credit_notes SET status = '{status}' WHERE id = {first}");
+            execute(&world.database, &sql).await;
+        };
+        set_first("applied").await;
+        assert_eq!(code(&process.create_credit_note(about(1, "1")).await), "refused");
+        set_first("cancelled").await;
+        done(process.create_credit_note(about(1, "100")).await);
+        done(process.create_credit_note(credit_note(1, "5000")).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn credit_beyond_an_invoice_that_is_there_already_stays_and_takes_no_more() {
+    for_each_world(async |world| {
+        execute(&world.database, "UPDATE credit_notes SET reference_invoice_id = 1, amount = 500 WHERE id = 1").await;
+        let process = world.process().await;
+        assert_eq!(code(&process.create_credit_note(about(1, "0.01")).await), "refused");
+        assert_eq!(note(world, 1, 1).await.amount, Some(money("500")));
+        done(process.apply_credit_note_to_invoice(1, 1, None).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_credit_notes_at_once_those_are_made_that_the_total_holds() {
+    for_each_world(async |world| {
+        let processes = [world.process().await, world.process().await];
+        let mut tasks = JoinSet::new();
+        for number in 0..8 {
+            let process = processes[number % 2].clone();
+            tasks.spawn(async move { code(&process.create_credit_note(about(1, "30")).await) });
+        }
+        let codes = tasks.join_all().await;
+        let count = |wanted: &str| codes.iter().filter(|code| **code == wanted).count();
+        assert_eq!((count("written"), count("refused")), (3, 5), "{codes:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn over_http_a_credit_note_beyond_the_invoice_is_refused_with_the_sums() {
+    for_each_world(async |world| {
+        let service = ExampleService::over(world);
+        let note =
+            |amount: &str| format!(r#"{{"user_id": 1, "amount": {amount}, "reason": "x", "reference_invoice_id": 1}}"#);
+        service.post("/credit-notes", &note("100")).written(201);
+        let answer = service.post("/credit-notes", &note("5000"));
+        assert_eq!(answer.error(), (422, "refused".to_owned()));
+        let words = "its total is 100.00, and other notes that refer to it are 100.00";
+        assert!(answer.text.contains(words), "{}", answer.text);
     })
     .await;
 }

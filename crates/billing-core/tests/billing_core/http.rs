@@ -112,6 +112,47 @@ async fn credit_notes_are_issued() {
 }
 
 #[tokio::test]
+async fn the_amount_of_a_credit_is_a_parameter_as_the_platform_sends_it_or_in_the_body() {
+    for_each_world(async |world| {
+        let service = ExampleService::over(world);
+        for (query, body, total) in [
+            ("?amount=5.0", "", "5.00"),
+            ("", r#"{"amount": 1.1}"#, "6.10"),
+            ("?amount=2", r#"{"amount": "2.00"}"#, "8.10"),
+        ] {
+            let details = service.post(&format!("/credit-notes/1/apply/1{query}"), body).written(200);
+            assert_eq!(details["total_credit"], total, "{query} {body}");
+        }
+        let all = service.post("/credit-notes/1/apply/1?", "").written(200);
+        assert_eq!(all["total_credit"], "30.00", "without an amount it is all that remains");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn decimals_that_a_column_does_not_hold_are_refused_and_not_rounded() {
+    for_each_world(async |world| {
+        let service = ExampleService::over(world);
+        let rate = RATE.replace("\"20\"", "9.975");
+        let payment = r#"{"invoice_id": 1, "amount": 0.125, "payment_method": "card", "transaction_id": "t"}"#;
+        let credit = ("/credit-notes/1/apply/1?amount=5.001", "");
+        for ((path, body), words) in [
+            (
+                ("/tax-rates", rate.as_str()),
+                "9.975 has more decimals than the two that the column of this percentage holds",
+            ),
+            (("/payments", payment), "0.125 has more decimals than the two that the column of this amount holds"),
+            (credit, "amount: 5.001 has more decimals than the two"),
+        ] {
+            let answer = service.post(path, body);
+            assert_eq!(answer.error(), (422, "invalid".to_owned()));
+            assert!(answer.text.contains(words) && !answer.text.contains("round it"), "{}", answer.text);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn tax_rates_are_made_changed_and_deleted() {
     for_each_world(async |world| {
         let service = ExampleService::over(world);

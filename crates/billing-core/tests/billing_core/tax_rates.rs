@@ -6,7 +6,7 @@ use test_support::eventually;
 use tokio::task::JoinSet;
 
 use crate::backends::execute;
-use crate::commands::{code, done, rate, refused};
+use crate::commands::{code, done, percent, rate, refused};
 use crate::world::{DEADLINE, for_each_world};
 
 #[tokio::test]
@@ -29,6 +29,23 @@ async fn a_place_has_one_default() {
         }
         // A rate does not stand in its own way.
         done(process.update_tax_rate(1, rate("GB", None, "21")).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stored_rate_that_is_no_percentage_is_refused_when_it_is_applied() {
+    for_each_world(async |world| {
+        let process = world.process().await;
+        for stored in ["-20", "250", "100.01"] {
+            execute(&world.database, &format!("UPDATE tax_rates SET rate = {stored} WHERE id = 1")).await;
+            let refusal = refused(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
+            assert_eq!(refusal, Refusal::TaxRateOutOfRange { tax_rate_id: 1, rate: percent(stored) });
+        }
+        for stored in ["0", "100"] {
+            execute(&world.database, &format!("UPDATE tax_rates SET rate = {stored} WHERE id = 1")).await;
+            done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
+        }
     })
     .await;
 }
