@@ -9,6 +9,7 @@ pub mod country;
 pub mod database;
 pub mod dict;
 pub mod entities;
+pub mod examination;
 mod failpoint;
 pub mod migration;
 pub mod money;

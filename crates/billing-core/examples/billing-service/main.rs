@@ -95,7 +95,8 @@ async fn overtime(asked: tokio::sync::oneshot::Receiver<()>) {
 fn routes(service: BillingService, in_force: InForce) -> Router {
     let with_parameters = Router::new()
         .route("/credit-notes/{id}/apply/{invoice_id}", post(writes::apply_credit_note))
-        .route("/tax-rates/applicable", get(reads::applicable_tax_rate));
+        .route("/tax-rates/applicable", get(reads::applicable_tax_rate))
+        .layer(from_fn(health::remember));
     let billing = Router::new()
         .route("/invoices", post(writes::create_invoice))
         .route("/invoices/{id}/details", get(reads::invoice_details))
@@ -109,7 +110,8 @@ fn routes(service: BillingService, in_force: InForce) -> Router {
         .route("/discounts", post(writes::create_discount))
         .route("/discounts/active", get(reads::active_discounts))
         .route("/discounts/{id}", put(writes::update_discount))
-        .layer(axum::middleware::from_fn(health::remember));
+        .layer(from_fn(health::remember));
+    let settings = get(in_force::settings).layer(from_fn(problem::without_parameters));
     Router::new()
         .nest("/api/billing", billing)
         .route("/healthz", get(health::health))
@@ -120,7 +122,7 @@ fn routes(service: BillingService, in_force: InForce) -> Router {
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::Extension(health::LastWrite::default()))
         .with_state(service)
-        .route("/settings", get(in_force::settings).with_state(Arc::new(in_force)))
+        .route("/settings", settings.with_state(Arc::new(in_force)))
 }
 
 /// One line on stderr. Where nobody can read it, the service goes on.

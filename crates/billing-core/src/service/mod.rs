@@ -13,6 +13,7 @@ mod once_more;
 mod payments;
 mod pending;
 mod reads;
+mod starting;
 mod tax_rates;
 mod taxes;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use billing_cache::Cached;
 use billing_cache::cache::SetupError;
+use tokio::task::JoinSet;
 
 pub use commands::{DiscountInput, NewCreditNote, NewInvoice, NewPayment, TaxRateInput, TaxingRates};
 pub use error::{BillingError, Entity, Refusal};
@@ -37,6 +39,8 @@ use crate::settings::Settings;
 pub struct BillingService {
     writer: Writer,
     relay: Option<Arc<Relay>>,
+    /// Ends with the last clone.
+    _examining: Option<Arc<JoinSet<()>>>,
 }
 
 /// What a read gives.
@@ -57,14 +61,15 @@ impl BillingService {
         // Redis may be away; then reads go to the database until it is back.
         let _ = tokio::time::timeout(patience, relay.caught_up()).await;
         let writer = Writer::new(cache).strict(Duration::from_millis(settings.relay.strict_wait_ms));
-        Ok(Self { writer, relay: Some(Arc::new(relay)) })
+        let examining = starting::log_findings(writer.cache().source().clone());
+        Ok(Self { writer, relay: Some(Arc::new(relay)), _examining: Some(Arc::new(examining)) })
     }
 
     /// The service of a short-lived tool over a cache that is open already: its own writes are invalidated, the outbox is
     /// left to the processes that relay.
     #[must_use]
     pub fn without_relay(cache: BillingCache) -> Self {
-        Self { writer: Writer::new(cache), relay: None }
+        Self { writer: Writer::new(cache), relay: None, _examining: None }
     }
 
     /// The cache, for reads of other keys and for the tools.

@@ -22,7 +22,7 @@ pub(crate) struct ExampleService {
     child: Child,
     pub(crate) address: String,
     agent: Agent,
-    /// What it said on stderr after its first line.
+    /// What it said on stderr besides its address.
     said: Arc<Mutex<String>>,
     /// The working directory, in which there is no `.env`.
     _directory: TempDir,
@@ -95,16 +95,22 @@ impl ExampleService {
         let directory = tempfile::tempdir().unwrap();
         set_up(&mut command, world, directory.path(), "127.0.0.1:0", variables);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        lines.read_line(&mut line).unwrap();
-        let address =
-            line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("it said {line:?}")).to_owned();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut before = String::new();
+        let address = lines.by_ref().find_map(|line| match line.strip_prefix("listening on ") {
+            Some(address) => Some(address.to_owned()),
+            None => {
+                before.push_str(&format!("{line}\n"));
+                None
+            }
+        });
+        let address = address.unwrap_or_else(|| panic!("it said {before:?}"));
         let service = Self::of(child, address, directory);
+        service.said.lock().unwrap().push_str(&before);
         // Its later words are read, so that it never waits for a reader, and shown by a test that fails.
         let said = Arc::clone(&service.said);
         std::thread::spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
+            for line in lines {
                 println!("service: {line}");
                 said.lock().unwrap().push_str(&format!("{line}\n"));
             }
@@ -130,7 +136,7 @@ impl ExampleService {
         Self { child, address, agent: config.build().into(), said: Arc::default(), _directory: directory }
     }
 
-    /// What it said on stderr after its first line.
+    /// What it said on stderr besides its address.
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }

@@ -21,6 +21,7 @@ mod copies;
 mod credit_notes;
 mod database;
 mod discounts;
+mod examination;
 mod example_service;
 mod foreign_values;
 mod full_disk;

@@ -1,0 +1,73 @@
+//! What both databases are asked in their own words.
+//!
+//! Invariants: no answer holds an amount, and every text of one is read as bytes where the database does not vouch for it;
+//! SQLite's amounts may be REAL, so they are compared in rounded cents, as REAL, which no sum overflows.
+
+use sea_orm::DbBackend;
+
+/// Characters of a value that are read.
+const VALUE_CHARS: u32 = 40;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+/// The id before the newest rows up to an id.
+pub(super) fn id_before(table: &str, rows: u32) -> String {
+    format!("SELECT CAST(id AS BIGINT) FROM {table} WHERE id <= $1 ORDER BY id DESC LIMIT 1 OFFSET {rows}")
+}
+
+impl Dialect {
+    pub(super) fn of(backend: DbBackend) -> Self {
+        if backend == DbBackend::Sqlite { Self::Sqlite } else { Self::Postgres }
+    }
+
+    /// The beginning of a column as a text that can always be read; [`Self::read`] gives it back.
+    pub(super) fn value(self, column: &str) -> String {
+        match self {
+            Self::Postgres => format!("left(CAST({column} AS TEXT), {VALUE_CHARS})"),
+            Self::Sqlite => format!("hex(CAST(substr({column}, 1, {VALUE_CHARS}) AS BLOB))"),
+        }
+    }
+
+    pub(super) fn read(self, text: String) -> String {
+        match self {
+            Self::Postgres => text,
+            Self::Sqlite => String::from_utf8_lossy(&bytes(&text)).into_owned(),
+        }
+    }
+
+    /// A column of amounts, which can be added and compared.
+    pub(super) fn amount(self, column: &str) -> String {
+        match self {
+            Self::Postgres => format!("coalesce({column}, 0)"),
+            Self::Sqlite => format!("round(coalesce({column}, 0) * 100)"),
+        }
+    }
+
+    /// The sum of a column of amounts: `sum("amount", "payments WHERE …")`.
+    pub(super) fn sum(self, column: &str, rows: &str) -> String {
+        format!("(SELECT coalesce(sum({}), 0) FROM {rows})", self.amount(column))
+    }
+}
+
+/// Of a text of hexadecimal digits.
+fn bytes(hex: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default() as u8;
+    hex.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_text_is_read_all_the_same() {
+        for (hex, read) in [("5061696420", "Paid "), ("", ""), ("43F474", "C\u{fffd}t"), ("C3A9", "é")] {
+            assert_eq!(Dialect::Sqlite.read(hex.to_owned()), read);
+        }
+        assert_eq!(Dialect::Postgres.read("43F474".to_owned()), "43F474");
+    }
+}

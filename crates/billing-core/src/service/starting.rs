@@ -1,0 +1,31 @@
+//! What a service that starts tells of the platform's rows: once, in its log.
+//!
+//! Invariants: nobody waits for it and nothing depends on it; it asks a small table, for a bounded time, and ends with the service.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use crate::database::Database;
+use crate::examination::{Coverage, Depth, Finding, examine};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Looks at the tax rates in the background, until what is answered is dropped.
+pub(super) fn log_findings(database: Database) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        examine(&database, Depth::TaxRates, LIMIT).await.iter().for_each(log);
+    });
+    tasks
+}
+
+fn log(finding: &Finding) {
+    if finding.rows > 0 {
+        warn!(remedy = finding.check.remedy(), "{}; `cache-admin doctor` looks at all", finding.sentence());
+    }
+    if let Coverage::Failed(error) = &finding.coverage {
+        debug!(check = finding.check.name(), %error, "the tax rates could not be looked at");
+    }
+}
