@@ -50,16 +50,15 @@ pub async fn examine(database: &Database, depth: Depth, limit: Duration) -> Vec<
 /// Asks one question of a whole table.
 async fn walk(database: &Database, question: &Question, deadline: Instant, tally: &mut Tally) -> Coverage {
     let mut last = i64::MAX;
-    loop {
-        let Ok(asked) = timeout_at(deadline, chunk(database, question, last, tally)).await else {
-            return Coverage::above(last);
-        };
-        match asked {
-            Ok(Some(before)) => last = before,
-            Ok(None) => return Coverage::Whole,
-            Err(error) => return error.into(),
+    while Instant::now() < deadline {
+        match timeout_at(deadline, chunk(database, question, last, tally)).await {
+            Ok(Ok(Some(before))) => last = before,
+            Ok(Ok(None)) => return Coverage::Whole,
+            Ok(Err(error)) => return error.into(),
+            Err(_) => break,
         }
     }
+    Coverage::above(last)
 }
 
 /// Asks one question of the newest rows up to this id; answers the id before them, if there are rows that are older.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use test_support::{RedisOptions, RedisServer, eventually, json_schema};
+use test_support::{RedisOptions, RedisServer, eventually, json_schema, platform};
 
 use crate::harness::{Run, Stage, finding, for_each_backend};
 
@@ -318,6 +318,44 @@ async fn triggers_and_outbox_are_judged() {
 
         execute(&format!("{row} ('invoices', '[2]', 'invoices', '2020-01-01 00:00:00', NULL)")).await;
         assert_found(&examine(stage, 1), "database", "outbox", "problem", "1 invalidations pending");
+        database.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_of_the_platforms_own_making_are_no_problem_and_a_rate_that_no_tax_has_is_one() {
+    use sea_orm::ConnectionTrait;
+    for_each_backend(async |stage| {
+        let database = stage.open_database().await;
+        let backend = database.connection().get_database_backend();
+        let origin = *platform::Origin::of(backend).last().unwrap();
+        for sql in [platform::tables(backend, origin).as_str(), platform::ROWS] {
+            database.connection().execute_unprepared(sql).await.unwrap();
+        }
+        stage.run(&["migrate"]).assert_fine();
+        let report = examine(stage, 0);
+        for (check, words) in [
+            ("tax countries", r#"2 default tax rates are of countries that are no ISO 3166-1 codes, and never apply"#),
+            ("tax countries", "tax_rate:UK:default"),
+            ("invoice words", r#"\"issued\" (1)"#),
+            ("credit words", r#"\"active\" (1)"#),
+            ("paid, covered", "1 paid invoices have an amount due that pending payments cover, such as number 5"),
+            ("countries", r#"\"UK\" (1)"#),
+        ] {
+            assert_found(&report, "database", check, "note", words);
+        }
+        for check in ["tax rates", "tax regions", "payment words", "paid, due", "credit totals"] {
+            assert_found(&report, "database", check, "ok", "");
+        }
+        database.connection().execute_unprepared("UPDATE tax_rates SET rate = 250 WHERE id = 1").await.unwrap();
+        assert_found(
+            &examine(stage, 1),
+            "database",
+            "tax rates",
+            "problem",
+            "1 default tax rates are not from 0 to 100",
+        );
         database.close().await.unwrap();
     })
     .await;

@@ -1,4 +1,4 @@
-//! The database: there, migrated, with its triggers, and with an outbox that is emptied.
+//! The database: there, migrated, with its triggers, with an outbox that is emptied, and rows that rules take.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,7 +13,7 @@ use billing_core::settings::Settings;
 use cli_support::exit;
 use cli_support::render::{count, duration};
 
-use super::{Checked, RECONNECT, clock, not_checked};
+use super::{Checked, RECONNECT, clock, not_checked, rows};
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Database;
@@ -30,20 +30,21 @@ const TOO_LATE: Duration = Duration::from_secs(60);
 
 pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked {
     if let Err(error) = Database::connect(&settings.database).await {
-        let prevented = [&["schema"][..], &OF_SCHEMA, &["durability", "clock"]].concat();
+        let prevented = [&["schema"][..], &OF_SCHEMA, rows::names().as_slice(), &["durability", "clock"]].concat();
         return away("connection", &prevented, error);
     }
     let database = cache.source();
     let connection = SUBJECT.ok("connection", format!("{} answers", database.describe()));
     let of_server = [durability(database).await, clock(database, settings).await];
     if let Err(error) = database.check_schema().await {
-        let Checked { findings, code } = away("schema", &OF_SCHEMA, error);
+        let Checked { findings, code } = away("schema", &[&OF_SCHEMA[..], rows::names().as_slice()].concat(), error);
         return Checked { findings: [connection].into_iter().chain(findings).chain(of_server).collect(), code };
     }
     let mut findings = vec![connection, SUBJECT.ok("schema", "all migrations of this version are applied")];
     findings.extend([columns(database).await, triggers(database).await, copies(database).await]);
     findings.extend(outbox(cache, settings).await);
     findings.push(unreadable_rows(cache).await);
+    findings.extend(rows::check(database).await);
     findings.extend(of_server);
     Checked::fine(findings)
 }

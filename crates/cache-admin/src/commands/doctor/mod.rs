@@ -7,6 +7,7 @@ mod cluster;
 mod configuration;
 mod database;
 mod redis;
+mod rows;
 mod sentinels;
 mod several;
 mod tls;
