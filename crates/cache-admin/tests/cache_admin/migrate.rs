@@ -82,3 +82,22 @@ async fn a_table_that_lacks_a_column_is_refused_by_name() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_rate_that_nobody_can_tell_is_counted_and_no_problem() {
+    for_each_backend(async |stage| {
+        stage.run(&["migrate"]).assert_fine();
+        let rows = "INSERT INTO users (id, username, email, hashed_password) VALUES (1, 'a', 'a@x', 'x');
+            INSERT INTO invoices (id, user_id, amount, due_date) VALUES (1, 1, 10, '2099-01-01 00:00:00');
+            INSERT INTO tax_rates (id, name, rate, country) VALUES (1, 'VAT', 25, 'GB');
+            INSERT INTO invoice_taxes (invoice_id, tax_rate_id, taxable_amount, tax_amount) VALUES
+                (1, 1, 10, 2), (1, 1, 100, 20);
+            UPDATE invoice_taxes SET rate = NULL; DELETE FROM cache_invalidations";
+        stage.open_database().await.connection().execute_unprepared(rows).await.unwrap();
+        assert_eq!(stage.json(&["migrate"])["copies_filled"], 1);
+        let doctor = stage.run(&["doctor"]);
+        assert!(doctor.stdout.contains("lines without a copy: invoice_taxes.rate (1)"), "{doctor:?}");
+        assert_eq!(doctor.code, Some(0), "{doctor:?}");
+    })
+    .await;
+}
