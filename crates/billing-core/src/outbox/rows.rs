@@ -335,9 +335,15 @@ mod tests {
         database
     }
 
+    /// The plan for any values, as a statement gets that was prepared and often run.
     async fn plan(database: &Database, statement: &Statement) -> String {
-        let explain = Statement::from_string(DbBackend::Postgres, format!("EXPLAIN {statement}"));
-        let lines = database.connection().query_all_raw(explain).await.unwrap();
+        let transaction = database.begin_write().await.unwrap();
+        let prepare = format!("SET LOCAL plan_cache_mode = force_generic_plan; PREPARE s AS {}", statement.sql);
+        transaction.execute_unprepared(&prepare).await.unwrap();
+        let values = vec!["NULL"; statement.values.as_ref().unwrap().0.len()].join(", ");
+        let explain = Statement::from_string(DbBackend::Postgres, format!("EXPLAIN EXECUTE s({values})"));
+        let lines = transaction.query_all_raw(explain).await.unwrap();
+        transaction.execute_unprepared("DEALLOCATE s").await.unwrap();
         lines.iter().map(|line| line.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>().join("\n")
     }
 
