@@ -5,8 +5,8 @@
 
 use std::any::{Any, TypeId};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -31,6 +31,7 @@ use crate::l2::sentinel::SentinelError;
 use crate::l2::shards::{self, Shards};
 use crate::l2::store::{Stored, TimeLeft};
 use crate::l2::tls::TlsError;
+use crate::mark;
 use crate::numbers::{self, Identity};
 use crate::past_cache::PastCache;
 use crate::policy::{L1Policy, TtlPolicy};
@@ -75,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) process_wide: Counters,
     /// Who this process is, if it shows itself to others.
     pub(crate) identity: Option<Identity>,
+    /// Another source that uses the same keys, as it names itself.
+    pub(crate) other_source: Mutex<Option<String>>,
     pub(crate) types: Vec<RegisteredType>,
 }
 
@@ -210,6 +213,7 @@ pub struct CacheBuilder<S: Source> {
     admission: Admission,
     counting: Counting,
     identity: Option<Identity>,
+    mark: Option<String>,
 }
 
 impl<S: Source> CacheBuilder<S> {
@@ -223,6 +227,7 @@ impl<S: Source> CacheBuilder<S> {
             admission: Admission::Immediate,
             counting: Counting::On,
             identity: None,
+            mark: None,
         }
     }
 
@@ -247,6 +252,14 @@ impl<S: Source> CacheBuilder<S> {
     #[must_use]
     pub fn announce(mut self) -> Self {
         self.identity = Some(Identity::of_this_process());
+        self
+    }
+
+    /// Names the source, so that two of them do not answer with each other's values: while another one uses the same keys of
+    /// Redis, nothing is read from them or filled; see [`Cache::other_source`].
+    #[must_use]
+    pub fn marked(mut self, source: impl Into<String>) -> Self {
+        self.mark = Some(source.into());
         self
     }
 
@@ -307,6 +320,7 @@ impl<S: Source> CacheBuilder<S> {
             flushing: tokio::sync::Mutex::default(),
             process_wide: Counters::default(),
             identity: self.identity,
+            other_source: Mutex::default(),
             types: self.types,
         });
         shared.liveness.expect(shared.shards.layout().ears());
@@ -314,6 +328,11 @@ impl<S: Source> CacheBuilder<S> {
             tokio::spawn(invalidate::mend(Arc::clone(&shared))).abort_handle(),
             tokio::spawn(numbers::flush_regularly(Arc::clone(&shared))).abort_handle(),
         ];
+        if let Some(mark) = self.mark {
+            shared.shards.read_from_redis(false);
+            mark::look(&shared, &mark).await;
+            background.push(tokio::spawn(mark::keep(Arc::clone(&shared), mark)).abort_handle());
+        }
         if shared.shards.is_cluster() {
             background.push(tokio::spawn(shards::follow_cluster(Arc::clone(&shared))).abort_handle());
         }
@@ -414,6 +433,12 @@ impl<S: Source> Cache<S> {
     pub fn l1_is_live(&self) -> Option<bool> {
         let shared = self.shared();
         shared.l1_prefixes().next().map(|_| shared.liveness.is_live(Moment::now()))
+    }
+
+    /// Another source that uses the same keys of Redis now, as it names itself ([`CacheBuilder::marked`]).
+    #[must_use]
+    pub fn other_source(&self) -> Option<String> {
+        self.shared().other_source.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many keys this process wrote and could not tell Redis of yet; 1 may stand for all.

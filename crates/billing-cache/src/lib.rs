@@ -27,6 +27,7 @@ mod known;
 mod l1;
 mod l1_read;
 mod l2;
+mod mark;
 pub mod numbers;
 mod operation_log;
 pub mod pace;

@@ -18,6 +18,9 @@ pub enum L2Error {
     /// The server is there, but may have lost acknowledged invalidations; they are being applied again.
     #[error("recent invalidations are being applied again")]
     Quarantined,
+    /// Another database uses the same keys, or it is not known yet whether one does.
+    #[error("it is not known that the values are of this database")]
+    OtherSource,
     /// Redis has failed or was slow too often and is skipped for a while.
     #[error("the breaker is open")]
     BreakerOpen,
@@ -54,9 +57,9 @@ pub enum L2Error {
 }
 
 impl L2Error {
-    /// Whether Redis was asked: not while it is away, quarantined or skipped.
+    /// Whether Redis was asked: not while it is away, quarantined, another source's or skipped.
     pub(crate) fn was_asked(&self) -> bool {
-        !matches!(self, Self::Away | Self::Quarantined | Self::BreakerOpen)
+        !matches!(self, Self::Away | Self::Quarantined | Self::OtherSource | Self::BreakerOpen)
     }
 
     /// There is no primary where one should be.

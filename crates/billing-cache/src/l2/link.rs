@@ -9,7 +9,7 @@ mod pool;
 mod supervision;
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -144,6 +144,8 @@ struct Shared {
     /// The number of the connection that may be read from; 0 for none.
     admitted: AtomicU64,
     breaker: Breaker,
+    /// Whether the values in Redis are of this source.
+    is_ours: Arc<AtomicBool>,
     /// When it was last asked how large values are.
     weighed: Mutex<Option<Instant>>,
 }
@@ -170,6 +172,8 @@ pub(crate) struct Conduct {
     pub(crate) admission: Admission,
     pub(crate) is_of_cluster: bool,
     pub(crate) changes: Changes,
+    /// Whether the values in Redis are of this source, so that reads may use them.
+    pub(crate) is_ours: Arc<AtomicBool>,
 }
 
 impl Link {
@@ -262,7 +266,7 @@ impl Link {
     pub(crate) fn is_in_use(&self) -> bool {
         let live = self.shared.live.load();
         let may_read = live.as_deref().is_some_and(|live| self.shared.may_read(live));
-        may_read && self.breaker_state() != BreakerState::Open
+        may_read && self.shared.is_ours.load(Ordering::Acquire) && self.breaker_state() != BreakerState::Open
     }
 
     /// The state of the breaker.
@@ -361,6 +365,7 @@ impl Shared {
             is_of_cluster: conduct.is_of_cluster,
             admitted: AtomicU64::new(0),
             breaker: Breaker::new(conduct.breaker.clone()),
+            is_ours: Arc::clone(&conduct.is_ours),
             weighed: Mutex::default(),
         })
     }
@@ -372,6 +377,9 @@ impl Shared {
         let Terms { purpose, limit } = terms;
         let live = self.live.load_full().ok_or(L2Error::Away)?;
         let live = live.as_ref();
+        if purpose == Purpose::Read && !self.is_ours.load(Ordering::Acquire) {
+            return Err(L2Error::OtherSource);
+        }
         if purpose == Purpose::Read && !self.may_read(live) {
             return Err(L2Error::Quarantined);
         }

@@ -72,6 +72,7 @@ const RIGHTS: &[Right] = &[
     cache("strlen", &[PROBE]),
     cache("del", &[PROBE]),
     cache("unlink", &[PROBE]),
+    cache("expire", &[PROBE, "1"]),
     cache("scan", &["0", "MATCH", PROBE, "COUNT", "1"]),
     cache("eval", &["return 0", "0"]),
     // No script has this hash.
@@ -81,7 +82,6 @@ const RIGHTS: &[Right] = &[
     Right { command: "client|tracking", purpose: Purpose::L1, call: &["OFF"] },
     // An increment that is no number is refused.
     Right { command: "hincrby", purpose: Purpose::Counters, call: &[PROBE, "field", "none"] },
-    Right { command: "expire", purpose: Purpose::Counters, call: &[PROBE, "1"] },
     Right { command: "zadd", purpose: Purpose::Counters, call: &[PROBE, "XX", "0", "none"] },
     Right { command: "zincrby", purpose: Purpose::Counters, call: &[PROBE, "none", "none"] },
     Right { command: "zremrangebyrank", purpose: Purpose::Counters, call: &[PROBE, "0", "0"] },

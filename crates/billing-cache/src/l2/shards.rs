@@ -10,6 +10,7 @@ mod redirect;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -86,7 +87,8 @@ impl Shards {
     ) -> Result<Self, L2Error> {
         let seeds = Seeds::of(settings)?;
         let (is_of_cluster, changes) = (seeds.is_some(), Changes::default());
-        let conduct = Conduct { settings: settings.clone(), breaker, admission, is_of_cluster, changes };
+        let is_ours = Arc::new(AtomicBool::new(true));
+        let conduct = Conduct { settings: settings.clone(), breaker, admission, is_of_cluster, changes, is_ours };
         let address = Address::of(settings)?;
         let Some(seeds) = seeds else {
             let endpoint = address.describe();
@@ -360,6 +362,11 @@ impl Shards {
         let too_many = taken.len().saturating_sub(CHANGES);
         taken.drain(..too_many);
         *unsent = taken;
+    }
+
+    /// Lets reads use Redis or not: whether its values are of this source.
+    pub(crate) fn read_from_redis(&self, is_ours: bool) {
+        self.conduct.is_ours.store(is_ours, Ordering::Release);
     }
 
     /// Counts the changes of connections and of the layout.

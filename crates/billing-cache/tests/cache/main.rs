@@ -24,6 +24,7 @@ mod late_fill;
 mod ledger;
 mod loads;
 mod many;
+mod marks;
 mod memory;
 mod miss_reasons;
 mod numbers;

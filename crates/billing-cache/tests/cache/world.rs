@@ -163,6 +163,11 @@ pub(crate) async fn open(ledger: &Ledger, options: &Options) -> Cache<Ledger> {
     builder(ledger, options).open(&options.redis).await.unwrap()
 }
 
+/// A process that says whose its rows are.
+pub(crate) async fn open_marked(ledger: &Ledger, options: &Options, name: &str) -> Cache<Ledger> {
+    builder(ledger, options).marked(name).open(&options.redis).await.unwrap()
+}
+
 fn builder(ledger: &Ledger, options: &Options) -> CacheBuilder<Ledger> {
     let builder = CacheBuilder::new(ledger.clone(), options.cache.clone());
     builder.with::<Invoices>().with::<CreditNotes>().with::<Discounts>()

@@ -56,6 +56,7 @@ pub(crate) async fn health(
     let (redis, database) = tokio::join!(service.cache().check_redis(), service.cache().source().check_schema());
     database.map_err(|error| Problem::unavailable(error.to_string()))?;
     let redis = match redis {
+        Ok(()) if service.cache().other_source().is_some() => "used_by_another_database",
         Ok(()) if service.cache().uses_redis() => "ok",
         Ok(()) => "catching_up",
         Err(_) => "away",

@@ -9,6 +9,7 @@ mod at_rest;
 mod clock;
 mod durability;
 mod error;
+mod identity;
 mod rows;
 mod schema;
 mod settings;

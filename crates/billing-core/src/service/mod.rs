@@ -33,6 +33,7 @@ use crate::cached::{self, BillingCache};
 use crate::database::Database;
 use crate::outbox::{Relay, WriteTxn, Writer};
 use crate::settings::Settings;
+use tracing::warn;
 
 /// The billing operations over one database and one Redis. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -54,7 +55,14 @@ impl BillingService {
     /// # Errors
     /// Settings that cannot work. A Redis that is away is none.
     pub async fn open(database: Database, settings: &Settings) -> Result<Self, SetupError> {
-        let builder = cached::builder(database, settings.cache.clone()).admit_after_replay().announce();
+        let mark = database.identity().await;
+        let mut builder = cached::builder(database, settings.cache.clone()).admit_after_replay().announce();
+        match mark {
+            Ok(mark) => builder = builder.marked(mark),
+            Err(error) => {
+                warn!(%error, "the database does not say which one it is, so another on this Redis is not noticed")
+            }
+        }
         let cache = builder.open(&settings.redis).await?;
         let relay = Relay::start(cache.clone(), settings.relay.clone());
         let patience = Duration::from_millis(settings.redis.connect_timeout_ms);

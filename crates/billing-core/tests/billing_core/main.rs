@@ -61,4 +61,5 @@ mod tax_rates;
 mod trigger_check;
 mod trigger_texts;
 mod triggers;
+mod two_databases;
 mod world;

@@ -86,9 +86,10 @@ impl World {
         self.redis.command(&["GET", key]).unwrap()
     }
 
-    /// Every key in Redis, whoever made it.
+    /// Every key in Redis, whoever made it, but for the mark of the database that services keep.
     pub(crate) fn keys(&self) -> BTreeSet<String> {
-        self.redis.command(&["KEYS", "*"]).unwrap()
+        let keys: BTreeSet<String> = self.redis.command(&["KEYS", "*"]).unwrap();
+        keys.into_iter().filter(|key| !key.starts_with("billing_cache:{database}:")).collect()
     }
 
     /// The first column of a query, which is text.

@@ -45,6 +45,20 @@ fn assert_found(report: &Value, subject: &str, check: &str, level: &str, words: 
     assert_eq!(finding["remedy"].is_null(), level == "ok", "{finding}");
 }
 
+/// As where two installations were given the same Redis.
+#[test]
+fn services_of_another_database_on_the_same_keys_are_a_problem() {
+    let stage = Stage::sqlite().seeded();
+    stage.redis.command::<()>(&["SETEX", "billing_cache:{database}:mark", "60", "postgres:1:2"]).unwrap();
+    let run = stage.run(&["doctor", "--format", "json"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let report = run.json();
+    let findings = report["findings"].as_array().unwrap();
+    let found = findings.iter().find(|finding| finding["check"] == "database").unwrap();
+    assert_eq!((&found["level"], &found["subject"]), (&"problem".into(), &"redis".into()), "{found}");
+    assert!(found["remedy"].as_str().unwrap().contains("cache.key_space"), "{found}");
+}
+
 #[tokio::test]
 async fn a_sound_system_has_no_problem() {
     for_each_backend(async |stage| {

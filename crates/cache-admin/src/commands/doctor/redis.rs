@@ -36,6 +36,7 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
             let mut findings = vec![SUBJECT.ok("connection", format!("{} answers", cache.endpoint())), cluster];
             let examined = examinations.into_iter().map(|examination| judge(examination, settings));
             findings.extend(several::worst(examined.collect()));
+            findings.extend(other_database(cache).await);
             Checked::fine(findings)
         }
         Err(error) => {
@@ -46,6 +47,15 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
             Checked { findings, code: Code::Unreachable }
         }
     }
+}
+
+/// Another database whose services use the same keys: neither may answer with the other's rows.
+async fn other_database(cache: &BillingCache) -> Option<Finding> {
+    let (holder, mine) = (cache.source_in_use().await.ok()??, cache.source().identity().await.ok()?);
+    let found =
+        format!("services of another database ({holder}) use these keys; those of this one ({mine}) bypass Redis");
+    let remedy = "give each database its own cache.key_space, or its own Redis; check DATABASE_URL";
+    (holder != mine).then(|| SUBJECT.problem("database", found, remedy))
 }
 
 /// One primary.
