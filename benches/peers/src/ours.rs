@@ -47,7 +47,7 @@ impl Side for Ours {
 
     async fn read_many(&self, ids: &[i32]) -> Result<()> {
         let read = self.site.service.invoices_details(ids).await?;
-        ensure!(read.iter().all(|read| read.value.is_some()), "an invoice is missing");
+        ensure!(read.iter().all(|read| read.as_ref().is_ok_and(|read| read.value.is_some())), "an invoice is missing");
         Ok(())
     }
 

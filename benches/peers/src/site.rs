@@ -69,6 +69,7 @@ impl Site {
         let mut loaded = Invoices::load(self.database(), &[InvoiceId(id)]).await?;
         loaded
             .remove(&InvoiceId(id))
+            .transpose()?
             .and_then(|loaded| loaded.value)
             .with_context(|| format!("there is no invoice {id}"))
     }
@@ -76,7 +77,7 @@ impl Site {
     /// The tax rate that the L1 hits read.
     pub(crate) async fn load_rate(&self, key: &TaxRateKey) -> Result<TaxRate> {
         let mut loaded = TaxRates::load(self.database(), std::slice::from_ref(key)).await?;
-        loaded.remove(key).and_then(|loaded| loaded.value).context("there is no tax rate for GB")
+        loaded.remove(key).transpose()?.and_then(|loaded| loaded.value).context("there is no tax rate for GB")
     }
 
     pub(crate) fn loads(&self) -> u64 {

@@ -8,11 +8,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt, TryStreamExt, future, stream};
+use futures_util::{StreamExt, future, stream};
 use tracing::{Instrument, debug, trace_span};
 
 use crate::cache::{Cache, TypeState, millis};
-use crate::cached_type::{CachedType, Loaded, Source};
+use crate::cached_type::{CachedType, Source};
 use crate::event::Event;
 use crate::known::Missed;
 use crate::l2::removal;
@@ -27,7 +27,7 @@ use crate::stamp::Stamp;
 const SINGLE_READS: usize = 16;
 
 /// What a warm-up did with its keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WarmedUp {
     /// Loaded and stored.
     pub stored: usize,
@@ -35,6 +35,10 @@ pub struct WarmedUp {
     pub skipped: usize,
     /// Not stored: invalidated or taken over meanwhile, past their validity, or refused by Redis.
     pub not_stored: usize,
+    /// Not loaded, because the source could not make the value of this key; the others were.
+    pub failed: usize,
+    /// The key and the error of the first of these.
+    pub first_failure: Option<String>,
 }
 
 impl std::ops::AddAssign for WarmedUp {
@@ -42,6 +46,8 @@ impl std::ops::AddAssign for WarmedUp {
         self.stored += other.stored;
         self.skipped += other.skipped;
         self.not_stored += other.not_stored;
+        self.failed += other.failed;
+        self.first_failure = self.first_failure.take().or(other.first_failure);
     }
 }
 
@@ -63,21 +69,34 @@ impl<S: Source> Cache<S> {
     /// May be dropped at any await; a load that was begun still fills the cache.
     ///
     /// # Errors
-    /// Only those of the loader.
+    /// Only those of the loader; of one key, too.
     pub async fn get_many<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],
     ) -> Result<Vec<Cached<T::Value>>, ReadError<S::Error>> {
+        let answers = self.get_each::<T>(keys).await?;
+        answers.into_iter().collect()
+    }
+
+    /// Reads many values as [`get_many`](Self::get_many) does, each with an outcome of its own: what the loader cannot make of
+    /// one key fails no other.
+    ///
+    /// # Errors
+    /// Those of a load as a whole.
+    pub async fn get_each<T: CachedType<Source = S>>(
+        &self,
+        keys: &[T::Key],
+    ) -> Result<Vec<Answer<T>>, ReadError<S::Error>> {
         let started = Instant::now();
-        let mut found: HashMap<T::Key, Cached<T::Value>> = HashMap::with_capacity(keys.len());
+        let mut found: Found<T> = HashMap::with_capacity(keys.len());
         for batch in keys.chunks(self.shared().settings.batch_size) {
             let span = trace_span!("get_many", cache_type = T::NAME, keys = batch.len());
             self.read_batch::<T>(batch, &mut found).instrument(span).await?;
         }
         let state = self.state::<T>();
         let answers: Vec<_> = keys.iter().map(|key| found[key].clone()).collect();
-        for answer in &answers {
-            state.counters.add(event_of(answer.tier));
+        for cached in answers.iter().flatten() {
+            state.counters.add(event_of(cached.tier));
         }
         operation_log::got_many::<T>(&answers, started, |place| self.key_text::<T>(&keys[place]));
         Ok(answers)
@@ -130,7 +149,7 @@ impl<S: Source> Cache<S> {
             // While one is being loaded, the other is encoded and stored. If one fails, the other still comes to its end.
             let (one, other) = future::join(self.fill_batch::<T>(one, mode), self.fill_batch::<T>(other, mode)).await;
             for warmed in [one?, other?].into_iter().filter(|warmed| *warmed != WarmedUp::default()) {
-                progress(warmed);
+                progress(warmed.clone());
                 total += warmed;
             }
         }
@@ -162,16 +181,19 @@ impl<S: Source> Cache<S> {
         let skipped = keys.len() - granted.len() - refused;
         let started = Instant::now();
         let filled = self.load_and_fill_many(granted, mode).await?;
+        let mut failures = filled.iter().filter_map(|(key, loaded, _)| Some((key, loaded.as_ref().err()?)));
+        let first_failure = failures.next().map(|(key, error)| format!("{}: {error}", self.key_text::<T>(key)));
+        let failed = usize::from(first_failure.is_some()) + failures.count();
         let stored = filled.iter().filter(|(_, _, filled)| *filled == Filled::Stored).count();
-        let not_stored = filled.len() - stored + refused;
-        debug!(cache_type = T::NAME, stored, skipped, not_stored, elapsed_us = micros(started), "warm up");
-        Ok(WarmedUp { stored, skipped, not_stored })
+        let not_stored = filled.len() - failed - stored + refused;
+        debug!(cache_type = T::NAME, stored, skipped, not_stored, failed, elapsed_us = micros(started), "warm up");
+        Ok(WarmedUp { stored, skipped, not_stored, failed, first_failure })
     }
 
     async fn read_batch<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],
-        found: &mut HashMap<T::Key, Cached<T::Value>>,
+        found: &mut Found<T>,
     ) -> Result<(), ReadError<S::Error>> {
         let state = self.state::<T>();
         let mut wanted: HashSet<&T::Key> = keys.iter().filter(|key| !found.contains_key(*key)).collect();
@@ -179,7 +201,7 @@ impl<S: Source> Cache<S> {
             self.note(state, key, sampling::toss());
             match self.look_into_l1(state, key) {
                 Some(value) => {
-                    found.insert((*key).clone(), Cached { value, tier: Tier::L1 });
+                    found.insert((*key).clone(), Ok(Cached { value, tier: Tier::L1 }));
                     false
                 }
                 None => true,
@@ -200,14 +222,15 @@ impl<S: Source> Cache<S> {
         let (missing, unusable) = self.look_up_many::<T>(wanted, found).await;
         singly.extend(self.load_missing::<T>(missing, found).await?);
         found.extend(self.bypass_many::<T>(unusable).await?);
-        self.read_singly::<T>(singly, found).await
+        self.read_singly::<T>(singly, found).await;
+        Ok(())
     }
 
     /// Looks into Redis for all of them. Answers those that it does not have, and those that it cannot be asked for.
     async fn look_up_many<T: CachedType<Source = S>>(
         &self,
         wanted: Vec<Wanted<T>>,
-        found: &mut HashMap<T::Key, Cached<T::Value>>,
+        found: &mut Found<T>,
     ) -> (Vec<(T::Key, String)>, Vec<T::Key>) {
         let (mut missing, mut unusable) = (Vec::new(), Vec::new());
         if wanted.is_empty() {
@@ -231,7 +254,7 @@ impl<S: Source> Cache<S> {
                 Some((Reading::Value(value), stored)) => {
                     let value = value.map(Arc::new);
                     self.take_in(state, Place { key: &key, text: &text, stamp }, value.as_ref(), &stored);
-                    found.insert(key, Cached { value, tier: Tier::L2 });
+                    found.insert(key, Ok(Cached { value, tier: Tier::L2 }));
                 }
                 _ => missing.push((key, text)),
             }
@@ -244,7 +267,7 @@ impl<S: Source> Cache<S> {
     async fn load_missing<T: CachedType<Source = S>>(
         &self,
         missing: Vec<(T::Key, String)>,
-        found: &mut HashMap<T::Key, Cached<T::Value>>,
+        found: &mut Found<T>,
     ) -> Result<Vec<T::Key>, ReadError<S::Error>> {
         if missing.is_empty() {
             return Ok(Vec::new());
@@ -283,7 +306,8 @@ impl<S: Source> Cache<S> {
         let missed: Vec<Missed> = granted.iter().map(why_missed).collect();
         let filled = self.load_and_fill_many(granted, Mode::Read).await?;
         missed.into_iter().for_each(|missed| self.state::<T>().counters.add(missed.event()));
-        let loaded = filled.into_iter().map(|(key, value, _)| (key, Cached::new(value, Tier::Loaded)));
+        let loaded =
+            filled.into_iter().map(|(key, value, _)| (key, value.map(|value| Cached::new(value, Tier::Loaded))));
         let answers = loaded.chain(bypassed?).collect();
         Ok(LoadedMany { answers, singly })
     }
@@ -293,11 +317,11 @@ impl<S: Source> Cache<S> {
             return Ok(Vec::new());
         }
         let mut loaded = self.load::<T>(&keys).await?;
-        let answer = |key: T::Key| {
-            let value = loaded.remove(&key).and_then(|loaded| loaded.value);
-            (key, Cached::new(value, Tier::Bypassed))
+        let mut answer = |key: T::Key| {
+            let loaded = self.take::<T>(&mut loaded, &key);
+            (key, loaded.map(|loaded| Cached::new(loaded.value, Tier::Bypassed)))
         };
-        Ok(keys.into_iter().map(answer).collect())
+        Ok(keys.into_iter().map(&mut answer).collect())
     }
 
     async fn load_and_fill_many<T: CachedType<Source = S>>(&self, granted: Vec<Grant<T>>, mode: Mode) -> FilledMany<T> {
@@ -315,14 +339,16 @@ impl<S: Source> Cache<S> {
         let state = self.state::<T>();
         let (mut fills, mut past, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         for grant in granted {
-            let loaded = loaded.remove(&grant.key).unwrap_or_else(Loaded::absent);
-            let ttl = state.policy.ttl_of(&loaded, self.shared().shards.batch_limit());
-            let fill = ttl.map(|ttl| grant.fill(&loaded.value, ttl));
+            let loaded = self.take::<T>(&mut loaded, &grant.key);
+            let fill = loaded.as_ref().ok().and_then(|loaded| {
+                let ttl = state.policy.ttl_of(loaded, self.shared().shards.batch_limit())?;
+                Some(grant.fill(loaded.value.as_ref(), ttl))
+            });
             match fill.filter(|fill| self.may_store(state, fill)) {
                 Some(fill) => fills.push((outcomes.len(), fill)),
                 None => past.push(grant.text),
             }
-            outcomes.push((grant.key, loaded.value, Filled::Lost));
+            outcomes.push((grant.key, loaded.map(|loaded| loaded.value), Filled::Lost));
         }
         let (places, fills): (Vec<usize>, Vec<Fill>) = fills.into_iter().unzip();
         let mut unused = past;
@@ -378,19 +404,14 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    async fn read_singly<T: CachedType<Source = S>>(
-        &self,
-        keys: Vec<T::Key>,
-        found: &mut HashMap<T::Key, Cached<T::Value>>,
-    ) -> Result<(), ReadError<S::Error>> {
+    async fn read_singly<T: CachedType<Source = S>>(&self, keys: Vec<T::Key>, found: &mut Found<T>) {
         let reads = stream::iter(keys).map(|key| async move {
             let text = self.key_text::<T>(&key);
             let answer: Answer<T> = self.read(self.state::<T>(), &key, &text, Sampled::No).await;
-            answer.map(|cached| (key, cached))
+            (key, answer)
         });
-        let read: Vec<_> = reads.buffer_unordered(SINGLE_READS).try_collect().await?;
+        let read: Vec<_> = reads.buffer_unordered(SINGLE_READS).collect().await;
         found.extend(read);
-        Ok(())
     }
 
     fn lease_ttl(&self) -> Duration {
@@ -398,11 +419,11 @@ impl<S: Source> Cache<S> {
     }
 }
 
+/// What became of one key of a batch.
+type FilledOne<T> = (<T as CachedType>::Key, Result<Option<<T as CachedType>::Value>, ReadError<ErrorOf<T>>>, Filled);
+
 /// What became of each key of a batch, or why the load failed.
-type FilledMany<T> = Result<
-    Vec<(<T as CachedType>::Key, Option<<T as CachedType>::Value>, Filled)>,
-    ReadError<<<T as CachedType>::Source as Source>::Error>,
->;
+type FilledMany<T> = Result<Vec<FilledOne<T>>, ReadError<ErrorOf<T>>>;
 
 /// A key that L1 does not have.
 struct Wanted<T: CachedType> {
@@ -427,21 +448,23 @@ impl<T: CachedType> Grant<T> {
         }
     }
 
-    fn fill(&self, value: &Option<T::Value>, ttl: Duration) -> Fill {
-        let json = serde_json::to_vec(value).expect("a snapshot struct has a JSON form");
+    fn fill(&self, value: Option<&T::Value>, ttl: Duration) -> Fill {
+        let json = serde_json::to_vec(&value).expect("a snapshot struct has a JSON form");
         Fill { key: self.text.clone(), token: self.token.clone(), json, ttl }
     }
 }
 
 /// What a batch of reads was given, or why the load failed.
-type Answers<T> = Result<
-    Vec<(<T as CachedType>::Key, Cached<<T as CachedType>::Value>)>,
-    ReadError<<<T as CachedType>::Source as Source>::Error>,
->;
+type Answers<T> = Result<Vec<(<T as CachedType>::Key, Answer<T>)>, ReadError<ErrorOf<T>>>;
+
+/// What was found of a batch so far.
+type Found<T> = HashMap<<T as CachedType>::Key, Answer<T>>;
+
+type ErrorOf<T> = <<T as CachedType>::Source as Source>::Error;
 
 /// What became of the keys of a batch that were not cached.
 struct LoadedMany<T: CachedType> {
-    answers: Vec<(T::Key, Cached<T::Value>)>,
+    answers: Vec<(T::Key, Answer<T>)>,
     /// Keys for the path of one key, which knows how to wait.
     singly: Vec<T::Key>,
 }

@@ -63,7 +63,8 @@ pub trait CachedType: Send + Sync + 'static {
 
     /// Loads the values of `keys` from one snapshot that begins after the call.
     ///
-    /// A key without an entry in the answer is cached as absent. Must read the primary, and outside any
+    /// A key without an entry in the answer is cached as absent. What cannot be made of one key's data is an error of that
+    /// key alone: it is told to whoever reads it, never cached, and never taken for absence. Must read the primary, and outside any
     /// transaction of the caller's. May be cancelled at its deadline.
     fn load(source: &Self::Source, keys: &[Self::Key]) -> impl Future<Output = LoadResult<Self>> + Send;
 
@@ -76,11 +77,12 @@ pub trait CachedType: Send + Sync + 'static {
     ) -> impl Future<Output = HotKeysResult<Self>> + Send;
 }
 
-/// The values of a batch by key, or the error of the source.
-pub type LoadResult<T> = Result<
-    HashMap<<T as CachedType>::Key, Loaded<<T as CachedType>::Value>>,
-    <<T as CachedType>::Source as Source>::Error,
->;
+/// The values of a batch by key, each or why it cannot be made, or the error of the source.
+pub type LoadResult<T> =
+    Result<HashMap<<T as CachedType>::Key, LoadedOne<T>>, <<T as CachedType>::Source as Source>::Error>;
+
+/// The value of one key, or why it cannot be made though the source is well.
+pub type LoadedOne<T> = Result<Loaded<<T as CachedType>::Value>, <<T as CachedType>::Source as Source>::Error>;
 
 /// Keys for warm-up, or the error of the source.
 pub type HotKeysResult<T> = Result<Vec<<T as CachedType>::Key>, <<T as CachedType>::Source as Source>::Error>;

@@ -50,7 +50,7 @@ pub mod walk;
 pub use breaker::{BreakerSettings, BreakerState};
 pub use bulk::{WarmUpError, WarmedUp};
 pub use cache::{Cache, CacheBuilder, SetupError};
-pub use cached_type::{Absence, CachedType, HotKeysResult, LoadResult, Loaded, Owner, Source, TypeInfo};
+pub use cached_type::{Absence, CachedType, HotKeysResult, LoadResult, Loaded, LoadedOne, Owner, Source, TypeInfo};
 pub use clear::Clearing;
 pub use event::{Distribution, Event, Unit};
 pub use hot_keys::{HotKey, HotKeys};

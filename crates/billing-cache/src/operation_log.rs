@@ -10,7 +10,7 @@ use tracing::{Span, debug};
 use crate::cached_type::{CachedType, Source};
 use crate::event::Event;
 use crate::l2::store::{Fill, Filled};
-use crate::read::{Cached, ReadError, Tier, micros};
+use crate::read::{Answer, ReadError, Tier, micros};
 
 /// The database answered, for so many keys.
 pub(crate) fn loaded<T: CachedType>(span: &Span, keys: usize, started: Instant) {
@@ -48,16 +48,13 @@ pub(crate) fn filled<T: CachedType>(span: &Span, fill: &Fill, filled: Option<&Fi
 }
 
 /// A read of many: a line for each key that did not come from L1, whose hits have lines of their own, and one for all.
-pub(crate) fn got_many<T: CachedType>(
-    answers: &[Cached<T::Value>],
-    started: Instant,
-    key_of_place: impl Fn(usize) -> String,
-) {
+pub(crate) fn got_many<T: CachedType>(answers: &[Answer<T>], started: Instant, key_of_place: impl Fn(usize) -> String) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
     let elapsed_us = micros(started);
-    for (place, answer) in answers.iter().enumerate().filter(|(_, answer)| answer.tier != Tier::L1) {
+    let read = answers.iter().enumerate().filter_map(|(place, answer)| Some((place, answer.as_ref().ok()?)));
+    for (place, answer) in read.filter(|(_, answer)| answer.tier != Tier::L1) {
         debug!(
             cache_type = T::NAME,
             key = key_of_place(place),

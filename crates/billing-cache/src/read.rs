@@ -13,7 +13,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, debug, trace_span, warn};
 
 use crate::cache::{Cache, TypeState};
-use crate::cached_type::{CachedType, LoadResult, Loaded, Source};
+use crate::cached_type::{CachedType, LoadResult, Loaded, LoadedOne, Source};
 use crate::counters::Counting;
 use crate::event::{Distribution, Event};
 use crate::flight::{Boarding, Found, Landing, Seat};
@@ -137,6 +137,9 @@ impl<E: std::error::Error> Clone for ReadError<E> {
 
 /// What a read of `T` gives.
 pub type Answer<T> = Result<Cached<<T as CachedType>::Value>, ReadError<<<T as CachedType>::Source as Source>::Error>>;
+
+/// What a load gave, by key.
+pub(crate) type LoadedBatch<T> = std::collections::HashMap<<T as CachedType>::Key, LoadedOne<T>>;
 
 /// A plain look into Redis.
 struct Look {
@@ -324,7 +327,20 @@ impl<S: Source> Cache<S> {
         key: &T::Key,
     ) -> Result<Loaded<T::Value>, ReadError<S::Error>> {
         let mut loaded = self.load::<T>(std::slice::from_ref(key)).await?;
-        Ok(loaded.remove(key).unwrap_or_else(Loaded::absent))
+        self.take::<T>(&mut loaded, key)
+    }
+
+    /// The value of one key out of a load, or its absence; or the error of this key, which is counted.
+    pub(crate) fn take<T: CachedType<Source = S>>(
+        &self,
+        loaded: &mut LoadedBatch<T>,
+        key: &T::Key,
+    ) -> Result<Loaded<T::Value>, ReadError<S::Error>> {
+        loaded.remove(key).unwrap_or_else(|| Ok(Loaded::absent())).map_err(|error| {
+            self.state::<T>().counters.add(Event::LoadFailed);
+            debug!(cache_type = T::NAME, key = self.key_text::<T>(key), %error, "a value cannot be made");
+            ReadError::Load { cache_type: T::NAME, error: Arc::new(error) }
+        })
     }
 
     /// Asks the source, past the cache and all its limits: for comparisons, and below the limits of a read.
@@ -342,7 +358,7 @@ impl<S: Source> Cache<S> {
     pub(crate) async fn load<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],
-    ) -> Result<std::collections::HashMap<T::Key, Loaded<T::Value>>, ReadError<S::Error>> {
+    ) -> Result<LoadedBatch<T>, ReadError<S::Error>> {
         let state = self.state::<T>();
         let settings = &self.shared().settings;
         let turn = tokio::time::timeout(Duration::from_millis(settings.load_queue_ms), state.loads.acquire()).await;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tracing::debug;
 
 use crate::cache::{Cache, TypeState, millis};
-use crate::cached_type::{CachedType, Loaded, Source};
+use crate::cached_type::{CachedType, Source};
 use crate::event::Event;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, TimeLeft, Token};
 use crate::policy::TtlPolicy;
@@ -92,10 +92,9 @@ impl<S: Source> Cache<S> {
         let Ok(Acquired::Granted(token)) = store::acquire(&shared.shards, &text, Mode::Refresh, lease_ttl).await else {
             return;
         };
-        let Ok(mut loaded) = self.load::<T>(std::slice::from_ref(key)).await else {
+        let Ok(loaded) = self.load_one::<T>(key).await else {
             return self.give_up_refresh(&text, &token).await;
         };
-        let loaded = loaded.remove(key).unwrap_or_else(Loaded::absent);
         let Some(ttl) = state.policy.ttl_of(&loaded, shared.shards.command_limit()) else {
             return self.give_up_refresh(&text, &token).await;
         };

@@ -67,7 +67,7 @@ impl Row {
 }
 
 async fn load<T: CachedType<Source = Rows, Key = Id, Value = Row>>(keys: &[Id]) -> LoadResult<T> {
-    Ok(keys.iter().map(|key| (*key, Loaded::lasting(Row::of(*key)))).collect::<HashMap<_, _>>())
+    Ok(keys.iter().map(|key| (*key, Ok(Loaded::lasting(Row::of(*key))))).collect::<HashMap<_, _>>())
 }
 
 /// Held by Redis.

@@ -1,6 +1,6 @@
 //! The truth of these tests: rows in memory, three cached types over them, and the ways a load can go wrong.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -22,6 +22,7 @@ pub(crate) struct Ledger(Arc<State>);
 #[derive(Debug)]
 struct State {
     invoices: Mutex<HashMap<i32, Invoice>>,
+    spoilt: Mutex<HashSet<i32>>,
     notes: Mutex<HashMap<i32, Vec<String>>>,
     discounts: Mutex<Loaded<Vec<String>>>,
     boundary: Mutex<Option<Instant>>,
@@ -54,6 +55,7 @@ impl Ledger {
     pub(crate) fn new() -> Self {
         Self(Arc::new(State {
             invoices: Mutex::default(),
+            spoilt: Mutex::default(),
             notes: Mutex::default(),
             discounts: Mutex::new(Loaded::lasting(Vec::new())),
             boundary: Mutex::default(),
@@ -78,6 +80,15 @@ impl Ledger {
         let row = invoices.entry(id).or_insert(Invoice::of(0));
         row.version += 1;
         row.version
+    }
+
+    /// The row of this invoice cannot be read until it is mended.
+    pub(crate) fn spoil(&self, id: i32) {
+        self.0.spoilt.lock().unwrap().insert(id);
+    }
+
+    pub(crate) fn mend(&self, id: i32) {
+        self.0.spoilt.lock().unwrap().remove(&id);
     }
 
     pub(crate) fn put_notes(&self, user: i32, notes: &[&str]) {
@@ -136,10 +147,10 @@ impl Ledger {
         &self,
         keys: &[K],
         row_of: impl Fn(&State, K) -> Option<Loaded<V>>,
-    ) -> Result<HashMap<K, Loaded<V>>, Closed> {
+    ) -> Result<HashMap<K, Result<Loaded<V>, Closed>>, Closed> {
         self.0.loads.fetch_add(1, Ordering::SeqCst);
         self.0.loaded_keys.fetch_add(keys.len() as u64, Ordering::SeqCst);
-        let snapshot = keys.iter().filter_map(|key| Some((*key, row_of(&self.0, *key)?))).collect();
+        let snapshot = keys.iter().filter_map(|key| Some((*key, Ok(row_of(&self.0, *key)?)))).collect();
         let fault = self.0.faults.lock().unwrap().pop();
         let hold = |left: usize| left.checked_sub(1);
         if self.0.to_hold.fetch_update(Ordering::SeqCst, Ordering::SeqCst, hold).is_ok() {
@@ -233,7 +244,10 @@ impl CachedType for Invoices {
             let value = state.invoices.lock().unwrap().get(&id.0).cloned();
             (value.is_some() || boundary.is_some()).then_some(Loaded { value, valid_until: boundary })
         };
-        ledger.load(keys, row).await
+        let mut loaded = ledger.load(keys, row).await?;
+        let spoilt = ledger.0.spoilt.lock().unwrap();
+        loaded.extend(keys.iter().filter(|key| spoilt.contains(&key.0)).map(|key| (*key, Err(Closed))));
+        Ok(loaded)
     }
 
     async fn hot_keys(ledger: &Ledger, after: Option<&InvoiceId>, limit: u64) -> HotKeysResult<Self> {

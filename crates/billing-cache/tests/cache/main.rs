@@ -48,6 +48,7 @@ mod survey;
 mod suspect;
 mod timings;
 mod tls;
+mod unreadable;
 mod warm_up;
 mod warnings;
 mod world;

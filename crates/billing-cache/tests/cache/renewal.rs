@@ -31,7 +31,7 @@ async fn a_renewed_value_lives_anew_and_is_served_meanwhile() {
     world.ledger.until_held(1).await;
     assert_eq!(read(&service, 1).await, (Some(7), Tier::L2));
     world.ledger.release();
-    assert_eq!(renewing.await.unwrap(), WarmedUp { stored: 2, skipped: 0, not_stored: 0 });
+    assert_eq!(renewing.await.unwrap(), WarmedUp { stored: 2, skipped: 0, not_stored: 0, ..WarmedUp::default() });
     let texts = ["invoice:1", "invoice:2", "invoice:3"].map(str::to_owned);
     let lives = tool.times_to_live(&texts).await.unwrap();
     let long = |life: Option<Duration>| life.is_some_and(|life| life > Duration::from_secs(60));
@@ -53,7 +53,7 @@ async fn a_renewal_that_began_before_a_write_does_not_undo_it() {
     world.ledger.put(1, 8);
     let _ = invalidate(&service, &[1]).await;
     world.ledger.release();
-    assert_eq!(renewing.await.unwrap(), WarmedUp { stored: 0, skipped: 0, not_stored: 1 });
+    assert_eq!(renewing.await.unwrap(), WarmedUp { stored: 0, skipped: 0, not_stored: 1, ..WarmedUp::default() });
     assert_eq!(world.raw("invoice:1"), None);
     assert_eq!(read(&service, 1).await, (Some(8), Tier::Loaded));
 }
@@ -73,7 +73,7 @@ async fn a_reader_who_finds_the_value_gone_takes_the_lease_over() {
     world.server.command::<()>(&["DEL", "invoice:1"]).unwrap();
     assert_eq!(read(&service, 1).await, (Some(7), Tier::Loaded), "while the renewal is still being loaded");
     world.ledger.release();
-    assert_eq!(renewing.await.unwrap(), WarmedUp { stored: 0, skipped: 0, not_stored: 1 });
+    assert_eq!(renewing.await.unwrap(), WarmedUp { stored: 0, skipped: 0, not_stored: 1, ..WarmedUp::default() });
 }
 
 #[tokio::test]

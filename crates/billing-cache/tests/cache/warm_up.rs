@@ -20,7 +20,7 @@ async fn a_warm_up_stores_what_is_missing_in_one_load_a_batch() {
     let keys = Invoices::hot_keys(cache.source(), None, 100).await.unwrap();
     let mut steps = Vec::new();
     let warmed = cache.warm_up::<Invoices>(&keys, &mut |step| steps.push(step.stored)).await.unwrap();
-    assert_eq!(warmed, WarmedUp { stored: 25, skipped: 0, not_stored: 0 });
+    assert_eq!(warmed, WarmedUp { stored: 25, skipped: 0, not_stored: 0, ..WarmedUp::default() });
     assert_eq!(steps, [10, 10, 5]);
     assert_eq!(world.ledger.loads(), 3);
     for id in 0..25 {
@@ -35,10 +35,10 @@ async fn a_warm_up_leaves_alone_what_is_cached() {
     world.ledger.put(1, 7);
     world.ledger.put(2, 7);
     world.set_raw("invoice:1", r#"{"version":6}"#);
-    assert_eq!(warm(&cache, &[1, 2]).await, WarmedUp { stored: 1, skipped: 1, not_stored: 0 });
+    assert_eq!(warm(&cache, &[1, 2]).await, WarmedUp { stored: 1, skipped: 1, not_stored: 0, ..WarmedUp::default() });
     assert_eq!(world.raw("invoice:1").as_deref(), Some(r#"{"version":6}"#));
     assert_eq!(world.ledger.loaded_keys(), 1);
-    assert_eq!(warm(&cache, &[1, 2]).await, WarmedUp { stored: 0, skipped: 2, not_stored: 0 });
+    assert_eq!(warm(&cache, &[1, 2]).await, WarmedUp { stored: 0, skipped: 2, not_stored: 0, ..WarmedUp::default() });
     assert_eq!(world.ledger.loads(), 1, "nothing to load");
 }
 
@@ -46,7 +46,7 @@ async fn a_warm_up_leaves_alone_what_is_cached() {
 async fn a_key_named_twice_is_warmed_up_once() {
     let world = World::new();
     let cache = world.cache().await;
-    assert_eq!(warm(&cache, &[1, 1]).await, WarmedUp { stored: 1, skipped: 1, not_stored: 0 });
+    assert_eq!(warm(&cache, &[1, 1]).await, WarmedUp { stored: 1, skipped: 1, not_stored: 0, ..WarmedUp::default() });
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_reader_takes_over_the_lease_of_a_warm_up() {
     world.ledger.put(1, 2);
     assert_eq!(read(&service, 1).await, (Some(2), Tier::Loaded), "while the batch is still being loaded");
     world.ledger.release();
-    assert_eq!(warming.await.unwrap(), WarmedUp { stored: 0, skipped: 0, not_stored: 1 });
+    assert_eq!(warming.await.unwrap(), WarmedUp { stored: 0, skipped: 0, not_stored: 1, ..WarmedUp::default() });
     assert_eq!(world.raw("invoice:1").as_deref(), Some(r#"{"version":2}"#));
 }
 
@@ -76,7 +76,7 @@ async fn a_warm_up_does_not_take_over_the_lease_of_a_reader_or_of_another_warm_u
     let reader = reading(&service, 1);
     world.ledger.until_held(1).await;
     world.server.command::<()>(&["SET", &lease("invoice:2"), "w-of-another-process", "PX", "600000"]).unwrap();
-    assert_eq!(warm(&tool, &[1, 2]).await, WarmedUp { stored: 0, skipped: 2, not_stored: 0 });
+    assert_eq!(warm(&tool, &[1, 2]).await, WarmedUp { stored: 0, skipped: 2, not_stored: 0, ..WarmedUp::default() });
     world.ledger.release();
     assert_eq!(reader.await.unwrap(), (Some(1), Tier::Loaded));
     assert_eq!(service.count::<Invoices>(Event::FillLost), 0);

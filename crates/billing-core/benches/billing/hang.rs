@@ -135,7 +135,7 @@ async fn wait_until_open(service: &BillingService, server: &RedisServer, ids: &[
 async fn until_redis_is_used(service: &BillingService, ids: &[i32]) -> anyhow::Result<()> {
     for _ in 0..1_000 {
         let read = service.invoices_details(&ids[..TASKS]).await?;
-        let all_hit = read.iter().all(|read| read.tier == Tier::L2);
+        let all_hit = read.iter().all(|read| read.as_ref().is_ok_and(|read| read.tier == Tier::L2));
         if all_hit && service.cache().breaker_state() == BreakerState::Closed {
             return Ok(());
         }

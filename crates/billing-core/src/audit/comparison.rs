@@ -15,6 +15,8 @@ pub struct Compared {
     pub finding: Finding,
     /// Whether the database has a value for the key.
     pub in_database: bool,
+    /// Which row of it cannot be read, and why.
+    pub unreadable: Option<String>,
 }
 
 /// How a cached value and that of the database relate.
@@ -28,6 +30,8 @@ pub enum Finding {
     Different(Differences),
     /// What is cached is no value of the type, for this reason. The cache takes it for a miss and replaces it.
     Undecodable(String),
+    /// Something is cached, and the database has a row for it that cannot be read.
+    Unreadable(String),
 }
 
 /// Compares values with one load for all of them, which begins after they were looked up.
@@ -41,9 +45,17 @@ pub(crate) async fn compare<T: BillingType>(
     let typed = |key: &AnyKey| cache.typed_key::<T>(key).expect("the caller sorts keys by their types");
     let keys: Vec<T::Key> = cached.iter().map(|(key, _)| typed(key)).collect();
     let loaded = cache.load_from_source::<T>(&keys).await?;
-    let values = keys.iter().map(|key| loaded.get(key).and_then(|loaded| loaded.value.as_ref()));
+    let values = keys.iter().map(|key| match loaded.get(key) {
+        Some(Ok(loaded)) => Ok(loaded.value.as_ref()),
+        Some(Err(error)) => Err(error),
+        None => Ok(None),
+    });
     let pairs = cached.iter().zip(values);
-    Ok(pairs.map(|((_, standing), value)| compare_one::<T>(standing, value)).collect())
+    let compared = pairs.map(|((_, standing), value)| match value {
+        Ok(value) => compare_one::<T>(standing, value),
+        Err(error) => not_comparable(standing, error),
+    });
+    Ok(compared.collect())
 }
 
 /// Why what stands under a key is no value of the type; `None` if it is one, or nothing stands there.
@@ -61,7 +73,16 @@ fn compare_one<T: BillingType>(standing: &Standing, database: Option<&T::Value>)
             Err(reason) => Finding::Undecodable(reason),
         },
     };
-    Compared { finding, in_database: database.is_some() }
+    Compared { finding, in_database: database.is_some(), unreadable: None }
+}
+
+fn not_comparable(standing: &Standing, error: &DatabaseError) -> Compared {
+    let reason = error.to_string();
+    let finding = match standing {
+        Standing::Absent => Finding::Absent,
+        _ => Finding::Unreadable(reason.clone()),
+    };
+    Compared { finding, in_database: true, unreadable: Some(reason) }
 }
 
 fn compare_values<T: BillingType>(cached: Option<&T::Value>, database: Option<&T::Value>) -> Finding {

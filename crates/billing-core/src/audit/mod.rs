@@ -52,6 +52,11 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+    /// The database has a row for it that cannot be read, so that whether it is right cannot be told.
+    Unreadable {
+        /// Which row, and why.
+        reason: String,
+    },
     /// It was there when it was looked for, and had gone when it was looked at.
     Gone,
 }
@@ -65,6 +70,7 @@ impl Outcome {
             Self::Stale { .. } => "stale",
             Self::Pending { .. } => "pending",
             Self::Undecodable { .. } => "undecodable",
+            Self::Unreadable { .. } => "unreadable",
             Self::Gone => "gone",
         }
     }
@@ -219,6 +225,7 @@ impl Audit {
                 Finding::Same => Outcome::Right,
                 Finding::Absent => Outcome::Gone,
                 Finding::Undecodable(reason) => Outcome::Undecodable { reason },
+                Finding::Unreadable(reason) => Outcome::Unreadable { reason },
             };
             step.judged.push(Judged { key, outcome });
         }

@@ -113,6 +113,7 @@ impl Suspect {
             Finding::Absent => return Some(Outcome::Gone),
             Finding::Same => return Some(Outcome::Right),
             Finding::Undecodable(reason) => return Some(Outcome::Undecodable { reason }),
+            Finding::Unreadable(reason) => return Some(Outcome::Unreadable { reason }),
         };
         match excuse {
             Some(since) => self.excused(since, differences, patience_ends),

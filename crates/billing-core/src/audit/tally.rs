@@ -7,7 +7,7 @@ use super::Outcome;
 /// How many values ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
-    /// Values looked at and found: the sum of the four below.
+    /// Values looked at and found: the sum of the five below.
     pub checked: u64,
     /// They are what the database says.
     pub right: u64,
@@ -17,6 +17,8 @@ pub struct Tally {
     pub pending: u64,
     /// They are no values of their type.
     pub undecodable: u64,
+    /// The database has a row for them that cannot be read: whether they are right cannot be told.
+    pub unreadable: u64,
     /// Had gone when they were looked at; not among the checked.
     pub gone: u64,
 }
@@ -38,6 +40,7 @@ impl Tally {
             Outcome::Stale { .. } => &mut self.stale,
             Outcome::Pending { .. } => &mut self.pending,
             Outcome::Undecodable { .. } => &mut self.undecodable,
+            Outcome::Unreadable { .. } => &mut self.unreadable,
             Outcome::Gone => {
                 self.gone += 1;
                 return;
@@ -91,6 +94,7 @@ impl std::ops::AddAssign for Tally {
         self.stale += other.stale;
         self.pending += other.pending;
         self.undecodable += other.undecodable;
+        self.unreadable += other.unreadable;
         self.gone += other.gone;
     }
 }

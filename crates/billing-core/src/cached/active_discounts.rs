@@ -51,7 +51,7 @@ impl CachedType for ActiveDiscounts {
         let discounts: Vec<discount::Model> = rows.iter().filter_map(readable).collect();
         let valid_until = next_change(&discounts, asked_at).and_then(|left| asked.checked_add(left));
         let value = discounts.iter().filter(|discount| discount.is_valid_at(asked_at)).map(discount::Model::to_dict);
-        Ok(HashMap::from([(SingleKey, Loaded { value: Some(value.collect()), valid_until })]))
+        Ok(HashMap::from([(SingleKey, Ok(Loaded { value: Some(value.collect()), valid_until }))]))
     }
 
     async fn hot_keys(_: &Database, after: Option<&SingleKey>, limit: u64) -> HotKeysResult<Self> {

@@ -54,21 +54,21 @@ impl CachedType for Invoices {
         let ids: Vec<i32> = keys.iter().map(|key| key.0).collect();
         let details = read_details(&*snapshot, &ids).await?;
         snapshot.finish().await?;
-        details.into_iter().map(|(id, details)| Ok((InvoiceId(id), Loaded::lasting(details?)))).collect()
+        let value = |details: Result<_, UnreadableRow>| Ok(Loaded::lasting(details?));
+        Ok(details.into_iter().map(|(id, details)| (InvoiceId(id), value(details))).collect())
     }
 
     /// The newest invoices.
     async fn hot_keys(database: &Database, after: Option<&InvoiceId>, limit: u64) -> HotKeysResult<Self> {
-        let ids: Vec<i32> = invoice::Entity::find()
+        let newest = invoice::Entity::find()
             .select_only()
             .column(invoice::Column::Id)
+            .filter(invoice::Column::Id.between(i32::MIN, i32::MAX))
             .apply_if(after, |query, after| query.filter(invoice::Column::Id.lt(after.0)))
             .order_by_desc(invoice::Column::Id)
-            .limit(limit)
-            .into_tuple()
-            .all(database.connection())
-            .await?;
-        Ok(ids.into_iter().map(InvoiceId).collect())
+            .limit(limit);
+        let ids = rows(database.connection(), newest).await?;
+        Ok(ids.iter().map(|row| row.key(invoice::Column::Id).map(InvoiceId)).collect::<Result<_, _>>()?)
     }
 }
 

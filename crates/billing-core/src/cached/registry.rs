@@ -275,7 +275,10 @@ impl<T: BillingType> Probe for TypedProbe<T> {
     }
 
     fn load(&self, place: usize) -> BoxFuture<'_, Result<(), DatabaseError>> {
-        Box::pin(async move { T::load(self.cache.source(), &self.keys[place..=place]).await.map(drop) })
+        Box::pin(async move {
+            let loaded = T::load(self.cache.source(), &self.keys[place..=place]).await?;
+            loaded.into_values().try_for_each(|loaded| loaded.map(drop))
+        })
     }
 }
 

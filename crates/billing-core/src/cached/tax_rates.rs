@@ -97,7 +97,7 @@ impl CachedType for TaxRates {
         let rates = Rates::of(rates)?;
         let value =
             |rate: Option<&tax_rate::Model>| rate.map_or_else(Loaded::absent, |rate| Loaded::lasting(rate.to_dict()));
-        keys.iter().map(|key| Ok((key.clone(), value(rates.get(key)?)))).collect()
+        Ok(keys.iter().map(|key| (key.clone(), rates.get(key).map(value).map_err(Into::into))).collect())
     }
 
     /// Every default rate, by country; there are few, so that a page may look at all of them.

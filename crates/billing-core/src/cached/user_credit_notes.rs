@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use billing_cache::{Absence, CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded, Owner};
+use billing_cache::{Absence, CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded, LoadedOne, Owner};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use super::{BillingType, id_of_columns};
-use crate::database::{Database, rows};
+use crate::database::{Database, RawRow, rows};
 use crate::dict;
 use crate::entities::credit_note;
 use crate::migration::TableDependency;
@@ -51,29 +51,34 @@ impl CachedType for UserCreditNotes {
     async fn load(database: &Database, keys: &[UserId]) -> LoadResult<Self> {
         let wanted = credit_note::Column::UserId.is_in(keys.iter().map(|user| user.0));
         let query = credit_note::Entity::find().filter(wanted).order_by_asc(credit_note::Column::Id);
-        let mut lists: HashMap<UserId, Vec<dict::CreditNote>> = keys.iter().map(|user| (*user, Vec::new())).collect();
+        let mut lists: HashMap<UserId, Vec<RawRow<credit_note::Entity>>> =
+            keys.iter().map(|user| (*user, Vec::new())).collect();
         for note in rows(database.connection(), query).await? {
-            let user = UserId(note.key(credit_note::Column::UserId)?);
-            lists.entry(user).or_default().push(note.model()?.to_dict());
+            lists.entry(UserId(note.key(credit_note::Column::UserId)?)).or_default().push(note);
         }
-        Ok(lists.into_iter().map(|(user, notes)| (user, Loaded::lasting(notes))).collect())
+        Ok(lists.into_iter().map(|(user, notes)| (user, list_of(&notes))).collect())
     }
 
     /// The users with the newest credit notes.
     async fn hot_keys(database: &Database, after: Option<&UserId>, limit: u64) -> HotKeysResult<Self> {
         let newest = || credit_note::Column::Id.max();
-        let users: Vec<i32> = credit_note::Entity::find()
+        let users = credit_note::Entity::find()
             .select_only()
             .column(credit_note::Column::UserId)
+            .filter(credit_note::Column::UserId.between(i32::MIN, i32::MAX))
             .group_by(credit_note::Column::UserId)
             .apply_if(after, |query, after| query.having(newest().lt(newest_of(after))))
             .order_by_desc(newest())
-            .limit(limit)
-            .into_tuple()
-            .all(database.connection())
-            .await?;
-        Ok(users.into_iter().map(UserId).collect())
+            .limit(limit);
+        let users = rows(database.connection(), users).await?;
+        Ok(users.iter().map(|row| row.key(credit_note::Column::UserId).map(UserId)).collect::<Result<_, _>>()?)
     }
+}
+
+/// The list, if every note in it can be read: one that lacks a note would look complete.
+fn list_of(notes: &[RawRow<credit_note::Entity>]) -> LoadedOne<UserCreditNotes> {
+    let notes = notes.iter().map(|note| note.model().map(|note| note.to_dict()));
+    Ok(Loaded::lasting(notes.collect::<Result<_, _>>()?))
 }
 
 /// The id of the newest credit note of this user.

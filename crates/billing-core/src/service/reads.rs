@@ -1,10 +1,11 @@
 //! Reads through the cache.
 
-use billing_cache::Cached;
+use billing_cache::{Cached, ReadError};
 
 use super::commands::place;
 use super::{BillingError, BillingService, ReadResult};
 use crate::cached::{ActiveDiscounts, InvoiceId, Invoices, TaxRateKey, TaxRates, UserCreditNotes, UserId};
+use crate::database::DatabaseError;
 use crate::dict;
 
 impl BillingService {
@@ -16,16 +17,16 @@ impl BillingService {
         Ok(self.cache().get::<Invoices>(&InvoiceId(invoice_id)).await?)
     }
 
-    /// Many invoices, in the order of the ids.
+    /// Many invoices, in the order of the ids, each with an outcome of its own.
     ///
     /// # Errors
-    /// A value could not be loaded.
+    /// The database failed. A row that cannot be read is an error of its invoice alone.
     pub async fn invoices_details(
         &self,
         invoice_ids: &[i32],
-    ) -> Result<Vec<Cached<dict::InvoiceDetails>>, BillingError> {
+    ) -> Result<Vec<ReadResult<dict::InvoiceDetails>>, BillingError> {
         let keys: Vec<InvoiceId> = invoice_ids.iter().copied().map(InvoiceId).collect();
-        Ok(self.cache().get_many::<Invoices>(&keys).await?)
+        Ok(each(self.cache().get_each::<Invoices>(&keys).await?))
     }
 
     /// The tax rate of a region, else of its country; no value if neither has one. Both are asked for in one round trip.
@@ -35,12 +36,14 @@ impl BillingService {
     pub async fn applicable_tax_rate(&self, country: &str, region: Option<&str>) -> ReadResult<dict::TaxRate> {
         let (country, region) = place(country, region)?;
         let candidates = TaxRateKey::candidates(country, region);
-        let rates = match candidates.as_slice() {
-            [one] => vec![self.cache().get::<TaxRates>(one).await?],
-            many => self.cache().get_many::<TaxRates>(many).await?,
+        let mut rates = match candidates.as_slice() {
+            [one] => vec![self.cache().get::<TaxRates>(one).await],
+            many => self.cache().get_each::<TaxRates>(many).await?,
         };
-        let decisive = rates.iter().find(|rate| rate.value.is_some()).or(rates.last());
-        Ok(decisive.expect("there is always a country-wide candidate").clone())
+        // An error decides too: where the region's own rate cannot be read, the country's does not apply.
+        let is_decisive = |rate: &Result<Cached<_>, _>| rate.as_ref().map_or(true, |rate| rate.value.is_some());
+        let decisive = rates.iter().position(is_decisive).unwrap_or(rates.len() - 1);
+        Ok(rates.swap_remove(decisive)?)
     }
 
     /// The discounts that are valid now, by id.
@@ -59,15 +62,19 @@ impl BillingService {
         Ok(self.cache().get::<UserCreditNotes>(&UserId(user_id)).await?)
     }
 
-    /// The credit notes of many users, in the order of the ids.
+    /// The credit notes of many users, in the order of the ids, each with an outcome of its own.
     ///
     /// # Errors
-    /// A value could not be loaded.
+    /// The database failed. A row that cannot be read is an error of its user alone.
     pub async fn users_credit_notes(
         &self,
         user_ids: &[i32],
-    ) -> Result<Vec<Cached<Vec<dict::CreditNote>>>, BillingError> {
+    ) -> Result<Vec<ReadResult<Vec<dict::CreditNote>>>, BillingError> {
         let keys: Vec<UserId> = user_ids.iter().copied().map(UserId).collect();
-        Ok(self.cache().get_many::<UserCreditNotes>(&keys).await?)
+        Ok(each(self.cache().get_each::<UserCreditNotes>(&keys).await?))
     }
+}
+
+fn each<V>(answers: Vec<Result<Cached<V>, ReadError<DatabaseError>>>) -> Vec<ReadResult<V>> {
+    answers.into_iter().map(|answer| Ok(answer?)).collect()
 }

@@ -74,7 +74,7 @@ impl<'w> Processes<'w> {
     {
         let loaded = T::load(&self.world.database, keys).await.unwrap();
         for key in keys {
-            let value = loaded.get(key).and_then(|loaded| loaded.value.as_ref());
+            let value = loaded.get(key).and_then(|loaded| loaded.as_ref().unwrap().value.as_ref());
             values.insert(self.reader.cache().key_text::<T>(key), serde_json::to_string(&value).unwrap());
         }
     }

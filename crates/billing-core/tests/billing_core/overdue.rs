@@ -60,7 +60,10 @@ async fn more_than_a_batch_is_marked_and_none_stays_cached_as_open() {
         let left: Vec<String> = world.keys().into_iter().collect();
         assert_eq!(left, early.iter().map(|id| format!("invoice:{id}")).collect::<Vec<_>>());
         let read = reader.invoices_details(&late).await.unwrap();
-        assert!(read.iter().all(|invoice| invoice.value.as_ref().unwrap().status.as_deref() == Some("overdue")));
+        assert!(
+            read.iter()
+                .all(|invoice| invoice.as_ref().unwrap().value.as_ref().unwrap().status.as_deref() == Some("overdue"))
+        );
         world.wait_until_relayed().await;
     })
     .await;

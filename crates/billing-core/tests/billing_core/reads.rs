@@ -77,12 +77,13 @@ async fn many_invoices_come_in_the_order_of_their_ids_with_repetitions_and_gaps(
         let process = world.process().await;
         process.invoice_details(2).await.unwrap();
         let read = process.invoices_details(&[4, 2, 99, 2, 1]).await.unwrap();
-        let ids: Vec<_> = read.iter().map(|invoice| invoice.value.as_ref().map(|details| details.id)).collect();
+        let ids: Vec<_> =
+            read.iter().map(|invoice| invoice.as_ref().unwrap().value.as_ref().map(|details| details.id)).collect();
         assert_eq!(ids, [Some(4), Some(2), None, Some(2), Some(1)]);
-        let tiers: Vec<_> = read.iter().map(|invoice| invoice.tier).collect();
+        let tiers: Vec<_> = read.iter().map(|invoice| invoice.as_ref().unwrap().tier).collect();
         assert_eq!(tiers, [Tier::Loaded, Tier::L2, Tier::Loaded, Tier::L2, Tier::Loaded]);
         let again = process.invoices_details(&[4, 2, 99, 2, 1]).await.unwrap();
-        assert!(again.iter().all(|invoice| invoice.tier == Tier::L2));
+        assert!(again.iter().all(|invoice| invoice.as_ref().unwrap().tier == Tier::L2));
         assert!(process.invoices_details(&[]).await.unwrap().is_empty());
         // One load of its own and one for the whole batch.
         assert_eq!(process.cache().count::<Invoices>(Event::Load), 2);
@@ -97,6 +98,7 @@ async fn many_users_come_in_the_order_of_their_ids() {
         let process = world.process().await;
         for tier in [Tier::Loaded, Tier::L2] {
             let read = process.users_credit_notes(&[3, 2, 1]).await.unwrap();
+            let read: Vec<_> = read.into_iter().map(Result::unwrap).collect();
             let notes: Vec<_> = read.iter().map(|user| user.value.as_ref().unwrap().len()).collect();
             assert_eq!(notes, [0, 1, 3]);
             assert!(read.iter().all(|user| user.tier == tier), "{read:?}");

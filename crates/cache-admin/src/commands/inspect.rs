@@ -78,6 +78,8 @@ async fn ask_database(settings: &Settings, cache: &BillingCache, key: &AnyKey, s
     let outcome = if state.standing == Standing::Absent { None } else { Some(judge(cache, key).await?) };
     let cached = cached::find(key.cache_type()).expect("a key of the cache has a registered type");
     let looked_up = [(key.clone(), state.standing.clone())];
-    let exists = cached.compare(cache, &looked_up).await?.iter().any(|compared| compared.in_database);
-    Ok(InDatabase { exists, outcome, invalidations })
+    let compared = cached.compare(cache, &looked_up).await?.pop();
+    let exists = compared.as_ref().is_some_and(|compared| compared.in_database);
+    let unreadable = compared.and_then(|compared| compared.unreadable);
+    Ok(InDatabase { exists, outcome, unreadable, invalidations })
 }

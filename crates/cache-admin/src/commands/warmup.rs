@@ -102,6 +102,8 @@ async fn once(
         exit::print_error(error);
         worse(worst, exit::code_of(error))
     });
+    let failures: Vec<_> = tallies.failures().collect();
+    failures.iter().for_each(exit::print_error);
     render::show(&report, common.format)?;
     let ending = outcome.context("warm up")?;
     if worst != Code::Fine {
@@ -110,7 +112,8 @@ async fn once(
     if ending == Ending::Complete {
         require_some_stored(&report)?;
     }
-    ending.finish(CONSEQUENCE)
+    let code = ending.finish(CONSEQUENCE)?;
+    Ok(if failures.is_empty() { code } else { Code::No })
 }
 
 async fn plan(cache: &BillingCache, arguments: &Arguments) -> Result<Plan> {

@@ -21,12 +21,15 @@ pub(crate) struct InDatabase {
     pub(crate) exists: bool,
     /// How what is cached compares with it; none if nothing is cached.
     pub(crate) outcome: Option<Outcome>,
+    /// Which row of it cannot be read, and why.
+    pub(crate) unreadable: Option<String>,
     pub(crate) invalidations: Vec<Trace>,
 }
 
 impl InDatabase {
     pub(crate) fn code(&self) -> Code {
-        if self.outcome.as_ref().is_some_and(Outcome::is_wrong) { Code::No } else { Code::Fine }
+        let is_fine = self.unreadable.is_none() && !self.outcome.as_ref().is_some_and(Outcome::is_wrong);
+        if is_fine { Code::Fine } else { Code::No }
     }
 }
 
@@ -72,6 +75,8 @@ struct Lease {
 #[derive(Serialize)]
 struct Compared {
     exists: bool,
+    /// Which row cannot be read, and why.
+    unreadable: Option<String>,
     /// Of the invalidation that is on its way.
     pending_seconds: Option<f64>,
     fields: Vec<Difference>,
@@ -153,6 +158,7 @@ impl Compared {
         };
         Self {
             exists: database.exists,
+            unreadable: database.unreadable,
             pending_seconds,
             fields: differences.fields,
             fields_omitted: differences.omitted,
@@ -222,6 +228,7 @@ impl InspectReport {
             "stale" => "stale: it differs, and no invalidation is on its way".to_owned(),
             "pending" => format!("pending: invalidation on its way for {:.1} s", pending.unwrap_or_default()),
             "undecodable" => "undecodable: readers take it for a miss and replace it".to_owned(),
+            "unreadable" => "unreadable: the row in the database is, so nothing can be compared".to_owned(),
             "gone" => "gone while it was looked at".to_owned(),
             "not_cached" => "not cached".to_owned(),
             _ => "not compared: the database could not be asked".to_owned(),
@@ -229,8 +236,12 @@ impl InspectReport {
     }
 
     fn existence(&self) -> String {
-        let word = |database: &Compared| if database.exists { "there is a value" } else { "there is no value" };
-        self.database.as_ref().map_or("not known", word).to_owned()
+        let words = |database: &Compared| match &database.unreadable {
+            Some(reason) => reason.clone(),
+            None if database.exists => "there is a value".to_owned(),
+            None => "there is no value".to_owned(),
+        };
+        self.database.as_ref().map_or_else(|| "not known".to_owned(), words)
     }
 }
 

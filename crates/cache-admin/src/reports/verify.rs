@@ -66,7 +66,7 @@ struct Finding {
     outcome: &'static str,
     /// Of the invalidation it waits for.
     pending_seconds: Option<f64>,
-    /// Why it does not decode.
+    /// Why it does not decode, or which row cannot be read.
     reason: Option<String>,
     fields: Vec<Difference>,
     fields_omitted: usize,
@@ -103,7 +103,7 @@ impl Share {
 
 impl Findings {
     pub(crate) fn add(&mut self, judged: Judged) {
-        let (mut pending_seconds, mut undecodable, mut differing) = (None, None, Differences::default());
+        let (mut pending_seconds, mut reason, mut differing) = (None, None, Differences::default());
         let outcome = judged.outcome.as_str();
         match judged.outcome {
             Outcome::Right | Outcome::Gone => return,
@@ -111,7 +111,7 @@ impl Findings {
             Outcome::Pending { age, differences } => {
                 (pending_seconds, differing) = (Some(age.as_secs_f64()), differences);
             }
-            Outcome::Undecodable { reason } => undecodable = Some(reason),
+            Outcome::Undecodable { reason: why } | Outcome::Unreadable { reason: why } => reason = Some(why),
         }
         if self.listed.len() == LISTED {
             self.omitted += 1;
@@ -122,7 +122,7 @@ impl Findings {
             cache_type: judged.key.cache_type(),
             outcome,
             pending_seconds,
-            reason: undecodable,
+            reason,
             fields: differing.fields,
             fields_omitted: differing.omitted,
         });
@@ -140,9 +140,9 @@ impl VerifyReport {
         Self { complete, sample, types, total, findings: listed, findings_omitted: omitted }
     }
 
-    /// Whether a value was wrong, even if it is repaired by now.
+    /// Whether a value was wrong, even if it is repaired by now, or could not be told from a wrong one.
     pub(crate) fn found_wrong(&self) -> bool {
-        self.total.tally.wrong() > 0
+        self.total.tally.wrong() + self.total.tally.unreadable > 0
     }
 }
 
@@ -156,12 +156,13 @@ impl Report for VerifyReport {
 
 impl VerifyReport {
     fn counts(&self) -> String {
-        let head = ["verified", "checked", "right", "stale", "pending", "undecodable", "gone", "repaired"];
+        let head =
+            ["verified", "checked", "right", "stale", "pending", "undecodable", "unreadable", "gone", "repaired"];
         let row = |name: &str, tally: &Tally, repaired: u64| {
-            let Tally { checked, right, stale, pending, undecodable, gone } = *tally;
-            let numbers = [checked, right, stale, pending, undecodable, gone, repaired].map(count);
-            let [checked, right, stale, pending, undecodable, gone, repaired] = numbers;
-            [name.to_owned(), checked, right, stale, pending, undecodable, gone, repaired]
+            let Tally { checked, right, stale, pending, undecodable, unreadable, gone } = *tally;
+            let numbers = [checked, right, stale, pending, undecodable, unreadable, gone, repaired].map(count);
+            let [checked, right, stale, pending, undecodable, unreadable, gone, repaired] = numbers;
+            [name.to_owned(), checked, right, stale, pending, undecodable, unreadable, gone, repaired]
         };
         let total = row("total", &self.total.tally, self.total.repaired);
         table(head, self.types.iter().map(|of| row(of.name, &of.tally, of.repaired)).chain([total]))

@@ -30,7 +30,7 @@ async fn the_rows_obey_the_billing_rules() {
         let details = Invoices::load(&database, &keys).await.unwrap();
         assert_eq!(details.len(), 1_200);
         let now = billing_core::time::from_isoformat(NOW).unwrap();
-        for details in details.into_values().filter_map(|loaded| loaded.value) {
+        for details in details.into_values().filter_map(|loaded| loaded.unwrap().value) {
             let settled = details.total_paid + details.total_credit;
             let total = details.amount - details.discounts.iter().map(|line| line.amount).sum::<Money>()
                 + details.taxes.iter().map(|line| line.amount).sum::<Money>();

@@ -94,7 +94,7 @@ impl<'a> Loader<'a> {
     }
 
     async fn load_share(&mut self, share: Share, planned: &PlannedType, tally: &mut Tally) -> Result<()> {
-        let before = tally.done;
+        let before = tally.done.clone();
         tally.done.skipped += share.fresh;
         let mut note = |batch: WarmedUp| tally.done += batch;
         if !share.missing.is_empty() {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use billing_cache::{Event, WarmedUp};
 use billing_core::cached::BillingCache;
-use cli_support::exit;
+use cli_support::{exit, render};
 
 use super::plan::{Plan, PlannedType};
 use crate::reports::warmup::WarmedType;
@@ -34,13 +35,13 @@ impl Tally {
     }
 
     fn row(&self, cache: &BillingCache, planned: &PlannedType) -> WarmedType {
-        let handled = self.done.stored + self.done.skipped + self.done.not_stored;
+        let handled = self.done.stored + self.done.skipped + self.done.not_stored + self.done.failed;
         let rest = planned.wanted().saturating_sub(handled) as u64;
         let error = planned.error.as_ref().or(self.error.as_ref());
         let failed = match (&planned.error, &self.error) {
             (Some(_), _) => None,
-            (None, Some(_)) => Some(rest),
-            (None, None) => Some(0),
+            (None, Some(_)) => Some(rest + self.done.failed as u64),
+            (None, None) => Some(self.done.failed as u64),
         };
         WarmedType {
             name: planned.cached.info().name,
@@ -49,7 +50,7 @@ impl Tally {
             not_stored: self.done.not_stored,
             failed,
             seconds: self.elapsed.as_secs_f64(),
-            error: error.map(exit::sentence),
+            error: error.map(exit::sentence).or_else(|| self.done.first_failure.clone()),
             by_use: planned.by_use,
             newest: planned.newest,
             left: if error.is_none() { rest } else { 0 },
@@ -82,6 +83,14 @@ impl Tallies {
     /// What went wrong, of each type at most one thing.
     pub(super) fn errors<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a anyhow::Error> {
         self.0.iter().zip(&plan.types).filter_map(|(tally, planned)| planned.error.as_ref().or(tally.error.as_ref()))
+    }
+
+    /// Of each type the first value that could not be made, though the database could be asked.
+    pub(super) fn failures(&self) -> impl Iterator<Item = anyhow::Error> {
+        let failed = self.0.iter().filter_map(|tally| Some((tally.done.failed, tally.done.first_failure.as_ref()?)));
+        failed.map(|(failed, first)| {
+            anyhow!("{} values could not be loaded, first {first}", render::count(failed as u64))
+        })
     }
 
     /// The first thing that went wrong.

@@ -40,6 +40,7 @@
  * @property {number} stale
  * @property {number} pending
  * @property {number} undecodable
+ * @property {number} unreadable  a row of the database that cannot be read: nothing to compare with
  * @property {?number} right_share
  * @property {?number} right_share_at_least  with 95 % confidence; null where every value was compared, or none
  * @property {?number} nines  null where no wrong value was found

@@ -62,6 +62,11 @@ function showAudit({ known: { audit }, type, why }) {
 function verdict(total) {
   if (!total?.checked) return element("p", { class: "value" }, unknown("no audit is finished yet"));
   const wrong = (total.stale ?? 0) + (total.undecodable ?? 0);
+  const unreadable = total.unreadable ?? 0;
+  if (!wrong && unreadable) {
+    const values = format.plural(unreadable, "value");
+    return element("p", { class: "value", "data-tone": "bad" }, `${values} could not be compared: rows cannot be read`);
+  }
   if (!wrong) return element("p", { class: "value", "data-tone": "good" }, "No wrong value found");
   const nines = format.plural(total.nines ?? 0, "nine");
   return element("p", { class: "value", "data-tone": "bad" }, `${format.plural(wrong, "wrong value")} found, ${nines}`);

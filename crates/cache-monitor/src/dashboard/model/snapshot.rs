@@ -174,6 +174,7 @@ pub(crate) struct AuditTally {
     pub(crate) stale: u64,
     pub(crate) pending: u64,
     pub(crate) undecodable: u64,
+    pub(crate) unreadable: u64,
     pub(crate) right_share: Option<f64>,
     /// With 95 % confidence, of the total by the worst type; `None` where all values were compared, or none.
     pub(crate) right_share_at_least: Option<f64>,

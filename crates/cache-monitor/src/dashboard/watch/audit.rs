@@ -84,7 +84,8 @@ fn event_of(outcome: &Outcome) -> Option<Event> {
         Outcome::Stale { .. } => Some(Event::AuditStale),
         Outcome::Pending { .. } => Some(Event::AuditPending),
         Outcome::Undecodable { .. } => Some(Event::AuditUndecodable),
-        Outcome::Gone => None,
+        // Counted by the audit alone: no value is right or wrong by it.
+        Outcome::Unreadable { .. } | Outcome::Gone => None,
     }
 }
 
@@ -107,9 +108,9 @@ fn total(found: &[Found]) -> AuditTally {
 }
 
 fn report_of(tally: &Tally, right_share_at_least: Option<f64>) -> AuditTally {
-    let Tally { checked, right, stale, pending, undecodable, .. } = *tally;
+    let Tally { checked, right, stale, pending, undecodable, unreadable, .. } = *tally;
     let (right_share, nines) = (tally.right_share(), tally.nines());
-    AuditTally { checked, right, stale, pending, undecodable, right_share, right_share_at_least, nines }
+    AuditTally { checked, right, stale, pending, undecodable, unreadable, right_share, right_share_at_least, nines }
 }
 
 impl Found {
