@@ -12,6 +12,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const UNAVAILABLE: &str = "the database cannot be used at the moment";
+/// What `serde_path_to_error` calls the body itself.
+const WHOLE_BODY: &str = ".";
+/// A sentence quotes what was sent; no client needs more of it back.
+const REASON_MAX_CHARS: usize = 300;
 
 /// An error as the client sees it.
 #[derive(Debug)]
@@ -47,6 +51,18 @@ impl Problem {
 
     fn malformed(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed", message)
+    }
+
+    /// What is wrong with a body, and with which field of it. The place in the text would help nobody: a client made it.
+    fn of_body(field: &str, error: &serde_json::Error) -> Self {
+        if !error.is_data() {
+            return Self::malformed(format!("the body is no JSON: {error}"));
+        }
+        let (sentence, place) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+        let reason: String =
+            sentence.strip_suffix(&place).unwrap_or(&sentence).chars().take(REASON_MAX_CHARS).collect();
+        let message = if field == WHOLE_BODY { reason } else { format!("{field}: {reason}") };
+        Self::invalid(message)
     }
 
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
@@ -98,11 +114,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let bytes = Bytes::from_request(request, state).await.map_err(|error| Problem::malformed(error.body_text()))?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        match serde_json::from_slice(text) {
-            Ok(body) => Ok(Self(body)),
-            Err(error) if error.is_data() => Err(Problem::invalid(error.to_string())),
-            Err(error) => Err(Problem::malformed(format!("the body is no JSON: {error}"))),
-        }
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let body = serde_path_to_error::deserialize(&mut json);
+        let body = body.map_err(|error| Problem::of_body(&error.path().to_string(), error.inner()))?;
+        json.end().map_err(|error| Problem::of_body(WHOLE_BODY, &error))?;
+        Ok(Self(body))
     }
 }
 

@@ -171,3 +171,48 @@ async fn a_database_that_fails_is_told_to_the_client_without_its_words() {
     })
     .await;
 }
+
+/// Path, body, and what the sentence says: the field, what was sent, and the form that is wanted.
+const BODIES: &[(&str, &str, &[&str])] = &[
+    (
+        "/invoices",
+        r#"{"user_id": 1, "amount": 1, "due_date": "2099-01-01T00:00:00Z"}"#,
+        &["due_date: ", "2099-01-01T00:00:00Z", "2026-11-22T19:04:00"],
+    ),
+    ("/invoices", r#"{"user_id": 1, "amount": 1, "due_date": "2099-01-01"}"#, &["due_date: ", "2026-11-22T19:04:00"]),
+    ("/invoices", r#"{"user_id": 1, "amount": 1, "due_date": 5}"#, &["due_date: ", "5", "2026-11-22T19:04:00"]),
+    ("/invoices", r#"{"user_id": 1, "amount": 1, "due_date": "0000-01-01T00:00:00"}"#, &["due_date: ", "years"]),
+    ("/invoices", r#"{"user_id": 1, "amount": 1, "due_date": "-0001-01-01T00:00:00"}"#, &["due_date: "]),
+    ("/invoices", r#"{"user_id": 1, "amount": 1, "due_date": "+10000-01-01T00:00:00"}"#, &["due_date: "]),
+    ("/invoices", r#"{"user_id": 1, "amount": 1, "due_date": "2099-01-01T00:00:60"}"#, &["due_date: ", "seconds"]),
+    ("/invoices", r#"{"user_id": 1, "amount": "12,50", "due_date": "2099-01-01T00:00:00"}"#, &["amount: ", "12,50"]),
+    ("/invoices", r#"{"user_id": "x", "amount": 1, "due_date": "2099-01-01T00:00:00"}"#, &["user_id: ", "\"x\""]),
+    ("/invoices", r#"{"user_id": 1, "amount": 1}"#, &["due_date"]),
+    (
+        "/discounts",
+        r#"{"name": "x", "discount_type": "x", "value": 1, "is_percentage": false, "valid_from": "10000-01-01T00:00:00"}"#,
+        &["valid_from: "],
+    ),
+    (
+        "/discounts",
+        r#"{"name": "x", "discount_type": "x", "value": 1, "is_percentage": false, "valid_from": "2026-01-01T00:00:00",
+            "valid_to": "2026-01-01T00:00:60"}"#,
+        &["valid_to: "],
+    ),
+];
+
+#[tokio::test]
+async fn a_wrong_body_is_answered_with_the_field_what_was_sent_and_what_is_wanted() {
+    for_each_world(async |world| {
+        let service = ExampleService::over(world);
+        for (path, body, said) in BODIES {
+            let answer = service.post(path, body);
+            assert_eq!(answer.error(), (422, "invalid".to_owned()), "{body}: {answer:?}");
+            let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+            assert!(said.iter().all(|word| message.contains(word)), "{body}: {message}");
+            assert!(!message.contains("line 1"), "{message}");
+        }
+        assert_eq!(world.count("invoices").await, 4);
+    })
+    .await;
+}

@@ -21,6 +21,7 @@ mod seed;
 mod sentinels;
 mod stats;
 mod tls;
+mod unreadable;
 mod verify;
 mod warmup;
 mod warmup_auto;
