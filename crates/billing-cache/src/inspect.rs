@@ -18,6 +18,26 @@ pub enum Standing {
     Value(Vec<u8>),
     /// Something that is no string, such as a list: a foreign hand.
     NotAString,
+    /// A string that is longer than any value of ours, and was not fetched: a foreign hand.
+    TooLong {
+        /// Its length.
+        bytes: u64,
+    },
+}
+
+/// Longer values are not fetched: to parse one takes many times its length in memory, and nobody can look at it.
+const LONGEST: u64 = 8 << 20;
+
+impl Standing {
+    /// The length of the string, if it is one.
+    #[must_use]
+    pub fn length(&self) -> Option<usize> {
+        match self {
+            Self::Value(bytes) => Some(bytes.len()),
+            Self::TooLong { bytes } => usize::try_from(*bytes).ok(),
+            Self::Absent | Self::NotAString => None,
+        }
+    }
 }
 
 /// All that Redis knows of one value.
@@ -35,7 +55,8 @@ pub struct KeyState {
 }
 
 impl<S: Source> Cache<S> {
-    /// What stands under many keys, in their order: one pipeline for each `cache.scan_count` of them.
+    /// What stands under many keys, in their order: two pipelines for each `cache.scan_count` of them, since lengths are asked
+    /// first.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -44,13 +65,30 @@ impl<S: Source> Cache<S> {
         let mut standing = Vec::with_capacity(keys.len());
         for batch in keys.chunks(shared.settings.scan_count) {
             let texts: Vec<String> = batch.iter().map(|key| key.as_str().to_owned()).collect();
-            // One GET each: MGET takes what is no string for absent.
-            for answers in shared.shards.look_at(&texts, |key| vec![command(&["GET", key])]).await? {
-                let answer = answers.into_iter().next().unwrap_or(Ok(Value::Nil));
-                standing.push(standing_of(answer).map_err(|error| shared.shards.unreachable(error))?);
-            }
+            standing.extend(self.standing_of_batch(&texts).await?);
         }
         Ok(standing)
+    }
+
+    async fn standing_of_batch(&self, texts: &[String]) -> Result<Vec<Standing>, RedisUnreachable> {
+        let shards = &self.shared().shards;
+        let lengths = shards.look_at(texts, |key| vec![command(&["STRLEN", key])]).await?;
+        // What cannot be told, for a lack of rights or of a string, is fetched.
+        let lengths: Vec<u64> =
+            lengths.into_iter().map(|answers| answers.into_iter().next().map_or(0, length_of)).collect();
+        let short: Vec<String> = texts
+            .iter()
+            .zip(&lengths)
+            .filter(|(_, length)| **length <= LONGEST)
+            .map(|(text, _)| text.clone())
+            .collect();
+        // One GET each: MGET takes what is no string for absent.
+        let mut values = shards.look_at(&short, |key| vec![command(&["GET", key])]).await?.into_iter();
+        let standing = lengths.into_iter().map(|bytes| match bytes {
+            0..=LONGEST => standing_of(values.next().unwrap_or_default().into_iter().next().unwrap_or(Ok(Value::Nil))),
+            bytes => Ok(Standing::TooLong { bytes }),
+        });
+        standing.collect::<Result<_, _>>().map_err(|error| shards.unreachable(error))
     }
 
     /// All that Redis knows of one value.
@@ -59,13 +97,16 @@ impl<S: Source> Cache<S> {
     /// Redis cannot be used.
     pub async fn inspect(&self, key: &AnyKey) -> Result<KeyState, RedisUnreachable> {
         let shards = &self.shared().shards;
+        let texts = [key.as_str().to_owned()];
+        let standing = self.standing_of_batch(&texts).await?.pop().unwrap_or(Standing::Absent);
         let asked = |key: &str| {
             let lease = lease_of(key);
-            let commands: [&[&str]; 4] = [&["GET", key], &["PTTL", key], &["MEMORY", "USAGE", key], &["PTTL", &lease]];
+            let commands: [&[&str]; 3] = [&["PTTL", key], &["MEMORY", "USAGE", key], &["PTTL", &lease]];
             commands.map(command).to_vec()
         };
-        let answers = shards.look_at(&[key.as_str().to_owned()], asked).await?;
-        state_of(answers.into_iter().next().unwrap_or_default()).map_err(|error| shards.unreachable(error))
+        let answers = shards.look_at(&texts, asked).await?;
+        let answers = answers.into_iter().next().unwrap_or_default();
+        state_of(standing, answers).map_err(|error| shards.unreachable(error))
     }
 }
 
@@ -75,12 +116,16 @@ fn command(words: &[&str]) -> Cmd {
     command
 }
 
-fn state_of(answers: Vec<RedisResult<Value>>) -> Result<KeyState, L2Error> {
-    let Ok([value, ttl, memory, lease]) = <[_; 4]>::try_from(answers) else {
-        return Err(L2Error::Unexpected { command: "GET" });
+fn length_of(answer: RedisResult<Value>) -> u64 {
+    answer.ok().and_then(positive).unwrap_or_default()
+}
+
+fn state_of(standing: Standing, answers: Vec<RedisResult<Value>>) -> Result<KeyState, L2Error> {
+    let Ok([ttl, memory, lease]) = <[_; 3]>::try_from(answers) else {
+        return Err(L2Error::Unexpected { command: "PTTL" });
     };
     Ok(KeyState {
-        standing: standing_of(value)?,
+        standing,
         ttl_ms: positive(ttl?),
         // Not every Redis user may ask this.
         memory_bytes: memory.ok().and_then(positive),

@@ -19,4 +19,4 @@ pub mod service;
 pub mod settings;
 pub mod time;
 
-pub use printable::{is_unprintable, printable};
+pub use printable::{is_unprintable, printable, printable_lines};

@@ -19,6 +19,13 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// As [`printable`], with line ends kept: for texts of several lines, and for JSON, where what is escaped can only stand in
+/// strings and stays the same to whoever parses it.
+#[must_use]
+pub fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether a character is escaped: controls, line separators, and what changes the direction of the text around it.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
@@ -53,5 +60,6 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
+        assert_eq!(printable_lines("a\u{9b}\n\u{202e}b"), "a\\u009b\n\\u202eb");
     }
 }

@@ -1,40 +1,47 @@
 //! `--json FILE` and its kin: the report as a file that is either whole or not there.
 //!
-//! Invariant: a measurement does not begin if its file cannot be written; an older file is replaced in one step.
+//! Invariants: a measurement does not begin if its file cannot be written; an older file is replaced in one step, keeps its
+//! mode, and a link to it stays one; what is no regular file (a pipe, a device, `/dev/stdout`) is written through.
 
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File, Metadata, Permissions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use cli_support::usage;
 use tempfile::NamedTempFile;
 
-/// A place where a file can be written.
+/// The mode of a new file, of which the process takes its umask away.
+const NEW: u32 = 0o666;
+/// More links in a row are a circle.
+const MOST_LINKS: usize = 40;
+
+/// A place where a report can be written.
 #[derive(Debug)]
 pub(crate) struct OutputFile {
+    /// As it was named.
     path: PathBuf,
-    directory: PathBuf,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// A regular file, or none yet, that is replaced as a whole.
+    Replaced { path: PathBuf, directory: PathBuf, mode: Option<Permissions> },
+    /// Something that is open already.
+    Through(File),
 }
 
 impl OutputFile {
-    /// Makes sure that a file can be written where the flag says, by creating one next to it and removing it.
+    /// Makes sure that a report can be written where the flag says, and opens what is no regular file.
     ///
     /// # Errors
     /// A usage error that says what is wrong with the path.
     pub(crate) fn prepare(flag: &str, path: &Path) -> Result<Self> {
-        let refuse = |reason: String| usage(format!("{flag} {}: {reason}", path.display()));
-        if path.file_name().is_none() || path.is_dir() {
-            return Err(refuse("is a directory; name a file in it".to_owned()));
-        }
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let directory = parent.unwrap_or(Path::new(".")).to_owned();
-        if !directory.is_dir() {
-            return Err(refuse(format!("there is no directory {}; create it first", directory.display())));
-        }
-        let file = Self { path: path.to_owned(), directory };
-        file.temporary().map_err(|error| refuse(format!("cannot create a file there: {error}")))?;
-        Ok(file)
+        let target = Target::at(path).map_err(|reason| usage(format!("{flag} {}: {reason}", path.display())))?;
+        Ok(Self { path: path.to_owned(), target })
     }
 
     /// Writes the text and a line end.
@@ -42,19 +49,89 @@ impl OutputFile {
     /// # Errors
     /// The file cannot be written; an older one is as it was.
     pub(crate) fn write(&self, text: &str) -> Result<()> {
-        let failed = || format!("write the report to {}", self.path.display());
-        let mut temporary = self.temporary().with_context(failed)?;
-        writeln!(temporary, "{text}").and_then(|()| temporary.as_file().sync_all()).with_context(failed)?;
-        temporary.persist(&self.path).map_err(|error| error.error).with_context(failed)?;
-        Ok(())
+        self.target.write(text).with_context(|| format!("write the report to {}", self.path.display()))
+    }
+}
+
+impl Target {
+    fn at(path: &Path) -> Result<Self, String> {
+        if let Some(stream) = standard_stream(path) {
+            return stream.map(Self::Through).map_err(|error| error.to_string());
+        }
+        let path = behind_links(path).ok_or("too many links")?;
+        match fs::metadata(&path) {
+            Ok(old) if old.is_file() => Self::replaced(path, Some(&old)),
+            Ok(other) if !other.is_dir() => open(&path).map(Self::Through),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.file_name().is_some() => {
+                Self::replaced(path, None)
+            }
+            Ok(_) => Err("is a directory; name a file in it".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
-    /// With the permissions that any new file would have.
-    fn temporary(&self) -> std::io::Result<NamedTempFile> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let permissions = fs::Permissions::from_mode(0o666);
-        tempfile::Builder::new().prefix(".cache-monitor-").permissions(permissions).tempfile_in(&self.directory)
+    /// Tries to write the old file, and to create one next to it.
+    fn replaced(path: PathBuf, old: Option<&Metadata>) -> Result<Self, String> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = parent.unwrap_or(Path::new(".")).to_owned();
+        if !directory.is_dir() {
+            return Err(format!("there is no directory {}; create it first", directory.display()));
+        }
+        if old.is_some() {
+            open(&path)?;
+        }
+        temporary(&directory).map_err(|error| format!("cannot create a file there: {error}"))?;
+        Ok(Self::Replaced { path, directory, mode: old.map(Metadata::permissions) })
     }
+
+    fn write(&self, text: &str) -> Result<()> {
+        match self {
+            Self::Through(file) => writeln!(&*file, "{text}")?,
+            Self::Replaced { path, directory, mode } => {
+                let mut new = temporary(directory)?;
+                writeln!(new, "{text}").and_then(|()| new.as_file().sync_all())?;
+                if let Some(mode) = mode {
+                    new.as_file().set_permissions(mode.clone())?;
+                }
+                new.persist(path).map_err(|error| error.error)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the process itself writes to: a file that is opened anew would be written from its beginning.
+fn standard_stream(path: &Path) -> Option<io::Result<File>> {
+    let clone = match path.to_str()? {
+        "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => io::stdout().as_fd().try_clone_to_owned(),
+        "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => io::stderr().as_fd().try_clone_to_owned(),
+        _ => return None,
+    };
+    Some(clone.map(File::from))
+}
+
+/// What links lead to, which may not be there yet.
+fn behind_links(path: &Path) -> Option<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&path) {
+            // The links of /proc lead to what has no path.
+            Ok(_) if path.starts_with("/proc") => return Some(path),
+            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
+            Err(_) => return Some(path),
+        }
+    }
+    None
+}
+
+/// A pipe is waited for here, until somebody reads it.
+fn open(path: &Path) -> Result<File, String> {
+    File::options().write(true).open(path).map_err(|error| format!("cannot be written: {error}"))
+}
+
+fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
+    let permissions = Permissions::from_mode(NEW);
+    tempfile::Builder::new().prefix(".cache-monitor-").permissions(permissions).tempfile_in(directory)
 }
 
 #[cfg(test)]
@@ -74,12 +151,51 @@ mod tests {
     }
 
     #[test]
+    fn a_file_keeps_its_mode_and_a_link_stays_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, link) = (directory.path().join("report.json"), directory.path().join("latest.json"));
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink("report.json", &link).unwrap();
+        OutputFile::prepare("--json", &link).unwrap().write("{}").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+
+        fs::remove_file(&path).unwrap();
+        OutputFile::prepare("--json", &link).unwrap().write("{}").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_written_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).unwrap()
+        });
+        let file = OutputFile::prepare("--html", &pipe).unwrap();
+        file.write("<html>").unwrap();
+        drop(file);
+        assert_eq!(reader.join().unwrap(), "<html>\n");
+        assert!(!fs::symlink_metadata(&pipe).unwrap().is_file(), "the pipe was replaced");
+        OutputFile::prepare("--json", Path::new("/dev/null")).unwrap().write("{}").unwrap();
+        assert!(!fs::symlink_metadata("/dev/null").unwrap().is_file());
+        assert!(OutputFile::prepare("--json", Path::new("/dev/full")).unwrap().write("{}").is_err());
+    }
+
+    #[test]
     fn a_path_that_cannot_be_written_is_refused_with_the_reason() {
         let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("circle", directory.path().join("circle")).unwrap();
         for (path, reason) in [
             (directory.path().to_owned(), "is a directory"),
             (directory.path().join("gone/report.json"), "there is no directory"),
             (PathBuf::from("/"), "is a directory"),
+            (directory.path().join("circle"), "too many links"),
         ] {
             let error = OutputFile::prepare("--json", &path).unwrap_err().to_string();
             assert!(error.starts_with("--json ") && error.contains(reason), "{error}");

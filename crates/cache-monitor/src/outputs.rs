@@ -3,6 +3,7 @@
 //! Invariant: a measurement does not begin if one of its files cannot be written.
 
 use anyhow::Result;
+use billing_core::printable_lines;
 use cli_support::{Format, render};
 
 use crate::arguments::Arguments;
@@ -38,10 +39,10 @@ impl Outputs {
             file.write(&render::json(report)?)?;
         }
         if let Some(file) = &self.markdown {
-            file.write(&report.to_markdown())?;
+            file.write(&printable_lines(&report.to_markdown()))?;
         }
         if let Some(file) = &self.html {
-            file.write(&report.to_html())?;
+            file.write(&printable_lines(&report.to_html()))?;
         }
         render::show(report, format)
     }

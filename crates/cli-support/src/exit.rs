@@ -58,7 +58,14 @@ pub fn usage(sentence: impl Into<String>) -> anyhow::Error {
 /// Runs a tool: logs go to stderr as `RUST_LOG` wants them, an error becomes a sentence, and the result an exit code.
 pub fn run(work: impl Future<Output = Result<Code>>) -> ExitCode {
     log_to_stderr();
-    let runtime = tokio::runtime::Runtime::new().expect("a process can start threads");
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let said = "the system gives this process too few files or threads; raise `ulimit -n` or `ulimit -u`";
+            print_error(&anyhow::Error::new(error).context(said));
+            return Code::No.into();
+        }
+    };
     let code = runtime.block_on(work).unwrap_or_else(|error| {
         print_error(&error);
         code_of(&error)

@@ -1,11 +1,13 @@
 //! Rendering: reports on stdout, as text or JSON; tables and numbers as people read them.
 //!
-//! Invariant: nothing is computed here. A report holds its numbers; both renderings show the same ones.
+//! Invariants: nothing is computed here. A report holds its numbers; both renderings show the same ones. No text from outside
+//! gets out as it is: in tables, texts and JSON alike, what could steer a terminal or mislead a reader is escaped.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use billing_core::{printable, printable_lines};
 use comfy_table::{CellAlignment, Row, Table, presets};
 use serde::Serialize;
 
@@ -17,6 +19,9 @@ pub trait Report: Serialize {
     fn to_text(&self) -> String;
 }
 
+/// What colours begin with, and all that steers a terminal.
+const ESCAPE: &str = "\x1b[";
+
 /// Shown where there is no number.
 pub const NONE: &str = "-";
 
@@ -26,11 +31,28 @@ pub const NONE: &str = "-";
 /// Stdout cannot be written.
 pub fn show(report: &impl Report, format: Format) -> Result<()> {
     let text = match format {
-        Format::Text => report.to_text(),
+        Format::Text => text(report),
         Format::Json => json(report)?,
     };
     print(&text)?;
     Ok(())
+}
+
+/// A report for people. Of what could steer a terminal only colours are left.
+#[must_use]
+pub fn text(report: &impl Report) -> String {
+    let (text, mut shown) = (report.to_text(), String::new());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find(ESCAPE) {
+        let (before, after) = (&rest[..at], &rest[at + ESCAPE.len()..]);
+        let end = after.find(|c: char| !c.is_ascii_digit() && c != ';').filter(|end| after[*end..].starts_with('m'));
+        let (escape, following) = after.split_at(end.map_or(0, |end| end + 1));
+        shown.push_str(&printable_lines(before));
+        shown.push_str(&if escape.is_empty() { printable(ESCAPE).into_owned() } else { format!("{ESCAPE}{escape}") });
+        rest = following;
+    }
+    shown.push_str(&printable_lines(rest));
+    shown
 }
 
 /// Whether anybody still reads stdout.
@@ -59,7 +81,7 @@ pub fn print(text: &str) -> Result<Reader> {
 /// # Errors
 /// The report has no JSON form.
 pub fn json_line(report: &impl Report) -> Result<String> {
-    serde_json::to_string(report).context("write the report as JSON")
+    serde_json::to_string(report).map(|json| printable_lines(&json)).context("write the report as JSON")
 }
 
 /// A report as `--format json` prints it, without a line end at its end.
@@ -67,7 +89,7 @@ pub fn json_line(report: &impl Report) -> Result<String> {
 /// # Errors
 /// The report has no JSON form.
 pub fn json(report: &impl Report) -> Result<String> {
-    serde_json::to_string_pretty(report).context("write the report as JSON")
+    serde_json::to_string_pretty(report).map(|json| printable_lines(&json)).context("write the report as JSON")
 }
 
 /// The text of a report, with a word that it is only a part if the work was interrupted.
@@ -84,7 +106,7 @@ pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [St
 /// As [`table`], with so many names on the left.
 pub fn labelled_table(labels: usize, head: impl Into<Row>, rows: impl IntoIterator<Item = impl Into<Row>>) -> String {
     let mut table = styled();
-    table.set_header(head).add_rows(rows);
+    table.set_header(head).add_rows(rows.into_iter().map(|row| escaped(row.into())));
     table.column_iter_mut().skip(labels).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table.to_string()
 }
@@ -93,8 +115,12 @@ pub fn labelled_table(labels: usize, head: impl Into<Row>, rows: impl IntoIterat
 #[must_use]
 pub fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut table = styled();
-    table.add_rows(facts.into_iter().map(|(name, fact)| [name.to_owned(), fact]));
+    table.add_rows(facts.into_iter().map(|(name, fact)| [name.to_owned(), printable_lines(&fact)]));
     table.to_string()
+}
+
+fn escaped(row: Row) -> Row {
+    row.cell_iter().map(|cell| printable_lines(&cell.content())).collect::<Vec<_>>().into()
 }
 
 fn styled() -> Table {
@@ -188,6 +214,30 @@ mod tests {
             assert_eq!(duration(Duration::from_micros(micros)), shown);
         }
         assert_eq!((percent(Some(0.9731)), percent(None)), ("97.3".to_owned(), "-".to_owned()));
+    }
+
+    #[derive(Serialize)]
+    struct Foreign(&'static str);
+
+    impl Report for Foreign {
+        fn to_text(&self) -> String {
+            format!("{}\n{}", coloured("ok", Colour::Green), self.0)
+        }
+    }
+
+    #[test]
+    fn text_from_outside_cannot_steer_a_terminal() {
+        let foreign = Foreign("\u{1b}[2Jgone\u{9b}31m\u{202e}\n\u{1b}]0;title\u{7}");
+        let shown = text(&foreign);
+        assert!(shown.starts_with("\u{1b}[32mok\u{1b}[0m\n\\u001b[2Jgone\\u009b31m\\u202e\n"), "{shown:?}");
+        for json in [json(&foreign).unwrap(), json_line(&foreign).unwrap()] {
+            assert!(!json.contains(billing_core::is_unprintable), "{json:?}");
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), foreign.0);
+        }
+        let table = table(["a", "b"], [["\u{1b}[31mred".to_owned(), "\u{9b}1".to_owned()]]);
+        assert!(table.contains("\\u001b[31mred") && table.contains("\\u009b1"), "{table}");
+        let facts = facts([("a", "\u{1b}c".to_owned())]);
+        assert!(facts.contains("\\u001bc"), "{facts}");
     }
 
     #[test]

@@ -46,8 +46,8 @@ fn show(report: &impl Report, format: Format) -> Result<Reader> {
     match format {
         Format::Json => render::print(&render::json_line(report)?),
         Format::Text if std::io::stdout().is_terminal() => {
-            render::print(&format!("{FRESH_SCREEN}{}", report.to_text()))
+            render::print(&format!("{FRESH_SCREEN}{}", render::text(report)))
         }
-        Format::Text => render::print(&format!("{}\n", report.to_text())),
+        Format::Text => render::print(&format!("{}\n", render::text(report))),
     }
 }

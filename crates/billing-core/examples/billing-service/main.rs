@@ -44,9 +44,9 @@ struct Arguments {
     config: Option<std::path::PathBuf>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().context("too few files or threads; raise `ulimit -n` or `ulimit -u`");
+    match runtime.and_then(|runtime| runtime.block_on(run())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error:#}"));

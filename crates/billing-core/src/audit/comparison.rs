@@ -96,6 +96,20 @@ fn decode<T: BillingType>(standing: &Standing) -> Result<Option<Option<T::Value>
     match standing {
         Standing::Absent => Ok(None),
         Standing::NotAString => Err("it is no string".to_owned()),
-        Standing::Value(bytes) => serde_json::from_slice(bytes).map(Some).map_err(|error| error.to_string()),
+        Standing::TooLong { bytes } => {
+            Err(format!("its {bytes} bytes are more than a value may have, and were not read"))
+        }
+        Standing::Value(bytes) => {
+            serde_json::from_slice(bytes).map(Some).map_err(|error| beginning(&error.to_string()))
+        }
+    }
+}
+
+/// The reason may quote the value, however long that is.
+fn beginning(reason: &str) -> String {
+    const SHOWN: usize = 200;
+    match reason.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
     }
 }

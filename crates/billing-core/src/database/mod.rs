@@ -19,6 +19,7 @@ mod to_the_end;
 mod url;
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -208,10 +209,22 @@ async fn open_sqlite(
     if !create && !file.path.exists() {
         return Err(DatabaseError::MissingFile { path: file.path.clone() });
     }
+    if create && !file.path.exists() {
+        make_private(&file.path);
+    }
     let options = sqlite_options(settings, file).create_if_missing(create);
     let description = describe_sqlite(file);
     let pool = sqlite_pool(settings).connect_with(options).await;
     Ok(Database::over_sqlite(pool.map_err(|error| cannot_connect(&description, error))?, description))
+}
+
+/// An empty file that only its owner can read: it will hold what customers owe. SQLite gives its side files the same mode.
+/// Where the file cannot be made, SQLite says why.
+fn make_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.write(true).create_new(true).open(path));
 }
 
 fn describe_sqlite(file: &SqliteFile) -> String {

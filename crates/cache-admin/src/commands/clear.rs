@@ -8,6 +8,7 @@ use billing_core::cached::BillingCache;
 use clap::Args;
 use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, TypeChoice, exit, open, render, usage};
 
+use super::ids;
 use crate::reports::clear::{ClearReport, ClearedType};
 
 const CONSEQUENCE: &str = "what was removed stays removed";
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
     /// Which cache type to empty
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser())]
     choice: TypeChoice,
-    /// Only these values: 42 of invoices, GB:default of tax_rates
+    /// Only these values, by id or by key: 42 of invoices, GB:default or tax_rate:GB:default of tax_rates
     #[arg(long = "id", value_name = "ID", num_args = 1..)]
     ids: Vec<String>,
     /// Only count what would be removed
@@ -92,6 +93,5 @@ impl Work {
 }
 
 fn text_of(cache: &BillingCache, info: &TypeInfo, id: &str) -> Result<String> {
-    let wrong = || usage(format!("{id:?} is no id of {}, whose keys are {}", info.name, info.pattern()));
-    cache.text_of_id(info, id).ok_or_else(wrong)
+    ids::text_of(cache, info, id).ok_or_else(|| usage(ids::wrong(cache, info, id)))
 }

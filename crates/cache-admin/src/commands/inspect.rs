@@ -10,6 +10,7 @@ use billing_core::settings::Settings;
 use clap::Args;
 use cli_support::{Code, CommonArgs, TypeChoice, exit, open, render, usage};
 
+use super::ids;
 use crate::reports::inspect::{InDatabase, InspectReport};
 
 /// Invalidations shown.
@@ -61,9 +62,8 @@ impl Arguments {
             (Some(text), _) => cache.key_of_text(text).ok_or_else(|| none(text)),
             (None, Some(TypeChoice::One(cached))) => {
                 let info = cached.info();
-                let key = cache.text_of_id(&info, &self.id).and_then(|text| cache.key_of_text(&text));
-                let id = &self.id;
-                key.ok_or_else(|| usage(format!("{id:?} is no id of {}, whose keys are {}", info.name, info.pattern())))
+                let key = ids::text_of(cache, &info, &self.id).and_then(|text| cache.key_of_text(&text));
+                key.ok_or_else(|| usage(ids::wrong(cache, &info, &self.id)))
             }
             (None, _) => Err(usage("inspect shows one value: name its key, or one --type and its --id")),
         }

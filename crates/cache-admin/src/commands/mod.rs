@@ -2,6 +2,7 @@
 
 pub(crate) mod clear;
 pub(crate) mod doctor;
+mod ids;
 pub(crate) mod inspect;
 pub(crate) mod migrate;
 pub(crate) mod seed;

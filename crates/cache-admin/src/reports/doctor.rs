@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use billing_core::printable;
 use billing_core::settings::{Origin, Setting};
 use cli_support::Report;
 use cli_support::render::{Colour, coloured, labelled_table};
@@ -164,8 +165,8 @@ impl Level {
 
 impl Finding {
     fn to_text(&self) -> String {
-        let found = format!("  {}  {:<13} {}", self.level.to_text(), self.check, self.found);
-        match &self.remedy {
+        let found = format!("  {}  {:<13} {}", self.level.to_text(), self.check, printable(&self.found));
+        match self.remedy.as_deref().map(printable) {
             None => format!("{found}\n"),
             // There are many of them, and they say little.
             Some(remedy) if self.level == Level::NotChecked => format!("{found} -> {remedy}\n"),

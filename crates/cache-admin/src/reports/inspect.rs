@@ -7,6 +7,7 @@ use billing_cache::{AnyKey, KeyState, Standing};
 use billing_core::audit::{Difference, Differences, Outcome};
 use billing_core::outbox::Trace;
 use billing_core::time::{now, to_isoformat};
+use billing_core::{printable, printable_lines};
 use chrono::TimeDelta;
 use cli_support::render::{NONE, bytes, duration, facts, labelled_table};
 use cli_support::{Code, Report, exit};
@@ -14,6 +15,18 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fields;
+
+/// Characters of a value in the text; JSON has it as a whole.
+const SHOWN: usize = 20_000;
+
+const WRONG: &str = "\
+next, in this order; keep what is shown above, because a repair takes the difference away:
+  cache-admin doctor                 are all triggers there? where it says `migrate`, do that first
+  cache-admin verify --all --repair  removes this value and its like";
+const PENDING: &str = "\
+next:
+  cache-admin inspect KEY            again: a relay is about to apply the invalidation
+  cache-admin doctor                 if it stays pending: does a service run, and does it reach Redis?";
 
 /// What the database says of a value, when it was asked.
 pub(crate) struct InDatabase {
@@ -123,9 +136,10 @@ impl InspectReport {
 
 impl Stood {
     fn of(state: KeyState, reason: Option<String>) -> Option<Self> {
+        let length = state.standing.length();
         let bytes = match state.standing {
             Standing::Absent => return None,
-            Standing::NotAString => None,
+            Standing::NotAString | Standing::TooLong { .. } => None,
             Standing::Value(bytes) => Some(bytes),
         };
         let value: Option<Value> = bytes.as_ref().and_then(|bytes| serde_json::from_slice(bytes).ok());
@@ -135,7 +149,7 @@ impl Stood {
             value,
             decodes: reason.is_none(),
             reason,
-            bytes: bytes.as_ref().map(Vec::len),
+            bytes: length,
             memory_bytes: state.memory_bytes,
             ttl_seconds: state.ttl_ms.map(seconds),
             expires_at: state.ttl_ms.map(ends_at),
@@ -194,12 +208,22 @@ impl Report for InspectReport {
             cached.map(Stood::to_text),
             database.and_then(Compared::differing),
             database.map(Compared::trail),
+            self.next_steps().map(str::to_owned),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
     }
 }
 
 impl InspectReport {
+    /// What to do about it. First of all to look: after a repair the difference is gone.
+    fn next_steps(&self) -> Option<&'static str> {
+        match self.verdict {
+            "stale" | "undecodable" => Some(WRONG),
+            "pending" => Some(PENDING),
+            _ => None,
+        }
+    }
+
     fn facts(&self) -> String {
         let cached = self.cached.as_ref();
         let or_none = |fact: Option<String>| fact.unwrap_or_else(|| NONE.to_owned());
@@ -247,10 +271,12 @@ impl InspectReport {
 
 impl Stood {
     fn to_text(&self) -> String {
-        let value = self.value.as_ref().map(|value| format!("{value:#}"));
-        let shown = value.or_else(|| self.raw.clone()).unwrap_or_else(|| "no string".to_owned());
+        let value = self.value.as_ref().map(|value| printable_lines(&format!("{value:#}")));
+        let raw = || self.raw.as_deref().map(|raw| printable(raw).into_owned());
+        let shown = value.or_else(raw).unwrap_or_else(|| "it is not shown".to_owned());
+        let shown = beginning(&shown, SHOWN);
         match &self.reason {
-            Some(reason) => format!("{shown}\n\ndoes not decode: {reason}"),
+            Some(reason) => format!("{shown}\n\ndoes not decode: {}", printable(reason)),
             None => shown,
         }
     }
@@ -274,7 +300,7 @@ impl Compared {
         let row = |row: &Invalidated| {
             let concerns = if row.whole_type { "the whole type" } else { "this key" };
             let relayed = row.relayed_at.clone().unwrap_or_else(|| "pending".to_owned());
-            let history = row.redis_history.as_deref().map_or_else(|| NONE.to_owned(), beginning);
+            let history = row.redis_history.as_deref().map_or_else(|| NONE.to_owned(), |it| beginning(it, OF_HISTORY));
             [row.created_at.clone(), row.table_name.clone(), concerns.to_owned(), relayed, history]
         };
         labelled_table(head.len(), head, self.invalidations.iter().map(row))
@@ -282,10 +308,12 @@ impl Compared {
 }
 
 /// Enough of a history to tell two apart.
-fn beginning(history: &str) -> String {
-    const SHOWN: usize = 12;
-    match history.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &history[..end]),
-        None => history.to_owned(),
+const OF_HISTORY: usize = 12;
+
+/// At most so many characters of a text.
+fn beginning(text: &str, shown: usize) -> String {
+    match text.char_indices().nth(shown) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }

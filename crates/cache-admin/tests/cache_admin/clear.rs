@@ -131,3 +131,17 @@ fn catches_interrupts(pid: u32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 0b10 != 0)
 }
+
+#[test]
+fn a_value_is_named_by_its_id_or_by_its_key() {
+    let stage = Stage::sqlite();
+    for named in ["DE:default", "tax_rate:DE:default"] {
+        stage.set("tax_rate:DE:default", 100);
+        stage.run(&["clear", "--type", "tax_rates", "--id", named]).assert_fine();
+        assert!(!stage.exists("tax_rate:DE:default"), "{named}");
+    }
+    let run = stage.run(&["clear", "--type", "tax_rates", "--id", "DE"]);
+    assert!(run.assert_error(2).ends_with("; write DE:default"), "{run:?}");
+    let run = stage.run(&["clear", "--type", "invoices", "--id", "tax_rate:DE:default"]);
+    assert!(run.assert_error(2).contains("is no id of invoices"), "{run:?}");
+}

@@ -108,6 +108,25 @@ fn a_stderr_that_cannot_be_written_changes_no_exit_code() {
 }
 
 #[test]
+fn a_process_that_may_open_no_files_says_so() {
+    let stage = Stage::sqlite();
+    let tool = stage.command(&[]);
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 3; exec \"$0\" stats"]).arg(tool.get_program()).current_dir(stage.directory());
+    let run = Run::of(command.env_clear().output().unwrap());
+    assert!(run.assert_error(1).contains("ulimit -n"), "{run:?}");
+}
+
+#[test]
+fn a_database_that_is_made_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let stage = Stage::sqlite();
+    stage.run_with(&["migrate"], &[("DATABASE_URL", "sqlite://made.sqlite")]).assert_fine();
+    let mode = std::fs::metadata(stage.directory().join("made.sqlite")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
 fn flags_outrank_the_environment_and_the_settings_file() {
     let stage = Stage::sqlite();
     let port = stage.redis.port().to_string();

@@ -213,3 +213,32 @@ fn what_is_none_of_ours_is_named() {
         assert_eq!(stage.run(arguments).code, Some(2), "{arguments:?}");
     }
 }
+
+#[test]
+fn text_from_outside_cannot_steer_a_terminal() {
+    let stage = Stage::sqlite().seeded();
+    let value = "{\"id\": \"\u{1b}[2J\u{9b}31m\u{202e}\u{7f}\"}";
+    stage.redis.command::<()>(&["SET", "invoice:1", value, "EX", "100"]).unwrap();
+    for arguments in [&["inspect", "invoice:1"][..], &["inspect", "invoice:1", "--format", "json"], &["verify"]] {
+        let run = stage.run(arguments);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        let shown = format!("{}{}", run.stdout, run.stderr);
+        assert!(!shown.contains(|c| billing_core::is_unprintable(c) && c != '\n'), "{shown:?}");
+        assert!(shown.contains("\\u001b[2J") || shown.contains("expected"), "{shown}");
+    }
+}
+
+#[test]
+fn a_value_that_is_too_long_is_not_read() {
+    let stage = Stage::sqlite().seeded();
+    stage.redis.command::<()>(&["SETRANGE", "invoice:1", "50000000", "x"]).unwrap();
+    let run = stage.run(&["inspect", "invoice:1"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stdout.contains("50000001 bytes are more than a value may have"), "{}", run.stdout);
+    assert!(run.stdout.contains("next, in this order") && run.stdout.len() < 10_000, "{}", run.stdout);
+    stage.redis.command::<()>(&["SET", "invoice:2", &format!("\"{}\"", "x".repeat(1_000_000)), "EX", "100"]).unwrap();
+    let run = stage.run(&["verify", "--all", "--repair"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stdout.len() < 20_000, "{} bytes", run.stdout.len());
+    assert!(!stage.exists("invoice:1") && !stage.exists("invoice:2"));
+}

@@ -3,15 +3,24 @@
 //! Invariants: it is in no message and no answer; a comparison takes as long for a token that is nearly right as for one that
 //! is all wrong.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::Result;
-use cli_support::usage;
+use cli_support::{exit, usage};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::dashboard::arguments::Arguments;
+
+/// A larger file holds no token.
+const LARGEST: u64 = 64 * 1024;
+
+/// The bit of a file's mode that lets every user read it.
+const READABLE_BY_ALL: u32 = 0o004;
 
 /// Fewer characters could be found out by trying.
 const SHORTEST: usize = 16;
@@ -40,7 +49,10 @@ impl Token {
 
     fn of_file(file: &Path) -> Result<Self> {
         let cannot = |error| usage(format!("--token-file: cannot read {}: {error}", file.display()));
-        let text = SecretString::from(std::fs::read_to_string(file).map_err(cannot)?);
+        let (text, mode) = read(file).map_err(cannot)?;
+        if mode & READABLE_BY_ALL != 0 {
+            exit::warn(&format!("every user of this machine can read {}; `chmod 600` it", file.display()));
+        }
         Self::checked("--token-file", text.expose_secret().lines().next().unwrap_or_default())
     }
 
@@ -59,13 +71,22 @@ impl Token {
     }
 }
 
+/// The text of a file, of which only the first line counts, and its mode.
+fn read(file: &Path) -> io::Result<(SecretString, u32)> {
+    let mut text = String::new();
+    let file = File::open(file)?;
+    let mode = file.metadata()?.permissions().mode();
+    file.take(LARGEST).read_to_string(&mut text)?;
+    Ok((text.into(), mode))
+}
+
 fn refuse_without_token(listen: SocketAddr) -> Result<()> {
     if listen.ip().is_loopback() {
         return Ok(());
     }
     Err(usage(format!(
-        "--listen {listen} can be reached from other machines, so it needs a token: write one into a file (`openssl rand -hex 24 > \
-         FILE`) and add --token-file FILE, or listen on 127.0.0.1"
+        "--listen {listen} can be reached from other machines, so it needs a token: write one into a file (`umask 077; openssl \
+         rand -hex 24 > FILE`) and add --token-file FILE, or listen on 127.0.0.1"
     )))
 }
 
