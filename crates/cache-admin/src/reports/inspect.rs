@@ -273,7 +273,8 @@ impl Stood {
     fn to_text(&self) -> String {
         let value = self.value.as_ref().map(|value| printable_lines(&format!("{value:#}")));
         let raw = || self.raw.as_deref().map(|raw| printable(raw).into_owned());
-        let shown = value.or_else(raw).unwrap_or_else(|| "it is not shown".to_owned());
+        let absent = if self.bytes.is_some() { "too long to be shown" } else { "no string" };
+        let shown = value.or_else(raw).unwrap_or_else(|| absent.to_owned());
         let shown = beginning(&shown, SHOWN);
         match &self.reason {
             Some(reason) => format!("{shown}\n\ndoes not decode: {}", printable(reason)),
