@@ -5,8 +5,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::fs::File;
 use std::future::Future;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ pub fn usage(sentence: impl Into<String>) -> anyhow::Error {
 /// Runs a tool: logs go to stderr as `RUST_LOG` wants them, an error becomes a sentence, and the result an exit code.
 pub fn run(work: impl Future<Output = Result<Code>>) -> ExitCode {
     log_to_stderr();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match enough_files().and_then(|()| tokio::runtime::Runtime::new()) {
         Ok(runtime) => runtime,
         Err(error) => {
             let said = "the system gives this process too few files or threads; raise `ulimit -n` or `ulimit -u`";
@@ -73,6 +74,12 @@ pub fn run(work: impl Future<Output = Result<Code>>) -> ExitCode {
     // Name resolution cannot be cancelled and may take long; whoever pressed Ctrl-C does not wait for it.
     runtime.shutdown_background();
     code.into()
+}
+
+/// Tokio panics where it may not open the few files that it needs for signals.
+fn enough_files() -> io::Result<()> {
+    const NEEDED: usize = 16;
+    (0..NEEDED).map(|_| File::open("/dev/null")).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
 /// Prints the error and its causes as one line on stderr.

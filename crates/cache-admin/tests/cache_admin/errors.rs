@@ -112,7 +112,7 @@ fn a_process_that_may_open_no_files_says_so() {
     let stage = Stage::sqlite();
     let tool = stage.command(&[]);
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", "ulimit -n 3; exec \"$0\" stats"]).arg(tool.get_program()).current_dir(stage.directory());
+    command.args(["-c", "ulimit -n 4; exec \"$0\" stats"]).arg(tool.get_program()).current_dir(stage.directory());
     let run = Run::of(command.env_clear().output().unwrap());
     assert!(run.assert_error(1).contains("ulimit -n"), "{run:?}");
 }
