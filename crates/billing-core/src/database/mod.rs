@@ -37,7 +37,7 @@ use crate::outbox::Sight;
 use at_rest::{is_at_rest, seems_at_rest};
 pub use error::{DatabaseError, is_transient, is_unreachable};
 pub use rows::UnreadableRow;
-pub(crate) use rows::{RawRow, raw_row, row, rows};
+pub(crate) use rows::{RawRow, insert, raw_row, row, rows, update};
 pub(crate) use schema::{FoundColumn, columns_of, has_rows, table_exists};
 pub use settings::DatabaseSettings;
 use stale_plans::StalePlans;

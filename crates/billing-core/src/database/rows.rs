@@ -10,8 +10,8 @@ use std::str::Utf8Error;
 
 use sea_orm::sqlx;
 use sea_orm::{
-    ColIdx, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, QueryResult, QueryTrait, RuntimeErr,
-    Select, TryGetable,
+    ActiveModelTrait, ColIdx, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IdenStatic, Insert, QueryResult,
+    QueryTrait, RuntimeErr, Select, TryGetable, Update,
 };
 
 use super::DatabaseError;
@@ -140,6 +140,29 @@ pub(crate) async fn row<E: EntityTrait, C: ConnectionTrait>(
 ) -> Result<Option<E::Model>, DatabaseError> {
     let row = raw_row(connection, query).await?;
     Ok(row.map(|row| row.model()).transpose()?)
+}
+
+/// Stores a new row and gives it as it was stored. The database chooses its id, which is beyond ours if one there already is:
+/// then the row is unreadable, and its transaction must not commit.
+pub(crate) async fn insert<A: ActiveModelTrait, C: ConnectionTrait>(
+    connection: &C,
+    new: A,
+) -> Result<<A::Entity as EntityTrait>::Model, DatabaseError> {
+    let mut query = Insert::one(new).into_query();
+    query.returning_all();
+    let stored = connection.query_one(&query).await?.ok_or(DbErr::RecordNotInserted)?;
+    Ok(RawRow::<A::Entity> { row: stored, entity: PhantomData }.model()?)
+}
+
+/// Changes a row that is there, and gives it as it is now; the columns that were not set may be unreadable.
+pub(crate) async fn update<A: ActiveModelTrait, C: ConnectionTrait>(
+    connection: &C,
+    changed: A,
+) -> Result<<A::Entity as EntityTrait>::Model, DatabaseError> {
+    let mut query = Update::one(changed).validate()?.into_query();
+    query.returning_all();
+    let stored = connection.query_one(&query).await?.ok_or(DbErr::RecordNotUpdated)?;
+    Ok(RawRow::<A::Entity> { row: stored, entity: PhantomData }.model()?)
 }
 
 #[cfg(test)]

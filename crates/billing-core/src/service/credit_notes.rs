@@ -1,14 +1,14 @@
 //! Credit notes: creating them, and applying one to an invoice.
 
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 use super::commands::positive;
 use super::error::cut;
 use super::invoices::require_user;
 use super::locked::{LockedCreditNote, LockedInvoice};
 use super::{BillingError, BillingService, Entity, NewCreditNote, Refusal};
-use crate::database::rows;
+use crate::database::{insert, rows};
 use crate::dict;
 use crate::entities::{CreditNoteStatus, credit_note, credit_note_application};
 use crate::money::Money;
@@ -50,7 +50,7 @@ impl BillingService {
             created_at: Set(Some(now())),
             ..Default::default()
         };
-        let note = note.insert(&*transaction).await?;
+        let note = insert(&*transaction, note).await?;
         Ok(transaction.commit(note).await?)
     }
 
@@ -88,7 +88,7 @@ impl BillingService {
             applied_at: Set(Some(now())),
             ..Default::default()
         };
-        application.insert(&*transaction).await?;
+        insert(&*transaction, application).await?;
         note.take_off(amount).await?;
         let details = invoice.settle().await?;
         Ok(transaction.commit(details).await?)

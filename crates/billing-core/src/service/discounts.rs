@@ -1,12 +1,10 @@
 //! Discounts: creating and changing them, and applying one to an invoice.
 
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, DiscountInput, Entity, Refusal};
-use crate::database::{raw_row, row};
+use crate::database::{insert, raw_row, row, update};
 use crate::dict;
 use crate::entities::{discount, invoice_discount};
 use crate::money::{Money, Percent};
@@ -26,7 +24,7 @@ impl BillingService {
         input.check()?;
         let transaction = self.begin_write().await?;
         let row = discount::ActiveModel { created_at: Set(Some(now())), ..content_of(input) };
-        let row = row.insert(&*transaction).await?;
+        let row = insert(&*transaction, row).await?;
         Ok(transaction.commit(row).await?)
     }
 
@@ -51,7 +49,7 @@ impl BillingService {
         let transaction = self.begin_write().await?;
         find(&transaction, id).await?;
         let row = discount::ActiveModel { id: Set(id), ..content_of(input) };
-        let row = row.update(&*transaction).await?;
+        let row = update(&*transaction, row).await?;
         Ok(transaction.commit(row).await?)
     }
 
@@ -68,7 +66,7 @@ impl BillingService {
         let mut row = find(&transaction, id).await?.into_active_model();
         row.is_active = Set(Some(false));
         row.updated_at = Set(Some(now()));
-        let row = row.update(&*transaction).await?;
+        let row = update(&*transaction, row).await?;
         Ok(transaction.commit(row).await?)
     }
 
@@ -107,7 +105,7 @@ impl BillingService {
             name: Set(discount.name),
             ..Default::default()
         };
-        applied.insert(&*transaction).await?;
+        insert(&*transaction, applied).await?;
         invoice.reprice_taxes().await?;
         let details = invoice.settle().await?;
         Ok(transaction.commit(details).await?)

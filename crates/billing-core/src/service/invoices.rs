@@ -2,7 +2,6 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{LockBehavior, LockType},
@@ -11,7 +10,7 @@ use sea_orm::{
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, Entity, NewInvoice, TaxingRates};
 use crate::country::Region;
-use crate::database::raw_row;
+use crate::database::{insert, raw_row};
 use crate::dict;
 use crate::entities::{InvoiceStatus, invoice, user};
 use crate::outbox::{Pending, WriteTxn, Written};
@@ -42,7 +41,7 @@ impl BillingService {
             billing_country: Set(Some(country.to_string())),
             ..Default::default()
         };
-        let invoice = invoice.insert(&*transaction).await?;
+        let invoice = insert(&*transaction, invoice).await?;
         Ok(transaction.commit(invoice).await?)
     }
 

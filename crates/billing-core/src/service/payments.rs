@@ -6,13 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SqlErr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, SqlErr};
 
 use super::error::cut;
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, NewPayment};
 use crate::cached::{InvoiceId, Invoices};
-use crate::database::{DatabaseError, row};
+use crate::database::{DatabaseError, insert, row};
 use crate::entities::{PaymentStatus, payment};
 use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
@@ -52,7 +52,7 @@ impl BillingService {
             created_at: Set(Some(now())),
             ..Default::default()
         };
-        let payment = payment.insert(&*transaction).await?;
+        let payment = insert(&*transaction, payment).await?;
         invoice.settle().await?;
         Ok(transaction.commit(payment).await?)
     }

@@ -3,13 +3,12 @@
 //! Invariant: this code makes at most one default rate for a place, so that which rate applies is never a matter of luck.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait,
-    QueryFilter, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
 };
 
 use super::{BillingError, BillingService, Entity, Refusal, TaxRateInput};
 use crate::country::{Country, Region};
-use crate::database::{raw_row, rows};
+use crate::database::{insert, raw_row, rows, update};
 use crate::entities::{invoice_tax, tax_rate};
 use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
@@ -29,7 +28,7 @@ impl BillingService {
         lock_table(&transaction).await?;
         require_only_default(&transaction, &input, &place, None).await?;
         let row = tax_rate::ActiveModel { created_at: Set(Some(now())), ..content_of(input, place) };
-        let row = row.insert(&*transaction).await?;
+        let row = insert(&*transaction, row).await?;
         Ok(transaction.commit(row).await?)
     }
 
@@ -56,7 +55,7 @@ impl BillingService {
         require(&transaction, id).await?;
         require_only_default(&transaction, &input, &place, Some(id)).await?;
         let row = tax_rate::ActiveModel { id: Set(id), ..content_of(input, place) };
-        let row = row.update(&*transaction).await?;
+        let row = update(&*transaction, row).await?;
         Ok(transaction.commit(row).await?)
     }
 

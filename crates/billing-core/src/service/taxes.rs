@@ -9,7 +9,7 @@ use super::locked::LockedInvoice;
 use super::{BillingError, Entity, Refusal, TaxingRates};
 use crate::cached::{TaxRateKey, applicable};
 use crate::country::{Country, Region};
-use crate::database::{RawRow, row, rows};
+use crate::database::{RawRow, insert, row, rows};
 use crate::entities::{invoice_tax, tax_rate};
 use crate::outbox::WriteTxn;
 use crate::time::now;
@@ -93,7 +93,7 @@ impl LockedInvoice<'_> {
             rate: Set(Some(percent)),
             ..Default::default()
         };
-        line.insert(&**self.transaction()).await?;
+        insert(&**self.transaction(), line).await?;
         Ok(())
     }
 }
