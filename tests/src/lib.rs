@@ -25,6 +25,7 @@ pub use program::{Program, Run};
 pub use service::Service;
 pub use shown::Stats;
 pub use site::{Backend, Site};
+pub use sql::Session;
 pub use topology::Topology;
 
 /// The operator's tool.

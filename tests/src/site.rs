@@ -11,6 +11,7 @@ use crate::http::Answer;
 use crate::program::{Program, Run};
 use crate::service::Service;
 use crate::shown::Stats;
+use crate::sql::Session;
 use crate::topology::{More, Topology};
 use crate::{BILLING_SERVICE, CACHE_ADMIN, CACHE_MONITOR, sql};
 
@@ -243,6 +244,14 @@ impl Site {
     pub fn execute(&self, statements: &[&str]) {
         let done = self.runtime.block_on(sql::execute(self.database_url(), statements));
         done.unwrap_or_else(|error| panic!("{statements:?}: {error}"));
+    }
+
+    /// A connection of another program.
+    #[track_caller]
+    #[must_use]
+    pub fn session(&self) -> Session {
+        let opened = Session::open(self.database_url(), self.runtime.handle());
+        opened.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The rows of a query whose columns are all text.

@@ -3,6 +3,7 @@
 //! `cargo xtask test --only system-tests` builds the programs and starts what is needed. Each file is one promise; tests
 //! that need a database run on both.
 
+mod bad_rows;
 mod browser;
 mod cluster;
 mod crashes;

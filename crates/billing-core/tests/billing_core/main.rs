@@ -8,6 +8,7 @@
 
 mod active_discounts;
 mod adoption;
+mod adoption_service;
 mod audit;
 mod audit_busy;
 mod backends;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says where it runs")]
 
 mod acl;
+mod adoption;
 mod clear;
 mod cluster;
 mod comfort;

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says where it runs")]
 
+mod adoption;
 mod advices;
 mod cluster;
 mod comfort;
