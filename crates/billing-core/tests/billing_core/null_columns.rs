@@ -1,6 +1,7 @@
 //! NULL in any column that the platform's models let be NULL: `null` in the JSON, and one meaning in a rule.
 
 use billing_core::service::{BillingError, BillingService, TaxingRates};
+use sea_orm::DbBackend;
 use test_support::TestDatabase;
 use test_support::platform::{self, Origin};
 
@@ -133,9 +134,14 @@ async fn null_in_any_column_fails_no_read_but_where_it_had_to_be_summed_up() {
 async fn a_rule_that_needs_what_is_null_refuses_and_names_it() {
     for_each_adopted(async |world, process| {
         let set = async |sql: &str| execute(&world.database, sql).await;
-        set("UPDATE invoices SET billing_country = NULL, status = NULL WHERE id = 1").await;
-        let taxed = refused(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await).to_string();
-        assert!(taxed.contains("invoice 1 has no billing_country"), "{taxed}");
+        set("UPDATE invoices SET status = NULL WHERE id = 1").await;
+        // The platform has no NULL there; SQLite cannot be told to take one.
+        if world.database.backend() == DbBackend::Postgres {
+            set("ALTER TABLE invoices ALTER COLUMN billing_country DROP NOT NULL").await;
+            set("UPDATE invoices SET billing_country = NULL WHERE id = 1").await;
+            let taxed = refused(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await).to_string();
+            assert!(taxed.contains("invoice 1 has no billing_country"), "{taxed}");
+        }
         for column in ["is_percentage", "value", "valid_from"] {
             set(&format!("UPDATE discounts SET {column} = NULL WHERE id = 2")).await;
             let applied = refused(process.apply_discount_to_invoice(1, 2).await).to_string();
@@ -143,7 +149,7 @@ async fn a_rule_that_needs_what_is_null_refuses_and_names_it() {
         }
         // NULL is unpaid.
         let details = process.invoice_details(1).await.unwrap().value.unwrap();
-        assert_eq!((&details.status, &details.billing_country), (&None, &None));
+        assert_eq!(details.status, None);
         done(process.process_payment(payment(1, "1", "t-null")).await);
         // A note of nobody is not that of an invoice of nobody.
         set("UPDATE credit_notes SET user_id = NULL; UPDATE invoices SET user_id = NULL WHERE id = 1").await;
