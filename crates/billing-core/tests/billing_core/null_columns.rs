@@ -143,7 +143,9 @@ async fn a_rule_that_needs_what_is_null_refuses_and_names_it() {
             assert!(taxed.contains("invoice 1 has no billing_country"), "{taxed}");
         }
         for column in ["is_percentage", "value", "valid_from"] {
-            set(&format!("UPDATE discounts SET {column} = NULL WHERE id = 2")).await;
+            if !takes_null(world, "discounts", column).await {
+                continue;
+            }
             let applied = refused(process.apply_discount_to_invoice(1, 2).await).to_string();
             assert!(applied.contains(&format!("discount 2 has no {column}")), "{applied}");
         }
