@@ -55,8 +55,8 @@ impl Dialect {
 
 /// Of a text of hexadecimal digits.
 fn bytes(hex: &str) -> Vec<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default() as u8;
-    hex.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    hex.as_bytes().chunks_exact(2).filter_map(byte).collect()
 }
 
 #[cfg(test)]

@@ -326,7 +326,9 @@ mod tests {
     async fn surprised(owned: &TestDatabase) -> Database {
         let database = Database::connect(&DatabaseSettings::new(owned.url())).await.unwrap();
         migrate(&database, &declarations()).await.unwrap();
-        let execute = async |sql: &str| drop(database.connection().execute_unprepared(sql).await.unwrap());
+        let execute = async |sql: &str| {
+            let _ = database.connection().execute_unprepared(sql).await.unwrap();
+        };
         let rows = "INSERT INTO cache_invalidations (cache_type, key_parts, table_name, relayed_at) \
                     SELECT 'invoices', '[' || n || ']', 'test'";
         execute(&format!("{rows}, now() FROM generate_series(1, 20) n")).await;

@@ -115,7 +115,7 @@ impl Clears {
                 Err(error) => log_failure(cache_type, &error),
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 }
 

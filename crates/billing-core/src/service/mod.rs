@@ -60,7 +60,7 @@ impl BillingService {
         match mark {
             Ok(mark) => builder = builder.marked(mark),
             Err(error) => {
-                warn!(%error, "the database does not say which one it is, so another on this Redis is not noticed")
+                warn!(%error, "the database does not say which one it is, so another on this Redis is not noticed");
             }
         }
         let cache = builder.open(&settings.redis).await?;

@@ -1,7 +1,7 @@
 //! The smallest and the largest value of each setting that is a number.
 //!
 //! Invariant: no value in its range makes a program panic, overflow or wait for ever. A test compares this list with the keys
-//! of `config/default.toml`, and a program is started at both ends of each range.
+//! of `config/default.toml`.
 
 use std::ops::RangeInclusive;
 

@@ -18,7 +18,8 @@ async fn prepared(world: &World, service: &BillingService) {
         assert!(one.is_ok() && two.is_ok());
         let pay = |writer: u32| service.process_payment(payment(1, "0.01", &format!("before-{round}-{writer}")));
         let (one, two) = tokio::join!(pay(1), pay(2));
-        (done(one), done(two));
+        done(one);
+        done(two);
         done(service.create_invoice(invoice(2, "10")).await);
         outbox::waiting(service.cache().source()).await.unwrap();
     }
