@@ -12,7 +12,7 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const YEAR_SECONDS: i64 = 365 * 24 * 3_600;
 
 /// By key; `*` stands for the name of a cached type.
-pub(super) const LIMITS: [(&str, RangeInclusive<i64>); 41] = [
+pub(super) const LIMITS: [(&str, RangeInclusive<i64>); 42] = [
     ("redis.port", 1..=65_535),
     ("redis.db", 0..=65_535),
     ("redis.connect_timeout_ms", 1..=HOUR_MS),
@@ -36,6 +36,7 @@ pub(super) const LIMITS: [(&str, RangeInclusive<i64>); 41] = [
     ("cache.usage_half_life_seconds", 1..=30 * 24 * 3_600),
     ("cache.scan_count", 1..=10_000),
     ("cache.batch_size", 1..=5_000),
+    ("cache.max_value_bytes", 1 << 10..=512 << 20),
     ("cache.l1_max_bytes", 0..=1 << 40),
     ("cache.l1_staleness_bound_ms", 100..=60_000),
     ("cache.max_loads", 1..=10_000),

@@ -125,7 +125,7 @@ fn settings_that_contradict_each_other_are_refused() {
     let stage = Stage::sqlite();
     let ca = ("REDIS_TLS_CA", "authority.crt");
     for (variables, expected) in [
-        (&[("REDIS_TLS", "perhaps")][..], "REDIS_TLS is \"perhaps\": must be true or false"),
+        (&[("REDIS_TLS", "perhaps")][..], "REDIS_TLS is a text: must be true or false"),
         (&[ca], "redis.tls_ca_file is set, and the connection to Redis is one without TLS"),
         (&[ca, ("REDIS_TLS", "false")], "redis.tls_ca_file is set, and the connection to Redis is one without TLS"),
         (

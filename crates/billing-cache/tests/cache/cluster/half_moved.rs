@@ -218,7 +218,8 @@ async fn looking_at_keys_finds_value_and_lease_on_different_masters() {
     }
     assert!(cache.standing(&keys).await.unwrap().iter().all(|standing| matches!(standing, Standing::Value(_))));
     let texts = keys.map(|key| key.as_str().to_owned());
-    assert_eq!(cache.times_to_live(&texts).await.unwrap(), [Some(Duration::MAX); 2]);
+    let times = cache.times_to_live(&texts).await.unwrap();
+    assert!(times.iter().all(|time| time.is_some_and(|time| time > Duration::ZERO)), "{times:?}");
     let cleared = cache.clear_keys(&texts, ClearMode::Remove).await.unwrap();
     assert_eq!((cleared.keys, cleared.leases), (2, 2));
     assert!([value_moved, lease_moved].iter().all(|id| !is_anywhere(&clustered.cluster, *id)));
