@@ -1,7 +1,7 @@
 //! What a test's thread logs as a warning. With a runtime of one thread that is all of the test.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing::subscriber::DefaultGuard;
 
@@ -15,6 +15,7 @@ pub(crate) struct Warnings {
 struct Written(Arc<Mutex<Vec<u8>>>);
 
 pub(crate) fn collect() -> Warnings {
+    stay_awake();
     let written = Written::default();
     let writer = written.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -23,6 +24,15 @@ pub(crate) fn collect() -> Warnings {
         .with_writer(move || writer.clone())
         .finish();
     Warnings { written, _guard: tracing::subscriber::set_default(subscriber) }
+}
+
+/// While the collector of another test ends, `tracing` may take it that nobody listens at all; with this one somebody always does.
+fn stay_awake() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let nowhere = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::sink).finish();
+        tracing::subscriber::set_global_default(nowhere).expect("the tests have no other");
+    });
 }
 
 impl Warnings {
