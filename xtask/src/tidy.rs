@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the conventions of this code base that no compiler checks. Each check is a function from the
 //! text of a file to findings; the rules themselves are tables.
 
+mod circles;
 mod documents;
 mod manifests;
 mod sources;
@@ -86,6 +87,7 @@ fn check(root: &Path, files: &[SourceFile]) -> Vec<Finding> {
             findings.extend(documents::check(root, file));
         }
     }
+    findings.extend(circles::check(files));
     findings.extend(test_names::check(files));
     findings
 }
