@@ -1,14 +1,11 @@
-//! `cargo xtask bench`: one suite, two pages. Everything runs against servers that this task or a benchmark starts.
+//! `cargo xtask bench`: one suite, one page. Everything runs against servers that this task or a benchmark starts.
 //!
-//! A full run writes `docs/benchmarks.md` and `docs/capacity.md`; a quick one, or a part, never does. The figures of all are
-//! kept in `target/xtask/bench`, and `--from` makes the pages of them again.
+//! A full run writes `docs/benchmarks.md`; a quick one, or a part, never does. The figures of all are kept in
+//! `target/xtask/bench`, and `--from` makes the page of them again.
 
-mod bend;
-mod capacity;
 mod compare;
 mod costs;
 mod curve;
-mod estimate;
 mod goal;
 mod goals;
 mod growth;
@@ -56,11 +53,10 @@ pub(crate) struct Options {
     /// The most keys in Redis that reads are spread over, as far as the memory allows
     #[arg(long, default_value_t = MOST_KEYS)]
     most_keys: u64,
-    /// Where the report goes, with capacity.md beside it; docs/benchmarks.md after a full run, a file of the target directory
-    /// after a quick one
+    /// Where the report goes; default: docs/benchmarks.md after a full run, a file of the target directory after a quick one
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Measure nothing: make the pages of the figures that earlier runs kept
+    /// Measure nothing: write the page again from the figures of earlier runs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "database", "most_keys"])]
     from: Option<PathBuf>,
 }
@@ -78,7 +74,7 @@ enum Part {
     Peers,
     /// How the cost of a read grows with keys, tasks and processes
     Growth(GrowthOptions),
-    /// Processor time, traffic and memory of each operation: what the capacity page is computed from
+    /// Processor time, traffic and memory of each operation
     Costs,
     /// Reads, warm-up and writes of a service, on SQLite and PostgreSQL
     Service(DatabaseOptions),

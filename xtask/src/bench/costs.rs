@@ -1,5 +1,5 @@
 //! What an operation costs whom: processor time of the service, of Redis and of the database, and bytes to and from Redis; what
-//! a key of each type takes in Redis, and what a process takes. The capacity page is computed from these.
+//! a key of each type takes in Redis, and what a process takes. `docs/capacity.md` calculates with these.
 
 use std::process::Command;
 use std::time::Duration;
@@ -18,21 +18,21 @@ use crate::process::{say, stdout_of};
 use crate::redis::RedisServer;
 use crate::workspace::{Scratch, target_directory};
 
-pub(super) const OPERATIONS: &str = "costs/operations";
-pub(super) const KEYS: &str = "costs/keys";
-pub(super) const BYTES_A_KEY: &str = "bytes a key";
-pub(super) const KEY_COUNT: &str = "keys";
-pub(super) const PROCESS: &str = "costs/process";
-pub(super) const LONE_HIT: &str = "hit in Redis, 1 task";
-pub(super) const MANY: &str = "100 keys in one read";
-pub(super) const HIT: &str = "hit in Redis, 64 tasks";
-pub(super) const MISS: &str = "miss, with its load";
-pub(super) const PAYMENT: &str = "payment, with invalidation";
-pub(super) const SERVICE: &str = "processor, service";
-pub(super) const REDIS: &str = "processor, Redis";
-pub(super) const DATABASE: &str = "processor, database";
-pub(super) const TO_REDIS: &str = "to Redis";
-pub(super) const FROM_REDIS: &str = "from Redis";
+const OPERATIONS: &str = "costs/operations";
+const KEYS: &str = "costs/keys";
+const BYTES_A_KEY: &str = "bytes a key";
+const KEY_COUNT: &str = "keys";
+const PROCESS: &str = "costs/process";
+const LONE_HIT: &str = "hit in Redis, 1 task";
+const MANY: &str = "100 keys in one read";
+const HIT: &str = "hit in Redis, 64 tasks";
+const MISS: &str = "miss, with its load";
+const PAYMENT: &str = "payment, with invalidation";
+const SERVICE: &str = "processor, service";
+const REDIS: &str = "processor, Redis";
+const DATABASE: &str = "processor, database";
+const TO_REDIS: &str = "to Redis";
+const FROM_REDIS: &str = "from Redis";
 /// Of one operation, with their units.
 const FIGURES: [(&str, &str); 6] =
     [("time", "µs"), (SERVICE, "µs"), (REDIS, "µs"), (DATABASE, "µs"), (TO_REDIS, "bytes"), (FROM_REDIS, "bytes")];

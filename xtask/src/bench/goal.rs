@@ -30,8 +30,6 @@ pub(super) struct Goal {
     pub(super) side: &'static str,
     pub(super) measure: Measure,
     pub(super) at_most: f64,
-    /// What the figure is made of.
-    pub(super) spent_on: &'static str,
 }
 
 /// What was measured of a goal.
@@ -46,12 +44,12 @@ struct Reached {
 
 /// A row for each number to reach and each section that measured it.
 pub(crate) fn table(records: &Records) -> String {
-    let mut table = Table::new(&["what", "on", "goal, at most", "measured", "reached", "times", "spent on"]);
+    let mut table = Table::new(&["what", "on", "goal, at most", "measured", "reached", "times"]);
     for goal in GOALS {
         let measured: Vec<&Record> = records.0.iter().filter(|record| goal.is_about(record)).collect();
         if measured.is_empty() {
             let goal_shown = number(goal.at_most);
-            table.row(&[goal.what, "–", &goal_shown, "*not measured*", "–", "–", goal.spent_on]);
+            table.row(&[goal.what, "–", &goal_shown, "*not measured*", "–", "–"]);
         }
         measured.iter().for_each(|record| table.row(&goal.row(records, record)));
     }
@@ -68,12 +66,12 @@ impl Goal {
         named && compared && record.figure == self.figure && record.side == self.side
     }
 
-    fn row(&self, records: &Records, record: &Record) -> [String; 7] {
+    fn row(&self, records: &Records, record: &Record) -> [String; 6] {
         let reached = self.reached(records, record);
         let verdict = reached.as_ref().map_or("–".to_owned(), |reached| self.verdict(reached));
         let (shown, times) =
             reached.as_ref().map_or(("–", "–"), |reached| (reached.shown.as_str(), reached.times.as_str()));
-        [self.what, &record.section, &number(self.at_most), shown, &verdict, times, self.spent_on].map(str::to_owned)
+        [self.what, &record.section, &number(self.at_most), shown, &verdict, times].map(str::to_owned)
     }
 
     fn verdict(&self, reached: &Reached) -> String {

@@ -1,4 +1,4 @@
-//! The numbers to reach, each with what the measured figure is made of beyond the side it is compared with.
+//! The numbers to reach, each with where it is measured.
 
 use super::OURS;
 use super::goal::{Goal, Measure};
@@ -16,7 +16,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::RatioTo("bare quick_cache"),
         at_most: 2.0,
-        spent_on: "over the bare get: stamp, liveness and deadline (two looks at coarse clocks), counters, sampling",
     },
     Goal {
         what: "the same, two threads",
@@ -26,7 +25,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::RatioTo("bare quick_cache"),
         at_most: 2.0,
-        spent_on: "the same, and the counts of references and of the shard's lock that both threads write",
     },
     Goal {
         what: "a counted L1 hit, times an uncounted one",
@@ -36,7 +34,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::RatioInterval,
         at_most: 1.02,
-        spent_on: "finding the slot of the thread, adding 1; one hit in 256 is timed",
     },
     Goal {
         what: "the same, two threads, counted",
@@ -46,7 +43,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::RatioInterval,
         at_most: 1.02,
-        spent_on: "the same: each thread has a slot of its own",
     },
     Goal {
         what: "a counted L2 hit of one task, times an uncounted one",
@@ -56,7 +52,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::RatioInterval,
         at_most: 1.02,
-        spent_on: "two looks at a clock, a count and a histogram",
     },
     Goal {
         what: "the same, 64 tasks, counted",
@@ -66,7 +61,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::RatioInterval,
         at_most: 1.02,
-        spent_on: "the same",
     },
     Goal {
         what: "L2 hit of one task, times a raw GET and decode",
@@ -76,7 +70,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::Ratio,
         at_most: 1.1,
-        spent_on: "over the raw GET: key, time limit, breaker, counters; one in sixteen asks for the TTL too",
     },
     Goal {
         what: "L2 hits of 64 tasks, times raw GETs and decode",
@@ -86,9 +79,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::Ratio,
         at_most: 1.0 / 0.9,
-        spent_on: "the same, with no wait to hide it: the future of a read past memory on the heap, two looks at a clock, span, \
-                   time limit, breaker, the way to the shard, histogram; [capacity.md](capacity.md) has the processor time of \
-                   both sides",
     },
     Goal {
         what: "loads of 1,000 readers of one missing key in 4 processes",
@@ -98,7 +88,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::Most,
         at_most: 1.0,
-        spent_on: "one load under the lease; the others wait for it",
     },
     Goal {
         what: "`stats` of 1,000,000 keys, times a bare SCAN",
@@ -108,7 +97,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: TOOL,
         measure: Measure::Ratio,
         at_most: 1.3,
-        spent_on: "over the bare SCAN: telling keys apart by type, and times to live",
     },
     Goal {
         what: "the longest command of `stats` (ms)",
@@ -118,7 +106,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: TOOL,
         measure: Measure::Most,
         at_most: 2.0,
-        spent_on: "a page of SCAN, or the wait for a core: *The tools on many keys* has the same of the bare side",
     },
     Goal {
         what: "memory of `stats`, 1,000,000 keys, times that of 100,000",
@@ -128,7 +115,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: TOOL,
         measure: Measure::TimesSection(SMALL),
         at_most: 1.1,
-        spent_on: "buffers of one page of SCAN",
     },
     Goal {
         what: "`clear` of 1,000,000 keys, times SCAN MATCH and UNLINK",
@@ -138,7 +124,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: TOOL,
         measure: Measure::Ratio,
         at_most: 1.5,
-        spent_on: "over the bare side: a pass over the leases first, and the lease in each UNLINK",
     },
     Goal {
         what: "the longest PING of another client during `clear` (ms)",
@@ -148,7 +133,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: TOOL,
         measure: Measure::Most,
         at_most: 10.0,
-        spent_on: "a pipeline of UNLINKs in front of it, and the wait for a core",
     },
     Goal {
         what: "memory of `clear`, 1,000,000 keys, times that of 100,000",
@@ -158,7 +142,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: TOOL,
         measure: Measure::TimesSection(SMALL),
         at_most: 1.1,
-        spent_on: "buffers of one page and one pipeline",
     },
     Goal {
         what: "`warmup` of 10,000 invoices, times loading them one by one",
@@ -168,7 +151,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::Ratio,
         at_most: 0.05,
-        spent_on: "one statement a table and two pipelines for many invoices, instead of all of that for each",
     },
     Goal {
         what: "a payment, times the same without triggers and outbox",
@@ -178,7 +160,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::Ratio,
         at_most: 1.3,
-        spent_on: "over the bare payment: the triggers' rows, reading one's own back, INVALIDATE before the answer",
     },
     Goal {
         what: "added to a load while the breaker is open, 1 task, p99 (ms)",
@@ -188,7 +169,6 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::Median,
         at_most: 0.1,
-        spent_on: "the breaker's word, a place among the loads, a task for the load",
     },
     Goal {
         what: "the same, 16 tasks (ms)",
@@ -198,6 +178,5 @@ pub(super) const GOALS: &[Goal] = &[
         side: OURS,
         measure: Measure::Median,
         at_most: 0.1,
-        spent_on: "the same; a figure below zero is the noise between loads",
     },
 ];

@@ -1,7 +1,7 @@
 //! How the cost of an L2 hit grows: with the keys in Redis, with the tasks of a process, and with the processes.
 //!
 //! Ours and the limit in turn, in one run. The work of a record is the number on the axis. Beside the time of a read stands
-//! whose processor time it was, of which `bend` makes what bends the curve.
+//! whose processor time it was.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ const READS: u32 = 8_192;
 /// Keys are added as long as the memory that is free would hold so many times what they are expected to take.
 const SPARE: f64 = 1.3;
 /// What is measured at each point; the processor time of services is that of all processes together.
-pub(super) const FIGURES: [&str; 3] = ["time", "processor, services", "processor, Redis"];
+const FIGURES: [&str; 3] = ["time", "processor, services", "processor, Redis"];
 
 /// The sides' processes, and the server that they read.
 struct Field {

@@ -1,6 +1,6 @@
-//! The pages: templates with the words, into which the tables of the runs are put.
+//! The page: a template with the words, into which the tables of the runs are put.
 //!
-//! A line `{{name argument …}}` of a template becomes a table, a picture or a computed sentence. What was not measured says so.
+//! A line `{{name argument …}}` of the template becomes a table or a picture. What was not measured says so.
 
 use std::path::{Path, PathBuf};
 
@@ -10,24 +10,17 @@ use super::program::Depth;
 use super::record::Records;
 use super::results::{Results, write};
 use super::table::{self, Column};
-use super::{OURS, bend, capacity, curve, goal};
+use super::{OURS, curve, goal};
 
 const BENCHMARKS: &str = include_str!("benchmarks.md.in");
-const CAPACITY: &str = include_str!("capacity.md.in");
-const CAPACITY_FILE: &str = "capacity.md";
 const NOT_MEASURED: &str = "*Not measured in this run.*";
 const QUICK: &str =
     "**A quick run: few rounds of small numbers. It shows that everything works, and its figures mean nothing.**";
 
-/// Writes the report to `file`, its pictures into a directory beside it that has its name, and the capacity page beside it.
-/// Returns what was written.
-pub(crate) fn write_pages(results: &Results, file: &Path) -> Result<[PathBuf; 2]> {
-    let capacity = file.with_file_name(CAPACITY_FILE);
-    for (template, file) in [(BENCHMARKS, file), (CAPACITY, &capacity)] {
-        let page = Page { results, pictures: file.with_extension("") };
-        write(file, &page.filled(template)?)?;
-    }
-    Ok([file.to_owned(), capacity])
+/// Writes the report to `file`, and its pictures into a directory beside it that has its name.
+pub(crate) fn write_page(results: &Results, file: &Path) -> Result<()> {
+    let page = Page { results, pictures: file.with_extension("") };
+    write(file, &page.filled(BENCHMARKS)?)
 }
 
 /// A page in the making.
@@ -71,8 +64,6 @@ impl Page<'_> {
                 None => bail!("the template of the report asks for counts without a figure"),
             },
             "curve" => measured(self.picture(rest)?),
-            "bend" => measured(bend::text(records, rest)),
-            "capacity" => measured(capacity::part(records, rest)?),
             unknown => bail!("the template of the report asks for {unknown:?}, which there is not"),
         })
     }
@@ -110,13 +101,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_without_figures_say_so_in_every_place() {
+    fn a_page_without_figures_says_so_in_every_place() {
         let directory = tempfile::tempdir().unwrap();
-        let pages = write_pages(&Results::new(Depth::Quick), &directory.path().join("benchmarks.md")).unwrap();
-        for page in pages {
-            let text = std::fs::read_to_string(&page).unwrap();
-            assert!(text.contains(NOT_MEASURED) && text.contains(QUICK) && !text.contains("{{"), "{text}");
-        }
+        let page = directory.path().join("benchmarks.md");
+        write_page(&Results::new(Depth::Quick), &page).unwrap();
+        let text = std::fs::read_to_string(&page).unwrap();
+        assert!(text.contains(NOT_MEASURED) && text.contains(QUICK) && !text.contains("{{"), "{text}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The parts in their order, the figures they leave, and the pages that are made of them.
+//! The parts in their order, the figures they leave, and the page that is made of them.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::instructions::{self, Count};
 use crate::process::say;
 use crate::workspace::{root, target_directory};
 
-/// Everything. A part that fails leaves a gap in the pages and decides the exit code; the others still run.
+/// Everything. A part that fails leaves a gap in the page and decides the exit code; the others still run.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (depth, mut failed) = (options.depth(), Vec::new());
     let mut results = Results::new(depth);
@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
     }
     let report = options.report.clone().map_or_else(|| usual_report(depth), Ok)?;
-    write_pages(&results, &report)?;
+    write_page(&results, &report)?;
     if !failed.is_empty() {
         bail!("not measured: {}", failed.join(", "));
     }
@@ -57,11 +57,11 @@ fn build() -> Result<()> {
     Programs::get().map(drop)
 }
 
-/// The pages of figures that were kept.
+/// The page of figures that were kept.
 pub(crate) fn report_again(figures: &Path, report: Option<&Path>) -> Result<()> {
     let results = Results::read(figures)?;
     let report = report.map_or_else(|| usual_report(results.depth), |report| Ok(report.to_owned()))?;
-    write_pages(&results, &report)
+    write_page(&results, &report)
 }
 
 /// What must be known about the tools at a million keys and about hits comes first: a run may be cut short.
@@ -120,10 +120,9 @@ fn usual_report(depth: Depth) -> Result<PathBuf> {
     })
 }
 
-fn write_pages(results: &Results, report: &Path) -> Result<()> {
-    for page in report::write_pages(results, report)? {
-        say(&format!("written: {}", page.display()));
-    }
+fn write_page(results: &Results, report: &Path) -> Result<()> {
+    report::write_page(results, report)?;
+    say(&format!("written: {}", report.display()));
     Ok(())
 }
 
