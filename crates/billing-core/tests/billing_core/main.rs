@@ -14,6 +14,7 @@ mod audit_busy;
 mod backends;
 mod blind;
 mod cancelled;
+mod changed_columns;
 mod commands;
 mod commit_outcome;
 mod concurrency;

@@ -79,7 +79,7 @@ async fn types_are_cleared_of_which_changes_may_have_gone_unseen_and_no_others()
         let damage = match database.backend() {
             DbBackend::Sqlite => "DROP TRIGGER billing_cache_tax_rates_update; DROP TRIGGER billing_copy_invoice_taxes",
             _ => {
-                "ALTER TABLE tax_rates DISABLE TRIGGER billing_cache_tax_rates;
+                "ALTER TABLE tax_rates DISABLE TRIGGER billing_cache_tax_rates_insert;
                  DROP TRIGGER billing_copy_invoice_taxes ON invoice_taxes"
             }
         };
@@ -117,7 +117,7 @@ async fn a_trigger_that_somebody_has_broken_does_not_keep_copies_from_being_fill
                  BEGIN INSERT INTO nowhere VALUES (1); END"
             }
             _ => {
-                "CREATE OR REPLACE FUNCTION billing_cache_invoice_taxes() RETURNS trigger LANGUAGE plpgsql
+                "CREATE OR REPLACE FUNCTION billing_cache_invoice_taxes_update() RETURNS trigger LANGUAGE plpgsql
                  AS $$ BEGIN INSERT INTO nowhere VALUES (1); END $$"
             }
         };

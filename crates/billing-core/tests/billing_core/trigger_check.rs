@@ -5,7 +5,7 @@ use billing_core::migration::triggers::VERSION;
 use billing_core::migration::{TriggerChange, TriggerFault, check_triggers, installed_triggers, migrate};
 use sea_orm::DbBackend;
 
-use crate::backends::{DECLARATIONS, execute, for_each_migrated};
+use crate::backends::{DECLARATIONS, execute, for_each_migrated, texts};
 
 /// What a hand did to a trigger of `invoices`, by backend; its name and what is wrong with it.
 const SQLITE: &[(&str, &str, TriggerFault)] = &[
@@ -34,16 +34,28 @@ const SQLITE: &[(&str, &str, TriggerFault)] = &[
     ),
 ];
 const POSTGRES: &[(&str, &str, TriggerFault)] = &[
-    ("DROP TRIGGER billing_cache_invoices ON invoices", "billing_cache_invoices", TriggerFault::Missing),
-    ("ALTER TABLE invoices DISABLE TRIGGER billing_cache_invoices", "billing_cache_invoices", TriggerFault::Differs),
+    ("DROP TRIGGER billing_cache_invoices_update ON invoices", "billing_cache_invoices_update", TriggerFault::Missing),
     (
-        "CREATE OR REPLACE FUNCTION billing_cache_invoices() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-         SET search_path = public, pg_temp AS $$ BEGIN RETURN NULL; END $$",
-        "billing_cache_invoices",
+        "ALTER TABLE invoices DISABLE TRIGGER billing_cache_invoices_delete",
+        "billing_cache_invoices_delete",
         TriggerFault::Differs,
     ),
-    ("ALTER FUNCTION billing_cache_invoices() SECURITY INVOKER", "billing_cache_invoices", TriggerFault::Differs),
-    ("ALTER FUNCTION billing_cache_invoices() RESET search_path", "billing_cache_invoices", TriggerFault::Differs),
+    (
+        "CREATE OR REPLACE FUNCTION billing_cache_invoices_insert() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+         SET search_path = public, pg_temp AS $$ BEGIN RETURN NULL; END $$",
+        "billing_cache_invoices_insert",
+        TriggerFault::Differs,
+    ),
+    (
+        "ALTER FUNCTION billing_cache_invoices_insert() SECURITY INVOKER",
+        "billing_cache_invoices_insert",
+        TriggerFault::Differs,
+    ),
+    (
+        "ALTER FUNCTION billing_cache_invoices_insert() RESET search_path",
+        "billing_cache_invoices_insert",
+        TriggerFault::Differs,
+    ),
     (
         "ALTER TABLE invoice_taxes DISABLE TRIGGER billing_copy_invoice_taxes",
         "billing_copy_invoice_taxes",
@@ -61,7 +73,7 @@ const POSTGRES: &[(&str, &str, TriggerFault)] = &[
     ),
     (
         "CREATE TRIGGER billing_cache_users AFTER INSERT ON users FOR EACH ROW
-         EXECUTE FUNCTION billing_cache_invoices()",
+         EXECUTE FUNCTION billing_cache_invoices_insert()",
         "billing_cache_users",
         TriggerFault::Unexpected,
     ),
@@ -98,7 +110,7 @@ async fn make_newer(database: &Database) {
              CREATE TRIGGER billing_cache_invoices_delete AFTER DELETE ON invoices BEGIN {version} SELECT 1; END"
         ),
         _ => format!(
-            "CREATE OR REPLACE FUNCTION billing_cache_invoices() RETURNS trigger LANGUAGE plpgsql
+            "CREATE OR REPLACE FUNCTION billing_cache_invoices_insert() RETURNS trigger LANGUAGE plpgsql
              SECURITY DEFINER SET search_path = public, pg_temp AS $$ BEGIN {version} RETURN NULL; END $$"
         ),
     };
@@ -129,7 +141,7 @@ async fn triggers_from_before_versions_were_written_down_are_replaced() {
                  CREATE TRIGGER billing_cache_invoices_delete AFTER DELETE ON invoices BEGIN SELECT 1; END"
             }
             _ => {
-                "CREATE OR REPLACE FUNCTION billing_cache_invoices() RETURNS trigger LANGUAGE plpgsql
+                "CREATE OR REPLACE FUNCTION billing_cache_invoices_insert() RETURNS trigger LANGUAGE plpgsql
                  SECURITY DEFINER SET search_path = public, pg_temp AS $$ BEGIN RETURN NULL; END $$"
             }
         };
@@ -137,6 +149,32 @@ async fn triggers_from_before_versions_were_written_down_are_replaced() {
         assert!(matches!(faults(database).await.as_slice(), [(_, TriggerFault::Differs)]));
         migrate(database, DECLARATIONS).await.unwrap();
         assert_eq!(faults(database).await, []);
+    })
+    .await;
+}
+
+/// The trigger of a table as version 2 made it, one for all events.
+const OF_VERSION_2: &str = "
+    DROP TRIGGER billing_cache_payments_insert ON payments; DROP FUNCTION billing_cache_payments_insert;
+    DROP TRIGGER billing_cache_payments_update ON payments; DROP FUNCTION billing_cache_payments_update;
+    DROP TRIGGER billing_cache_payments_delete ON payments; DROP FUNCTION billing_cache_payments_delete;
+    CREATE FUNCTION billing_cache_payments() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = public, pg_temp AS $$ BEGIN /* billing_cache triggers, version 2 */ RETURN NULL; END $$;
+    CREATE TRIGGER billing_cache_payments AFTER INSERT OR DELETE OR UPDATE ON payments
+    FOR EACH ROW EXECUTE FUNCTION billing_cache_payments()";
+
+#[tokio::test]
+async fn the_triggers_of_the_version_before_go_when_those_of_this_one_come() {
+    for_each_migrated(async |database| {
+        if database.backend() == DbBackend::Sqlite {
+            return; // Its triggers have kept their names.
+        }
+        execute(database, OF_VERSION_2).await;
+        let report = migrate(database, DECLARATIONS).await.unwrap();
+        assert_eq!(report.cleared, ["invoices"].into());
+        assert_eq!(faults(database).await, []);
+        let functions = "SELECT proname::text FROM pg_proc WHERE proname IN ('billing_cache_payments')";
+        assert!(texts(database, functions, 1).await.is_empty());
     })
     .await;
 }

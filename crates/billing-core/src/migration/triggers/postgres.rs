@@ -1,8 +1,10 @@
-//! The triggers in PostgreSQL's words: for each table one function for rows and one for TRUNCATE.
+//! The triggers in PostgreSQL's words: for each table and event one that sees all rows of a statement at once.
 //!
-//! Invariant: the definition here is spelled as `pg_get_triggerdef` spells it, so that comparing them is comparing
+//! Invariants: the definition here is spelled as `pg_get_triggerdef` spells it, so that comparing them is comparing
 //! strings. The functions run with their owner's rights and a fixed search path: a writer needs no right on the outbox,
-//! and cannot redirect what they write. Called by the parent.
+//! and cannot redirect what they write. No statement that a function keeps a plan of names a column of `OLD` or `NEW`: after
+//! its type is changed, that plan fails every write of the connection. An update that changes nothing writes its rows, as on
+//! SQLite. Called by the parent.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
@@ -115,82 +117,83 @@ async fn triggers<C: ConnectionTrait>(connection: &C, tables: &[WatchedTable]) -
     for copied in &COPIED {
         triggers.push(copy_trigger(copied, &schema_of(connection, copied.source).await?));
     }
-    triggers.extend(tables.iter().flat_map(|table| [row_trigger(table), truncate_trigger(table)]));
+    for table in tables {
+        triggers.extend(EVENTS.map(|event| rows_trigger(table, event)));
+        triggers.push(truncate_trigger(table));
+    }
     Ok(triggers)
 }
 
-fn row_trigger(table: &WatchedTable) -> Trigger {
-    let name = format!("{PREFIX}{}", table.name);
+/// What happens to rows, and the tables of them that PostgreSQL lends to a trigger for it.
+struct Event {
+    name: &'static str,
+    referencing: &'static str,
+    /// What those are called in it.
+    rows: &'static [&'static str],
+}
+
+const EVENTS: [Event; 3] = [
+    Event { name: "INSERT", referencing: "NEW TABLE AS added", rows: &["added"] },
+    Event { name: "UPDATE", referencing: "OLD TABLE AS removed NEW TABLE AS added", rows: &["removed", "added"] },
+    Event { name: "DELETE", referencing: "OLD TABLE AS removed", rows: &["removed"] },
+];
+
+/// A plan over the rows of a statement depends on their table, so that it is made anew after a column has changed.
+fn rows_trigger(table: &WatchedTable, Event { name: event, referencing, rows }: Event) -> Trigger {
+    let name = format!("{PREFIX}{}_{}", table.name, event.to_lowercase());
     let definition = format!(
-        "CREATE TRIGGER {name} AFTER INSERT OR DELETE OR UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION {name}()",
+        "CREATE TRIGGER {name} AFTER {event} ON {} REFERENCING {referencing} FOR EACH STATEMENT EXECUTE FUNCTION {name}()",
         table.name,
     );
-    Trigger { name, table: table.name, definition, body: row_body(table) }
+    let keys = rows.iter().flat_map(|rows| table.keys.iter().map(move |key| keys_of(table, key, rows)));
+    let body = format!(
+        "\nBEGIN\n{}{INSERT_INTO}\n        {};\n    IF FOUND THEN\n    {}    END IF;\n    RETURN NULL;\nEND ",
+        version::comment(),
+        each_once(&keys.collect::<Vec<_>>()),
+        notify(),
+    );
+    Trigger { name, table: table.name, definition, body }
 }
 
 fn truncate_trigger(table: &WatchedTable) -> Trigger {
     let name = format!("{PREFIX}{}_truncate", table.name);
     let definition =
         format!("CREATE TRIGGER {name} AFTER TRUNCATE ON {} FOR EACH STATEMENT EXECUTE FUNCTION {name}()", table.name,);
-    let whole_types = insert(table, |_| "NULL".to_owned());
-    let body = format!("\nBEGIN\n{}{whole_types}{}    RETURN NULL;\nEND ", version::comment(), notify());
-    Trigger { name, table: table.name, definition, body }
-}
-
-/// `*=` compares the rows' images, so it works for columns without an equality of their own, such as json.
-fn row_body(table: &WatchedTable) -> String {
-    let old = insert(table, |key| key_parts(key, "OLD"));
-    let new = insert(table, |key| key_parts(key, "NEW"));
-    format!(
-        "\nBEGIN\n{}\
-         IF TG_OP = 'INSERT' THEN\n{new}\
-         ELSIF TG_OP = 'DELETE' THEN\n{old}\
-         ELSIF OLD *= NEW THEN\n    RETURN NULL;\n\
-         ELSE\n{old}{}\
-         END IF;\n{}    RETURN NULL;\nEND ",
+    let whole_types: Vec<_> = table.keys.iter().map(|key| format!("({})", values(table, key, "NULL"))).collect();
+    let body = format!(
+        "\nBEGIN\n{}{INSERT_INTO} VALUES {};\n{}    RETURN NULL;\nEND ",
         version::comment(),
-        inserts_where_moved(table),
+        whole_types.join(", "),
         notify(),
-    )
-}
-
-fn insert(table: &WatchedTable, key_parts: impl Fn(&WatchedKey) -> String) -> String {
-    let rows: Vec<_> = table.keys.iter().map(|key| values(table, key, &key_parts(key))).collect();
-    format!("{INSERT_INTO} VALUES {};\n", rows.join(", "))
-}
-
-fn inserts_where_moved(table: &WatchedTable) -> String {
-    table
-        .keys
-        .iter()
-        .filter(|key| !key.columns.is_empty())
-        .map(|key| {
-            let values = values(table, key, &key_parts(key, "NEW"));
-            format!("    IF {} THEN\n{INSERT_INTO} VALUES {values};\n    END IF;\n", moved(key))
-        })
-        .collect()
+    );
+    Trigger { name, table: table.name, definition, body }
 }
 
 const INSERT_INTO: &str = "    INSERT INTO cache_invalidations (cache_type, key_parts, table_name)";
 
+/// However many rows a statement changes.
+fn each_once(keys: &[String]) -> String {
+    match keys {
+        [only] => format!("SELECT DISTINCT {only}"),
+        many => format!("SELECT {}", many.join("\n        UNION SELECT ")),
+    }
+}
+
+fn keys_of(table: &WatchedTable, key: &WatchedKey, rows: &str) -> String {
+    format!("{} FROM {rows}", values(table, key, &key_parts(key)))
+}
+
 fn values(table: &WatchedTable, key: &WatchedKey, key_parts: &str) -> String {
-    format!("('{}', {key_parts}, '{}')", key.cache_type, table.name)
+    format!("'{}', {key_parts}, '{}'", key.cache_type, table.name)
 }
 
 /// A JSON array without blanks, as SQLite's `json_array` writes it; `json_build_array` would put some in.
-fn key_parts(key: &WatchedKey, row: &str) -> String {
-    let parts: Vec<_> =
-        key.columns.iter().map(|column| format!("coalesce(to_json({row}.{column})::text, 'null')")).collect();
+fn key_parts(key: &WatchedKey) -> String {
+    let parts: Vec<_> = key.columns.iter().map(|column| format!("coalesce(to_json({column})::text, 'null')")).collect();
     if parts.is_empty() {
         return "'[]'".to_owned();
     }
     format!("'[' || {} || ']'", parts.join(" || ',' || "))
-}
-
-fn moved(key: &WatchedKey) -> String {
-    let columns: Vec<_> =
-        key.columns.iter().map(|column| format!("OLD.{column} IS DISTINCT FROM NEW.{column}")).collect();
-    columns.join(" OR ")
 }
 
 /// One notification for a transaction: PostgreSQL merges equal ones.
@@ -198,23 +201,31 @@ fn notify() -> String {
     format!("    PERFORM pg_notify('{NOTIFY_CHANNEL}', '');\n")
 }
 
+/// EXECUTE plans each time, by the types of now: lines of invoices are few. A trigger `OF` the reference would be a part of
+/// that column, which then refuses another type.
 fn copy_trigger(copied: &Copied, schema: &str) -> Trigger {
-    let Copied { table, reference, source, .. } = copied;
+    let Copied { table, reference, source, columns } = copied;
     let name = format!("{COPY_PREFIX}{table}");
-    let definition = format!(
-        "CREATE TRIGGER {name} BEFORE INSERT OR UPDATE OF {reference} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
-    );
-    let copy = |column: &str| format!("(SELECT s.{column} FROM {schema}.{source} s WHERE s.id = NEW.{reference})");
-    let where_lacking =
-        copied.each("", |column| format!("    NEW.{column} := coalesce(NEW.{column}, {});\n", copy(column)));
-    let unless_set = copied.each("", |column| {
-        let not_set = format!("NEW.{column} IS NULL OR NEW.{column} IS NOT DISTINCT FROM OLD.{column}");
-        format!("    IF {not_set} THEN\n    NEW.{column} := {};\n    END IF;\n", copy(column))
+    let definition =
+        format!("CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()");
+    let into = columns.iter().map(|column| format!("NEW.{column}")).collect::<Vec<_>>().join(", ");
+    let copy = |copies: String, line: &str, using: &str| {
+        format!(
+            "    EXECUTE $copy$SELECT {copies}\n        FROM (SELECT) AS line LEFT JOIN {schema}.{source} s \
+             ON s.id = ({line}).{reference}$copy$\n        INTO {into} USING {using};\n"
+        )
+    };
+    let where_lacking = copied.each(", ", |column| format!("coalesce(($1).{column}, s.{column})"));
+    let unless_set = copied.each(", ", |column| {
+        let moved = format!("($1).{reference} IS DISTINCT FROM ($2).{reference}");
+        let not_set = format!("(($2).{column} IS NULL OR ($2).{column} IS NOT DISTINCT FROM ($1).{column})");
+        format!("CASE WHEN {moved} AND {not_set} THEN s.{column} ELSE ($2).{column} END")
     });
     let body = format!(
-        "\nBEGIN\n{}IF TG_OP = 'INSERT' THEN\n{where_lacking}\
-         ELSIF OLD.{reference} IS DISTINCT FROM NEW.{reference} THEN\n{unless_set}END IF;\n    RETURN NEW;\nEND ",
+        "\nBEGIN\n{}IF TG_OP = 'INSERT' THEN\n{}ELSE\n{}END IF;\n    RETURN NEW;\nEND ",
         version::comment(),
+        copy(where_lacking, "$1", "NEW"),
+        copy(unless_set, "$2", "OLD, NEW"),
     );
     Trigger { name, table, definition, body }
 }
