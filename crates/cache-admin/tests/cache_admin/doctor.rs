@@ -290,7 +290,7 @@ async fn triggers_and_outbox_are_judged() {
             database.connection().execute_unprepared(sql).await.unwrap();
         };
         let is_sqlite = stage.database.backend_name() == "sqlite";
-        let trigger = if is_sqlite { "billing_cache_payments_update" } else { "billing_cache_payments" };
+        let trigger = "billing_cache_payments_update";
         execute(&format!("DROP TRIGGER {trigger}{}", if is_sqlite { "" } else { " ON payments" })).await;
         let report = examine(stage, 1);
         assert_found(&report, "database", "triggers", "problem", &format!("{trigger} on payments is missing"));

@@ -45,7 +45,8 @@ async fn triggers_that_were_missing_are_told_with_what_to_run_next() {
     for_each_backend(async |stage| {
         stage.run(&["migrate"]).assert_fine();
         let is_sqlite = stage.database.backend_name() == "sqlite";
-        let trigger = if is_sqlite { "billing_cache_payments_update" } else { "billing_cache_payments ON payments" };
+        let trigger =
+            if is_sqlite { "billing_cache_payments_update" } else { "billing_cache_payments_update ON payments" };
         let database = stage.open_database().await;
         database.connection().execute_unprepared(&format!("DROP TRIGGER {trigger}")).await.unwrap();
         let run = stage.run(&["migrate"]);
