@@ -15,6 +15,7 @@ use crate::cache::{Cache, TypeState, millis};
 use crate::cached_type::{CachedType, Source};
 use crate::event::Event;
 use crate::known::Missed;
+use crate::l2::error::{L2Error, RedisUnreachable, advice};
 use crate::l2::removal;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::operation_log;
@@ -35,6 +36,8 @@ pub struct WarmedUp {
     pub skipped: usize,
     /// Not stored: invalidated or taken over meanwhile, past their validity, or refused by Redis.
     pub not_stored: usize,
+    /// The first key that Redis refused, why, and what to look at.
+    pub first_refusal: Option<String>,
     /// Not loaded, because the source could not make the value of this key; the others were.
     pub failed: usize,
     /// The key and the error of the first of these.
@@ -46,6 +49,7 @@ impl std::ops::AddAssign for WarmedUp {
         self.stored += other.stored;
         self.skipped += other.skipped;
         self.not_stored += other.not_stored;
+        self.first_refusal = self.first_refusal.take().or(other.first_refusal);
         self.failed += other.failed;
         self.first_failure = self.first_failure.take().or(other.first_failure);
     }
@@ -60,7 +64,7 @@ pub enum WarmUpError<E: std::error::Error + 'static> {
     Load(#[from] ReadError<E>),
     /// Redis could not be used.
     #[error(transparent)]
-    Redis(#[from] crate::l2::error::RedisUnreachable),
+    Redis(#[from] RedisUnreachable),
 }
 
 impl<S: Source> Cache<S> {
@@ -164,21 +168,7 @@ impl<S: Source> Cache<S> {
         if keys.is_empty() {
             return Ok(WarmedUp::default());
         }
-        let texts: Vec<String> = keys.iter().map(|key| self.key_text::<T>(key)).collect();
-        let acquired = store::acquire_many(&self.shared().shards, &texts, mode, self.lease_ttl()).await;
-        let all_are_away = acquired.answers.iter().all(Option::is_none);
-        if let Some(error) = acquired.error {
-            if all_are_away {
-                return Err(self.shared().shards.unreachable(error).into());
-            }
-            note_redis_error(self.state::<T>(), &texts[0], &error);
-        }
-        // What a part of a cluster that is away would have is refused like what a full one does not take.
-        let acquired: Vec<Acquired> =
-            acquired.answers.into_iter().map(|answer| answer.unwrap_or(Acquired::Refused)).collect();
-        let refused = acquired.iter().filter(|acquired| matches!(acquired, Acquired::Refused)).count();
-        let granted: Vec<Grant<T>> = keys.iter().cloned().zip(texts).zip(acquired).filter_map(Grant::of).collect();
-        let skipped = keys.len() - granted.len() - refused;
+        let Leases { granted, skipped, refused, first_refusal } = self.lease_batch::<T>(keys, mode).await?;
         let started = Instant::now();
         let filled = self.load_and_fill_many(granted, mode).await?;
         let mut failures = filled.iter().filter_map(|(key, loaded, _)| Some((key, loaded.as_ref().err()?)));
@@ -187,7 +177,40 @@ impl<S: Source> Cache<S> {
         let stored = filled.iter().filter(|(_, _, filled)| *filled == Filled::Stored).count();
         let not_stored = filled.len() - failed - stored + refused;
         debug!(cache_type = T::NAME, stored, skipped, not_stored, failed, elapsed_us = micros(started), "warm up");
-        Ok(WarmedUp { stored, skipped, not_stored, failed, first_failure })
+        Ok(WarmedUp { stored, skipped, not_stored, first_refusal, failed, first_failure })
+    }
+
+    /// What a part of a cluster that is away would have is refused like what a full one does not take.
+    async fn lease_batch<T: CachedType<Source = S>>(
+        &self,
+        keys: &[T::Key],
+        mode: Mode,
+    ) -> Result<Leases<T>, RedisUnreachable> {
+        let shards = &self.shared().shards;
+        let texts: Vec<String> = keys.iter().map(|key| self.key_text::<T>(key)).collect();
+        let acquired = store::acquire_many(shards, &texts, mode, self.lease_ttl()).await;
+        let all_are_away = acquired.answers.iter().all(Option::is_none);
+        if let Some(error) = acquired.error {
+            if all_are_away {
+                return Err(shards.unreachable(error));
+            }
+            note_redis_error(self.state::<T>(), &texts[0], &error);
+        }
+        let (mut granted, mut refusals, mut skipped) = (Vec::new(), Vec::new(), 0);
+        for ((key, text), answer) in keys.iter().cloned().zip(texts).zip(acquired.answers) {
+            match answer.unwrap_or(Acquired::Refused(L2Error::Away)) {
+                Acquired::Granted(token) => granted.push(Grant { key, text, token }),
+                Acquired::Refused(error) => refusals.push((text, error)),
+                Acquired::Hit(_) | Acquired::Present | Acquired::Contended => skipped += 1,
+            }
+        }
+        let refused = refusals.len();
+        let first_refusal = match refusals.into_iter().next() {
+            // The user lacks a right: all other values of the type would be refused too.
+            Some((_, error)) if refused == keys.len() && error.is_refusal() => return Err(shards.unreachable(error)),
+            first => first.map(|(text, error)| format!("{text}: {error}; {}", advice(&error))),
+        };
+        Ok(Leases { granted, skipped, refused, first_refusal })
     }
 
     async fn read_batch<T: CachedType<Source = S>>(
@@ -433,6 +456,14 @@ struct Wanted<T: CachedType> {
     stamp: Stamp,
 }
 
+/// What became of the keys of a batch that this process asked to fill.
+struct Leases<T: CachedType> {
+    granted: Vec<Grant<T>>,
+    skipped: usize,
+    refused: usize,
+    first_refusal: Option<String>,
+}
+
 /// A key of the batch that this process may fill.
 struct Grant<T: CachedType> {
     key: T::Key,
@@ -441,13 +472,6 @@ struct Grant<T: CachedType> {
 }
 
 impl<T: CachedType> Grant<T> {
-    fn of(((key, text), acquired): ((T::Key, String), Acquired)) -> Option<Self> {
-        match acquired {
-            Acquired::Granted(token) => Some(Self { key, text, token }),
-            _ => None,
-        }
-    }
-
     fn fill(&self, value: Option<&T::Value>, ttl: Duration) -> Fill {
         let json = serde_json::to_vec(&value).expect("a snapshot struct has a JSON form");
         Fill { key: self.text.clone(), token: self.token.clone(), json, ttl }

@@ -20,6 +20,7 @@ impl<S: Source> Cache<S> {
         let mut examinations = Vec::with_capacity(layout.links().len());
         for (link, tag) in layout.tagged() {
             let mut connection = link.own_connection().await?;
+            examination::greet(&mut connection).await.map_err(|error| link.unreachable(error))?;
             examinations.push(examination::examine(&mut connection, shared, link, tag).await);
         }
         if examinations.is_empty() {

@@ -14,7 +14,7 @@ use tracing::{Instrument, debug, trace_span, warn};
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{CachedType, Source};
 use crate::event::Event;
-use crate::l2::error::L2Error;
+use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::history::History;
 use crate::l2::shards::Gathered;
 use crate::l2::{admin, removal};
@@ -57,13 +57,15 @@ impl fmt::Display for AnyKey {
 }
 
 /// How an invalidation ended. Local readers see the change either way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 #[must_use = "a pending invalidation must stay in the outbox"]
 pub struct Invalidation {
     /// The keys that Redis has removed, with the history it did so in: that of the shard of the key, none if it does not tell.
     pub done: BTreeMap<AnyKey, Option<History>>,
     /// Those it could not be told of in time; readers of other processes may see their old values until the outbox is relayed.
     pub pending: BTreeSet<AnyKey>,
+    /// Why there are such; none if there are none.
+    pub failure: Option<Arc<RedisUnreachable>>,
 }
 
 impl Invalidation {
@@ -103,6 +105,7 @@ impl<S: Source> Cache<S> {
             warn!(keys = pending.len(), %error, "invalidation pending, Redis could not be told");
             // Before the stamps move: a flight of the new stamp must know that Redis is not to be asked.
             shared.suspects.add(&pending);
+            outcome.failure = Some(Arc::new(shared.shards.unreachable(error)));
         }
         span.record("outcome", event_of(outcome.is_done()).as_str());
         for text in &texts {

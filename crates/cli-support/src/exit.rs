@@ -85,7 +85,17 @@ fn enough_files() -> io::Result<()> {
 /// Prints the error and its causes as one line on stderr.
 pub fn print_error(error: &anyhow::Error) {
     let red = anstyle::AnsiColor::Red.on_default().bold();
-    say(format_args!("{red}error:{red:#} {}", sentence(error)));
+    say(format_args!("{red}error:{red:#} {}", sentence_with_advice(error)));
+}
+
+/// The sentence of an error, and the next step where the database tells of one that the sentence lacks.
+#[must_use]
+pub fn sentence_with_advice(error: &anyhow::Error) -> String {
+    let sentence = sentence(error);
+    match error.chain().find_map(advice_of_cause) {
+        Some(advice) if !sentence.contains(advice) => format!("{sentence}; {advice}"),
+        _ => sentence,
+    }
 }
 
 /// Prints a line on stderr that is no error.
@@ -112,15 +122,25 @@ fn code_of_cause(cause: &(dyn Error + 'static)) -> Option<Code> {
     if cause.is::<Usage>() || cause.is::<SettingsError>() || cause.is::<SetupError>() {
         return Some(Code::Usage);
     }
-    if cause.is::<RedisUnreachable>() || cause.is::<L2Error>() {
+    let is_redis = cause.is::<RedisUnreachable>() || cause.is::<Arc<RedisUnreachable>>();
+    if is_redis || cause.is::<L2Error>() {
         return Some(Code::Unreachable);
     }
-    // The loads of the cache share their errors.
-    let shared = || cause.downcast_ref::<Arc<DatabaseError>>().map(Arc::as_ref);
-    if let Some(error) = cause.downcast_ref::<DatabaseError>().or_else(shared) {
+    if let Some(error) = as_database_error(cause) {
         return code_of_database(error);
     }
     cause.downcast_ref::<DbErr>().filter(|error| database::is_unreachable(error)).map(|_| Code::Unreachable)
+}
+
+fn as_database_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a DatabaseError> {
+    // The loads of the cache share their errors.
+    let shared = || cause.downcast_ref::<Arc<DatabaseError>>().map(Arc::as_ref);
+    cause.downcast_ref::<DatabaseError>().or_else(shared)
+}
+
+fn advice_of_cause(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    let of_statement = || database::advice(cause.downcast_ref::<DbErr>()?);
+    as_database_error(cause).and_then(DatabaseError::advice).or_else(of_statement)
 }
 
 fn code_of_database(error: &DatabaseError) -> Option<Code> {

@@ -29,6 +29,14 @@ pub async fn cache_to_look_at(settings: &Settings) -> Result<BillingCache> {
     Ok(cached::open_cache(Database::lazy(&settings.database)?, &settings.redis, cache).await?)
 }
 
+/// The cache for work that waits: Redis and the database may be away, now or later.
+///
+/// # Errors
+/// Settings that cannot work.
+pub async fn cache_that_waits(settings: &Settings) -> Result<BillingCache> {
+    Ok(cached::open_cache(Database::lazy(&settings.database)?, &settings.redis, settings.cache.clone()).await?)
+}
+
 /// The cache over its database, with Redis there and the tables in place.
 ///
 /// # Errors
@@ -57,8 +65,8 @@ pub async fn check_database(database: &Database, settings: &Settings) -> Result<
     }
     match database.check_schema().await {
         Err(error) if error.is_unreachable() || matches!(error, DatabaseError::Statement(_)) => {
-            let said =
-                format!("cannot use the {}; check DATABASE_URL, or run `cache-admin migrate`", database.describe());
+            let next = error.advice().unwrap_or("check DATABASE_URL, or run `cache-admin migrate`");
+            let said = format!("cannot use the {}; {next}", database.describe());
             Err(anyhow::Error::new(error).context(said))
         }
         checked => Ok(checked?),

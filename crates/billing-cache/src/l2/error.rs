@@ -1,7 +1,6 @@
 //! What can go wrong between the cache and Redis. Reads swallow these errors and count them; tools show them.
 
-use redis::RedisError;
-use redis::ServerErrorKind;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::cluster::ClusterError;
 use super::sentinel::SentinelError;
@@ -47,13 +46,22 @@ pub enum L2Error {
     Cluster(#[from] ClusterError),
     /// Redis answered with an error, or the connection broke.
     #[error(transparent)]
-    Redis(#[from] RedisError),
+    Redis(RedisError),
+    /// The answer was none that Redis gives: something else listens there.
+    #[error("what answers there is no Redis")]
+    NotRedis,
     /// Redis answered something the protocol does not know.
     #[error("unexpected answer from Redis to {command}")]
     Unexpected {
         /// The command that was answered.
         command: &'static str,
     },
+}
+
+impl From<RedisError> for L2Error {
+    fn from(error: RedisError) -> Self {
+        if error.kind() == ErrorKind::Parse { Self::NotRedis } else { Self::Redis(error) }
+    }
 }
 
 impl L2Error {
@@ -98,7 +106,7 @@ impl L2Error {
 
 /// The server has forgotten the scripts, as after `SCRIPT FLUSH`.
 pub(crate) fn is_no_script(error: &RedisError) -> bool {
-    error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript)
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 /// The server has no such command: a managed one, or one where it was renamed.
@@ -169,6 +177,10 @@ impl RedisUnreachable {
     }
 }
 
+const NOT_REDIS: &str = "are REDIS_HOST and REDIS_PORT right?";
+const SILENT: &str =
+    "is the server running, does it hang, are REDIS_HOST and REDIS_PORT right, and is it Redis that listens there?";
+
 /// The next thing to look at, by the kind of failure.
 pub(crate) fn advice(error: &L2Error) -> &'static str {
     let error = match error {
@@ -180,13 +192,15 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
             return "run it again when the slots are where they shall be: see redis-cli --cluster check";
         }
         L2Error::Replica => return "point REDIS_HOST at the primary",
+        L2Error::NotRedis => return NOT_REDIS,
+        L2Error::Timeout { .. } => return SILENT,
         _ => return "is the server running, and are REDIS_HOST and REDIS_PORT right?",
     };
     if let Some(advice) = tls::advice(error) {
         return advice;
     }
-    match (error.kind(), error.code()) {
-        (redis::ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
+    match (error.kind(), code(error)) {
+        (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
             "check REDIS_PASSWORD and REDIS_USERNAME"
         }
         (_, Some("MOVED" | "ASK" | "TRYAGAIN")) => {
@@ -194,16 +208,17 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
              REDIS_CLUSTER_NODES"
         }
         (_, Some("CLUSTERDOWN")) => "a part of the cluster is down: see redis-cli --cluster check",
-        (_, Some("NOPERM")) => "this Redis user lacks a permission the cache needs",
-        (redis::ErrorKind::Server(ServerErrorKind::ReadOnly), _) => {
-            "this is a replica; point REDIS_HOST at the primary"
-        }
-        (redis::ErrorKind::Server(ServerErrorKind::BusyLoading), _) => {
-            "the server is loading its data; try again shortly"
-        }
-        (redis::ErrorKind::Server(_), _) => "the server refused the command",
+        (_, Some("NOPERM")) => "this Redis user lacks a permission the cache needs: `cache-admin doctor` names it",
+        (_, Some("OOM")) => "its memory is full: raise maxmemory, or CONFIG SET maxmemory-policy volatile-lru",
+        (_, Some("MISCONF")) => "its last snapshot on disk failed: free disk space, see its log, then BGSAVE",
+        (_, Some("NOREPLICAS")) => "fewer replicas follow than min-replicas-to-write demands: start them",
+        (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => "this is a replica; point REDIS_HOST at the primary",
+        (ErrorKind::Server(ServerErrorKind::BusyLoading), _) => "the server is loading its data; try again shortly",
+        (ErrorKind::Server(_), _) => "the server refused the command",
+        _ if error.is_timeout() => SILENT,
         _ if was_closed(error) => {
-            "the server closed the connection: is it up, is it at its limit of clients, or does it want TLS (REDIS_TLS)?"
+            "the server closed the connection: is it up, is it at its limit of clients, does it want TLS (REDIS_TLS), or is \
+             it no Redis?"
         }
         _ => "is the server running, and are REDIS_HOST and REDIS_PORT right?",
     }

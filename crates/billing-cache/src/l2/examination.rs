@@ -92,6 +92,15 @@ impl ClockOffset {
     }
 }
 
+/// Asks for a first answer: a server that wants a password, is still loading, or is no Redis answers nothing else either. A user
+/// who may not even ask is told so by the look at his rights.
+pub(crate) async fn greet(connection: &mut OwnConnection) -> Result<(), L2Error> {
+    match connection.command::<Value>(&redis::cmd("PING")).await {
+        Err(error) if !error.is_refusal() => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Looks at everything; what one look cannot find out does not keep the others from being made.
 pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared, link: &Link, tag: &str) -> Examination {
     let probe = probe_key(shared, tag);

@@ -122,8 +122,8 @@ pub(crate) enum Acquired {
     Granted(Token),
     /// Somebody else holds the lease.
     Contended,
-    /// The server refused this one key of a batch, as when memory is full.
-    Refused,
+    /// The server refused this one key of a batch, as when memory is full or the user lacks a right.
+    Refused(L2Error),
 }
 
 /// How a FILL ended.
@@ -277,7 +277,7 @@ pub(crate) async fn acquire_many(
         let asked = link.run(terms, |wire| each_known_or_told(wire, keys.len(), ask)).await?;
         let one = |answer: RedisResult<(Token, Value)>| match answer {
             Ok((token, answer)) => acquired(token, answer),
-            Err(_) => Ok(Acquired::Refused),
+            Err(error) => Ok(Acquired::Refused(error.into())),
         };
         asked.into_iter().map(one).collect()
     };

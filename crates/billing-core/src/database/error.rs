@@ -10,7 +10,7 @@ use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr};
 use thiserror::Error;
 
-use super::UnreadableRow;
+use super::{UnreadableRow, advice};
 
 /// An error of the database layer.
 #[derive(Debug, Error)]
@@ -115,6 +115,15 @@ impl DatabaseError {
         matches!(self, Self::ConnectTimeout { .. } | Self::MissingFile { .. })
             || matches!(self, Self::Connect { .. })
             || self.db_err().is_some_and(is_unreachable)
+    }
+
+    /// The next step, where the error tells and its sentence does not say it already.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect { advice, .. } => Some(advice),
+            error => error.db_err().and_then(advice::of_statement),
+        }
     }
 
     pub(super) fn db_err(&self) -> Option<&DbErr> {

@@ -5,6 +5,7 @@
 //!
 //! Every future here may be dropped at any await: an unfinished transaction rolls back.
 
+mod advice;
 mod at_rest;
 mod clock;
 mod durability;
@@ -34,6 +35,7 @@ use sea_orm::{
 };
 
 use crate::outbox::Sight;
+pub use advice::of_statement as advice;
 use at_rest::{is_at_rest, seems_at_rest};
 pub use error::{DatabaseError, is_transient, is_unreachable};
 pub use rows::UnreadableRow;
@@ -312,7 +314,7 @@ fn describe_postgres(options: &PgConnectOptions) -> String {
 }
 
 fn cannot_connect(database: &str, error: sqlx::Error) -> DatabaseError {
-    let advice = tls::advice(&error);
+    let advice = advice::of_connecting(&error);
     let source = DbErr::Conn(RuntimeErr::SqlxError(error.into()));
     DatabaseError::Connect { database: database.to_owned(), advice, source }
 }

@@ -117,17 +117,17 @@ fn read(name: &str, path: &str) -> Result<Vec<u8>, String> {
     std::fs::read(Path::new(path)).map_err(|error| format!("cannot read {path} ({name}): {error}"))
 }
 
-/// The next step after a connection that failed.
-pub(super) fn advice(error: &sqlx::Error) -> &'static str {
-    match (fault(error), error) {
+/// The next step after a connection that TLS kept from being made.
+pub(super) fn advice(error: &sqlx::Error) -> Option<&'static str> {
+    Some(match (fault(error), error) {
         (Some(TlsFault::InvalidCertificate(fault)), _) => of_certificate(fault),
         (Some(TlsFault::AlertReceived(_)), _) => {
             "the server does not take our certificate: check sslcert and sslkey in DATABASE_URL, and see its log"
         }
         (Some(_), _) => "TLS failed: see the log of the server",
         (None, sqlx::Error::Tls(_)) => "check sslmode in DATABASE_URL, and whether `ssl` is on in the server",
-        (None, _) => "check DATABASE_URL",
-    }
+        (None, _) => return None,
+    })
 }
 
 fn fault(error: &sqlx::Error) -> Option<&TlsFault> {

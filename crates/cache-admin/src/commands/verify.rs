@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use billing_cache::AnyKey;
 use billing_core::audit::{Audit, Extent, Judged};
 use billing_core::cached::{BillingCache, RegisteredType};
@@ -129,9 +129,11 @@ impl Work {
 async fn invalidate(cache: &BillingCache, keys: BTreeSet<AnyKey>) -> Result<()> {
     let telling = cache.clone();
     let told = tokio::spawn(async move { telling.invalidate(keys).await }).await.context("repair")?;
-    if !told.is_done() {
-        cache.check_redis().await?;
-        bail!("Redis could not be told to remove wrong values in time; run the command again");
+    match told.failure {
+        None => Ok(()),
+        Some(failure) => {
+            let of = render::count(told.pending.len() as u64);
+            Err(anyhow::Error::new(failure).context(format!("{of} wrong values could not be removed")))
+        }
     }
-    Ok(())
 }

@@ -11,13 +11,13 @@ mod tally;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use billing_core::cached::BillingCache;
 use billing_core::settings::Settings;
 use clap::{Args, ValueEnum};
-use cli_support::{Code, CommonArgs, Ending, RateArgs, TypeChoice, exit, open, render};
+use cli_support::{Code, CommonArgs, RateArgs, TypeChoice, exit, open, render};
 
-use crate::reports::warmup::{WarmedType, WarmupReport};
+use crate::reports::warmup::WarmupReport;
 use plan::Plan;
 use round::{Limits, Loader};
 use tally::Tallies;
@@ -74,12 +74,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
     let settings = common.settings()?;
-    let cache = exit::interruptible("nothing was loaded", open::cache(&settings)).await?;
-    let loader = Loader::new(&cache, arguments.limits(&settings));
     if arguments.auto {
-        let half_life = Duration::from_secs(settings.cache.usage_half_life_seconds);
-        keep_warm(auto::Keeper::new(&cache, loader, arguments, half_life), common).await
+        let cache = exit::interruptible("nothing was loaded", open::cache_that_waits(&settings)).await?;
+        let loader = Loader::new(&cache, arguments.limits(&settings));
+        keep_warm(auto::Keeper::new(&cache, loader, arguments, &settings), common).await
     } else {
+        let cache = exit::interruptible("nothing was loaded", open::cache(&settings)).await?;
+        let loader = Loader::new(&cache, arguments.limits(&settings));
         once(&cache, loader, arguments, common).await
     }
 }
@@ -102,15 +103,12 @@ async fn once(
         exit::print_error(error);
         worse(worst, exit::code_of(error))
     });
-    let failures: Vec<_> = tallies.failures().collect();
+    let failures: Vec<_> = tallies.refusals().chain(tallies.failures()).collect();
     failures.iter().for_each(exit::print_error);
     render::show(&report, common.format)?;
     let ending = outcome.context("warm up")?;
     if worst != Code::Fine {
         return Ok(worst);
-    }
-    if ending == Ending::Complete {
-        require_some_stored(&report)?;
     }
     let code = ending.finish(CONSEQUENCE)?;
     Ok(if failures.is_empty() { code } else { Code::No })
@@ -136,18 +134,6 @@ impl Arguments {
     fn limits(&self, settings: &Settings) -> Limits {
         Limits { database_time: self.max_db_seconds, pace: self.rate.pace(), batch: settings.cache.batch_size }
     }
-}
-
-/// A few values are not stored where somebody changes data meanwhile; all of them, where Redis refuses them.
-fn require_some_stored(report: &WarmupReport) -> Result<()> {
-    let sum = |number: fn(&WarmedType) -> usize| report.types.iter().map(number).sum::<usize>();
-    let refused = sum(|row| row.not_stored);
-    let none_stored = refused > 0 && sum(|row| row.loaded + row.skipped) == 0;
-    ensure!(
-        !none_stored,
-        "Redis stored none of {refused} values; `cache-admin stats` tells whether its memory is full"
-    );
-    Ok(())
 }
 
 /// That a server was away explains more than that something failed.

@@ -12,10 +12,10 @@ use billing_core::service::BillingService;
 use billing_core::settings::Settings;
 use test_support::{RedisCluster, RedisServer, eventually};
 
-use crate::harness::Stage;
+use crate::harness::{Stage, finding};
 
 const OPERATIONS: &str = include_str!("../../../../docs/operations.md");
-const SECRET: &str = "acl-secret";
+pub(crate) const SECRET: &str = "acl-secret";
 
 /// The words of the line of the document that makes this user, after its password.
 fn rules_of(user: &str) -> Vec<&'static str> {
@@ -36,6 +36,12 @@ fn make_user(redis: &RedisServer, user: &str, rules: &[&str]) {
     let password = format!(">{SECRET}");
     let words = [&["ACL", "SETUSER", user, "reset", "on", &password], rules].concat();
     redis.command::<()>(&words).unwrap();
+}
+
+/// A user with the rules of the tools but for some.
+pub(crate) fn make_user_without(redis: &RedisServer, user: &str, left_out: &[&str]) {
+    let rules: Vec<&str> = rules_of("billing-tools").into_iter().filter(|rule| !left_out.contains(rule)).collect();
+    make_user(redis, user, &rules);
 }
 
 /// How the log names the refusal of the library's name, which only Redis 7.2 and later take; before 7 without what is set.
@@ -197,5 +203,34 @@ fn commands_that_the_server_does_not_know_are_named_by_doctor() {
     for check in ["rights", "scripts"] {
         let finding = findings.iter().find(|finding| finding["check"] == check).unwrap();
         assert_eq!(finding["level"], "ok", "{finding}");
+    }
+}
+
+#[test]
+fn key_patterns_are_tried_whatever_commands_are_missing() {
+    let stage = Stage::sqlite().seeded();
+    let rights = |left_out: &[&str], further: &[&str]| {
+        make_user_without(&stage.redis, "partial", left_out);
+        for rule in further {
+            stage.redis.command::<()>(&["ACL", "SETUSER", "partial", rule]).unwrap();
+        }
+        let user = [("REDIS_USERNAME", "partial"), ("REDIS_PASSWORD", SECRET)];
+        let run = stage.run_with(&["doctor", "--format", "json"], &user);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        finding(&run.json(), "redis", "rights").clone()
+    };
+    let without_counters = ["+hincrby", "+zadd", "+zincrby", "+zremrangebyrank", "~invoice:*"];
+    let found = rights(&without_counters, &[]);
+    assert_eq!(found["level"], "problem", "{found}");
+    for rule in without_counters {
+        assert!(found["remedy"].as_str().unwrap().contains(rule), "{rule}: {found}");
+    }
+    // No command that writes is left to try them by.
+    let found = rights(&["+hincrby", "+set", "+expire", "~invoice:*"], &[]);
+    assert!(found["found"].as_str().unwrap().contains("~active_discounts could not be tried"), "{found}");
+    let knows_reading = stage.redis.command::<()>(&["ACL", "SETUSER", "partial", "%R~invoice:*"]).is_ok();
+    if knows_reading {
+        let found = rights(&["~invoice:*"], &["%R~invoice:*"]);
+        assert_eq!(found["remedy"], "ACL SETUSER partial ~invoice:*", "{found}");
     }
 }

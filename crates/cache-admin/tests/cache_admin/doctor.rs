@@ -207,11 +207,14 @@ fn a_server_that_hangs_is_given_up() {
 }
 
 #[test]
-fn a_wrong_password_is_said_and_not_shown() {
+fn a_password_that_is_wrong_or_missing_is_said_and_not_shown() {
     let stage = Stage::with_redis(sound_redis().password("right"));
     stage.run(&["migrate"]).assert_fine();
     let report = examine_with(&stage, 3, &[("REDIS_PASSWORD", PASSWORD)]);
     assert_found(&report, "redis", "connection", "problem", "check REDIS_PASSWORD");
+    let report = examine(&stage, 3);
+    assert_found(&report, "redis", "connection", "problem", "check REDIS_PASSWORD");
+    assert_found(&report, "redis", "rights", "not_checked", "");
     let report = examine_with(&stage, 0, &[("REDIS_PASSWORD", "right")]);
     let password = report["settings"].as_array().unwrap().iter().find(|setting| setting["key"] == "redis.password");
     let hidden =

@@ -6,6 +6,7 @@
 
 mod acl;
 mod adoption;
+mod causes;
 mod clear;
 mod cluster;
 mod comfort;

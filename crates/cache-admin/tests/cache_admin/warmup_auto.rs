@@ -1,5 +1,7 @@
 //! `warmup --auto`: what people ask for stays cached, whatever happens to it, until Ctrl-C.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -15,7 +17,11 @@ use crate::warmup_by_use::read_often;
 const PATIENT: Duration = Duration::from_secs(60);
 
 /// A running keeper; killed if the test fails.
-pub(crate) struct Keeper(Option<Child>);
+pub(crate) struct Keeper {
+    child: Option<Child>,
+    /// What it says on stderr.
+    log: PathBuf,
+}
 
 impl Keeper {
     fn start(stage: &Stage) -> Self {
@@ -26,22 +32,33 @@ impl Keeper {
         let arguments = ["warmup", "--auto", "--interval", "0.1", "--limit", limit, "--format", "json"];
         let mut command = stage.command(&arguments);
         command.env("BILLING__CACHE__COUNTERS_FLUSH_MS", "50").envs(variables.iter().copied());
-        Self(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+        let log = stage.directory().join("keeper.log");
+        let child = command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap()).spawn().unwrap();
+        Self { child: Some(child), log }
+    }
+
+    /// Waits until it says a line that begins so.
+    pub(crate) async fn has_said(&self, beginning: &str) {
+        until(|| self.said().iter().any(|line| line.starts_with(beginning))).await;
+    }
+
+    fn said(&self) -> Vec<String> {
+        std::fs::read_to_string(&self.log).unwrap().lines().map(str::to_owned).collect()
     }
 
     /// Ctrl-C, which must be a good end.
     pub(crate) fn interrupt(mut self) -> (Value, Vec<String>) {
-        let child = self.0.take().unwrap();
+        let child = self.child.take().unwrap();
         kill_process(Pid::from_child(&child), Signal::INT).unwrap();
         let run = Run::of(child.wait_with_output().unwrap());
         assert_eq!(run.code, Some(0), "{run:?}");
-        (run.json(), run.stderr.lines().map(str::to_owned).collect())
+        (run.json(), self.said())
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
+        if let Some(mut child) = self.child.take() {
             // It may have ended by itself.
             let _ = child.kill();
             let _ = child.wait();

@@ -54,7 +54,7 @@ fn away(check: &'static str, prevented: &[&'static str], error: DatabaseError) -
     let remedy = match error {
         DatabaseError::NoSchema { .. } | DatabaseError::PendingMigrations { .. } => MIGRATE,
         DatabaseError::MissingFile { .. } => "correct DATABASE_URL, or make the file: cache-admin migrate",
-        _ => "start the database, or correct DATABASE_URL",
+        ref error => error.advice().unwrap_or("start the database, or correct DATABASE_URL"),
     };
     let error = anyhow::Error::new(error);
     let mut findings = vec![SUBJECT.problem(check, exit::sentence(&error), remedy)];

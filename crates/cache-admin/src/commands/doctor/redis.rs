@@ -197,24 +197,31 @@ fn of_trials(examination: &Examination, settings: &Settings) -> Vec<Finding> {
 }
 
 fn rights(missing: &Missing, settings: &RedisSettings) -> Finding {
-    let Missing { rights, unknown } = missing;
+    let Missing { rights, unknown, untold } = missing;
+    let untold = untold.iter().map(|(right, why)| format!("{} could not be tried: {why}", right.rule));
+    let untold = untold.collect::<Vec<_>>().join("; ");
     if rights.is_empty() && unknown.is_empty() {
-        return SUBJECT.ok("rights", "all that services and tools need");
+        return match untold.as_str() {
+            "" => SUBJECT.ok("rights", "all that services and tools need"),
+            _ => SUBJECT.not_checked("rights", untold, "see what stands between here and the server"),
+        };
     }
     let is_of_cache = |right: &&AclRule| matches!(right.purpose, Purpose::Cache | Purpose::Cluster);
     let for_cache: Vec<&str> =
         rights.iter().chain(unknown).filter(is_of_cache).map(|right| right.rule.as_str()).collect();
     let remedy = remedy_of(missing, settings);
+    let found = |found: String| if untold.is_empty() { found } else { format!("{found}; {untold}") };
     if for_cache.is_empty() {
         let lacks: Vec<String> = rights.iter().chain(unknown).map(lack).collect();
-        SUBJECT.note("rights", format!("missing: {}", lacks.join(", ")), remedy)
+        SUBJECT.note("rights", found(format!("missing: {}", lacks.join(", "))), remedy)
     } else {
-        SUBJECT.problem("rights", format!("services cannot use Redis without {}", for_cache.join(" ")), remedy)
+        let lacks = format!("services cannot use Redis without {}", for_cache.join(" "));
+        SUBJECT.problem("rights", found(lacks), remedy)
     }
 }
 
 /// A rule gives what the user lacks; what the server does not know no rule gives.
-fn remedy_of(Missing { rights, unknown }: &Missing, settings: &RedisSettings) -> String {
+fn remedy_of(Missing { rights, unknown, .. }: &Missing, settings: &RedisSettings) -> String {
     let names = |rules: &[AclRule]| rules.iter().map(|right| right.rule.as_str()).collect::<Vec<_>>().join(" ");
     let grant = (!rights.is_empty()).then(|| format!("ACL SETUSER {} {}", user(settings), names(rights)));
     let unknown = (!unknown.is_empty())

@@ -4,7 +4,8 @@
 //! value that was cleared, evicted, expired or lost with a restart is missing, and one near its end is renewed. A new
 //! connection wakes the loop, so that a restart is noticed at once; the history id only says why values are missing.
 //!
-//! Invariant: nothing that goes wrong with Redis or the database ends it. It waits longer each time, and says so once.
+//! Invariant: nothing that goes wrong with Redis or the database ends it, not even at its start. It waits longer each time, and
+//! says so once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use std::time::Duration;
 use anyhow::Result;
 use billing_cache::History;
 use billing_core::cached::BillingCache;
-use cli_support::{TypeChoice, exit, render};
+use billing_core::settings::Settings;
+use cli_support::{TypeChoice, exit, open, render};
 use tokio::sync::watch;
 
 use super::Arguments;
@@ -40,6 +42,9 @@ pub(super) struct Keeper<'a> {
     histories: BTreeSet<History>,
     state: State,
     total: Vec<WarmedType>,
+    settings: &'a Settings,
+    /// Whether Redis and the database were found to be usable once.
+    has_begun: bool,
 }
 
 /// What was said last.
@@ -61,7 +66,13 @@ struct Outcome {
 }
 
 impl<'a> Keeper<'a> {
-    pub(super) fn new(cache: &'a BillingCache, loader: Loader<'a>, arguments: &Arguments, half_life: Duration) -> Self {
+    pub(super) fn new(
+        cache: &'a BillingCache,
+        loader: Loader<'a>,
+        arguments: &Arguments,
+        settings: &'a Settings,
+    ) -> Self {
+        let half_life = Duration::from_secs(settings.cache.usage_half_life_seconds);
         Self {
             cache,
             loader,
@@ -73,6 +84,8 @@ impl<'a> Keeper<'a> {
             histories: BTreeSet::new(),
             state: State::Cold,
             total: Vec::new(),
+            settings,
+            has_begun: false,
         }
     }
 
@@ -97,7 +110,18 @@ impl<'a> Keeper<'a> {
         WarmupReport { complete: true, note: None, types: self.total }
     }
 
+    /// Whatever is away is named with the next step, as where a tool ends for it.
+    async fn begin(&mut self) -> Result<()> {
+        self.cache.check_redis().await?;
+        open::check_database(self.cache.source(), self.settings).await?;
+        self.has_begun = true;
+        Ok(())
+    }
+
     async fn round(&mut self) -> Result<Outcome> {
+        if !self.has_begun {
+            self.begin().await?;
+        }
         let mut plan = Plan::asked_for(self.cache, self.choice, self.limit, &mut self.memory).await?;
         let by_use = plan.by_use() > 0;
         if !by_use {
@@ -152,7 +176,7 @@ impl<'a> Keeper<'a> {
         self.state = match self.state {
             State::InTrouble(rounds) => State::InTrouble(rounds.saturating_add(1)),
             State::Cold | State::Warm => {
-                say(&format!("cannot keep the cache warm, trying again: {}", exit::sentence(error)));
+                say(&format!("cannot keep the cache warm, trying again: {}", exit::sentence_with_advice(error)));
                 State::InTrouble(1)
             }
         };

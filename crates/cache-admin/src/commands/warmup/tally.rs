@@ -50,7 +50,10 @@ impl Tally {
             not_stored: self.done.not_stored,
             failed,
             seconds: self.elapsed.as_secs_f64(),
-            error: error.map(exit::sentence).or_else(|| self.done.first_failure.clone()),
+            error: error
+                .map(exit::sentence)
+                .or_else(|| self.done.first_failure.clone())
+                .or_else(|| self.done.first_refusal.clone()),
             by_use: planned.by_use,
             newest: planned.newest,
             left: if error.is_none() { rest } else { 0 },
@@ -83,6 +86,15 @@ impl Tallies {
     /// What went wrong, of each type at most one thing.
     pub(super) fn errors<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a anyhow::Error> {
         self.0.iter().zip(&plan.types).filter_map(|(tally, planned)| planned.error.as_ref().or(tally.error.as_ref()))
+    }
+
+    /// Of each type the first value that Redis refused. What was changed meanwhile is not stored either, and is no failure.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = anyhow::Error> {
+        let refused =
+            self.0.iter().filter_map(|tally| Some((tally.done.not_stored, tally.done.first_refusal.as_ref()?)));
+        refused.map(|(refused, first)| {
+            anyhow!("Redis did not store {} values, first {first}", render::count(refused as u64))
+        })
     }
 
     /// Of each type the first value that could not be made, though the database could be asked.
