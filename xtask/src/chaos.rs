@@ -11,7 +11,7 @@ use clap::Args;
 use crate::environment::without_ours;
 use crate::install::{self, Need};
 use crate::postgres::{self, PostgresServer};
-use crate::process;
+use crate::process::{self, step};
 use crate::redis;
 use crate::test;
 use crate::workspace::{Scratch, target_directory};
@@ -37,7 +37,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     install::ensure(&[Need::Redis, Need::Postgres])?;
-    test::step("the build", &mut test::programs())?;
+    step("the build", &mut test::programs())?;
     let directory = Scratch::new("postgres")?;
     let server = PostgresServer::start(directory.path())?;
     // Not through cargo, which would not pass the signal on that lets the services end.

@@ -12,9 +12,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::environment::without_ours;
 use crate::install::{self, Need};
-use crate::process::{self, find_program, say};
+use crate::process::{self, find_program, say, step};
 use crate::redis;
-use crate::test::step;
 use crate::workspace::{Scratch, cargo};
 
 /// Counting is turned on and off where these functions are entered and left: on within the work, off where it draws the next

@@ -1,4 +1,4 @@
-//! The tasks of a developer: `cargo xtask demo | test | chaos | bench | services | tidy`.
+//! The tasks of a developer: `cargo xtask demo | test | chaos | bench | services | tidy | deny`.
 //!
 //! Invariants: this crate depends on no other crate of the workspace (it shells out); data goes to stdout and talk to
 //! stderr; whatever a task starts or creates ends with it (`cleanup.rs`), except the servers of `services up`.
@@ -11,6 +11,7 @@ mod chaos;
 mod chromium;
 mod cleanup;
 mod demo;
+mod deny;
 mod environment;
 mod failure;
 mod http;
@@ -54,6 +55,8 @@ enum Task {
     Services(services::Action),
     /// Check the conventions of this code base
     Tidy,
+    /// Check licences, sources, duplicates and known vulnerabilities of the dependencies
+    Deny,
 }
 
 fn main() -> ExitCode {
@@ -76,5 +79,6 @@ fn run(task: Task) -> Result<()> {
         Task::Bench(options) => bench::run(&options),
         Task::Services(action) => services::run(&action),
         Task::Tidy => tidy::run(),
+        Task::Deny => deny::run(),
     }
 }

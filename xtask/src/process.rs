@@ -102,6 +102,14 @@ pub(crate) fn run(step: &str, command: &mut Command) -> Result<()> {
     Err(StepFailed { step: step.to_owned(), code: status.code() }.into())
 }
 
+/// The same, after the command was shown as a person would type it.
+pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let short = Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    say(&format!("$ {}", shown(command).replacen(&program, &short, 1)));
+    run(name, command)
+}
+
 /// Runs a step whose output only matters when it fails.
 pub(crate) fn run_quietly(step: &str, command: &mut Command, log: &Path) -> Result<()> {
     to_log(command, log)?;

@@ -14,9 +14,9 @@ use crate::environment::without_ours;
 use crate::install::{self, Need};
 use crate::other_servers::{self, OtherServer, SUITES, Suite};
 use crate::postgres::{self, PostgresServer};
-use crate::process::{self, say, shown};
+use crate::process::{say, step};
 use crate::workspace::{Scratch, cargo, root, target_directory};
-use crate::{chromium, instructions, python, redis, tidy};
+use crate::{chromium, deny, instructions, python, redis, tidy};
 
 /// The crate whose tests run the built programs.
 const SYSTEM_TESTS: &str = "system-tests";
@@ -75,6 +75,7 @@ fn lint(options: &Options) -> Result<()> {
     step("clippy", &mut options.clippy())?;
     if options.is_everything() {
         step("clippy", &mut clippy_of_features())?;
+        deny::run()?;
     }
     step("the documentation", &mut options.documentation())
 }
@@ -105,13 +106,6 @@ impl Surroundings {
             .envs(chromium::program().map(|program| (chromium::VARIABLE, program)))
             .envs(std::env::var_os(UPDATE_SCREENSHOTS).map(|value| (UPDATE_SCREENSHOTS, value)))
     }
-}
-
-pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
-    // Cargo names itself by its whole path; a person does not.
-    let cargo = command.get_program().to_string_lossy().into_owned();
-    say(&format!("$ {}", shown(command).replacen(&cargo, "cargo", 1)));
-    process::run(name, command)
 }
 
 /// Python comes from the package manager, its packages do not: they have an environment of their own.

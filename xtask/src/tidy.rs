@@ -17,8 +17,11 @@ use crate::process::say;
 use crate::workspace::root;
 
 /// What a checkout must have, and why.
-const REQUIRED_FILES: [(&str, &str); 7] = [
+const REQUIRED_FILES: [(&str, &str); 10] = [
     ("README.md", "the entrance"),
+    ("CONTRIBUTING.md", "how one works here"),
+    ("SECURITY.md", "where vulnerabilities are reported"),
+    ("deny.toml", "what `cargo xtask deny` checks dependencies against"),
     ("LICENSE-APACHE", "named in Cargo.toml"),
     ("LICENSE-MIT", "named in Cargo.toml"),
     (".ci/run", "what continuous integration runs"),

@@ -9,6 +9,7 @@ mod authority;
 mod database;
 mod eventually;
 mod fault_proxy;
+mod golden;
 pub mod json_schema;
 pub mod measurement;
 #[cfg(feature = "database")]
@@ -28,6 +29,7 @@ pub use authority::{Authority, Identity, Lifetime};
 pub use database::TestDatabase;
 pub use eventually::{Probe, eventually};
 pub use fault_proxy::{FaultProxy, Wire};
+pub use golden::assert_golden;
 pub use postgres_server::PostgresServer;
 pub use redis_cluster::{RedisCluster, SlotMove};
 pub use redis_group::RedisGroup;

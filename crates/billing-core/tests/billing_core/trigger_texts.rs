@@ -1,4 +1,7 @@
 //! The triggers of every cached type, as they stand: a change of them is seen, and is a new version of them.
+//!
+//! Once for each release that changes them raise `VERSION` in `migration/triggers/version.rs`, so that an older `migrate`
+//! refuses to replace them; then write the golden files anew.
 
 use std::path::Path;
 
@@ -17,16 +20,7 @@ async fn a_changed_trigger_is_a_new_version() {
         let found = format!("-- version {VERSION}\n{}\n", texts.join(";\n"));
         let name = format!("tests/golden/triggers.{:?}.sql", database.backend()).to_lowercase();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(&path, &found).unwrap();
-        }
-        let expected = std::fs::read_to_string(&path).unwrap();
-        assert!(
-            found == expected,
-            "the triggers have changed: raise VERSION in migration/triggers/version.rs once for each release, so that \
-             an older `migrate` refuses to replace them, then write {} anew with UPDATE_GOLDEN=1. Found:\n{found}",
-            path.display(),
-        );
+        test_support::assert_golden(&path, &found);
     })
     .await;
 }

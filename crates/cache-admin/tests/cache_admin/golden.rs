@@ -1,18 +1,12 @@
 //! Golden outputs: what a command prints, as a file beside these tests, with what differs from run to run masked.
-//!
-//! `BILLING_UPDATE_GOLDEN=1` writes the files anew; look at the difference before you keep it.
 
 use std::path::Path;
 
+use test_support::assert_golden;
+
 /// Fails unless the file `golden/{name}` says the same.
 pub(crate) fn assert(name: &Path, shown: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cache_admin/golden").join(name);
-    if std::env::var_os("BILLING_UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, shown).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert_eq!(shown, expected, "{} is shown otherwise; BILLING_UPDATE_GOLDEN=1 keeps what is shown", name.display());
+    assert_golden(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cache_admin/golden").join(name), shown);
 }
 
 /// Without times, memory and histories, which no two runs share. In text the width stays, so that tables keep their shape.

@@ -39,16 +39,10 @@ pub(super) fn gated_report() -> MonitorReport {
     report
 }
 
-/// Fails if the file under `tests/golden` is another text. With `UPDATE_GOLDEN` set the file is written instead: read it
-/// before you commit it.
+/// Fails if the file under `tests/golden` is another text.
 pub(super) fn assert_golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    let text = format!("{text}\n");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap();
-    assert!(text == expected, "{name} differs; UPDATE_GOLDEN=1 writes it anew. Found:\n{text}");
+    test_support::assert_golden(&path, &format!("{text}\n"));
 }
 
 fn outcome(name: &str, keys: Option<u64>, measurement: Measurement) -> TypeOutcome {

@@ -1,0 +1,47 @@
+//! `cargo xtask deny`: what we depend on may be handed on, comes from where it should, stands there once, and has no known
+//! vulnerability (`deny.toml`). The program is built once into the target directory.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::process::{self, say, step};
+use crate::workspace::{cargo, root, target_directory};
+
+const VERSION: &str = "0.20.2";
+const CHECKS: [&str; 3] = ["bans", "licenses", "sources"];
+
+pub(crate) fn run() -> Result<()> {
+    let program = program()?;
+    step("what we depend on", asked(&program).arg("check").args(CHECKS))?;
+    // Its own report would be one of a failure, which a machine without a network is not.
+    if process::stdout_of(asked(&program).args(["fetch", "db"])).is_err() {
+        say("NOT CHECKED: advisories; the database of known vulnerabilities cannot be fetched here");
+        return Ok(());
+    }
+    step("known vulnerabilities", asked(&program).args(["check", "--disable-fetch", "advisories"]))
+}
+
+fn asked(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+fn program() -> Result<PathBuf> {
+    let directory = target_directory()?.join("xtask").join(format!("cargo-deny-{VERSION}"));
+    let program = directory.join("bin").join("cargo-deny");
+    if !program.is_file() {
+        step("the build of cargo-deny", &mut install(&directory))?;
+    }
+    Ok(program)
+}
+
+/// Unoptimised: it runs for seconds, and its build would take minutes.
+fn install(directory: &Path) -> Command {
+    let mut command = cargo();
+    command.args(["install", "cargo-deny", "--version", VERSION, "--locked", "--quiet", "--debug"]);
+    command.args(["--config", "profile.dev.debug=false", "--root"]).arg(directory);
+    command
+}
