@@ -27,11 +27,14 @@ use billing_core::database::Database;
 use billing_core::printable;
 use billing_core::service::BillingService;
 use billing_core::settings::{Overrides, Settings};
+use bounded_http::{Ending, Limits};
 use clap::Parser;
 use in_force::InForce;
 
 /// How long requests may take to end when the process is asked to; a client that says nothing cannot keep it alive.
 const GRACE: Duration = Duration::from_secs(5);
+/// A balancer in front has one address: it gets half of the connections, and cannot take those that probes and scrapes need.
+const CONNECTIONS_OF_ONE: usize = 256;
 
 /// A billing service over HTTP.
 #[derive(Debug, Parser)]
@@ -66,30 +69,18 @@ async fn run() -> anyhow::Result<()> {
 
     let listener = tokio::net::TcpListener::bind(arguments.listen);
     let listener = listener.await.with_context(|| format!("listen on {}", arguments.listen))?;
-    let (ending, asked_at) = tokio::sync::oneshot::channel();
     let asked = asked_to_end()?;
     // The first line says where, for whoever asked for any port.
     say(&format!("listening on http://{}", listener.local_addr()?));
     in_force.lines().iter().for_each(|line| say(line));
-    let serving = axum::serve(listener, routes(service.clone(), in_force)).with_graceful_shutdown(async move {
-        asked.await;
-        let _ = ending.send(());
-    });
-    tokio::select! {
-        served = serving => served?,
-        () = overtime(asked_at) => tracing::warn!("requests were still going on and are given up"),
+    let limits = Limits { connections_of_one: CONNECTIONS_OF_ONE, grace: GRACE, ..Limits::default() };
+    let ending = bounded_http::serve(listener, routes(service.clone(), in_force), limits, asked).await;
+    if ending == Ending::GivenUp {
+        tracing::warn!("requests were still going on and are given up");
     }
     service.close().await;
     watching.end().await;
     Ok(())
-}
-
-/// Resolves when requests have had their time to end.
-async fn overtime(asked: tokio::sync::oneshot::Receiver<()>) {
-    match asked.await {
-        Ok(()) => tokio::time::sleep(GRACE).await,
-        Err(_) => std::future::pending().await,
-    }
 }
 
 fn routes(service: BillingService, in_force: InForce) -> Router {

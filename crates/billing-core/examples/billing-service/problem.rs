@@ -1,6 +1,8 @@
 //! Errors as JSON: a code that programs can rely on and a sentence for people. Also the bodies of requests, whose errors
 //! have the same shape.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -12,6 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const UNAVAILABLE: &str = "the database cannot be used at the moment";
+/// A body is a few fields: whoever takes longer to send one keeps a connection for no good.
+const LONGEST_BODY: Duration = Duration::from_secs(10);
 /// What `serde_path_to_error` calls the body itself.
 const WHOLE_BODY: &str = ".";
 /// A sentence quotes what was sent; no client needs more of it back.
@@ -47,6 +51,11 @@ impl Problem {
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
+    }
+
+    fn too_slow() -> Self {
+        let message = format!("the body was not sent within {} s", LONGEST_BODY.as_secs());
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message)
     }
 
     fn malformed(message: impl Into<String>) -> Self {
@@ -112,7 +121,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|error| Problem::malformed(error.body_text()))?;
+        let sent = tokio::time::timeout(LONGEST_BODY, Bytes::from_request(request, state)).await;
+        let sent = sent.map_err(|_| Problem::too_slow())?;
+        let bytes = sent.map_err(|error| Problem::malformed(error.body_text()))?;
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         let mut json = serde_json::Deserializer::from_slice(text);
         let body = serde_path_to_error::deserialize(&mut json);

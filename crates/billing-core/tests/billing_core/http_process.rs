@@ -152,6 +152,33 @@ async fn clients_that_say_nothing_cannot_keep_it_from_ending() {
 }
 
 #[tokio::test]
+async fn half_sent_requests_are_ended_and_whole_ones_answered_meanwhile() {
+    let owned = TestDatabase::sqlite().unwrap();
+    let world = World::over(&owned).await;
+    let service = ExampleService::over(&world);
+    let address = service.address.strip_prefix("http://").unwrap();
+    let begin = |text: &str| {
+        let mut client = TcpStream::connect(address).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        // One that is closed for being too many may be closed before it has asked.
+        let _ = client.write_all(text.as_bytes());
+        client
+    };
+    let head = "POST /api/billing/payments HTTP/1.1\r\nhost: x\r\n";
+    let mut body = begin(&format!("{head}content-length: 10\r\n\r\n{{"));
+    let heads: Vec<TcpStream> = (0..200).map(|_| begin(head)).collect();
+    assert_eq!(service.get("//healthz").status, 200);
+    let mut answer = String::new();
+    body.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("too_slow"), "{answer}");
+    for mut half in heads {
+        // The answer is an end: nothing, or that the connection was reset.
+        assert_eq!(half.read(&mut [0; 1]).unwrap_or_default(), 0);
+    }
+    assert_eq!(world.count("payments").await, 0);
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_leaves_no_half_written_payment() {
     for_each_world(async |world| {
         let (service, other) = (ExampleService::over(world), ExampleService::over(world));

@@ -12,9 +12,17 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Problem;
 
 /// A file of the page.
-struct File {
+#[derive(Clone, Copy)]
+struct File<'a> {
     name: &'static str,
-    text: &'static str,
+    text: &'a str,
+}
+
+/// Whether the page has a button to log out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Viewers {
+    LogIn,
+    NeedNoLogin,
 }
 
 /// Those that are served under `/assets/`.
@@ -22,7 +30,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { &[$(File { name: $name, text: include_str!(concat!("assets/", $name)) }),*] };
 }
 
-const FILES: &[File] = files![
+const FILES: &[File<'static>] = files![
     "app.js",
     "chart.js",
     "charts.js",
@@ -45,10 +53,10 @@ const FILES: &[File] = files![
     "uplot.css",
     "uplot.js",
 ];
-const PAGE: File = File { name: "index.html", text: include_str!("assets/index.html") };
-const LOGIN: File = File { name: "login.html", text: include_str!("assets/login.html") };
+const PAGE: File<'static> = File { name: "index.html", text: include_str!("assets/index.html") };
+const LOGIN: File<'static> = File { name: "login.html", text: include_str!("assets/login.html") };
 
-impl File {
+impl File<'_> {
     fn media_type(&self) -> &'static str {
         match self.name.rsplit('.').next() {
             Some("html") => "text/html; charset=utf-8",
@@ -72,7 +80,7 @@ impl File {
         if known {
             return (StatusCode::NOT_MODIFIED, caching).into_response();
         }
-        (caching, [(header::CONTENT_TYPE, self.media_type())], self.text).into_response()
+        (caching, [(header::CONTENT_TYPE, self.media_type())], self.text.to_owned()).into_response()
     }
 }
 
@@ -81,9 +89,18 @@ fn names(list: &[u8], tag: &[u8]) -> bool {
     list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).any(|one| one.strip_prefix(b"W/").unwrap_or(one) == tag)
 }
 
+/// How the button to log out stands in the page: hidden, for those who did not log in.
+const LOGOUT: &str = r#"<form id="logout" method="post" action="/logout" hidden>"#;
+
 /// `GET /`
-pub(crate) async fn page(headers: HeaderMap) -> Response {
-    PAGE.answer(&headers)
+pub(crate) fn page(headers: &HeaderMap, viewers: Viewers) -> Response {
+    match viewers {
+        Viewers::NeedNoLogin => PAGE.answer(headers),
+        Viewers::LogIn => {
+            let text = PAGE.text.replace(LOGOUT, &LOGOUT.replace(" hidden", ""));
+            File { text: &text, ..PAGE }.answer(headers)
+        }
+    }
 }
 
 /// The form to log in with.
@@ -118,6 +135,11 @@ mod tests {
                 assert!(!page.text.contains(refused), "{}: {refused}", page.name);
             }
         }
+    }
+
+    #[test]
+    fn the_page_has_the_button_that_is_shown_to_those_who_log_in() {
+        assert_eq!(PAGE.text.matches(LOGOUT).count(), 1);
     }
 
     #[test]

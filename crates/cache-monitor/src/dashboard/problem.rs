@@ -1,5 +1,7 @@
 //! Errors as JSON: a code that programs can rely on and a sentence for people; the shape that the example service has.
 
+use std::time::Duration;
+
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -10,7 +12,7 @@ pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
     message: String,
-    header: Option<(HeaderName, &'static str)>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 #[derive(Serialize)]
@@ -32,17 +34,27 @@ impl Problem {
 
     pub(crate) fn wrong_method(method: &Method) -> Self {
         let message = format!("{method} is not taken: the dashboard only shows");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).with(header::ALLOW, "GET, HEAD")
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+            .with(header::ALLOW, HeaderValue::from_static("GET, HEAD"))
     }
 
     pub(crate) fn unauthorized() -> Self {
         let message = "show the token of the dashboard: Authorization: Bearer TOKEN";
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message).with(header::WWW_AUTHENTICATE, "Bearer")
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// `wait` is told in whole seconds, the last one begun included.
+    pub(crate) fn too_many_guesses(wait: Duration) -> Self {
+        let message = "too many wrong tokens came from this address; wait a little";
+        let seconds = wait.as_secs() + 1;
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_guesses", message).with(header::RETRY_AFTER, seconds)
     }
 
     pub(crate) fn too_many_streams() -> Self {
         let message = "too many pages are open already; close one, or try again";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", message).with(header::RETRY_AFTER, "5")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", message)
+            .with(header::RETRY_AFTER, HeaderValue::from_static("5"))
     }
 
     pub(crate) fn no_form(status: StatusCode) -> Self {
@@ -61,8 +73,8 @@ impl Problem {
         Self { status, code, message: message.into(), header: None }
     }
 
-    fn with(self, name: HeaderName, value: &'static str) -> Self {
-        Self { header: Some((name, value)), ..self }
+    fn with(self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        Self { header: Some((name, value.into())), ..self }
     }
 }
 
@@ -71,7 +83,7 @@ impl IntoResponse for Problem {
         let body = Body { error: Content { code: self.code, message: &self.message } };
         let mut response = (self.status, axum::Json(body)).into_response();
         if let Some((name, value)) = self.header {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         response
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -17,9 +17,9 @@ use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 
 use super::access::guard;
-use super::access::login::{LONGEST_FORM, log_in};
+use super::access::login::{LONGEST_FORM, log_in, log_out};
 use super::app::App;
-use super::assets;
+use super::assets::{self, Viewers};
 use super::metrics::metrics;
 use super::model::{EndpointState, Range};
 use super::problem::Problem;
@@ -33,7 +33,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 /// All that is answered.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
-        .route("/", get(assets::page))
+        .route("/", get(page))
         .route("/assets/{name}", get(assets::file))
         .route("/api/live", get(live))
         // Half a megabyte a day. The stream of events must not wait in a compressor until a block is full.
@@ -41,9 +41,14 @@ pub(crate) fn router(app: App) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .route("/login", post(log_in).layer(DefaultBodyLimit::max(LONGEST_FORM)))
+        .route("/logout", post(log_out))
         .fallback(Problem::nothing_there)
         .layer(from_fn_with_state(app.clone(), guard))
         .with_state(app)
+}
+
+async fn page(State(app): State<App>, headers: HeaderMap) -> Response {
+    assets::page(&headers, if app.access.has_gate() { Viewers::LogIn } else { Viewers::NeedNoLogin })
 }
 
 async fn live(State(app): State<App>) -> Response {

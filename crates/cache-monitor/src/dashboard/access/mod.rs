@@ -3,20 +3,25 @@
 //! Invariants: a request passes the checks of its host, its method and its token, in this order, before anything is looked at
 //! for it; every answer, refusals included, carries the headers that keep a browser from doing more with it than to show it.
 
+mod gate;
+mod guesses;
 mod host;
 pub(crate) mod login;
 mod sessions;
 mod token;
 
-use axum::extract::{Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bounded_http::Network;
 
 pub(crate) use host::Hosts;
 pub(crate) use token::Token;
 
-use self::sessions::Sessions;
+use self::gate::{Gate, Verdict};
 use super::app::App;
 use super::problem::Problem;
 
@@ -32,45 +37,49 @@ pub(crate) struct Access {
     gate: Option<Gate>,
 }
 
-/// What opens where a token is shown.
-#[derive(Debug)]
-struct Gate {
-    token: Token,
-    sessions: Sessions,
-}
-
 impl Access {
     pub(crate) fn new(hosts: Hosts, token: Option<Token>) -> Self {
-        Self { hosts, gate: token.map(|token| Gate { token, sessions: Sessions::default() }) }
+        Self { hosts, gate: token.map(Gate::new) }
     }
 
-    fn refusal(&self, request: &Request) -> Option<Response> {
+    /// Whether viewers log in, and so may log out.
+    pub(crate) fn has_gate(&self) -> bool {
+        self.gate.is_some()
+    }
+
+    fn refusal(&self, network: Network, request: &Request) -> Option<Response> {
         let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
         // Probes may not know the name; they learn nothing that is worth hiding.
         if path != "/healthz" && !only_host(headers).is_some_and(|host| self.hosts.allow(host)) {
             return Some(Problem::wrong_host().into_response());
         }
-        let allowed = matches!(*method, Method::GET | Method::HEAD) || (*method == Method::POST && path == "/login");
-        if !allowed {
+        if !is_taken(method, path) {
             return Some(Problem::wrong_method(method).into_response());
         }
-        match &self.gate {
-            Some(gate) if !is_public(path) && !gate.opens_for(headers) => Some(who_are_you(path)),
-            _ => None,
+        let gate = self.gate.as_ref().filter(|_| !is_public(path))?;
+        // Who has logged in does not wait because a neighbour guesses.
+        if cookies(headers).any(|session| gate.sessions.know(session)) {
+            return None;
+        }
+        match bearer(headers).map(|shown| gate.judge(shown, network)) {
+            Some(Verdict::Right) => None,
+            Some(Verdict::TooSoon(wait)) => Some(Problem::too_many_guesses(wait).into_response()),
+            Some(Verdict::Wrong) | None => Some(who_are_you(path)),
         }
     }
 }
 
-impl Gate {
-    fn opens_for(&self, headers: &HeaderMap) -> bool {
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer_of);
-        bearer.is_some_and(|shown| self.token.is(shown)) || cookies(headers).any(|session| self.sessions.know(session))
+fn is_taken(method: &Method, path: &str) -> bool {
+    match *method {
+        Method::GET | Method::HEAD => true,
+        Method::POST => matches!(path, "/login" | "/logout"),
+        _ => false,
     }
 }
 
-/// The code of the page holds no secret, and the login form needs its style.
+/// The code of the page holds no secret, and the login form needs its style. A session that has ended may be left.
 fn is_public(path: &str) -> bool {
-    matches!(path, "/healthz" | "/login") || path.starts_with("/assets/")
+    matches!(path, "/healthz" | "/login" | "/logout") || path.starts_with("/assets/")
 }
 
 fn who_are_you(path: &str) -> Response {
@@ -82,6 +91,10 @@ fn only_host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?;
     if hosts.next().is_some() { None } else { host.to_str().ok() }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok().and_then(bearer_of)
 }
 
 fn bearer_of(authorization: &str) -> Option<&str> {
@@ -97,8 +110,13 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 }
 
 /// Stands in front of all routes.
-pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = match app.access.refusal(&request) {
+pub(crate) async fn guard(
+    State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match app.access.refusal(Network::of(peer.ip()), &request) {
         Some(refusal) => refusal,
         None => next.run(request).await,
     };

@@ -55,6 +55,12 @@ impl Sessions {
             valid.fold(Choice::from(0), |known, session| known | session.value.as_bytes().ct_eq(shown.as_bytes()));
         known.into()
     }
+
+    /// Ends the session with this value.
+    pub(crate) fn end(&self, shown: &str) {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|session| !bool::from(session.value.as_bytes().ct_eq(shown.as_bytes())));
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +75,15 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(first.len(), 64);
         assert!(sessions.know(&first) && sessions.know(&second) && !sessions.know(&first[1..]) && !sessions.know(""));
+    }
+
+    #[test]
+    fn one_that_is_ended_is_known_no_more_and_the_others_are() {
+        let sessions = Sessions::default();
+        let (first, second) = (sessions.begin(), sessions.begin());
+        sessions.end(&first);
+        sessions.end("");
+        assert!(!sessions.know(&first) && sessions.know(&second));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use anyhow::Result;
 use cli_support::{exit, usage};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
+use zxcvbn::{Score, zxcvbn};
 
 use crate::dashboard::arguments::Arguments;
 
@@ -24,6 +25,9 @@ const READABLE_BY_ALL: u32 = 0o004;
 
 /// Fewer characters could be found out by trying.
 const SHORTEST: usize = 16;
+
+/// What whoever guesses at this token tries first.
+const NEAR_BY: [&str; 4] = ["billing", "cache", "dashboard", "monitor"];
 
 /// What viewers have to show.
 #[derive(Clone, Debug)]
@@ -58,9 +62,14 @@ impl Token {
 
     fn checked(flag: &str, token: &str) -> Result<Self> {
         let token = token.trim();
+        let refuse = |why: &str| usage(format!("{flag}: {why}; make one with `openssl rand -hex 24`"));
         if token.len() < SHORTEST || !token.chars().all(|character| character.is_ascii_graphic()) {
-            let next = "make one with `openssl rand -hex 24`";
-            return Err(usage(format!("{flag}: a token has at least {SHORTEST} characters, and no spaces; {next}")));
+            return Err(refuse(&format!("a token has at least {SHORTEST} characters, and no spaces")));
+        }
+        if zxcvbn(token, &NEAR_BY).score() < Score::Three {
+            return Err(refuse(
+                "this token can be guessed: it repeats itself, or is made of common words or rows of keys",
+            ));
         }
         Ok(Self(SecretString::from(token)))
     }
@@ -96,19 +105,32 @@ mod tests {
 
     #[test]
     fn only_the_whole_token_is_the_token() {
-        let token = Token::checked("--token", "  0123456789abcdef\n").unwrap();
-        assert!(token.is("0123456789abcdef"));
-        for wrong in ["", "0123456789abcde", "0123456789abcdeg", "0123456789abcdef0"] {
+        let token = Token::checked("--token", "  8c1f5e0a7d42b96f\n").unwrap();
+        assert!(token.is("8c1f5e0a7d42b96f"));
+        for wrong in ["", "8c1f5e0a7d42b96", "8c1f5e0a7d42b96e", "8c1f5e0a7d42b96f0"] {
             assert!(!token.is(wrong), "{wrong}");
         }
-        assert!(!format!("{token:?}").contains("0123"));
+        assert!(!format!("{token:?}").contains("8c1f"));
     }
 
     #[test]
     fn a_token_that_could_be_guessed_is_refused_without_being_shown() {
-        for weak in ["", "hunter2", "with a space in the middle", "0123456789abcdé€"] {
+        let (ones, long) = ("1".repeat(16), "ab".repeat(2_000));
+        let too_short_or_odd = ["", "hunter2", "with a space in the middle", "0123456789abcdé€"];
+        let long_enough =
+            [&ones, "passwordpassword", "0123456789abcdef", "qwertyuiopasdfgh", "billingbilling12", &long];
+        for weak in too_short_or_odd.into_iter().chain(long_enough) {
             let error = Token::checked("--token", weak).unwrap_err().to_string();
             assert!(error.contains("openssl rand") && (weak.is_empty() || !error.contains(weak)), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_the_refusal_advises_is_taken() {
+        for _ in 0..20 {
+            let random: [u8; 24] = rand::random();
+            let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert!(Token::checked("--token", &token).is_ok(), "{token}");
         }
     }
 

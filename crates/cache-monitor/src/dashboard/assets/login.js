@@ -1,6 +1,9 @@
-// The server sends a wrong token back to this form with "?wrong".
-const wrong = document.getElementById("wrong");
-if (wrong && new URLSearchParams(location.search).has("wrong")) {
-  wrong.hidden = false;
-  document.getElementById("token")?.setAttribute("aria-describedby", "wrong");
+// The server leads back to this form with "?wrong", or with "?wait" where it did not look at the token.
+const said = new URLSearchParams(location.search);
+for (const why of ["wrong", "wait"]) {
+  const sentence = document.getElementById(why);
+  if (sentence && said.has(why)) {
+    sentence.hidden = false;
+    document.getElementById("token")?.setAttribute("aria-describedby", why);
+  }
 }

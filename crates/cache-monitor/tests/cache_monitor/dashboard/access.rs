@@ -33,6 +33,7 @@ fn every_answer_carries_the_headers_that_protect() {
         ("DELETE", "/healthz", 405),
         ("POST", "/api/history", 405),
         ("GET", "/login", 405),
+        ("GET", "/logout", 405),
     ] {
         let answer = dashboard.ask(method, path, &[], "");
         assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
@@ -133,6 +134,33 @@ fn a_login_gives_a_session_and_not_the_token() {
 }
 
 #[test]
+fn who_logs_out_is_asked_for_the_token_again() {
+    let stage = Stage::bare();
+    let dashboard = with_token(&stage);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let log_in = || {
+        let right = dashboard.ask("POST", "/login", &form, &format!("token={TOKEN}"));
+        right.header("set-cookie").split(';').next().unwrap().to_owned()
+    };
+    let status = |session: &str| dashboard.ask("GET", "/", &[("cookie", session)], "").status;
+    let (left, other) = (log_in(), log_in());
+    let page = dashboard.ask("GET", "/", &[("cookie", &left)], "");
+    assert!(page.text.contains(r#"action="/logout">"#), "there is a button: {page:?}");
+    let out = dashboard.ask("POST", "/logout", &[("cookie", &left)], "");
+    assert_eq!((out.status, out.header("location")), (303, "/"));
+    assert!(out.header("set-cookie").starts_with("cache_monitor_session=; Path=/; Max-Age=0;"), "{out:?}");
+    assert_eq!((status(&left), status(&other)), (401, 200));
+    // A page that stood open for too long has such a button too.
+    assert_eq!(dashboard.ask("POST", "/logout", &[("cookie", &left)], "").status, 303);
+}
+
+#[test]
+fn without_a_token_there_is_nothing_to_log_out_of() {
+    let dashboard = Dashboard::over(&Stage::bare(), &[]);
+    assert!(dashboard.get("/").text.contains(r#"action="/logout" hidden>"#));
+}
+
+#[test]
 fn what_is_no_login_form_is_refused() {
     let stage = Stage::bare();
     let dashboard = with_token(&stage);
@@ -145,6 +173,54 @@ fn what_is_no_login_form_is_refused() {
         assert_eq!((answer.status, answer.header("set-cookie")), (status, ""), "{answer:?}");
     }
     assert_eq!(dashboard.raw(&format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(20_000))), 431);
+}
+
+/// The status and the rest of the head of an answer to a client with this address.
+fn ask_from(dashboard: &Dashboard, address: &str, head: &str, body: &str) -> (u16, String) {
+    let answer = dashboard.raw_from(address, &format!("{head}\r\nHost: {}", dashboard.host), body);
+    let (status, rest) = answer.split_once(' ').unwrap().1.split_at(3);
+    (status.parse().unwrap(), rest.to_lowercase())
+}
+
+#[test]
+fn who_guesses_at_the_token_waits_and_keeps_nobody_else_out() {
+    let stage = Stage::bare();
+    let dashboard = with_token(&stage);
+    let bearer = |token: &str| format!("GET /api/history?range=1h HTTP/1.1\r\nAuthorization: Bearer {token}");
+    let form = |token: &str| {
+        let body = format!("token={token}");
+        let head = "POST /login HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
+        (format!("{head}\r\nContent-Length: {}", body.len()), body)
+    };
+    let (head, body) = form(TOKEN);
+    let session = ask_from(&dashboard, "127.0.0.2", &head, &body).1;
+    let session = session.split_once("set-cookie: ").unwrap().1.split(';').next().unwrap().to_owned();
+
+    let guesses: Vec<u16> =
+        (0..40).map(|number| ask_from(&dashboard, "127.0.0.2", &bearer(&format!("guess-{number}")), "").0).collect();
+    let looked_at = guesses.iter().filter(|status| **status == 401).count();
+    assert!(guesses.contains(&429) && (8..20).contains(&looked_at), "{guesses:?}");
+    let (head, body) = form("guess");
+    let refused = (0..40).any(|_| ask_from(&dashboard, "127.0.0.2", &head, &body).1.contains("location: /?wait"));
+    assert!(refused, "forms are guesses too");
+
+    let (status, head) = ask_from(&dashboard, "127.0.0.3", &bearer(TOKEN), "");
+    assert_eq!(status, 200, "from elsewhere the right token is taken: {head}");
+    let with_session = format!("GET /api/history?range=1h HTTP/1.1\r\nCookie: {session}");
+    assert_eq!(ask_from(&dashboard, "127.0.0.2", &with_session, "").0, 200, "and who has logged in goes on");
+    assert_eq!(ask_from(&dashboard, "127.0.0.2", "GET /healthz HTTP/1.1", "").0, 200);
+    let told = dashboard.said();
+    assert!(!told.contains("guess-") && !told.contains(TOKEN), "{told}");
+}
+
+#[test]
+fn clients_that_keep_their_connections_leave_some_for_other_addresses() {
+    let stage = Stage::bare();
+    let dashboard = with_token(&stage);
+    let greedy = dashboard.keep_alive("127.0.0.2", 600);
+    let bearer = format!("GET /api/history?range=1h HTTP/1.1\r\nAuthorization: Bearer {TOKEN}");
+    assert_eq!(ask_from(&dashboard, "127.0.0.3", &bearer, "").0, 200);
+    assert_eq!(greedy.len(), 128, "these were answered, the others closed");
 }
 
 #[test]
@@ -169,6 +245,8 @@ fn other_machines_are_answered_only_with_a_token() {
         (&["--listen", "8050"], "such as 127.0.0.1:8050"),
         (&["--token", "hunter2"], "at least 16 characters"),
         (&["--token-file", short], "at least 16 characters"),
+        (&["--token", "1111111111111111"], "can be guessed"),
+        (&["--token", "1111111111111111"], "openssl rand -hex 24"),
         (&["--token-file", missing], missing),
         (&["--allowed-host", "http://x"], "without scheme"),
     ] {

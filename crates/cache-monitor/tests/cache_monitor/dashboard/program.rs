@@ -1,12 +1,13 @@
 //! A running dashboard, and what it is asked.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddrV4, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use test_support::eventually;
@@ -104,12 +105,37 @@ impl Dashboard {
 
     /// The status of an answer to these lines as they are; for what no client would send.
     pub(crate) fn raw(&self, head: &str) -> u16 {
-        let mut stream = TcpStream::connect(&self.host).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+        let answer = self.raw_from("127.0.0.1", head, "");
+        answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer:?}")).parse().unwrap()
+    }
+
+    /// The answer to these lines of a client with this address, which is one of this machine.
+    pub(crate) fn raw_from(&self, address: &str, head: &str, body: &str) -> String {
+        let mut stream = self.connect_from(address);
+        stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n{body}").as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer:?}")).parse().unwrap()
+        answer
+    }
+
+    /// So many clients that ask once and stay; those that were answered.
+    pub(crate) fn keep_alive(&self, address: &str, clients: usize) -> Vec<TcpStream> {
+        let asked = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
+        let answered = |mut client: TcpStream| {
+            // One that is closed at once may be closed before it has asked.
+            let is_asked = client.write_all(asked.as_bytes()).is_ok();
+            (is_asked && client.read(&mut [0; 1]).is_ok_and(|read| read == 1)).then_some(client)
+        };
+        (0..clients).filter_map(|_| answered(self.connect_from(address))).collect()
+    }
+
+    fn connect_from(&self, address: &str) -> TcpStream {
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        bind(&socket, &SocketAddrV4::new(address.parse().unwrap(), 0)).unwrap();
+        connect(&socket, &self.host.parse::<SocketAddrV4>().unwrap()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream
     }
 
     pub(crate) fn live(&self) -> Stream {
