@@ -11,15 +11,16 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, future, stream};
 use tracing::{Instrument, debug, trace_span};
 
-use crate::cache::{Cache, TypeState, millis};
+use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Source};
+use crate::clock::{micros, millis};
 use crate::event::Event;
 use crate::known::Missed;
 use crate::l2::error::{L2Error, RedisUnreachable, advice};
 use crate::l2::removal;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::operation_log;
-use crate::read::{Answer, Cached, Place, ReadError, Tier, event_of, micros, note_redis_error};
+use crate::read::{Answer, Cached, Place, ReadError, Tier, event_of, note_redis_error};
 use crate::reading::{Reading, reading};
 use crate::sampling::{self, Sampled};
 use crate::stamp::Stamp;

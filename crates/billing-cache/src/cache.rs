@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 
 use crate::breaker::BreakerState;
 use crate::cached_type::{CachedType, Source, TypeInfo};
-use crate::clock::Moment;
+use crate::clock::{Moment, millis};
 use crate::counters::{Counters, Counting};
 use crate::event::{Distribution, Event};
 use crate::flight::Flights;
@@ -134,10 +134,6 @@ impl<T: CachedType> TypeState<T> {
         let age_ms = millis(self.policy.longest(value)).saturating_sub(ttl_ms);
         self.counters.record(Distribution::AgeAtServe, age_ms.saturating_mul(NANOS_A_MILLI));
     }
-}
-
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Shared {

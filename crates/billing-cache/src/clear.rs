@@ -7,12 +7,12 @@ use tracing::debug;
 
 use crate::cache::Cache;
 use crate::cached_type::{Source, TypeInfo};
+use crate::clock::micros;
 use crate::key::lease_of;
 use crate::l2::admin::{self, ClearMode, ClearRun, ClearStep, Cleared, ClearedOnRecord, PASSES, Scope};
 use crate::l2::error::RedisUnreachable;
 use crate::l2::removal;
 use crate::pace::Pace;
-use crate::read::micros;
 
 impl<S: Source> Cache<S> {
     /// Removes all values of these types and revokes the leases of loads in flight; answers in the order of `types`.

@@ -1,7 +1,9 @@
-//! The clock of L1: a few nanoseconds a look, and it notices that the machine was suspended.
+//! Time: the clock of L1, a few nanoseconds a look, and durations as numbers.
 //!
-//! A monotonic clock stands still during suspend, the wall clock may be set back; a moment is both, and counts as past as
-//! soon as either says so. Coarse clocks tick every few milliseconds, which is the resolution of everything here.
+//! A monotonic clock stands still while the machine is suspended, the wall clock may be set back; a moment is both, and
+//! counts as past as soon as either says so. Coarse clocks tick every few milliseconds, which is the resolution of L1.
+
+use std::time::{Duration, Instant};
 
 /// The coarsest tick there is (a kernel of 100 Hz): a look may be late by this much.
 const TICK_MS: u64 = 10;
@@ -31,9 +33,8 @@ impl Moment {
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn now() -> Self {
         use std::sync::LazyLock;
-        use std::time::{Instant, SystemTime, UNIX_EPOCH};
+        use std::time::{SystemTime, UNIX_EPOCH};
         static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
-        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { monotonic_ms: millis(STARTED.elapsed()), wall_ms: millis(wall) }
     }
@@ -55,4 +56,19 @@ impl Moment {
         let millis = millis.saturating_sub(TICK_MS);
         Self { monotonic_ms: self.monotonic_ms.saturating_add(millis), wall_ms: self.wall_ms.saturating_add(millis) }
     }
+}
+
+/// A duration in milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Microseconds since this moment.
+pub(crate) fn micros(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Nanoseconds since this moment.
+pub(crate) fn nanos(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }

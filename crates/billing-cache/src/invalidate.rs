@@ -122,7 +122,7 @@ impl<S: Source> Cache<S> {
                 cache_type = key.cache_type,
                 key = key.text,
                 outcome = event.as_str(),
-                elapsed_us = crate::read::micros(started),
+                elapsed_us = crate::clock::micros(started),
                 "invalidate"
             );
         }

@@ -12,9 +12,10 @@ use tracing::debug;
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Source};
+use crate::clock::nanos;
 use crate::counters::Counting;
 use crate::event::Distribution;
-use crate::read::{Tier, nanos};
+use crate::read::Tier;
 use crate::sampling::{self, Sampled};
 
 impl<S: Source> Cache<S> {

@@ -8,9 +8,10 @@ use std::time::Instant;
 use tracing::{Span, debug};
 
 use crate::cached_type::{CachedType, Source};
+use crate::clock::micros;
 use crate::event::Event;
 use crate::l2::store::{Fill, Filled};
-use crate::read::{Answer, ReadError, Tier, micros};
+use crate::read::{Answer, ReadError, Tier};
 
 /// The database answered, for so many keys.
 pub(crate) fn loaded<T: CachedType>(span: &Span, keys: usize, started: Instant) {
@@ -41,7 +42,7 @@ pub(crate) fn filled<T: CachedType>(span: &Span, fill: &Fill, filled: Option<&Fi
         cache_type = T::NAME,
         key = fill.key,
         outcome = outcome.as_str(),
-        ttl_ms = crate::cache::millis(fill.ttl),
+        ttl_ms = crate::clock::millis(fill.ttl),
         elapsed_us = micros(started),
         "fill"
     );

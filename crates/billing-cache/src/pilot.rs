@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use tracing::field::Empty;
 use tracing::{Instrument, trace_span};
 
-use crate::cache::{Cache, TypeState, millis};
+use crate::cache::{Cache, TypeState};
 use crate::cached_type::CachedType;
+use crate::clock::millis;
 use crate::event::Event;
 use crate::flight::{Flight, Found, Mark, Outcome};
 use crate::l2::removal;

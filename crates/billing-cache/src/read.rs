@@ -14,6 +14,7 @@ use tracing::{Instrument, debug, trace_span, warn};
 
 use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, LoadResult, Loaded, LoadedOne, Source};
+use crate::clock::{micros, nanos};
 use crate::counters::Counting;
 use crate::event::{Distribution, Event};
 use crate::flight::{Boarding, Found, Landing, Seat};
@@ -441,12 +442,4 @@ fn time_of(tier: Tier) -> Distribution {
         Tier::Loaded => Distribution::MissTime,
         Tier::Bypassed => Distribution::BypassTime,
     }
-}
-
-pub(crate) fn nanos(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
-}
-
-pub(crate) fn micros(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use tracing::debug;
 
-use crate::cache::{Cache, TypeState, millis};
+use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Source};
+use crate::clock::{micros, millis};
 use crate::event::Event;
 use crate::l2::store::{self, Acquired, Fill, Filled, Mode, TimeLeft, Token};
 use crate::policy::TtlPolicy;
-use crate::read::micros;
 
 /// Keys that were refreshed lately; more are not refreshed.
 const REMEMBERED: usize = 10_000;

@@ -27,12 +27,12 @@ use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
 use super::history::{info_field, is_node, is_replica};
 use super::shards::is_elsewhere;
 use crate::breaker::{Breaker, BreakerSettings, BreakerState, Change, Verdict};
-use crate::cache::millis;
+use crate::clock::millis;
 use crate::settings::RedisSettings;
-
-pub(crate) use pool::OwnConnection;
 use pool::{Pooled, is_of_server};
 use supervision::supervise;
+
+pub(crate) use pool::OwnConnection;
 pub(crate) use wire::Wire;
 
 /// Between two questions how large values are that could not be read in time.

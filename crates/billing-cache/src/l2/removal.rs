@@ -15,7 +15,7 @@ use super::error::L2Error;
 use super::history::{self, History};
 use super::link::{Link, Terms, Wire};
 use super::shards::{Gathered, Shards, is_elsewhere};
-use crate::cache::millis;
+use crate::clock::millis;
 use crate::key::lease_of;
 
 /// Keys that are removed at once while their slots are on their way.

@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 
 use super::error::L2Error;
 use super::written::{AddressError, Written};
-use crate::cache::millis;
+use crate::clock::millis;
 use crate::settings::RedisSettings;
 use newest::{Named, Newest};
 

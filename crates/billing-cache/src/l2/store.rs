@@ -16,8 +16,7 @@ use super::error::{L2Error, is_no_script};
 use super::link::{Link, Terms, Wire};
 use super::orphan::Asked;
 use super::shards::{Gathered, Shards, is_elsewhere};
-use crate::cache::millis;
-use crate::clock::Moment;
+use crate::clock::{Moment, millis};
 use crate::key::lease_of;
 
 /// What the server runs.

@@ -24,17 +24,18 @@ use hdrhistogram::Histogram;
 pub use self::breaker_changes::BreakerChange;
 pub(crate) use self::bucket::LONGEST_KEPT;
 pub use self::bucket::{Bucket, Resolution};
-use self::field::Field;
 pub(crate) use self::flush::flush_regularly;
 pub(crate) use self::processes::Identity;
 pub use self::processes::Process;
 pub(crate) use self::unsent::Unsent;
-use crate::cache::{Cache, Shared, millis};
+use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
+use crate::clock::millis;
 use crate::counters::{Counters, empty_histogram};
 use crate::event::{Distribution, Event};
 use crate::l2::error::RedisUnreachable;
 use crate::l2::link::OwnConnection;
+use field::Field;
 
 /// What begins with this is bookkeeping of ours and no cached value.
 pub(crate) const PREFIX: &str = "billing_cache:";

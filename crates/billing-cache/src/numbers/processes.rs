@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{LONGEST_KEPT, NUMBERS, millis_since_1970, time_of_millis};
 use crate::breaker::BreakerState;
-use crate::cache::{Cache, Shared, millis};
+use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
-use crate::clock::Moment;
+use crate::clock::{Moment, millis};
 use crate::l2::error::RedisUnreachable;
 
 /// More are not listed; of more, those not seen for longest are forgotten.
