@@ -12,7 +12,9 @@ use secrecy::ExposeSecret;
 
 use super::error::L2Error;
 use super::sentinel::{SentinelFacts, Sentinels};
-use super::tls::{self, TlsFacts, TlsFiles};
+use super::tls;
+use super::tls::files::TlsFiles;
+use super::tls::look::TlsFacts;
 use crate::settings::RedisSettings;
 
 /// See the module.
@@ -107,7 +109,9 @@ impl Address {
     /// What TLS is in use, by a handshake of one's own; none without TLS.
     pub(crate) async fn look_at_tls(&self) -> Result<Option<TlsFacts>, L2Error> {
         match (&self.tls, self.server().await?) {
-            (Some(files), ConnectionAddr::TcpTls { host, port, .. }) => Ok(Some(tls::look(files, &host, port).await?)),
+            (Some(files), ConnectionAddr::TcpTls { host, port, .. }) => {
+                Ok(Some(tls::look::look(files, &host, port).await?))
+            }
             _ => Ok(None),
         }
     }

@@ -4,7 +4,7 @@
 //! [`topology`]. Who learns of a change, and when, is in [`super::shards`].
 
 mod facts;
-mod node;
+pub(crate) mod node;
 pub(crate) mod topology;
 
 use std::time::Duration;
@@ -14,11 +14,13 @@ use redis::{AsyncConnectionConfig, Client, Cmd, RedisError, ServerErrorKind};
 
 use super::address::Address;
 use super::error::L2Error;
+use super::error::cluster::ClusterError;
 use super::link::{Link, Terms};
-use super::written::{AddressError, Written};
+use super::written::Written;
 use crate::settings::RedisSettings;
 pub use facts::{ClusterFacts, MasterFacts};
-use topology::{Topology, View};
+use node::View;
+use topology::Topology;
 
 const WRITTEN: Written = Written {
     setting: "redis.cluster_nodes",
@@ -30,85 +32,6 @@ const WRITTEN: Written = Written {
 /// The nodes of the settings, by which the others are found.
 #[derive(Clone, Debug)]
 pub(crate) struct Seeds(Vec<(String, u16)>);
-
-/// The cluster cannot be used as the settings have it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClusterError {
-    /// The setting is no list of addresses.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// Another setting says where Redis is, too.
-    #[error("redis.cluster_nodes and {other} are both set, and each says where Redis is")]
-    Beside {
-        /// The other setting.
-        other: &'static str,
-    },
-    /// A cluster has one database only.
-    #[error("redis.db is {db}, and a cluster has only database 0")]
-    Database {
-        /// The number in the settings.
-        db: u16,
-    },
-    /// A server that is no node of a cluster.
-    #[error("{address} is no node of a Redis Cluster")]
-    NoCluster {
-        /// Where it was asked.
-        address: String,
-    },
-    /// A node that the settings take for a server of its own.
-    #[error("the server is a node of a Redis Cluster, which holds only some of the keys")]
-    NotNamed,
-    /// None of the nodes answers.
-    #[error("no node of the cluster answers: {address}: {source}")]
-    Away {
-        /// The last that was heard of.
-        address: String,
-        /// What it said.
-        source: RedisError,
-    },
-    /// The nodes answer, and no master has slots.
-    #[error("no master of the cluster has slots")]
-    NoSlots,
-}
-
-impl ClusterError {
-    /// The next step.
-    #[must_use]
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::Address(error) => error.advice(),
-            Self::Beside { other: "redis.url" } => {
-                "leave REDIS_URL out; REDIS_USERNAME, REDIS_PASSWORD and REDIS_TLS say the rest"
-            }
-            Self::Beside { .. } => "leave one of the two out",
-            Self::Database { .. } => "leave REDIS_DB out",
-            Self::NoCluster { .. } => {
-                "name its nodes in REDIS_CLUSTER_NODES, or point REDIS_HOST at a server of its own"
-            }
-            Self::NotNamed => "name its nodes in REDIS_CLUSTER_NODES",
-            Self::Away { source, .. } if matches!(source.code(), Some("NOAUTH" | "WRONGPASS")) => {
-                "check REDIS_PASSWORD and REDIS_USERNAME"
-            }
-            Self::Away { source, .. } if source.code() == Some("NOPERM") => {
-                "give this Redis user the right to cluster|nodes"
-            }
-            Self::Away { .. } => "are the nodes running, and is REDIS_CLUSTER_NODES right?",
-            Self::NoSlots => "give its masters slots: redis-cli --cluster fix",
-        }
-    }
-}
-
-/// The next step after an error of a cluster, or of one of its nodes.
-pub(crate) fn advice(error: &L2Error) -> &'static str {
-    match error {
-        L2Error::Away | L2Error::Timeout { .. } => AWAY,
-        error if error.is_unreachable() => AWAY,
-        error => super::error::advice(error),
-    }
-}
-
-const AWAY: &str = "a part of the cluster is down, or a failover is going on: see redis-cli --cluster check";
 
 impl Seeds {
     /// The nodes of the settings, if there are any.

@@ -1,11 +1,20 @@
 //! What can go wrong between the cache and Redis. Reads swallow these errors and count them; tools show them.
 
+pub(crate) mod address;
+pub(crate) mod cluster;
+mod handshake;
+pub(crate) mod sentinel;
+pub(crate) mod tls;
+
+use std::time::Duration;
+
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::cluster::ClusterError;
-use super::sentinel::SentinelError;
-use super::tls::{self, TlsError};
 use crate::breaker::Verdict;
+use crate::clock::millis;
+use cluster::ClusterError;
+use sentinel::SentinelError;
+use tls::TlsError;
 
 /// Redis did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -196,7 +205,7 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
         L2Error::Timeout { .. } => return SILENT,
         _ => return "is the server running, and are REDIS_HOST and REDIS_PORT right?",
     };
-    if let Some(advice) = tls::advice(error) {
+    if let Some(advice) = handshake::advice(error) {
         return advice;
     }
     match (error.kind(), code(error)) {
@@ -222,6 +231,22 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
         }
         _ => "is the server running, and are REDIS_HOST and REDIS_PORT right?",
     }
+}
+
+/// The next step after an error of a cluster, or of one of its nodes.
+pub(crate) fn advice_of_cluster(error: &L2Error) -> &'static str {
+    match error {
+        L2Error::Away | L2Error::Timeout { .. } => AWAY,
+        error if error.is_unreachable() => AWAY,
+        error => advice(error),
+    }
+}
+
+const AWAY: &str = "a part of the cluster is down, or a failover is going on: see redis-cli --cluster check";
+
+/// No answer came within the limit.
+pub(crate) fn timeout_of(limit: Duration) -> L2Error {
+    L2Error::Timeout { limit_ms: millis(limit) }
 }
 
 #[cfg(test)]

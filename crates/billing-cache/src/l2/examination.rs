@@ -10,14 +10,14 @@ use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use tokio::sync::mpsc;
 
 use super::error::L2Error;
-use super::history::{info_field, is_node};
+use super::info::{evicted_keys, info_field, is_node};
 use super::link::{Link, OwnConnection};
 use super::rights::{self, Missing, probe_key};
 use super::sentinel::SentinelFacts;
 use super::store;
-use super::tls::TlsFacts;
+use super::tls::look::TlsFacts;
 use crate::cache::Shared;
-use crate::survey::{ServerInfo, evicted_keys};
+use crate::survey::ServerInfo;
 
 /// An odd number, so that the median is one of them.
 const PINGS: usize = 21;

@@ -7,6 +7,8 @@ use std::fmt;
 
 use crc::{CRC_64_XZ, Crc};
 
+use super::info::info_field;
+
 /// Run id of the server process and replication id of its data, as `INFO` tells them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct History(String);
@@ -47,21 +49,6 @@ impl fmt::Display for History {
     }
 }
 
-/// Whether a server's `INFO` says that it follows another one.
-pub(crate) fn is_replica(info: &str) -> bool {
-    info_field(info, "role") == Some("slave")
-}
-
-/// Whether a server's `INFO` says that it is a node of a Redis Cluster.
-pub(crate) fn is_node(info: &str) -> bool {
-    info_field(info, "cluster_enabled") == Some("1")
-}
-
-/// The value of a field in the text of `INFO`.
-pub(crate) fn info_field<'a>(info: &'a str, field: &str) -> Option<&'a str> {
-    info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).map(str::trim_end)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,13 +61,5 @@ mod tests {
         assert_eq!(of_all(&[0, 1]), of_all(&[1, 0]));
         assert_ne!(of_all(&[0, 1]), of_all(&[0, 2]));
         assert_eq!(of_all(&[]), None);
-    }
-
-    #[test]
-    fn info_fields_are_found_by_their_whole_name() {
-        let info = "# Replication\r\nrole:master\r\nmaster_replid2:0000\r\nmaster_replid:abcd\r\n";
-        assert_eq!(info_field(info, "role"), Some("master"));
-        assert_eq!(info_field(info, "master_replid"), Some("abcd"));
-        assert_eq!(info_field(info, "master"), None);
     }
 }

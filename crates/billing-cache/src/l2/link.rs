@@ -22,12 +22,11 @@ use tokio::task::AbortHandle;
 use tracing::warn;
 
 use super::address::Address;
-use super::cluster::{self, ClusterError};
-use super::error::{L2Error, RedisUnreachable, advice, is_read_only, verdict};
-use super::history::{info_field, is_node, is_replica};
+use super::error::cluster::ClusterError;
+use super::error::{L2Error, RedisUnreachable, advice, advice_of_cluster, is_read_only, timeout_of, verdict};
+use super::info::{info_field, is_node, is_replica};
 use super::shards::is_elsewhere;
 use crate::breaker::{Breaker, BreakerSettings, BreakerState, Change, Verdict};
-use crate::clock::millis;
 use crate::settings::RedisSettings;
 use pool::{Pooled, is_of_server};
 use supervision::supervise;
@@ -412,7 +411,7 @@ impl Shared {
         if self.address.may_move() && error.is_unreachable() {
             "a failover may be going on: try again in a few seconds, and if that does not help, see the log of the sentinels"
         } else if self.address.is_node() && error.is_unreachable() {
-            cluster::advice(error)
+            advice_of_cluster(error)
         } else if !self.address.has_tls() {
             advice(error)
         } else if error.is_timeout() {
@@ -471,8 +470,4 @@ impl Shared {
 
 fn refuse_replica(info: Option<&str>) -> Result<(), L2Error> {
     if info.is_some_and(is_replica) { Err(L2Error::Replica) } else { Ok(()) }
-}
-
-fn timeout_of(limit: Duration) -> L2Error {
-    L2Error::Timeout { limit_ms: millis(limit) }
 }

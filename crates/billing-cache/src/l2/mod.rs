@@ -12,6 +12,7 @@ pub(crate) mod ear;
 pub(crate) mod error;
 pub(crate) mod examination;
 pub(crate) mod history;
+pub(crate) mod info;
 pub(crate) mod link;
 mod orphan;
 pub(crate) mod oversize;

@@ -12,7 +12,8 @@ use futures_util::{StreamExt, future, stream};
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
 
 use super::error::L2Error;
-use super::history::{self, History};
+use super::history::History;
+use super::info::is_replica;
 use super::link::{Link, Terms, Wire};
 use super::shards::{Gathered, Shards, is_elsewhere};
 use crate::clock::millis;
@@ -124,7 +125,7 @@ fn info_command() -> Cmd {
 fn history_of(wire: &Wire, info: Option<RedisResult<Value>>) -> RedisResult<Option<History>> {
     let info: Option<String> = info.and_then(Result::ok).and_then(|info| redis::from_redis_value(info).ok());
     let info = info.unwrap_or_default();
-    if history::is_replica(&info) {
+    if is_replica(&info) {
         return Err((ErrorKind::Server(ServerErrorKind::ReadOnly), "the server has become a replica").into());
     }
     Ok(History::of(wire.run_id.as_deref(), &info))

@@ -4,6 +4,7 @@
 //! answers mean beside those before, [`newest`] says. That the server is a primary is checked by whoever dials it: all of
 //! them may be late.
 
+mod answer;
 mod newest;
 
 use std::time::Duration;
@@ -11,16 +12,15 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisConnectionInfo,
-    RedisError, RedisResult, Value,
-};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Pipeline, RedisConnectionInfo, RedisResult};
 use secrecy::ExposeSecret;
 
 use super::error::L2Error;
-use super::written::{AddressError, Written};
+use super::error::sentinel::SentinelError;
+use super::written::Written;
 use crate::clock::millis;
 use crate::settings::RedisSettings;
+use answer::Answer;
 use newest::{Named, Newest};
 
 const WRITTEN: Written = Written {
@@ -39,81 +39,6 @@ pub(crate) struct Sentinels {
     pub(crate) master: String,
     login: RedisConnectionInfo,
     newest: Newest,
-}
-
-/// The sentinels do not say where the primary is.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SentinelError {
-    /// The setting is no list of addresses.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// A URL beside the sentinels.
-    #[error("redis.sentinels and redis.url are both set, and each says where Redis is")]
-    BesideUrl,
-    /// None of them answers.
-    #[error("no sentinel answers: {address}: {source}")]
-    Away {
-        /// The last that was heard of.
-        address: String,
-        /// What it said.
-        source: RedisError,
-    },
-    /// None of them answers in time.
-    #[error("no sentinel answers within {limit_ms} ms")]
-    Timeout {
-        /// The limit, in milliseconds.
-        limit_ms: u64,
-    },
-    /// They watch nothing of that name.
-    #[error("the sentinels know no master {name:?}")]
-    UnknownMaster {
-        /// The name.
-        name: String,
-    },
-    /// Those that answer are behind what was heard before.
-    #[error("the sentinels name {named}, which {newest} has succeeded")]
-    Outdated {
-        /// Host and port that they name.
-        named: String,
-        /// The newest primary that was heard of.
-        newest: String,
-    },
-}
-
-impl SentinelError {
-    /// The next step.
-    #[must_use]
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::Address(error) => error.advice(),
-            Self::BesideUrl => "leave REDIS_URL out; REDIS_USERNAME, REDIS_PASSWORD and REDIS_DB say the rest",
-            Self::UnknownMaster { .. } => {
-                "set REDIS_SENTINEL_MASTER to the name after `sentinel monitor` in their configuration"
-            }
-            Self::Outdated { .. } => {
-                "a failover may be going on: try again in a few seconds, and see that all of REDIS_SENTINELS are running"
-            }
-            Self::Away { source, .. } if matches!(source.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
-                "check REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD, and the rights of that user"
-            }
-            Self::Away { source, .. } if source.kind() == redis::ErrorKind::AuthenticationFailed => {
-                "check REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD"
-            }
-            Self::Away { .. } | Self::Timeout { .. } => "are the sentinels running, and is REDIS_SENTINELS right?",
-        }
-    }
-}
-
-/// What one sentinel says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Answer {
-    /// Host and port of the primary; none if it watches nothing of that name.
-    primary: Option<(String, u16)>,
-    /// The number of its configuration: the newest failover has the highest.
-    epoch: u64,
-    /// Where its replicas are that are not down.
-    replicas: Vec<(String, u16)>,
 }
 
 /// What the sentinels say, for people.
@@ -232,36 +157,7 @@ impl Sentinels {
     }
 }
 
-impl Answer {
-    fn of(answers: Vec<RedisResult<Value>>) -> RedisResult<Self> {
-        let unexpected = |_| (ErrorKind::UnexpectedReturnType, "unexpected answer of a sentinel");
-        let [primary, master, replicas] = <[_; 3]>::try_from(answers).map_err(unexpected)?;
-        let primary = redis::from_redis_value(primary?)?;
-        // The rest is worth having, and may be forbidden.
-        let master: Vec<String> = told(master);
-        let replicas: Vec<Vec<String>> = told(replicas);
-        let epoch = field(&master, "config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
-        Ok(Self { primary, epoch, replicas: replicas.iter().filter_map(|fields| reached(fields)).collect() })
-    }
-}
-
-fn told<T: FromRedisValue + Default>(answer: RedisResult<Value>) -> T {
-    answer.ok().and_then(|value| redis::from_redis_value(value).ok()).unwrap_or_default()
-}
-
-/// The address of a replica, unless it is down.
-fn reached(fields: &[String]) -> Option<(String, u16)> {
-    let is_down = field(fields, "flags").is_some_and(|flags| flags.contains("down"));
-    let port = field(fields, "port").and_then(|port| port.parse().ok());
-    Some((field(fields, "ip")?.to_owned(), port?)).filter(|_| !is_down)
-}
-
 async fn connect(info: ConnectionInfo, limit: Duration) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(limit));
     Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
-}
-
-/// The value after its name in a list of both.
-fn field<'a>(fields: &'a [String], name: &str) -> Option<&'a str> {
-    fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str())
 }

@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 use super::address::Address;
 use super::cluster::topology::Topology;
 use super::cluster::{self, ClusterFacts, Seeds};
-use super::error::{L2Error, RedisUnreachable};
+use super::error::{L2Error, RedisUnreachable, advice_of_cluster};
 use super::link::{Admission, Changes, Conduct, ConnectionNumber, Link, LinkId, OwnConnection, Terms, Wire};
 use crate::breaker::{BreakerSettings, BreakerState, CHANGES, Change};
 use crate::cache::Shared;
@@ -327,7 +327,7 @@ impl Shards {
     pub(crate) fn unreachable(&self, source: L2Error) -> RedisUnreachable {
         match self.layout.load().links() {
             [link] if !self.is_cluster() => link.unreachable(source),
-            _ => RedisUnreachable { endpoint: self.endpoint.clone(), advice: cluster::advice(&source), source },
+            _ => RedisUnreachable { endpoint: self.endpoint.clone(), advice: advice_of_cluster(&source), source },
         }
     }
 

@@ -21,9 +21,9 @@ use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
 use crate::hot_keys;
 use crate::l2::error::L2Error;
+use crate::l2::info::evicted_keys;
 use crate::l2::link::{Terms, Wire};
 use crate::l2::shards::is_elsewhere;
-use crate::survey;
 
 /// Additions of one flush; what is left over after an outage goes with the next. Reads of the process wait behind it.
 const MOST_ADDITIONS: usize = 5_000;
@@ -176,7 +176,7 @@ async fn hear_evictions(shared: &Shared) {
     let terms = Terms::tell(shared.shards.command_limit());
     let ask = |mut wire: Wire| async move { wire.query::<String>(redis::cmd("INFO").arg("stats")).await };
     let infos = future::join_all(layout.links().iter().map(|link| link.run(terms, ask))).await;
-    let counts: Result<Vec<u64>, L2Error> = infos.into_iter().map(|info| Ok(survey::evicted_keys(&info?))).collect();
+    let counts: Result<Vec<u64>, L2Error> = infos.into_iter().map(|info| Ok(evicted_keys(&info?))).collect();
     match counts {
         Ok(counts) => shared.known.hear_evicted_keys(counts.into_iter().sum()),
         Err(error) => debug!(%error, "how many keys were evicted is not known"),

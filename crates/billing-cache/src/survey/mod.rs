@@ -11,7 +11,6 @@ use std::time::Duration;
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
 use serde::Serialize;
 
-pub(crate) use self::server::evicted_keys;
 pub use self::server::{MemoryUse, ServerInfo};
 use self::tally::Tally;
 pub use self::tally::{TtlDistribution, TypeSurvey};

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
 use crate::l2::error::{L2Error, RedisUnreachable};
-use crate::l2::history::info_field;
+use crate::l2::info::evicted_keys;
+use crate::l2::info::info_field;
 
 /// What `INFO` tells of the server.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -54,11 +55,6 @@ impl<S: Source> Cache<S> {
             evicted_keys: infos.iter().map(|info| evicted_keys(info)).sum(),
         })
     }
-}
-
-/// Keys dropped for space since the server started.
-pub(crate) fn evicted_keys(info: &str) -> u64 {
-    info_field(info, "evicted_keys").and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
 pub(super) async fn server_info(shared: &Shared) -> Result<ServerInfo, RedisUnreachable> {

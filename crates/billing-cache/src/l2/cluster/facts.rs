@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::topology::{Topology, View};
+use super::node::View;
+use super::topology::Topology;
 use crate::l2::error::L2Error;
 
 /// A cluster as its nodes know it.

@@ -1,6 +1,15 @@
 //! The lines of what a node of a cluster answers to `CLUSTER NODES`.
 
-use super::topology::{SLOTS, View};
+/// Slots of a cluster.
+pub(crate) const SLOTS: usize = 16_384;
+
+/// What one node answers to `CLUSTER NODES`.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    /// Where it was asked: a node may not know its own host.
+    pub(crate) host: &'a str,
+    pub(crate) text: &'a str,
+}
 
 /// A node as one of them knows it; never one without an address.
 #[derive(Debug)]

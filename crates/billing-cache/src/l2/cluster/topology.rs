@@ -7,10 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::node::Node;
+use super::node::{Node, SLOTS, View};
 
-/// Slots of a cluster.
-pub(crate) const SLOTS: usize = 16_384;
 /// In place of a master: nobody has the slot.
 pub(crate) const NOBODY: u16 = u16::MAX;
 
@@ -29,14 +27,6 @@ pub(crate) struct Topology {
     pub(crate) is_moving: bool,
     /// The highest epoch. It grows whenever a slot goes to another master, also when that goes back.
     pub(crate) epoch: u64,
-}
-
-/// What one node answers to `CLUSTER NODES`.
-#[derive(Debug)]
-pub(crate) struct View<'a> {
-    /// Where it was asked: a node may not know its own host.
-    pub(crate) host: &'a str,
-    pub(crate) text: &'a str,
 }
 
 impl Topology {

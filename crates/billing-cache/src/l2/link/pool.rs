@@ -6,8 +6,7 @@ use std::time::Duration;
 use deadpool_redis::{Manager, Pool, PoolError, Runtime, TimeoutType};
 use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, Pipeline, RedisResult};
 
-use super::timeout_of;
-use crate::l2::error::L2Error;
+use crate::l2::error::{L2Error, timeout_of};
 use crate::settings::RedisSettings;
 
 /// Connections to one server.

@@ -14,7 +14,8 @@
 use std::cmp::{Ordering, Reverse};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Answer, SentinelError};
+use super::answer::Answer;
+use crate::l2::error::sentinel::SentinelError;
 
 /// Which server sentinels name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crc::{CRC_16_XMODEM, Crc};
 
-use crate::l2::cluster::topology::{SLOTS, Topology};
+use crate::l2::cluster::node::SLOTS;
+use crate::l2::cluster::topology::Topology;
 use crate::l2::link::{Link, LinkId};
 
 const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
@@ -155,7 +156,7 @@ fn tags(topology: &Topology) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::key::lease_of;
-    use crate::l2::cluster::topology::View;
+    use crate::l2::cluster::node::View;
 
     #[test]
     fn slots_are_those_of_redis() {

@@ -9,8 +9,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::error::{CERTIFICATE, KEY};
-use super::{CA_FILE, CLIENT_CERT_FILE, CLIENT_KEY_FILE, ClientFiles, TlsError, TlsFiles};
+use super::files::{CA_FILE, CLIENT_CERT_FILE, CLIENT_KEY_FILE, ClientFiles, TlsFiles};
+use crate::l2::error::tls::{CERTIFICATE, KEY, TlsError};
 
 /// What is in the files, known to work as far as one can know without a server.
 pub(crate) struct Certificates {

@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::TlsFiles;
+use super::files::TlsFiles;
 use crate::l2::error::L2Error;
 
 /// What is in use between this process and the server.

@@ -82,6 +82,6 @@ impl TlsError {
 }
 
 /// What files of authorities and of certificates hold.
-pub(super) const CERTIFICATE: &str = "certificate";
+pub(crate) const CERTIFICATE: &str = "certificate";
 /// What files of keys hold.
-pub(super) const KEY: &str = "private key";
+pub(crate) const KEY: &str = "private key";

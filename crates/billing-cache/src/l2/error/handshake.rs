@@ -10,7 +10,7 @@ use redis::RedisError;
 use rustls::{AlertDescription, CertificateError, Error as TlsFault};
 
 /// The next step, if it was TLS that failed.
-pub(crate) fn advice(error: &RedisError) -> Option<&'static str> {
+pub(super) fn advice(error: &RedisError) -> Option<&'static str> {
     fault(error).map(of_fault)
 }
 

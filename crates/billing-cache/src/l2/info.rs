@@ -1,0 +1,34 @@
+//! What a server says of itself in the text of `INFO`.
+
+/// Whether a server's `INFO` says that it follows another one.
+pub(crate) fn is_replica(info: &str) -> bool {
+    info_field(info, "role") == Some("slave")
+}
+
+/// Whether a server's `INFO` says that it is a node of a Redis Cluster.
+pub(crate) fn is_node(info: &str) -> bool {
+    info_field(info, "cluster_enabled") == Some("1")
+}
+
+/// The value of a field in the text of `INFO`.
+pub(crate) fn info_field<'a>(info: &'a str, field: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).map(str::trim_end)
+}
+
+/// Keys dropped for space since the server started.
+pub(crate) fn evicted_keys(info: &str) -> u64 {
+    info_field(info, "evicted_keys").and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn info_fields_are_found_by_their_whole_name() {
+        let info = "# Replication\r\nrole:master\r\nmaster_replid2:0000\r\nmaster_replid:abcd\r\n";
+        assert_eq!(info_field(info, "role"), Some("master"));
+        assert_eq!(info_field(info, "master_replid"), Some("abcd"));
+        assert_eq!(info_field(info, "master"), None);
+    }
+}
