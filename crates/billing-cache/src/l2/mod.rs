@@ -16,6 +16,7 @@ pub(crate) mod info;
 pub(crate) mod link;
 mod orphan;
 pub(crate) mod oversize;
+pub(crate) mod redirect;
 pub(crate) mod removal;
 pub(crate) mod rights;
 pub(crate) mod sentinel;

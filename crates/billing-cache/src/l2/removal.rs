@@ -15,7 +15,8 @@ use super::error::L2Error;
 use super::history::History;
 use super::info::is_replica;
 use super::link::{Link, Terms, Wire};
-use super::shards::{Gathered, Shards, is_elsewhere};
+use super::redirect::is_elsewhere;
+use super::shards::{Gathered, Shards};
 use crate::clock::millis;
 use crate::key::lease_of;
 

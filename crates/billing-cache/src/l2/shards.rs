@@ -6,7 +6,6 @@
 //! the layout only after L1 was told that it does not hear it yet, and from the moment at which its first slot is on its way.
 
 mod layout;
-mod redirect;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -25,13 +24,12 @@ use super::cluster::topology::Topology;
 use super::cluster::{self, ClusterFacts, Seeds};
 use super::error::{L2Error, RedisUnreachable, advice_of_cluster};
 use super::link::{Admission, Changes, Conduct, ConnectionNumber, Link, LinkId, OwnConnection, Terms, Wire};
+use super::redirect::{Redirect, is_elsewhere};
 use crate::breaker::{BreakerSettings, BreakerState, CHANGES, Change};
 use crate::cache::Shared;
 use crate::clock::Moment;
 use crate::settings::RedisSettings;
 pub(crate) use layout::Layout;
-use redirect::Redirect;
-pub(crate) use redirect::is_elsewhere;
 
 /// Redirections of one command.
 const MOST_REDIRECTIONS: usize = 4;

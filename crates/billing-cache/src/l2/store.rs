@@ -15,7 +15,8 @@ use redis::{Cmd, Pipeline, RedisResult, Value};
 use super::error::{L2Error, is_no_script};
 use super::link::{Link, Terms, Wire};
 use super::orphan::Asked;
-use super::shards::{Gathered, Shards, is_elsewhere};
+use super::redirect::is_elsewhere;
+use super::shards::{Gathered, Shards};
 use crate::clock::{Moment, millis};
 use crate::key::lease_of;
 

@@ -23,7 +23,7 @@ use crate::hot_keys;
 use crate::l2::error::L2Error;
 use crate::l2::info::evicted_keys;
 use crate::l2::link::{Terms, Wire};
-use crate::l2::shards::is_elsewhere;
+use crate::l2::redirect::is_elsewhere;
 
 /// Additions of one flush; what is left over after an outage goes with the next. Reads of the process wait behind it.
 const MOST_ADDITIONS: usize = 5_000;

@@ -12,7 +12,6 @@ use redis::{Cmd, FromRedisValue, RedisResult, Value};
 use serde::Serialize;
 
 pub use self::server::{MemoryUse, ServerInfo};
-use self::tally::Tally;
 pub use self::tally::{TtlDistribution, TypeSurvey};
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{Source, TypeInfo};
@@ -20,9 +19,10 @@ use crate::key::key_of_lease;
 use crate::l2::admin::{scan_command, scanned};
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::{Link, OwnConnection};
-use crate::l2::shards::is_elsewhere;
+use crate::l2::redirect::is_elsewhere;
 use crate::numbers;
 use crate::pace::Pace;
+use tally::Tally;
 
 /// The first keys of a type are all measured, so that what is small is exact.
 const MEASURED_ALL: u64 = 1_000;

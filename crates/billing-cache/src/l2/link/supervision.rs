@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tracing::{debug, info};
 
-use super::Shared;
+use super::state::Shared;
 
 const RECONNECT_MIN: Duration = Duration::from_millis(20);
 /// Pause between two questions to the sentinels, while all is well, whether the primary is still the primary: an old one that
 /// nobody can reach, or that hangs, does not say that it is deposed.
 const ASK_SENTINELS_EVERY: Duration = Duration::from_secs(1);
 
-/// Dials until the server answers, each time the connection was lost or the server is another one. Ends when its [`Link`] is
+/// Dials until the server answers, each time the connection was lost or the server is another one. Ends when its link is
 /// dropped.
 pub(super) async fn supervise(shared: Arc<Shared>) {
     loop {

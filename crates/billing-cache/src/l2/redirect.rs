@@ -4,15 +4,15 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// Where to send the command instead.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Redirect<'a> {
-    pub(super) host: &'a str,
-    pub(super) port: u16,
+pub(crate) struct Redirect<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
     /// Only this time, announced by `ASKING`: the slot is on its way there.
-    pub(super) is_ask: bool,
+    pub(crate) is_ask: bool,
 }
 
 impl<'a> Redirect<'a> {
-    pub(super) fn of(error: &'a RedisError) -> Option<Self> {
+    pub(crate) fn of(error: &'a RedisError) -> Option<Self> {
         let is_ask = error.kind() == ErrorKind::Server(ServerErrorKind::Ask);
         let (address, _slot) = error.redirect_node()?;
         let (host, port) = address.rsplit_once(':')?;
