@@ -15,34 +15,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use serde::Deserialize;
 use tracing::{info, warn};
+
+use crate::settings::BreakerSettings;
 
 /// The window consists of so many slices, which leave it one by one.
 const SLICES: usize = 10;
 /// So many changes are kept while nobody takes them; of more, the oldest are forgotten.
 pub(crate) const CHANGES: usize = 256;
 static CHANGED: AtomicU64 = AtomicU64::new(1);
-
-/// When the breaker opens and how it closes again.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BreakerSettings {
-    /// Time over which calls are judged.
-    pub window_ms: u64,
-    /// Fewer calls than this in the window are not judged.
-    pub min_calls: u32,
-    /// Opens when at least this share of the calls failed.
-    pub failure_percent: u32,
-    /// A call is slow when it took more than this share of its time limit.
-    pub slow_call_percent: u32,
-    /// Opens when at least this share of the calls was slow.
-    pub slow_percent: u32,
-    /// Time for which Redis is skipped before it is tried again.
-    pub open_ms: u64,
-    /// Calls in a trial. All must succeed.
-    pub trial_calls: u32,
-}
 
 /// Whether L2 is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::key::{self, CacheKey, KeySpace};
+use crate::loaded::Loaded;
 use crate::policy::L1Policy;
 
 /// Where values are loaded from, usually a handle to a database.
@@ -87,18 +88,6 @@ pub type LoadedOne<T> = Result<Loaded<<T as CachedType>::Value>, <<T as CachedTy
 /// Keys for warm-up, or the error of the source.
 pub type HotKeysResult<T> = Result<Vec<<T as CachedType>::Key>, <<T as CachedType>::Source as Source>::Error>;
 
-/// A value as its loader read it.
-#[derive(Clone, Debug)]
-pub struct Loaded<V> {
-    /// The value; `None` where there is no such row, which is cached too.
-    pub value: Option<V>,
-    /// The moment at which the value changes by itself, without any write. It is not stored beyond it.
-    ///
-    /// On the clock of this process, which nobody sets: what is left by the clock of the source, counted from before that was
-    /// asked.
-    pub valid_until: Option<Instant>,
-}
-
 /// Whether there may be no value for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absence {
@@ -127,16 +116,11 @@ impl Owner {
     }
 }
 
-impl<V> Loaded<V> {
-    /// A value that only a write can change.
-    pub fn lasting(value: V) -> Self {
-        Self { value: Some(value), valid_until: None }
-    }
-
-    /// The absence of a row.
+impl KeySpace {
+    /// The key of `T` that stands in this space under the text; `None` if it is no key of that type.
     #[must_use]
-    pub fn absent() -> Self {
-        Self { value: None, valid_until: None }
+    pub fn parse<T: CachedType>(&self, text: &str) -> Option<T::Key> {
+        self.strip(text).and_then(|text| key::parse(T::PREFIX, text))
     }
 }
 

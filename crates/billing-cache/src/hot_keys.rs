@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{Source, TypeInfo};
 use crate::key::KeySpace;
+use crate::key::NUMBERS;
 use crate::l2::error::RedisUnreachable;
 use crate::numbers;
 use crate::popularity::{Decay, Instant, Popularity, Unsent, rebased};
@@ -175,7 +176,7 @@ impl<'a> Names<'a> {
 
     fn sums(&self, period: u64) -> String {
         let half_life = self.settings.usage_half_life_seconds;
-        format!("{}{}reads:{half_life}s:{period}", self.space.prefix(), numbers::NUMBERS)
+        format!("{}{NUMBERS}reads:{half_life}s:{period}", self.space.prefix())
     }
 
     fn keys(&self, period: u64, info: &TypeInfo) -> String {

@@ -3,9 +3,9 @@
 
 use redis::{Cmd, RedisResult, Value};
 
+use crate::any_key::AnyKey;
 use crate::cache::Cache;
 use crate::cached_type::Source;
-use crate::invalidate::AnyKey;
 use crate::key::lease_of;
 use crate::l2::error::{L2Error, RedisUnreachable};
 

@@ -4,13 +4,13 @@
 //! move also when Redis could not be told; then the keys are suspect in this process until an invalidation gets through.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::field::Empty;
 use tracing::{Instrument, debug, trace_span, warn};
 
+use crate::any_key::AnyKey;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{CachedType, Source};
 use crate::event::Event;
@@ -23,38 +23,6 @@ use crate::suspect::Batch;
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 const MEND_PAUSE: Duration = Duration::from_millis(200);
 const MEND_BATCH: usize = 500;
-
-/// The key of any cached type, as a writer names what it changed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AnyKey {
-    cache_type: &'static str,
-    text: String,
-}
-
-impl AnyKey {
-    /// The key that stands under `text`, which its type has been asked about.
-    pub(crate) fn new(cache_type: &'static str, text: String) -> Self {
-        Self { cache_type, text }
-    }
-
-    /// The text under which the value stands in Redis.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The name of the cached type.
-    #[must_use]
-    pub fn cache_type(&self) -> &'static str {
-        self.cache_type
-    }
-}
-
-impl fmt::Display for AnyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
 
 /// How an invalidation ended. Local readers see the change either way.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +48,7 @@ impl<S: Source> Cache<S> {
     /// Names a key for [`invalidate`](Self::invalidate).
     #[must_use]
     pub fn any_key<T: CachedType<Source = S>>(&self, key: &T::Key) -> AnyKey {
-        AnyKey { cache_type: T::NAME, text: self.key_text::<T>(key) }
+        AnyKey::new(T::NAME, self.key_text::<T>(key))
     }
 
     /// Makes the cached values of these keys unreadable, and the fills of loads in flight too.
@@ -90,7 +58,7 @@ impl<S: Source> Cache<S> {
     pub async fn invalidate(&self, keys: BTreeSet<AnyKey>) -> Invalidation {
         let shared = self.shared();
         let started = Instant::now();
-        let texts: Vec<String> = keys.iter().map(|key| key.text.clone()).collect();
+        let texts: Vec<String> = keys.iter().map(|key| key.as_str().to_owned()).collect();
         let span = trace_span!("invalidate", keys = texts.len(), outcome = Empty);
         let (told, error) = tell_redis(shared, &texts).instrument(span.clone()).await;
         let mut outcome = Invalidation::default();
@@ -101,7 +69,7 @@ impl<S: Source> Cache<S> {
             }
         }
         if let Some(error) = error {
-            let pending: Vec<String> = outcome.pending.iter().map(|key| key.text.clone()).collect();
+            let pending: Vec<String> = outcome.pending.iter().map(|key| key.as_str().to_owned()).collect();
             warn!(keys = pending.len(), %error, "invalidation pending, Redis could not be told");
             // Before the stamps move: a flight of the new stamp must know that Redis is not to be asked.
             shared.suspects.add(&pending);
@@ -115,12 +83,12 @@ impl<S: Source> Cache<S> {
         let done = outcome.done.keys().map(|key| (key, true));
         for (key, is_done) in done.chain(outcome.pending.iter().map(|key| (key, false))) {
             let event = event_of(is_done);
-            if let Some(counters) = shared.counters_of(key.cache_type) {
+            if let Some(counters) = shared.counters_of(key.cache_type()) {
                 counters.add(event);
             }
             debug!(
-                cache_type = key.cache_type,
-                key = key.text,
+                cache_type = key.cache_type(),
+                key = key.as_str(),
                 outcome = event.as_str(),
                 elapsed_us = crate::clock::micros(started),
                 "invalidate"

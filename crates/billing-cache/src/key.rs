@@ -6,8 +6,6 @@
 use std::fmt::{Debug, Display, Write};
 use std::hash::Hash;
 
-use crate::cached_type::CachedType;
-
 /// What identifies a value within its cached type, such as an invoice id.
 ///
 /// Parts are joined by `:` and must not contain `:`, `{`, `}` or glob characters; [`from_parts`](Self::from_parts)
@@ -82,12 +80,6 @@ impl KeySpace {
         text
     }
 
-    /// The key of `T` that stands in this space under the text; `None` if it is no key of that type.
-    #[must_use]
-    pub fn parse<T: CachedType>(&self, text: &str) -> Option<T::Key> {
-        self.strip(text).and_then(|text| parse(T::PREFIX, text))
-    }
-
     /// The text without this space's prefix; `None` if it belongs to another space.
     pub(crate) fn strip<'a>(&self, text: &'a str) -> Option<&'a str> {
         text.strip_prefix(self.0.as_str())
@@ -108,6 +100,12 @@ pub(crate) fn parse<K: CacheKey>(type_prefix: &str, text: &str) -> Option<K> {
     let key = K::from_parts(&parts)?;
     (KeySpace::default().render(type_prefix, &key) == text).then_some(key)
 }
+
+/// What begins with this is bookkeeping of ours and no cached value.
+pub(crate) const BOOKKEEPING: &str = "billing_cache:";
+
+/// What all numbers begin with; in a Redis Cluster the part in braces has them all on one shard, so that one pipeline does.
+pub(crate) const NUMBERS: &str = "billing_cache:{numbers}:";
 
 /// The name of the lease of a key. The braces put both into one slot of a Redis Cluster.
 pub(crate) fn lease_of(key: &str) -> String {

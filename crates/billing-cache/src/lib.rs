@@ -8,6 +8,7 @@
 //! Where to read on: [`key`] (what stands in Redis), [`read`] (the path of one read), `l2::store` (the three scripts),
 //! [`invalidate`] and [`bulk`]. The protocol and what each of its parts is for stand in `docs/protocol.md`.
 
+mod any_key;
 pub mod breaker;
 pub mod bulk;
 pub mod cache;
@@ -27,6 +28,7 @@ mod known;
 mod l1;
 mod l1_read;
 mod l2;
+mod loaded;
 mod mark;
 pub mod numbers;
 mod operation_log;
@@ -47,15 +49,16 @@ mod suspect;
 mod thread_slot;
 pub mod walk;
 
-pub use breaker::{BreakerSettings, BreakerState};
+pub use any_key::AnyKey;
+pub use breaker::BreakerState;
 pub use bulk::{WarmUpError, WarmedUp};
 pub use cache::{Cache, CacheBuilder, SetupError};
-pub use cached_type::{Absence, CachedType, HotKeysResult, LoadResult, Loaded, LoadedOne, Owner, Source, TypeInfo};
+pub use cached_type::{Absence, CachedType, HotKeysResult, LoadResult, LoadedOne, Owner, Source, TypeInfo};
 pub use clear::Clearing;
 pub use event::{Distribution, Event, Unit};
 pub use hot_keys::{HotKey, HotKeys};
 pub use inspect::{KeyState, Standing};
-pub use invalidate::{AnyKey, Invalidation};
+pub use invalidate::Invalidation;
 pub use key::{CacheKey, KeySpace, KeyWriter, SingleKey};
 pub use l2::admin::{ClearMode, ClearStep, Cleared, ClearedOnRecord};
 pub use l2::cluster::{ClusterFacts, MasterFacts};
@@ -70,11 +73,12 @@ pub use l2::link::ConnectionNumber;
 pub use l2::rights::{AclRule, Missing, Purpose};
 pub use l2::sentinel::SentinelFacts;
 pub use l2::tls::look::{TlsFacts, Validity};
+pub use loaded::Loaded;
 pub use numbers::{BreakerChange, Bucket, Numbers, PROCESS_WIDE, Process, Resolution};
 pub use pace::Pace;
 pub use policy::L1Policy;
 pub use primaries::{LayoutNumber, Primaries, Primary};
 pub use read::{Answer, Cached, ReadError, Tier};
-pub use settings::{CacheSettings, InvalidSetting, RedisSettings, TypeSettings};
+pub use settings::{BreakerSettings, CacheSettings, InvalidSetting, RedisSettings, TypeSettings};
 pub use survey::{Measure, MemoryUse, ServerInfo, Survey, Surveying, TtlDistribution, TypeSurvey};
 pub use walk::{KeyWalk, WalkStep};

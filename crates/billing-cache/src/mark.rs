@@ -16,10 +16,11 @@ use tracing::{debug, info, warn};
 
 use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
+use crate::key::BOOKKEEPING;
 use crate::l2::admin;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::{Terms, Wire};
-use crate::{numbers, primaries};
+use crate::primaries;
 
 /// A mark that is not renewed is gone after this.
 const LIFE_SECONDS: &str = "60";
@@ -141,7 +142,7 @@ async fn remember(shared: &Shared, identity: &str) -> Result<(), L2Error> {
 
 /// Both keys have the same braces, so that they are on one master of a cluster.
 fn key(shared: &Shared, name: &str) -> String {
-    format!("{}{}{{database}}:{name}", shared.space.prefix(), numbers::PREFIX)
+    format!("{}{BOOKKEEPING}{{database}}:{name}", shared.space.prefix())
 }
 
 async fn tell(shared: &Shared, commands: &[Cmd]) -> Result<Vec<RedisResult<Value>>, L2Error> {

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cached_type::Loaded;
+use crate::loaded::Loaded;
 
 /// Whether values of a type are also held in the memory of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::any_key::AnyKey;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
-use crate::invalidate::AnyKey;
 use crate::l2::error::L2Error;
 use crate::l2::history::History;
 use crate::l2::link::ConnectionNumber;

@@ -13,13 +13,14 @@ use tracing::field::Empty;
 use tracing::{Instrument, debug, trace_span, warn};
 
 use crate::cache::{Cache, TypeState};
-use crate::cached_type::{CachedType, LoadResult, Loaded, LoadedOne, Source};
+use crate::cached_type::{CachedType, LoadResult, LoadedOne, Source};
 use crate::clock::{micros, nanos};
 use crate::counters::Counting;
 use crate::event::{Distribution, Event};
 use crate::flight::{Boarding, Found, Landing, Seat};
 use crate::l2::error::L2Error;
 use crate::l2::store::{self, Stored};
+use crate::loaded::Loaded;
 use crate::operation_log;
 use crate::pilot::Pilot;
 use crate::reading::{Reading, reading};

@@ -9,8 +9,6 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::breaker::BreakerSettings;
-
 /// More than this neither helps nor fits the arithmetic of TTLs.
 const LONGEST_TTL_SECONDS: u64 = 365 * 24 * 3600;
 
@@ -129,6 +127,26 @@ pub struct CacheSettings {
     /// Settings of single cached types, by name. A type that is absent has what its declaration says.
     #[serde(default)]
     pub types: HashMap<String, TypeSettings>,
+}
+
+/// When the breaker opens and how it closes again.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakerSettings {
+    /// Time over which calls are judged.
+    pub window_ms: u64,
+    /// Fewer calls than this in the window are not judged.
+    pub min_calls: u32,
+    /// Opens when at least this share of the calls failed.
+    pub failure_percent: u32,
+    /// A call is slow when it took more than this share of its time limit.
+    pub slow_call_percent: u32,
+    /// Opens when at least this share of the calls was slow.
+    pub slow_percent: u32,
+    /// Time for which Redis is skipped before it is tried again.
+    pub open_ms: u64,
+    /// Calls in a trial. All must succeed.
+    pub trial_calls: u32,
 }
 
 /// What can be set for one cached type.

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::any_key::AnyKey;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{CachedType, Source, TypeInfo};
-use crate::invalidate::AnyKey;
 use crate::key::escape_glob;
 use crate::l2::admin::{scan_command, scanned};
 use crate::l2::error::{L2Error, RedisUnreachable};

@@ -20,7 +20,7 @@ use super::error::L2Error;
 use super::link::{Link, LinkId, Terms, Wire};
 use crate::cache::Shared;
 use crate::clock::Moment;
-use crate::numbers;
+use crate::key::BOOKKEEPING;
 
 const RECONNECT_MIN: Duration = Duration::from_millis(50);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
@@ -64,7 +64,7 @@ pub(crate) async fn listen_to_all(shared: Arc<Shared>) {
 /// Listens to one primary for ever.
 async fn listen(shared: Arc<Shared>, link: Arc<Link>) {
     let process: u64 = rand::random();
-    let heartbeat_prefix = format!("{}{}heartbeat:{process:016x}:", shared.space.prefix(), numbers::PREFIX);
+    let heartbeat_prefix = format!("{}{BOOKKEEPING}heartbeat:{process:016x}:", shared.space.prefix());
     let ear = Arc::new(Ear { shared, link, heartbeat_prefix, lost: Notify::new() });
     let mut pause = RECONNECT_MIN;
     let mut told = false;

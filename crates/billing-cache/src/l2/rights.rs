@@ -14,8 +14,8 @@ use super::error::{L2Error, is_unknown_command};
 use super::link::OwnConnection;
 use crate::cache::Shared;
 use crate::cached_type::TypeInfo;
+use crate::key::BOOKKEEPING;
 use crate::key::lease_of;
-use crate::numbers;
 
 /// What a right is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,7 +195,7 @@ fn rule_of_keys(pattern: &str) -> AclRule {
 
 /// A key of ours that does not exist, and that no other process makes; with what it has in braces.
 pub(crate) fn probe_key(shared: &Shared, tag: &str) -> String {
-    format!("{}{}doctor:{{{tag}}}:{:016x}", shared.space.prefix(), numbers::PREFIX, rand::random::<u64>())
+    format!("{}{BOOKKEEPING}doctor:{{{tag}}}:{:016x}", shared.space.prefix(), rand::random::<u64>())
 }
 
 /// A key that ACL rules for a cached type cover together with its lease, that is no key of the type, and that is here; none
@@ -247,7 +247,7 @@ fn key_patterns(shared: &Shared) -> Vec<(String, String)> {
         patterns.push((lease_of(&pattern), lease_of(&key)));
         patterns.push((pattern, key));
     }
-    let bookkeeping = format!("{}{}", shared.space.prefix(), numbers::PREFIX);
+    let bookkeeping = format!("{}{BOOKKEEPING}", shared.space.prefix());
     patterns.push((format!("{bookkeeping}*"), format!("{bookkeeping}doctor")));
     patterns
 }

@@ -25,10 +25,10 @@ use super::cluster::{self, ClusterFacts, Seeds};
 use super::error::{L2Error, RedisUnreachable, advice_of_cluster};
 use super::link::{Admission, Changes, Conduct, ConnectionNumber, Link, LinkId, OwnConnection, Terms, Wire};
 use super::redirect::{Redirect, is_elsewhere};
-use crate::breaker::{BreakerSettings, BreakerState, CHANGES, Change};
+use crate::breaker::{BreakerState, CHANGES, Change};
 use crate::cache::Shared;
 use crate::clock::Moment;
-use crate::settings::RedisSettings;
+use crate::settings::{BreakerSettings, RedisSettings};
 pub(crate) use layout::Layout;
 
 /// Redirections of one command.

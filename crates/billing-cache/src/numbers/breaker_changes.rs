@@ -9,10 +9,11 @@ use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use serde::{Deserialize, Serialize};
 
 use super::processes::Identity;
-use super::{NUMBERS, millis_since_1970, time_of_millis};
+use super::{millis_since_1970, time_of_millis};
 use crate::breaker::{BreakerState, Change};
 use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
+use crate::key::NUMBERS;
 use crate::l2::error::RedisUnreachable;
 
 /// Of more, the oldest are dropped.

@@ -6,8 +6,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{NUMBERS, Numbers};
+use super::Numbers;
 use crate::key::KeySpace;
+use crate::key::NUMBERS;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// As long as the bucket that is kept longest.

@@ -13,13 +13,13 @@ use futures_util::future;
 use redis::{Pipeline, RedisError, RedisResult, Value};
 use tracing::debug;
 
-use super::NUMBERS;
 use super::bucket::Slot;
 use super::unsent::Addition;
 use crate::breaker::Change;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
 use crate::hot_keys;
+use crate::key::NUMBERS;
 use crate::l2::error::L2Error;
 use crate::l2::info::evicted_keys;
 use crate::l2::link::{Terms, Wire};

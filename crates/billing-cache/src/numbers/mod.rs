@@ -33,15 +33,10 @@ use crate::cached_type::Source;
 use crate::clock::millis;
 use crate::counters::{Counters, empty_histogram};
 use crate::event::{Distribution, Event};
+use crate::key::NUMBERS;
 use crate::l2::error::RedisUnreachable;
 use crate::l2::link::OwnConnection;
 use field::Field;
-
-/// What begins with this is bookkeeping of ours and no cached value.
-pub(crate) const PREFIX: &str = "billing_cache:";
-
-/// What all numbers begin with; in a Redis Cluster the part in braces has them all on one shard, so that one pipeline does.
-pub(crate) const NUMBERS: &str = "billing_cache:{numbers}:";
 
 /// Stands where the name of a cached type does, for what belongs to no type.
 pub const PROCESS_WIDE: &str = "";

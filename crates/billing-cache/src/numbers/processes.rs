@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime};
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{LONGEST_KEPT, NUMBERS, millis_since_1970, time_of_millis};
+use super::{LONGEST_KEPT, millis_since_1970, time_of_millis};
 use crate::breaker::BreakerState;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
 use crate::clock::{Moment, millis};
+use crate::key::NUMBERS;
 use crate::l2::error::RedisUnreachable;
 
 /// More are not listed; of more, those not seen for longest are forgotten.

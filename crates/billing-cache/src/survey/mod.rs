@@ -15,12 +15,12 @@ pub use self::server::{MemoryUse, ServerInfo};
 pub use self::tally::{TtlDistribution, TypeSurvey};
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{Source, TypeInfo};
+use crate::key::BOOKKEEPING;
 use crate::key::key_of_lease;
 use crate::l2::admin::{scan_command, scanned};
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::{Link, OwnConnection};
 use crate::l2::redirect::is_elsewhere;
-use crate::numbers;
 use crate::pace::Pace;
 use tally::Tally;
 
@@ -251,7 +251,7 @@ impl Found {
         }
         if key_of_lease(name).is_some_and(|key| owner_of(key).is_some()) {
             self.leases += 1;
-        } else if shared.space.strip(name).is_some_and(|name| name.starts_with(numbers::PREFIX)) {
+        } else if shared.space.strip(name).is_some_and(|name| name.starts_with(BOOKKEEPING)) {
             self.bookkeeping += 1;
         } else {
             self.foreign += 1;

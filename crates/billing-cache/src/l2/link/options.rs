@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::breaker::BreakerSettings;
-use crate::settings::RedisSettings;
+use crate::settings::{BreakerSettings, RedisSettings};
 
 /// Whether a new connection may be read from at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
