@@ -239,7 +239,7 @@ impl<S: Source> Cache<S> {
         // then, and the old value that Redis answers is dead in L1.
         let wanted = wanted.into_iter().map(|key| {
             let text = self.key_text::<T>(key);
-            Wanted::<T> { key: key.clone(), stamp: self.shared().stamps.current(&text), text }
+            Wanted::<T> { key: key.clone(), stamp: self.shared().guard.stamps.current(&text), text }
         });
         let (suspect, wanted): (Vec<_>, Vec<_>) = wanted.partition(|it| self.shared().suspects.contains(&it.text));
         let mut singly: Vec<T::Key> = suspect.into_iter().map(|it| it.key).collect();

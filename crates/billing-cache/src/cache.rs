@@ -14,21 +14,24 @@ use tokio::task::AbortHandle;
 
 use crate::breaker::BreakerState;
 use crate::cached_type::{CachedType, Source, TypeInfo};
-use crate::clock::{Moment, millis};
+use crate::clock::millis;
 use crate::counters::{Counters, Counting};
 use crate::event::{Distribution, Event};
 use crate::flight::Flights;
+use crate::guard::Guard;
 use crate::key::KeySpace;
 use crate::known::Known;
-use crate::l1::{Heard, L1, Liveness};
+use crate::l1::{Heard, L1};
+use crate::l2::ear::listen_to_all;
 use crate::l2::error::cluster::ClusterError;
 use crate::l2::error::sentinel::SentinelError;
 use crate::l2::error::tls::TlsError;
 use crate::l2::error::{L2Error, RedisUnreachable};
+use crate::l2::following::follow;
 use crate::l2::link::{Admission, ConnectionNumber};
-use crate::l2::shards::{self, Shards};
+use crate::l2::oversize;
+use crate::l2::shards::Shards;
 use crate::l2::store::{Stored, TimeLeft};
-use crate::l2::{ear, oversize};
 use crate::numbers::{self, Identity};
 use crate::past_cache::PastCache;
 use crate::policy::{L1Policy, TtlPolicy};
@@ -37,7 +40,7 @@ use crate::read::Answer;
 use crate::reading::left_ms;
 use crate::refresh::{NearEnd, Refreshed};
 use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
-use crate::stamp::{Stamp, Stamps};
+use crate::stamp::Stamp;
 use crate::suspect::Suspects;
 use crate::{invalidate, mark};
 
@@ -51,6 +54,8 @@ pub struct Cache<S: Source> {
 pub(crate) struct Inner<S: Source> {
     pub(crate) source: S,
     pub(crate) shared: Arc<Shared>,
+    /// That of `shared`: a hit in memory asks it alone.
+    pub(crate) guard: Arc<Guard>,
     states: States,
     background: Vec<AbortHandle>,
 }
@@ -60,12 +65,11 @@ type States = Vec<(TypeId, Arc<dyn Any + Send + Sync>)>;
 
 /// What does not depend on the source, so that background tasks can hold it.
 pub(crate) struct Shared {
-    pub(crate) shards: Shards,
+    pub(crate) shards: Arc<Shards>,
     pub(crate) settings: CacheSettings,
     pub(crate) space: KeySpace,
-    pub(crate) stamps: Stamps,
+    pub(crate) guard: Arc<Guard>,
     pub(crate) suspects: Suspects,
-    pub(crate) liveness: Liveness,
     pub(crate) known: Known,
     pub(crate) unsent: numbers::Unsent,
     /// Held while numbers are on their way to Redis.
@@ -145,12 +149,6 @@ impl Shared {
         if error.is_timeout() {
             tokio::spawn(oversize::remove(Arc::clone(self), keys));
         }
-    }
-
-    /// What the keys of the types with L1 begin with.
-    pub(crate) fn l1_prefixes(&self) -> impl Iterator<Item = String> {
-        let with_l1 = self.types.iter().filter(|registered| registered.l1 == L1Policy::On);
-        with_l1.map(|registered| format!("{}{}", self.space.prefix(), registered.info.prefix))
     }
 }
 
@@ -302,13 +300,13 @@ impl<S: Source> CacheBuilder<S> {
         let shards = Shards::open(redis, self.settings.breaker.clone(), self.admission).await;
         let shards = shards.map_err(SetupError::of)?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());
+        let bound = Duration::from_millis(self.settings.l1_staleness_bound_ms);
         let shared = Arc::new(Shared {
-            shards,
+            shards: Arc::new(shards),
+            guard: Arc::new(Guard::new(l1_prefixes(&self.types, &space), bound)),
             space,
             settings: self.settings,
-            stamps: Stamps::new(),
             suspects: Suspects::default(),
-            liveness: Liveness::default(),
             known: Known::new(),
             unsent: numbers::Unsent::default(),
             flushing: tokio::sync::Mutex::default(),
@@ -317,7 +315,8 @@ impl<S: Source> CacheBuilder<S> {
             other_source: Mutex::default(),
             types: self.types,
         });
-        shared.liveness.expect(shared.shards.layout().ears());
+        let (shards, guard) = (&shared.shards, &shared.guard);
+        guard.liveness.expect(shards.layout().ears());
         let mut background = vec![
             tokio::spawn(invalidate::mend(Arc::clone(&shared))).abort_handle(),
             tokio::spawn(numbers::flush_regularly(Arc::clone(&shared))).abort_handle(),
@@ -327,13 +326,15 @@ impl<S: Source> CacheBuilder<S> {
             mark::look(&shared, &mark).await;
             background.push(tokio::spawn(mark::keep(Arc::clone(&shared), mark)).abort_handle());
         }
-        if shared.shards.is_cluster() {
-            background.push(tokio::spawn(shards::follow_cluster(Arc::clone(&shared))).abort_handle());
+        if shards.is_cluster() {
+            background.push(tokio::spawn(follow(Arc::clone(shards), Arc::clone(guard))).abort_handle());
         }
-        if shared.l1_prefixes().next().is_some() {
-            background.push(tokio::spawn(ear::listen_to_all(Arc::clone(&shared))).abort_handle());
+        if guard.has_prefixes() {
+            let listen = listen_to_all(Arc::clone(shards), Arc::clone(guard), shared.space.clone());
+            background.push(tokio::spawn(listen).abort_handle());
         }
-        Ok(Cache { inner: Arc::new(Inner { source: self.source, shared, states: self.states, background }) })
+        let guard = Arc::clone(guard);
+        Ok(Cache { inner: Arc::new(Inner { source: self.source, shared, guard, states: self.states, background }) })
     }
 
     fn check_type_names(&self) -> Result<(), SetupError> {
@@ -346,6 +347,12 @@ impl<S: Source> CacheBuilder<S> {
             None => Ok(()),
         }
     }
+}
+
+/// What the keys of the types with L1 begin with.
+fn l1_prefixes(types: &[RegisteredType], space: &KeySpace) -> Vec<String> {
+    let with_l1 = types.iter().filter(|registered| registered.l1 == L1Policy::On);
+    with_l1.map(|registered| format!("{}{}", space.prefix(), registered.info.prefix)).collect()
 }
 
 impl<S: Source> Cache<S> {
@@ -425,8 +432,7 @@ impl<S: Source> Cache<S> {
     /// Whether hits in L1 count now; `None` where no type has L1.
     #[must_use]
     pub fn l1_is_live(&self) -> Option<bool> {
-        let shared = self.shared();
-        shared.l1_prefixes().next().map(|_| shared.liveness.is_live(Moment::now()))
+        self.inner.guard.is_live()
     }
 
     /// Another source that uses the same keys of Redis now, as it names itself ([`CacheBuilder::marked`]).

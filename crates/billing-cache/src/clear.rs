@@ -56,7 +56,7 @@ impl<S: Source> Cache<S> {
         let shared = self.shared();
         let started = Instant::now();
         let cleared = admin::clear_on_record(shared, types).await;
-        shared.stamps.bump_all();
+        shared.guard.stamps.bump_all();
         let outcome = if cleared.is_ok() { "cleared" } else { "failed" };
         for info in types {
             debug!(cache_type = info.name, outcome, elapsed_us = micros(started), "clear");
@@ -87,7 +87,7 @@ impl<S: Source> Cache<S> {
         for key in texts {
             debug!(key, ?mode, "clear");
         }
-        shared.stamps.bump_all();
+        shared.guard.stamps.bump_all();
         Ok(cleared)
     }
 
@@ -133,7 +133,7 @@ impl<S: Source> Clearing<S> {
 impl<S: Source> Drop for Clearing<S> {
     /// What was removed must not live on in the memory of this process.
     fn drop(&mut self) {
-        self.cache.shared().stamps.bump_all();
+        self.cache.shared().guard.stamps.bump_all();
         for (info, cleared) in self.run.walk().types().iter().zip(self.run.walk().cleared()) {
             debug!(cache_type = info.name, keys = cleared.keys, leases = cleared.leases, mode = ?self.run.walk().mode(), "clear");
         }

@@ -77,7 +77,7 @@ impl<S: Source> Cache<S> {
         }
         span.record("outcome", event_of(outcome.is_done()).as_str());
         for text in &texts {
-            shared.stamps.bump(text);
+            shared.guard.stamps.bump(text);
             shared.known.invalidated(text);
         }
         let done = outcome.done.keys().map(|key| (key, true));
@@ -159,7 +159,7 @@ async fn mend_batch(shared: &Shared, batch: &mut Batch) -> bool {
             batch.keys.clear();
             return false;
         }
-        shared.stamps.bump_all();
+        shared.guard.stamps.bump_all();
     }
     let told = removal::invalidate(&shared.shards, &batch.keys, shared.shards.batch_limit()).await;
     let mut answers = told.answers.into_iter();

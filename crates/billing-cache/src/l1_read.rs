@@ -62,8 +62,7 @@ impl<S: Source> Cache<S> {
         state: &TypeState<T>,
         key: &T::Key,
     ) -> Option<Option<Arc<T::Value>>> {
-        let shared = self.shared();
-        let (value, ttl_ms) = state.l1.as_ref()?.get(key, &shared.stamps, &shared.liveness)?;
+        let (value, ttl_ms) = state.l1.as_ref()?.get(key, &self.inner.guard)?;
         if state.near_end.is_reached(value.as_ref(), ttl_ms) {
             self.refresh_sometimes(state, key);
         }

@@ -100,7 +100,7 @@ fn settle(shared: &Shared, other: Option<String>) {
     shared.shards.read_from_redis(other.is_none());
     if other.is_some() {
         // After reads were kept away: nothing gets in any more.
-        shared.stamps.bump_all();
+        shared.guard.stamps.bump_all();
     }
     *known = other;
 }
@@ -129,7 +129,7 @@ async fn ask(shared: &Shared, identity: &str) -> Result<Found, L2Error> {
 async fn take_over(shared: &Shared, identity: &str) -> Result<(), L2Error> {
     let types: Vec<_> = shared.types.iter().map(|registered| registered.info).collect();
     admin::clear_types(shared, &types).await?;
-    shared.stamps.bump_all();
+    shared.guard.stamps.bump_all();
     remember(shared, identity).await
 }
 

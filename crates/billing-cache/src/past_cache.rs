@@ -23,7 +23,7 @@ impl<S: Source> Cache<S> {
     /// Reads of this type go to the source from now on, and are answered as bypassed.
     pub fn read_past_cache(&self, cache_type: &str) {
         self.past_cache_of(cache_type).for_each(|past_cache| past_cache.0.store(true, Ordering::SeqCst));
-        self.shared().stamps.bump_all();
+        self.shared().guard.stamps.bump_all();
     }
 
     /// Reads of this type use the cache again. Clear the type first: its values may have become wrong unseen.

@@ -221,7 +221,7 @@ impl<S: Source> Cache<S> {
         let shared = self.shared();
         let mut missed = None;
         for _ in 0..2 {
-            let stamp = shared.stamps.current(text);
+            let stamp = shared.guard.stamps.current(text);
             let found = match self.lookup(state, key, text, Look { stamp, sampled }).await {
                 Lookup::Hit(value) => return Ok(Cached { value, tier: Tier::L2 }),
                 Lookup::Miss => {

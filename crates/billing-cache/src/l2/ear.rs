@@ -2,7 +2,7 @@
 //! each primary.
 //!
 //! RESP3 `CLIENT TRACKING ON BCAST` on the types' prefixes. Heartbeats go through the data connection to the same primary and
-//! come back here behind all earlier announcements; without their echo from every primary L1 does not count ([`Liveness`]).
+//! come back here behind all earlier announcements; without their echo from every primary L1 does not count (`liveness`).
 //! Loss of a connection, a flush of a database, another layout and becoming live again make every entry dead.
 
 use std::collections::HashMap;
@@ -18,9 +18,10 @@ use tracing::{debug, warn};
 
 use super::error::L2Error;
 use super::link::{Link, LinkId, Terms, Wire};
-use crate::cache::Shared;
+use super::shards::Shards;
 use crate::clock::Moment;
-use crate::key::BOOKKEEPING;
+use crate::guard::Guard;
+use crate::key::{BOOKKEEPING, KeySpace};
 
 const RECONNECT_MIN: Duration = Duration::from_millis(50);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
@@ -31,19 +32,20 @@ const HEARTBEAT_TTL_MS: u64 = 10_000;
 
 /// What an ear hears with.
 struct Ear {
-    shared: Arc<Shared>,
+    shards: Arc<Shards>,
+    guard: Arc<Guard>,
     link: Arc<Link>,
     heartbeat_prefix: String,
     lost: Notify,
 }
 
 /// Keeps an ear for each primary of the layout, until its cache is dropped.
-pub(crate) async fn listen_to_all(shared: Arc<Shared>) {
-    let mut changes = shared.shards.changes();
+pub(crate) async fn listen_to_all(shards: Arc<Shards>, guard: Arc<Guard>, space: KeySpace) {
+    let mut changes = shards.changes();
     let mut ears = JoinSet::new();
     let mut listening: HashMap<LinkId, AbortHandle> = HashMap::new();
     loop {
-        let layout = shared.shards.layout();
+        let layout = shards.layout();
         listening.retain(|id, ear| {
             let stays = layout.links().iter().any(|link| link.id() == *id);
             if !stays {
@@ -52,8 +54,8 @@ pub(crate) async fn listen_to_all(shared: Arc<Shared>) {
             stays
         });
         for link in layout.links() {
-            let listen = || ears.spawn(listen(Arc::clone(&shared), Arc::clone(link)));
-            listening.entry(link.id()).or_insert_with(listen);
+            let ear = || Ear::new(Arc::clone(&shards), Arc::clone(&guard), Arc::clone(link), &space);
+            listening.entry(link.id()).or_insert_with(|| ears.spawn(listen(ear())));
         }
         // The sender lives as long as the links do.
         let _ = changes.changed().await;
@@ -62,10 +64,7 @@ pub(crate) async fn listen_to_all(shared: Arc<Shared>) {
 }
 
 /// Listens to one primary for ever.
-async fn listen(shared: Arc<Shared>, link: Arc<Link>) {
-    let process: u64 = rand::random();
-    let heartbeat_prefix = format!("{}{BOOKKEEPING}heartbeat:{process:016x}:", shared.space.prefix());
-    let ear = Arc::new(Ear { shared, link, heartbeat_prefix, lost: Notify::new() });
+async fn listen(ear: Arc<Ear>) {
     let mut pause = RECONNECT_MIN;
     let mut told = false;
     loop {
@@ -74,7 +73,7 @@ async fn listen(shared: Arc<Shared>, link: Arc<Link>) {
                 (pause, told) = (RECONNECT_MIN, false);
                 // Here, and not only when a heartbeat finds L1 not live: one that the ear before heard late may have made it
                 // live once more, and nothing was heard between the two.
-                ear.shared.stamps.bump_all();
+                ear.guard.stamps.bump_all();
                 ear.beat(connection).await;
                 debug!(endpoint = ear.link.endpoint(), "the ear of L1 was lost");
             }
@@ -91,6 +90,12 @@ async fn listen(shared: Arc<Shared>, link: Arc<Link>) {
 }
 
 impl Ear {
+    fn new(shards: Arc<Shards>, guard: Arc<Guard>, link: Arc<Link>, space: &KeySpace) -> Arc<Self> {
+        let process: u64 = rand::random();
+        let heartbeat_prefix = format!("{}{BOOKKEEPING}heartbeat:{process:016x}:", space.prefix());
+        Arc::new(Self { shards, guard, link, heartbeat_prefix, lost: Notify::new() })
+    }
+
     /// Connects and asks for announcements.
     async fn open(self: &Arc<Self>) -> Result<MultiplexedConnection, L2Error> {
         let ear = Arc::downgrade(self);
@@ -99,7 +104,7 @@ impl Ear {
             ear.hear(&push);
             Ok::<(), SendError>(())
         };
-        let limit = self.shared.shards.connect_limit();
+        let limit = self.shards.connect_limit();
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(limit))
             .set_response_timeout(Some(limit))
@@ -108,7 +113,7 @@ impl Ear {
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST");
-        for prefix in without_covered(self.shared.l1_prefixes().collect()) {
+        for prefix in without_covered(self.guard.prefixes().to_vec()) {
             tracking.arg("PREFIX").arg(prefix);
         }
         tracking.arg("PREFIX").arg(&self.heartbeat_prefix);
@@ -118,8 +123,7 @@ impl Ear {
 
     /// Sends heartbeats until the connection is lost or they do not come back.
     async fn beat(&self, _connection: MultiplexedConnection) {
-        let bound_ms = self.shared.settings.l1_staleness_bound_ms;
-        let mut beats = tokio::time::interval(Duration::from_millis(bound_ms) / BEATS_PER_BOUND);
+        let mut beats = tokio::time::interval(self.guard.bound() / BEATS_PER_BOUND);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut connections = self.link.connections();
         let mut silent = 0;
@@ -130,7 +134,7 @@ impl Ear {
                 _ = connections.changed() => self.end(),
                 _ = beats.tick() => {}
             }
-            silent = if self.shared.liveness.is_heard(self.link.id(), Moment::now()) { 0 } else { silent + 1 };
+            silent = if self.guard.liveness.is_heard(self.link.id(), Moment::now()) { 0 } else { silent + 1 };
             if silent > 2 * BEATS_PER_BOUND {
                 return;
             }
@@ -141,12 +145,12 @@ impl Ear {
     /// The key carries the moment at which it was sent, so that its echo needs no memory; and in braces what makes it one of
     /// this primary's.
     async fn send_heartbeat(&self) {
-        let (layout, is_cluster) = (self.shared.shards.layout(), self.shared.shards.is_cluster());
+        let (layout, is_cluster) = (self.shards.layout(), self.shards.is_cluster());
         // A master that has lost its slots has no ear for long.
         let Some(tag) = layout.tag_of(self.link.id()) else { return };
         let now = Moment::now();
         let key = format!("{}{{{tag}}}:{}:{}", self.heartbeat_prefix, now.monotonic_ms, now.wall_ms);
-        let terms = Terms::tell(self.shared.shards.command_limit());
+        let terms = Terms::tell(self.shards.command_limit());
         let key = &key;
         let beat = |wire: Wire| async move {
             // A master that is about to get its first slot takes its keys only so.
@@ -164,7 +168,7 @@ impl Ear {
 
     /// Nothing is heard any more.
     fn end(&self) {
-        self.shared.liveness.end(self.link.id());
+        self.guard.liveness.end(self.link.id());
     }
 
     /// Runs in the connection's reader, in the order of the announcements.
@@ -182,7 +186,7 @@ impl Ear {
     fn hear_invalidation(&self, data: &[Value]) {
         let [Value::Array(keys)] = data else {
             // FLUSHDB and FLUSHALL announce no keys.
-            self.shared.stamps.bump_all();
+            self.guard.stamps.bump_all();
             return;
         };
         for key in keys {
@@ -190,7 +194,7 @@ impl Ear {
             let Ok(key) = std::str::from_utf8(key) else { continue };
             match key.strip_prefix(&self.heartbeat_prefix) {
                 Some(sent) => self.hear_heartbeat(sent),
-                None => self.shared.stamps.bump(key),
+                None => self.guard.stamps.bump(key),
             }
         }
     }
@@ -201,12 +205,7 @@ impl Ear {
             Some(Moment { monotonic_ms: monotonic.parse().ok()?, wall_ms: wall.parse().ok()? })
         });
         if let Some(sent) = moment {
-            self.shared.liveness.heard(
-                self.link.id(),
-                sent,
-                self.shared.settings.l1_staleness_bound_ms,
-                &self.shared.stamps,
-            );
+            self.guard.heard(self.link.id(), sent);
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod cluster;
 pub(crate) mod ear;
 pub(crate) mod error;
 pub(crate) mod examination;
+pub(crate) mod following;
 pub(crate) mod history;
 pub(crate) mod info;
 pub(crate) mod link;

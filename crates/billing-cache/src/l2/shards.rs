@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use futures_util::future;
 use redis::{Cmd, RedisError, RedisResult, Value};
 use tokio::sync::{Notify, watch};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::address::Address;
 use super::cluster::topology::Topology;
@@ -26,21 +26,12 @@ use super::error::{L2Error, RedisUnreachable, advice_of_cluster};
 use super::link::{Admission, Changes, Conduct, ConnectionNumber, Link, LinkId, OwnConnection, Terms, Wire};
 use super::redirect::{Redirect, is_elsewhere};
 use crate::breaker::{BreakerState, CHANGES, Change};
-use crate::cache::Shared;
 use crate::clock::Moment;
 use crate::settings::{BreakerSettings, RedisSettings};
 pub(crate) use layout::Layout;
 
 /// Redirections of one command.
 const MOST_REDIRECTIONS: usize = 4;
-/// Pause between two looks at the layout of a cluster, while all is well and no value is in memory.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Looks in one bound of L1, which counts only while the layout is known to be what it was: so many may be late or lost.
-const LOOKS_PER_BOUND: u32 = 4;
-/// While some of it is away.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// After a redirection; many come at once.
-const LOOK_SOON: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub(crate) struct Shards {
@@ -64,6 +55,20 @@ struct Cluster {
 /// Who has which slots, while none is on its way.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Slots(Option<Topology>);
+
+/// Whom the layout of a cluster concerns beside reads, such as L1: it is told what each look has found.
+pub(crate) trait SlotMapWatcher {
+    /// A look that takes longer is of no use.
+    fn look_within(&self) -> Duration;
+    /// How often to look; none where that does not matter.
+    fn look_every(&self) -> Option<Duration>;
+    /// The layout is still the one of this moment.
+    fn unchanged(&self, asked: Moment);
+    /// Another one is about to be used, with these links to be heard.
+    fn changing(&self, links: Vec<LinkId>);
+    /// It is in use.
+    fn changed(&self);
+}
 
 /// What became of many keys: of each the answer, or none where its shard could not be asked.
 pub(crate) struct Gathered<T> {
@@ -411,19 +416,25 @@ impl Shards {
         cluster::topology_of_masters(&self.layout().masters(), &cluster.address, limit).await
     }
 
-    /// One look at the layout. If the masters say that it is the present one, L1 may count for a while longer: another master
-    /// that has taken over a slot is heard of here, but its announcements only when it is known.
-    async fn look(&self, cluster: &Cluster, shared: &Shared) -> Result<(), L2Error> {
-        let bound_ms = shared.settings.l1_staleness_bound_ms;
-        let (asked, limit) = (Moment::now(), Duration::from_millis(bound_ms / 2).min(self.connect_limit()));
+    /// One look at the layout, which is told to whom it concerns: another master that has taken over a slot is heard of here,
+    /// but its announcements only when it is known.
+    pub(super) async fn look(&self, watcher: &impl SlotMapWatcher) -> Result<(), L2Error> {
+        let Some(cluster) = &self.cluster else { return Ok(()) };
+        let (asked, limit) = (Moment::now(), watcher.look_within().min(self.connect_limit()));
         match self.topology_of_masters(cluster, limit).await {
-            Some(topology) if self.layout().is(&topology) => {
-                shared.liveness.heard(LinkId::LAYOUT, asked, bound_ms, &shared.stamps);
-            }
-            Some(topology) => self.install(topology, shared),
-            None => self.install(cluster.seeds.topology(&cluster.address, self.connect_limit()).await?, shared),
+            Some(topology) if self.layout().is(&topology) => watcher.unchanged(asked),
+            Some(topology) => self.install(topology, watcher),
+            None => self.install(cluster.seeds.topology(&cluster.address, self.connect_limit()).await?, watcher),
         }
         Ok(())
+    }
+
+    /// Waits until somebody was sent elsewhere; for ever where there is one server.
+    pub(super) async fn outdated(&self) {
+        match &self.cluster {
+            Some(cluster) => cluster.outdated.notified().await,
+            None => future::pending().await,
+        }
     }
 
     /// What its nodes say of the cluster now; none for one server.
@@ -434,7 +445,7 @@ impl Shards {
 
     /// Goes over to another layout. L1 learns first that there are masters it does not hear yet; what it has is dead, since the
     /// next announcement of a key may come from elsewhere.
-    fn install(&self, topology: Topology, shared: &Shared) {
+    fn install(&self, topology: Topology, watcher: &impl SlotMapWatcher) {
         let present = self.layout();
         let (Some(cluster), false) = (&self.cluster, present.is(&topology)) else { return };
         let link = |(host, port): &(String, u16)| match present.link_at(host, *port) {
@@ -444,32 +455,9 @@ impl Shards {
         let links: Vec<Arc<Link>> = topology.masters.iter().map(link).collect();
         let layout = Layout::of(present.number() + 1, topology, links);
         info!(endpoint = self.endpoint, masters = layout.links().len(), "the layout of the cluster is another one");
-        shared.liveness.expect(layout.ears());
+        watcher.changing(layout.ears());
         self.layout.store(Arc::new(layout));
-        shared.stamps.bump_all();
+        watcher.changed();
         self.conduct.changes.note();
-    }
-}
-
-/// Keeps the layout of a cluster up to date. Ends when its cache is dropped; at once for one server.
-pub(crate) async fn follow_cluster(shared: Arc<Shared>) {
-    let shards = &shared.shards;
-    let Some(cluster) = &shards.cluster else { return };
-    let with_l1 = shared.l1_prefixes().next().is_some();
-    let look_of_l1 = Duration::from_millis(shared.settings.l1_staleness_bound_ms) / LOOKS_PER_BOUND;
-    let look_every = if with_l1 { look_of_l1.min(LOOK_EVERY) } else { LOOK_EVERY };
-    let mut changes = shards.changes();
-    loop {
-        if let Err(error) = shards.look(cluster, &shared).await {
-            debug!(endpoint = shards.endpoint, %error, "the layout of the cluster could not be asked");
-        }
-        let layout = shards.layout();
-        let is_whole = layout.is_covered() && layout.links().iter().all(|link| link.connection().is_some());
-        let pause = if is_whole { look_every } else { look_every.min(LOOK_AGAIN) };
-        tokio::select! {
-            () = tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)) => {}
-            () = cluster.outdated.notified() => tokio::time::sleep(LOOK_SOON).await,
-            _ = changes.changed() => tokio::time::sleep(LOOK_SOON).await,
-        }
     }
 }

@@ -14,7 +14,7 @@ use super::{LONGEST_KEPT, millis_since_1970, time_of_millis};
 use crate::breaker::BreakerState;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::Source;
-use crate::clock::{Moment, millis};
+use crate::clock::millis;
 use crate::key::NUMBERS;
 use crate::l2::error::RedisUnreachable;
 
@@ -104,7 +104,6 @@ impl Identity {
     }
 
     fn said(&self, shared: &Shared, seen_ms: u64) -> Said {
-        let has_l1 = shared.l1_prefixes().next().is_some();
         Said {
             host: self.host.clone(),
             pid: std::process::id(),
@@ -113,7 +112,7 @@ impl Identity {
             seen_ms,
             breaker: shared.shards.breaker_state().as_str().to_owned(),
             uses_redis: shared.shards.is_in_use(),
-            l1_live: has_l1.then(|| shared.liveness.is_live(Moment::now())),
+            l1_live: shared.guard.is_live(),
             suspects: shared.suspects.len() as u64,
         }
     }

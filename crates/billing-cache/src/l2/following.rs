@@ -1,0 +1,37 @@
+//! Following the slot map of a cluster: a look now and then, sooner while a part of it is away, at once after a redirection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::debug;
+
+use super::shards::{Shards, SlotMapWatcher};
+
+/// Pause between two looks, while all is well and nobody wants them more often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// While some of it is away.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// After a redirection; many come at once.
+const LOOK_SOON: Duration = Duration::from_millis(50);
+
+/// Keeps the layout of a cluster up to date. Ends when its cache is dropped; at once for one server.
+pub(crate) async fn follow(shards: Arc<Shards>, watcher: Arc<impl SlotMapWatcher>) {
+    if !shards.is_cluster() {
+        return;
+    }
+    let look_every = watcher.look_every().map_or(LOOK_EVERY, |every| every.min(LOOK_EVERY));
+    let mut changes = shards.changes();
+    loop {
+        if let Err(error) = shards.look(&*watcher).await {
+            debug!(endpoint = shards.endpoint(), %error, "the layout of the cluster could not be asked");
+        }
+        let layout = shards.layout();
+        let is_whole = layout.is_covered() && layout.links().iter().all(|link| link.connection().is_some());
+        let pause = if is_whole { look_every } else { look_every.min(LOOK_AGAIN) };
+        tokio::select! {
+            () = tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)) => {}
+            () = shards.outdated() => tokio::time::sleep(LOOK_SOON).await,
+            _ = changes.changed() => tokio::time::sleep(LOOK_SOON).await,
+        }
+    }
+}
