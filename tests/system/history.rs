@@ -38,6 +38,11 @@ fn what_was_acknowledged_is_shown_whatever_happens_to_a_cluster() {
     keeps_its_promises_with(Chaos::start(Backend::Postgres, Topology::Cluster), Place::Cluster);
 }
 
+#[test]
+fn what_was_acknowledged_is_shown_whatever_other_programs_do_to_the_tables_of_sqlite() {
+    keeps_its_promises_with(Chaos::start(Backend::Sqlite, Topology::OneServer), Place::Tables);
+}
+
 /// That of PostgreSQL would end the server of all other tests.
 #[test]
 fn what_was_acknowledged_is_shown_whatever_happens_to_the_disk_of_sqlite() {

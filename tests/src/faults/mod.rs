@@ -12,6 +12,7 @@ mod scene;
 mod sentinels;
 #[cfg(target_os = "linux")]
 mod storage;
+mod tables;
 
 pub use scene::Scene;
 
@@ -50,6 +51,8 @@ pub enum Place {
     Processes,
     /// Other programs.
     Outside,
+    /// Other programs, in ways that SQLite has.
+    Tables,
     /// The disk of the database.
     Storage,
     /// A primary, its replica and their sentinels.
@@ -67,6 +70,7 @@ impl Place {
             Self::Network => network::FAULTS,
             Self::Processes => processes::FAULTS,
             Self::Outside => outside::FAULTS,
+            Self::Tables => tables::FAULTS,
             #[cfg(target_os = "linux")]
             Self::Storage => storage::FAULTS,
             #[cfg(not(target_os = "linux"))]
@@ -80,7 +84,9 @@ impl Place {
 impl Topology {
     fn places(self) -> &'static [Place] {
         match self {
-            Self::OneServer => &[Place::Redis, Place::Network, Place::Processes, Place::Outside, Place::Storage],
+            Self::OneServer => {
+                &[Place::Redis, Place::Network, Place::Processes, Place::Outside, Place::Tables, Place::Storage]
+            }
             Self::Sentinels => &[Place::Sentinels, Place::Processes, Place::Outside],
             Self::Cluster => &[Place::Cluster, Place::Processes, Place::Outside],
             // Nobody can take over.

@@ -1,8 +1,8 @@
 //! Other programs: an operator who clears the cache, SQL that knows nothing of it, a database that is busy.
 
-use super::scene::Scene;
+use super::scene::{Scene, done};
 use super::{Fault, PLAIN};
-use crate::history::{Author, Effect, Key, Write, WriteResult};
+use crate::history::{Author, Effect, Key, Moment, Write, WriteResult};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault { name: "healthy", about: "nothing goes wrong", inflict: |scene| scene.hold(1_200), ..PLAIN },
@@ -72,6 +72,17 @@ pub(super) const FAULTS: &[Fault] = &[
         ..PLAIN
     },
     Fault {
+        name: "huge-values",
+        about: "another program stores 16 and 64 MiB under keys of ours",
+        inflict: |scene| {
+            for mebibytes in [16, 64, 64] {
+                store_huge_values(scene, mebibytes << 20);
+                scene.hold(500);
+            }
+        },
+        ..PLAIN
+    },
+    Fault {
         name: "slow-database",
         about: "loads wait for a lock in the database, sometimes for longer than a load may take",
         may_fail: true,
@@ -97,13 +108,13 @@ pub(super) fn import(scene: &mut Scene<'_>) {
     let payments = format!(
         "INSERT INTO payments (invoice_id, amount, payment_method, transaction_id, status) \
          SELECT id, 0.01, 'import', '{name}-' || id, 'completed' FROM invoices WHERE id IN ({}) \
-         RETURNING id::text, invoice_id::text",
+         RETURNING CAST(id AS TEXT), CAST(invoice_id AS TEXT)",
         invoices.join(", ")
     );
     insert(scene, &payments, |invoice| (Key::Invoice(invoice), Some(format!("{name}-{invoice}"))));
     let note = format!(
         "INSERT INTO credit_notes (user_id, amount, remaining_amount, reason) VALUES ({}, 1, 1, 'import') \
-         RETURNING id::text, user_id::text",
+         RETURNING CAST(id AS TEXT), CAST(user_id AS TEXT)",
         scene.plan.quiet_user
     );
     insert(scene, &note, |user| (Key::CreditNotes(user), None));
@@ -113,13 +124,27 @@ pub(super) fn import(scene: &mut Scene<'_>) {
 fn insert(scene: &mut Scene<'_>, statement: &str, written: impl Fn(i64) -> (Key, Option<String>)) {
     let started = scene.recorder.now();
     let rows = scene.site().rows(statement);
-    let ended = scene.recorder.now();
     for row in rows {
         let number = |column: usize| row[column].as_ref().and_then(|text| text.parse().ok()).expect("ids are numbers");
         let (key, transaction) = written(number(1));
-        let result = WriteResult::Acknowledged { effect: Effect::Row(number(0)), pending: true };
-        let author = Author::Outsider;
-        scene.recorder.write(Write { key, author, started, ended, transaction, cents: 1, result });
+        write_down(scene, key, Effect::Row(number(0)), started, transaction);
+    }
+}
+
+/// What a program that knows nothing of the cache did since then, and has just been told that it is done.
+pub(super) fn write_down(scene: &Scene<'_>, key: Key, effect: Effect, started: Moment, transaction: Option<String>) {
+    let result = WriteResult::Acknowledged { effect, pending: true };
+    let (author, ended) = (Author::Outsider, scene.recorder.now());
+    scene.recorder.write(Write { key, author, started, ended, transaction, cents: 1, result });
+}
+
+/// Under a key of each kind, for as long as they may stand there.
+fn store_huge_values(scene: &mut Scene<'_>, bytes: usize) {
+    let value = "x".repeat(bytes);
+    let keys =
+        [Key::Invoice(*scene.any_of(&scene.plan.large)), scene.quiet_key(), Key::TaxRate(scene.plan.region.clone())];
+    for key in keys.iter().map(Key::in_redis) {
+        done(scene.site().store_of(&key).command::<()>(&["SET", &key, &value, "EX", "300"]));
     }
 }
 

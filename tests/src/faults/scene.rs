@@ -53,6 +53,13 @@ impl<'r> Scene<'r> {
         asking::read(self.fleet, self.recorder, place, &self.quiet_key());
     }
 
+    /// Asks every service.
+    pub(super) fn read_everywhere(&self, key: &Key) {
+        for place in 0..SERVICES {
+            asking::read(self.fleet, self.recorder, place, key);
+        }
+    }
+
     /// Of the user of [`Scene::give_credit_quietly`].
     pub(super) fn quiet_key(&self) -> Key {
         Key::CreditNotes(self.plan.quiet_user)

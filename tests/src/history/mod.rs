@@ -33,7 +33,8 @@ pub struct Process {
     pub life: u32,
 }
 
-/// What is read and written. Each only grows: invoices and credit notes by rows, the others by a number.
+/// What is read and written. Each grows: invoices and credit notes by rows, the others by a number. Only what another
+/// program has put there may go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// Details of this invoice, which grow by payments.
@@ -53,6 +54,8 @@ pub enum Effect {
     Row(i64),
     /// A number of at least this.
     Version(i64),
+    /// No row of this number any more, which no other write of the history made visible here.
+    Gone(i64),
 }
 
 /// What a read showed.
@@ -182,10 +185,18 @@ impl Seen {
     #[must_use]
     pub fn shows(&self, effect: Effect) -> bool {
         match (self, effect) {
-            (Self::Invoice(invoice), Effect::Row(id)) => invoice.payments.iter().any(|line| line.id == id),
-            (Self::Rows(rows), Effect::Row(id)) => rows.contains(&id),
+            (Self::Invoice(_) | Self::Rows(_), Effect::Row(id)) => self.has_row(id),
+            (Self::Invoice(_) | Self::Rows(_), Effect::Gone(id)) => !self.has_row(id),
             (Self::Version(seen), Effect::Version(written)) => *seen >= written,
             _ => false,
+        }
+    }
+
+    fn has_row(&self, id: i64) -> bool {
+        match self {
+            Self::Invoice(invoice) => invoice.payments.iter().any(|line| line.id == id),
+            Self::Rows(rows) => rows.contains(&id),
+            Self::Version(_) => false,
         }
     }
 }
@@ -197,6 +208,14 @@ impl Write {
         match self.result {
             WriteResult::Acknowledged { effect, .. } => Some(effect),
             _ => None,
+        }
+    }
+
+    /// The row that it took away from its key.
+    pub(crate) fn taken(&self) -> Option<(&Key, i64)> {
+        match self.effect()? {
+            Effect::Gone(id) => Some((&self.key, id)),
+            Effect::Row(_) | Effect::Version(_) => None,
         }
     }
 

@@ -59,7 +59,8 @@ impl Truth {
     /// What the history says and the database does not, and what neither may say.
     pub(super) fn check(&self, history: &History) -> Vec<Violation> {
         let lost = history.writes.iter().filter_map(|write| self.check_kept(write));
-        let phantoms = history.reads.iter().filter_map(|read| self.check_seen(read));
+        let gone: BTreeSet<(&Key, i64)> = history.writes.iter().filter_map(Write::taken).collect();
+        let phantoms = history.reads.iter().filter_map(|read| self.check_seen(read, &gone));
         let refusals = history.writes.iter().filter_map(|write| self.check_refusal(history, write));
         lost.chain(phantoms).chain(refusals).chain(self.check_payments(history)).collect()
     }
@@ -70,20 +71,21 @@ impl Truth {
         let is_kept = match effect {
             Effect::Row(id) => self.rows_of(&write.key).is_none_or(|rows| rows.contains(&id)),
             Effect::Version(version) => self.versions.get(&write.key).is_none_or(|kept| *kept >= version),
+            Effect::Gone(id) => self.rows_of(&write.key).is_none_or(|rows| !rows.contains(&id)),
         };
         let what = || format!("{effect:?} was acknowledged and is not in the database");
         (!is_kept).then(|| Violation::at(Promise::Durable, &write.key, write.ended, what()))
     }
 
-    /// A read shows nothing that is not in the database.
-    fn check_seen(&self, read: &Read) -> Option<Violation> {
+    /// A read shows nothing that is not in the database, and was not there.
+    fn check_seen(&self, read: &Read, gone: &BTreeSet<(&Key, i64)>) -> Option<Violation> {
         let rows = self.rows_of(&read.key)?;
         let seen: Vec<i64> = match &read.seen {
             Seen::Invoice(invoice) => invoice.payments.iter().map(|line| line.id).collect(),
             Seen::Rows(seen) => seen.iter().copied().collect(),
             Seen::Version(_) => return None,
         };
-        let phantom = seen.iter().find(|id| !rows.contains(id))?;
+        let phantom = seen.iter().find(|id| !rows.contains(id) && !gone.contains(&(&read.key, **id)))?;
         let what = format!("{} showed row {phantom}, which is not in the database", read.process);
         Some(Violation::at(Promise::Durable, &read.key, read.ended, what))
     }
