@@ -16,9 +16,11 @@ use crate::cached_type::{CachedType, Source};
 use crate::clock::{micros, millis};
 use crate::event::Event;
 use crate::known::Missed;
+use crate::l2::acquire::{Acquired, acquire_many};
 use crate::l2::error::{L2Error, RedisUnreachable, advice};
-use crate::l2::removal;
-use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
+use crate::l2::fill::{self, Fill, Filled};
+use crate::l2::lease::{Mode, Token};
+use crate::l2::{lookup, removal};
 use crate::operation_log;
 use crate::read::{Answer, Cached, Place, ReadError, Tier, event_of, note_redis_error};
 use crate::reading::{Reading, reading};
@@ -189,7 +191,7 @@ impl<S: Source> Cache<S> {
     ) -> Result<Leases<T>, RedisUnreachable> {
         let shards = &self.shared().shards;
         let texts: Vec<String> = keys.iter().map(|key| self.key_text::<T>(key)).collect();
-        let acquired = store::acquire_many(shards, &texts, mode, self.lease_ttl()).await;
+        let acquired = acquire_many(shards, &texts, mode, self.lease_ttl()).await;
         let all_are_away = acquired.answers.iter().all(Option::is_none);
         if let Some(error) = acquired.error {
             if all_are_away {
@@ -262,8 +264,8 @@ impl<S: Source> Cache<S> {
         }
         let (state, shared) = (self.state::<T>(), self.shared());
         let texts: Vec<String> = wanted.iter().map(|it| it.text.clone()).collect();
-        let what = if state.l1.is_some() { store::Wanted::ValuesWithTtl } else { store::Wanted::Values };
-        let values = store::get_many(&shared.shards, &texts, what).await;
+        let what = if state.l1.is_some() { lookup::Wanted::ValuesWithTtl } else { lookup::Wanted::Values };
+        let values = lookup::get_many(&shared.shards, &texts, what).await;
         if let Some(error) = &values.error {
             note_redis_error(state, &texts[0], error);
             let unread = texts.iter().zip(&values.answers).filter(|(_, answer)| answer.is_none());
@@ -309,7 +311,7 @@ impl<S: Source> Cache<S> {
         missing: Vec<(T::Key, String)>,
     ) -> Result<LoadedMany<T>, ReadError<S::Error>> {
         let texts: Vec<String> = missing.iter().map(|(_, text)| text.clone()).collect();
-        let acquired = store::acquire_many(&self.shared().shards, &texts, Mode::Read, self.lease_ttl()).await;
+        let acquired = acquire_many(&self.shared().shards, &texts, Mode::Read, self.lease_ttl()).await;
         if let Some(error) = &acquired.error {
             note_redis_error(self.state::<T>(), texts.first().map_or("", String::as_str), error);
             let unread = texts.iter().zip(&acquired.answers).filter(|(_, answer)| answer.is_none());
@@ -401,7 +403,7 @@ impl<S: Source> Cache<S> {
     }
 
     async fn store_many<T: CachedType<Source = S>>(&self, state: &TypeState<T>, fills: &[Fill]) -> Vec<Filled> {
-        let filled = store::fill_many(&self.shared().shards, fills).await;
+        let filled = fill::fill_many(&self.shared().shards, fills).await;
         if let Some(error) = &filled.error {
             note_redis_error(state, fills.first().map_or("", |fill| fill.key.as_str()), error);
         }

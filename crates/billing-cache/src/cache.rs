@@ -29,13 +29,15 @@ use crate::l2::error::tls::TlsError;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::following::follow;
 use crate::l2::link::{Admission, ConnectionNumber};
+use crate::l2::lookup::{Stored, TimeLeft};
 use crate::l2::oversize;
+use crate::l2::scan::Scanner;
 use crate::l2::shards::Shards;
-use crate::l2::store::{Stored, TimeLeft};
 use crate::numbers::{self, Identity};
 use crate::past_cache::PastCache;
 use crate::policy::{L1Policy, TtlPolicy};
 use crate::popularity::{Decay, Popularity};
+use crate::primaries::{self, LayoutNumber, Primaries};
 use crate::read::Answer;
 use crate::reading::left_ms;
 use crate::refresh::{NearEnd, Refreshed};
@@ -144,10 +146,15 @@ impl Shared {
         json.len() as u64 <= self.settings.max_value_bytes
     }
 
+    /// What a walk over keys goes by.
+    pub(crate) fn scanner(&self) -> Scanner<'_> {
+        Scanner { shards: &self.shards, space: &self.space, scan_count: self.settings.scan_count }
+    }
+
     /// Looks in the background whether these keys could not be read in time because their values are too large.
-    pub(crate) fn suspect_oversize(self: &Arc<Self>, error: &L2Error, keys: Vec<String>) {
+    pub(crate) fn suspect_oversize(&self, error: &L2Error, keys: Vec<String>) {
         if error.is_timeout() {
-            tokio::spawn(oversize::remove(Arc::clone(self), keys));
+            tokio::spawn(oversize::remove(Arc::clone(&self.shards), keys, self.settings.max_value_bytes));
         }
     }
 }
@@ -445,6 +452,20 @@ impl<S: Source> Cache<S> {
     #[must_use]
     pub fn suspect_keys(&self) -> u64 {
         self.shared().suspects.len() as u64
+    }
+
+    /// Asks every primary for its history.
+    ///
+    /// # Errors
+    /// None of them can be used.
+    pub async fn primaries(&self) -> Result<Primaries, L2Error> {
+        primaries::of(&self.shared().shards).await
+    }
+
+    /// Whether the keys are still spread in this way, as far as this process knows.
+    #[must_use]
+    pub fn has_layout(&self, layout: LayoutNumber) -> bool {
+        self.shared().shards.layout().number() == layout.0
     }
 
     /// Lets reads use this connection, after what the server may have lost was applied again.

@@ -55,7 +55,7 @@ impl<S: Source> Cache<S> {
     pub async fn clear_on_record(&self, types: &[TypeInfo]) -> Result<ClearedOnRecord, RedisUnreachable> {
         let shared = self.shared();
         let started = Instant::now();
-        let cleared = admin::clear_on_record(shared, types).await;
+        let cleared = admin::clear_on_record(shared.scanner(), types).await;
         shared.guard.stamps.bump_all();
         let outcome = if cleared.is_ok() { "cleared" } else { "failed" };
         for info in types {
@@ -113,7 +113,7 @@ impl<S: Source> Clearing<S> {
     /// Redis cannot be used.
     pub async fn step(&mut self) -> Result<Option<ClearStep>, RedisUnreachable> {
         let shared = self.cache.shared();
-        let step = self.run.step(shared).await;
+        let step = self.run.step(shared.scanner()).await;
         step.map_err(|error| shared.shards.unreachable(error))
     }
 

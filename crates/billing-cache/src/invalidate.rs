@@ -154,7 +154,7 @@ pub(crate) async fn mend(shared: Arc<Shared>) {
 async fn mend_batch(shared: &Shared, batch: &mut Batch) -> bool {
     if batch.everything {
         let types: Vec<_> = shared.types.iter().map(|registered| registered.info).collect();
-        batch.everything = admin::clear_types(shared, &types).await.is_ok();
+        batch.everything = admin::clear_types(shared.scanner(), &types).await.is_ok();
         if !batch.everything {
             batch.keys.clear();
             return false;

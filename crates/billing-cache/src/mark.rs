@@ -79,7 +79,7 @@ pub(crate) async fn look(shared: &Shared, identity: &str) {
 
 /// Whether other masters of the cluster answer: what they hold is read on, as by processes that have seen the mark.
 async fn is_on_a_master_that_is_away(shared: &Shared) -> bool {
-    shared.shards.is_cluster() && primaries::of(shared).await.is_ok_and(|primaries| !primaries.are_all())
+    shared.shards.is_cluster() && primaries::of(&shared.shards).await.is_ok_and(|primaries| !primaries.are_all())
 }
 
 /// What the last look has found.
@@ -128,7 +128,7 @@ async fn ask(shared: &Shared, identity: &str) -> Result<Found, L2Error> {
 /// Removes what another source left, and only then says that the values are ours.
 async fn take_over(shared: &Shared, identity: &str) -> Result<(), L2Error> {
     let types: Vec<_> = shared.types.iter().map(|registered| registered.info).collect();
-    admin::clear_types(shared, &types).await?;
+    admin::clear_types(shared.scanner(), &types).await?;
     shared.guard.stamps.bump_all();
     remember(shared, identity).await
 }

@@ -10,7 +10,7 @@ use tracing::{Span, debug};
 use crate::cached_type::{CachedType, Source};
 use crate::clock::micros;
 use crate::event::Event;
-use crate::l2::store::{Fill, Filled};
+use crate::l2::fill::{Fill, Filled};
 use crate::read::{Answer, ReadError, Tier};
 
 /// The database answered, for so many keys.

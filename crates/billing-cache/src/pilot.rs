@@ -14,8 +14,10 @@ use crate::cached_type::CachedType;
 use crate::clock::millis;
 use crate::event::Event;
 use crate::flight::{Flight, Found, Mark, Outcome};
+use crate::l2::acquire::{Acquired, acquire};
+use crate::l2::fill::{self, Fill, Filled};
+use crate::l2::lease::{Mode, Token};
 use crate::l2::removal;
-use crate::l2::store::{self, Acquired, Fill, Filled, Mode, Token};
 use crate::operation_log;
 use crate::read::{Answer, Cached, Tier, note_redis_error};
 use crate::reading::{Reading, reading};
@@ -53,7 +55,7 @@ impl<T: CachedType> Pilot<T> {
         let (mut mode, mut attempts, mut pause) = (Mode::Read, 0, POLL_MIN);
         loop {
             let covers = self.flight.mark();
-            match store::acquire(&shared.shards, &self.text, mode, lease_ttl).await {
+            match acquire(&shared.shards, &self.text, mode, lease_ttl).await {
                 Ok(Acquired::Hit(json)) => match reading::<T>(&self.key, &self.text, &json) {
                     Reading::Value(value) => return Outcome { covers, answer: Ok(Cached::new(value, Tier::L2)) },
                     Reading::Undecodable | Reading::Ended => mode = Mode::Refresh,
@@ -106,7 +108,7 @@ impl<T: CachedType> Pilot<T> {
         let covered_by_fill = self.flight.mark();
         let span = trace_span!("fill", cache_type = T::NAME, outcome = Empty);
         let started = Instant::now();
-        let filled = store::fill(&self.cache.shared().shards, &fill).instrument(span.clone()).await;
+        let filled = fill::fill(&self.cache.shared().shards, &fill).instrument(span.clone()).await;
         operation_log::filled::<T>(&span, &fill, filled.as_ref().ok(), started);
         match filled {
             Ok(Filled::Stored) => {

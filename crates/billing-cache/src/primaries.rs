@@ -6,13 +6,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::any_key::AnyKey;
-use crate::cache::{Cache, Shared};
-use crate::cached_type::Source;
 use crate::l2::error::L2Error;
 use crate::l2::history::History;
 use crate::l2::link::ConnectionNumber;
 use crate::l2::removal;
-use crate::l2::shards::Layout;
+use crate::l2::shards::{Layout, Shards};
 
 /// A server that was connected, and answered that it is a primary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +23,7 @@ pub struct Primary {
 
 /// Which of the layouts of a process it is, in the order in which it learned them: who has which keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LayoutNumber(u64);
+pub struct LayoutNumber(pub(crate) u64);
 
 /// See the module.
 #[derive(Clone)]
@@ -98,25 +96,8 @@ impl std::fmt::Debug for Primaries {
     }
 }
 
-impl<S: Source> Cache<S> {
-    /// Asks every primary for its history.
-    ///
-    /// # Errors
-    /// None of them can be used.
-    pub async fn primaries(&self) -> Result<Primaries, L2Error> {
-        of(self.shared()).await
-    }
-
-    /// Whether the keys are still spread in this way, as far as this process knows.
-    #[must_use]
-    pub fn has_layout(&self, layout: LayoutNumber) -> bool {
-        self.shared().shards.layout().number() == layout.0
-    }
-}
-
-/// See [`Cache::primaries`].
-pub(crate) async fn of(shared: &Shared) -> Result<Primaries, L2Error> {
-    let shards = &shared.shards;
+/// Asks every primary for its history; an error if none of them can be used.
+pub(crate) async fn of(shards: &Shards) -> Result<Primaries, L2Error> {
     let layout = shards.layout();
     // Before the question: an answer over a later connection is not taken for this one.
     let connections: Vec<_> = layout.links().iter().map(|link| link.connection()).collect();

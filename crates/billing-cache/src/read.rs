@@ -19,7 +19,7 @@ use crate::counters::Counting;
 use crate::event::{Distribution, Event};
 use crate::flight::{Boarding, Found, Landing, Seat};
 use crate::l2::error::L2Error;
-use crate::l2::store::{self, Stored};
+use crate::l2::lookup::{self, Stored};
 use crate::loaded::Loaded;
 use crate::operation_log;
 use crate::pilot::Pilot;
@@ -280,9 +280,9 @@ impl<S: Source> Cache<S> {
             return Lookup::Unusable;
         }
         let found = if state.l1.is_some() || look.sampled.is_noted() {
-            store::get_with_ttl(&shared.shards, text).await
+            lookup::get_with_ttl(&shared.shards, text).await
         } else {
-            store::get(&shared.shards, text).await
+            lookup::get(&shared.shards, text).await
         };
         match found {
             Ok(Some(stored)) => match reading::<T>(key, text, &stored.json) {

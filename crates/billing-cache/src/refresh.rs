@@ -16,7 +16,11 @@ use crate::cache::{Cache, TypeState};
 use crate::cached_type::{CachedType, Source};
 use crate::clock::{micros, millis};
 use crate::event::Event;
-use crate::l2::store::{self, Acquired, Fill, Filled, Mode, TimeLeft, Token};
+use crate::l2::acquire::{Acquired, acquire};
+use crate::l2::fill::{self, Fill, Filled};
+use crate::l2::lease::{Mode, Token};
+use crate::l2::lookup::TimeLeft;
+use crate::l2::release::release;
 use crate::policy::TtlPolicy;
 
 /// Keys that were refreshed lately; more are not refreshed.
@@ -89,7 +93,7 @@ impl<S: Source> Cache<S> {
         let (shared, state) = (self.shared(), self.state::<T>());
         let started = Instant::now();
         let lease_ttl = Duration::from_millis(shared.settings.lease_ttl_ms);
-        let Ok(Acquired::Granted(token)) = store::acquire(&shared.shards, &text, Mode::Refresh, lease_ttl).await else {
+        let Ok(Acquired::Granted(token)) = acquire(&shared.shards, &text, Mode::Refresh, lease_ttl).await else {
             return;
         };
         let Ok(loaded) = self.load_one::<T>(key).await else {
@@ -105,7 +109,7 @@ impl<S: Source> Cache<S> {
         if !self.may_store(state, &fill) {
             return self.give_up_refresh(&text, &fill.token).await;
         }
-        let filled = store::fill(&shared.shards, &fill).await;
+        let filled = fill::fill(&shared.shards, &fill).await;
         let event = if matches!(filled, Ok(Filled::Stored)) {
             shared.known.stored(&text, millis(ttl));
             Event::Refreshed
@@ -119,7 +123,7 @@ impl<S: Source> Cache<S> {
 
     /// Only the lease is given back: an invalidation would take the old value along.
     async fn give_up_refresh(&self, text: &str, token: &Token) {
-        if let Err(error) = store::release(&self.shared().shards, text, token).await {
+        if let Err(error) = release(&self.shared().shards, text, token).await {
             debug!(key = text, %error, "a lease is left to expire");
         }
     }

@@ -11,9 +11,9 @@ use crate::any_key::AnyKey;
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{CachedType, Source, TypeInfo};
 use crate::key::escape_glob;
-use crate::l2::admin::{scan_command, scanned};
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::{Link, OwnConnection};
+use crate::l2::scan::{scan_command, scanned};
 use crate::pace::Pace;
 
 /// A walk that is going on. Dropping it ends it.

@@ -1,4 +1,4 @@
-//! Walks over many keys: SCAN, and what `clear` does with it. Constant memory, short commands, never `KEYS`.
+//! Clear: walks over the keys of cached types that remove what they find.
 //!
 //! Invariant of clear (`protocol.md`, section 7): all leases are revoked before any value is looked for, so that a fill in
 //! flight cannot bring a cleared value back. A lease that is granted later belongs to a load that begins later, so the
@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, RedisResult, Value};
+use redis::{RedisResult, Value};
 
 use super::error::L2Error;
 use super::history::History;
 use super::link::{Link, OwnConnection};
 use super::redirect::is_elsewhere;
+use super::scan::{Scanner, scan_command, scanned};
 use super::shards::Slots;
-use crate::cache::Shared;
 use crate::cached_type::TypeInfo;
 use crate::key::{escape_glob, key_of_lease};
 use crate::pace::Pace;
@@ -28,24 +28,6 @@ pub struct Cleared {
     pub keys: u64,
     /// Leases revoked, each of a load that was in flight.
     pub leases: u64,
-}
-
-/// One `SCAN` of a walk that was begun with cursor 0.
-pub(crate) fn scan_command(cursor: u64, pattern: Option<&str>, count: usize) -> Cmd {
-    let mut command = redis::cmd("SCAN");
-    command.arg(cursor);
-    if let Some(pattern) = pattern {
-        command.arg("MATCH").arg(pattern);
-    }
-    command.arg("COUNT").arg(count);
-    command
-}
-
-/// The cursor to go on from, `None` at the end, and the names found. A name may come twice in a walk, as `SCAN` has it.
-pub(crate) fn scanned(answer: Value) -> Result<(Option<u64>, Vec<Vec<u8>>), L2Error> {
-    let unexpected = |_| L2Error::Unexpected { command: "SCAN" };
-    let (cursor, names): (u64, Vec<Vec<u8>>) = redis::from_redis_value(answer).map_err(unexpected)?;
-    Ok(((cursor != 0).then_some(cursor), names))
 }
 
 /// Which names a pass of a clear looks at.
@@ -134,14 +116,14 @@ impl ClearWalk {
     pub(crate) async fn step(
         &mut self,
         connection: &mut OwnConnection,
-        shared: &Shared,
+        scanner: Scanner<'_>,
     ) -> Result<Option<ClearStep>, L2Error> {
         let removing = self.mode == ClearMode::Remove && !self.found.is_empty();
         if self.next.is_none() && !removing {
             self.count_found(None);
             return Ok(None);
         }
-        let count = self.pace.step(shared.settings.scan_count);
+        let count = self.pace.step(scanner.scan_count);
         self.pace.take(count).await;
         let mut pipeline = redis::Pipeline::with_capacity(self.found.len() + 1);
         pipeline.ignore_errors();
@@ -151,14 +133,14 @@ impl ClearWalk {
             });
         }
         if let Some((pass, cursor)) = self.next {
-            pipeline.add_command(scan_command(cursor, Some(&pass.pattern(shared, &self.types)), count));
+            pipeline.add_command(scan_command(cursor, Some(&pass.pattern(scanner, &self.types)), count));
         }
         let answers: Vec<RedisResult<Value>> = connection.pipeline(&pipeline).await?;
         let mut answers = self.without_elsewhere(answers)?;
         let answer = self.next.and_then(|_| answers.pop());
         self.count_found(removing.then_some(&answers[..]));
         if let (Some((pass, _)), Some(answer)) = (self.next, answer) {
-            self.look(shared, pass, answer)?;
+            self.look(scanner, pass, answer)?;
         } else {
             self.next = None;
         }
@@ -178,9 +160,9 @@ impl ClearWalk {
     }
 
     /// Takes in what a `SCAN` of this pass answered.
-    fn look(&mut self, shared: &Shared, pass: Pass, answer: Value) -> Result<(), L2Error> {
+    fn look(&mut self, scanner: Scanner<'_>, pass: Pass, answer: Value) -> Result<(), L2Error> {
         let (cursor, names) = scanned(answer)?;
-        let owner = |name: &[u8]| pass.owner(shared, &self.types, name);
+        let owner = |name: &[u8]| pass.owner(scanner, &self.types, name);
         self.found = names.into_iter().filter_map(|name| Some((owner(&name)?, name))).collect();
         self.found_in = pass;
         self.next = match (cursor, pass) {
@@ -238,22 +220,22 @@ impl ClearRun {
     ///
     /// # Errors
     /// Redis cannot be used, or slots go on moving.
-    pub(crate) async fn step(&mut self, shared: &Shared) -> Result<Option<ClearStep>, L2Error> {
+    pub(crate) async fn step(&mut self, scanner: Scanner<'_>) -> Result<Option<ClearStep>, L2Error> {
         loop {
             if let Some(connection) = &mut self.connection {
-                if let Some(step) = self.walk.step(connection, shared).await? {
+                if let Some(step) = self.walk.step(connection, scanner).await? {
                     return Ok(Some(step));
                 }
                 self.connection = None;
             }
             match &mut self.to_come {
-                None => self.begin_round(shared).await?,
+                None => self.begin_round(scanner).await?,
                 Some(to_come) => match to_come.pop_front() {
                     Some(link) => {
                         self.connection = Some(link.own_connection().await.map_err(|error| error.source)?);
                         self.walk.begin();
                     }
-                    None if self.is_complete(shared).await? => return Ok(None),
+                    None if self.is_complete(scanner).await? => return Ok(None),
                     None if self.rounds == MOST_ROUNDS => return Err(L2Error::SlotsMove),
                     None => {
                         self.to_come = None;
@@ -264,11 +246,11 @@ impl ClearRun {
         }
     }
 
-    async fn begin_round(&mut self, shared: &Shared) -> Result<(), L2Error> {
+    async fn begin_round(&mut self, scanner: Scanner<'_>) -> Result<(), L2Error> {
         self.rounds += 1;
         self.walk.missed = false;
-        self.slots = shared.shards.settled_slots().await?;
-        let layout = shared.shards.layout();
+        self.slots = scanner.shards.settled_slots().await?;
+        let layout = scanner.shards.layout();
         if layout.links().is_empty() || (self.scope == Scope::Everywhere && !layout.is_covered()) {
             return Err(L2Error::Away);
         }
@@ -278,18 +260,18 @@ impl ClearRun {
     }
 
     /// Whether no key can have been missed in this round. In a dry run nothing is lost by that.
-    async fn is_complete(&self, shared: &Shared) -> Result<bool, L2Error> {
-        if self.walk.mode == ClearMode::DryRun || !shared.shards.is_cluster() {
+    async fn is_complete(&self, scanner: Scanner<'_>) -> Result<bool, L2Error> {
+        if self.walk.mode == ClearMode::DryRun || !scanner.shards.is_cluster() {
             return Ok(true);
         }
-        let is_settled = self.slots.is_some() && shared.shards.settled_slots().await? == self.slots;
+        let is_settled = self.slots.is_some() && scanner.shards.settled_slots().await? == self.slots;
         Ok(is_settled && !self.walk.missed)
     }
 }
 
 /// Removes all values and leases of the types, and nothing else.
-pub(crate) async fn clear_types(shared: &Shared, types: &[TypeInfo]) -> Result<(), L2Error> {
-    clear(shared, types, Scope::Everywhere).await
+pub(crate) async fn clear_types(scanner: Scanner<'_>, types: &[TypeInfo]) -> Result<(), L2Error> {
+    clear(scanner, types, Scope::Everywhere).await
 }
 
 /// Where values were removed, and in which history.
@@ -302,25 +284,25 @@ pub struct ClearedOnRecord {
 }
 
 /// Removes all values and leases of the types on every primary that is connected.
-pub(crate) async fn clear_on_record(shared: &Shared, types: &[TypeInfo]) -> Result<ClearedOnRecord, L2Error> {
-    let before = primaries::of(shared).await?;
-    clear(shared, types, Scope::WhereConnected).await?;
-    let after = primaries::of(shared).await?;
+pub(crate) async fn clear_on_record(scanner: Scanner<'_>, types: &[TypeInfo]) -> Result<ClearedOnRecord, L2Error> {
+    let before = primaries::of(scanner.shards).await?;
+    clear(scanner, types, Scope::WhereConnected).await?;
+    let after = primaries::of(scanner.shards).await?;
     let everywhere = before.are_all() && after.are_all();
     Ok(ClearedOnRecord { everywhere, history: before.history_of_all().filter(|_| before == after) })
 }
 
-async fn clear(shared: &Shared, types: &[TypeInfo], scope: Scope) -> Result<(), L2Error> {
+async fn clear(scanner: Scanner<'_>, types: &[TypeInfo], scope: Scope) -> Result<(), L2Error> {
     let mut run = ClearRun::new(types, ClearMode::Remove, Pace::unlimited(), scope);
-    while run.step(shared).await?.is_some() {}
+    while run.step(scanner).await?.is_some() {}
     Ok(())
 }
 
 impl Pass {
-    fn pattern(self, shared: &Shared, types: &[TypeInfo]) -> String {
+    fn pattern(self, scanner: Scanner<'_>, types: &[TypeInfo]) -> String {
         let value = match types {
-            [one] => one.scan_pattern(&shared.space),
-            _ => format!("{}*", escape_glob(shared.space.prefix())),
+            [one] => one.scan_pattern(scanner.space),
+            _ => format!("{}*", escape_glob(scanner.space.prefix())),
         };
         match self {
             Self::Leases => format!("lease:{{{value}}}"),
@@ -329,12 +311,12 @@ impl Pass {
     }
 
     /// The place of the type that owns a name.
-    fn owner(self, shared: &Shared, types: &[TypeInfo], name: &[u8]) -> Option<usize> {
+    fn owner(self, scanner: Scanner<'_>, types: &[TypeInfo], name: &[u8]) -> Option<usize> {
         let name = str::from_utf8(name).ok()?;
         let key = match self {
             Self::Leases => key_of_lease(name)?,
             Self::Values => name,
         };
-        types.iter().position(|info| info.owns(&shared.space, key))
+        types.iter().position(|info| info.owns(scanner.space, key))
     }
 }

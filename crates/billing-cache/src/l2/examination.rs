@@ -10,11 +10,11 @@ use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use tokio::sync::mpsc;
 
 use super::error::L2Error;
+use super::fill::idle_fill;
 use super::info::{evicted_keys, info_field, is_node};
 use super::link::{Link, OwnConnection};
 use super::rights::{self, Missing, probe_key};
 use super::sentinel::SentinelFacts;
-use super::store;
 use super::tls::look::TlsFacts;
 use crate::cache::Shared;
 use crate::survey::ServerInfo;
@@ -163,7 +163,7 @@ async fn hear_announcement(connection: &mut OwnConnection, link: &Link, key: &st
 
 /// FILL under a lease that nobody holds: stores nothing.
 async fn run_scripts(connection: &mut OwnConnection, key: &str) -> Result<(), L2Error> {
-    match connection.command(&store::idle_fill(key)).await? {
+    match connection.command(&idle_fill(key)).await? {
         Value::Int(0) => Ok(()),
         _ => Err(L2Error::Unexpected { command: "FILL" }),
     }

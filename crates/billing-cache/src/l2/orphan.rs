@@ -9,7 +9,9 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use tracing::debug;
 
-use super::store::{Token, pipeline_of, release_command};
+use super::lease::Token;
+use super::release::release_command;
+use super::script::pipeline_of;
 
 /// Leases that were asked for. Dropped before [`answered`](Self::answered), it gives them back.
 pub(super) struct Asked {

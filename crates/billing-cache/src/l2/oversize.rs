@@ -13,18 +13,18 @@ use tracing::{debug, warn};
 use super::error::L2Error;
 use super::link::{Link, LinkId};
 use super::removal::unlink;
-use crate::cache::Shared;
+use super::shards::Shards;
 
 /// Removes those of these keys, which could not be read in time, that hold more than `cache.max_value_bytes`.
-pub(crate) async fn remove(shared: Arc<Shared>, keys: Vec<String>) {
+pub(crate) async fn remove(shards: Arc<Shards>, keys: Vec<String>, max_value_bytes: u64) {
     let mut by_link: HashMap<LinkId, (Arc<Link>, Vec<String>)> = HashMap::new();
     for key in keys {
-        if let Ok(link) = shared.shards.link_of(&key) {
+        if let Ok(link) = shards.link_of(&key) {
             by_link.entry(link.id()).or_insert_with(|| (link, Vec::new())).1.push(key);
         }
     }
     for (link, keys) in by_link.into_values().filter(|(link, _)| link.may_weigh()) {
-        if let Err(error) = remove_on(&link, &keys, shared.settings.max_value_bytes).await {
+        if let Err(error) = remove_on(&link, &keys, max_value_bytes).await {
             debug!(endpoint = link.endpoint(), %error, "the sizes of values were not asked");
         }
     }
@@ -52,7 +52,7 @@ async fn remove_on(link: &Link, keys: &[String], max_value_bytes: u64) -> Result
 
 /// Each command has an answer of its own: a key of another kind is no failure of the others.
 fn pipeline_of(commands: impl Iterator<Item = Cmd>) -> redis::Pipeline {
-    let mut pipeline = super::store::pipeline_of(commands);
+    let mut pipeline = super::script::pipeline_of(commands);
     pipeline.ignore_errors();
     pipeline
 }

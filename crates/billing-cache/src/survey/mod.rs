@@ -15,12 +15,11 @@ pub use self::server::{MemoryUse, ServerInfo};
 pub use self::tally::{TtlDistribution, TypeSurvey};
 use crate::cache::{Cache, Shared};
 use crate::cached_type::{Source, TypeInfo};
-use crate::key::BOOKKEEPING;
-use crate::key::key_of_lease;
-use crate::l2::admin::{scan_command, scanned};
+use crate::key::{BOOKKEEPING, key_of_lease};
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::{Link, OwnConnection};
 use crate::l2::redirect::is_elsewhere;
+use crate::l2::scan::{scan_command, scanned};
 use crate::pace::Pace;
 use tally::Tally;
 
