@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, future, stream};
 use tracing::{Instrument, debug, trace_span};
 
-use crate::cache::{Cache, TypeState};
+use crate::answer::{Answer, Cached, ReadError, Tier, event_of};
+use crate::cache::Cache;
 use crate::cached_type::{CachedType, Source};
 use crate::clock::{micros, millis};
 use crate::event::Event;
@@ -22,10 +23,11 @@ use crate::l2::fill::{self, Fill, Filled};
 use crate::l2::lease::{Mode, Token};
 use crate::l2::{lookup, removal};
 use crate::operation_log;
-use crate::read::{Answer, Cached, Place, ReadError, Tier, event_of, note_redis_error};
+use crate::read::Place;
 use crate::reading::{Reading, reading};
 use crate::sampling::{self, Sampled};
 use crate::stamp::Stamp;
+use crate::type_state::{TypeState, note_redis_error};
 
 /// So many single reads of a batch go on at once where a batch could not answer them.
 const SINGLE_READS: usize = 16;

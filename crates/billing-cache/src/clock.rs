@@ -3,7 +3,7 @@
 //! A monotonic clock stands still while the machine is suspended, the wall clock may be set back; a moment is both, and
 //! counts as past as soon as either says so. Coarse clocks tick every few milliseconds, which is the resolution of L1.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The coarsest tick there is (a kernel of 100 Hz): a look may be late by this much.
 const TICK_MS: u64 = 10;
@@ -33,7 +33,6 @@ impl Moment {
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn now() -> Self {
         use std::sync::LazyLock;
-        use std::time::{SystemTime, UNIX_EPOCH};
         static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { monotonic_ms: millis(STARTED.elapsed()), wall_ms: millis(wall) }
@@ -71,4 +70,18 @@ pub(crate) fn micros(started: Instant) -> u64 {
 /// Nanoseconds since this moment.
 pub(crate) fn nanos(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds since 1970, as Redis holds moments.
+pub(crate) fn millis_since_1970(time: SystemTime) -> u64 {
+    millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// The last millisecond of the year 9999: calendars end not long after.
+const LATEST_MILLIS: u64 = 253_402_300_799_999;
+
+/// `None` for what no clock shows.
+pub(crate) fn time_of_millis(millis: u64) -> Option<SystemTime> {
+    let shown = Some(millis).filter(|millis| *millis <= LATEST_MILLIS)?;
+    UNIX_EPOCH.checked_add(Duration::from_millis(shown))
 }

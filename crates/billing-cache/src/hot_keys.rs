@@ -15,14 +15,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use serde::Serialize;
 
-use crate::cache::{Cache, Shared};
+use crate::cache::Cache;
 use crate::cached_type::{Source, TypeInfo};
-use crate::key::KeySpace;
-use crate::key::NUMBERS;
+use crate::key::{KeySpace, NUMBERS};
 use crate::l2::error::RedisUnreachable;
-use crate::numbers;
+use crate::numbers::resolution::LONGEST_KEPT;
 use crate::popularity::{Decay, Instant, Popularity, Unsent, rebased};
 use crate::settings::CacheSettings;
+use crate::shared::Shared;
 
 /// The member of the sums that says when counting began, in seconds since 1970. No type has such a name.
 const SINCE: &str = ":since";
@@ -195,7 +195,7 @@ impl<'a> Names<'a> {
         let last_too_many = -1 - i64::try_from(self.settings.usage_keys).unwrap_or(i64::MAX - 1);
         pipeline.cmd("ZREMRANGEBYRANK").arg(&keys).arg(0).arg(last_too_many);
         for set in [&sums, &keys] {
-            pipeline.cmd("EXPIRE").arg(set).arg(numbers::LONGEST_KEPT.as_secs());
+            pipeline.cmd("EXPIRE").arg(set).arg(LONGEST_KEPT.as_secs());
         }
     }
 }

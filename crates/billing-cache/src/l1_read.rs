@@ -10,13 +10,14 @@ use std::time::Instant;
 
 use tracing::debug;
 
-use crate::cache::{Cache, TypeState};
+use crate::answer::Tier;
+use crate::cache::Cache;
 use crate::cached_type::{CachedType, Source};
 use crate::clock::nanos;
 use crate::counters::Counting;
 use crate::event::Distribution;
-use crate::read::Tier;
 use crate::sampling::{self, Sampled};
+use crate::type_state::TypeState;
 
 impl<S: Source> Cache<S> {
     /// The value, if L1 has it, and what else is done with this read; for most reads that is a decrement.

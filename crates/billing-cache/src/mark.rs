@@ -14,13 +14,14 @@ use std::time::Duration;
 use redis::{Cmd, RedisResult, Value};
 use tracing::{debug, info, warn};
 
-use crate::cache::{Cache, Shared};
+use crate::cache::Cache;
 use crate::cached_type::Source;
 use crate::key::BOOKKEEPING;
 use crate::l2::admin;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::{Terms, Wire};
 use crate::primaries;
+use crate::shared::Shared;
 
 /// A mark that is not renewed is gone after this.
 const LIFE_SECONDS: &str = "60";

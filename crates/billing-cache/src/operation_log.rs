@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use tracing::{Span, debug};
 
+use crate::answer::{Answer, ReadError, Tier};
 use crate::cached_type::{CachedType, Source};
 use crate::clock::micros;
 use crate::event::Event;
 use crate::l2::fill::{Fill, Filled};
-use crate::read::{Answer, ReadError, Tier};
 
 /// The database answered, for so many keys.
 pub(crate) fn loaded<T: CachedType>(span: &Span, keys: usize, started: Instant) {

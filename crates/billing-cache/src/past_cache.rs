@@ -4,31 +4,20 @@
 //! from memory, whose entries are dead. Invalidations and clears go on. Whoever turns it off has cleared the type before.
 //! Called by those who watch the source.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use crate::cache::Cache;
 use crate::cached_type::Source;
-
-/// Whether a type is read past the cache; for all its states.
-#[derive(Debug, Default)]
-pub(crate) struct PastCache(AtomicBool);
-
-impl PastCache {
-    pub(crate) fn is_on(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-}
+use crate::shared::PastCache;
 
 impl<S: Source> Cache<S> {
     /// Reads of this type go to the source from now on, and are answered as bypassed.
     pub fn read_past_cache(&self, cache_type: &str) {
-        self.past_cache_of(cache_type).for_each(|past_cache| past_cache.0.store(true, Ordering::SeqCst));
+        self.past_cache_of(cache_type).for_each(PastCache::begin);
         self.shared().guard.stamps.bump_all();
     }
 
     /// Reads of this type use the cache again. Clear the type first: its values may have become wrong unseen.
     pub fn read_through_cache(&self, cache_type: &str) {
-        self.past_cache_of(cache_type).for_each(|past_cache| past_cache.0.store(false, Ordering::SeqCst));
+        self.past_cache_of(cache_type).for_each(PastCache::end);
     }
 
     /// The types that are read past the cache.

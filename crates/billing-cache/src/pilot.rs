@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use tracing::field::Empty;
 use tracing::{Instrument, trace_span};
 
-use crate::cache::{Cache, TypeState};
+use crate::answer::{Answer, Cached, Tier};
+use crate::cache::Cache;
 use crate::cached_type::CachedType;
 use crate::clock::millis;
 use crate::event::Event;
@@ -19,8 +20,8 @@ use crate::l2::fill::{self, Fill, Filled};
 use crate::l2::lease::{Mode, Token};
 use crate::l2::removal;
 use crate::operation_log;
-use crate::read::{Answer, Cached, Tier, note_redis_error};
 use crate::reading::{Reading, reading};
+use crate::type_state::{TypeState, note_redis_error};
 
 /// A fill that was lost is tried again so often before its load is answered uncached.
 const FILL_ATTEMPTS: u32 = 3;

@@ -3,145 +3,25 @@
 //! Invariants: trouble with Redis never becomes an error of a read, only the loader can fail it; whatever a read returns
 //! was validated after the read began (`protocol.md`, section 3).
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures_util::FutureExt;
 use tracing::field::Empty;
-use tracing::{Instrument, debug, trace_span, warn};
+use tracing::{Instrument, debug, trace_span};
 
-use crate::cache::{Cache, TypeState};
-use crate::cached_type::{CachedType, LoadResult, LoadedOne, Source};
+use crate::answer::{Answer, Cached, Tier, event_of, time_of};
+use crate::cache::Cache;
+use crate::cached_type::{CachedType, Source};
 use crate::clock::{micros, nanos};
 use crate::counters::Counting;
-use crate::event::{Distribution, Event};
+use crate::event::Event;
 use crate::flight::{Boarding, Found, Landing, Seat};
-use crate::l2::error::L2Error;
 use crate::l2::lookup::{self, Stored};
-use crate::loaded::Loaded;
-use crate::operation_log;
 use crate::pilot::Pilot;
 use crate::reading::{Reading, reading};
 use crate::sampling::Sampled;
 use crate::stamp::Stamp;
-
-/// Where an answer came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-// A whole word: beside a byte the rest of an answer would be copied in pieces, and each hit would wait for that.
-#[repr(usize)]
-#[non_exhaustive]
-pub enum Tier {
-    /// The memory of the process.
-    L1,
-    /// Redis.
-    L2,
-    /// The database, through the cache.
-    Loaded,
-    /// The database, past the cache, because Redis could not be used.
-    Bypassed,
-}
-
-impl Tier {
-    /// All tiers, the fastest first.
-    pub const ALL: [Self; 4] = [Self::L1, Self::L2, Self::Loaded, Self::Bypassed];
-
-    /// Whether the answer was found in the cache, without a load.
-    #[must_use]
-    pub fn is_hit(self) -> bool {
-        match self {
-            Self::L1 | Self::L2 => true,
-            Self::Loaded | Self::Bypassed => false,
-        }
-    }
-
-    /// The name in headers, metrics and reports.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::L1 => "l1",
-            Self::L2 => "l2",
-            Self::Loaded => "loaded",
-            Self::Bypassed => "bypassed",
-        }
-    }
-}
-
-/// A value and where it came from. `None` is the knowledge that there is no such row.
-#[derive(Debug)]
-pub struct Cached<V> {
-    /// The value, shared with whoever else asked.
-    pub value: Option<Arc<V>>,
-    /// Where it came from.
-    pub tier: Tier,
-}
-
-impl<V> Clone for Cached<V> {
-    fn clone(&self) -> Self {
-        Self { value: self.value.clone(), tier: self.tier }
-    }
-}
-
-impl<V> Cached<V> {
-    pub(crate) fn new(value: Option<V>, tier: Tier) -> Self {
-        Self { value: value.map(Arc::new), tier }
-    }
-}
-
-/// The source could not give the value. Redis is never a reason.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError<E: std::error::Error + 'static> {
-    /// The loader failed; the error is shared by all who waited for this load.
-    #[error("load {cache_type}: {error}")]
-    Load {
-        /// The name of the cached type.
-        cache_type: &'static str,
-        /// What the loader said.
-        #[source]
-        error: Arc<E>,
-    },
-    /// The load took too long.
-    #[error("load {cache_type}: no answer within {limit_ms} ms (cache.load_deadline_ms)")]
-    Deadline {
-        /// The name of the cached type.
-        cache_type: &'static str,
-        /// The limit, in milliseconds.
-        limit_ms: u64,
-    },
-    /// Too many loads of the type went on already, and none ended in time.
-    #[error("load {cache_type}: {limit} loads go on already (cache.max_loads)")]
-    Overloaded {
-        /// The name of the cached type.
-        cache_type: &'static str,
-        /// How many loads may go on at once.
-        limit: usize,
-    },
-    /// The loader panicked; where and why, the panic itself has said on stderr.
-    #[error("load {cache_type}: the loader panicked")]
-    Panicked {
-        /// The name of the cached type.
-        cache_type: &'static str,
-    },
-}
-
-impl<E: std::error::Error> Clone for ReadError<E> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Load { cache_type, error } => Self::Load { cache_type, error: Arc::clone(error) },
-            Self::Deadline { cache_type, limit_ms } => Self::Deadline { cache_type, limit_ms: *limit_ms },
-            Self::Overloaded { cache_type, limit } => Self::Overloaded { cache_type, limit: *limit },
-            Self::Panicked { cache_type } => Self::Panicked { cache_type },
-        }
-    }
-}
-
-/// What a read of `T` gives.
-pub type Answer<T> = Result<Cached<<T as CachedType>::Value>, ReadError<<<T as CachedType>::Source as Source>::Error>>;
-
-/// What a load gave, by key.
-pub(crate) type LoadedBatch<T> = std::collections::HashMap<<T as CachedType>::Key, LoadedOne<T>>;
+use crate::type_state::{TypeState, note_redis_error};
 
 /// A plain look into Redis.
 struct Look {
@@ -318,83 +198,6 @@ impl<S: Source> Cache<S> {
             self.consider_refresh(state, key, text);
         }
     }
-
-    pub(crate) async fn load_past_cache<T: CachedType<Source = S>>(&self, key: &T::Key) -> Answer<T> {
-        let loaded = self.load_one::<T>(key).await?;
-        Ok(Cached::new(loaded.value, Tier::Bypassed))
-    }
-
-    pub(crate) async fn load_one<T: CachedType<Source = S>>(
-        &self,
-        key: &T::Key,
-    ) -> Result<Loaded<T::Value>, ReadError<S::Error>> {
-        let mut loaded = self.load::<T>(std::slice::from_ref(key)).await?;
-        self.take::<T>(&mut loaded, key)
-    }
-
-    /// The value of one key out of a load, or its absence; or the error of this key, which is counted.
-    pub(crate) fn take<T: CachedType<Source = S>>(
-        &self,
-        loaded: &mut LoadedBatch<T>,
-        key: &T::Key,
-    ) -> Result<Loaded<T::Value>, ReadError<S::Error>> {
-        loaded.remove(key).unwrap_or_else(|| Ok(Loaded::absent())).map_err(|error| {
-            self.state::<T>().counters.add(Event::LoadFailed);
-            debug!(cache_type = T::NAME, key = self.key_text::<T>(key), %error, "a value cannot be made");
-            ReadError::Load { cache_type: T::NAME, error: Arc::new(error) }
-        })
-    }
-
-    /// Asks the source, past the cache and all its limits: for comparisons, and below the limits of a read.
-    ///
-    /// # Errors
-    /// Those of the loader.
-    pub async fn load_from_source<T: CachedType<Source = S>>(&self, keys: &[T::Key]) -> LoadResult<T> {
-        match T::load(self.source(), keys).await {
-            Err(error) if self.source().is_worth_another_try(&error) => T::load(self.source(), keys).await,
-            loaded => loaded,
-        }
-    }
-
-    /// Asks the source, when it is this load's turn, under the deadline. A panic is an error like any other, so that the lease is given back.
-    pub(crate) async fn load<T: CachedType<Source = S>>(
-        &self,
-        keys: &[T::Key],
-    ) -> Result<LoadedBatch<T>, ReadError<S::Error>> {
-        let state = self.state::<T>();
-        let settings = &self.shared().settings;
-        let turn = tokio::time::timeout(Duration::from_millis(settings.load_queue_ms), state.loads.acquire()).await;
-        let Ok(place) = turn else {
-            state.counters.add(Event::Overloaded);
-            debug!(cache_type = T::NAME, keys = keys.len(), outcome = Event::Overloaded.as_str(), "load");
-            return Err(ReadError::Overloaded { cache_type: T::NAME, limit: settings.max_loads });
-        };
-        let _place = place.expect("nobody closes the semaphore");
-        state.counters.add(Event::Load);
-        let started = Instant::now();
-        let loading = AssertUnwindSafe(self.load_from_source::<T>(keys)).catch_unwind();
-        let span = trace_span!("load", cache_type = T::NAME, keys = keys.len(), outcome = Empty);
-        let limit = Duration::from_millis(settings.load_deadline_ms);
-        let ended = tokio::time::timeout(limit, loading).instrument(span.clone()).await;
-        state.counters.add_sum(Event::LoadMicros, micros(started));
-        let error = match ended {
-            Ok(Ok(Ok(loaded))) => {
-                if let [_] = keys {
-                    state.counters.add(Event::SingleLoad);
-                    state.counters.add_sum(Event::SingleLoadMicros, micros(started));
-                    state.counters.record(Distribution::LoadTime, nanos(started));
-                }
-                operation_log::loaded::<T>(&span, keys.len(), started);
-                return Ok(loaded);
-            }
-            Ok(Err(_)) => ReadError::Panicked { cache_type: T::NAME },
-            Ok(Ok(Err(error))) => ReadError::Load { cache_type: T::NAME, error: Arc::new(error) },
-            Err(_) => ReadError::Deadline { cache_type: T::NAME, limit_ms: settings.load_deadline_ms },
-        };
-        state.counters.add(Event::LoadFailed);
-        operation_log::load_failed::<T>(&span, &error, started);
-        Err(error)
-    }
 }
 
 /// Off the path of those who do not listen.
@@ -411,36 +214,4 @@ fn log_get<T: CachedType>(key: &str, answer: &Answer<T>, elapsed_us: u64) {
 fn undecodable<T: CachedType>(state: &TypeState<T>) -> Lookup<T::Value> {
     state.counters.add(Event::Undecodable);
     Lookup::Undecodable
-}
-
-/// Swallows an error of Redis: the read goes on without it. Counted here if Redis was asked at all, logged once by the link; a
-/// right that is missing, which says nothing about the link, here, once a type.
-pub(crate) fn note_redis_error<T: CachedType>(state: &TypeState<T>, text: &str, error: &L2Error) {
-    if error.was_asked() {
-        state.counters.add(Event::RedisError);
-    }
-    debug!(cache_type = T::NAME, key = text, %error, "redis could not be used");
-    if error.is_refusal() && !state.is_refused.swap(true, Ordering::Relaxed) {
-        let cache_type = T::NAME;
-        warn!(cache_type, %error, "this Redis user lacks a right, reads go to the database; see cache-admin doctor");
-    }
-}
-
-pub(crate) fn event_of(tier: Tier) -> Event {
-    match tier {
-        Tier::L1 => Event::HitL1,
-        Tier::L2 => Event::HitL2,
-        Tier::Loaded => Event::Miss,
-        Tier::Bypassed => Event::Bypass,
-    }
-}
-
-/// What the time of a read belongs to that was answered by this tier.
-fn time_of(tier: Tier) -> Distribution {
-    match tier {
-        Tier::L1 => Distribution::HitL1Time,
-        Tier::L2 => Distribution::HitL2Time,
-        Tier::Loaded => Distribution::MissTime,
-        Tier::Bypassed => Distribution::BypassTime,
-    }
 }

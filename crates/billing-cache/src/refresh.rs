@@ -6,78 +6,19 @@
 //! Only sampled hits ask how long the value has to live (see [`crate::sampling`]); a hot key is asked often enough. A value
 //! without an end, which no process of ours stores, counts as near its end even where refresh ahead is off.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tracing::debug;
 
-use crate::cache::{Cache, TypeState};
+use crate::cache::Cache;
 use crate::cached_type::{CachedType, Source};
 use crate::clock::{micros, millis};
 use crate::event::Event;
 use crate::l2::acquire::{Acquired, acquire};
 use crate::l2::fill::{self, Fill, Filled};
 use crate::l2::lease::{Mode, Token};
-use crate::l2::lookup::TimeLeft;
 use crate::l2::release::release;
-use crate::policy::TtlPolicy;
-
-/// Keys that were refreshed lately; more are not refreshed.
-const REMEMBERED: usize = 10_000;
-
-/// The keys of a type that need no refresh for a while.
-#[derive(Debug, Default)]
-pub(crate) struct Refreshed(Mutex<HashMap<String, Instant>>);
-
-impl Refreshed {
-    /// Takes the key's turn, unless it was refreshed lately. It has no other turn for `pause`.
-    fn take(&self, text: &str, pause: Duration) -> bool {
-        let now = Instant::now();
-        let mut refreshed = self.lock();
-        if refreshed.len() >= REMEMBERED {
-            refreshed.retain(|_, not_before| *not_before > now);
-        }
-        if refreshed.len() >= REMEMBERED || refreshed.get(text).is_some_and(|not_before| *not_before > now) {
-            return false;
-        }
-        refreshed.insert(text.to_owned(), now + pause);
-        true
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Instant>> {
-        self.0.lock().expect("no panic while the refreshed keys are locked")
-    }
-}
-
-/// With less than this left to live, a value is refreshed ahead; in milliseconds, 0 if never.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NearEnd {
-    present_ms: u64,
-    absent_ms: u64,
-}
-
-impl NearEnd {
-    pub(crate) fn of(policy: &TtlPolicy, percent: u8) -> Self {
-        let share = |ttl| millis(ttl) / 100 * u64::from(percent);
-        Self { present_ms: share(policy.longest(Some(&()))), absent_ms: share(policy.longest(None::<&()>)) }
-    }
-
-    /// Whether this value, or its absence, with so long to live is near its end.
-    #[inline]
-    pub(crate) fn is_reached<V>(self, value: Option<&V>, ttl_ms: u64) -> bool {
-        ttl_ms < if value.is_some() { self.present_ms } else { self.absent_ms }
-    }
-
-    /// The same of one that Redis answered. One that would never come to its end counts as near it.
-    pub(crate) fn is_due<V>(self, value: Option<&V>, left: TimeLeft) -> bool {
-        match left {
-            TimeLeft::NotAsked => false,
-            TimeLeft::Millis(ttl_ms) => self.is_reached(value, ttl_ms),
-            TimeLeft::Endless => true,
-        }
-    }
-}
+use crate::type_state::TypeState;
 
 impl<S: Source> Cache<S> {
     /// Starts a refresh of a value near its end in the background, unless somebody here has refreshed it lately.
@@ -104,7 +45,7 @@ impl<S: Source> Cache<S> {
         };
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
         // A value that ends soon by itself would be near its end again at once: once is enough.
-        state.refreshed.lock().insert(text.clone(), Instant::now() + ttl / 2);
+        state.refreshed.rest(text.clone(), ttl / 2);
         let fill = Fill { key: text.clone(), token, json, ttl };
         if !self.may_store(state, &fill) {
             return self.give_up_refresh(&text, &fill.token).await;

@@ -8,13 +8,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::any_key::AnyKey;
-use crate::cache::{Cache, Shared};
+use crate::cache::Cache;
 use crate::cached_type::{CachedType, Source, TypeInfo};
 use crate::key::escape_glob;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::{Link, OwnConnection};
 use crate::l2::scan::{scan_command, scanned};
 use crate::pace::Pace;
+use crate::shared::Shared;
 
 /// A walk that is going on. Dropping it ends it.
 pub struct KeyWalk {

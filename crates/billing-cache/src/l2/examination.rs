@@ -16,7 +16,7 @@ use super::link::{Link, OwnConnection};
 use super::rights::{self, Missing, probe_key};
 use super::sentinel::SentinelFacts;
 use super::tls::look::TlsFacts;
-use crate::cache::Shared;
+use crate::shared::Shared;
 use crate::survey::ServerInfo;
 
 /// An odd number, so that the median is one of them.

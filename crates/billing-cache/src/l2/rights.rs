@@ -12,10 +12,9 @@ use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
 use super::error::{L2Error, is_unknown_command};
 use super::link::OwnConnection;
-use crate::cache::Shared;
 use crate::cached_type::TypeInfo;
-use crate::key::BOOKKEEPING;
-use crate::key::lease_of;
+use crate::key::{BOOKKEEPING, lease_of};
+use crate::shared::Shared;
 
 /// What a right is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,13 +8,14 @@ use std::time::SystemTime;
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use serde::{Deserialize, Serialize};
 
-use super::processes::Identity;
-use super::{millis_since_1970, time_of_millis};
 use crate::breaker::{BreakerState, Change};
-use crate::cache::{Cache, Shared};
+use crate::cache::Cache;
 use crate::cached_type::Source;
+use crate::clock::{millis_since_1970, time_of_millis};
+use crate::identity::Identity;
 use crate::key::NUMBERS;
 use crate::l2::error::RedisUnreachable;
+use crate::shared::Shared;
 
 /// Of more, the oldest are dropped.
 const MOST: i64 = 1_000;

@@ -3,20 +3,20 @@
 
 use std::fmt;
 
-use super::bucket::Resolution;
+use super::resolution::Resolution;
 use crate::counters::LARGEST;
 use crate::event::{Distribution, Event};
 
 /// The name of one number of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(crate) enum Field {
     Count(Event),
     Value(Distribution, u64),
 }
 
 impl Field {
     /// As it is kept in a bucket of this length: values of one step are one.
-    pub(super) fn coarse(self, resolution: Resolution) -> Self {
+    pub(crate) fn coarse(self, resolution: Resolution) -> Self {
         match self {
             Self::Count(_) => self,
             Self::Value(distribution, value) => Self::Value(distribution, coarse(value, steps_log2(resolution))),
@@ -24,7 +24,7 @@ impl Field {
     }
 
     /// `None` for what is no field of ours.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let Some((name, value)) = text.split_once(':') else {
             return Event::ALL.into_iter().find(|event| event.as_str() == text).map(Self::Count);
         };

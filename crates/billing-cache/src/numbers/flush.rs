@@ -16,7 +16,7 @@ use tracing::debug;
 use super::bucket::Slot;
 use super::unsent::Addition;
 use crate::breaker::Change;
-use crate::cache::{Cache, Shared};
+use crate::cache::Cache;
 use crate::cached_type::Source;
 use crate::hot_keys;
 use crate::key::NUMBERS;
@@ -24,6 +24,7 @@ use crate::l2::error::L2Error;
 use crate::l2::info::evicted_keys;
 use crate::l2::link::{Terms, Wire};
 use crate::l2::redirect::is_elsewhere;
+use crate::shared::Shared;
 
 /// Additions of one flush; what is left over after an outage goes with the next. Reads of the process wait behind it.
 const MOST_ADDITIONS: usize = 5_000;
@@ -88,7 +89,7 @@ struct Places {
 impl Outgoing {
     fn take(shared: &Shared) -> Self {
         Self {
-            additions: shared.unsent.take(shared, SystemTime::now(), MOST_ADDITIONS),
+            additions: shared.unsent.take(shared.own_numbers(), SystemTime::now(), MOST_ADDITIONS),
             reads: hot_keys::Flush::take(shared),
             changes: shared.identity.as_ref().map_or_else(Vec::new, |_| shared.shards.take_breaker_changes()),
         }

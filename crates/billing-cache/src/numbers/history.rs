@@ -7,9 +7,10 @@ use std::time::SystemTime;
 
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 
-use super::Numbers;
-use super::bucket::{Bucket, Resolution, Slot};
+use super::bucket::{Bucket, Slot};
 use super::field::Field;
+use super::numbers::Numbers;
+use super::resolution::Resolution;
 use crate::cache::Cache;
 use crate::cached_type::Source;
 use crate::l2::error::RedisUnreachable;

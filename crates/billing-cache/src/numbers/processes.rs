@@ -4,19 +4,20 @@
 //! In Redis `billing_cache:{numbers}:process:{id}`, a JSON object that expires when a few flushes are missed, and the sorted set
 //! `billing_cache:{numbers}:processes` of their ids by the time at which each was last seen, in milliseconds since 1970.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{LONGEST_KEPT, millis_since_1970, time_of_millis};
+use super::resolution::LONGEST_KEPT;
 use crate::breaker::BreakerState;
-use crate::cache::{Cache, Shared};
+use crate::cache::Cache;
 use crate::cached_type::Source;
-use crate::clock::millis;
+use crate::clock::{millis, millis_since_1970, time_of_millis};
+use crate::identity::Identity;
 use crate::key::NUMBERS;
 use crate::l2::error::RedisUnreachable;
+use crate::shared::Shared;
 
 /// More are not listed; of more, those not seen for longest are forgotten.
 const MOST: i64 = 1_000;
@@ -50,15 +51,6 @@ pub struct Process {
     pub suspects: u64,
 }
 
-/// Who this process is.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    pub(super) id: String,
-    host: String,
-    program: String,
-    started: SystemTime,
-}
-
 /// The object in Redis.
 #[derive(Serialize, Deserialize)]
 struct Said {
@@ -74,22 +66,6 @@ struct Said {
 }
 
 impl Identity {
-    pub(crate) fn of_this_process() -> Self {
-        let executable = std::env::current_exe().unwrap_or_default();
-        let program = executable.file_name().unwrap_or(Path::new("unknown").as_os_str());
-        Self {
-            id: format!("{:016x}", rand::random::<u64>()),
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            program: program.to_string_lossy().into_owned(),
-            started: SystemTime::now(),
-        }
-    }
-
-    /// As people know it: machine and number.
-    pub(super) fn label(&self) -> String {
-        format!("{}/{}", self.host, std::process::id())
-    }
-
     /// Adds the commands that say that it is alive.
     pub(super) fn add_to(&self, pipeline: &mut Pipeline, shared: &Shared) {
         let seen_ms = millis_since_1970(SystemTime::now());

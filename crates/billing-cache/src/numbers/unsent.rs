@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use super::Numbers;
-use super::bucket::{Resolution, Slot};
+use super::bucket::Slot;
 use super::field::Field;
-use crate::cache::Shared;
+use super::numbers::Numbers;
+use super::resolution::Resolution;
 
 /// An outage of an hour keeps its minutes.
 const MOST: usize = 60;
@@ -28,18 +28,18 @@ struct Inner {
 
 /// What is to be added to one number in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Addition {
-    pub(super) slot: Slot,
-    pub(super) cache_type: &'static str,
-    pub(super) field: Field,
-    pub(super) count: u64,
+pub(crate) struct Addition {
+    pub(crate) slot: Slot,
+    pub(crate) cache_type: &'static str,
+    pub(crate) field: Field,
+    pub(crate) count: u64,
 }
 
 impl Unsent {
-    /// Takes up to `limit` additions, the oldest first, after looking at the counters once more.
-    pub(super) fn take(&self, shared: &Shared, now: SystemTime, limit: usize) -> Vec<Addition> {
+    /// Takes up to `limit` additions, the oldest first, after looking at what the counters show by now.
+    pub(crate) fn take(&self, shown: Numbers, now: SystemTime, limit: usize) -> Vec<Addition> {
         let mut inner = self.lock();
-        inner.look(shared.own_numbers(), now);
+        inner.look(shown, now);
         let waiting = std::mem::take(&mut inner.waiting);
         let mut additions = waiting.iter().flat_map(|(slot, numbers)| additions(*slot, numbers));
         let taken = additions.by_ref().take(limit).collect();
@@ -48,7 +48,7 @@ impl Unsent {
     }
 
     /// These were certainly not added.
-    pub(super) fn put_back(&self, additions: impl IntoIterator<Item = Addition>) {
+    pub(crate) fn put_back(&self, additions: impl IntoIterator<Item = Addition>) {
         let mut inner = self.lock();
         additions.into_iter().for_each(|addition| inner.wait(addition));
         inner.make_room();

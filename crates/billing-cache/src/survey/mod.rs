@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub use self::server::{MemoryUse, ServerInfo};
 pub use self::tally::{TtlDistribution, TypeSurvey};
-use crate::cache::{Cache, Shared};
+use crate::cache::Cache;
 use crate::cached_type::{Source, TypeInfo};
 use crate::key::{BOOKKEEPING, key_of_lease};
 use crate::l2::error::{L2Error, RedisUnreachable};
@@ -21,6 +21,7 @@ use crate::l2::link::{Link, OwnConnection};
 use crate::l2::redirect::is_elsewhere;
 use crate::l2::scan::{scan_command, scanned};
 use crate::pace::Pace;
+use crate::shared::Shared;
 use tally::Tally;
 
 /// The first keys of a type are all measured, so that what is small is exact.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::cache::{Cache, Shared};
+use crate::cache::Cache;
 use crate::cached_type::Source;
 use crate::l2::error::{L2Error, RedisUnreachable};
-use crate::l2::info::evicted_keys;
-use crate::l2::info::info_field;
+use crate::l2::info::{evicted_keys, info_field};
+use crate::shared::Shared;
 
 /// What `INFO` tells of the server.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -1,0 +1,240 @@
+//! The builder of a cache: the one place that opens connections and starts tasks.
+
+use std::any::TypeId;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::cache::{Cache, Inner, States};
+use crate::cached_type::{CachedType, Source, TypeInfo};
+use crate::counters::{Counters, Counting};
+use crate::flight::Flights;
+use crate::guard::Guard;
+use crate::identity::Identity;
+use crate::key::KeySpace;
+use crate::known::Known;
+use crate::l1::L1;
+use crate::l2::ear::listen_to_all;
+use crate::l2::error::L2Error;
+use crate::l2::error::cluster::ClusterError;
+use crate::l2::error::sentinel::SentinelError;
+use crate::l2::error::tls::TlsError;
+use crate::l2::following::follow;
+use crate::l2::link::Admission;
+use crate::l2::shards::Shards;
+use crate::mark;
+use crate::near_end::{NearEnd, Refreshed};
+use crate::numbers::flush::flush_regularly;
+use crate::numbers::unsent::Unsent;
+use crate::policy::{L1Policy, TtlPolicy};
+use crate::popularity::{Decay, Popularity};
+use crate::retry::mend;
+use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
+use crate::shared::{PastCache, RegisteredType, Shared};
+use crate::suspect::Suspects;
+use crate::type_state::TypeState;
+
+/// The cache could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A setting that cannot work.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// The settings make no address of a Redis server.
+    #[error("the Redis settings make no address: {0}; check REDIS_HOST, REDIS_PORT and REDIS_URL")]
+    Address(#[source] L2Error),
+    /// The settings or files of TLS cannot be used.
+    #[error("{}", advised(.0, .0.advice()))]
+    Tls(TlsError),
+    /// The settings of the cluster cannot be used.
+    #[error("{}", advised(.0, .0.advice()))]
+    Cluster(ClusterError),
+    /// The settings of the sentinels cannot be used.
+    #[error("{}", advised(.0, .0.advice()))]
+    Sentinels(SentinelError),
+    /// The configuration speaks of a type that does not exist.
+    #[error("cache.types.{name} names no cached type; there are {known}")]
+    UnknownType {
+        /// The name in the configuration.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+}
+
+fn advised(error: &dyn std::error::Error, advice: &str) -> String {
+    format!("{error}; {advice}")
+}
+
+impl SetupError {
+    fn of(error: L2Error) -> Self {
+        match error {
+            L2Error::Tls(error) => Self::Tls(error),
+            L2Error::Sentinels(error) => Self::Sentinels(error),
+            L2Error::Cluster(error) => Self::Cluster(error),
+            error => Self::Address(error),
+        }
+    }
+}
+
+/// Collects the cached types of a [`Cache`].
+pub struct CacheBuilder<S: Source> {
+    source: S,
+    settings: CacheSettings,
+    types: Vec<RegisteredType>,
+    states: States,
+    admission: Admission,
+    counting: Counting,
+    identity: Option<Identity>,
+    mark: Option<String>,
+}
+
+impl<S: Source> CacheBuilder<S> {
+    /// A cache without types yet, over `source`.
+    pub fn new(source: S, settings: CacheSettings) -> Self {
+        Self {
+            source,
+            settings,
+            types: Vec::new(),
+            states: Vec::new(),
+            admission: Admission::Immediate,
+            counting: Counting::On,
+            identity: None,
+            mark: None,
+        }
+    }
+
+    /// Of the types added from here on nothing is counted or timed: the bare side of a benchmark of what counting costs. All
+    /// else is done, so both sides send the same commands: sampled reads are noted, and values refreshed ahead.
+    #[must_use]
+    pub fn uncounted(mut self) -> Self {
+        self.counting = Counting::Off;
+        self
+    }
+
+    /// Reads use a new connection only after [`Cache::admit`]: for whoever runs a relay, which applies again what the server
+    /// may have lost. Until then reads go to the source.
+    #[must_use]
+    pub fn admit_after_replay(mut self) -> Self {
+        self.admission = Admission::AfterReplay;
+        self
+    }
+
+    /// Shows this process among those that are alive ([`Cache::processes`]), with the changes of its breaker
+    /// ([`Cache::breaker_changes`]): for services, which go on for long. Without effect where `cache.counters_flush_ms` is 0.
+    #[must_use]
+    pub fn announce(mut self) -> Self {
+        self.identity = Some(Identity::of_this_process());
+        self
+    }
+
+    /// Names the source, so that two of them do not answer with each other's values: while another one uses the same keys of
+    /// Redis, nothing is read from them or filled; see [`Cache::other_source`].
+    #[must_use]
+    pub fn marked(mut self, source: impl Into<String>) -> Self {
+        self.mark = Some(source.into());
+        self
+    }
+
+    /// Adds a cached type, with its TTL and L1 policy from the settings or else from its declaration.
+    #[must_use]
+    pub fn with<T: CachedType<Source = S>>(mut self) -> Self {
+        let counters = Arc::new(Counters::new(self.counting));
+        let decay = Decay::new(self.settings.usage_half_life_seconds);
+        let popularity = self.settings.keeps_usage().then(|| Arc::new(Popularity::new(decay)));
+        let set = self.settings.types.get(T::NAME).cloned().unwrap_or_default();
+        let ttl = set.ttl_seconds.map_or(T::TTL, Duration::from_secs);
+        let l1 = match set.l1 {
+            Some(true) => L1Policy::On,
+            Some(false) => L1Policy::Off,
+            None => T::L1,
+        };
+        let absent_ttl = set.absent_ttl_seconds.map_or(T::ABSENT_TTL, Duration::from_secs);
+        let policy = TtlPolicy::new(ttl, self.settings.ttl_jitter_percent).with_absent_ttl(absent_ttl);
+        let past_cache = Arc::new(PastCache::default());
+        let state = TypeState::<T> {
+            policy,
+            counters: Arc::clone(&counters),
+            popularity: popularity.clone(),
+            flights: Arc::new(Flights::new()),
+            near_end: NearEnd::of(&policy, self.settings.refresh_ahead_percent),
+            refreshed: Refreshed::default(),
+            loads: Semaphore::new(self.settings.max_loads),
+            is_refused: AtomicBool::new(false),
+            l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),
+            past_cache: Arc::clone(&past_cache),
+        };
+        let info = TypeInfo { ttl, l1, ..TypeInfo::of::<T>() };
+        self.types.push(RegisteredType { info, l1, counters, popularity, past_cache });
+        self.states.push((TypeId::of::<T>(), Arc::new(state)));
+        self
+    }
+
+    /// Connects and starts the background tasks. A Redis that is away is no error here: it is dialled in the background
+    /// and reads go to the source meanwhile; see [`Cache::check_redis`].
+    ///
+    /// # Errors
+    /// Settings that cannot work.
+    pub async fn open(self, redis: &RedisSettings) -> Result<Cache<S>, SetupError> {
+        self.settings.check()?;
+        self.check_type_names()?;
+        let shards = Shards::open(redis, self.settings.breaker.clone(), self.admission).await;
+        let shards = shards.map_err(SetupError::of)?;
+        let space = KeySpace::with_prefix(self.settings.key_space.clone());
+        let bound = Duration::from_millis(self.settings.l1_staleness_bound_ms);
+        let shared = Arc::new(Shared {
+            shards: Arc::new(shards),
+            guard: Arc::new(Guard::new(l1_prefixes(&self.types, &space), bound)),
+            space,
+            settings: self.settings,
+            suspects: Suspects::default(),
+            known: Known::new(),
+            unsent: Unsent::default(),
+            flushing: tokio::sync::Mutex::default(),
+            process_wide: Counters::default(),
+            identity: self.identity,
+            other_source: Mutex::default(),
+            types: self.types,
+        });
+        let (shards, guard) = (&shared.shards, &shared.guard);
+        guard.liveness.expect(shards.layout().ears());
+        let mut background = vec![
+            tokio::spawn(mend(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(flush_regularly(Arc::clone(&shared))).abort_handle(),
+        ];
+        if let Some(mark) = self.mark {
+            shared.shards.read_from_redis(false);
+            mark::look(&shared, &mark).await;
+            background.push(tokio::spawn(mark::keep(Arc::clone(&shared), mark)).abort_handle());
+        }
+        if shards.is_cluster() {
+            background.push(tokio::spawn(follow(Arc::clone(shards), Arc::clone(guard))).abort_handle());
+        }
+        if guard.has_prefixes() {
+            let listen = listen_to_all(Arc::clone(shards), Arc::clone(guard), shared.space.clone());
+            background.push(tokio::spawn(listen).abort_handle());
+        }
+        let guard = Arc::clone(guard);
+        Ok(Cache { inner: Arc::new(Inner { source: self.source, shared, guard, states: self.states, background }) })
+    }
+
+    fn check_type_names(&self) -> Result<(), SetupError> {
+        let known = |name: &str| self.types.iter().any(|registered| registered.info.name == name);
+        match self.settings.types.keys().find(|name| !known(name)) {
+            Some(name) => {
+                let names: Vec<&str> = self.types.iter().map(|registered| registered.info.name).collect();
+                Err(SetupError::UnknownType { name: name.clone(), known: names.join(", ") })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the keys of the types with L1 begin with.
+fn l1_prefixes(types: &[RegisteredType], space: &KeySpace) -> Vec<String> {
+    let with_l1 = types.iter().filter(|registered| registered.l1 == L1Policy::On);
+    with_l1.map(|registered| format!("{}{}", space.prefix(), registered.info.prefix)).collect()
+}
