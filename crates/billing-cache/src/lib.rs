@@ -67,6 +67,7 @@ pub use bulk::{WarmUpError, WarmedUp};
 pub use cache::Cache;
 pub use cached_type::{Absence, CachedType, HotKeysResult, LoadResult, LoadedOne, Owner, Source, TypeInfo};
 pub use clear::Clearing;
+pub use counters::empty_histogram;
 pub use event::{Distribution, Event, Unit};
 pub use hot_keys::{HotKey, HotKeys};
 pub use inspect::{KeyState, Standing};

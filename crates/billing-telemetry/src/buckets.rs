@@ -27,7 +27,7 @@ pub(crate) fn fold(fine: &Histogram<u64>, bounds: &[u64]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use billing_cache::counters::empty_histogram;
+    use billing_cache::empty_histogram;
 
     use super::*;
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use billing_cache::settings::TypeSettings;
+use billing_cache::TypeSettings;
 use billing_cache::{ClearMode, RedisUnreachable};
 use billing_core::cached::{BillingCache, CACHED_TYPES};
 use billing_core::settings::Settings;

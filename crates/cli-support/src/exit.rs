@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use billing_cache::cache::SetupError;
+use billing_cache::SetupError;
 use billing_cache::{L2Error, RedisUnreachable};
 use billing_core::database::{self, DatabaseError};
 use billing_core::printable;

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use billing_cache::cache::SetupError;
+use billing_cache::SetupError;
 use billing_cache::{
     AnyKey, CacheBuilder, CacheKey, CacheSettings, KeySpace, ReadError, RedisSettings, Standing, Tier, TypeInfo,
     WarmUpError, WarmedUp,

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_cache::Cached;
-use billing_cache::cache::SetupError;
+use billing_cache::SetupError;
 use tokio::task::JoinSet;
 
 pub use commands::{DiscountInput, NewCreditNote, NewInvoice, NewPayment, TaxRateInput, TaxingRates};

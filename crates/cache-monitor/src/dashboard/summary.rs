@@ -72,7 +72,7 @@ impl Counted<'_> {
 
     fn histogram(&self, distribution: Distribution) -> Histogram<u64> {
         let mut histograms = self.names.iter().map(|name| self.numbers.histogram(name, distribution));
-        let first = histograms.next().unwrap_or_else(billing_cache::counters::empty_histogram);
+        let first = histograms.next().unwrap_or_else(billing_cache::empty_histogram);
         histograms.fold(first, |mut sum, histogram| {
             sum.add(histogram).expect("all histograms have the same bounds");
             sum
