@@ -10,6 +10,7 @@
 
 mod answer;
 mod any_key;
+pub mod bounded_file;
 pub mod breaker;
 pub mod builder;
 pub mod bulk;

@@ -5,10 +5,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use billing_cache::bounded_file::read_file;
 use cli_support::usage;
 use serde::Deserialize;
 
 use crate::report::SCHEMA_VERSION;
+
+/// Reports of this program are a few kilobytes.
+const LARGEST: u64 = 16 << 20;
 
 /// What this run does, as far as a baseline must have done the same.
 #[derive(Debug)]
@@ -69,7 +73,7 @@ impl Baseline {
     /// A usage error that says why the file is no report that this run can be compared with.
     pub(crate) fn read(path: &Path, expected: &Expected<'_>) -> Result<Self> {
         let refuse = |reason: String| usage(format!("--baseline {}: {reason}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+        let text = read_file(path, LARGEST).map_err(|error| refuse(format!("cannot be read: {error}")))?;
         let document = parse(&text).map_err(refuse)?;
         document.compare(expected).map_err(refuse)?;
         Ok(Self {
@@ -80,11 +84,11 @@ impl Baseline {
     }
 }
 
-fn parse(text: &str) -> Result<Document, String> {
+fn parse(text: &[u8]) -> Result<Document, String> {
     let no_report = |error| format!("is no report of `cache-monitor --format json`: {error}");
-    let version: Version = serde_json::from_str(text).map_err(no_report)?;
+    let version: Version = serde_json::from_slice(text).map_err(no_report)?;
     match version.schema_version {
-        Some(SCHEMA_VERSION) => serde_json::from_str(text).map_err(no_report),
+        Some(SCHEMA_VERSION) => serde_json::from_slice(text).map_err(no_report),
         Some(other) => {
             Err(format!("has schema version {other}, this program writes {SCHEMA_VERSION}; measure the baseline again"))
         }

@@ -158,8 +158,12 @@ impl Session {
         let Tally { lines, foreign, first_foreign, .. } = log_of(workload).tally();
         let mut notes = vec![format!("{file}: replayed in its order, without the pauses between the accesses")];
         if foreign > 0 {
-            let first = first_foreign.join(", ");
-            notes.push(format!("{file}: {foreign} of {lines} lines are no keys of ours, and were left out: {first}"));
+            let first: Vec<String> = first_foreign.iter().map(u64::to_string).collect();
+            let and_more = if foreign > first.len() as u64 { ", …" } else { "" };
+            let first = first.join(", ");
+            notes.push(format!(
+                "{file}: {foreign} of {lines} lines are no keys of ours, and were left out: line {first}{and_more}"
+            ));
         }
         notes
     }
@@ -172,7 +176,7 @@ impl Session {
         match first_foreign.first() {
             _ if replayed > 0 => format!("--trace {file}: all of its {replayed} requests are within --warmup {warmup}"),
             Some(first) => format!(
-                "--trace {file}: none of its {lines} lines is a key of the types that are measured, such as {}; the first one is {first}",
+                "--trace {file}: none of its {lines} lines is a key of the types that are measured, such as {}; see line {first}",
                 self.candidates.iter().map(|candidate| candidate.info.pattern()).collect::<Vec<_>>().join(" or ")
             ),
             None if lines > 0 => format!("--trace {file}: none of its {lines} lines is a key of the chosen --type"),

@@ -6,6 +6,7 @@
 use std::env::VarError;
 use std::path::Path;
 
+use billing_cache::bounded_file::{LARGEST_FILE, read_file};
 use form_urlencoded::{Serializer, parse};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -114,7 +115,7 @@ fn check(name: &str, value: &str) -> Result<(), String> {
 }
 
 fn read(name: &str, path: &str) -> Result<Vec<u8>, String> {
-    std::fs::read(Path::new(path)).map_err(|error| format!("cannot read {path} ({name}): {error}"))
+    read_file(Path::new(path), LARGEST_FILE).map_err(|error| format!("cannot read {path} ({name}): {error}"))
 }
 
 /// The next step after a connection that TLS kept from being made.
@@ -211,6 +212,7 @@ mod tests {
             ("sslkey=/dev/null", "sslcert and sslkey belong together"),
             ("sslmode=require&sslrootcert=/dev/null", "(sslrootcert) holds no certificate"),
             ("ssl=verify-ca&sslrootcert=/nowhere/ca.crt", "cannot read /nowhere/ca.crt (sslrootcert): No such file"),
+            ("sslmode=require&sslrootcert=/dev/zero", "cannot read /dev/zero (sslrootcert): it is larger than 1 MiB"),
             ("sslrootcert=/dev/null", "add sslmode=verify-full"),
             ("ssl-ca=/dev/null", "add sslmode=verify-full"),
         ] {

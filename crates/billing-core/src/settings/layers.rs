@@ -4,14 +4,14 @@
 //! says where Redis is in a file that is named is not replaced by a `.env` that is merely found.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::PathBuf;
 
+use billing_cache::bounded_file::{LARGEST_FILE, read_file};
 use toml::Table;
 
 use super::keys::{self, CONFIG_VARIABLE};
 use super::value::{Value, Wrong};
-use super::variables::{Assignment, Variables, limited};
+use super::variables::{Assignment, Variables};
 use super::{Overrides, SettingsError};
 
 /// Settings whose values nobody sees.
@@ -140,7 +140,7 @@ fn file(path: PathBuf) -> Result<Layer, SettingsError> {
 
 fn table_in(path: &std::path::Path) -> Result<Table, SettingsError> {
     let unreadable = |source| SettingsError::Unreadable { path: path.to_owned(), source };
-    let bytes = File::open(path).and_then(limited).map_err(unreadable)?;
+    let bytes = read_file(path, LARGEST_FILE).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable(std::io::Error::other("it is not UTF-8")))?;
     text.parse().map_err(|error: toml::de::Error| {
         let line = 1 + error.span().map_or(0, |span| text[..span.start].matches('\n').count());

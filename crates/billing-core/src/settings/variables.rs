@@ -6,15 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::Read;
 use std::path::Path;
+
+use billing_cache::bounded_file::{LARGEST_FILE, read_opened};
 
 use super::dot_env::{Statement, statements};
 use super::expansion::{NotUtf8, expanded};
 use super::{Origin, SettingsError, keys};
-
-/// Larger files are no settings.
-pub(super) const LARGEST_FILE: u64 = 1 << 20;
 
 /// A variable that is set, and where.
 #[derive(Clone, Debug)]
@@ -86,7 +84,7 @@ fn text_of(path: &Path) -> Result<Option<String>, SettingsError> {
         if is_writable_by_all(&file.metadata()?) {
             return Err(std::io::Error::other("every user of this machine can write it; `chmod o-w .env`"));
         }
-        limited(file)
+        read_opened(file, LARGEST_FILE)
     });
     let bytes = bytes.map_err(|error| SettingsError::DotEnv { reason: error.to_string() })?;
     String::from_utf8(bytes).map(Some).map_err(|error| {
@@ -105,16 +103,6 @@ fn is_writable_by_all(file: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_writable_by_all(_: &Metadata) -> bool {
     false
-}
-
-/// The whole of a file of settings, which is not large.
-pub(super) fn limited(file: File) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(std::io::Error::other("it is larger than 1 MiB, so it holds no settings"));
-    }
-    Ok(bytes)
 }
 
 /// The variables of this text that are ours, or look like it; the last of several with one name counts.

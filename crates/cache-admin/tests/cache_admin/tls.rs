@@ -93,7 +93,7 @@ fn files_that_cannot_be_used_are_named_with_their_setting() {
     let stage = Stage::sqlite();
     let identity = |name| authority.client(name, Lifetime::Valid).unwrap();
     let (one, two) = (identity("one"), identity("two"));
-    let (ca, missing) = (authority.file(), PathBuf::from("missing.pem"));
+    let (ca, missing, endless) = (authority.file(), PathBuf::from("missing.pem"), PathBuf::from("/dev/zero"));
     let text = authority.other_file("text.pem", "hunter2\n").unwrap();
     let broken = "-----BEGIN CERTIFICATE-----\nhunter2!\n-----END CERTIFICATE-----\n";
     let broken = authority.other_file("broken.pem", broken).unwrap();
@@ -102,6 +102,7 @@ fn files_that_cannot_be_used_are_named_with_their_setting() {
     let client = |certificate, key| [("REDIS_TLS_CLIENT_CERT", certificate), ("REDIS_TLS_CLIENT_KEY", key)];
     for (files, expected) in [
         (&[("REDIS_TLS_CA", &missing)][..], "cannot read missing.pem (redis.tls_ca_file): No such file"),
+        (&[("REDIS_TLS_CA", &endless)], "cannot read /dev/zero (redis.tls_ca_file): it is larger than 1 MiB"),
         (&[("REDIS_TLS_CA", &text)], "text.pem (redis.tls_ca_file) holds no certificate in PEM"),
         (&[("REDIS_TLS_CA", &broken)], "broken.pem (redis.tls_ca_file) holds no certificate in PEM"),
         (&[("REDIS_TLS_CA", &one.key)], "(redis.tls_ca_file) holds no certificate in PEM"),

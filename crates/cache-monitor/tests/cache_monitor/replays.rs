@@ -44,7 +44,9 @@ async fn each_key_is_asked_for_as_often_as_the_log_has_it() {
         }
         let notes = report["notes"].to_string();
         assert!(notes.contains("3 of 11 lines are no keys of ours"), "{notes}");
-        assert!(notes.contains("session:4f2, invoice:0x7, lease:{invoice:7}"), "{notes}");
+        assert!(notes.contains("left out: line 5, 7, 10"), "{notes}");
+        // It may be a password of somebody.
+        assert!(!notes.contains("session:4f2"), "{notes}");
         assert_eq!(json_schema::violations(&json_schema::load("cache-monitor"), &report), [""; 0], "{report:#}");
         assert_eq!(stage.contents().len(), 0, "nothing is left");
     }
@@ -101,7 +103,7 @@ async fn a_log_without_any_key_of_ours_is_wrong_usage() {
     let stage = Stage::filled().await.remove(0);
     let (directory, path) = log("session:1\nsession:2\n");
     let path = path.to_str().unwrap();
-    stage.run(&["--trace", path]).assert_refused(2, &["none of its 2 lines", "invoice:{invoice_id}", "session:1"]);
+    stage.run(&["--trace", path]).assert_refused(2, &["none of its 2 lines", "invoice:{invoice_id}", "see line 1"]);
     std::fs::write(path, "").unwrap();
     stage.run(&["--trace", path]).assert_refused(2, &["is empty"]);
     std::fs::write(path, "invoice:1\n").unwrap();

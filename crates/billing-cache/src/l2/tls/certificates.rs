@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::files::{CA_FILE, CLIENT_CERT_FILE, CLIENT_KEY_FILE, ClientFiles, TlsFiles};
+use crate::bounded_file::{LARGEST_FILE, read_file};
 use crate::l2::error::tls::{CERTIFICATE, KEY, TlsError};
 
 /// What is in the files, known to work as far as one can know without a server.
@@ -64,7 +65,7 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Unreadable { key, path: path.to_owned(), source })
+    read_file(path, LARGEST_FILE).map_err(|source| TlsError::Unreadable { key, path: path.to_owned(), source })
 }
 
 fn own_roots(pem: &[u8], path: &Path) -> Result<RootCertStore, TlsError> {

@@ -4,21 +4,19 @@
 //! is all wrong.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::Result;
+use billing_cache::bounded_file::{LARGEST_FILE, read_opened};
 use cli_support::{exit, usage};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use zxcvbn::{Score, zxcvbn};
 
 use crate::dashboard::arguments::Arguments;
-
-/// A larger file holds no token.
-const LARGEST: u64 = 64 * 1024;
 
 /// The bit of a file's mode that lets every user read it.
 const READABLE_BY_ALL: u32 = 0o004;
@@ -82,10 +80,9 @@ impl Token {
 
 /// The text of a file, of which only the first line counts, and its mode.
 fn read(file: &Path) -> io::Result<(SecretString, u32)> {
-    let mut text = String::new();
     let file = File::open(file)?;
     let mode = file.metadata()?.permissions().mode();
-    file.take(LARGEST).read_to_string(&mut text)?;
+    let text = String::from_utf8(read_opened(file, LARGEST_FILE)?).map_err(|_| io::Error::other("it is not UTF-8"))?;
     Ok((text.into(), mode))
 }
 
