@@ -15,6 +15,7 @@ pub mod migration;
 pub mod money;
 pub mod outbox;
 mod printable;
+pub mod process;
 pub mod service;
 pub mod settings;
 pub mod time;

@@ -5,17 +5,32 @@
 //! meant for one command, such as a type to warm up, is never taken by another, which may remove it. Settings keep the names
 //! that services use.
 
+use anstyle::AnsiColor;
+use billing_core::printable_lines;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Command, CommandFactory, Parser};
 
 use crate::args::SETTINGS;
+use crate::exit::say;
 
 /// The arguments of this process; ends it where they cannot be understood, or after `--help`.
 #[must_use]
 pub fn parse<C: Parser>() -> C {
     let mut command = command::<C>();
-    let matches = command.get_matches_mut();
-    C::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    let read = |command: &mut Command| C::from_arg_matches(&command.try_get_matches_from_mut(std::env::args_os())?);
+    read(&mut command).unwrap_or_else(|error| end(&error.format(&mut command)))
+}
+
+/// Ends the process with what was asked for, such as help, or with what is wrong. That quotes what was typed, without colours:
+/// none of clap's could be told from those.
+fn end(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let (said, red) = (error.render().to_string(), AnsiColor::Red.on_default().bold());
+    let said = printable_lines(said.trim_end().trim_start_matches("error: "));
+    say(format_args!("{red}error:{red:#} {said}"));
+    std::process::exit(error.exit_code())
 }
 
 /// The command line, with its variables.

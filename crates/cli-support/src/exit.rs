@@ -5,9 +5,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::fs::File;
 use std::future::Future;
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -16,10 +15,10 @@ use billing_cache::SetupError;
 use billing_cache::{L2Error, RedisUnreachable};
 use billing_core::database::{self, DatabaseError};
 use billing_core::printable;
+use billing_core::process::{self, LogLines};
 use billing_core::settings::SettingsError;
 use sea_orm::DbErr;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::interruption::Interrupted;
 pub use crate::interruption::{Ending, interruptible, until_interrupted};
@@ -59,11 +58,10 @@ pub fn usage(sentence: impl Into<String>) -> anyhow::Error {
 /// Runs a tool: logs go to stderr as `RUST_LOG` wants them, an error becomes a sentence, and the result an exit code.
 pub fn run(work: impl Future<Output = Result<Code>>) -> ExitCode {
     log_to_stderr();
-    let runtime = match enough_files().and_then(|()| tokio::runtime::Runtime::new()) {
+    let runtime = match process::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let said = "the system gives this process too few files or threads; raise `ulimit -n` or `ulimit -u`";
-            print_error(&anyhow::Error::new(error).context(said));
+            print_error(&error.into());
             return Code::No.into();
         }
     };
@@ -74,12 +72,6 @@ pub fn run(work: impl Future<Output = Result<Code>>) -> ExitCode {
     // Name resolution cannot be cancelled and may take long; whoever pressed Ctrl-C does not wait for it.
     runtime.shutdown_background();
     code.into()
-}
-
-/// Tokio panics where it may not open the few files that it needs for signals.
-fn enough_files() -> io::Result<()> {
-    const NEEDED: usize = 16;
-    (0..NEEDED).map(|_| File::open("/dev/null")).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
 /// Prints the error and its causes as one line on stderr.
@@ -178,12 +170,13 @@ fn one_line(message: &dyn fmt::Display) -> String {
 }
 
 fn log_to_stderr() {
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     // Only errors unless asked for more: what the tool itself finds is said by its error sentence.
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into()).from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let (filter, passed_over) = process::log_filter::<EnvFilter>("error");
+    let writer = || LogLines(std::io::stderr());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
     // It would complain on stderr that stderr cannot be written, and panic.
     log.log_internal_errors(false).init();
+    passed_over.iter().for_each(warn);
 }
 
 #[cfg(test)]

@@ -24,9 +24,9 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{get, post, put};
 use billing_core::database::Database;
-use billing_core::printable;
 use billing_core::service::BillingService;
 use billing_core::settings::{Overrides, Settings};
+use billing_core::{printable, process};
 use bounded_http::{Ending, Limits};
 use clap::Parser;
 use in_force::InForce;
@@ -48,7 +48,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let runtime = tokio::runtime::Runtime::new().context("too few files or threads; raise `ulimit -n` or `ulimit -u`");
+    let runtime = process::runtime().map_err(anyhow::Error::new);
     match runtime.and_then(|runtime| runtime.block_on(run())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

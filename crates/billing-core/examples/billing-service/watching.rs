@@ -1,7 +1,6 @@
 //! What the process tells while it runs: logs on stderr as `RUST_LOG` wants them, and with the feature `otel` traces.
 
-use std::io::IsTerminal;
-
+use billing_core::process::{self, LogLines};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -17,10 +16,13 @@ pub(crate) struct Watching {
 
 /// Begins to log, and to trace.
 pub(crate) fn start() -> anyhow::Result<Watching> {
-    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let (filter, passed_over) = process::log_filter::<EnvFilter>("error");
+    passed_over.iter().for_each(|said| crate::say(&format!("warning: {said}")));
+    let writer = || LogLines(std::io::stderr());
+    let logs = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     // The layer would complain on stderr that stderr cannot be written, and panic.
     let logs = logs.log_internal_errors(false);
-    let logs = logs.with_filter(EnvFilter::from_default_env());
+    let logs = logs.with_filter(filter);
     let subscriber = tracing_subscriber::registry().with(logs);
     #[cfg(feature = "otel")]
     let traces = Traces::over_http(env!("CARGO_BIN_NAME"))?;

@@ -97,13 +97,42 @@ fn a_stderr_that_cannot_be_written_changes_no_exit_code() {
     let stage = Stage::sqlite();
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let closed = || std::io::pipe().unwrap().1;
-    for (arguments, code) in [(&["stats"][..], 0), (&["warmup"], 3), (&["inspect", "nonsense"], 2), (&["x"], 2)] {
+    for (arguments, filter, code) in [
+        (&["stats"][..], "trace", 0),
+        (&["warmup"], "trace", 3),
+        (&["inspect", "nonsense"], "trace", 2),
+        (&["x"], "trace", 2),
+        (&["stats"], "no=filter=at=all", 0),
+    ] {
         for stderr in [full().into(), std::process::Stdio::from(closed())] {
             let mut command = stage.command(arguments);
-            command.env("RUST_LOG", "trace").env("BILLING_REDIS_HOST", "r").stderr(stderr);
+            command.env("RUST_LOG", filter).env("BILLING_REDIS_HOST", "r").stderr(stderr);
             let status = command.stdout(std::process::Stdio::null()).status().unwrap();
             assert_eq!(status.code(), Some(code), "{arguments:?}");
         }
+    }
+}
+
+#[test]
+fn what_was_typed_and_is_wrong_steers_no_terminal() {
+    let stage = Stage::sqlite();
+    const HOSTILE: &str = "\u{9b}31m\u{202e}x\r";
+    for arguments in [&["stats", "--format", HOSTILE][..], &["stats", HOSTILE], &[HOSTILE]] {
+        let run = stage.run(arguments);
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.stderr.starts_with("error: ") && run.stderr.contains("\\u202ex\\r"), "{run:?}");
+        assert!(!run.stderr.replace('\n', "").contains(billing_core::is_unprintable), "{run:?}");
+    }
+}
+
+#[test]
+fn a_filter_of_the_log_that_is_none_is_said_and_passed_over() {
+    let stage = Stage::sqlite();
+    for filter in ["\r", "a=b=c=d", "\u{202e}=x"] {
+        let run = stage.run_with(&["stats"], &[("RUST_LOG", filter)]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert!(run.stderr.starts_with("warning: RUST_LOG is passed over: "), "{run:?}");
+        assert!(!run.stderr.replace('\n', "").contains(billing_core::is_unprintable), "{run:?}");
     }
 }
 
