@@ -5,6 +5,7 @@
 //! used; it ends with the value that started it; whatever a test needs and does not have fails it, with a sentence that
 //! says how to get it. Everything here blocks and panics: the caller is a test.
 
+mod attempt;
 mod browser;
 pub mod chaos;
 pub mod faults;
@@ -18,6 +19,7 @@ mod site;
 mod sql;
 mod topology;
 
+pub use attempt::{Attempt, End};
 pub use browser::{Browser, Key, Look, Screen, Screenshot, Theme};
 pub use http::{Answer, Client};
 pub use metrics::{Family, Metrics, Sample};

@@ -3,6 +3,7 @@
 //! Invariant: the environment is what the test says and nothing else; a program that hangs is killed and fails the test.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -13,6 +14,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::attempt::Attempt;
 use crate::service::Service;
 
 /// A program that takes longer hangs.
@@ -26,7 +28,7 @@ const INHERITED: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LANG"];
 pub struct Program {
     path: PathBuf,
     first_arguments: Vec<PathBuf>,
-    environment: BTreeMap<String, String>,
+    environment: BTreeMap<OsString, OsString>,
     directory: PathBuf,
 }
 
@@ -65,24 +67,41 @@ impl Program {
     }
 
     fn new(path: PathBuf, first_arguments: Vec<PathBuf>, directory: &Path) -> Self {
-        let inherited = INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+        let inherited = INHERITED.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)));
         let program = Self { path, first_arguments, environment: inherited.collect(), directory: directory.to_owned() };
         // A developer may have it set, and no user may ever see one.
         program.with("RUST_BACKTRACE", "1")
     }
 
-    /// Sets a variable.
+    /// Sets a variable, which need not be text.
     #[must_use]
-    pub fn with(mut self, variable: &str, value: &str) -> Self {
-        self.environment.insert(variable.to_owned(), value.to_owned());
+    pub fn with(mut self, variable: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment.insert(variable.as_ref().to_owned(), value.as_ref().to_owned());
         self
+    }
+
+    /// The same program in another working directory.
+    #[must_use]
+    pub fn in_directory(self, directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), ..self }
     }
 
     /// The same program, which gets an error, and not a signal that ends it, where a file must not grow.
     #[must_use]
-    pub fn that_survives_its_limits(mut self) -> Self {
+    pub fn that_survives_its_limits(self) -> Self {
+        self.after("trap '' XFSZ")
+    }
+
+    /// The same program, which may have so many files open.
+    #[must_use]
+    pub fn with_open_files(self, most: u32) -> Self {
+        self.after(&format!("ulimit -n {most}"))
+    }
+
+    /// The same program, begun by a shell that did something first.
+    fn after(mut self, first: &str) -> Self {
         let program = std::mem::replace(&mut self.path, "sh".into());
-        let before = ["-c".into(), "trap '' XFSZ; exec \"$0\" \"$@\"".into(), program];
+        let before = ["-c".into(), format!("{first}; exec \"$0\" \"$@\"").into(), program];
         self.first_arguments.splice(0..0, before);
         self
     }
@@ -112,6 +131,14 @@ impl Program {
                 panic!("{name} did not end within {DEADLINE:?} and was killed");
             }
         }
+    }
+
+    /// Runs the program with any arguments at all, for so long at most. Never fails.
+    #[must_use]
+    pub fn attempt(&self, arguments: &[OsString], longest: Duration) -> Attempt {
+        let mut command = self.command();
+        command.args(arguments);
+        Attempt::make(command, longest)
     }
 
     /// Starts the program as a service on a free port, and waits until it says where it listens.

@@ -15,7 +15,7 @@ use crate::http::Client;
 use crate::program::DEADLINE;
 
 /// What stands before the address, as services and the dashboard say it.
-const ADDRESS_LINES: [&str; 2] = ["listening on ", "dashboard at "];
+pub(crate) const ADDRESS_LINES: [&str; 2] = ["listening on ", "dashboard at "];
 const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// A billing service over HTTP; killed when dropped. Derefs to its [`Client`].

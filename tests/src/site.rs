@@ -156,6 +156,13 @@ impl Site {
         self.over_this(Program::built(name, self.directory.path()))
     }
 
+    /// A built program that is told of nothing here.
+    #[track_caller]
+    #[must_use]
+    pub fn bare_program(&self, name: &str) -> Program {
+        Program::built(name, self.directory.path())
+    }
+
     /// As [`Site::program`] with the limits that a user has, where waiting for Redis is short.
     #[track_caller]
     #[must_use]

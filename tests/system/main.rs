@@ -10,6 +10,7 @@ mod crashes;
 mod dashboard;
 mod foreign_keys;
 mod foreign_writer;
+mod fuzz;
 mod history;
 mod html_report;
 mod l1;

@@ -1,6 +1,9 @@
 //! Wrong usage, wrong settings, a database that is not ready: one sentence, the right exit code, nothing changed.
 
-use system_tests::{Backend, CACHE_ADMIN, CACHE_MONITOR, Site};
+use std::ffi::OsString;
+use std::time::Duration;
+
+use system_tests::{BILLING_SERVICE, Backend, CACHE_ADMIN, CACHE_MONITOR, Site};
 
 use crate::on_both_databases;
 
@@ -79,6 +82,29 @@ fn an_empty_database_has_nothing_to_measure(backend: Backend) {
     let sentence = site.monitor("--iterations 10").sentence(3);
     assert!(sentence.contains("cache-admin seed"), "{sentence}");
     assert_eq!(site.redis_keys("*"), before);
+}
+
+#[test]
+fn programs_that_may_open_few_files_say_so_or_work_and_never_panic() {
+    const LONGEST: Duration = Duration::from_secs(60);
+    const BEGIN: u32 = 4;
+    let site = Site::seeded(Backend::Sqlite);
+    for (name, arguments) in [
+        (CACHE_ADMIN, "doctor"),
+        (CACHE_MONITOR, "--iterations 1"),
+        (CACHE_MONITOR, "dashboard --listen 127.0.0.1:0"),
+        (BILLING_SERVICE, "--listen 127.0.0.1:0"),
+    ] {
+        let arguments: Vec<OsString> = arguments.split(' ').map(OsString::from).collect();
+        for most in BEGIN..BEGIN + 28 {
+            let attempt = site.program(name).with_open_files(most).attempt(&arguments, LONGEST);
+            let said = String::from_utf8_lossy(&attempt.stderr);
+            assert!(!said.contains("panicked") && attempt.signal.is_none(), "{most} files: {name}: {attempt:?}");
+            if most < 16 {
+                assert!(attempt.code == Some(1) && said.contains("raise `ulimit -n`"), "{most} files: {name}: {said}");
+            }
+        }
+    }
 }
 
 #[test]

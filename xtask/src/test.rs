@@ -4,6 +4,7 @@
 //! Invariant: what runs here in a checkout on a fresh machine is what continuous integration runs, and the last lines
 //! are cargo's.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,6 +23,8 @@ use crate::{chromium, deny, instructions, python, redis, tidy};
 const SYSTEM_TESTS: &str = "system-tests";
 /// Set to 1, the pictures in the documentation are taken anew.
 const UPDATE_SCREENSHOTS: &str = "BILLING_UPDATE_SCREENSHOTS";
+/// How long some tests go on trying, and from which seed.
+const LENGTHS: [&str; 2] = ["BILLING_BAD_ROWS_", "BILLING_FUZZ_"];
 /// Names the server that tests start.
 const REDIS_PROGRAM: &str = "REDIS_SERVER_BIN";
 /// What lets the tests kill a service at a named point, and the traces: both are off by default.
@@ -105,7 +108,13 @@ impl Surroundings {
             .envs(redis::program().map(|program| (REDIS_PROGRAM, program)))
             .envs(chromium::program().map(|program| (chromium::VARIABLE, program)))
             .envs(std::env::var_os(UPDATE_SCREENSHOTS).map(|value| (UPDATE_SCREENSHOTS, value)))
+            .envs(lengths())
     }
+}
+
+fn lengths() -> impl Iterator<Item = (OsString, OsString)> {
+    let is_length = |name: &str| LENGTHS.iter().any(|prefix| name.starts_with(prefix));
+    std::env::vars_os().filter(move |(name, _)| name.to_str().is_some_and(is_length))
 }
 
 /// Python comes from the package manager, its packages do not: they have an environment of their own.
