@@ -181,9 +181,10 @@ impl<S: Source> CacheBuilder<S> {
     pub async fn open(self, redis: &RedisSettings) -> Result<Cache<S>, SetupError> {
         self.settings.check()?;
         self.check_type_names()?;
-        let shards = Shards::open(redis, self.settings.breaker.clone(), self.admission).await;
-        let shards = shards.map_err(SetupError::of)?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());
+        let data_key = mark::key(&space, "data");
+        let shards = Shards::open(redis, self.settings.breaker.clone(), self.admission, data_key).await;
+        let shards = shards.map_err(SetupError::of)?;
         let bound = Duration::from_millis(self.settings.l1_staleness_bound_ms);
         let shared = Arc::new(Shared {
             shards: Arc::new(shards),

@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::cache::Cache;
 use crate::cached_type::Source;
-use crate::key::BOOKKEEPING;
+use crate::key::{BOOKKEEPING, KeySpace};
 use crate::l2::admin;
 use crate::l2::error::{L2Error, RedisUnreachable};
 use crate::l2::link::{Terms, Wire};
@@ -55,7 +55,7 @@ impl<S: Source> Cache<S> {
     /// # Errors
     /// Redis cannot be used.
     pub async fn source_in_use(&self) -> Result<Option<String>, RedisUnreachable> {
-        let mark = key(self.shared(), "mark");
+        let mark = key(&self.shared().space, "mark");
         let mut connection = self.shared().shards.own_connection(&mark).await?;
         connection.command(&get(&mark)).await.map_err(|error| self.shared().shards.unreachable(error))
     }
@@ -108,7 +108,7 @@ fn settle(shared: &Shared, other: Option<String>) {
 
 /// The answers to SET do not matter: a Redis that is full keeps no mark, and is read all the same.
 async fn ask(shared: &Shared, identity: &str) -> Result<Found, L2Error> {
-    let (mark, last) = (key(shared, "mark"), key(shared, "last"));
+    let (mark, last) = (key(&shared.space, "mark"), key(&shared.space, "last"));
     let claim = command(&["SET", &mark, identity, "NX", "EX", LIFE_SECONDS]);
     let mut answers = tell(shared, &[claim, get(&mark), get(&last)]).await?.into_iter().skip(1);
     let mut text = || -> Result<Option<String>, L2Error> {
@@ -136,19 +136,19 @@ async fn take_over(shared: &Shared, identity: &str) -> Result<(), L2Error> {
 
 /// The mark lives on, and so does the memory of whose the values were last.
 async fn remember(shared: &Shared, identity: &str) -> Result<(), L2Error> {
-    let (mark, last) = (key(shared, "mark"), key(shared, "last"));
+    let (mark, last) = (key(&shared.space, "mark"), key(&shared.space, "last"));
     let renew = command(&["EXPIRE", &mark, LIFE_SECONDS]);
     tell(shared, &[renew, command(&["SET", &last, identity, "EX", MEMORY_SECONDS])]).await.map(drop)
 }
 
-/// Both keys have the same braces, so that they are on one master of a cluster.
-fn key(shared: &Shared, name: &str) -> String {
-    format!("{}{BOOKKEEPING}{{database}}:{name}", shared.space.prefix())
+/// What is known of the data as a whole. All have the same braces, so that they are on one master of a cluster.
+pub(crate) fn key(space: &KeySpace, name: &str) -> String {
+    format!("{}{BOOKKEEPING}{{database}}:{name}", space.prefix())
 }
 
 async fn tell(shared: &Shared, commands: &[Cmd]) -> Result<Vec<RedisResult<Value>>, L2Error> {
     let ask = |mut wire: Wire| async move { wire.query_each(commands.iter().cloned()).await };
-    shared.shards.one(&key(shared, "mark"), Terms::tell(shared.shards.command_limit()), ask).await
+    shared.shards.one(&key(&shared.space, "mark"), Terms::tell(shared.shards.command_limit()), ask).await
 }
 
 fn get(key: &str) -> Cmd {

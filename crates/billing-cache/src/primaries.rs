@@ -99,18 +99,15 @@ impl std::fmt::Debug for Primaries {
 /// Asks every primary for its history; an error if none of them can be used.
 pub(crate) async fn of(shards: &Shards) -> Result<Primaries, L2Error> {
     let layout = shards.layout();
-    // Before the question: an answer over a later connection is not taken for this one.
-    let connections: Vec<_> = layout.links().iter().map(|link| link.connection()).collect();
     let histories = removal::histories(layout.links(), shards.batch_limit()).await;
     let mut error = None;
-    let mut found = Vec::with_capacity(connections.len());
-    for ((link, connection), history) in layout.links().iter().zip(connections).zip(histories) {
-        found.push(match (connection, history) {
-            (Some(connection), Ok(history)) if link.connection() == Some(connection) => {
-                Some(Primary { connection, history })
-            }
-            (_, Ok(_)) => None,
-            (_, Err(failed)) => {
+    let mut found = Vec::with_capacity(histories.len());
+    for (link, history) in layout.links().iter().zip(histories) {
+        found.push(match history {
+            // An answer over an earlier connection is not taken for this one.
+            Ok((connection, history)) if link.connection() == Some(connection) => Some(Primary { connection, history }),
+            Ok(_) => None,
+            Err(failed) => {
                 error.get_or_insert(failed);
                 None
             }

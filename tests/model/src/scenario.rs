@@ -66,6 +66,8 @@ pub enum Scenario {
     Failover,
     /// The outbox and restarts from old dumps.
     Restart,
+    /// The outbox and data that are exchanged with others, and back.
+    Swap,
     /// Warm-up of two keys, and a row that moves between them.
     WarmUp,
     /// Clear beside loads in flight.
@@ -74,7 +76,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// All scenarios.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadWrite,
         Self::LateCommands,
         Self::WriterCutOff,
@@ -83,6 +85,7 @@ impl Scenario {
         Self::Outbox,
         Self::Failover,
         Self::Restart,
+        Self::Swap,
         Self::WarmUp,
         Self::Clear,
     ];
@@ -101,6 +104,7 @@ impl Scenario {
             Self::Outbox => outbox(Change::Failover, 0, scope.pick(2, 3)),
             Self::Failover => outbox(Change::Failover, scope.pick(1, 2), 2),
             Self::Restart => outbox(Change::Restart, scope.pick(1, 2), scope.pick(1, 2)),
+            Self::Swap => outbox(Change::Swap, scope.pick(2, 3), 1),
             Self::WarmUp => explore(WarmUp { protocol, writes: scope.pick(1, 2) }, twins),
             Self::Clear => explore(Clear { protocol, loads: scope.pick(2, 3) }, twins),
         }
@@ -123,6 +127,7 @@ impl fmt::Display for Scenario {
             Self::Outbox => "outbox",
             Self::Failover => "failover",
             Self::Restart => "restart",
+            Self::Swap => "swap",
             Self::WarmUp => "warm-up",
             Self::Clear => "clear",
         })
@@ -148,10 +153,10 @@ use Promise::{
     AcknowledgedIsSeen, ClearedIsGone, HeardIsSeen, L1IsCurrent, L2IsCurrent, OneLoad, OwnWriteIsSeen, StaleIsCovered,
     WarmUpDelaysNobody,
 };
-use Scenario::{Calm, Failover, LateCommands, Restart, WriterCutOff};
+use Scenario::{Calm, Failover, LateCommands, Restart, Swap, WriterCutOff};
 
 /// "What breaks without each part", as it is checked.
-pub const MUTATIONS: [Mutation; 45] = [
+pub const MUTATIONS: [Mutation; 49] = [
     breaks(Without::FillChecksLease, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::AcquireBeforeSnapshot, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::InvalidateRemovesLease, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
@@ -184,6 +189,10 @@ pub const MUTATIONS: [Mutation; 45] = [
     breaks(Without::StateInsteadOfCursor, Scenario::Outbox, &[StaleIsCovered]),
     breaks(Without::HistoryId, Failover, &[StaleIsCovered]),
     breaks(Without::HistoryId, Restart, &[StaleIsCovered, L2IsCurrent]),
+    breaks(Without::HistoryId, Swap, &[StaleIsCovered, L2IsCurrent]),
+    breaks(Without::DataId, Swap, &[StaleIsCovered, L2IsCurrent]),
+    breaks(Without::DataIdBefore, Swap, &[StaleIsCovered, L2IsCurrent]),
+    breaks(Without::DataIdAfter, Swap, &[StaleIsCovered, L2IsCurrent]),
     breaks(Without::HistoryOfTheSameConnection, Failover, &[StaleIsCovered]),
     breaks(Without::HistoryInEveryPass, Failover, &[StaleIsCovered]),
     breaks(Without::ReplayBeforeServing, Restart, &[L2IsCurrent]),

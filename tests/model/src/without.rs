@@ -70,6 +70,12 @@ pub enum Without {
     HistoryId,
     /// The history id is that of the server which was told. Without: of the server that is primary now.
     HistoryOfTheSameConnection,
+    /// Data that are exchanged on the same server have an id, which is part of the history. Without: nobody notices.
+    DataId,
+    /// INVALIDATE asks for that id before it removes. Without: only after.
+    DataIdBefore,
+    /// INVALIDATE asks for that id after it removed, too. Without: only before.
+    DataIdAfter,
     /// Every pass of the relay takes rows of other histories. Without: only the pass after a (re)connection.
     HistoryInEveryPass,
     /// Reads wait until the replay is done. Without: they go on at once.
@@ -96,7 +102,7 @@ pub enum Without {
 
 impl Without {
     /// All ingredients, in the order of the protocol.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 45] = [
         Self::FillChecksLease,
         Self::AcquireBeforeSnapshot,
         Self::InvalidateRemovesLease,
@@ -128,6 +134,9 @@ impl Without {
         Self::StateInsteadOfCursor,
         Self::HistoryId,
         Self::HistoryOfTheSameConnection,
+        Self::DataId,
+        Self::DataIdBefore,
+        Self::DataIdAfter,
         Self::HistoryInEveryPass,
         Self::ReplayBeforeServing,
         Self::RetireOnlyTodaysHistory,

@@ -71,6 +71,11 @@ fn restarts_from_old_dumps() {
 }
 
 #[test]
+fn data_that_are_exchanged_with_others() {
+    assert_verdicts(Scenario::Swap);
+}
+
+#[test]
 fn warm_up_and_a_row_that_moves() {
     assert_verdicts(Scenario::WarmUp);
 }

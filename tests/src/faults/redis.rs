@@ -1,4 +1,4 @@
-//! Redis itself: gone, back empty, back with old data, hanging, full.
+//! Redis itself: gone, back empty, back with old data, with other data, hanging, full.
 
 use std::time::Duration;
 
@@ -6,6 +6,14 @@ use super::scene::{Scene, done};
 use super::{Fault, PLAIN};
 use crate::chaos::{RECOVERY_MS, SERVICES};
 use test_support::{RedisServer, Wire};
+
+/// By which the services know which data these are; a copy of it would deceive them.
+const DATA_ID: &str = "billing_cache:{database}:data";
+/// All but that key, into the other database.
+const COPY_ALL: &str = "
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  if key ~= KEYS[1] then redis.call('COPY', key, key, 'DB', 1, 'REPLACE') end
+end";
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
@@ -72,6 +80,13 @@ pub(super) const FAULTS: &[Fault] = &[
         ..PLAIN
     },
     Fault {
+        name: "swapdb",
+        about: "the data of Redis are exchanged for what they were a second ago, and back again (SWAPDB), under open connections",
+        forgets: true,
+        inflict: exchange_and_back,
+        ..PLAIN
+    },
+    Fault {
         name: "redis-failed-over",
         about: "a replica that lags takes over, one service after another follows, and later all go back to the old primary",
         forgets: true,
@@ -135,6 +150,17 @@ pub(super) const FAULTS: &[Fault] = &[
         ..PLAIN
     },
 ];
+
+/// What was changed while the data were away they have not been told.
+fn exchange_and_back(scene: &mut Scene<'_>) {
+    let redis = scene.redis();
+    done(redis.command::<redis::Value>(&["EVAL", COPY_ALL, "1", DATA_ID]));
+    scene.hold(900);
+    for _ in 0..2 {
+        done(redis.command::<()>(&["SWAPDB", "0", "1"]));
+        scene.hold(900);
+    }
+}
 
 /// The replica knows nothing of what happened after it was cut off, and the old primary nothing of what happened since.
 fn fail_over_and_back(scene: &mut Scene<'_>) {

@@ -3,7 +3,8 @@
 //!
 //! RESP3 `CLIENT TRACKING ON BCAST` on the types' prefixes. Heartbeats go through the data connection to the same primary and
 //! come back here behind all earlier announcements; without their echo from every primary L1 does not count (`liveness`).
-//! Loss of a connection, a flush of a database, another layout and becoming live again make every entry dead.
+//! Loss of a connection, a flush or exchange of a database, another layout and becoming live again make every entry
+//! dead.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,8 +18,9 @@ use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
 use super::error::L2Error;
-use super::link::{Link, LinkId, Terms, Wire};
+use super::link::{Data, Link, LinkId, Terms, Wire};
 use super::shards::Shards;
+use super::which_data;
 use crate::clock::Moment;
 use crate::guard::Guard;
 use crate::key::{BOOKKEEPING, KeySpace};
@@ -144,13 +146,22 @@ impl Ear {
 
     /// The key carries the moment at which it was sent, so that its echo needs no memory; and in braces what makes it one of
     /// this primary's.
+    ///
+    /// Before it goes the look which data the server has: without an answer to that it is not sent, so L1 counts no
+    /// longer than for its bound after the data were seen.
     async fn send_heartbeat(&self) {
         let (layout, is_cluster) = (self.shards.layout(), self.shards.is_cluster());
         // A master that has lost its slots has no ear for long.
         let Some(tag) = layout.tag_of(self.link.id()) else { return };
         let now = Moment::now();
         let key = format!("{}{{{tag}}}:{}:{}", self.heartbeat_prefix, now.monotonic_ms, now.wall_ms);
-        let terms = Terms::tell(self.shards.command_limit());
+        let limit = self.shards.command_limit();
+        match which_data::look(&self.link, limit).await {
+            Ok(Data::Same) => {}
+            Ok(Data::Others(_)) => self.end(),
+            Err(error) => return debug!(%error, "it is not known which data redis has"),
+        }
+        let terms = Terms::tell(limit);
         let key = &key;
         let beat = |wire: Wire| async move {
             // A master that is about to get its first slot takes its keys only so.

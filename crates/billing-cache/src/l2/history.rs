@@ -1,24 +1,29 @@
 //! The history id: which life of the Redis data an acknowledgement belongs to.
 //!
-//! It changes when the server restarts or another one is promoted; acknowledged deletions may then be undone, which is why
-//! every relayed outbox row carries it (`protocol.md`, section 5).
+//! It changes when the server restarts, another one is promoted, or its data are exchanged; acknowledged deletions may
+//! then be undone, which is why every relayed outbox row carries it (`protocol.md`, section 5).
 
 use std::fmt;
 
 use crc::{CRC_64_XZ, Crc};
 
+use super::data_id::DataId;
 use super::info::info_field;
 
-/// Run id of the server process and replication id of its data, as `INFO` tells them.
+/// Run id of the server process and replication id of its data, as `INFO` tells them, and the data id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct History(String);
 
 impl History {
-    /// What a primary with this run id tells in the section `replication` of its `INFO`; none if it hides it.
-    pub(crate) fn of(run_id: Option<&str>, info: &str) -> Option<Self> {
+    /// What a primary with this run id and these data tells in the section `replication` of its `INFO`; none if it
+    /// hides it.
+    pub(super) fn of(run_id: Option<&str>, info: &str, data: Option<&DataId>) -> Option<Self> {
         let replication_id = info_field(info, "master_replid")?;
         let run_id = run_id.filter(|_| info_field(info, "role") == Some("master"))?;
-        Some(Self(format!("{run_id}:{replication_id}")))
+        Some(Self(match data {
+            Some(data) => format!("{run_id}:{replication_id}:{}", data.as_str()),
+            None => format!("{run_id}:{replication_id}"),
+        }))
     }
 
     /// What all shards together carry; of one shard its own history.

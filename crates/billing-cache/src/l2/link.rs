@@ -23,6 +23,7 @@ use tokio::task::AbortHandle;
 use tracing::warn;
 
 use super::address::Address;
+use super::data_id::{DataId, IfNone};
 use super::error::cluster::ClusterError;
 use super::error::{L2Error, RedisUnreachable, timeout_of};
 use super::info::is_node;
@@ -32,6 +33,7 @@ pub use ids::ConnectionNumber;
 pub(crate) use ids::LinkId;
 pub(crate) use options::{Admission, Changes, Conduct, Terms};
 pub(crate) use pool::OwnConnection;
+pub(crate) use state::Data;
 use state::{Shared, refuse_replica};
 use supervision::supervise;
 pub(crate) use wire::Wire;
@@ -167,6 +169,21 @@ impl Link {
             *weighed = Some(Instant::now());
         }
         is_due
+    }
+
+    /// Under which key the data id stands; none in a cluster.
+    pub(crate) fn data_key(&self) -> Option<&str> {
+        self.shared.data_key.as_deref()
+    }
+
+    /// Only who replays sets a data id.
+    pub(super) fn if_no_data_id(&self) -> IfNone {
+        if self.shared.admission == Admission::AfterReplay { IfNone::Set } else { IfNone::Leave }
+    }
+
+    /// Takes note of the data that this connection was found to have.
+    pub(super) fn note_data(&self, connection: ConnectionNumber, found: Option<DataId>) -> Data {
+        self.shared.note_data(connection, found)
     }
 
     /// Lets reads use this connection; without effect if there is another one by now.

@@ -1,8 +1,9 @@
 //! INVALIDATE: removes keys with their leases, and says to which history of their shard that was done.
 //!
 //! Invariants (`protocol.md`, sections 2, 5 and 9): value and lease go at once, or the lease first; the history is read before
-//! the removals, on the same connection, from a server that says it is the primary. One that says it is a replica has not
-//! been told, even if it takes writes; the link leaves it, as it does at its first refusal.
+//! the removals, on the same connection, from a server that says it is the primary; the data id before and after them,
+//! since data may be exchanged in between, and only if both are the same it is known which were told. One that says it
+//! is a replica has not been told, even if it takes writes; the link leaves it, as it does at its first refusal.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,12 +12,14 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, future, stream};
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
 
+use super::data_id::DataId;
 use super::error::L2Error;
 use super::history::History;
 use super::info::is_replica;
-use super::link::{Link, Terms, Wire};
+use super::link::{ConnectionNumber, Link, Terms, Wire};
 use super::redirect::is_elsewhere;
 use super::shards::{Gathered, Shards};
+use super::which_data;
 use crate::clock::millis;
 use crate::key::lease_of;
 
@@ -63,14 +66,23 @@ impl Removed {
     }
 }
 
-/// The history of every shard that is connected, in the order of the layout; none for one that cannot be asked.
-pub(crate) async fn histories(links: &[Arc<Link>], limit: Duration) -> Vec<Result<Option<History>, L2Error>> {
+/// The history of every shard that is connected, and on which connection that was, in the order of the layout.
+pub(crate) async fn histories(
+    links: &[Arc<Link>],
+    limit: Duration,
+) -> Vec<Result<(ConnectionNumber, Option<History>), L2Error>> {
     let asked = links.iter().map(|link| async move {
+        let (connection, key) = (link.connection().ok_or(L2Error::Away)?, link.data_key());
         let ask = |mut wire: Wire| async move {
-            let answers = wire.query_each([info_command()]).await?;
-            history_of(&wire, answers.into_iter().next())
+            let info = wire.query_each([info_command()]).await?.into_iter().next();
+            let data = match key {
+                Some(key) => which_data::ask(&mut wire, key, link.if_no_data_id()).await?,
+                None => None,
+            };
+            Ok((history_of(&wire, info, data.as_ref())?, data))
         };
-        link.run(Terms::tell(limit), ask).await
+        let (history, data) = link.run(Terms::tell(limit), ask).await?;
+        Ok((link.note_data(connection, data).number(connection), history))
     });
     future::join_all(asked).await
 }
@@ -83,18 +95,28 @@ pub(crate) fn unlink(key: &str) -> Cmd {
 }
 
 async fn remove(link: &Link, keys: &[&str], limit: Duration) -> Result<Vec<Removed>, L2Error> {
+    let (connection, data_key) = (link.connection().ok_or(L2Error::Away)?, link.data_key());
     let tell = |mut wire: Wire| async move {
-        let commands = std::iter::once(info_command()).chain(keys.iter().map(|key| unlink(key)));
+        let which_data = || data_key.map(which_data::get).into_iter();
+        let removals = keys.iter().map(|key| unlink(key));
+        let commands = std::iter::once(info_command()).chain(which_data()).chain(removals).chain(which_data());
         let mut answers = wire.query_each(commands).await?.into_iter();
-        let history = history_of(&wire, answers.next())?;
+        let info = answers.next();
+        let (before, after) = match data_key {
+            Some(_) => (DataId::of(answers.next()), DataId::of(answers.next_back())),
+            None => (None, None),
+        };
+        let history = history_of(&wire, info, after.as_ref())?.filter(|_| before == after);
         let removed = |answer: RedisResult<Value>| match answer {
             Ok(_) => Ok(Removed::In(history.clone())),
             Err(error) if is_elsewhere(&error) => Ok(Removed::Elsewhere),
             Err(error) => Err(error),
         };
-        answers.map(removed).collect()
+        Ok((answers.map(removed).collect::<RedisResult<Vec<Removed>>>()?, after))
     };
-    link.run(Terms::tell(limit), tell).await
+    let (removed, data) = link.run(Terms::tell(limit), tell).await?;
+    link.note_data(connection, data);
+    Ok(removed)
 }
 
 /// While a slot is on its way, a command on two names is refused by both masters unless both names are on one of them. So
@@ -123,11 +145,11 @@ fn info_command() -> Cmd {
     command
 }
 
-fn history_of(wire: &Wire, info: Option<RedisResult<Value>>) -> RedisResult<Option<History>> {
+fn history_of(wire: &Wire, info: Option<RedisResult<Value>>, data: Option<&DataId>) -> RedisResult<Option<History>> {
     let info: Option<String> = info.and_then(Result::ok).and_then(|info| redis::from_redis_value(info).ok());
     let info = info.unwrap_or_default();
     if is_replica(&info) {
         return Err((ErrorKind::Server(ServerErrorKind::ReadOnly), "the server has become a replica").into());
     }
-    Ok(History::of(wire.run_id.as_deref(), &info))
+    Ok(History::of(wire.run_id.as_deref(), &info, data))
 }

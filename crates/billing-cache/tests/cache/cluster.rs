@@ -2,6 +2,7 @@
 
 mod admission;
 mod failover;
+mod flushed;
 mod half_moved;
 mod half_moved_writes;
 mod memory;

@@ -11,6 +11,7 @@ mod clear;
 mod cluster;
 mod contended;
 mod counting;
+mod exchanged;
 mod foreign_values;
 mod hang;
 mod hot_keys;

@@ -163,6 +163,11 @@ pub(crate) async fn open(ledger: &Ledger, options: &Options) -> Cache<Ledger> {
     builder(ledger, options).open(&options.redis).await.unwrap()
 }
 
+/// A process in which somebody replays, and lets reads use Redis after that.
+pub(crate) async fn open_replaying(ledger: &Ledger, options: &Options) -> Cache<Ledger> {
+    builder(ledger, options).admit_after_replay().open(&options.redis).await.unwrap()
+}
+
 /// A process that says whose its rows are.
 pub(crate) async fn open_marked(ledger: &Ledger, options: &Options, name: &str) -> Cache<Ledger> {
     builder(ledger, options).marked(name).open(&options.redis).await.unwrap()

@@ -25,6 +25,7 @@ mod database;
 mod discounts;
 mod examination;
 mod example_service;
+mod exchanged;
 mod foreign_values;
 mod full_disk;
 mod golden;

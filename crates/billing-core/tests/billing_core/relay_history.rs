@@ -10,7 +10,7 @@ use crate::relaying::{due, until, until_due, until_due_in_redis};
 use crate::world::{World, for_each_world};
 
 /// While it lives, no relay can end a replay: rows cannot be marked, and on PostgreSQL not even be read.
-async fn hold_outbox(world: &World) -> DatabaseTransaction {
+pub(crate) async fn hold_outbox(world: &World) -> DatabaseTransaction {
     let transaction = world.database.connection().begin().await.unwrap();
     let lock = match world.database.backend() {
         DbBackend::Postgres => "LOCK TABLE cache_invalidations IN ACCESS EXCLUSIVE MODE",
@@ -21,7 +21,7 @@ async fn hold_outbox(world: &World) -> DatabaseTransaction {
 }
 
 /// An invoice of 50 is cached, then another program makes it 60, and every process knows. Answers what was cached first.
-async fn change_invoice(world: &World, service: &BillingService) -> String {
+pub(crate) async fn change_invoice(world: &World, service: &BillingService) -> String {
     until_due_in_redis(service, 2, 50).await;
     let old = world.cached("invoice:2").unwrap();
     world.set_amount(2, 60).await;

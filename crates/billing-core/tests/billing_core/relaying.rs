@@ -40,7 +40,12 @@ impl World {
     /// What the Redis of this world tells of its history.
     pub(crate) fn history(&self) -> String {
         let run_id = &self.redis.info("server").unwrap()["run_id"];
-        format!("{run_id}:{}", self.redis.info("replication").unwrap()["master_replid"])
+        let replication_id = &self.redis.info("replication").unwrap()["master_replid"];
+        // Whoever looks first sets one.
+        let data = "billing_cache:{database}:data";
+        let _: redis::Value = self.redis.command(&["SET", data, "0123456789abcdef", "NX", "EX", "3600"]).unwrap();
+        let data_id = self.cached(data).unwrap();
+        format!("{run_id}:{replication_id}:{data_id}")
     }
 
     /// Changes an invoice as another program does.

@@ -67,7 +67,9 @@ fn golden(name: &str, shown: &str) {
 async fn mark_relayed(stage: &Stage) {
     let run_id = stage.redis.info("server").unwrap()["run_id"].clone();
     let replication = stage.redis.info("replication").unwrap()["master_replid"].clone();
-    stage.execute(&format!("UPDATE cache_invalidations SET redis_history = '{run_id}:{replication}'")).await;
+    let data = "0123456789abcdef";
+    stage.redis.command::<()>(&["SET", "billing_cache:{database}:data", data, "EX", "3600"]).unwrap();
+    stage.execute(&format!("UPDATE cache_invalidations SET redis_history = '{run_id}:{replication}:{data}'")).await;
 }
 
 #[tokio::test]

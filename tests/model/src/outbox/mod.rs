@@ -1,11 +1,13 @@
-//! The outbox and its relay, over failovers and restarts of Redis: one key, two processes that write, load and relay.
+//! The outbox and its relay, over failovers, restarts and exchanges of Redis data: one key, two processes that write,
+//! load and relay.
 //!
 //! A failover makes a replica that lags the primary; who is connected to the old primary goes on with it for a while. A
-//! restart brings back what the last dump had, and everybody reconnects. Either begins a new history. Processes crash, stop
-//! for good, and start again. Bounded are the number of rows and of those changes.
-//! Only the data of today's primary is there: what an old primary answers ends with it.
-//! "Older than its retention" means that no old dump or replica has the row's old values any more, and that old primaries
-//! have ended. It does not mean that a value on the primary is dead, so nothing leans on TTLs that might have been changed.
+//! restart brings back what the last dump had, and everybody reconnects. An exchange (`SWAPDB`) puts other data in the
+//! place of the old ones, which come back with the next exchange; nobody is told. Each begins another history.
+//! Processes crash, stop for good, and start again. Bounded are the number of rows and of those changes. Only the data
+//! of today's primary is there: what an old primary answers ends with it. "Older than its retention" means that no old
+//! dump or replica has the row's old values any more, and that old primaries have ended. It does not mean that a value
+//! on the primary is dead, so nothing leans on TTLs that might have been changed.
 
 mod steps;
 
@@ -15,8 +17,11 @@ use crate::check::{Promise, World};
 use crate::redis::{Key, Token, Tokens, Version};
 use crate::without::{Protocol, Without};
 
-/// The number of changes of the server before it began.
+/// Which life of the data it is.
 type History = u8;
+
+/// A mark that names no history.
+const NO_HISTORY: History = History::MAX;
 
 /// The model.
 pub(crate) struct Outbox {
@@ -24,7 +29,7 @@ pub(crate) struct Outbox {
     pub(crate) rows: usize,
     pub(crate) change: Change,
     /// How often the server changes.
-    pub(crate) changes: History,
+    pub(crate) changes: u8,
 }
 
 /// How the server changes.
@@ -34,6 +39,8 @@ pub(crate) enum Change {
     Failover,
     /// The same server comes back with an old dump.
     Restart,
+    /// The data are exchanged with others, on the same server and under the same connections.
+    Swap,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,8 +48,9 @@ pub(crate) struct State {
     database: Version,
     rows: Vec<Row>,
     primary: Key,
-    history: History,
-    /// What a lagging replica, or the last dump, has.
+    /// How often the server has changed.
+    changes: u8,
+    /// What a lagging replica, the last dump, or the other data have.
     copy: Key,
     processes: [Process; 2],
     /// What the database had at the last INVALIDATE on the primary of its time.
@@ -78,6 +86,16 @@ struct Process {
     load: Load,
     /// The rows marked with other histories that its server was told of too; of two rows or three.
     told: [bool; 3],
+    /// The data that it believes to be there; counts only where they are exchanged.
+    seen: Seen,
+}
+
+/// What a process knows of the data that are in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Seen {
+    history: History,
+    /// No exchange since it looked. One there and one back cannot be noticed.
+    is_sure: bool,
 }
 
 /// The server a process is connected to.
@@ -111,6 +129,10 @@ enum Task {
     Writing(usize),
     /// To be invalidated.
     Has(Role, usize),
+    /// Where data are exchanged: has asked which data these are, and is to remove the key.
+    Asked(Role, usize, History),
+    /// The same: has removed the key, and is to ask again.
+    Removed(Role, usize, History),
     /// To be marked.
     Invalidated(Role, usize, History),
     /// Only in a mutation: marked, and to be invalidated.
@@ -126,10 +148,35 @@ enum Load {
 }
 
 impl Process {
-    const STOPPED: Self = Self { link: Link::None, task: Task::None, load: Load::None, told: [false; 3] };
+    const STOPPED: Self = Self {
+        link: Link::None,
+        task: Task::None,
+        load: Load::None,
+        told: [false; 3],
+        seen: Seen { history: 0, is_sure: true },
+    };
 }
 
 impl Outbox {
+    /// The history of today.
+    fn history(&self, state: &State) -> History {
+        match self.change {
+            Change::Failover | Change::Restart => state.changes,
+            // The data of before are those of before again. Without an id of their own they are all the same.
+            Change::Swap if self.protocol.keeps(Without::DataId) => state.changes % 2,
+            Change::Swap => 0,
+        }
+    }
+
+    /// The history that a process believes to be in.
+    fn history_of(&self, state: &State, process: &Process) -> History {
+        match (process.link, self.change) {
+            (Link::Old(history), _) => history,
+            (_, Change::Swap) => process.seen.history,
+            (Link::None | Link::Waiting | Link::Admitted, _) => state.changes,
+        }
+    }
+
     /// Whether a relay in this history has to take a row.
     fn is_needed(&self, row: Row, history: History) -> bool {
         match row.state {
@@ -147,27 +194,30 @@ impl Outbox {
 
     fn will_take(&self, state: &State, id: usize) -> bool {
         let row = state.rows[id];
-        self.is_needed(row, state.history)
+        self.is_needed(row, self.history(state))
             && match row.state {
                 RowState::Marked(_) => {
                     let repeats = |process: &Process| process.link == Link::Admitted && !process.told[id];
                     let in_every_pass = self.protocol.keeps(Without::HistoryInEveryPass);
-                    replays_later(state) || in_every_pass && state.processes.iter().any(repeats)
+                    self.replays_later(state) || in_every_pass && state.processes.iter().any(repeats)
                 }
                 _ => self.protocol.keeps(Without::StateInsteadOfCursor) || id >= state.cursor,
             }
     }
-}
 
-/// Whether somebody will connect and replay: who has not yet, or, if nobody runs, whoever starts.
-fn replays_later(state: &State) -> bool {
-    let mut links = state.processes.iter().map(|process| process.link);
-    links.clone().all(|link| link == Link::None) || links.any(|link| matches!(link, Link::Waiting | Link::Old(_)))
+    /// Whether somebody will connect, or find other data, and replay: who has not yet, or, if nobody runs, whoever
+    /// starts.
+    fn replays_later(&self, state: &State) -> bool {
+        let will_find = |process: &Process| self.history_of(state, process) != self.history(state);
+        let will = |process: &Process| matches!(process.link, Link::Waiting | Link::Old(_)) || will_find(process);
+        let mut runs = state.processes.iter().filter(|process| process.link != Link::None).peekable();
+        runs.peek().is_none() || runs.any(will)
+    }
 }
 
 /// A process that is about to invalidate a row on today's primary.
 fn is_about_to(process: &Process, rows: &[Row], value: Version) -> bool {
-    let (Task::Has(_, row) | Task::Marked(row)) = process.task else { return false };
+    let (Task::Has(_, row) | Task::Asked(_, row, _) | Task::Marked(row)) = process.task else { return false };
     rows[row].version > value && matches!(process.link, Link::Waiting | Link::Admitted)
 }
 
@@ -179,7 +229,7 @@ impl World for Outbox {
         match self.change {
             // While an old primary is still written to, what the new one answers may be stale, and is covered.
             Change::Failover if self.changes > 0 => &[Promise::StaleIsCovered],
-            Change::Failover | Change::Restart => &[Promise::StaleIsCovered, Promise::L2IsCurrent],
+            Change::Failover | Change::Restart | Change::Swap => &[Promise::StaleIsCovered, Promise::L2IsCurrent],
         }
     }
 
@@ -189,7 +239,7 @@ impl World for Outbox {
             database: 0,
             rows: vec![Row { state: RowState::NotYet, version: 0 }; self.rows],
             primary: Key::default(),
-            history: 0,
+            changes: 0,
             copy: Key::default(),
             processes: [process; 2],
             invalidated: 0,
@@ -220,17 +270,18 @@ impl World for Outbox {
         let Some(value) = state.primary.value else { return false };
         match promise {
             Promise::L2IsCurrent => {
-                let is_served = state.processes.iter().any(|process| process.link == Link::Admitted);
-                is_served && value < state.invalidated
+                let serves = |process: &Process| process.link == Link::Admitted && process.seen.is_sure;
+                state.processes.iter().any(serves) && value < state.invalidated
             }
             _ => value < state.database && !self.is_covered(state, value),
         }
     }
 
     fn sketch(&self, state: &State) -> String {
-        let State { database, primary, history, copy, .. } = state;
+        let State { database, primary, copy, .. } = state;
+        let history = self.history(state);
         let rows: Vec<RowState> = state.rows.iter().map(|row| row.state).collect();
-        let processes = state.processes.map(|Process { link, task, load, told }| (link, task, load, told));
+        let processes = state.processes.map(|Process { link, task, load, told, seen }| (link, task, load, told, seen));
         format!("database v{database}, primary {primary}, history {history}, copy {copy}, rows {rows:?}, {processes:?}")
     }
 }

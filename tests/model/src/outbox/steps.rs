@@ -1,6 +1,6 @@
 //! What can happen next to the outbox, and what it does.
 
-use super::{Change, History, Link, Load, Outbox, Process, Role, Row, RowState, State, Task};
+use super::{Change, History, Link, Load, NO_HISTORY, Outbox, Process, Role, Row, RowState, Seen, State, Task};
 use crate::redis::{Acquired, Lease, Tokens};
 use crate::without::Without;
 
@@ -18,6 +18,11 @@ pub(crate) enum Step {
     /// The relay of a process takes a row.
     Take(usize, usize),
     Invalidate(usize),
+    /// Where data are exchanged, the step before INVALIDATE and the one after: which data are there?
+    Ask(usize),
+    AskAgain(usize),
+    /// A heartbeat, or a look of the relay, finds other data than those that were there.
+    Find(usize),
     /// Redis could not be told; the row stays as it is.
     InvalidateFails(usize),
     Mark(usize),
@@ -47,6 +52,8 @@ impl Outbox {
                 continue;
             }
             steps.push(Step::Stop(number));
+            let finds_others = self.change == Change::Swap && process.seen.history != self.history(state);
+            steps.extend(finds_others.then_some(Step::Find(number)));
             self.list_task(state, number, process, steps);
             match process.load {
                 Load::None => steps.extend((process.link == Link::Admitted).then_some(Step::Acquire(number))),
@@ -54,21 +61,34 @@ impl Outbox {
                 Load::Loaded(..) => steps.extend((process.link == Link::Admitted).then_some(Step::Fill(number))),
             }
             match process.link {
-                Link::Waiting if self.is_replayed(state) => steps.push(Step::Admit(number)),
+                Link::Waiting if self.is_replayed(state, self.history_of(state, process)) => {
+                    steps.push(Step::Admit(number))
+                }
                 Link::Old(_) => steps.push(Step::Move(number)),
                 _ => {}
             }
         }
         steps.extend(state.primary.value.map(|_| Step::Evict));
         steps.extend(state.primary.lease.map(|_| Step::LeaseExpires));
-        if state.history < self.changes {
-            steps.push(Step::ServerChanges);
-            steps.extend((state.copy != state.primary).then_some(Step::Copy));
+        if state.changes < self.changes {
+            steps.extend(self.may_change(state).then_some(Step::ServerChanges));
+            // The data that were there once have a history of their own, which a copy of others would have too.
+            let may_copy = self.change != Change::Swap || state.changes == 0;
+            steps.extend((may_copy && state.copy != state.primary).then_some(Step::Copy));
         }
         for row in (0..self.rows).filter(|row| state.rows[*row].state == RowState::InDoubt) {
             steps.extend([Step::CommitAfterAll(row), Step::RollBackAfterAll(row)]);
         }
         steps.extend((0..self.rows).filter(|row| self.may_retire(state, *row)).map(Step::Retire));
+    }
+
+    /// Data that are exchanged, and exchanged back, within one pipeline of commands are not noticed, and not promised.
+    fn may_change(&self, state: &State) -> bool {
+        let is_between = |process: &Process| match process.task {
+            Task::Asked(_, _, before) | Task::Removed(_, _, before) => before != state.changes % 2,
+            _ => false,
+        };
+        self.change != Change::Swap || !state.processes.iter().any(is_between)
     }
 
     fn list_task(&self, state: &State, number: usize, process: &Process, steps: &mut Vec<Step>) {
@@ -77,7 +97,7 @@ impl Outbox {
             Task::None => {
                 let next_row = state.rows.iter().any(|row| row.state == RowState::NotYet);
                 steps.extend(next_row.then_some(Step::Begin(number)));
-                let history = state.history_of(process.link);
+                let history = self.history_of(state, process);
                 let from = if self.protocol.keeps(Without::StateInsteadOfCursor) { 0 } else { state.cursor };
                 let needed = (from..self.rows).filter(|row| self.is_needed(state.rows[*row], history));
                 let taken = needed.filter(|row| match role(state, process, *row) {
@@ -88,20 +108,31 @@ impl Outbox {
             }
             Task::Writing(_) => steps.extend([Step::Commit(number), Step::CommitInDoubt(number)]),
             Task::Has(role, _) if early && role != Role::Repeater => steps.push(Step::Mark(number)),
-            Task::Has(..) | Task::Marked(_) => steps.extend([Step::Invalidate(number), Step::InvalidateFails(number)]),
+            Task::Has(..) if self.asks_for_data(process.task) => {
+                steps.extend([Step::Ask(number), Step::InvalidateFails(number)]);
+            }
+            Task::Removed(..) => steps.push(Step::AskAgain(number)),
+            Task::Has(..) | Task::Asked(..) | Task::Marked(_) => {
+                steps.extend([Step::Invalidate(number), Step::InvalidateFails(number)])
+            }
             Task::Invalidated(..) => steps.push(Step::Mark(number)),
         }
     }
 
+    /// Whether INVALIDATE asks which data these are: where they are exchanged, and for a row that will be marked.
+    fn asks_for_data(&self, task: Task) -> bool {
+        self.change == Change::Swap && !matches!(task, Task::Has(Role::WriterInDoubt, _))
+    }
+
     /// Whether the relay finds nothing more to replay before reads may begin.
-    fn is_replayed(&self, state: &State) -> bool {
+    fn is_replayed(&self, state: &State, history: History) -> bool {
         !self.protocol.keeps(Without::ReplayBeforeServing)
-            || !state.rows.iter().any(|row| self.is_needed(*row, state.history))
+            || !state.rows.iter().any(|row| self.is_needed(*row, history))
     }
 
     fn may_retire(&self, state: &State, row: usize) -> bool {
         let RowState::Marked(history) = state.rows[row].state else { return false };
-        let is_todays = history == state.history || !self.protocol.keeps(Without::RetireOnlyTodaysHistory);
+        let is_todays = history == self.history(state) || !self.protocol.keeps(Without::RetireOnlyTodaysHistory);
         let somebody = |is: fn(Link) -> bool| state.processes.iter().any(|process| is(process.link));
         let old_primary_is_used = somebody(|link| matches!(link, Link::Old(_)));
         is_todays
@@ -123,7 +154,11 @@ impl Outbox {
                     state.cursor = row + 1;
                 }
             }
-            Step::Commit(process) | Step::Invalidate(process) | Step::Mark(process) => {
+            Step::Commit(process)
+            | Step::Ask(process)
+            | Step::Invalidate(process)
+            | Step::AskAgain(process)
+            | Step::Mark(process) => {
                 let task = state.processes[process].task;
                 state.processes[process].task = self.go_on(state, process, task);
             }
@@ -143,10 +178,7 @@ impl Outbox {
             Step::LeaseExpires => state.primary.lease = None,
             Step::Copy => state.copy = state.primary,
             Step::ServerChanges => self.change_server(state),
-            Step::Move(process) | Step::Start(process) => {
-                state.processes[process] =
-                    Process { link: Link::Waiting, told: [false; 3], ..state.processes[process] };
-            }
+            Step::Move(process) | Step::Start(process) | Step::Find(process) => self.begin_anew(state, process),
             Step::Admit(process) => state.processes[process].link = Link::Admitted,
             Step::Stop(process) => {
                 if let Task::Writing(row) = state.processes[process].task {
@@ -166,13 +198,20 @@ impl Outbox {
                 state.commit(row);
                 Task::Has(Role::Writer, row)
             }
+            Task::Has(role, row) if self.asks_for_data(task) => Task::Asked(role, row, self.history(state)),
+            Task::Asked(role, row, before) => {
+                self.invalidate(state, link);
+                Task::Removed(role, row, before)
+            }
+            Task::Removed(role, row, before) => self.told_between(state, process, role, row, before),
             Task::Has(Role::Repeater, row) => {
                 self.invalidate(state, link);
                 state.processes[process].told[row] = true;
                 Task::None
             }
             Task::Has(role, row) if !self.protocol.keeps(Without::MarkAfterInvalidate) => {
-                state.mark(role, row, state.history_of(link));
+                let history = self.history_of(state, &state.processes[process]);
+                state.mark(role, row, history);
                 Task::Marked(row)
             }
             Task::Has(Role::WriterInDoubt, _) if self.protocol.keeps(Without::NoMarkInDoubt) => {
@@ -182,7 +221,8 @@ impl Outbox {
             Task::Has(role, row) => {
                 self.invalidate(state, link);
                 let same_connection = self.protocol.keeps(Without::HistoryOfTheSameConnection);
-                Task::Invalidated(role, row, if same_connection { state.history_of(link) } else { state.history })
+                let of_connection = self.history_of(state, &state.processes[process]);
+                Task::Invalidated(role, row, if same_connection { of_connection } else { self.history(state) })
             }
             Task::Marked(_) => {
                 self.invalidate(state, link);
@@ -194,6 +234,39 @@ impl Outbox {
             }
             Task::None => unreachable!("a process without a task does not go on"),
         }
+    }
+
+    /// The second question which data are there: only if both answers are the same it is known which were told.
+    fn told_between(&self, state: &mut State, process: usize, role: Role, row: usize, before: History) -> Task {
+        let after = self.history(state);
+        let told = match (self.protocol.keeps(Without::DataIdBefore), self.protocol.keeps(Without::DataIdAfter)) {
+            (true, true) => {
+                if before == after {
+                    after
+                } else {
+                    NO_HISTORY
+                }
+            }
+            (true, false) => before,
+            (false, _) => after,
+        };
+        if told != state.processes[process].seen.history {
+            self.begin_anew(state, process);
+        }
+        match role {
+            Role::Repeater => {
+                state.processes[process].told[row] = told == state.processes[process].seen.history;
+                Task::None
+            }
+            Role::Writer | Role::WriterInDoubt | Role::Relay => Task::Invalidated(role, row, told),
+        }
+    }
+
+    /// A process is connected to today's primary, or finds other data there: it replays before it serves.
+    fn begin_anew(&self, state: &mut State, process: usize) {
+        let history = if self.change == Change::Swap { self.history(state) } else { 0 };
+        let seen = Seen { history, is_sure: true };
+        state.processes[process] = Process { link: Link::Waiting, told: [false; 3], seen, ..state.processes[process] };
     }
 
     /// An old primary loses values too, but those are not here.
@@ -222,15 +295,21 @@ impl Outbox {
     }
 
     fn change_server(&self, state: &mut State) {
-        let before = state.history;
-        state.history += 1;
+        let before = state.changes;
+        state.changes += 1;
+        if self.change == Change::Swap {
+            std::mem::swap(&mut state.primary, &mut state.copy);
+            let runs = |process: &&mut Process| process.link != Link::None;
+            state.processes.iter_mut().filter(runs).for_each(|process| process.seen.is_sure = false);
+            return;
+        }
         state.primary = state.copy;
         for process in &mut state.processes {
             process.link = match (process.link, self.change) {
                 (Link::None, _) => Link::None,
                 (Link::Waiting | Link::Admitted, Change::Failover) => Link::Old(before),
                 (Link::Old(history), Change::Failover) => Link::Old(history),
-                (_, Change::Restart) => Link::Waiting,
+                (_, Change::Restart | Change::Swap) => Link::Waiting,
             };
             process.told = [false; 3];
         }
@@ -257,13 +336,6 @@ fn role(state: &State, process: &Process, row: usize) -> Role {
 }
 
 impl State {
-    fn history_of(&self, link: Link) -> History {
-        match link {
-            Link::Old(history) => history,
-            Link::None | Link::Waiting | Link::Admitted => self.history,
-        }
-    }
-
     fn commit(&mut self, row: usize) {
         self.database += 1;
         self.rows[row] = Row { state: RowState::Pending, version: self.database };

@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Which of the connections of a process it is, to whatever server, in the order in which they were made.
+/// It is another one when the server has other data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnectionNumber(u64);
 
 static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
 
 impl ConnectionNumber {
-    /// That of a connection that was just made.
+    /// That of a connection that was just made, or has other data from now on.
     pub(super) fn next() -> Self {
         Self(CONNECTIONS.fetch_add(1, Ordering::Relaxed))
     }

@@ -41,6 +41,8 @@ pub(crate) struct Conduct {
     pub(crate) changes: Changes,
     /// Whether the values in Redis are of this source, so that reads may use them.
     pub(crate) is_ours: Arc<AtomicBool>,
+    /// Under which key the data id stands; none in a cluster.
+    pub(crate) data_key: Option<String>,
 }
 
 /// On what terms an operation is run: for what, and how long it may take.

@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
@@ -19,6 +19,7 @@ use super::pool::{Pooled, is_of_server};
 use super::wire::Wire;
 use crate::breaker::{Breaker, BreakerState, Verdict};
 use crate::l2::address::Address;
+use crate::l2::data_id::DataId;
 use crate::l2::error::{L2Error, advice, advice_of_cluster, is_read_only, timeout_of, verdict};
 use crate::l2::info::{info_field, is_replica};
 use crate::l2::redirect::is_elsewhere;
@@ -28,6 +29,22 @@ pub(super) struct Live {
     pub(super) wire: Wire,
     pub(super) number: ConnectionNumber,
     pub(super) server: ConnectionAddr,
+}
+
+/// Which data a look has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Data {
+    /// Those of the look before, if there was one.
+    Same,
+    /// Others; the connection has this number from now on.
+    Others(ConnectionNumber),
+}
+
+impl Data {
+    /// The number of a connection that had this one when it was asked.
+    pub(crate) fn number(self, asked: ConnectionNumber) -> ConnectionNumber {
+        if let Self::Others(number) = self { number } else { asked }
+    }
 }
 
 /// See the module.
@@ -49,6 +66,9 @@ pub(super) struct Shared {
     pub(super) breaker: Breaker,
     /// Whether the values in Redis are of this source.
     pub(super) is_ours: Arc<AtomicBool>,
+    pub(super) data_key: Option<String>,
+    /// The data that were found at the first look on a connection, and at each one since.
+    known_data: Mutex<Option<(ConnectionNumber, Option<DataId>)>>,
     /// When it was last asked how large values are.
     pub(super) weighed: Mutex<Option<Instant>>,
 }
@@ -69,6 +89,8 @@ impl Shared {
             admitted: AtomicU64::new(0),
             breaker: Breaker::new(conduct.breaker.clone()),
             is_ours: Arc::clone(&conduct.is_ours),
+            data_key: conduct.data_key.clone(),
+            known_data: Mutex::default(),
             weighed: Mutex::default(),
         })
     }
@@ -185,6 +207,28 @@ impl Shared {
                 self.lost.notify_one();
             }
         }
+    }
+
+    /// Takes note of the data that this connection was found to have. It has one number only as long as they are the same: so all
+    /// that follows from a new connection (reads wait until they are admitted, L1 is emptied) follows from other data too.
+    pub(super) fn note_data(&self, connection: ConnectionNumber, found: Option<DataId>) -> Data {
+        let mut known = self.known_data.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(live) = self.live.load_full().filter(|live| live.number == connection) else { return Data::Same };
+        let before = known.replace((connection, found.clone()));
+        if before.is_none_or(|(of, id)| of != connection || id == found) {
+            return Data::Same;
+        }
+        let number = ConnectionNumber::next();
+        let renewed = Arc::new(Live { wire: live.wire.clone(), number, server: live.server.clone() });
+        let replaced = self.live.compare_and_swap(&live, Some(renewed));
+        if replaced.as_ref().is_some_and(|replaced| Arc::ptr_eq(replaced, &live)) {
+            *known = Some((number, found));
+            let hint = "somebody ran SWAPDB or FLUSHDB, or the key that names the data was evicted";
+            warn!(endpoint = self.endpoint, hint, "redis has other data than before");
+            self.connections.send_replace(Some(number));
+            self.changes.note();
+        }
+        Data::Others(number)
     }
 
     /// Connects and notes the run id.
