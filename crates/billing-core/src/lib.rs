@@ -16,6 +16,7 @@ pub mod money;
 pub mod outbox;
 mod printable;
 pub mod process;
+pub mod rights;
 pub mod service;
 pub mod settings;
 pub mod time;

@@ -62,8 +62,7 @@ enum Command {
     /// Load the values worth having into a cold cache
     Warmup(warmup::Arguments),
     /// Check Redis, the database and the settings, and say what to do where something is wrong
-    #[command(after_help = doctor::EXAMPLES)]
-    Doctor,
+    Doctor(doctor::Arguments),
     /// Make the database ready: missing tables, the outbox and its triggers
     #[command(after_help = migrate::EXAMPLES)]
     Migrate,
@@ -87,7 +86,7 @@ async fn run(command: Command, common: &CommonArgs) -> Result<Code> {
         }
         Command::Verify(arguments) => verify::run(&arguments, common).await,
         Command::Warmup(arguments) => warmup::run(&arguments, common).await,
-        Command::Doctor => exit::interruptible("nothing was changed", doctor::run(common)).await,
+        Command::Doctor(arguments) => exit::interruptible("nothing was changed", doctor::run(&arguments, common)).await,
         Command::Migrate => {
             let consequence = "the migration is done as a whole or not at all; run it again";
             exit::interruptible(consequence, migrate::run(common)).await

@@ -169,7 +169,8 @@ fn is_connection_error(error: &sqlx::Error) -> bool {
     }
 }
 
-fn sql_state(error: &DbErr) -> Option<String> {
+/// The state of the standard by which the database names the error; SQLite names a number.
+pub(crate) fn sql_state(error: &DbErr) -> Option<String> {
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
             error.as_database_error()?.code().map(std::borrow::Cow::into_owned)

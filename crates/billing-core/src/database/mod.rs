@@ -37,6 +37,7 @@ use sea_orm::{
 use crate::outbox::Sight;
 pub use advice::of_statement as advice;
 use at_rest::{is_at_rest, seems_at_rest};
+pub(crate) use error::sql_state;
 pub use error::{DatabaseError, is_transient, is_unreachable};
 pub use rows::UnreadableRow;
 pub(crate) use rows::{RawRow, insert, raw_row, row, rows, update};

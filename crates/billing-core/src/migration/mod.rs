@@ -30,6 +30,9 @@ pub use triggers::{
 /// Key of the advisory lock that lets one process migrate at a time; any number no other program uses ("billcach").
 const ADVISORY_LOCK: i64 = 0x6269_6c6c_6361_6368;
 
+/// A name of our own: the platform may keep its own migrations in the default table.
+pub(crate) const MIGRATIONS_TABLE: &str = "billing_cache_migrations";
+
 /// The migrations of this crate, in order.
 #[derive(Debug)]
 pub struct Migrator;
@@ -39,9 +42,8 @@ impl MigratorTrait for Migrator {
         vec![Box::new(m0001_platform_tables::Migration), Box::new(m0002_outbox::Migration)]
     }
 
-    /// A name of our own: the platform may keep its own migrations in the default table.
     fn migration_table_name() -> DynIden {
-        "billing_cache_migrations".into_iden()
+        MIGRATIONS_TABLE.into_iden()
     }
 }
 

@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, 
 
 use super::relay::{RETIRE_PAUSE, RelaySettings, retention};
 use super::row::{self, Target};
-use super::rows;
+use super::rows::{self, Needed};
 use crate::cached::{BillingCache, CACHED_TYPES};
 use crate::database::{Database, DatabaseError};
 use crate::entities::cache_invalidation::{Column, Entity};
@@ -118,7 +118,7 @@ pub async fn unreadable(cache: &BillingCache) -> Result<Unreadable, DatabaseErro
     let connection = cache.source().connection();
     let (mut found, mut above) = (Unreadable::default(), i64::MIN);
     loop {
-        let page = rows::page(connection, above).await?;
+        let page = rows::page(connection, &Needed::Everything, above).await?;
         let Some(last) = page.last() else { return Ok(found) };
         above = last.id;
         for row in page {

@@ -5,6 +5,7 @@
 
 mod backlog;
 mod delay;
+mod elsewhere;
 mod marker;
 mod pass;
 mod refusal;
@@ -18,6 +19,7 @@ mod whole_type;
 mod write_txn;
 
 pub use backlog::{Backlog, Unreadable, Waiting, backlog, unreadable, waiting};
+pub use elsewhere::{Elsewhere, applied_elsewhere};
 pub use relay::{Relay, RelayError, RelaySettings, retire};
 pub use row::{OutboxRow, Target};
 pub(crate) use rows::Histories;

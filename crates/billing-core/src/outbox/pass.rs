@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use billing_cache::{AnyKey, ConnectionNumber, History, L2Error, Primaries};
+use billing_cache::{AnyKey, ConnectionNumber, L2Error, Primaries};
 use chrono::{NaiveDateTime, TimeDelta};
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use super::delay;
+use super::elsewhere::is_needed;
 use super::marker::Relayed;
 use super::relay::{RelayError, RelaySettings};
 use super::row::{OutboxRow, Target};
@@ -221,7 +222,7 @@ impl<'a> Pass<'a> {
         let (Some(first), Some(last)) = (taken.iter().map(ids).min(), taken.iter().map(ids).max()) else {
             return Ok(None);
         };
-        taken.retain(|row| self.is_needed(row));
+        taken.retain(|row| is_needed(self.cache, self.primaries, row));
         let relayed = self.apply(&taken).await;
         let told_after = read.elapsed();
         failpoint::hit("relay_before_mark");
@@ -239,17 +240,6 @@ impl<'a> Pass<'a> {
             // What another program wrote may be no time; then it has no age.
             row.age.iter().for_each(|age| delay::record_of_relay(self.cache, &row.cache_type, *age + after));
         }
-    }
-
-    /// Whether the row is pending, or was applied to another history than that which its key is in now.
-    fn is_needed(&self, row: &OutboxRow) -> bool {
-        let carries = |history: &History| row.redis_history.as_deref() == Some(history.as_str());
-        let of_key = match row.target(self.cache) {
-            _ if row.is_pending => return true,
-            Target::Key(key) => self.primaries.of_key(&key).and_then(|primary| primary.history.as_ref()),
-            Target::WholeType(_) | Target::Unreadable(_) | Target::Nothing | Target::UnknownType => None,
-        };
-        !of_key.is_some_and(carries) && !self.primaries.history_of_all().as_ref().is_some_and(carries)
     }
 
     /// Tells Redis what the rows say, each key once, and puts aside those for which a type has to be cleared. Answers the rows

@@ -203,10 +203,19 @@ pub(super) async fn all<C: ConnectionTrait>(connection: &C, needed: &Needed) -> 
     rows.order_by_asc(Column::Id).into_model().all(connection).await
 }
 
-/// The rows of this build's types with the lowest ids above this one.
-pub(super) async fn page<C: ConnectionTrait>(connection: &C, above: i64) -> Result<Vec<OutboxRow>, DbErr> {
+/// How many rows are needed.
+pub(super) async fn count<C: ConnectionTrait>(connection: &C, needed: &Needed) -> Result<u64, DbErr> {
+    Ok(count_by_type(connection, needed).await?.iter().map(|(_, rows)| rows).sum())
+}
+
+/// The needed rows with the lowest ids above this one.
+pub(super) async fn page<C: ConnectionTrait>(
+    connection: &C,
+    needed: &Needed,
+    above: i64,
+) -> Result<Vec<OutboxRow>, DbErr> {
     let backend = connection.get_database_backend();
-    let rows = row::select(backend).filter(Needed::Everything.condition(backend)).filter(Column::Id.gt(above));
+    let rows = row::select(backend).filter(needed.condition(backend)).filter(Column::Id.gt(above));
     rows.order_by_asc(Column::Id).limit(PAGE).into_model().all(connection).await
 }
 

@@ -18,7 +18,19 @@ pub(crate) struct DoctorReport {
     pub(crate) counts: Counts,
     /// What is in force, in the order of the keys.
     pub(crate) settings: Vec<SettingInForce>,
+    #[serde(skip)]
+    pub(crate) shown: Shown,
 }
+
+/// Which settings the text shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Those that are not the default.
+    Changed,
+    All,
+}
+
+const DEFAULT: &str = "default";
 
 /// What a check is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -74,6 +86,14 @@ pub(crate) struct SettingInForce {
 }
 
 impl Subject {
+    fn to_text(self) -> &'static str {
+        match self {
+            Self::Redis => "Redis",
+            Self::Database => "database",
+            Self::Configuration => "configuration",
+        }
+    }
+
     pub(crate) fn ok(self, check: &'static str, found: impl Into<String>) -> Finding {
         self.finding(check, Level::Ok, found.into(), None)
     }
@@ -110,7 +130,7 @@ impl Counts {
 impl From<Setting> for SettingInForce {
     fn from(Setting { key, value, origin }: Setting) -> Self {
         let (origin, name) = match origin {
-            Origin::Default => ("default", None),
+            Origin::Default => (DEFAULT, None),
             Origin::File(path) => ("file", Some(path.display().to_string())),
             Origin::DotEnv(variable) => (".env", Some(variable)),
             Origin::Environment(variable) => ("environment", Some(variable)),
@@ -133,12 +153,30 @@ impl Report for DoctorReport {
             of_subject.for_each(|finding| text.push_str(&finding.to_text()));
             text.push('\n');
         }
-        format!("{text}{}\n\n{}", self.settings_table(), self.counts.to_text())
+        let problems = self.problems().map(|problems| format!("\n{problems}")).unwrap_or_default();
+        format!("{text}{}{}{problems}", self.settings_table(), self.counts.to_text())
     }
 }
 
 impl DoctorReport {
+    /// The last line, where there is something to name: whoever looks sees it first.
+    fn problems(&self) -> Option<String> {
+        let problems = self.findings.iter().filter(|finding| finding.level == Level::Problem);
+        let names: Vec<String> =
+            problems.map(|finding| format!("{} ({})", finding.check, finding.subject.to_text())).collect();
+        (!names.is_empty()).then(|| coloured(&format!("problem: {}", names.join(", ")), Colour::Red))
+    }
+
     fn settings_table(&self) -> String {
+        let shown = |setting: &&SettingInForce| self.shown == Shown::All || setting.origin != DEFAULT;
+        let shown: Vec<&SettingInForce> = self.settings.iter().filter(shown).collect();
+        let further = match self.settings.len() - shown.len() {
+            0 => String::new(),
+            further => format!("and {further} settings with their default values: --settings shows them\n\n"),
+        };
+        if shown.is_empty() {
+            return further;
+        }
         let row = |setting: &SettingInForce| {
             let source = match &setting.name {
                 Some(name) => format!("{} {name}", setting.origin),
@@ -146,7 +184,7 @@ impl DoctorReport {
             };
             [setting.key.clone(), setting.value.clone(), source]
         };
-        labelled_table(3, ["setting", "value", "source"], self.settings.iter().map(row))
+        format!("{}\n{further}", labelled_table(3, ["setting", "value", "source"], shown.into_iter().map(row)))
     }
 }
 

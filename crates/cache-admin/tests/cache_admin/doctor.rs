@@ -138,6 +138,34 @@ fn without_numbers(line: &str) -> String {
     line
 }
 
+/// The lines of the text below the findings.
+fn end_of(run: &Run) -> Vec<&str> {
+    run.stdout.split_once("added up in Redis every").unwrap().1.lines().skip(1).collect()
+}
+
+#[tokio::test]
+async fn the_last_line_names_the_problems_and_only_settings_that_are_not_the_default_stand_above_it() {
+    use sea_orm::ConnectionTrait;
+    let stage = sound();
+    let run = stage.run_with(&["doctor"], &PATIENT);
+    run.assert_fine();
+    let end = end_of(&run);
+    assert!(end.iter().any(|line| line.contains("redis.port") && line.contains("environment REDIS_PORT")), "{end:#?}");
+    assert!(!run.stdout.contains("cache.batch_size"), "{end:#?}");
+    assert!(end.iter().any(|line| line.contains("--settings shows them")), "{end:#?}");
+    assert!(end.last().unwrap().ends_with("0 with a problem, 0 not checked"), "{end:#?}");
+
+    let database = stage.open_database().await;
+    database.connection().execute_unprepared("DROP TRIGGER billing_cache_payments_update").await.unwrap();
+    database.close().await.unwrap();
+    stage.redis.command::<()>(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
+    let run = stage.run_with(&["doctor", "--settings"], &PATIENT);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!(end_of(&run).last(), Some(&"problem: triggers (database)"));
+    assert!(run.stdout.contains("cache.batch_size") && !run.stdout.contains("--settings"), "{run:?}");
+    assert!(run.stdout.contains("-> CONFIG SET maxmemory 1gb maxmemory-policy volatile-lru"), "{run:?}");
+}
+
 #[test]
 fn a_server_that_a_cache_should_not_share_is_found() {
     for (options, check, level, words) in [
@@ -181,6 +209,7 @@ fn what_cannot_be_reached_is_named_and_nothing_about_it_is_called_well() {
     for check in ["version", "memory", "rights", "announcements", "latency"] {
         assert_found(&report, "redis", check, "not_checked", "away");
     }
+    assert_found(&report, "database", "replay", "not_checked", "");
     assert_found(&report, "database", "triggers", "ok", "declare");
 
     let report = examine_with(&stage, 3, &[("REDIS_HOST", "no.such.host.invalid")]);
@@ -322,13 +351,21 @@ async fn triggers_and_outbox_are_judged() {
         let row = "INSERT INTO cache_invalidations (cache_type, key_parts, table_name, created_at, relayed_at) VALUES";
         execute(&format!("{row} ('invoices', '[1]', 'invoices', CURRENT_TIMESTAMP, '2020-01-01 00:00:00')")).await;
         execute(&format!("{row} ('coupons', '[1]', 'coupons', '2020-01-01 00:00:00', NULL)")).await;
+        let report = examine(stage, 1);
+        assert_found(&report, "database", "replay", "problem", "1 invalidations were applied to another Redis");
+        execute("UPDATE cache_invalidations SET relayed_at = CURRENT_TIMESTAMP WHERE relayed_at IS NOT NULL").await;
+        assert_found(&examine(stage, 0), "database", "replay", "note", "relays apply them again");
+        execute("UPDATE cache_invalidations SET relayed_at = '2020-01-01 00:00:00' WHERE relayed_at IS NOT NULL").await;
+        execute(&format!("UPDATE cache_invalidations SET redis_history = '{}'", stage.history().await)).await;
         let report = examine(stage, 0);
+        assert_found(&report, "database", "replay", "ok", "carries every invalidation");
         assert_found(&report, "database", "outbox", "ok", "no invalidation");
         assert_found(&report, "database", "unknown types", "note", "coupons (1)");
         assert_found(&report, "database", "retirement", "note", "1 applied rows");
         assert_found(&report, "database", "unreadable rows", "ok", "");
         execute(&format!("{row} ('tax_rates', 'rubbish', 'tax_rates', CURRENT_TIMESTAMP, '2099-01-01 00:00:00')"))
             .await;
+        execute(&format!("UPDATE cache_invalidations SET redis_history = '{}'", stage.history().await)).await;
         let report = examine(stage, 0);
         assert_found(&report, "database", "unreadable rows", "note", "1 rows of cache_invalidations name keys");
         assert_found(&report, "database", "unreadable rows", "note", "(tax_rates)");

@@ -53,6 +53,10 @@ impl Stage {
         Self { tls: Some(Tls { authority, client }), ..stage }
     }
 
+    pub(crate) fn on(database: TestDatabase, options: RedisOptions) -> Self {
+        Self::new(database, options)
+    }
+
     fn new(database: TestDatabase, options: RedisOptions) -> Self {
         Self { redis: options.start().unwrap(), database, directory: tempfile::tempdir().unwrap(), tls: None }
     }
@@ -114,6 +118,12 @@ impl Stage {
         let run = self.run(&[arguments, &["--format", "json"]].concat());
         run.assert_fine();
         run.json()
+    }
+
+    /// In which history Redis is, as applied rows of the outbox are marked.
+    pub(crate) async fn history(&self) -> String {
+        let primaries = self.open_cache().await.primaries().await.unwrap();
+        primaries.history_of_all().unwrap().as_str().to_owned()
     }
 
     pub(crate) async fn open_database(&self) -> Database {

@@ -10,6 +10,7 @@ mod causes;
 mod clear;
 mod cluster;
 mod comfort;
+mod database_rights;
 mod doctor;
 mod errors;
 mod golden;

@@ -8,7 +8,7 @@ const SUBJECT: Subject = Subject::Configuration;
 
 pub(super) fn check(settings: &Settings, explained: &[Setting], remarks: Vec<Remark>) -> Vec<Finding> {
     let changed = explained.iter().filter(|setting| setting.origin != Origin::Default).count();
-    let summary = format!("{} settings, {changed} of them not by default; all are shown below", explained.len());
+    let summary = format!("{} settings, {changed} of them not by default", explained.len());
     let without_effect = remarks.into_iter().map(|it| SUBJECT.note("no effect", it.found(), it.remedy()));
     let of_values = [key_space(&settings.cache.key_space), counters(settings)];
     [SUBJECT.ok("settings", summary)].into_iter().chain(without_effect).chain(of_values).collect()

@@ -8,20 +8,32 @@ use billing_core::database::{Database, DatabaseError};
 use billing_core::migration::{
     ColumnFault, MissingCopies, TriggerDifference, TriggerFault, check_columns, check_triggers, missing_copies,
 };
-use billing_core::outbox::{self, Backlog, Unreadable};
+use billing_core::outbox::{self, Backlog, Elsewhere, RelayError, Unreadable};
 use billing_core::settings::Settings;
 use cli_support::exit;
 use cli_support::render::{count, duration};
 
-use super::{Checked, RECONNECT, clock, not_checked, rows};
+use super::{Checked, RECONNECT, access, clock, not_checked, rows};
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Database;
 const MIGRATE: &str = "cache-admin migrate";
 const RUN_A_SERVICE: &str = "start a service with these settings and let it reach Redis; its relay does the rest";
 /// Checks of a database that is migrated, in their order.
-const OF_SCHEMA: [&str; 7] =
-    ["columns", "triggers", "copies", "outbox", "unknown types", "retirement", "unreadable rows"];
+const OF_SCHEMA: [&str; 10] = [
+    "columns",
+    "rights",
+    "writes",
+    "triggers",
+    "copies",
+    "outbox",
+    "unknown types",
+    "retirement",
+    "replay",
+    "unreadable rows",
+];
+/// Of these, what is read from the outbox in one go.
+const OF_OUTBOX: [&str; 3] = ["outbox", "unknown types", "retirement"];
 
 /// Relays look twice a second; what is older has met something that is in the way.
 const LATE: Duration = Duration::from_secs(10);
@@ -41,9 +53,10 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
         return Checked { findings: [connection].into_iter().chain(findings).chain(of_server).collect(), code };
     }
     let mut findings = vec![connection, SUBJECT.ok("schema", "all migrations of this version are applied")];
-    findings.extend([columns(database).await, triggers(database).await, copies(database).await]);
+    findings.extend([columns(database).await, access::rights(database).await, access::writes(database).await]);
+    findings.extend([triggers(database).await, copies(database).await]);
     findings.extend(outbox(cache, settings).await);
-    findings.push(unreadable_rows(cache).await);
+    findings.extend([replay(cache, settings).await, unreadable_rows(cache).await]);
     findings.extend(rows::check(database).await);
     findings.extend(of_server);
     Checked::fine(findings)
@@ -136,7 +149,7 @@ async fn outbox(cache: &BillingCache, settings: &Settings) -> Vec<Finding> {
         Ok(backlog) => vec![pending(&backlog), unknown_types(&backlog), left_behind(&backlog)],
         Err(error) => {
             let why = exit::sentence(&anyhow::Error::new(error));
-            not_checked(SUBJECT, &OF_SCHEMA[3..6], &why, "let this database user read cache_invalidations")
+            not_checked(SUBJECT, &OF_OUTBOX, &why, "let this database user read cache_invalidations")
         }
     }
 }
@@ -157,6 +170,38 @@ fn pending(backlog: &Backlog) -> Finding {
         SUBJECT.note("outbox", rows, RUN_A_SERVICE)
     } else {
         SUBJECT.problem("outbox", format!("{rows}: old values may be read"), RUN_A_SERVICE)
+    }
+}
+
+/// What was applied to a history of Redis that has gone.
+async fn replay(cache: &BillingCache, settings: &Settings) -> Finding {
+    match outbox::applied_elsewhere(cache, &settings.relay).await {
+        Ok(elsewhere) => judge_elsewhere(elsewhere),
+        Err(RelayError::Database(error)) => unreadable("replay", error.into()),
+        Err(error) => SUBJECT.not_checked("replay", exit::sentence(&anyhow::Error::new(error)), RECONNECT),
+    }
+}
+
+fn judge_elsewhere(elsewhere: Elsewhere) -> Finding {
+    let Elsewhere::Rows { rows, left_behind, oldest } = elsewhere else {
+        let why = "Redis does not tell its history, by which lost invalidations are known";
+        return SUBJECT.not_checked(
+            "replay",
+            why,
+            "let this Redis user run INFO (+info), and no proxy hide its run_id",
+        );
+    };
+    let since = oldest.map(|oldest| format!(", the oldest written {} ago", duration(oldest))).unwrap_or_default();
+    let found =
+        format!("{} invalidations were applied to another Redis, or before it was restored{since}", count(rows));
+    match (rows, left_behind) {
+        (0, _) => SUBJECT.ok("replay", "Redis carries every invalidation that was applied"),
+        (_, 0) => SUBJECT.note("replay", format!("{found}; relays apply them again"), RUN_A_SERVICE),
+        _ => SUBJECT.problem(
+            "replay",
+            format!("{found}, and no relay has applied them again: old values may be read"),
+            RUN_A_SERVICE,
+        ),
     }
 }
 

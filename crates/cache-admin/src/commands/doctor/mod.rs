@@ -2,6 +2,7 @@
 //!
 //! Invariants: it looks past the breaker and changes nothing; what could not be checked is said to be so, never to be well.
 
+mod access;
 mod clock;
 mod cluster;
 mod configuration;
@@ -16,13 +17,15 @@ use anyhow::Result;
 use billing_core::cached;
 use billing_core::database::Database;
 use billing_core::settings::Loaded;
+use clap::Args;
 use cli_support::{Code, CommonArgs, render};
 
-use crate::reports::doctor::{Counts, DoctorReport, Finding, Level, Subject};
+use crate::reports::doctor::{Counts, DoctorReport, Finding, Level, Shown, Subject};
 
-pub(crate) const EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   cache-admin doctor
+  cache-admin doctor --settings
   cache-admin doctor --config billing.toml --redis-host replica-2
   cache-admin doctor --format json | jq '.findings[] | select(.level != \"ok\")'
 
@@ -35,6 +38,14 @@ Nothing is changed. Exit codes: 0 no problem; 1 a problem was found; 2 wrong usa
 /// The remedy for what was not checked because its server is away.
 const RECONNECT: &str = "repair the connection first";
 
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Show every setting with its value and source, not only those that are not the default
+    #[arg(long)]
+    settings: bool,
+}
+
 /// What the checks of one server found.
 struct Checked {
     findings: Vec<Finding>,
@@ -42,7 +53,7 @@ struct Checked {
     code: Code,
 }
 
-pub(crate) async fn run(common: &CommonArgs) -> Result<Code> {
+pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
     let Loaded { settings, explained, remarks } = common.settings_explained()?;
     let database = Database::lazy(&settings.database)?;
     let cache = cached::open_cache(database, &settings.redis, settings.cache.clone()).await?;
@@ -57,6 +68,7 @@ pub(crate) async fn run(common: &CommonArgs) -> Result<Code> {
         counts: Counts::of(&findings),
         findings,
         settings: explained.into_iter().map(Into::into).collect(),
+        shown: if arguments.settings { Shown::All } else { Shown::Changed },
     };
     render::show(&report, common.format)?;
     Ok(code(&report, [redis.code, database.code]))

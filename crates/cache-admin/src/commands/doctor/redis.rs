@@ -117,8 +117,10 @@ fn role(facts: &ServerFacts, settings: &RedisSettings) -> Finding {
 fn memory(info: &ServerInfo) -> Finding {
     let used = bytes(info.used_memory);
     if info.maxmemory == 0 {
+        const REMEDY: &str =
+            "CONFIG SET maxmemory 1gb maxmemory-policy volatile-lru, with as much as there is to spare";
         let found = format!("{used} used, without a limit: a cache can fill the machine");
-        return SUBJECT.note("memory", found, "CONFIG SET maxmemory 1gb, or as much as there is to spare");
+        return SUBJECT.note("memory", found, REMEDY);
     }
     let share = info.used_memory.saturating_mul(100) / info.maxmemory;
     let found = format!("{used} of {} used ({share} %)", bytes(info.maxmemory));

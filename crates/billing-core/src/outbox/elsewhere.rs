@@ -1,0 +1,75 @@
+//! Applied invalidations that the Redis of today may not carry: they were applied to another history of it, as before a
+//! failover or a restart with old data, and a relay has to apply them again.
+//!
+//! Invariant: only reads, and asks the same as a relay does, row by row. Called by `cache-admin doctor`.
+
+use std::time::Duration;
+
+use billing_cache::{History, L2Error, Primaries};
+
+use super::relay::{RETIRE_PAUSE, RelayError, RelaySettings};
+use super::row::{OutboxRow, Target};
+use super::rows::{self, Histories, Needed};
+use crate::cached::BillingCache;
+
+/// A relay that runs has marked what was left elsewhere anew by the second look for it.
+const LOOKS: u32 = 2;
+
+/// What Redis may not carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// A server does not tell its history: relays apply everything again at each connection.
+    Unknown,
+    /// So many rows were applied to another history.
+    Rows {
+        /// How many.
+        rows: u64,
+        /// How many of them a relay that runs would have applied again and marked by now.
+        left_behind: u64,
+        /// Since when the oldest was written.
+        oldest: Option<Duration>,
+    },
+}
+
+/// Looks through the rows that were applied.
+///
+/// # Errors
+/// Redis does not answer, or the database fails.
+pub async fn applied_elsewhere(cache: &BillingCache, settings: &RelaySettings) -> Result<Elsewhere, RelayError> {
+    let primaries = cache.primaries().await?;
+    if !primaries.are_all() {
+        return Err(RelayError::Redis(L2Error::Away));
+    }
+    let histories = Histories::of(&primaries);
+    if !histories.are_known() {
+        return Ok(Elsewhere::Unknown);
+    }
+    // In a cluster a row may carry the mark of a shard that has its key no longer.
+    let needed = if primaries.are_many() { Needed::Everything } else { Needed::Replay { into: histories.clone() } };
+    let (mut lost, mut oldest, mut above) = (0, None, i64::MIN);
+    loop {
+        let page = rows::page(cache.source().connection(), &needed, above).await?;
+        let Some(last) = page.last() else { break };
+        above = last.id;
+        let applied = page.iter().filter(|row| !row.is_pending && is_needed(cache, &primaries, row));
+        for row in applied {
+            lost += 1;
+            oldest = oldest.max(row.age);
+        }
+    }
+    let after = Duration::from_secs(settings.retention_margin_seconds) + RETIRE_PAUSE * LOOKS;
+    let left_behind =
+        rows::count(cache.source().connection(), &Needed::LeftElsewhere { than: histories, after }).await?;
+    Ok(Elsewhere::Rows { rows: lost, left_behind, oldest })
+}
+
+/// Whether the row is pending, or was applied to another history than that which its key is in now.
+pub(super) fn is_needed(cache: &BillingCache, primaries: &Primaries, row: &OutboxRow) -> bool {
+    let carries = |history: &History| row.redis_history.as_deref() == Some(history.as_str());
+    let of_key = match row.target(cache) {
+        _ if row.is_pending => return true,
+        Target::Key(key) => primaries.of_key(&key).and_then(|primary| primary.history.as_ref()),
+        Target::WholeType(_) | Target::Unreadable(_) | Target::Nothing | Target::UnknownType => None,
+    };
+    !of_key.is_some_and(carries) && !primaries.history_of_all().as_ref().is_some_and(carries)
+}
