@@ -41,10 +41,10 @@ fn each_operation_of_a_service_says_what_it_did() {
     let told = |parts: &[&str]| line(&site, &service, &heard, parts);
     let of_invoice = ["cache_type=\"invoices\"", key.as_str(), "elapsed_us="];
     for parts in [
-        ["DEBUG billing_cache::read: get ", "tier=\"loaded\""],
-        ["DEBUG billing_cache::read: get ", "tier=\"l2\""],
-        ["DEBUG billing_cache::operation_log: fill ", "outcome=\"fill_stored\""],
-        ["DEBUG billing_cache::invalidate: invalidate ", "outcome=\"invalidated\""],
+        ["DEBUG billing_cache::read::one: get ", "tier=\"loaded\""],
+        ["DEBUG billing_cache::read::one: get ", "tier=\"l2\""],
+        ["DEBUG billing_cache::read::operation_log: fill ", "outcome=\"fill_stored\""],
+        ["DEBUG billing_cache::read::invalidate: invalidate ", "outcome=\"invalidated\""],
     ] {
         told(&[&of_invoice[..], &parts[..]].concat());
     }

@@ -7,34 +7,34 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::cache::{Cache, Inner, States};
-use crate::cached_type::{CachedType, Source, TypeInfo};
-use crate::counters::{Counters, Counting};
-use crate::flight::Flights;
-use crate::guard::Guard;
-use crate::identity::Identity;
-use crate::key::KeySpace;
-use crate::known::Known;
-use crate::l1::L1;
-use crate::l2::ear::listen_to_all;
-use crate::l2::error::L2Error;
-use crate::l2::error::cluster::ClusterError;
-use crate::l2::error::sentinel::SentinelError;
-use crate::l2::error::tls::TlsError;
-use crate::l2::following::follow;
-use crate::l2::link::Admission;
-use crate::l2::shards::Shards;
-use crate::mark;
-use crate::near_end::{NearEnd, Refreshed};
-use crate::numbers::flush::flush_regularly;
-use crate::numbers::unsent::Unsent;
-use crate::policy::{L1Policy, TtlPolicy};
-use crate::popularity::{Decay, Popularity};
-use crate::retry::mend;
-use crate::settings::{CacheSettings, InvalidSetting, RedisSettings};
-use crate::shared::{PastCache, RegisteredType, Shared};
-use crate::suspect::Suspects;
-use crate::type_state::TypeState;
+use crate::connection::error::L2Error;
+use crate::connection::error::cluster::ClusterError;
+use crate::connection::error::sentinel::SentinelError;
+use crate::connection::error::tls::TlsError;
+use crate::connection::following::follow;
+use crate::connection::link::Admission;
+use crate::connection::shards::Shards;
+use crate::counting::counters::{Counters, Counting};
+use crate::counting::identity::Identity;
+use crate::counting::miss_reason::Known;
+use crate::counting::popularity::{Decay, Popularity};
+use crate::counting::unsent::Unsent;
+use crate::declaration::cached_type::{CachedType, Source, TypeInfo};
+use crate::declaration::key::KeySpace;
+use crate::declaration::policy::{L1Policy, TtlPolicy};
+use crate::declaration::settings::{CacheSettings, InvalidSetting, RedisSettings};
+use crate::memory::guard::Guard;
+use crate::memory::l1::L1;
+use crate::memory::tracking::listen_to_all;
+use crate::read::cache::{Cache, Inner, States};
+use crate::read::flight::Flights;
+use crate::read::near_end::{NearEnd, Refreshed};
+use crate::read::retry::mend;
+use crate::read::shared::{PastCache, RegisteredType, Shared};
+use crate::read::source_marker;
+use crate::read::type_state::TypeState;
+use crate::read::unconfirmed::Suspects;
+use crate::reporting::flush::flush_regularly;
 
 /// The cache could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -182,7 +182,7 @@ impl<S: Source> CacheBuilder<S> {
         self.settings.check()?;
         self.check_type_names()?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());
-        let data_key = mark::key(&space, "data");
+        let data_key = source_marker::key(&space, "data");
         let shards = Shards::open(redis, self.settings.breaker.clone(), self.admission, data_key).await;
         let shards = shards.map_err(SetupError::of)?;
         let bound = Duration::from_millis(self.settings.l1_staleness_bound_ms);
@@ -208,8 +208,8 @@ impl<S: Source> CacheBuilder<S> {
         ];
         if let Some(mark) = self.mark {
             shared.shards.read_from_redis(false);
-            mark::look(&shared, &mark).await;
-            background.push(tokio::spawn(mark::keep(Arc::clone(&shared), mark)).abort_handle());
+            source_marker::look(&shared, &mark).await;
+            background.push(tokio::spawn(source_marker::keep(Arc::clone(&shared), mark)).abort_handle());
         }
         if shards.is_cluster() {
             background.push(tokio::spawn(follow(Arc::clone(shards), Arc::clone(guard))).abort_handle());

@@ -1,4 +1,4 @@
-//! Clear of a cached type (`l2/admin.rs`), beside loads that are in flight.
+//! Clear of a cached type (`protocol/clear.rs`), beside loads that are in flight.
 //!
 //! The data was changed behind the triggers, which is what a clear is for: no invalidation comes to help. SCAN returns a
 //! name for certain only if it is there when the walk comes by; what was found, and only that name, is removed later.

@@ -1,6 +1,6 @@
 //! The Redis part that all models share: one key with its lease, and the atomic commands on it.
 //!
-//! Invariant: these are the commands of `billing-cache/src/l2/store.rs`, each one step. Whatever else happens to a key
+//! Invariant: these are the commands of `billing-cache/src/protocol`, each one step. Whatever else happens to a key
 //! (eviction, expiry, an old dump) the models do to its fields themselves.
 
 use std::fmt;

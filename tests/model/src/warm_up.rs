@@ -1,7 +1,7 @@
 //! Two keys: warm-up in batches beside a reader and a writer; and a row that moves from one key to the other.
 //!
 //! A write changes what both keys answer (the row leaves key 0 and appears under key 1), so both are in its outbox. The
-//! batch goes as in `billing-cache/src/bulk.rs`: leases for both, one snapshot, a fill for each; a fill that timed out may
+//! batch goes as in `billing-cache/src/read/many.rs`: leases for both, one snapshot, a fill for each; a fill that timed out may
 //! arrive later. A GET is not a step of its own: what it would answer is judged in every state.
 
 use crate::check::{Promise, World};

@@ -1,4 +1,4 @@
-//! A flight: legs of ACQUIRE, load and FILL (`Pilot` in `billing-cache/src/read.rs`), and whom the answer of each covers.
+//! A flight: legs of ACQUIRE, load and FILL (`billing-cache/src/read/leader.rs`), and whom the answer of each covers.
 
 use std::fmt;
 

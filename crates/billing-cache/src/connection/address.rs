@@ -1,0 +1,159 @@
+//! Where the server is and how it is spoken to, as the settings have it.
+//!
+//! Invariants: what contradicts itself is refused before anything is dialled, so that nobody who asked for TLS is served
+//! without; sentinels are asked, and the files of TLS read, again for every dialling, so that failovers and renewed
+//! certificates need no restart.
+
+use std::time::Duration;
+
+use redis::io::tcp::TcpSettings;
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+use secrecy::ExposeSecret;
+
+use super::error::L2Error;
+use super::sentinel::{SentinelFacts, Sentinels};
+use super::tls;
+use super::tls::files::TlsFiles;
+use super::tls::look::TlsFacts;
+use crate::declaration::settings::RedisSettings;
+
+/// See the module.
+pub(crate) struct Address {
+    place: Place,
+    redis: RedisConnectionInfo,
+    tls: Option<TlsFiles>,
+    /// Of a connection; sentinels have half of it to answer.
+    limit: Duration,
+}
+
+enum Place {
+    Server(ConnectionAddr),
+    /// Of a cluster.
+    Node(ConnectionAddr),
+    Sentinels(Sentinels),
+}
+
+impl Address {
+    /// The address that the settings make, with the files of TLS tried.
+    pub(crate) fn of(settings: &RedisSettings) -> Result<Self, L2Error> {
+        let sentinels = Sentinels::of(settings)?;
+        let info = connection_info(settings)?;
+        let tls = TlsFiles::of(settings, info.addr())?;
+        if let Some(files) = &tls {
+            files.read()?;
+        }
+        let redis = info.redis_settings().clone();
+        let place = sentinels.map_or_else(|| Place::Server(info.addr().clone()), Place::Sentinels);
+        Ok(Self { place, redis, tls, limit: settings.connect_timeout() })
+    }
+
+    /// The same login and TLS, at a node of a cluster.
+    pub(crate) fn at(&self, host: &str, port: u16) -> Self {
+        let place = Place::Node(self.address(host, port));
+        Self { place, redis: self.redis.clone(), tls: self.tls.clone(), limit: self.limit }
+    }
+
+    /// Host and port, or the sentinels, and database number, for people. A cluster has one database only.
+    pub(crate) fn describe(&self) -> String {
+        let place = match &self.place {
+            Place::Node(address) => return address.to_string(),
+            Place::Server(address) => address.to_string(),
+            Place::Sentinels(sentinels) => sentinels.describe(),
+        };
+        let tls = if self.has_tls() { " with TLS" } else { "" };
+        format!("{place}{tls}, database {}", self.redis.db())
+    }
+
+    /// Whether connections are made with TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// What a connection to where the server is now is made with. Asks the sentinels, reads small files.
+    pub(crate) async fn connection_info(&self) -> Result<ConnectionInfo, L2Error> {
+        self.connection_info_of(self.server().await?)
+    }
+
+    /// What a connection to this server is made with now. Reads small files.
+    pub(crate) fn connection_info_of(&self, server: ConnectionAddr) -> Result<ConnectionInfo, L2Error> {
+        Ok(self.to(server)?.set_redis_settings(self.redis.clone()))
+    }
+
+    /// Where the server is now. Asks the sentinels, and refuses one of which they have named a successor before.
+    pub(crate) async fn server(&self) -> Result<ConnectionAddr, L2Error> {
+        match &self.place {
+            Place::Server(address) | Place::Node(address) => Ok(address.clone()),
+            Place::Sentinels(sentinels) => {
+                let (host, port) = sentinels.primary(self.ways(sentinels)?, self.limit / 2).await?;
+                Ok(self.address(&host, port))
+            }
+        }
+    }
+
+    /// Whether it is a node of a cluster.
+    pub(crate) fn is_node(&self) -> bool {
+        matches!(self.place, Place::Node(_))
+    }
+
+    /// Whether it may be another server tomorrow.
+    pub(crate) fn may_move(&self) -> bool {
+        matches!(self.place, Place::Sentinels(_))
+    }
+
+    /// What the sentinels say; none without sentinels.
+    pub(crate) async fn sentinels(&self) -> Result<Option<SentinelFacts>, L2Error> {
+        let Place::Sentinels(sentinels) = &self.place else { return Ok(None) };
+        Ok(Some(sentinels.facts(self.ways(sentinels)?, self.limit / 2).await?))
+    }
+
+    /// What TLS is in use, by a handshake of one's own; none without TLS.
+    pub(crate) async fn look_at_tls(&self) -> Result<Option<TlsFacts>, L2Error> {
+        match (&self.tls, self.server().await?) {
+            (Some(files), ConnectionAddr::TcpTls { host, port, .. }) => {
+                Ok(Some(tls::look::look(files, &host, port).await?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn address(&self, host: &str, port: u16) -> ConnectionAddr {
+        address(self.has_tls(), host, port)
+    }
+
+    /// How to connect to each of the sentinels.
+    fn ways(&self, sentinels: &Sentinels) -> Result<Vec<ConnectionInfo>, L2Error> {
+        sentinels.addresses.iter().map(|(host, port)| self.to(self.address(host, *port))).collect()
+    }
+
+    /// How to connect to an address, without a login.
+    fn to(&self, address: ConnectionAddr) -> Result<ConnectionInfo, L2Error> {
+        let info = address.into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let Some(files) = &self.tls else { return Ok(info) };
+        let client = Client::build_with_tls(info, files.read()?.pem);
+        Ok(client.expect("the certificates were read and the address is one of TLS").get_connection_info().clone())
+    }
+}
+
+fn address(has_tls: bool, host: &str, port: u16) -> ConnectionAddr {
+    let host = host.to_owned();
+    if has_tls {
+        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    }
+}
+
+/// The address of the settings; beside sentinels only its login and whether it is one of TLS count.
+fn connection_info(settings: &RedisSettings) -> Result<ConnectionInfo, L2Error> {
+    if settings.has_url() {
+        return Ok(settings.url.expose_secret().into_connection_info()?);
+    }
+    let mut redis = RedisConnectionInfo::default().set_db(i64::from(settings.db));
+    if !settings.username.is_empty() {
+        redis = redis.set_username(&settings.username);
+    }
+    if !settings.password.expose_secret().is_empty() {
+        redis = redis.set_password(settings.password.expose_secret());
+    }
+    Ok(address(settings.tls, &settings.host, settings.port).into_connection_info()?.set_redis_settings(redis))
+}

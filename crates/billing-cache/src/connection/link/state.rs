@@ -1,0 +1,261 @@
+//! The state of a link: its present connection, and what is done with it and when it is lost.
+//!
+//! Invariant: a connection is given up once, by whoever finds it broken first, and nobody waits for the next one here.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use arc_swap::ArcSwapOption;
+use deadpool_redis::PoolError;
+use redis::{ConnectionAddr, RedisError, RedisResult};
+use tokio::sync::{Notify, watch};
+use tracing::warn;
+
+use super::ids::ConnectionNumber;
+use super::options::{Admission, Changes, Conduct, Purpose, Terms};
+use super::pool::{Pooled, is_of_server};
+use super::wire::Wire;
+use crate::connection::address::Address;
+use crate::connection::breaker::{Breaker, BreakerState, Verdict};
+use crate::connection::data_id::DataId;
+use crate::connection::error::{L2Error, advice, advice_of_cluster, is_read_only, timeout_of, verdict};
+use crate::connection::info::{info_field, is_replica};
+use crate::connection::redirect::is_elsewhere;
+use crate::declaration::settings::RedisSettings;
+
+pub(super) struct Live {
+    pub(super) wire: Wire,
+    pub(super) number: ConnectionNumber,
+    pub(super) server: ConnectionAddr,
+}
+
+/// Which data a look has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Data {
+    /// Those of the look before, if there was one.
+    Same,
+    /// Others; the connection has this number from now on.
+    Others(ConnectionNumber),
+}
+
+impl Data {
+    /// The number of a connection that had this one when it was asked.
+    pub(crate) fn number(self, asked: ConnectionNumber) -> ConnectionNumber {
+        if let Self::Others(number) = self { number } else { asked }
+    }
+}
+
+/// See the module.
+pub(super) struct Shared {
+    pub(super) address: Address,
+    /// Connections as they were made at the last dialling; none if the next one may have to be made otherwise.
+    pub(super) pool: ArcSwapOption<Pooled>,
+    pub(super) endpoint: String,
+    pub(super) settings: RedisSettings,
+    pub(super) live: ArcSwapOption<Live>,
+    pub(super) lost: Notify,
+    pub(super) connections: watch::Sender<Option<ConnectionNumber>>,
+    /// Told of each change of the connection.
+    pub(super) changes: Changes,
+    pub(super) admission: Admission,
+    pub(super) is_of_cluster: bool,
+    /// The number of the connection that may be read from; 0 for none.
+    pub(super) admitted: AtomicU64,
+    pub(super) breaker: Breaker,
+    /// Whether the values in Redis are of this source.
+    pub(super) is_ours: Arc<AtomicBool>,
+    pub(super) data_key: Option<String>,
+    /// The data that were found at the first look on a connection, and at each one since.
+    known_data: Mutex<Option<(ConnectionNumber, Option<DataId>)>>,
+    /// When it was last asked how large values are.
+    pub(super) weighed: Mutex<Option<Instant>>,
+}
+
+impl Shared {
+    pub(super) fn new(address: Address, conduct: &Conduct) -> Arc<Self> {
+        Arc::new(Self {
+            pool: ArcSwapOption::empty(),
+            endpoint: address.describe(),
+            address,
+            settings: conduct.settings.clone(),
+            live: ArcSwapOption::empty(),
+            lost: Notify::new(),
+            connections: watch::Sender::new(None),
+            changes: conduct.changes.clone(),
+            admission: conduct.admission,
+            is_of_cluster: conduct.is_of_cluster,
+            admitted: AtomicU64::new(0),
+            breaker: Breaker::new(conduct.breaker.clone()),
+            is_ours: Arc::clone(&conduct.is_ours),
+            data_key: conduct.data_key.clone(),
+            known_data: Mutex::default(),
+            weighed: Mutex::default(),
+        })
+    }
+
+    pub(super) async fn run<T, F>(&self, terms: Terms, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let Terms { purpose, limit } = terms;
+        let live = self.live.load_full().ok_or(L2Error::Away)?;
+        let live = live.as_ref();
+        if purpose == Purpose::Read && !self.is_ours.load(Ordering::Acquire) {
+            return Err(L2Error::OtherSource);
+        }
+        if purpose == Purpose::Read && !self.may_read(live) {
+            return Err(L2Error::Quarantined);
+        }
+        let permit = self.breaker.permit(limit);
+        if purpose == Purpose::Read && permit.is_none() {
+            return Err(L2Error::BreakerOpen);
+        }
+        let (verdict, answer) = match tokio::time::timeout(limit, operation(live.wire.clone())).await {
+            Ok(Ok(answer)) => (Some(Verdict::Success), Ok(answer)),
+            Ok(Err(error)) => {
+                let broken = error.is_unrecoverable_error() || error.is_io_error() || is_read_only(&error);
+                if broken {
+                    self.give_up(live, &error);
+                }
+                // A server that refuses to be told something can still be read; whoever told it knows what to do.
+                let says = self.verdict(&error).filter(|_| broken || purpose == Purpose::Read);
+                (says, Err(error.into()))
+            }
+            Err(_) => (Some(Verdict::Failure), Err(timeout_of(limit))),
+        };
+        if let (Some(permit), Some(verdict)) = (permit, verdict) {
+            permit.judge(verdict);
+            if self.breaker.state() == BreakerState::Open {
+                // Perhaps it is only this connection that is dead; the next trial has a new one.
+                self.give_up(live, &"the breaker has opened");
+            }
+        }
+        answer
+    }
+
+    /// What an error says about the server. A node of a cluster is well that has the key no longer; but one that is used as a
+    /// server of its own is of no use.
+    fn verdict(&self, error: &RedisError) -> Option<Verdict> {
+        if is_elsewhere(error) {
+            return Some(if self.is_of_cluster { Verdict::Success } else { Verdict::Failure });
+        }
+        verdict(error)
+    }
+
+    pub(super) fn may_read(&self, live: &Live) -> bool {
+        self.admission == Admission::Immediate || self.admitted.load(Ordering::SeqCst) == live.number.get()
+    }
+
+    pub(super) async fn checkout(&self) -> Result<(deadpool_redis::Connection, ConnectionAddr), L2Error> {
+        let pooled = match self.pool.load_full() {
+            Some(pooled) => pooled,
+            None => self.renew_pool().await?,
+        };
+        let connection = pooled.checkout().await.map_err(|error| {
+            if is_of_server(&error) {
+                // Perhaps the server is elsewhere by now, or wants other certificates.
+                self.pool.store(None);
+            }
+            match error {
+                PoolError::Backend(error) => error.into(),
+                _ => timeout_of(self.settings.connect_timeout()),
+            }
+        })?;
+        Ok((connection, pooled.server.clone()))
+    }
+
+    /// Connections to where the server is by now, with what the files of TLS hold by now.
+    async fn renew_pool(&self) -> Result<Arc<Pooled>, L2Error> {
+        let server = self.address.server().await?;
+        let info = self.address.connection_info_of(server.clone())?;
+        let pooled = Arc::new(Pooled::new(server, info, &self.settings)?);
+        self.pool.store(Some(Arc::clone(&pooled)));
+        Ok(pooled)
+    }
+
+    /// The next step after an error.
+    pub(super) fn advice(&self, error: &L2Error) -> &'static str {
+        if self.address.may_move() && error.is_unreachable() {
+            "a failover may be going on: try again in a few seconds, and if that does not help, see the log of the sentinels"
+        } else if self.address.is_node() && error.is_unreachable() {
+            advice_of_cluster(error)
+        } else if !self.address.has_tls() {
+            advice(error)
+        } else if error.is_timeout() {
+            // A server without TLS waits for the end of what it takes for a line.
+            "is the server running, are REDIS_HOST and REDIS_PORT right, and does it speak TLS on this port?"
+        } else if error.is_closed() {
+            // The alert that says why may be lost with the connection.
+            "the server closed the connection: is it at its limit of clients, or does it want another REDIS_TLS_CLIENT_CERT?"
+        } else {
+            advice(error)
+        }
+    }
+
+    /// Drops the connection `live`, unless it was already replaced, and wakes the supervisor.
+    pub(super) fn give_up(&self, live: &Live, error: &dyn std::fmt::Display) {
+        let current = self.live.load();
+        if current.as_ref().is_some_and(|current| current.number == live.number) {
+            let before = self.live.compare_and_swap(&*current, None);
+            if before.as_ref().is_some_and(|before| before.number == live.number) {
+                warn!(endpoint = self.endpoint, %error, "redis connection lost, reads go to the database");
+                self.connections.send_replace(None);
+                self.changes.note();
+                self.pool.store(None);
+                self.lost.notify_one();
+            }
+        }
+    }
+
+    /// Takes note of the data that this connection was found to have. It has one number only as long as they are the same: so all
+    /// that follows from a new connection (reads wait until they are admitted, L1 is emptied) follows from other data too.
+    pub(super) fn note_data(&self, connection: ConnectionNumber, found: Option<DataId>) -> Data {
+        let mut known = self.known_data.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(live) = self.live.load_full().filter(|live| live.number == connection) else { return Data::Same };
+        let before = known.replace((connection, found.clone()));
+        if before.is_none_or(|(of, id)| of != connection || id == found) {
+            return Data::Same;
+        }
+        let number = ConnectionNumber::next();
+        let renewed = Arc::new(Live { wire: live.wire.clone(), number, server: live.server.clone() });
+        let replaced = self.live.compare_and_swap(&live, Some(renewed));
+        if replaced.as_ref().is_some_and(|replaced| Arc::ptr_eq(replaced, &live)) {
+            *known = Some((number, found));
+            let hint = "somebody ran SWAPDB or FLUSHDB, or the key that names the data was evicted";
+            warn!(endpoint = self.endpoint, hint, "redis has other data than before");
+            self.connections.send_replace(Some(number));
+            self.changes.note();
+        }
+        Data::Others(number)
+    }
+
+    /// Connects and notes the run id.
+    pub(super) async fn dial(&self) -> Result<(), L2Error> {
+        let limit = self.settings.connect_timeout();
+        self.pool.store(None);
+        let dialled = tokio::time::timeout(limit, self.greet()).await.map_err(|_| timeout_of(limit))??;
+        let number = dialled.number;
+        self.live.store(Some(Arc::new(dialled)));
+        self.connections.send_replace(Some(number));
+        self.changes.note();
+        Ok(())
+    }
+
+    /// Only a primary will do: a replica may not have heard of an invalidation yet that was acknowledged.
+    async fn greet(&self) -> Result<Live, L2Error> {
+        let (connection, server) = self.checkout().await?;
+        let mut connection = deadpool_redis::Connection::take(connection);
+        // A server that hides INFO is served all the same; its rows then carry no history.
+        let info: Option<String> = redis::cmd("INFO").query_async(&mut connection).await.ok();
+        refuse_replica(info.as_deref())?;
+        let run_id = info.as_deref().and_then(|info| info_field(info, "run_id")).map(Arc::from);
+        Ok(Live { wire: Wire { connection, run_id, asking: false }, number: ConnectionNumber::next(), server })
+    }
+}
+
+/// Only a primary will do.
+pub(super) fn refuse_replica(info: Option<&str>) -> Result<(), L2Error> {
+    if info.is_some_and(is_replica) { Err(L2Error::Replica) } else { Ok(()) }
+}

@@ -1,0 +1,463 @@
+//! The shards: the primaries that the keys are spread over, one link to each. One server is one shard; a Redis Cluster has one
+//! for each master with slots.
+//!
+//! Invariants: a key and its lease belong to one shard (`protocol.md`, section 1); a caller never waits for a connection, so a
+//! redirection to a master that is not known yet is an error, and has the layout looked at again; a new master is part of
+//! the layout only after L1 was told that it does not hear it yet, and from the moment at which its first slot is on its way.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::future;
+use redis::{Cmd, RedisError, RedisResult, Value};
+use tokio::sync::{Notify, watch};
+use tracing::{info, warn};
+
+use super::address::Address;
+use super::breaker::{BreakerState, CHANGES, Change};
+use super::cluster::topology::Topology;
+use super::cluster::{self, ClusterFacts, Seeds};
+use super::error::{L2Error, RedisUnreachable, advice_of_cluster};
+use super::link::{Admission, Changes, Conduct, ConnectionNumber, Link, LinkId, OwnConnection, Terms, Wire};
+use super::redirect::{Redirect, is_elsewhere};
+use super::slot_map::Layout;
+use crate::clock::Moment;
+use crate::declaration::settings::{BreakerSettings, RedisSettings};
+
+/// Redirections of one command.
+const MOST_REDIRECTIONS: usize = 4;
+
+/// See the module.
+pub(crate) struct Shards {
+    layout: ArcSwap<Layout>,
+    conduct: Conduct,
+    /// None for one server.
+    cluster: Option<Cluster>,
+    endpoint: String,
+    /// Changes of breakers that were taken and could not be sent.
+    unsent: Mutex<Vec<Change>>,
+}
+
+struct Cluster {
+    seeds: Seeds,
+    /// Login and TLS of all nodes.
+    address: Address,
+    /// Somebody was sent elsewhere.
+    outdated: Notify,
+}
+
+/// Who has which slots, while none is on its way.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Slots(Option<Topology>);
+
+/// Whom the layout of a cluster concerns beside reads, such as L1: it is told what each look has found.
+pub(crate) trait SlotMapWatcher {
+    /// A look that takes longer is of no use.
+    fn look_within(&self) -> Duration;
+    /// How often to look; none where that does not matter.
+    fn look_every(&self) -> Option<Duration>;
+    /// The layout is still the one of this moment.
+    fn unchanged(&self, asked: Moment);
+    /// Another one is about to be used, with these links to be heard.
+    fn changing(&self, links: Vec<LinkId>);
+    /// It is in use.
+    fn changed(&self);
+}
+
+/// What became of many keys: of each the answer, or none where its shard could not be asked.
+pub(crate) struct Gathered<T> {
+    /// In the order of the keys.
+    pub(crate) answers: Vec<Option<T>>,
+    /// Why the first shard could not be asked that could not.
+    pub(crate) error: Option<L2Error>,
+}
+
+impl Shards {
+    /// Dials once, and goes on dialling in the background if that fails.
+    ///
+    /// # Errors
+    /// Only if the settings make no address.
+    pub(crate) async fn open(
+        settings: &RedisSettings,
+        breaker: BreakerSettings,
+        admission: Admission,
+        data_key: String,
+    ) -> Result<Self, L2Error> {
+        let seeds = Seeds::of(settings)?;
+        let (is_of_cluster, changes) = (seeds.is_some(), Changes::default());
+        let (is_ours, data_key) = (Arc::new(AtomicBool::new(true)), Some(data_key).filter(|_| !is_of_cluster));
+        let conduct =
+            Conduct { settings: settings.clone(), breaker, admission, is_of_cluster, changes, is_ours, data_key };
+        let address = Address::of(settings)?;
+        let Some(seeds) = seeds else {
+            let endpoint = address.describe();
+            let layout = Layout::one(Arc::new(Link::open(address, &conduct).await));
+            return Ok(Self::new(layout, conduct, None, endpoint));
+        };
+        let endpoint = seeds.describe();
+        let layout = match seeds.topology(&address, settings.connect_timeout()).await {
+            Ok(topology) => {
+                let links = topology.masters.iter().map(|(host, port)| Link::open(address.at(host, *port), &conduct));
+                let links = future::join_all(links).await.into_iter().map(Arc::new).collect();
+                Layout::of(1, topology, links)
+            }
+            Err(error) => {
+                warn!(endpoint, %error, "redis is away, reads go to the database");
+                Layout::empty()
+            }
+        };
+        Ok(Self::new(layout, conduct, Some(Cluster { seeds, address, outdated: Notify::new() }), endpoint))
+    }
+
+    fn new(layout: Layout, conduct: Conduct, cluster: Option<Cluster>, endpoint: String) -> Self {
+        Self { layout: ArcSwap::from_pointee(layout), conduct, cluster, endpoint, unsent: Mutex::default() }
+    }
+
+    /// The present layout.
+    pub(crate) fn layout(&self) -> Arc<Layout> {
+        self.layout.load_full()
+    }
+
+    /// Whether the keys are spread by slots.
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// Where the servers are, without any secret.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The terms of one command of the read path.
+    pub(crate) fn command_terms(&self) -> Terms {
+        Terms::read(self.command_limit())
+    }
+
+    /// The terms of a pipeline of the read path.
+    pub(crate) fn batch_terms(&self) -> Terms {
+        Terms::read(self.batch_limit())
+    }
+
+    /// How long one command of the read path may take.
+    pub(crate) fn command_limit(&self) -> Duration {
+        self.conduct.settings.command_timeout()
+    }
+
+    /// How long one pipeline of many commands may take.
+    pub(crate) fn batch_limit(&self) -> Duration {
+        self.conduct.settings.batch_timeout()
+    }
+
+    /// How long a connection attempt may take.
+    pub(crate) fn connect_limit(&self) -> Duration {
+        self.conduct.settings.connect_timeout()
+    }
+
+    /// The link to the shard of a key.
+    pub(crate) fn link_of(&self, key: &str) -> Result<Arc<Link>, L2Error> {
+        self.layout.load().link_of(key).cloned().ok_or(L2Error::Away)
+    }
+
+    /// Runs an operation on the shard of this key, and where that sends it to. It runs once more for each redirection, which
+    /// means that it was not carried out before. Nothing is read where only this once it is sent to (`ASK`): a master that gets a
+    /// slot may still have from earlier what has been removed where the slot comes from.
+    pub(crate) async fn one<T, F>(&self, key: &str, terms: Terms, operation: impl Fn(Wire) -> F) -> Result<T, L2Error>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let link = self.link_of(key)?;
+        match link.run(terms, &operation).await {
+            Err(L2Error::Redis(error)) if self.is_cluster() && Redirect::of(&error).is_some() => {
+                // Boxed, so that a hit does not carry the room for it.
+                Box::pin(self.follow(error, terms, operation)).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn follow<T, F>(
+        &self,
+        mut error: RedisError,
+        terms: Terms,
+        operation: impl Fn(Wire) -> F,
+    ) -> Result<T, L2Error>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        for _ in 0..MOST_REDIRECTIONS {
+            let Some(redirect) = Redirect::of(&error) else { break };
+            let link = self.layout.load().link_at(redirect.host, redirect.port).cloned();
+            if !redirect.is_ask || link.is_none() {
+                self.hear_redirection();
+            }
+            let Some(link) = link.filter(|_| !(redirect.is_ask && terms.are_to_read())) else { break };
+            let asking = redirect.is_ask;
+            let asked = link.run(terms, |wire| operation(if asking { wire.asking() } else { wire })).await;
+            match asked {
+                Err(L2Error::Redis(next)) => error = next,
+                answer => return answer,
+            }
+        }
+        Err(error.into())
+    }
+
+    /// A key is not where the layout has it.
+    pub(crate) fn hear_redirection(&self) {
+        if let Some(cluster) = &self.cluster {
+            cluster.outdated.notify_one();
+        }
+    }
+
+    /// Runs an operation on every shard that has some of these keys, all at once. It is given the places of those keys, and
+    /// answers in their order.
+    pub(crate) async fn gather<T, F>(
+        &self,
+        keys: &[String],
+        operation: impl Fn(Arc<Link>, Vec<usize>) -> F,
+    ) -> Gathered<T>
+    where
+        F: Future<Output = Result<Vec<T>, L2Error>>,
+    {
+        let mut gathered = Gathered { answers: keys.iter().map(|_| None).collect(), error: None };
+        let (groups, homeless) = self.layout.load().by_link(keys);
+        if homeless {
+            gathered.error = Some(L2Error::Away);
+        }
+        let asked = groups.into_iter().map(|(link, places)| {
+            let asked = operation(link, places.clone());
+            async { (places, asked.await) }
+        });
+        for (places, answers) in future::join_all(asked).await {
+            match answers {
+                Ok(answers) => {
+                    for (place, answer) in places.into_iter().zip(answers) {
+                        gathered.answers[place] = Some(answer);
+                    }
+                }
+                Err(error) => {
+                    gathered.error.get_or_insert(error);
+                }
+            }
+        }
+        gathered
+    }
+
+    /// For tools: asks about many keys on connections of one's own, each key by some commands, and once more where it is for a
+    /// key that is elsewhere. Answers in the order of the keys.
+    pub(crate) async fn look_at(
+        &self,
+        keys: &[String],
+        commands: impl Fn(&str) -> Vec<Cmd>,
+    ) -> Result<Vec<Vec<RedisResult<Value>>>, RedisUnreachable> {
+        let commands = &commands;
+        let ask = |link: Arc<Link>, places: Vec<usize>| async move {
+            let mut connection = link.own_connection().await.map_err(|error| error.source)?;
+            let mut pipeline = redis::pipe();
+            pipeline.ignore_errors();
+            let counts: Vec<usize> = places
+                .iter()
+                .map(|place| {
+                    let commands = commands(&keys[*place]);
+                    let count = commands.len();
+                    for command in commands {
+                        pipeline.add_command(command);
+                    }
+                    count
+                })
+                .collect();
+            let answers: Vec<RedisResult<Value>> = connection.pipeline(&pipeline).await?;
+            let mut answers = answers.into_iter();
+            Ok(counts.into_iter().map(|count| answers.by_ref().take(count).collect()).collect())
+        };
+        let Gathered { answers, error }: Gathered<Vec<RedisResult<Value>>> = self.gather(keys, ask).await;
+        let mut looked = Vec::with_capacity(keys.len());
+        for (key, answers) in keys.iter().zip(answers) {
+            let Some(answers) = answers else {
+                return Err(self.unreachable(error.unwrap_or(L2Error::Away)));
+            };
+            let is_elsewhere = answers.iter().any(|answer| answer.as_ref().is_err_and(is_elsewhere));
+            looked.push(if is_elsewhere {
+                self.look_where_it_is(key, commands).await.map_err(|error| self.unreachable(error))?
+            } else {
+                answers
+            });
+        }
+        Ok(looked)
+    }
+
+    /// One command after the other: while a slot is on its way, a key and its lease may be on two masters.
+    async fn look_where_it_is(
+        &self,
+        key: &str,
+        commands: impl Fn(&str) -> Vec<Cmd>,
+    ) -> Result<Vec<RedisResult<Value>>, L2Error> {
+        let mut answers = Vec::new();
+        for command in commands(key) {
+            let ask = |mut wire: Wire| {
+                let command = &command;
+                async move { wire.query(command).await }
+            };
+            answers.push(match self.one(key, Terms::tell(self.batch_limit()), ask).await {
+                Ok(answer) => Ok(answer),
+                Err(L2Error::Redis(error)) if error.code().is_some() && !is_elsewhere(&error) => Err(error),
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(answers)
+    }
+
+    /// A connection of one's own to the shard of a key.
+    pub(crate) async fn own_connection(&self, key: &str) -> Result<OwnConnection, RedisUnreachable> {
+        let link = self.link_of(key).map_err(|error| self.unreachable(error))?;
+        link.own_connection().await
+    }
+
+    /// Asks every primary whether it can be used.
+    pub(crate) async fn check(&self) -> Result<(), RedisUnreachable> {
+        let layout = self.layout();
+        if let Some(cluster) = self.cluster.as_ref().filter(|_| layout.links().is_empty()) {
+            let asked = cluster.seeds.topology(&cluster.address, self.connect_limit()).await;
+            return asked.map(drop).map_err(|error| self.unreachable(error));
+        }
+        future::try_join_all(layout.links().iter().map(|link| link.check())).await.map(drop)
+    }
+
+    /// Wraps an error into a sentence for people.
+    pub(crate) fn unreachable(&self, source: L2Error) -> RedisUnreachable {
+        match self.layout.load().links() {
+            [link] if !self.is_cluster() => link.unreachable(source),
+            _ => RedisUnreachable { endpoint: self.endpoint.clone(), advice: advice_of_cluster(&source), source },
+        }
+    }
+
+    /// Whether reads of every key use Redis now.
+    pub(crate) fn is_in_use(&self) -> bool {
+        let layout = self.layout.load();
+        !layout.links().is_empty() && layout.is_covered() && layout.links().iter().all(|link| link.is_in_use())
+    }
+
+    /// The state of the breaker that is worst off.
+    pub(crate) fn breaker_state(&self) -> BreakerState {
+        let rank = |state: &BreakerState| match state {
+            BreakerState::Closed => 0,
+            BreakerState::HalfOpen => 1,
+            BreakerState::Open => 2,
+        };
+        let layout = self.layout.load();
+        layout.links().iter().map(|link| link.breaker_state()).max_by_key(rank).unwrap_or(BreakerState::Closed)
+    }
+
+    /// The changes of all breakers since the last call, the oldest first.
+    pub(crate) fn take_breaker_changes(&self) -> Vec<Change> {
+        let mut changes = std::mem::take(&mut *self.unsent.lock().unwrap_or_else(PoisonError::into_inner));
+        changes.extend(self.layout.load().links().iter().flat_map(|link| link.take_breaker_changes()));
+        changes
+    }
+
+    /// These are to be taken again; of too many, the newest.
+    pub(crate) fn put_breaker_changes_back(&self, mut taken: Vec<Change>) {
+        let mut unsent = self.unsent.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.append(&mut unsent);
+        let too_many = taken.len().saturating_sub(CHANGES);
+        taken.drain(..too_many);
+        *unsent = taken;
+    }
+
+    /// Lets reads use Redis or not: whether its values are of this source.
+    pub(crate) fn read_from_redis(&self, is_ours: bool) {
+        self.conduct.is_ours.store(is_ours, Ordering::Release);
+    }
+
+    /// Counts the changes of connections and of the layout.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.conduct.changes.subscribe()
+    }
+
+    /// Lets reads use this connection; without effect if its link has another one by now.
+    pub(crate) fn admit(&self, connection: ConnectionNumber) {
+        self.layout.load().links().iter().for_each(|link| link.admit(connection));
+    }
+
+    /// Keeps reads away from this connection until it is admitted again.
+    pub(crate) fn suspend_reads(&self, connection: ConnectionNumber) {
+        self.layout.load().links().iter().for_each(|link| link.suspend_reads(connection));
+    }
+
+    /// What is the same as long as no slot goes from one master to another; none while one is on its way, or has gone to one
+    /// that is not known yet.
+    pub(crate) async fn settled_slots(&self) -> Result<Option<Slots>, L2Error> {
+        let topology = self.topology().await?;
+        Ok(match topology {
+            None => Some(Slots(None)),
+            Some(topology) if topology.is_moving => None,
+            Some(topology) if !self.layout().is(&topology) => {
+                self.hear_redirection();
+                None
+            }
+            Some(topology) => Some(Slots(Some(topology))),
+        })
+    }
+
+    /// What the nodes of a cluster say now of who has which slots; none for one server.
+    pub(crate) async fn topology(&self) -> Result<Option<Topology>, L2Error> {
+        let Some(cluster) = &self.cluster else { return Ok(None) };
+        let limit = self.connect_limit();
+        match self.topology_of_masters(cluster, limit).await {
+            Some(topology) => Ok(Some(topology)),
+            None => cluster.seeds.topology(&cluster.address, limit).await.map(Some),
+        }
+    }
+
+    async fn topology_of_masters(&self, cluster: &Cluster, limit: Duration) -> Option<Topology> {
+        cluster::topology_of_masters(&self.layout().masters(), &cluster.address, limit).await
+    }
+
+    /// One look at the layout, which is told to whom it concerns: another master that has taken over a slot is heard of here,
+    /// but its announcements only when it is known.
+    pub(super) async fn look(&self, watcher: &impl SlotMapWatcher) -> Result<(), L2Error> {
+        let Some(cluster) = &self.cluster else { return Ok(()) };
+        let (asked, limit) = (Moment::now(), watcher.look_within().min(self.connect_limit()));
+        match self.topology_of_masters(cluster, limit).await {
+            Some(topology) if self.layout().is(&topology) => watcher.unchanged(asked),
+            Some(topology) => self.install(topology, watcher),
+            None => self.install(cluster.seeds.topology(&cluster.address, self.connect_limit()).await?, watcher),
+        }
+        Ok(())
+    }
+
+    /// Waits until somebody was sent elsewhere; for ever where there is one server.
+    pub(super) async fn outdated(&self) {
+        match &self.cluster {
+            Some(cluster) => cluster.outdated.notified().await,
+            None => future::pending().await,
+        }
+    }
+
+    /// What its nodes say of the cluster now; none for one server.
+    pub(crate) async fn cluster_facts(&self) -> Result<Option<ClusterFacts>, L2Error> {
+        let Some(cluster) = &self.cluster else { return Ok(None) };
+        cluster.seeds.facts(&cluster.address, self.connect_limit()).await.map(Some)
+    }
+
+    /// Goes over to another layout. L1 learns first that there are masters it does not hear yet; what it has is dead, since the
+    /// next announcement of a key may come from elsewhere.
+    fn install(&self, topology: Topology, watcher: &impl SlotMapWatcher) {
+        let present = self.layout();
+        let (Some(cluster), false) = (&self.cluster, present.is(&topology)) else { return };
+        let link = |(host, port): &(String, u16)| match present.link_at(host, *port) {
+            Some(link) => Arc::clone(link),
+            None => Arc::new(Link::start(cluster.address.at(host, *port), &self.conduct)),
+        };
+        let links: Vec<Arc<Link>> = topology.masters.iter().map(link).collect();
+        let layout = Layout::of(present.number() + 1, topology, links);
+        info!(endpoint = self.endpoint, masters = layout.links().len(), "the layout of the cluster is another one");
+        watcher.changing(layout.ears());
+        self.layout.store(Arc::new(layout));
+        watcher.changed();
+        self.conduct.changes.note();
+    }
+}

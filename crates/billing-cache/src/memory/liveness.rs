@@ -1,0 +1,171 @@
+//! Liveness: until when what was heard of invalidations can be relied on.
+//!
+//! Of one tracking connection that is the send time of the newest heartbeat that came back on it, behind all earlier
+//! announcements, plus the bound. There is one for each primary, in a cluster also the newest look that found the slot map
+//! unchanged, and it counts what the one that hears worst can rely on.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use super::epoch::Stamps;
+use crate::clock::Moment;
+use crate::connection::link::LinkId;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Liveness {
+    until_monotonic_ms: AtomicU64,
+    until_wall_ms: AtomicU64,
+    /// Of each ear, until when.
+    ears: Mutex<Vec<(LinkId, Moment)>>,
+}
+
+impl Liveness {
+    #[inline]
+    pub(crate) fn is_live(&self, now: Moment) -> bool {
+        now.is_before(self.until())
+    }
+
+    /// From now on these primaries have to be heard; none of them has been yet.
+    pub(crate) fn expect(&self, links: Vec<LinkId>) {
+        let mut ears = self.lock();
+        *ears = links.into_iter().map(|link| (link, Moment::default())).collect();
+        self.store(Moment::default());
+    }
+
+    /// A heartbeat came back from this primary that was sent at this moment. Whoever was not live has missed announcements:
+    /// every stamp moves before anything counts again.
+    pub(crate) fn heard(&self, link: LinkId, sent: Moment, bound_ms: u64, stamps: &Stamps) {
+        let until = sent.at_most_after_ms(bound_ms);
+        let now = Moment::now();
+        if !now.is_before(until) {
+            return;
+        }
+        let mut ears = self.lock();
+        let Some((_, of_ear)) = ears.iter_mut().find(|(ear, _)| *ear == link) else { return };
+        // By the clock that nobody sets: a heartbeat that was sent before another may come back after it.
+        if of_ear.monotonic_ms <= until.monotonic_ms {
+            *of_ear = until;
+        }
+        let Some(worst) = ears.iter().map(|(_, until)| *until).reduce(Moment::earlier) else { return };
+        if !now.is_before(worst) {
+            return;
+        }
+        if !self.is_live(now) {
+            stamps.bump_all();
+        }
+        self.store(worst);
+    }
+
+    /// Nothing is heard any more from this primary.
+    pub(crate) fn end(&self, link: LinkId) {
+        let mut ears = self.lock();
+        if let Some((_, of_ear)) = ears.iter_mut().find(|(ear, _)| *ear == link) {
+            *of_ear = Moment::default();
+            self.store(Moment::default());
+        }
+    }
+
+    /// Whether this primary alone is heard.
+    pub(crate) fn is_heard(&self, link: LinkId, now: Moment) -> bool {
+        self.lock().iter().any(|(ear, until)| *ear == link && now.is_before(*until))
+    }
+
+    /// Both clocks count, so in between the two stores it is live for no longer than before or after both.
+    fn store(&self, until: Moment) {
+        self.until_wall_ms.store(until.wall_ms, Ordering::SeqCst);
+        self.until_monotonic_ms.store(until.monotonic_ms, Ordering::SeqCst);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(LinkId, Moment)>> {
+        self.ears.lock().expect("no panic while the ears are locked")
+    }
+
+    #[inline]
+    fn until(&self) -> Moment {
+        Moment {
+            monotonic_ms: self.until_monotonic_ms.load(Ordering::SeqCst),
+            wall_ms: self.until_wall_ms.load(Ordering::SeqCst),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: LinkId = LinkId::of_test(1);
+    const OTHER: LinkId = LinkId::of_test(2);
+
+    fn of(links: &[LinkId]) -> Liveness {
+        let liveness = Liveness::default();
+        liveness.expect(links.to_vec());
+        liveness
+    }
+
+    fn after_ms(moment: Moment, millis: u64) -> Moment {
+        Moment { monotonic_ms: moment.monotonic_ms + millis, wall_ms: moment.wall_ms + millis }
+    }
+
+    #[test]
+    fn a_heartbeat_makes_live_for_its_bound_and_silence_ends_it() {
+        let (liveness, stamps) = (of(&[ONE]), Stamps::new());
+        let sent = Moment::now();
+        assert!(!liveness.is_live(sent));
+        liveness.heard(ONE, sent, 60_000, &stamps);
+        assert!(liveness.is_live(after_ms(sent, 59_000)));
+        assert!(!liveness.is_live(after_ms(sent, 59_990)), "a tick earlier, because the clock may be a tick late");
+        liveness.end(ONE);
+        assert!(!liveness.is_live(sent));
+    }
+
+    #[test]
+    fn either_clock_can_end_it() {
+        let (liveness, stamps) = (of(&[ONE]), Stamps::new());
+        let sent = Moment::now();
+        liveness.heard(ONE, sent, 60_000, &stamps);
+        let suspended = Moment { wall_ms: sent.wall_ms + 60_000, ..sent };
+        assert!(!liveness.is_live(suspended));
+        let set_back = Moment { monotonic_ms: sent.monotonic_ms + 60_000, ..sent };
+        assert!(!liveness.is_live(set_back));
+    }
+
+    #[test]
+    fn becoming_live_again_makes_everything_heard_before_dead() {
+        let (liveness, stamps) = (of(&[ONE]), Stamps::new());
+        liveness.heard(ONE, Moment::now(), 60_000, &stamps);
+        let before = stamps.current("tax_rate:GB:default");
+        liveness.heard(ONE, Moment::now(), 60_000, &stamps);
+        assert!(stamps.is_current(before), "a heartbeat while live moves nothing");
+        liveness.end(ONE);
+        liveness.heard(ONE, Moment::now(), 60_000, &stamps);
+        assert!(!stamps.is_current(before));
+    }
+
+    #[test]
+    fn of_several_primaries_each_has_to_be_heard_and_so_has_a_new_one() {
+        let (liveness, stamps) = (of(&[ONE, OTHER]), Stamps::new());
+        let now = Moment::now();
+        liveness.heard(ONE, now, 60_000, &stamps);
+        assert!(!liveness.is_live(now));
+        assert!(liveness.is_heard(ONE, now) && !liveness.is_heard(OTHER, now));
+        liveness.heard(OTHER, now, 30_000, &stamps);
+        assert!(liveness.is_live(after_ms(now, 29_000)) && !liveness.is_live(after_ms(now, 31_000)));
+        let before = stamps.current("tax_rate:GB:default");
+        liveness.end(ONE);
+        assert!(!liveness.is_live(now));
+        liveness.heard(ONE, now, 60_000, &stamps);
+        assert!(liveness.is_live(now) && !stamps.is_current(before));
+        liveness.expect(vec![OTHER]);
+        assert!(!liveness.is_live(now));
+        liveness.heard(ONE, now, 60_000, &stamps);
+        assert!(!liveness.is_live(now), "one that is none any more");
+    }
+
+    #[test]
+    fn a_heartbeat_that_comes_back_too_late_is_none() {
+        let (liveness, stamps) = (of(&[ONE]), Stamps::new());
+        liveness.heard(ONE, Moment::default(), 1_000, &stamps);
+        assert!(!liveness.is_live(Moment::now()));
+    }
+}

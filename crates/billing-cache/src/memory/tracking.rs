@@ -1,0 +1,241 @@
+//! The ears of L1: connections on which Redis announces every change of a key of the types that have L1, whoever made it; one to
+//! each primary.
+//!
+//! RESP3 `CLIENT TRACKING ON BCAST` on the types' prefixes. Heartbeats go through the data connection to the same primary and
+//! come back here behind all earlier announcements; without their echo from every primary L1 does not count (`liveness`).
+//! Loss of a connection, a flush or exchange of a database, another layout and becoming live again make every entry
+//! dead.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::{MultiplexedConnection, SendError};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::MissedTickBehavior;
+use tracing::{debug, warn};
+
+use super::guard::Guard;
+use crate::clock::Moment;
+use crate::connection::error::L2Error;
+use crate::connection::link::{Data, Link, LinkId, Terms, Wire};
+use crate::connection::shards::Shards;
+use crate::connection::which_data;
+use crate::declaration::key::{BOOKKEEPING, KeySpace};
+
+const RECONNECT_MIN: Duration = Duration::from_millis(50);
+const RECONNECT_MAX: Duration = Duration::from_secs(2);
+/// Heartbeats in one bound: so many may be late or lost before L1 stops counting.
+const BEATS_PER_BOUND: u32 = 4;
+/// A heartbeat key is removed at once; this is for a server that dies between the two commands.
+const HEARTBEAT_TTL_MS: u64 = 10_000;
+
+/// What an ear hears with.
+struct Ear {
+    shards: Arc<Shards>,
+    guard: Arc<Guard>,
+    link: Arc<Link>,
+    heartbeat_prefix: String,
+    lost: Notify,
+}
+
+/// Keeps an ear for each primary of the layout, until its cache is dropped.
+pub(crate) async fn listen_to_all(shards: Arc<Shards>, guard: Arc<Guard>, space: KeySpace) {
+    let mut changes = shards.changes();
+    let mut ears = JoinSet::new();
+    let mut listening: HashMap<LinkId, AbortHandle> = HashMap::new();
+    loop {
+        let layout = shards.layout();
+        listening.retain(|id, ear| {
+            let stays = layout.links().iter().any(|link| link.id() == *id);
+            if !stays {
+                ear.abort();
+            }
+            stays
+        });
+        for link in layout.links() {
+            let ear = || Ear::new(Arc::clone(&shards), Arc::clone(&guard), Arc::clone(link), &space);
+            listening.entry(link.id()).or_insert_with(|| ears.spawn(listen(ear())));
+        }
+        // The sender lives as long as the links do.
+        let _ = changes.changed().await;
+        while ears.try_join_next().is_some() {}
+    }
+}
+
+/// Listens to one primary for ever.
+async fn listen(ear: Arc<Ear>) {
+    let mut pause = RECONNECT_MIN;
+    let mut told = false;
+    loop {
+        match ear.open().await {
+            Ok(connection) => {
+                (pause, told) = (RECONNECT_MIN, false);
+                // Here, and not only when a heartbeat finds L1 not live: one that the ear before heard late may have made it
+                // live once more, and nothing was heard between the two.
+                ear.guard.stamps.bump_all();
+                ear.beat(connection).await;
+                debug!(endpoint = ear.link.endpoint(), "the ear of L1 was lost");
+            }
+            Err(error) if !told => {
+                told = true;
+                warn!(endpoint = ear.link.endpoint(), %error, "L1 is off: Redis does not announce changes");
+            }
+            Err(_) => {}
+        }
+        ear.end();
+        tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+        pause = (pause * 2).min(RECONNECT_MAX);
+    }
+}
+
+impl Ear {
+    fn new(shards: Arc<Shards>, guard: Arc<Guard>, link: Arc<Link>, space: &KeySpace) -> Arc<Self> {
+        let process: u64 = rand::random();
+        let heartbeat_prefix = format!("{}{BOOKKEEPING}heartbeat:{process:016x}:", space.prefix());
+        Arc::new(Self { shards, guard, link, heartbeat_prefix, lost: Notify::new() })
+    }
+
+    /// Connects and asks for announcements.
+    async fn open(self: &Arc<Self>) -> Result<MultiplexedConnection, L2Error> {
+        let ear = Arc::downgrade(self);
+        let hear = move |push: PushInfo| {
+            let ear = ear.upgrade().ok_or(SendError)?;
+            ear.hear(&push);
+            Ok::<(), SendError>(())
+        };
+        let limit = self.shards.connect_limit();
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(limit))
+            .set_response_timeout(Some(limit))
+            .set_push_sender(hear);
+        let client = self.link.resp3_client().await?;
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut tracking = redis::cmd("CLIENT");
+        tracking.arg("TRACKING").arg("ON").arg("BCAST");
+        for prefix in without_covered(self.guard.prefixes().to_vec()) {
+            tracking.arg("PREFIX").arg(prefix);
+        }
+        tracking.arg("PREFIX").arg(&self.heartbeat_prefix);
+        tracking.exec_async(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Sends heartbeats until the connection is lost or they do not come back.
+    async fn beat(&self, _connection: MultiplexedConnection) {
+        let mut beats = tokio::time::interval(self.guard.bound() / BEATS_PER_BOUND);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut connections = self.link.connections();
+        let mut silent = 0;
+        loop {
+            tokio::select! {
+                () = self.lost.notified() => return,
+                // Values may now come from another server than announcements, until a heartbeat shows that they do not.
+                _ = connections.changed() => self.end(),
+                _ = beats.tick() => {}
+            }
+            silent = if self.guard.liveness.is_heard(self.link.id(), Moment::now()) { 0 } else { silent + 1 };
+            if silent > 2 * BEATS_PER_BOUND {
+                return;
+            }
+            self.send_heartbeat().await;
+        }
+    }
+
+    /// The key carries the moment at which it was sent, so that its echo needs no memory; and in braces what makes it one of
+    /// this primary's.
+    ///
+    /// Before it goes the look which data the server has: without an answer to that it is not sent, so L1 counts no
+    /// longer than for its bound after the data were seen.
+    async fn send_heartbeat(&self) {
+        let (layout, is_cluster) = (self.shards.layout(), self.shards.is_cluster());
+        // A master that has lost its slots has no ear for long.
+        let Some(tag) = layout.tag_of(self.link.id()) else { return };
+        let now = Moment::now();
+        let key = format!("{}{{{tag}}}:{}:{}", self.heartbeat_prefix, now.monotonic_ms, now.wall_ms);
+        let limit = self.shards.command_limit();
+        match which_data::look(&self.link, limit).await {
+            Ok(Data::Same) => {}
+            Ok(Data::Others(_)) => self.end(),
+            Err(error) => return debug!(%error, "it is not known which data redis has"),
+        }
+        let terms = Terms::tell(limit);
+        let key = &key;
+        let beat = |wire: Wire| async move {
+            // A master that is about to get its first slot takes its keys only so.
+            let mut wire = if is_cluster { wire.asking() } else { wire };
+            let mut set = redis::cmd("SET");
+            set.arg(key).arg("").arg("PX").arg(HEARTBEAT_TTL_MS);
+            let mut unlink = redis::cmd("UNLINK");
+            unlink.arg(key);
+            wire.query_each([set, unlink]).await?.into_iter().collect::<RedisResult<Vec<Value>>>()
+        };
+        if let Err(error) = self.link.run(terms, beat).await {
+            debug!(%error, "a heartbeat of L1 was not sent");
+        }
+    }
+
+    /// Nothing is heard any more.
+    fn end(&self) {
+        self.guard.liveness.end(self.link.id());
+    }
+
+    /// Runs in the connection's reader, in the order of the announcements.
+    fn hear(&self, push: &PushInfo) {
+        match push.kind {
+            PushKind::Invalidate => self.hear_invalidation(&push.data),
+            PushKind::Disconnection => {
+                self.end();
+                self.lost.notify_one();
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_invalidation(&self, data: &[Value]) {
+        let [Value::Array(keys)] = data else {
+            // FLUSHDB and FLUSHALL announce no keys.
+            self.guard.stamps.bump_all();
+            return;
+        };
+        for key in keys {
+            let Value::BulkString(key) = key else { continue };
+            let Ok(key) = std::str::from_utf8(key) else { continue };
+            match key.strip_prefix(&self.heartbeat_prefix) {
+                Some(sent) => self.hear_heartbeat(sent),
+                None => self.guard.stamps.bump(key),
+            }
+        }
+    }
+
+    fn hear_heartbeat(&self, sent: &str) {
+        let moment = sent.split_once(':').and_then(|(_tag, times)| {
+            let (monotonic, wall) = times.split_once(':')?;
+            Some(Moment { monotonic_ms: monotonic.parse().ok()?, wall_ms: wall.parse().ok()? })
+        });
+        if let Some(sent) = moment {
+            self.guard.heard(self.link.id(), sent);
+        }
+    }
+}
+
+/// Redis refuses prefixes of which one begins with another; the shorter one covers both.
+fn without_covered(mut prefixes: Vec<String>) -> Vec<String> {
+    prefixes.sort_unstable();
+    prefixes.dedup_by(|longer, shorter| longer.starts_with(shorter.as_str()));
+    prefixes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_prefixes_of_which_one_begins_with_the_other_the_shorter_is_tracked() {
+        let prefixes = ["tax_rate", "invoice_lines", "invoice", "active_discounts", "invoice"];
+        let kept = without_covered(prefixes.map(str::to_owned).to_vec());
+        assert_eq!(kept, ["active_discounts", "invoice", "tax_rate"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! Examination: what a Redis is fit for, past the breaker.
+
+use super::health_check::{self, Examination};
+use super::rights::{self, AclRule};
+use crate::connection::cluster::ClusterFacts;
+use crate::connection::error::{L2Error, RedisUnreachable};
+use crate::declaration::cached_type::Source;
+use crate::read::cache::Cache;
+
+impl<S: Source> Cache<S> {
+    /// Looks at every primary on connections of its own: version, memory, rights, announcements, scripts, latency, clock. Where
+    /// there is one server, a replica is looked at too. Takes a few dozen round trips each; writes one probe key, which is
+    /// removed at once.
+    ///
+    /// # Errors
+    /// One of them cannot be reached at all. What is given is never empty.
+    pub async fn examine_redis(&self) -> Result<Vec<Examination>, RedisUnreachable> {
+        let shared = self.shared();
+        let layout = shared.shards.layout();
+        let mut examinations = Vec::with_capacity(layout.links().len());
+        for (link, tag) in layout.tagged() {
+            let mut connection = link.own_connection().await?;
+            health_check::greet(&mut connection).await.map_err(|error| link.unreachable(error))?;
+            examinations.push(health_check::examine(&mut connection, shared, link, tag).await);
+        }
+        if examinations.is_empty() {
+            shared.shards.check().await?;
+            return Err(shared.shards.unreachable(L2Error::Away));
+        }
+        Ok(examinations)
+    }
+
+    /// What its nodes say of the cluster: who is master and replica, and whether all slots have a master; none for one server.
+    ///
+    /// # Errors
+    /// None of the nodes of the settings answers.
+    pub async fn examine_cluster(&self) -> Result<Option<ClusterFacts>, RedisUnreachable> {
+        let shards = &self.shared().shards;
+        shards.cluster_facts().await.map_err(|error| shards.unreachable(error))
+    }
+
+    /// The ACL rules of the smallest Redis user that services and tools can work with: `+get`, …, `~invoice:*`, ….
+    #[must_use]
+    pub fn smallest_acl_rules(&self) -> Vec<AclRule> {
+        rights::smallest_rules(self.shared())
+    }
+}

@@ -1,0 +1,5 @@
+//! Statistics of what stands in Redis, by cached type.
+
+pub(crate) mod server;
+pub(crate) mod statistics;
+pub(crate) mod tally;

@@ -1,0 +1,9 @@
+//! What tools ask for: clear, look, walk and measure. None of it is on the path of a read.
+
+pub(crate) mod clear;
+mod health;
+pub(crate) mod health_check;
+pub(crate) mod inspect;
+pub(crate) mod keyspace;
+pub(crate) mod rights;
+pub(crate) mod scan;

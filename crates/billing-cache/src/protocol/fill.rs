@@ -1,0 +1,98 @@
+//! FILL: stores a loaded value under its lease.
+//!
+//! Invariant (`protocol.md`, section 2): a value is set only by FILL, and only while the lease still holds the filler's token.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use redis::{Cmd, RedisResult, Value};
+
+use super::lease::{Mode, Token};
+use super::script::{By, Script, call, each_known_or_told, known_or_told};
+use crate::clock::millis;
+use crate::connection::error::L2Error;
+use crate::connection::link::{Link, Wire};
+use crate::connection::redirect::is_elsewhere;
+use crate::connection::shards::{Gathered, Shards};
+
+/// `KEYS` value, lease; `ARGV` token, value, ttl ms. Answers 1 (stored) or 0 (lost).
+///
+/// The lease goes first: nobody waits for a dead lease if the SET fails. It does not fail because memory is full: Redis
+/// refuses only the first write of a script for that. So a load in flight is still stored, and ACQUIRE begins no further one.
+static FILL: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1",
+    )
+});
+
+/// Of a value that is not stored.
+const IDLE_TTL: Duration = Duration::from_secs(1);
+
+/// How a FILL ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    Stored,
+    /// An invalidation, or the end of the lease, came between.
+    Lost,
+    /// Nothing was stored, since the slot is on its way; the lease still stands.
+    Elsewhere,
+}
+
+/// A value to fill.
+pub(crate) struct Fill {
+    pub(crate) key: String,
+    pub(crate) token: Token,
+    pub(crate) json: Vec<u8>,
+    pub(crate) ttl: Duration,
+}
+
+/// Stores one loaded value if its lease still stands.
+pub(crate) async fn fill(shards: &Shards, fill: &Fill) -> Result<Filled, L2Error> {
+    let store = |mut wire: Wire, by: By| async move { wire.query(&fill_command(by, fill)).await };
+    match shards.one(&fill.key, shards.command_terms(), |wire| known_or_told(wire, store)).await {
+        Err(L2Error::Redis(error)) if is_elsewhere(&error) => Ok(Filled::Elsewhere),
+        stored => Ok(filled(&stored?)),
+    }
+}
+
+/// Stores many loaded values. A refused one does not stop the others.
+pub(crate) async fn fill_many(shards: &Shards, fills: &[Fill]) -> Gathered<Filled> {
+    let terms = shards.batch_terms();
+    let keys: Vec<String> = fills.iter().map(|fill| fill.key.clone()).collect();
+    let store = move |link: Arc<Link>, places: Vec<usize>| async move {
+        let all: Vec<&Fill> = places.iter().map(|place| &fills[*place]).collect();
+        let all = all.as_slice();
+        let store = |mut wire: Wire, by: By, places: Vec<usize>| async move {
+            let calls = by.first().zip(places);
+            wire.query_each(calls.map(|(by, place)| fill_command(by, all[place]))).await
+        };
+        let stored = link.run(terms, |wire| each_known_or_told(wire, all.len(), store)).await?;
+        let one = |answer: RedisResult<Value>| match answer {
+            Ok(answer) => filled(&answer),
+            Err(error) if is_elsewhere(&error) => Filled::Elsewhere,
+            Err(_) => Filled::Lost,
+        };
+        Ok(stored.into_iter().map(one).collect())
+    };
+    shards.gather(&keys, store).await
+}
+
+/// Runs FILL, with its text, under a lease that nobody holds: answers 0, and stores nothing.
+pub(crate) fn idle_fill(key: &str) -> Cmd {
+    let fill = Fill { key: key.to_owned(), token: Token::fresh(Mode::Read), json: Vec::new(), ttl: IDLE_TTL };
+    fill_command(By::Text, &fill)
+}
+
+fn fill_command(by: By, fill: &Fill) -> Cmd {
+    let mut command = call(&FILL, by, &fill.key);
+    command.arg(&fill.token.0).arg(&fill.json).arg(millis(fill.ttl));
+    command
+}
+
+fn filled(answer: &Value) -> Filled {
+    if *answer == Value::Int(1) { Filled::Stored } else { Filled::Lost }
+}

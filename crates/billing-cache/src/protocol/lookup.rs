@@ -1,0 +1,124 @@
+//! GET, and the time to live where somebody wants to know it: of one key or of many.
+
+use std::sync::Arc;
+
+use redis::{Cmd, RedisResult, Value};
+
+use crate::clock::Moment;
+use crate::connection::error::L2Error;
+use crate::connection::link::{Link, Wire};
+use crate::connection::redirect::is_elsewhere;
+use crate::connection::shards::{Gathered, Shards};
+
+/// A value as it stands in Redis.
+pub(crate) struct Stored {
+    pub(crate) json: Vec<u8>,
+    pub(crate) left: TimeLeft,
+    /// Before the question was sent: counted from here, the time to live ends no later than in Redis. The beginning of all
+    /// time where it was not asked for.
+    pub(crate) asked: Moment,
+}
+
+/// How long a value has to live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeLeft {
+    NotAsked,
+    /// In milliseconds.
+    Millis(u64),
+    /// For ever: a foreign hand stored it without an expiry.
+    Endless,
+}
+
+impl Stored {
+    fn without_ttl(json: Vec<u8>) -> Self {
+        Self { json, left: TimeLeft::NotAsked, asked: Moment::default() }
+    }
+
+    fn of((json, ttl_ms): (Option<Vec<u8>>, i64), asked: Moment) -> Option<Self> {
+        // -2: gone between the two commands. -1: no expiry.
+        let left = u64::try_from(ttl_ms).map_or(TimeLeft::Endless, TimeLeft::Millis);
+        json.filter(|_| ttl_ms != -2).map(|json| Self { json, left, asked })
+    }
+}
+
+/// Reads one value with its time to live. Each command has an answer of its own: what is wrong with the key must not look
+/// like a failure of the pipeline, which would count against the server.
+pub(crate) async fn get_with_ttl(shards: &Shards, key: &str) -> Result<Option<Stored>, L2Error> {
+    let asked = Moment::now();
+    let read = |mut wire: Wire| async move {
+        let mut answers = wire.query_each([get_command(key), pttl_command(key)]).await?.into_iter();
+        let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
+        Ok((redis::from_redis_value(next()?)?, redis::from_redis_value(next()?)?))
+    };
+    Ok(Stored::of(shards.one(key, shards.command_terms(), read).await?, asked))
+}
+
+/// Reads one value.
+pub(crate) async fn get(shards: &Shards, key: &str) -> Result<Option<Stored>, L2Error> {
+    let read = |mut wire: Wire| async move { wire.query(&get_command(key)).await };
+    let json: Option<Vec<u8>> = shards.one(key, shards.command_terms(), read).await?;
+    Ok(json.map(Stored::without_ttl))
+}
+
+/// What is asked of many values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Values,
+    ValuesWithTtl,
+}
+
+/// Reads many values in one round trip to each shard. A value that is on its way to another shard counts as absent.
+pub(crate) async fn get_many(shards: &Shards, keys: &[String], wanted: Wanted) -> Gathered<Option<Stored>> {
+    let (terms, is_cluster) = (shards.command_terms(), shards.is_cluster());
+    let read = move |link: Arc<Link>, places: Vec<usize>| async move {
+        let keys: Vec<&str> = places.iter().map(|place| keys[*place].as_str()).collect();
+        let asked = Moment::now();
+        let ask = |mut wire: Wire| async move {
+            // MGET costs less, but a cluster refuses it for keys of several slots.
+            let values =
+                if is_cluster { keys.iter().map(|key| get_command(key)).collect() } else { vec![mget_command(&keys)] };
+            let ttls = if wanted == Wanted::ValuesWithTtl { keys.as_slice() } else { &[] };
+            let count = values.len();
+            let mut answers =
+                wire.query_each(values.into_iter().chain(ttls.iter().map(|key| pttl_command(key)))).await?;
+            let ttls = answers.split_off(count);
+            let values = if is_cluster { values_of(answers)? } else { redis::from_redis_value(answers.remove(0)?)? };
+            Ok((values, ttls))
+        };
+        let (values, ttls): (Vec<Option<Vec<u8>>>, Vec<RedisResult<Value>>) = link.run(terms, ask).await?;
+        if wanted == Wanted::Values {
+            return Ok(values.into_iter().map(|json| json.map(Stored::without_ttl)).collect());
+        }
+        let ttls = ttls.into_iter().map(|ttl| if let Ok(Value::Int(ttl_ms)) = ttl { ttl_ms } else { -2 });
+        Ok(values.into_iter().zip(ttls).map(|read| Stored::of(read, asked)).collect())
+    };
+    shards.gather(keys, read).await
+}
+
+/// As MGET answers: what is no string is absent. What is elsewhere is, too; the path of one key finds it.
+fn values_of(answers: Vec<RedisResult<Value>>) -> RedisResult<Vec<Option<Vec<u8>>>> {
+    let value = |answer: RedisResult<Value>| match answer {
+        Ok(value) => redis::from_redis_value(value).map_err(Into::into),
+        Err(error) if is_elsewhere(&error) || error.code() == Some("WRONGTYPE") => Ok(None),
+        Err(error) => Err(error),
+    };
+    answers.into_iter().map(value).collect()
+}
+
+fn get_command(key: &str) -> Cmd {
+    let mut command = redis::cmd("GET");
+    command.arg(key);
+    command
+}
+
+fn mget_command(keys: &[&str]) -> Cmd {
+    let mut command = redis::cmd("MGET");
+    command.arg(keys);
+    command
+}
+
+fn pttl_command(key: &str) -> Cmd {
+    let mut command = redis::cmd("PTTL");
+    command.arg(key);
+    command
+}

@@ -1,0 +1,142 @@
+//! What a read gives: a value with the tier that had it, or why the source could not give it.
+
+use std::sync::Arc;
+
+use crate::counting::event::{Distribution, Event};
+use crate::declaration::cached_type::{CachedType, LoadedOne, Source};
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// A whole word: beside a byte the rest of an answer would be copied in pieces, and each hit would wait for that.
+#[repr(usize)]
+#[non_exhaustive]
+pub enum Tier {
+    /// The memory of the process.
+    L1,
+    /// Redis.
+    L2,
+    /// The database, through the cache.
+    Loaded,
+    /// The database, past the cache, because Redis could not be used.
+    Bypassed,
+}
+
+impl Tier {
+    /// All tiers, the fastest first.
+    pub const ALL: [Self; 4] = [Self::L1, Self::L2, Self::Loaded, Self::Bypassed];
+
+    /// Whether the answer was found in the cache, without a load.
+    #[must_use]
+    pub fn is_hit(self) -> bool {
+        match self {
+            Self::L1 | Self::L2 => true,
+            Self::Loaded | Self::Bypassed => false,
+        }
+    }
+
+    /// The name in headers, metrics and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::L1 => "l1",
+            Self::L2 => "l2",
+            Self::Loaded => "loaded",
+            Self::Bypassed => "bypassed",
+        }
+    }
+}
+
+/// A value and where it came from. `None` is the knowledge that there is no such row.
+#[derive(Debug)]
+pub struct Cached<V> {
+    /// The value, shared with whoever else asked.
+    pub value: Option<Arc<V>>,
+    /// Where it came from.
+    pub tier: Tier,
+}
+
+impl<V> Clone for Cached<V> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), tier: self.tier }
+    }
+}
+
+impl<V> Cached<V> {
+    pub(crate) fn new(value: Option<V>, tier: Tier) -> Self {
+        Self { value: value.map(Arc::new), tier }
+    }
+}
+
+/// The source could not give the value. Redis is never a reason.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError<E: std::error::Error + 'static> {
+    /// The loader failed; the error is shared by all who waited for this load.
+    #[error("load {cache_type}: {error}")]
+    Load {
+        /// The name of the cached type.
+        cache_type: &'static str,
+        /// What the loader said.
+        #[source]
+        error: Arc<E>,
+    },
+    /// The load took too long.
+    #[error("load {cache_type}: no answer within {limit_ms} ms (cache.load_deadline_ms)")]
+    Deadline {
+        /// The name of the cached type.
+        cache_type: &'static str,
+        /// The limit, in milliseconds.
+        limit_ms: u64,
+    },
+    /// Too many loads of the type went on already, and none ended in time.
+    #[error("load {cache_type}: {limit} loads go on already (cache.max_loads)")]
+    Overloaded {
+        /// The name of the cached type.
+        cache_type: &'static str,
+        /// How many loads may go on at once.
+        limit: usize,
+    },
+    /// The loader panicked; where and why, the panic itself has said on stderr.
+    #[error("load {cache_type}: the loader panicked")]
+    Panicked {
+        /// The name of the cached type.
+        cache_type: &'static str,
+    },
+}
+
+impl<E: std::error::Error> Clone for ReadError<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Load { cache_type, error } => Self::Load { cache_type, error: Arc::clone(error) },
+            Self::Deadline { cache_type, limit_ms } => Self::Deadline { cache_type, limit_ms: *limit_ms },
+            Self::Overloaded { cache_type, limit } => Self::Overloaded { cache_type, limit: *limit },
+            Self::Panicked { cache_type } => Self::Panicked { cache_type },
+        }
+    }
+}
+
+/// What a read of `T` gives.
+pub type Answer<T> = Result<Cached<<T as CachedType>::Value>, ReadError<<<T as CachedType>::Source as Source>::Error>>;
+
+/// What a load gave, by key.
+pub(crate) type LoadedBatch<T> = std::collections::HashMap<<T as CachedType>::Key, LoadedOne<T>>;
+
+/// What is counted for a read that was answered by this tier.
+pub(crate) fn event_of(tier: Tier) -> Event {
+    match tier {
+        Tier::L1 => Event::HitL1,
+        Tier::L2 => Event::HitL2,
+        Tier::Loaded => Event::Miss,
+        Tier::Bypassed => Event::Bypass,
+    }
+}
+
+/// What the time of a read belongs to that was answered by this tier.
+pub(crate) fn time_of(tier: Tier) -> Distribution {
+    match tier {
+        Tier::L1 => Distribution::HitL1Time,
+        Tier::L2 => Distribution::HitL2Time,
+        Tier::Loaded => Distribution::MissTime,
+        Tier::Bypassed => Distribution::BypassTime,
+    }
+}

@@ -1,0 +1,129 @@
+//! Invalidation: make known-wrong data unreadable, here and in Redis, before a writer returns.
+//!
+//! Invariants (`protocol.md`, section 4): local stamps move after Redis was told and before the caller goes on, and they
+//! move also when Redis could not be told; then the keys are suspect in this process until an invalidation gets through.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::field::Empty;
+use tracing::{Instrument, debug, trace_span, warn};
+
+use super::cache::Cache;
+use super::shared::Shared;
+use crate::connection::error::{L2Error, RedisUnreachable};
+use crate::connection::shards::Gathered;
+use crate::counting::event::Event;
+use crate::declaration::any_key::AnyKey;
+use crate::declaration::cached_type::{CachedType, Source};
+use crate::protocol::history::History;
+use crate::protocol::invalidate;
+
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+/// How an invalidation ended. Local readers see the change either way.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a pending invalidation must stay in the outbox"]
+pub struct Invalidation {
+    /// The keys that Redis has removed, with the history it did so in: that of the shard of the key, none if it does not tell.
+    pub done: BTreeMap<AnyKey, Option<History>>,
+    /// Those it could not be told of in time; readers of other processes may see their old values until the outbox is relayed.
+    pub pending: BTreeSet<AnyKey>,
+    /// Why there are such; none if there are none.
+    pub failure: Option<Arc<RedisUnreachable>>,
+}
+
+impl Invalidation {
+    /// Whether Redis has removed all keys.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.pending.is_empty()
+    }
+}
+
+impl<S: Source> Cache<S> {
+    /// Names a key for [`invalidate`](Self::invalidate).
+    #[must_use]
+    pub fn any_key<T: CachedType<Source = S>>(&self, key: &T::Key) -> AnyKey {
+        AnyKey::new(T::NAME, self.key_text::<T>(key))
+    }
+
+    /// Makes the cached values of these keys unreadable, and the fills of loads in flight too.
+    ///
+    /// Call it after the commit and before the write is acknowledged. Tries until `cache.invalidation_deadline_ms`.
+    /// Must not be dropped before it ends: run it in a task of its own.
+    pub async fn invalidate(&self, keys: BTreeSet<AnyKey>) -> Invalidation {
+        let shared = self.shared();
+        let started = Instant::now();
+        let texts: Vec<String> = keys.iter().map(|key| key.as_str().to_owned()).collect();
+        let span = trace_span!("invalidate", keys = texts.len(), outcome = Empty);
+        let (told, error) = tell_redis(shared, &texts).instrument(span.clone()).await;
+        let mut outcome = Invalidation::default();
+        for (key, told) in keys.into_iter().zip(told) {
+            match told {
+                Some(history) => drop(outcome.done.insert(key, history)),
+                None => drop(outcome.pending.insert(key)),
+            }
+        }
+        if let Some(error) = error {
+            let pending: Vec<String> = outcome.pending.iter().map(|key| key.as_str().to_owned()).collect();
+            warn!(keys = pending.len(), %error, "invalidation pending, Redis could not be told");
+            // Before the stamps move: a flight of the new stamp must know that Redis is not to be asked.
+            shared.suspects.add(&pending);
+            outcome.failure = Some(Arc::new(shared.shards.unreachable(error)));
+        }
+        span.record("outcome", event_of(outcome.is_done()).as_str());
+        for text in &texts {
+            shared.guard.stamps.bump(text);
+            shared.known.invalidated(text);
+        }
+        let done = outcome.done.keys().map(|key| (key, true));
+        for (key, is_done) in done.chain(outcome.pending.iter().map(|key| (key, false))) {
+            let event = event_of(is_done);
+            if let Some(counters) = shared.counters_of(key.cache_type()) {
+                counters.add(event);
+            }
+            debug!(
+                cache_type = key.cache_type(),
+                key = key.as_str(),
+                outcome = event.as_str(),
+                elapsed_us = crate::clock::micros(started),
+                "invalidate"
+            );
+        }
+        outcome
+    }
+}
+
+fn event_of(is_done: bool) -> Event {
+    if is_done { Event::Invalidated } else { Event::InvalidationPending }
+}
+
+/// INVALIDATE in pipelines of bounded size, tried again until the deadline. Of each key the history, and why some have none.
+async fn tell_redis(shared: &Shared, keys: &[String]) -> (Vec<Option<Option<History>>>, Option<L2Error>) {
+    let ends = Instant::now() + Duration::from_millis(shared.settings.invalidation_deadline_ms);
+    let (mut told, mut error) = (Vec::with_capacity(keys.len()), None);
+    for batch in keys.chunks(shared.settings.batch_size) {
+        let of_batch = tell_batch(shared, batch, ends).await;
+        told.extend(of_batch.answers);
+        error = error.or(of_batch.error);
+    }
+    (told, error)
+}
+
+async fn tell_batch(shared: &Shared, keys: &[String], ends: Instant) -> Gathered<Option<History>> {
+    let limit = || shared.shards.batch_limit().min(ends.saturating_duration_since(Instant::now()));
+    let mut told = invalidate::invalidate(&shared.shards, keys, limit()).await;
+    while told.error.is_some() && Instant::now() + RETRY_PAUSE < ends {
+        tokio::time::sleep(RETRY_PAUSE).await;
+        let left: Vec<usize> = (0..keys.len()).filter(|place| told.answers[*place].is_none()).collect();
+        let left_keys: Vec<String> = left.iter().map(|place| keys[*place].clone()).collect();
+        let again = invalidate::invalidate(&shared.shards, &left_keys, limit()).await;
+        for (place, answer) in left.into_iter().zip(again.answers) {
+            told.answers[place] = answer;
+        }
+        told.error = again.error;
+    }
+    told
+}

@@ -1,0 +1,153 @@
+//! The pilot of a flight: loads one key on behalf of all who wait for it, under the lease of the key.
+//!
+//! Invariants (`protocol.md`, section 3): the database snapshot begins after the lease was granted; who is covered by an answer is
+//! noted before the step that makes it valid for them. Started by the read path ([`crate::read::one`]).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::field::Empty;
+use tracing::{Instrument, trace_span};
+
+use super::answer::{Answer, Cached, Tier};
+use super::cache::Cache;
+use super::decode::{Reading, reading};
+use super::flight::{Flight, Found, Mark, Outcome};
+use super::operation_log;
+use super::type_state::{TypeState, note_redis_error};
+use crate::clock::millis;
+use crate::counting::event::Event;
+use crate::declaration::cached_type::CachedType;
+use crate::protocol::acquire::{Acquired, acquire};
+use crate::protocol::fill::{self, Fill, Filled};
+use crate::protocol::invalidate;
+use crate::protocol::lease::{Mode, Token};
+
+/// A fill that was lost is tried again so often before its load is answered uncached.
+const FILL_ATTEMPTS: u32 = 3;
+const POLL_MIN: Duration = Duration::from_millis(2);
+const POLL_MAX: Duration = Duration::from_millis(25);
+
+/// Flies one load: ACQUIRE, load, FILL, and says whom each answer covers.
+pub(crate) struct Pilot<T: CachedType> {
+    pub(crate) cache: Cache<T::Source>,
+    pub(crate) key: T::Key,
+    pub(crate) text: String,
+    pub(crate) flight: Arc<Flight<Answer<T>>>,
+}
+
+/// What holding a lease led to.
+enum Attempt<A> {
+    Done(Outcome<A>),
+    /// The fill was lost; the load covers these.
+    Lost(Outcome<A>),
+}
+
+impl<T: CachedType> Pilot<T> {
+    /// Comes to an end whatever becomes of those who wait.
+    pub(crate) async fn fly(&self) -> Outcome<Answer<T>> {
+        let shared = self.cache.shared();
+        let is_past_cache = self.state().past_cache.is_on() || shared.suspects.contains(&self.text);
+        if is_past_cache || self.flight.found() == Found::Unusable {
+            return self.bypass().await;
+        }
+        let patience_ends = Instant::now() + Duration::from_millis(shared.settings.patience_ms);
+        let lease_ttl = Duration::from_millis(shared.settings.lease_ttl_ms);
+        let (mut mode, mut attempts, mut pause) = (Mode::Read, 0, POLL_MIN);
+        loop {
+            let covers = self.flight.mark();
+            match acquire(&shared.shards, &self.text, mode, lease_ttl).await {
+                Ok(Acquired::Hit(json)) => match reading::<T>(&self.key, &self.text, &json) {
+                    Reading::Value(value) => return Outcome { covers, answer: Ok(Cached::new(value, Tier::L2)) },
+                    Reading::Undecodable | Reading::Ended => mode = Mode::Refresh,
+                },
+                Ok(Acquired::Granted(token)) => {
+                    attempts += 1;
+                    match self.load_and_fill(token).await {
+                        Attempt::Lost(_) if attempts < FILL_ATTEMPTS => {}
+                        Attempt::Done(outcome) | Attempt::Lost(outcome) => return outcome,
+                    }
+                }
+                Ok(Acquired::Contended | Acquired::Present) if Instant::now() < patience_ends => {
+                    self.state().counters.add(Event::Contended);
+                    tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+                    pause = (pause * 2).min(POLL_MAX);
+                    mode = Mode::Read;
+                }
+                Ok(_) => return self.bypass().await,
+                Err(error) => {
+                    note_redis_error(self.state(), &self.text, &error);
+                    shared.suspect_oversize(&error, vec![self.text.clone()]);
+                    return self.bypass().await;
+                }
+            }
+        }
+    }
+
+    /// The database snapshot begins after the grant was received, or an invalidation between the two would be missed.
+    async fn load_and_fill(&self, token: Token) -> Attempt<Answer<T>> {
+        let covered_by_load = self.flight.mark();
+        let loaded = match self.cache.load_one::<T>(&self.key).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                self.give_lease_back().await;
+                return Attempt::Done(Outcome { covers: covered_by_load, answer: Err(error) });
+            }
+        };
+        let ttl = self.state().policy.ttl_of(&loaded, self.cache.shared().shards.command_limit());
+        let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
+        let answer = Ok(Cached::new(loaded.value, Tier::Loaded));
+        let Some(ttl) = ttl else {
+            self.give_lease_back().await;
+            return Attempt::Done(Outcome { covers: covered_by_load, answer });
+        };
+        let fill = Fill { key: self.text.clone(), token, json, ttl };
+        if !self.cache.may_store(self.state(), &fill) {
+            self.give_lease_back().await;
+            return Attempt::Done(Outcome { covers: covered_by_load, answer });
+        }
+        let covered_by_fill = self.flight.mark();
+        let span = trace_span!("fill", cache_type = T::NAME, outcome = Empty);
+        let started = Instant::now();
+        let filled = fill::fill(&self.cache.shared().shards, &fill).instrument(span.clone()).await;
+        operation_log::filled::<T>(&span, &fill, filled.as_ref().ok(), started);
+        match filled {
+            Ok(Filled::Stored) => {
+                self.cache.shared().known.stored(&self.text, millis(fill.ttl));
+                self.state().counters.add(Event::FillStored);
+                Attempt::Done(Outcome { covers: covered_by_fill, answer })
+            }
+            Ok(Filled::Lost) => {
+                self.state().counters.add(Event::FillLost);
+                Attempt::Lost(Outcome { covers: covered_by_load, answer })
+            }
+            Ok(Filled::Elsewhere) => {
+                self.state().counters.add(Event::FillLost);
+                self.give_lease_back().await;
+                Attempt::Done(Outcome { covers: covered_by_load, answer })
+            }
+            Err(error) => {
+                note_redis_error(self.state(), &self.text, &error);
+                Attempt::Done(Outcome { covers: covered_by_load, answer })
+            }
+        }
+    }
+
+    /// Nothing will be filled, so the others need not wait for the lease to end. An invalidation is always safe.
+    async fn give_lease_back(&self) {
+        let shards = &self.cache.shared().shards;
+        let told = invalidate::invalidate(shards, std::slice::from_ref(&self.text), shards.command_limit()).await;
+        if let Some(error) = told.error {
+            note_redis_error(self.state(), &self.text, &error);
+        }
+    }
+
+    async fn bypass(&self) -> Outcome<Answer<T>> {
+        let covers: Mark = self.flight.mark();
+        Outcome { covers, answer: self.cache.load_past_cache::<T>(&self.key).await }
+    }
+
+    fn state(&self) -> &TypeState<T> {
+        self.cache.state()
+    }
+}

@@ -1,0 +1,25 @@
+//! The cache as services use it: a read of one key ([`one`]) and of many ([`many`]), the flight that all who miss a key share
+//! ([`flight`], flown by its [`leader`]), and invalidation ([`invalidate`]).
+//!
+//! Invariants: trouble with Redis never becomes an error of a read, only the loader can fail it; whatever a read returns was
+//! validated after the read began (`protocol.md`, section 3).
+
+pub(crate) mod answer;
+pub(crate) mod cache;
+mod decode;
+pub(crate) mod flight;
+mod in_memory;
+pub(crate) mod invalidate;
+mod leader;
+mod load;
+pub(crate) mod many;
+pub(crate) mod near_end;
+mod one;
+mod operation_log;
+mod past_cache;
+mod refresh;
+pub(crate) mod retry;
+pub(crate) mod shared;
+pub(crate) mod source_marker;
+pub(crate) mod type_state;
+pub(crate) mod unconfirmed;

@@ -1,0 +1,161 @@
+//! The mark: of which source the values in Redis are, so that two databases that share one Redis by mistake do not answer with
+//! each other's rows.
+//!
+//! A process that was told who its source is keeps a mark in Redis while it lives; it is gone a minute after the last one. Whoever
+//! finds the living mark of another source neither reads nor fills, and still invalidates. Another key says for longer whose the
+//! values were last: who comes after another source clears all types before it reads.
+//!
+//! Invariant: nothing is read or filled before the first look at the mark, except where this Redis user may not look, and in a
+//! cluster while the mark's master is away.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use redis::{Cmd, RedisResult, Value};
+use tracing::{debug, info, warn};
+
+use super::cache::Cache;
+use super::shared::Shared;
+use crate::connection::error::{L2Error, RedisUnreachable};
+use crate::connection::link::{Terms, Wire};
+use crate::declaration::cached_type::Source;
+use crate::declaration::key::{BOOKKEEPING, KeySpace};
+use crate::protocol::{clear, primaries};
+
+/// A mark that is not renewed is gone after this.
+const LIFE_SECONDS: &str = "60";
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Longer than any value lives: a year and a day.
+const MEMORY_SECONDS: &str = "31622400";
+
+/// What a look found.
+enum Found {
+    /// The mark is ours, and so are the values, as far as anybody said.
+    Ours,
+    /// The mark is ours now, and the values were another source's.
+    Inherited,
+    /// Another source is in use.
+    Other(String),
+}
+
+/// Keeps the mark. Ends when its cache is dropped.
+pub(crate) async fn keep(shared: Arc<Shared>, identity: String) {
+    let mut connections = shared.shards.changes();
+    loop {
+        let _ =
+            tokio::time::timeout(LOOK_EVERY.mul_f64(0.5 + rand::random::<f64>() / 2.0), connections.changed()).await;
+        look(&shared, &identity).await;
+    }
+}
+
+impl<S: Source> Cache<S> {
+    /// The source that uses these keys of Redis now, as it names itself; `None` if none of its processes lives.
+    ///
+    /// # Errors
+    /// Redis cannot be used.
+    pub async fn source_in_use(&self) -> Result<Option<String>, RedisUnreachable> {
+        let mark = key(&self.shared().space, "mark");
+        let mut connection = self.shared().shards.own_connection(&mark).await?;
+        connection.command(&get(&mark)).await.map_err(|error| self.shared().shards.unreachable(error))
+    }
+}
+
+/// One look, and what follows from it. What could not be found out changes nothing.
+pub(crate) async fn look(shared: &Shared, identity: &str) {
+    let looked = match ask(shared, identity).await {
+        Ok(Found::Inherited) => take_over(shared, identity).await.map(|()| None),
+        Ok(Found::Ours) => Ok(None),
+        Ok(Found::Other(other)) => Ok(Some(other)),
+        // It cannot be known, and what other programs do is their affair.
+        Err(error) if error.is_refusal() => Ok(None),
+        Err(_) if is_on_a_master_that_is_away(shared).await => Ok(known(shared)),
+        Err(error) => Err(error),
+    };
+    match looked {
+        Ok(other) => settle(shared, other),
+        Err(error) => debug!(%error, "the mark of the database could not be looked at"),
+    }
+}
+
+/// Whether other masters of the cluster answer: what they hold is read on, as by processes that have seen the mark.
+async fn is_on_a_master_that_is_away(shared: &Shared) -> bool {
+    shared.shards.is_cluster() && primaries::of(&shared.shards).await.is_ok_and(|primaries| !primaries.are_all())
+}
+
+/// What the last look has found.
+fn known(shared: &Shared) -> Option<String> {
+    shared.other_source.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn settle(shared: &Shared, other: Option<String>) {
+    let mut known = shared.other_source.lock().unwrap_or_else(PoisonError::into_inner);
+    match (&*known, &other) {
+        (None, Some(other)) => {
+            let hint = "give each its own cache.key_space, or its own Redis";
+            warn!(other, hint, "another database uses these keys of Redis: reads go to the database");
+        }
+        (Some(_), None) => info!("no other database uses these keys of Redis any more"),
+        _ => {}
+    }
+    shared.shards.read_from_redis(other.is_none());
+    if other.is_some() {
+        // After reads were kept away: nothing gets in any more.
+        shared.guard.stamps.bump_all();
+    }
+    *known = other;
+}
+
+/// The answers to SET do not matter: a Redis that is full keeps no mark, and is read all the same.
+async fn ask(shared: &Shared, identity: &str) -> Result<Found, L2Error> {
+    let (mark, last) = (key(&shared.space, "mark"), key(&shared.space, "last"));
+    let claim = command(&["SET", &mark, identity, "NX", "EX", LIFE_SECONDS]);
+    let mut answers = tell(shared, &[claim, get(&mark), get(&last)]).await?.into_iter().skip(1);
+    let mut text = || -> Result<Option<String>, L2Error> {
+        let answer = answers.next().ok_or(L2Error::Unexpected { command: "GET" })??;
+        Ok(redis::from_redis_value(answer).map_err(redis::RedisError::from)?)
+    };
+    let (holder, before) = (text()?, text()?);
+    if let Some(holder) = holder.filter(|holder| holder != identity) {
+        return Ok(Found::Other(holder));
+    }
+    if before.is_some_and(|before| before != identity) {
+        return Ok(Found::Inherited);
+    }
+    remember(shared, identity).await?;
+    Ok(Found::Ours)
+}
+
+/// Removes what another source left, and only then says that the values are ours.
+async fn take_over(shared: &Shared, identity: &str) -> Result<(), L2Error> {
+    let types: Vec<_> = shared.types.iter().map(|registered| registered.info).collect();
+    clear::clear_types(shared.scanner(), &types).await?;
+    shared.guard.stamps.bump_all();
+    remember(shared, identity).await
+}
+
+/// The mark lives on, and so does the memory of whose the values were last.
+async fn remember(shared: &Shared, identity: &str) -> Result<(), L2Error> {
+    let (mark, last) = (key(&shared.space, "mark"), key(&shared.space, "last"));
+    let renew = command(&["EXPIRE", &mark, LIFE_SECONDS]);
+    tell(shared, &[renew, command(&["SET", &last, identity, "EX", MEMORY_SECONDS])]).await.map(drop)
+}
+
+/// What is known of the data as a whole. All have the same braces, so that they are on one master of a cluster.
+pub(crate) fn key(space: &KeySpace, name: &str) -> String {
+    format!("{}{BOOKKEEPING}{{database}}:{name}", space.prefix())
+}
+
+async fn tell(shared: &Shared, commands: &[Cmd]) -> Result<Vec<RedisResult<Value>>, L2Error> {
+    let ask = |mut wire: Wire| async move { wire.query_each(commands.iter().cloned()).await };
+    shared.shards.one(&key(&shared.space, "mark"), Terms::tell(shared.shards.command_limit()), ask).await
+}
+
+fn get(key: &str) -> Cmd {
+    command(&["GET", key])
+}
+
+fn command(words: &[&str]) -> Cmd {
+    let mut command = redis::cmd(words[0]);
+    command.arg(&words[1..]);
+    command
+}

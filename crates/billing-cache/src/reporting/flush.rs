@@ -1,0 +1,211 @@
+//! The flush: what this process counted, what was read (see [`crate::reporting::hot_keys`]), that a service is alive and how its breaker
+//! changed, told to Redis in one pipeline, in the background; and whether Redis has evicted keys since the last one.
+//!
+//! Invariant: nothing is added twice. Each command of the pipeline has an answer of its own: what the server refused because of
+//! its own state, and what was never sent, goes with a later flush; where an answer is missing, rather some is lost.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::future;
+use redis::{Pipeline, RedisError, RedisResult, Value};
+use tracing::debug;
+
+use super::hot_keys;
+use crate::connection::breaker::Change;
+use crate::connection::error::L2Error;
+use crate::connection::info::evicted_keys;
+use crate::connection::link::{Terms, Wire};
+use crate::connection::redirect::is_elsewhere;
+use crate::counting::bucket::Slot;
+use crate::counting::unsent::Addition;
+use crate::declaration::cached_type::Source;
+use crate::declaration::key::NUMBERS;
+use crate::read::cache::Cache;
+use crate::read::shared::Shared;
+
+/// Additions of one flush; what is left over after an outage goes with the next. Reads of the process wait behind it.
+const MOST_ADDITIONS: usize = 5_000;
+
+impl<S: Source> Cache<S> {
+    /// Adds what was counted since the last flush to the numbers in Redis; call it before the process ends.
+    pub async fn flush_counters(&self) {
+        flush(self.shared()).await;
+    }
+
+    /// The pause between two flushes; `None` where nothing is flushed.
+    #[must_use]
+    pub fn flush_pause(&self) -> Option<Duration> {
+        flush_pause(self.shared())
+    }
+}
+
+/// Flushes at the pace of `cache.counters_flush_ms`. Ends when its cache is dropped.
+pub(crate) async fn flush_regularly(shared: Arc<Shared>) {
+    let Some(pause) = flush_pause(&shared) else { return };
+    loop {
+        tokio::time::sleep(pause).await;
+        flush(&shared).await;
+    }
+}
+
+/// Adds what was counted since the last flush. A failure is logged; what was not sent goes with the next one.
+async fn flush(shared: &Shared) {
+    if flush_pause(shared).is_none() {
+        return;
+    }
+    // Whoever flushes before the process ends waits for a flush that is on its way.
+    let _turn = shared.flushing.lock().await;
+    let outgoing = Outgoing::take(shared);
+    let (pipeline, places) = outgoing.pipeline(shared);
+    if pipeline.is_empty() {
+        return;
+    }
+    let sent = send(shared, &pipeline).await;
+    outgoing.settle(shared, &places, sent);
+    hear_evictions(shared).await;
+}
+
+fn flush_pause(shared: &Shared) -> Option<Duration> {
+    let pause = Duration::from_millis(shared.settings.counters_flush_ms);
+    (!pause.is_zero()).then_some(pause)
+}
+
+/// What one flush sends. Two flushes at a time never have the same.
+struct Outgoing {
+    additions: Vec<Addition>,
+    reads: hot_keys::Flush,
+    changes: Vec<Change>,
+}
+
+/// Where in the pipeline what stands; the additions come first.
+struct Places {
+    reads: Range<usize>,
+    changes: Range<usize>,
+}
+
+impl Outgoing {
+    fn take(shared: &Shared) -> Self {
+        Self {
+            additions: shared.unsent.take(shared.own_numbers(), SystemTime::now(), MOST_ADDITIONS),
+            reads: hot_keys::Flush::take(shared),
+            changes: shared.identity.as_ref().map_or_else(Vec::new, |_| shared.shards.take_breaker_changes()),
+        }
+    }
+
+    fn pipeline(&self, shared: &Shared) -> (Pipeline, Places) {
+        let mut pipeline = Pipeline::new();
+        pipeline.ignore_errors();
+        add_to(&mut pipeline, shared, &self.additions);
+        let reads = pipeline.len();
+        self.reads.add_to(&mut pipeline, shared);
+        let changes = pipeline.len();
+        if let Some(identity) = &shared.identity {
+            identity.add_changes_to(&mut pipeline, shared, &self.changes);
+            identity.add_to(&mut pipeline, shared);
+        }
+        (pipeline, Places { reads: reads..changes, changes: changes..changes + self.changes.len() })
+    }
+
+    /// Keeps for a later flush what Redis certainly does not have; and changes, which are one when they come twice, until it
+    /// certainly has them.
+    fn settle(self, shared: &Shared, places: &Places, sent: Sent) {
+        let Self { additions, reads, changes } = self;
+        match sent {
+            Sent::Answered(answers) => {
+                let refused = additions.into_iter().zip(&answers).filter(|(_, answer)| is_refused(answer));
+                shared.unsent.put_back(refused.map(|(addition, _)| addition));
+                if answers[places.reads.clone()].iter().all(is_refused) {
+                    reads.put_back(shared);
+                }
+                if answers[places.changes.clone()].iter().any(Result::is_err) {
+                    shared.shards.put_breaker_changes_back(changes);
+                }
+            }
+            Sent::Never => {
+                shared.unsent.put_back(additions);
+                reads.put_back(shared);
+                shared.shards.put_breaker_changes_back(changes);
+            }
+            Sent::Unknown => shared.shards.put_breaker_changes_back(changes),
+        }
+    }
+}
+
+/// What became of a pipeline.
+enum Sent {
+    /// Each command has its answer.
+    Answered(Vec<RedisResult<Value>>),
+    /// It did not reach the server.
+    Never,
+    /// It may have.
+    Unknown,
+}
+
+async fn send(shared: &Shared, pipeline: &Pipeline) -> Sent {
+    let mut answered = None;
+    let answers = &mut answered;
+    let tell = |mut wire: Wire| async move {
+        let all: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
+        // The link leaves a server that has become a replica.
+        let refused = all.iter().find_map(|answer| answer.as_ref().err().cloned());
+        *answers = Some(all);
+        refused.map_or(Ok(()), Err)
+    };
+    let told = match shared.shards.link_of(NUMBERS) {
+        Ok(link) => link.run(Terms::tell(shared.shards.batch_limit()), tell).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &told {
+        if matches!(error, L2Error::Redis(error) if is_elsewhere(error)) {
+            shared.shards.hear_redirection();
+        }
+        debug!(%error, "some numbers were not added");
+    }
+    match (answered, told) {
+        (Some(answers), _) if answers.len() == pipeline.len() => Sent::Answered(answers),
+        (None, Err(L2Error::Away)) => Sent::Never,
+        _ => Sent::Unknown,
+    }
+}
+
+/// Asks how many keys were evicted, of all primaries together; nothing is known while one does not tell.
+async fn hear_evictions(shared: &Shared) {
+    let layout = shared.shards.layout();
+    let terms = Terms::tell(shared.shards.command_limit());
+    let ask = |mut wire: Wire| async move { wire.query::<String>(redis::cmd("INFO").arg("stats")).await };
+    let infos = future::join_all(layout.links().iter().map(|link| link.run(terms, ask))).await;
+    let counts: Result<Vec<u64>, L2Error> = infos.into_iter().map(|info| Ok(evicted_keys(&info?))).collect();
+    match counts {
+        Ok(counts) => shared.known.hear_evicted_keys(counts.into_iter().sum()),
+        Err(error) => debug!(%error, "how many keys were evicted is not known"),
+    }
+}
+
+/// Whether the server refused a command because of the state it is in, or has the key no longer; it, or another one, takes the
+/// same command later.
+fn is_refused(answer: &RedisResult<Value>) -> bool {
+    let is_of_state = |error: &RedisError| {
+        matches!(
+            error.code(),
+            Some("OOM" | "READONLY" | "LOADING" | "MISCONF" | "NOREPLICAS" | "MASTERDOWN" | "CLUSTERDOWN" | "BUSY")
+        )
+    };
+    let passes = |error: &RedisError| is_of_state(error) || is_elsewhere(error);
+    answer.as_ref().err().is_some_and(passes)
+}
+
+/// One HINCRBY for each addition, in their order, and then the expiries.
+fn add_to(pipeline: &mut Pipeline, shared: &Shared, additions: &[Addition]) {
+    let key = |slot: Slot, cache_type: &str| slot.key(&shared.space, cache_type);
+    for Addition { slot, cache_type, field, count } in additions {
+        pipeline.cmd("HINCRBY").arg(key(*slot, cache_type)).arg(field.to_string()).arg(*count);
+    }
+    let hashes: BTreeSet<(Slot, &str)> =
+        additions.iter().map(|addition| (addition.slot, addition.cache_type)).collect();
+    for (slot, cache_type) in hashes {
+        pipeline.cmd("EXPIRE").arg(key(slot, cache_type)).arg(slot.resolution.kept().as_secs());
+    }
+}
