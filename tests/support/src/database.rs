@@ -55,13 +55,25 @@ impl TestDatabase {
     /// # Errors
     /// The variable is missing, or the server refuses.
     pub async fn postgres() -> Result<Self> {
+        Self::postgres_with("").await
+    }
+
+    /// The same without an encoding: it takes and gives any bytes.
+    ///
+    /// # Errors
+    /// As [`TestDatabase::postgres`].
+    pub async fn postgres_without_encoding() -> Result<Self> {
+        Self::postgres_with(" ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0").await
+    }
+
+    async fn postgres_with(options: &str) -> Result<Self> {
         let server_url = std::env::var(SERVER_VARIABLE).unwrap_or_default();
         ensure!(
             !server_url.is_empty(),
             "a PostgreSQL server is needed: set {SERVER_VARIABLE}, or run `cargo xtask test`"
         );
         let name = unique_name();
-        admin(&server_url, &format!("CREATE DATABASE {name}")).await?;
+        admin(&server_url, &format!("CREATE DATABASE {name}{options}")).await?;
         Ok(Self { url: with_database(&server_url, &name), place: Place::Postgres { server_url, name } })
     }
 

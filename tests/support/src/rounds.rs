@@ -35,15 +35,29 @@ pub async fn run<A: AsyncFnMut(usize) -> anyhow::Result<()>, B: AsyncFnMut(usize
     mut ours: A,
     mut other: B,
 ) -> anyhow::Result<Rounds> {
+    let ours = async |round: usize| timed(round, &mut ours).await;
+    let other = async |round: usize| timed(round, &mut other).await;
+    run_timed(rounds, ours, other).await
+}
+
+/// The same for sides that answer how long it took, so that what they prepare does not count.
+///
+/// # Errors
+/// Those of the sides.
+pub async fn run_timed<A, B>(rounds: usize, mut ours: A, mut other: B) -> anyhow::Result<Rounds>
+where
+    A: AsyncFnMut(usize) -> anyhow::Result<Duration>,
+    B: AsyncFnMut(usize) -> anyhow::Result<Duration>,
+{
     let mut measured = Rounds::default();
     for round in 0..=measurement::rounds(rounds) {
         let (first, second);
         if round % 2 == 0 {
-            first = timed(round, &mut ours).await?;
-            second = timed(round, &mut other).await?;
+            first = ours(round).await?;
+            second = other(round).await?;
         } else {
-            second = timed(round, &mut other).await?;
-            first = timed(round, &mut ours).await?;
+            second = other(round).await?;
+            first = ours(round).await?;
         }
         if round > 0 {
             measured.add(first, second);

@@ -4,6 +4,7 @@
 //! both sides, in changing order, since the machine's speed drifts; what counts is the median of the rounds' ratios, which
 //! `cargo xtask bench` makes of the JSON lines that this prints.
 
+mod bulk;
 mod data;
 mod hang;
 mod reads;
@@ -34,6 +35,7 @@ async fn main() -> anyhow::Result<()> {
     hang::while_redis_hangs(&service, &ids).await?;
     warm_up::batches_against_single_reads(&service, &ids).await?;
     writes::with_and_without_triggers(&service, &ids).await?;
+    bulk::changes(&service, &settings).await?;
     service.close().await;
     Ok(())
 }

@@ -111,7 +111,7 @@ async fn read_raw(mut raw: MultiplexedConnection, ids: &[i32], from: usize, coun
     Ok(())
 }
 
-async fn raw_connection(settings: &Settings) -> anyhow::Result<MultiplexedConnection> {
+pub(crate) async fn raw_connection(settings: &Settings) -> anyhow::Result<MultiplexedConnection> {
     let client = redis::Client::open(("127.0.0.1", settings.redis.port))?;
     Ok(client.get_multiplexed_async_connection().await?)
 }

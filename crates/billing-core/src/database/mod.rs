@@ -9,6 +9,7 @@ mod advice;
 mod at_rest;
 mod clock;
 mod durability;
+mod encoding;
 mod error;
 mod identity;
 mod rows;

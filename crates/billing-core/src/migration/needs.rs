@@ -1,4 +1,5 @@
-//! Whether the platform's tables have the columns that triggers and loaders need, of types that they can read.
+//! Whether the platform's tables have the columns that triggers and loaders need, of types that they can read; and whether
+//! the outbox has those that cannot be made again for the rows that are there.
 //!
 //! Invariant: a trigger on a column that is not there would make every write to its table fail, so this is asked before
 //! anything is changed. A table that is missing lacks nothing: it is made. Called by [`super::migrate`] and
@@ -71,7 +72,25 @@ pub async fn check_columns<C: ConnectionTrait>(connection: &C) -> Result<Vec<Col
             Some(ColumnFault { column: format!("{table}.{column}"), needed: kind.name(), kind: fault })
         }));
     }
+    faults.extend(missing_of_outbox(connection).await?);
     Ok(faults)
+}
+
+/// The others have no value to begin with.
+const OUTBOX: [(&str, Kind); 4] =
+    [("id", Kind::Integer), ("cache_type", Kind::Text), ("table_name", Kind::Text), ("created_at", Kind::Time)];
+
+/// Those of a table that is there: one that is missing is made.
+async fn missing_of_outbox<C: ConnectionTrait>(connection: &C) -> Result<Vec<ColumnFault>, DbErr> {
+    let found = columns_of(connection, "cache_invalidations").await?;
+    let is_missing = |column: &str| !found.is_empty() && !found.iter().any(|found| found.is_called(column));
+    let missing = OUTBOX.into_iter().filter(|(column, _)| is_missing(column));
+    let fault = |(column, kind): (&str, Kind)| ColumnFault {
+        column: format!("cache_invalidations.{column}"),
+        needed: kind.name(),
+        kind: ColumnFaultKind::Missing,
+    };
+    Ok(missing.map(fault).collect())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

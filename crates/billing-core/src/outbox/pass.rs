@@ -127,7 +127,7 @@ impl<'a> Pass<'a> {
     /// write to the old primary, and what they acknowledge after the replay only the old primary was told. Answers the ids.
     ///
     /// They keep their marks, if they have any: the relays of the old primary apply the marks of the new one in the same way,
-    /// and would otherwise mark each other's rows by turns.
+    /// and would otherwise mark each other's rows by turns. Those for which a type has to be cleared are put aside.
     pub(super) async fn relay_applied_elsewhere(
         &mut self,
         told: &BTreeSet<i64>,
@@ -142,21 +142,17 @@ impl<'a> Pass<'a> {
         let rows = rows::all(self.cache.source().connection(), &needed).await?;
         let (told, new): (Vec<OutboxRow>, Vec<OutboxRow>) = rows.into_iter().partition(|row| told.contains(&row.id));
         let mut told: BTreeSet<i64> = told.into_iter().map(|row| row.id).collect();
-        let unmarked: BTreeSet<i64> = new.iter().filter(|row| row.redis_history.is_none()).map(|row| row.id).collect();
+        let is_marked = |row: &&OutboxRow| row.redis_history.is_some();
+        let marked: BTreeSet<i64> = new.iter().filter(is_marked).map(|row| row.id).collect();
         let mut relayed = Vec::new();
         for batch in new.chunks(BATCH) {
             relayed.extend(self.apply(batch).await);
         }
-        for (cache_type, rows) in self.take_put_aside() {
-            match whole_type::clear(self.cache, cache_type).await {
-                Ok(cleared) => relayed.extend(cleared.map(|history| (history, rows.into_ids()))),
-                Err(error) => self.note_uncleared(cache_type, &error.into()),
-            }
-        }
+        self.put_aside.values_mut().for_each(|rows| rows.keep_marks(&marked));
         for (history, ids) in relayed {
             // Another history than that of the replay is found by the next look, which replays.
             if history.is_some() {
-                let ids = ids.intersection(&unmarked).copied().collect();
+                let ids = ids.difference(&marked).copied().collect();
                 rows::mark_relayed(self.cache.source().connection(), &ids, history.as_ref()).await?;
             }
             told.extend(ids);
@@ -183,7 +179,7 @@ impl<'a> Pass<'a> {
         let mut relayed = 0;
         for (cache_type, rows) in self.take_put_aside() {
             match rows.apply(self.cache, cache_type).await {
-                Ok(rows) => relayed += rows,
+                Ok(applied) => relayed += applied.rows,
                 Err(RelayError::Database(error)) => return Err(error.into()),
                 Err(error) => self.note_uncleared(cache_type, &error),
             }

@@ -155,7 +155,7 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
         tokio::select! {
             () = wake.notified() => {}
             _ = connections.changed() => {}
-            () = admitted.clears.next_done() => {}
+            told = admitted.clears.next_done() => admitted.told.extend(told),
             () = tokio::time::sleep(pause.mul_f64(0.75 + rand::random::<f64>() / 4.0)) => {}
         }
     }
@@ -187,11 +187,14 @@ async fn catch_up(
             debug!(rows = relayed, "pending invalidations relayed");
         }
         let told = pass.relay_applied_elsewhere(&admitted.told, admitted.looked).await?;
-        if pass.is_left() {
-            // What could not be told is looked for again.
-            admitted.told.extend(told);
-        } else {
+        let put_aside = pass.take_put_aside();
+        let is_done = put_aside.is_empty() && !pass.is_left();
+        admitted.clears.begin(cache, put_aside);
+        if is_done {
             (admitted.told, admitted.looked) = (told, looked);
+        } else {
+            // What could not be told, or is being cleared, is looked for again.
+            admitted.told.extend(told);
         }
         return pass.result().map(|()| reached);
     }

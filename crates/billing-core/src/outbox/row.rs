@@ -160,8 +160,13 @@ pub(super) fn text(row: &QueryResult, prefix: &str, column: &str) -> Result<Opti
 pub(super) fn bytes(backend: DbBackend, column: &'static str) -> SimpleExpr {
     match backend {
         DbBackend::Sqlite => Expr::cust(format!("CAST({column} AS BLOB)")),
-        _ => Expr::cust(format!("convert_to({column}, 'UTF8')")),
+        _ => Expr::cust(in_utf8(column)),
     }
+}
+
+/// A database without an encoding (`SQL_ASCII`) holds any bytes, and cannot convert them.
+fn in_utf8(column: &str) -> String {
+    format!("convert_to({column}, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)")
 }
 
 /// Nothing of what is too long, which is no array.
@@ -172,7 +177,8 @@ fn bytes_of_key_parts(backend: DbBackend) -> SimpleExpr {
         )),
         _ => Expr::cust(format!(
             "CASE WHEN octet_length(key_parts) > {KEY_PARTS_LIMIT} THEN ''::bytea \
-             ELSE convert_to(key_parts, 'UTF8') END"
+             ELSE {} END",
+            in_utf8("key_parts")
         )),
     }
 }

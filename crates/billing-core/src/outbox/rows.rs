@@ -118,18 +118,16 @@ pub(super) async fn count_by_type<C: ConnectionTrait>(
     connection: &C,
     needed: &Needed,
 ) -> Result<Vec<(String, u64)>, DbErr> {
-    let counts: Vec<(String, i64)> = Entity::find()
-        .select_only()
-        .column(Column::CacheType)
-        .column_as(Column::Id.count(), "rows")
-        .filter(needed.condition(connection.get_database_backend()))
-        .group_by(Column::CacheType)
-        .into_tuple()
-        .all(connection)
-        .await?;
+    let counts =
+        counts(connection.get_database_backend(), needed).into_tuple::<(String, i64)>().all(connection).await?;
     let mut counts: Vec<(String, u64)> = counts.into_iter().map(|(name, count)| (name, count.unsigned_abs())).collect();
     counts.sort_by_key(|(_, count)| *count);
     Ok(counts)
+}
+
+fn counts(backend: DbBackend, needed: &Needed) -> Select<Entity> {
+    let rows = Entity::find().select_only().column(Column::CacheType).column_as(Column::Id.count(), "rows");
+    rows.filter(needed.condition(backend)).group_by(Column::CacheType)
 }
 
 /// Rows by id, with the age of each that nobody has applied yet.
@@ -182,25 +180,33 @@ pub(super) async fn take<C: ConnectionTrait>(
     needed: &Needed,
     wanted: Wanted,
 ) -> Result<Vec<OutboxRow>, DbErr> {
-    let backend = connection.get_database_backend();
+    taken(connection.get_database_backend(), needed, wanted).into_model().all(connection).await
+}
+
+fn taken(backend: DbBackend, needed: &Needed, wanted: Wanted) -> Select<Entity> {
     let rows = row::select(backend)
         .filter(needed.condition(backend))
         .filter(Column::CacheType.eq(wanted.cache_type))
         .filter(Column::Id.between(*wanted.ids.start(), *wanted.ids.end()))
         .order_by(Column::Id, wanted.from)
         .limit(BATCH as u64);
-    let rows = match needed {
+    match needed {
         Needed::Pending { .. } => rows.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
         _ => rows,
-    };
-    rows.into_model().all(connection).await
+    }
 }
 
-/// All needed rows at once.
+/// All needed rows at once, in the order of their ids.
 pub(super) async fn all<C: ConnectionTrait>(connection: &C, needed: &Needed) -> Result<Vec<OutboxRow>, DbErr> {
-    let backend = connection.get_database_backend();
-    let rows = row::select(backend).filter(needed.condition(backend));
-    rows.order_by_asc(Column::Id).into_model().all(connection).await
+    let rows = selected(connection.get_database_backend(), needed);
+    let mut rows: Vec<OutboxRow> = rows.into_model().all(connection).await?;
+    rows.sort_unstable_by_key(|row| row.id);
+    Ok(rows)
+}
+
+/// Not in an order: SQLite would go through all rows by their ids, to spare itself the sorting of a few.
+fn selected(backend: DbBackend, needed: &Needed) -> Select<Entity> {
+    row::select(backend).filter(needed.condition(backend))
 }
 
 /// How many rows are needed.
@@ -322,58 +328,4 @@ fn mark_statement(ids: &[i64], time: SimpleExpr, history: SimpleExpr) -> UpdateM
 }
 
 #[cfg(test)]
-mod tests {
-    use sea_orm::{QueryTrait, Statement};
-    use test_support::TestDatabase;
-
-    use super::*;
-    use crate::cached::declarations;
-    use crate::database::{Database, DatabaseSettings};
-    use crate::migration::migrate;
-
-    /// A database whose statistics know of no pending row, and where many have come since.
-    async fn surprised(owned: &TestDatabase) -> Database {
-        let database = Database::connect(&DatabaseSettings::new(owned.url())).await.unwrap();
-        migrate(&database, &declarations()).await.unwrap();
-        let execute = async |sql: &str| {
-            let _ = database.connection().execute_unprepared(sql).await.unwrap();
-        };
-        let rows = "INSERT INTO cache_invalidations (cache_type, key_parts, table_name, relayed_at) \
-                    SELECT 'invoices', '[' || n || ']', 'test'";
-        execute(&format!("{rows}, now() FROM generate_series(1, 20) n")).await;
-        execute("ANALYZE cache_invalidations").await;
-        execute(&format!("{rows}, NULL FROM generate_series(1, 30000) n")).await;
-        database
-    }
-
-    /// The plan for any values, as a statement gets that was prepared and often run.
-    async fn plan(database: &Database, statement: &Statement) -> String {
-        let transaction = database.begin_write().await.unwrap();
-        let prepare = format!("SET LOCAL plan_cache_mode = force_generic_plan; PREPARE s AS {}", statement.sql);
-        transaction.execute_unprepared(&prepare).await.unwrap();
-        let values = vec!["NULL"; statement.values.as_ref().unwrap().0.len()].join(", ");
-        let explain = Statement::from_string(DbBackend::Postgres, format!("EXPLAIN EXECUTE s({values})"));
-        let lines = transaction.query_all_raw(explain).await.unwrap();
-        transaction.execute_unprepared("DEALLOCATE s").await.unwrap();
-        lines.iter().map(|line| line.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>().join("\n")
-    }
-
-    #[tokio::test]
-    async fn rows_that_are_known_by_their_ids_are_found_by_them_alone() {
-        let owned = TestDatabase::postgres().await.unwrap();
-        let database = surprised(&owned).await;
-        let ids: Vec<i64> = (1..=1_000).collect();
-        let (time, history) = (now(database.connection()), history_value(None));
-        let (time_if, history_if) = if_pending(time.clone(), history.clone());
-        for statement in [
-            mark_statement(&ids, time, history).build(DbBackend::Postgres),
-            mark_statement(&ids, time_if, history_if).build(DbBackend::Postgres),
-            pending_among(&ids).build(DbBackend::Postgres),
-        ] {
-            let plan = plan(&database, &statement).await;
-            assert!(plan.contains("cache_invalidations_pkey"), "{plan}");
-        }
-        database.close().await.unwrap();
-        owned.drop_database().await.unwrap();
-    }
-}
+mod tests;

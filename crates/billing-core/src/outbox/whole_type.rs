@@ -27,6 +27,17 @@ pub(super) struct WholeType {
     ages: Ages,
     /// How many of them name a key that cannot be told.
     unreadable: usize,
+    /// Those that were applied to another history, and keep the mark of it.
+    marked_elsewhere: BTreeSet<i64>,
+}
+
+/// What a clear was for.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// How many rows.
+    pub(super) rows: u64,
+    /// Those of them that keep the mark of another history.
+    pub(super) marked_elsewhere: BTreeSet<i64>,
 }
 
 impl WholeType {
@@ -43,23 +54,24 @@ impl WholeType {
         self.ages.extend(ages);
     }
 
-    pub(super) fn into_ids(self) -> BTreeSet<i64> {
-        self.ages.into_keys().collect()
+    /// Those of these rows that are here are marked with another history, and stay so.
+    pub(super) fn keep_marks(&mut self, of: &BTreeSet<i64>) {
+        self.marked_elsewhere = self.ages.keys().filter(|id| of.contains(id)).copied().collect();
     }
 
-    /// Clears the type and marks the rows; says how many, none where a part of a cluster is away.
-    pub(super) async fn apply(self, cache: &BillingCache, cache_type: &'static str) -> Result<u64, RelayError> {
+    /// Clears the type and marks the rows; none where a part of a cluster is away.
+    pub(super) async fn apply(self, cache: &BillingCache, cache_type: &'static str) -> Result<Applied, RelayError> {
         if self.unreadable > 0 {
             let first = self.ages.keys().next();
             warn!(cache_type, rows = self.unreadable, first, "rows name keys that cannot be told: the type is cleared");
         }
         let read = Instant::now();
-        let Some(history) = clear(cache, cache_type).await? else { return Ok(0) };
+        let Some(history) = clear(cache, cache_type).await? else { return Ok(Applied::default()) };
         let told_after = read.elapsed();
-        let ids = self.ages.keys().copied().collect();
+        let ids = self.ages.keys().filter(|id| !self.marked_elsewhere.contains(id)).copied().collect();
         rows::mark_relayed(cache.source().connection(), &ids, history.as_ref()).await?;
         self.ages.values().flatten().for_each(|age| delay::record_of_relay(cache, cache_type, *age + told_after));
-        Ok(ids.len() as u64)
+        Ok(Applied { rows: self.ages.len() as u64, marked_elsewhere: self.marked_elsewhere })
     }
 }
 
@@ -83,7 +95,7 @@ pub(super) async fn clear(cache: &BillingCache, cache_type: &str) -> Result<Opti
 /// The clears that are going on. Dropping this ends them; their rows are pending still.
 #[derive(Debug, Default)]
 pub(super) struct Clears {
-    tasks: JoinSet<(&'static str, Result<u64, RelayError>)>,
+    tasks: JoinSet<(&'static str, Result<Applied, RelayError>)>,
     types: BTreeSet<&'static str>,
 }
 
@@ -102,20 +114,21 @@ impl Clears {
         }
     }
 
-    /// Waits until a clear has succeeded, for ever if none does. May be dropped.
-    pub(super) async fn next_done(&mut self) {
+    /// Waits until a clear has succeeded, for ever if none does; answers the rows that keep the mark of another history. May be
+    /// dropped.
+    pub(super) async fn next_done(&mut self) -> BTreeSet<i64> {
         while let Some(ended) = self.tasks.join_next().await {
             let (cache_type, applied) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             self.types.remove(cache_type);
             match applied {
-                Ok(rows) => {
+                Ok(Applied { rows, marked_elsewhere }) => {
                     debug!(cache_type, rows, "the type was cleared");
-                    return;
+                    return marked_elsewhere;
                 }
                 Err(error) => log_failure(cache_type, &error),
             }
         }
-        pending::<()>().await;
+        pending().await
     }
 }
 

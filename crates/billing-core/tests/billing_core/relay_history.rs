@@ -173,6 +173,27 @@ async fn what_is_marked_as_told_to_another_server_is_told_to_this_one_too_and_ke
     .await;
 }
 
+/// As a TRUNCATE during a failover, which a relay of the old primary has applied.
+#[tokio::test]
+async fn a_type_that_was_cleared_on_another_server_is_cleared_on_this_one_once_and_its_row_keeps_its_mark() {
+    for_each_world(async |world| {
+        let service = world.relaying().await;
+        let old = change_invoice(world, &service).await;
+        set(&world.redis, "invoice:2", &old);
+        let whole_type = "INSERT INTO cache_invalidations (cache_type, table_name, relayed_at, redis_history)
+            SELECT 'invoices', 'test', max(relayed_at), 'another:history' FROM cache_invalidations";
+        execute(&world.database, whole_type).await;
+        until_due(&service, 2, 60).await;
+        world.until_passes(2).await;
+        until_due_in_redis(&service, 2, 60).await;
+        world.until_passes(5).await;
+        assert!(world.cached("invoice:2").is_some(), "it is cleared once");
+        assert_eq!(world.count("cache_invalidations WHERE redis_history = 'another:history'").await, 1);
+        service.close().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn while_nothing_changes_nothing_is_replayed() {
     for_each_world(async |world| {

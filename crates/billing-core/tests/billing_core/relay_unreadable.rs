@@ -37,6 +37,27 @@ async fn all_goes_on(world: &World, running: &BillingService) {
 const PENDING: &str = "cache_invalidations WHERE relayed_at IS NULL";
 
 #[tokio::test]
+async fn on_a_postgres_without_an_encoding_no_bytes_stop_a_relay() {
+    let owned = test_support::TestDatabase::postgres_without_encoding().await.unwrap();
+    let world = World::over(&owned).await;
+    execute(&world.database, ROWS).await;
+    let service = world.relaying().await;
+    due(&service, 2).await;
+    let rate =
+        "INSERT INTO tax_rates (name, rate, country, region, is_default) VALUES ('x', 1, 'GB', E'M\\xfcnchen', TRUE)";
+    execute(&world.database, rate).await;
+    add(&world, "cache_type, key_parts", "E'\\xff', '[1]'").await;
+    add(&world, "cache_type, key_parts", "'invoices', E'[\"\\xff\"]'").await;
+    world.set_amount(2, 60).await;
+    all_goes_on(&world, &service).await;
+    outbox::backlog(service.cache(), &world.settings().relay).await.unwrap();
+    outbox::unreadable(service.cache()).await.unwrap();
+    service.close().await;
+    world.database.close().await.unwrap();
+    owned.drop_database().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_region_that_is_no_text_concerns_no_key_and_stops_no_relay() {
     on_sqlite(async |world| {
         let service = world.relaying().await;

@@ -103,6 +103,14 @@ async fn a_database_that_acknowledges_what_is_not_on_disk_is_noted() {
     .await;
 }
 
+#[tokio::test]
+async fn a_database_without_an_encoding_is_noted() {
+    let database = test_support::TestDatabase::postgres_without_encoding().await.unwrap();
+    let stage = Stage::on(database, sound_redis());
+    stage.run(&["migrate"]).assert_fine();
+    assert_found(&examine(&stage, 0), "database", "encoding", "note", "SQL_ASCII");
+}
+
 #[test]
 fn the_text_is_that_of_the_golden_file() {
     let stage = sound();

@@ -47,7 +47,8 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
     }
     let database = cache.source();
     let connection = SUBJECT.ok("connection", format!("{} answers", database.describe()));
-    let of_server = [durability(database).await, clock(database, settings).await];
+    let mut of_server = vec![durability(database).await, clock(database, settings).await];
+    of_server.extend(encoding(database).await);
     if let Err(error) = database.check_schema().await {
         let Checked { findings, code } = away("schema", &[&OF_SCHEMA[..], rows::names().as_slice()].concat(), error);
         return Checked { findings: [connection].into_iter().chain(findings).chain(of_server).collect(), code };
@@ -251,6 +252,17 @@ async fn durability(database: &Database) -> Finding {
             SUBJECT.note("durability", found, "turn these settings on for this database")
         }
         Err(error) => unreadable("durability", error),
+    }
+}
+
+/// Nothing where there is one, as nearly everywhere.
+async fn encoding(database: &Database) -> Option<Finding> {
+    let found = "SQL_ASCII: texts may be any bytes, and a row with one that is no UTF-8 fails whatever is read with it";
+    let remedy = "move this database to one of encoding UTF8 (pg_dump, createdb --encoding UTF8, pg_restore)";
+    match database.has_encoding().await {
+        Ok(true) => None,
+        Ok(false) => Some(SUBJECT.note("encoding", found, remedy)),
+        Err(error) => Some(unreadable("encoding", error)),
     }
 }
 
