@@ -5,8 +5,9 @@
 //! finds the living mark of another source neither reads nor fills, and still invalidates. Another key says for longer whose the
 //! values were last: who comes after another source clears all types before it reads.
 //!
-//! Invariant: nothing is read or filled before the first look at the mark, except where this Redis user may not look, and in a
-//! cluster while the mark's master is away.
+//! Invariant: nothing is read or filled before the first look at the mark, except where this Redis user may not look.
+//! In a cluster that holds for all masters: while that of the mark is away, a process that has not seen it yet reads
+//! from none.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::connection::error::{L2Error, RedisUnreachable};
 use crate::connection::link::{Terms, Wire};
 use crate::declaration::cached_type::Source;
 use crate::declaration::key::{BOOKKEEPING, KeySpace};
-use crate::protocol::{clear, primaries};
+use crate::protocol::clear;
 
 /// A mark that is not renewed is gone after this.
 const LIFE_SECONDS: &str = "60";
@@ -68,23 +69,12 @@ pub(crate) async fn look(shared: &Shared, identity: &str) {
         Ok(Found::Other(other)) => Ok(Some(other)),
         // It cannot be known, and what other programs do is their affair.
         Err(error) if error.is_refusal() => Ok(None),
-        Err(_) if is_on_a_master_that_is_away(shared).await => Ok(known(shared)),
         Err(error) => Err(error),
     };
     match looked {
         Ok(other) => settle(shared, other),
         Err(error) => debug!(%error, "the mark of the database could not be looked at"),
     }
-}
-
-/// Whether other masters of the cluster answer: what they hold is read on, as by processes that have seen the mark.
-async fn is_on_a_master_that_is_away(shared: &Shared) -> bool {
-    shared.shards.is_cluster() && primaries::of(&shared.shards).await.is_ok_and(|primaries| !primaries.are_all())
-}
-
-/// What the last look has found.
-fn known(shared: &Shared) -> Option<String> {
-    shared.other_source.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 fn settle(shared: &Shared, other: Option<String>) {

@@ -7,6 +7,7 @@ use test_support::{TestDatabase, eventually};
 
 use crate::backends::{connect, execute};
 use crate::commands::money;
+use crate::example_service::{ExampleService, ask_until};
 use crate::world::{DEADLINE, ROWS, World, for_each_world};
 
 /// A service of this database on the Redis of the world.
@@ -48,6 +49,27 @@ async fn services_of_another_database_bypass_a_redis_that_is_in_use_and_say_so()
         assert_eq!(first.invoice_details(1).await.unwrap().value.unwrap().amount, money("100.00"));
         second.close().await;
         first.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_example_service_of_another_database_answers_with_its_own_rows_and_says_so_in_healthz() {
+    for_each_world(async |world| {
+        let owned = TestDatabase::sqlite().unwrap();
+        let other = World::over(&owned).await;
+        execute(&other.database, ROWS).await;
+        execute(&other.database, "UPDATE invoices SET amount = 7 WHERE id = 1").await;
+        let first = ExampleService::over(world);
+        let details = "/invoices/1/details";
+        ask_until(|| first.get(details), |answer| answer.cache == "l2").await;
+        let port = world.redis.port().to_string();
+        let second = ExampleService::with(&other, &[("REDIS_PORT", &port)]);
+        let said = ask_until(|| second.get("//healthz"), |answer| answer.json()["redis"] == "used_by_another_database");
+        assert_eq!(said.await.status, 200);
+        assert_eq!(second.get(details).read(200, "bypassed")["amount"], "7.00");
+        assert_eq!(first.get("//healthz").json()["redis"], "ok");
+        assert_eq!(ask_until(|| first.get(details), |answer| answer.cache == "l2").await.json()["amount"], "100.00");
     })
     .await;
 }
