@@ -4,8 +4,10 @@
 mod circles;
 mod documents;
 mod manifests;
+mod size;
 mod sources;
 mod test_names;
+mod walks;
 
 use std::fmt;
 use std::fs;
@@ -70,7 +72,7 @@ pub(crate) fn run() -> Result<()> {
         println!("{finding}");
     }
     if findings.is_empty() {
-        say(&format!("tidy: {} files, nothing to do", files.len()));
+        say(&format!("tidy: {} files, nothing to do; lines of code: {}", files.len(), size::Sizes::of(&files)));
         return Ok(());
     }
     bail!("tidy: {} findings", findings.len())
@@ -92,6 +94,7 @@ fn check(root: &Path, files: &[SourceFile]) -> Vec<Finding> {
     }
     findings.extend(circles::check(files));
     findings.extend(test_names::check(files));
+    findings.extend(walks::check(files));
     findings
 }
 

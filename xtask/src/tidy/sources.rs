@@ -85,6 +85,11 @@ fn lines_of_code(file: &SourceFile) -> usize {
     tests.unwrap_or(lines.len())
 }
 
+/// The lines of a file that are no test.
+pub(super) fn code(file: &SourceFile) -> impl Iterator<Item = &str> {
+    file.text.lines().take(lines_of_code(file))
+}
+
 fn is_test_code(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "benches")
         || path.file_name().is_some_and(|name| name == "tests.rs")
