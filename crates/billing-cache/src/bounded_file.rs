@@ -9,8 +9,8 @@ use std::path::Path;
 
 const MEBIBYTE: u64 = 1 << 20;
 
-/// Settings, `.env`, certificates, keys and tokens are a few kilobytes. The public authorities of a whole system are less
-/// than 300.
+/// Settings, `.env`, certificates, keys and tokens are a few kilobytes. The public authorities of a whole system are
+/// less than 300.
 pub const LARGEST_FILE: u64 = MEBIBYTE;
 
 /// The bytes of a file.

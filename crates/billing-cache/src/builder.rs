@@ -107,16 +107,17 @@ impl<S: Source> CacheBuilder<S> {
         }
     }
 
-    /// Of the types added from here on nothing is counted or timed: the bare side of a benchmark of what counting costs. All
-    /// else is done, so both sides send the same commands: sampled reads are noted, and values refreshed ahead.
+    /// Of the types added from here on nothing is counted or timed: the bare side of a benchmark of what counting
+    /// costs. All else is done, so both sides send the same commands: sampled reads are noted, and values refreshed
+    /// ahead.
     #[must_use]
     pub fn uncounted(mut self) -> Self {
         self.counting = Counting::Off;
         self
     }
 
-    /// Reads use a new connection only after [`Cache::admit`]: for whoever runs a relay, which applies again what the server
-    /// may have lost. Until then reads go to the source.
+    /// Reads use a new connection only after [`Cache::admit`]: for whoever runs a relay, which applies again what the
+    /// server may have lost. Until then reads go to the source.
     #[must_use]
     pub fn admit_after_replay(mut self) -> Self {
         self.admission = Admission::AfterReplay;
@@ -124,15 +125,16 @@ impl<S: Source> CacheBuilder<S> {
     }
 
     /// Shows this process among those that are alive ([`Cache::processes`]), with the changes of its breaker
-    /// ([`Cache::breaker_changes`]): for services, which go on for long. Without effect where `cache.counters_flush_ms` is 0.
+    /// ([`Cache::breaker_changes`]): for services, which go on for long. Without effect where `cache.counters_flush_ms`
+    /// is 0.
     #[must_use]
     pub fn announce(mut self) -> Self {
         self.identity = Some(Identity::of_this_process());
         self
     }
 
-    /// Names the source, so that two of them do not answer with each other's values: while another one uses the same keys of
-    /// Redis, nothing is read from them or filled; see [`Cache::other_source`].
+    /// Names the source, so that two of them do not answer with each other's values: while another one uses the same
+    /// keys of Redis, nothing is read from them or filled; see [`Cache::other_source`].
     #[must_use]
     pub fn marked(mut self, source: impl Into<String>) -> Self {
         self.mark = Some(source.into());

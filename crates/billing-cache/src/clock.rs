@@ -49,8 +49,8 @@ impl Moment {
         Self { monotonic_ms: self.monotonic_ms.min(other.monotonic_ms), wall_ms: self.wall_ms.min(other.wall_ms) }
     }
 
-    /// So long after this moment that a look at the clock, which may be a tick late, never finds it still to come when it is
-    /// past already.
+    /// So long after this moment that a look at the clock, which may be a tick late, never finds it still to come when
+    /// it is past already.
     pub(crate) fn at_most_after_ms(self, millis: u64) -> Self {
         let millis = millis.saturating_sub(TICK_MS);
         Self { monotonic_ms: self.monotonic_ms.saturating_add(millis), wall_ms: self.wall_ms.saturating_add(millis) }

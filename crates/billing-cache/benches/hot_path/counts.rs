@@ -1,5 +1,5 @@
-//! One operation many times within one function, [`measured`], for callgrind: its count of instructions repeats on a machine
-//! whose times do not. `cargo xtask test` holds the counts to their bounds.
+//! One operation many times within one function, [`measured`], for callgrind: its count of instructions repeats on a
+//! machine whose times do not. `cargo xtask test` holds the counts to their bounds.
 //!
 //! There is one thread, so what the operation has done by tasks of the runtime is counted too; what Redis does is not.
 

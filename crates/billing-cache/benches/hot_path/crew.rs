@@ -1,10 +1,13 @@
-//! Threads that live for a whole comparison and do both sides of each round, at the same time, so that a hundredth can be told.
+//! Threads that live for a whole comparison and do both sides of each round, at the same time, so that a hundredth can
+//! be told.
 //!
 //! - Times are those that the processors spent on the threads: what else runs on the machine disturbs less.
 //! - Both sides of a round follow each other within milliseconds, in changing order; what counts is their ratio.
-//! - How a cache happens to lie in memory makes a difference of some hundredths. So many caches of each side take turns, and
-//!   of each pair only the round counts whose ratio is in the middle: the rounds that are reported know nothing of each other.
-//! - Threads of their own for each round would show how threads begin: the first reads of a thread are sampled more often.
+//! - How a cache happens to lie in memory makes a difference of some hundredths. So many caches of each side take
+//!   turns, and of each pair only the round counts whose ratio is in the middle: the rounds that are reported know
+//!   nothing of each other.
+//! - Threads of their own for each round would show how threads begin: the first reads of a thread are sampled more
+//!   often.
 
 use std::sync::Barrier;
 use std::thread;

@@ -1,8 +1,8 @@
 //! What a hit costs over the bare store it is made of, and what counting costs: `cargo xtask bench hot-path`.
 //!
-//! Each round runs both sides, in changing order; what counts is the median of the rounds' ratios, which `cargo xtask bench`
-//! makes of the JSON lines that this prints. The Redis is its own.
-//! `hot_path count l1-hit` does the work of one operation for a tool that counts instructions (see [`counts`]).
+//! Each round runs both sides, in changing order; what counts is the median of the rounds' ratios, which `cargo xtask
+//! bench` makes of the JSON lines that this prints. The Redis is its own. `hot_path count l1-hit` does the work of one
+//! operation for a tool that counts instructions (see [`counts`]).
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 

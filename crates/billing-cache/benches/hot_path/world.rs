@@ -122,8 +122,8 @@ impl CachedType for InMemory {
 }
 
 impl World {
-    /// So many pairs of caches, with so many values of each kind. `usage_keys` is the setting: 0 turns off that sampled reads
-    /// are noted.
+    /// So many pairs of caches, with so many values of each kind. `usage_keys` is the setting: 0 turns off that sampled
+    /// reads are noted.
     pub(crate) async fn open(values: i32, usage_keys: usize, pairs: usize) -> anyhow::Result<Self> {
         let server = RedisServer::start()?;
         let redis = redis_settings(server.port());

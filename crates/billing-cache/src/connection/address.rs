@@ -1,8 +1,8 @@
 //! Where the server is and how it is spoken to, as the settings have it.
 //!
-//! Invariants: what contradicts itself is refused before anything is dialled, so that nobody who asked for TLS is served
-//! without; sentinels are asked, and the files of TLS read, again for every dialling, so that failovers and renewed
-//! certificates need no restart.
+//! Invariants: what contradicts itself is refused before anything is dialled, so that nobody who asked for TLS is
+//! served without; sentinels are asked, and the files of TLS read, again for every dialling, so that failovers and
+//! renewed certificates need no restart.
 
 use std::time::Duration;
 

@@ -1,13 +1,13 @@
 //! The breaker around L2: skips a Redis that fails or is slow, and tries it again with a few calls.
 //!
 //! Invariants: what failed, was slow or was given up is never counted as a success; in trial no more than
-//! `breaker.trial_calls` calls are on their way; a permit that is dropped without a verdict, because its caller was cancelled,
-//! gives its place back and says nothing about Redis. One log line for each change of state.
+//! `breaker.trial_calls` calls are on their way; a permit that is dropped without a verdict, because its caller was
+//! cancelled, gives its place back and says nothing about Redis. One log line for each change of state.
 //!
 //! The last changes of the state are kept until they were written down for people to see (see [`crate::numbers`]).
 //!
-//! While all is well a call costs two loads and no lock: calls are counted only from the first one in a window that failed
-//! or was slow, which can only make the breaker open sooner.
+//! While all is well a call costs two loads and no lock: calls are counted only from the first one in a window that
+//! failed or was slow, which can only make the breaker open sooner.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -47,7 +47,8 @@ pub enum L2Error {
     /// The sentinels do not say where the primary is.
     #[error(transparent)]
     Sentinels(#[from] SentinelError),
-    /// Keys went from one master of a cluster to another while they were walked over, so that some may have been missed.
+    /// Keys went from one master of a cluster to another while they were walked over, so that some may have been
+    /// missed.
     #[error("slots of the cluster are on the move")]
     SlotsMove,
     /// The cluster cannot be used.
@@ -124,9 +125,9 @@ pub(crate) fn is_unknown_command(error: &RedisError) -> bool {
     error.code() == Some("ERR") && error.detail().is_some_and(is_said)
 }
 
-/// What an error says about the server: nothing if memory is full, because reads still work then, or if this user may not do
-/// that, because other keys may be another matter; that it is well if only the key holds something else than a string or the
-/// server does not know the script; else that it failed.
+/// What an error says about the server: nothing if memory is full, because reads still work then, or if this user may
+/// not do that, because other keys may be another matter; that it is well if only the key holds something else than a
+/// string or the server does not know the script; else that it failed.
 pub(crate) fn verdict(error: &RedisError) -> Option<Verdict> {
     match code(error) {
         Some("OOM" | "NOPERM") => None,
@@ -140,8 +141,8 @@ pub(crate) fn is_read_only(error: &RedisError) -> bool {
     code(error) == Some("READONLY")
 }
 
-/// The word with which the server names the error; of a command within a script also before Redis 7, which answers `ERR Error
-/// running script (call to f_108b…): @user_script:2: @user_script: 2: -OOM command not allowed …`.
+/// The word with which the server names the error; of a command within a script also before Redis 7, which answers `ERR
+/// Error running script (call to f_108b…): @user_script:2: @user_script: 2: -OOM command not allowed …`.
 fn code(error: &RedisError) -> Option<&str> {
     error.detail().and_then(code_within_script).or_else(|| error.code())
 }

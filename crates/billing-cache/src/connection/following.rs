@@ -1,4 +1,5 @@
-//! Following the slot map of a cluster: a look now and then, sooner while a part of it is away, at once after a redirection.
+//! Following the slot map of a cluster: a look now and then, sooner while a part of it is away, at once after a
+//! redirection.
 
 use std::sync::Arc;
 use std::time::Duration;

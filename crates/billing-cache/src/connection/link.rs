@@ -1,9 +1,9 @@
 //! The link: one multiplexed connection to one primary, shared by the whole read path, and the task that restores it.
 //!
-//! Invariants: a caller never waits for a connection attempt, only for a command, and for that no longer than its limit;
-//! nothing is resent by the link, because a resent ACQUIRE would break the protocol. One shared connection batches the
-//! commands of many tasks; a checkout from a pool for each command costs a second round trip, so the pool serves only what
-//! wants a connection of its own.
+//! Invariants: a caller never waits for a connection attempt, only for a command, and for that no longer than its
+//! limit; nothing is resent by the link, because a resent ACQUIRE would break the protocol. One shared connection
+//! batches the commands of many tasks; a checkout from a pool for each command costs a second round trip, so the pool
+//! serves only what wants a connection of its own.
 
 mod ids;
 mod options;

@@ -1,8 +1,8 @@
 //! Redis Sentinel: which server is the primary now.
 //!
-//! Invariant: all sentinels are asked at once, until a majority agrees, all have answered or the time is over; what their
-//! answers mean beside those before, [`newest`] says. That the server is a primary is checked by whoever dials it: all of
-//! them may be late.
+//! Invariant: all sentinels are asked at once, until a majority agrees, all have answered or the time is over; what
+//! their answers mean beside those before, [`newest`] says. That the server is a primary is checked by whoever dials
+//! it: all of them may be late.
 
 mod answer;
 mod newest;
@@ -83,8 +83,8 @@ impl Sentinels {
         format!("{} of the sentinels {}", self.master, addresses.join(", "))
     }
 
-    /// Where the primary is, if what they say is not behind what they have said before. `ways` are how to connect to each,
-    /// without a login.
+    /// Where the primary is, if what they say is not behind what they have said before. `ways` are how to connect to
+    /// each, without a login.
     pub(crate) async fn primary(&self, ways: Vec<ConnectionInfo>, limit: Duration) -> Result<(String, u16), L2Error> {
         let asked = ways.len();
         let answers = self.ask(ways, limit, |answers| self.newest.is_settled_by(answers, asked)).await?;

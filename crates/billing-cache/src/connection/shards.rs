@@ -1,9 +1,10 @@
-//! The shards: the primaries that the keys are spread over, one link to each. One server is one shard; a Redis Cluster has one
-//! for each master with slots.
+//! The shards: the primaries that the keys are spread over, one link to each. One server is one shard; a Redis Cluster
+//! has one for each master with slots.
 //!
-//! Invariants: a key and its lease belong to one shard (`protocol.md`, section 1); a caller never waits for a connection, so a
-//! redirection to a master that is not known yet is an error, and has the layout looked at again; a new master is part of
-//! the layout only after L1 was told that it does not hear it yet, and from the moment at which its first slot is on its way.
+//! Invariants: a key and its lease belong to one shard (`protocol.md`, section 1); a caller never waits for a
+//! connection, so a redirection to a master that is not known yet is an error, and has the layout looked at again; a
+//! new master is part of the layout only after L1 was told that it does not hear it yet, and from the moment at which
+//! its first slot is on its way.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -162,9 +163,9 @@ impl Shards {
         self.layout.load().link_of(key).cloned().ok_or(L2Error::Away)
     }
 
-    /// Runs an operation on the shard of this key, and where that sends it to. It runs once more for each redirection, which
-    /// means that it was not carried out before. Nothing is read where only this once it is sent to (`ASK`): a master that gets a
-    /// slot may still have from earlier what has been removed where the slot comes from.
+    /// Runs an operation on the shard of this key, and where that sends it to. It runs once more for each redirection,
+    /// which means that it was not carried out before. Nothing is read where only this once it is sent to (`ASK`): a
+    /// master that gets a slot may still have from earlier what has been removed where the slot comes from.
     pub(crate) async fn one<T, F>(&self, key: &str, terms: Terms, operation: impl Fn(Wire) -> F) -> Result<T, L2Error>
     where
         F: Future<Output = RedisResult<T>>,
@@ -212,8 +213,8 @@ impl Shards {
         }
     }
 
-    /// Runs an operation on every shard that has some of these keys, all at once. It is given the places of those keys, and
-    /// answers in their order.
+    /// Runs an operation on every shard that has some of these keys, all at once. It is given the places of those keys,
+    /// and answers in their order.
     pub(crate) async fn gather<T, F>(
         &self,
         keys: &[String],
@@ -246,8 +247,8 @@ impl Shards {
         gathered
     }
 
-    /// For tools: asks about many keys on connections of one's own, each key by some commands, and once more where it is for a
-    /// key that is elsewhere. Answers in the order of the keys.
+    /// For tools: asks about many keys on connections of one's own, each key by some commands, and once more where it
+    /// is for a key that is elsewhere. Answers in the order of the keys.
     pub(crate) async fn look_at(
         &self,
         keys: &[String],
@@ -387,8 +388,8 @@ impl Shards {
         self.layout.load().links().iter().for_each(|link| link.suspend_reads(connection));
     }
 
-    /// What is the same as long as no slot goes from one master to another; none while one is on its way, or has gone to one
-    /// that is not known yet.
+    /// What is the same as long as no slot goes from one master to another; none while one is on its way, or has gone
+    /// to one that is not known yet.
     pub(crate) async fn settled_slots(&self) -> Result<Option<Slots>, L2Error> {
         let topology = self.topology().await?;
         Ok(match topology {
@@ -416,8 +417,8 @@ impl Shards {
         cluster::topology_of_masters(&self.layout().masters(), &cluster.address, limit).await
     }
 
-    /// One look at the layout, which is told to whom it concerns: another master that has taken over a slot is heard of here,
-    /// but its announcements only when it is known.
+    /// One look at the layout, which is told to whom it concerns: another master that has taken over a slot is heard of
+    /// here, but its announcements only when it is known.
     pub(super) async fn look(&self, watcher: &impl SlotMapWatcher) -> Result<(), L2Error> {
         let Some(cluster) = &self.cluster else { return Ok(()) };
         let (asked, limit) = (Moment::now(), watcher.look_within().min(self.connect_limit()));
@@ -443,8 +444,8 @@ impl Shards {
         cluster.seeds.facts(&cluster.address, self.connect_limit()).await.map(Some)
     }
 
-    /// Goes over to another layout. L1 learns first that there are masters it does not hear yet; what it has is dead, since the
-    /// next announcement of a key may come from elsewhere.
+    /// Goes over to another layout. L1 learns first that there are masters it does not hear yet; what it has is dead,
+    /// since the next announcement of a key may come from elsewhere.
     fn install(&self, topology: Topology, watcher: &impl SlotMapWatcher) {
         let present = self.layout();
         let (Some(cluster), false) = (&self.cluster, present.is(&topology)) else { return };

@@ -57,7 +57,8 @@ impl Layout {
         self.links.iter().map(|link| link.id()).chain(of_layout).collect()
     }
 
-    /// Each link with the text that a key has in braces to stand there; without one that is about to get its first slot.
+    /// Each link with the text that a key has in braces to stand there; without one that is about to get its first
+    /// slot.
     pub(crate) fn tagged(&self) -> impl Iterator<Item = (&Arc<Link>, &str)> {
         let is_beginner = |place: usize| {
             let place = u16::try_from(place).ok();

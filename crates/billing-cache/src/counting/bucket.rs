@@ -1,8 +1,9 @@
 //! Buckets: the numbers of all processes in one minute or one hour, by the clocks of the processes.
 //!
-//! In Redis `billing_cache:{numbers}:minute:{minutes since 1970}:{type}` and `billing_cache:{numbers}:hour:{hours since 1970}:{type}`, hashes of
-//! fields (`field.rs`) to number; the name ends after the last colon for what belongs to no type. One hash a type, and
-//! coarse values, keep each hash so small that Redis holds it in its compact form: a sixth of the memory.
+//! In Redis `billing_cache:{numbers}:minute:{minutes since 1970}:{type}` and `billing_cache:{numbers}:hour:{hours since
+//! 1970}:{type}`, hashes of fields (`field.rs`) to number; the name ends after the last colon for what belongs to no
+//! type. One hash a type, and coarse values, keep each hash so small that Redis holds it in its compact form: a sixth
+//! of the memory.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,11 +1,11 @@
 //! What this process counted and measured of one cached type.
 //!
-//! Invariants: no count is lost or counted twice; a thread counts in memory of its own, without a locked instruction (see
-//! `thread_slot`); sums are made by whoever asks, and reach Redis in the background only (see [`crate::numbers`]).
+//! Invariants: no count is lost or counted twice; a thread counts in memory of its own, without a locked instruction
+//! (see `thread_slot`); sums are made by whoever asks, and reach Redis in the background only (see [`crate::numbers`]).
 //!
-//! A cell has one writer at a time, who loads, adds and stores; the next writer got the slot through a mutex and loads what the
-//! last one stored. A reader sees each cell grow, so later sums are never less: for one reader by the order of its loads,
-//! for several if they take turns under a lock. Counts of a thread that was joined are in the sum.
+//! A cell has one writer at a time, who loads, adds and stores; the next writer got the slot through a mutex and loads
+//! what the last one stored. A reader sees each cell grow, so later sums are never less: for one reader by the order of
+//! its loads, for several if they take turns under a lock. Counts of a thread that was joined are in the sum.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

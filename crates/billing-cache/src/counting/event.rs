@@ -129,8 +129,8 @@ impl Event {
     }
 }
 
-/// A quantity of which it is worth knowing how it is distributed. [`as_str`](Self::as_str) is its name in Redis, metrics and
-/// reports.
+/// A quantity of which it is worth knowing how it is distributed. [`as_str`](Self::as_str) is its name in Redis,
+/// metrics and reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
 #[non_exhaustive]

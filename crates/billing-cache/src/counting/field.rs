@@ -1,5 +1,5 @@
-//! What stands in a bucket: a count under the name of its event, and how often a value was recorded under the name of its
-//! distribution and the value.
+//! What stands in a bucket: a count under the name of its event, and how often a value was recorded under the name of
+//! its distribution and the value.
 
 use std::fmt;
 
@@ -43,8 +43,8 @@ impl fmt::Display for Field {
     }
 }
 
-/// Into how many steps, as a power of two, each doubling of a value is cut: eight in a minute, as in the native histograms of
-/// Prometheus by default; four in an hour, which is kept for so much longer.
+/// Into how many steps, as a power of two, each doubling of a value is cut: eight in a minute, as in the native
+/// histograms of Prometheus by default; four in an hour, which is kept for so much longer.
 fn steps_log2(resolution: Resolution) -> u32 {
     match resolution {
         Resolution::Minute => 3,

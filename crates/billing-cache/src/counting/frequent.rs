@@ -1,12 +1,12 @@
 //! A sketch of the most frequent texts of a stream, in bounded memory.
 //!
-//! The algorithm of Misra and Gries in the form of Anderson et al., "A High-Performance Algorithm for Identifying Frequent
-//! Items in Data Streams" (IMC 2017, arXiv:1705.07001), which Apache DataSketches has as its frequent items sketch: weighted,
-//! mergeable, constant time an addition on average. When the table is full, the median of all weights is taken off each, and
-//! half of the table is free again.
+//! The algorithm of Misra and Gries in the form of Anderson et al., "A High-Performance Algorithm for Identifying
+//! Frequent Items in Data Streams" (IMC 2017, arXiv:1705.07001), which Apache DataSketches has as its frequent items
+//! sketch: weighted, mergeable, constant time an addition on average. When the table is full, the median of all weights
+//! is taken off each, and half of the table is free again.
 //!
-//! Invariants: never more than the capacity; a weight is never too high, and too low by at most twice the weight added divided
-//! by the capacity. So a text with a greater share than that is always found.
+//! Invariants: never more than the capacity; a weight is never too high, and too low by at most twice the weight added
+//! divided by the capacity. So a text with a greater share than that is always found.
 
 use std::collections::HashMap;
 

@@ -1,11 +1,11 @@
 //! Known: what this process knows of cached values, so that a read that finds nothing can be counted under its reason.
 //!
-//! A slot for each key, by its hash: when the value ends, and whether this process invalidated it since. Touched by fills, by
-//! reads that learn the time to live, by invalidations of this process and by misses; never by a plain hit.
+//! A slot for each key, by its hash: when the value ends, and whether this process invalidated it since. Touched by
+//! fills, by reads that learn the time to live, by invalidations of this process and by misses; never by a plain hit.
 //!
-//! Invariants: 1 MiB, whatever the number of keys; a key that comes later takes the slot of another, and nothing here is
-//! more than a reason to show. What the ear of L1 hears is of no use here: Redis announces fills, expiries and evictions as
-//! it announces invalidations.
+//! Invariants: 1 MiB, whatever the number of keys; a key that comes later takes the slot of another, and nothing here
+//! is more than a reason to show. What the ear of L1 hears is of no use here: Redis announces fills, expiries and
+//! evictions as it announces invalidations.
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,8 +44,8 @@ pub(crate) enum Missed {
     Cold,
     /// The value had come to its end.
     Expired,
-    /// This process had invalidated it; or it was gone before its end and the server had evicted nothing, so another process or
-    /// program removed it.
+    /// This process had invalidated it; or it was gone before its end and the server had evicted nothing, so another
+    /// process or program removed it.
     Invalidated,
     /// It was gone before its end, and since it was stored the server had evicted keys.
     Evicted,

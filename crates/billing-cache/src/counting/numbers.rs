@@ -33,8 +33,8 @@ impl Numbers {
         self.of(cache_type, Field::Count(event))
     }
 
-    /// The recorded values, in the unit of the distribution; empty if there are none. How exact they are depends on where they
-    /// come from: see `Cache::history`.
+    /// The recorded values, in the unit of the distribution; empty if there are none. How exact they are depends on
+    /// where they come from: see `Cache::history`.
     #[must_use]
     pub fn histogram(&self, cache_type: &str, distribution: Distribution) -> Histogram<u64> {
         let mut histogram = empty_histogram();

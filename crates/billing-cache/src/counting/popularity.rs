@@ -1,11 +1,11 @@
 //! Popularity: which keys of a type this process was asked for lately, of the sampled reads of all tiers.
 //!
-//! Invariants: a read that is not sampled costs nothing here; at most [`TRACKED`] keys a type are held, about 100 KiB for keys
-//! such as `invoice:42`; what is held is what was not sent to Redis yet (see [`crate::reporting::hot_keys`]).
+//! Invariants: a read that is not sampled costs nothing here; at most [`TRACKED`] keys a type are held, about 100 KiB
+//! for keys such as `invoice:42`; what is held is what was not sent to Redis yet (see [`crate::reporting::hot_keys`]).
 //!
-//! Recent reads weigh more, by forward decay (Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay: A Practical Time Decay
-//! Model for Streaming Systems", ICDE 2009): a read counts 2^(half-lives since a fixed landmark), so weights of all processes
-//! can be added as they are, and never need to be aged.
+//! Recent reads weigh more, by forward decay (Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay: A Practical Time
+//! Decay Model for Streaming Systems", ICDE 2009): a read counts 2^(half-lives since a fixed landmark), so weights of
+//! all processes can be added as they are, and never need to be aged.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,8 +14,8 @@ use super::frequent::Frequent;
 
 /// Keys of one type that a process tells apart between two flushes; when there are more, the rare ones are forgotten.
 const TRACKED: usize = 1_024;
-/// Half-lives from one landmark to the next. Weights stay below 2^64 times the reads, far from the end of what an `f64` holds,
-/// and what was counted under the landmark before becomes comparable by an exact division by 2^64.
+/// Half-lives from one landmark to the next. Weights stay below 2^64 times the reads, far from the end of what an `f64`
+/// holds, and what was counted under the landmark before becomes comparable by an exact division by 2^64.
 const PERIOD_HALF_LIVES: f64 = 64.0;
 
 /// How fast reads are forgotten.

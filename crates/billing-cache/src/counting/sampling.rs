@@ -1,14 +1,14 @@
-//! Which reads are looked at more closely, by chance: one in sixteen is noted (for refresh ahead and the popularity of keys), and
-//! one in 256 is timed. A thread that reads very fast looks at fewer.
+//! Which reads are looked at more closely, by chance: one in sixteen is noted (for refresh ahead and the popularity of
+//! keys), and one in 256 is timed. A thread that reads very fast looks at fewer.
 //!
-//! Invariant: the chance of a read was set before that read, whatever it asks for, and a noted read stands for as many as its
-//! chance says; so sums over noted reads are right on average, at any pace. A plain "every sixteenth" would always meet the
-//! same key of a page that reads sixteen. The gap to the next picked read is drawn from the geometric distribution, which is
-//! the same as a toss for every read, at the cost of a decrement.
+//! Invariant: the chance of a read was set before that read, whatever it asks for, and a noted read stands for as many
+//! as its chance says; so sums over noted reads are right on average, at any pace. A plain "every sixteenth" would
+//! always meet the same key of a page that reads sixteen. The gap to the next picked read is drawn from the geometric
+//! distribution, which is the same as a toss for every read, at the cost of a decrement.
 //!
-//! A look costs up to a microsecond, twenty times a hit in memory. So the chance halves when [`LOOKS`] of them were made within
-//! [`SOON`], and doubles again when fewer were made within [`LATE`]: looks take about half a hundredth of a thread's time, and
-//! a short burst of reads is sampled like all others.
+//! A look costs up to a microsecond, twenty times a hit in memory. So the chance halves when [`LOOKS`] of them were
+//! made within [`SOON`], and doubles again when fewer were made within [`LATE`]: looks take about half a hundredth of a
+//! thread's time, and a short burst of reads is sampled like all others.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

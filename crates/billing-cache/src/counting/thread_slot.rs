@@ -1,9 +1,10 @@
 //! Slots: small numbers that a thread has for itself until it ends, so that it can count without a locked instruction.
 //!
-//! Invariant: at any moment at most one thread has a slot, and whoever has it next sees all that was written under it. A slot
-//! is taken and given back under one mutex, and that hands the writes over; so its owner may add by a plain load and a plain
-//! store, and nothing is ever lost. What a thread does after it gave its slot back (destructors of other thread-locals may
-//! still run) and what threads beyond [`OWNED`] do is done under [`Slot::Shared`], by atomic additions.
+//! Invariant: at any moment at most one thread has a slot, and whoever has it next sees all that was written under it.
+//! A slot is taken and given back under one mutex, and that hands the writes over; so its owner may add by a plain load
+//! and a plain store, and nothing is ever lost. What a thread does after it gave its slot back (destructors of other
+//! thread-locals may still run) and what threads beyond [`OWNED`] do is done under [`Slot::Shared`], by atomic
+//! additions.
 
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard};
@@ -16,8 +17,8 @@ pub(crate) const PLACES: usize = 32;
 /// Where the current thread counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// Nobody else writes there: the first of the slot's [`PLACES`], so that nobody who counts has to multiply. Less than
-    /// [`OWNED`] times as many.
+    /// Nobody else writes there: the first of the slot's [`PLACES`], so that nobody who counts has to multiply. Less
+    /// than [`OWNED`] times as many.
     Own(usize),
     /// Others write there too.
     Shared,
@@ -28,7 +29,8 @@ const SHARED: usize = OWNED * PLACES;
 const UNKNOWN: usize = SHARED + 1;
 
 thread_local! {
-    /// The first place of this thread's slot. Needs no destructor, so a look is a plain load, and possible until the very end.
+    /// The first place of this thread's slot. Needs no destructor, so a look is a plain load, and possible until the
+    /// very end.
     static PLACE: Cell<usize> = const { Cell::new(UNKNOWN) };
     static LEASE: Lease = Lease::take();
 }

@@ -1,7 +1,7 @@
 //! What this process counted and Redis does not have yet, by the minute and by the hour in which it was counted.
 //!
-//! Invariants: what is taken is taken once, whoever flushes at the same time; at most [`MOST`] buckets of each resolution wait
-//! for a Redis that is away, and what is older goes to the oldest of them.
+//! Invariants: what is taken is taken once, whoever flushes at the same time; at most [`MOST`] buckets of each
+//! resolution wait for a Redis that is away, and what is older goes to the oldest of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};

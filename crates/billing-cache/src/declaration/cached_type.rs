@@ -43,8 +43,9 @@ pub trait CachedType: Send + Sync + 'static {
     const PREFIX: &'static str;
     /// How long a value may be served unless the configuration says otherwise.
     const TTL: Duration;
-    /// How long the knowledge that there is no such row may be served, unless the configuration says otherwise; never longer
-    /// than a value. Short, because whoever asks chooses the key: a caller who makes keys up fills Redis for so long.
+    /// How long the knowledge that there is no such row may be served, unless the configuration says otherwise; never
+    /// longer than a value. Short, because whoever asks chooses the key: a caller who makes keys up fills Redis for so
+    /// long.
     const ABSENT_TTL: Duration = Duration::from_secs(300);
     /// Whether a key may have no value. Where it may not, as of a list, JSON `null` under a key is a miss.
     const ABSENCE: Absence = Absence::Possible;
@@ -56,21 +57,21 @@ pub trait CachedType: Send + Sync + 'static {
     /// Called for each hit in Redis, so it compares what it has and allocates nothing.
     fn owner(value: &Self::Value, key: &Self::Key) -> Owner;
 
-    /// The moment from which the value is wrong without any write, as far as it tells. Whoever stored it, it is a miss from then
-    /// on, by the clock of this machine.
+    /// The moment from which the value is wrong without any write, as far as it tells. Whoever stored it, it is a miss
+    /// from then on, by the clock of this machine.
     fn valid_until(_: &Self::Value) -> Option<SystemTime> {
         None
     }
 
     /// Loads the values of `keys` from one snapshot that begins after the call.
     ///
-    /// A key without an entry in the answer is cached as absent. What cannot be made of one key's data is an error of that
-    /// key alone: it is told to whoever reads it, never cached, and never taken for absence. Must read the primary, and outside any
-    /// transaction of the caller's. May be cancelled at its deadline.
+    /// A key without an entry in the answer is cached as absent. What cannot be made of one key's data is an error of
+    /// that key alone: it is told to whoever reads it, never cached, and never taken for absence. Must read the
+    /// primary, and outside any transaction of the caller's. May be cancelled at its deadline.
     fn load(source: &Self::Source, keys: &[Self::Key]) -> impl Future<Output = LoadResult<Self>> + Send;
 
-    /// A page of the keys worth loading into a cold cache, the most wanted first: up to `limit` of those that come after
-    /// this one, or of the first. An empty page is the end.
+    /// A page of the keys worth loading into a cold cache, the most wanted first: up to `limit` of those that come
+    /// after this one, or of the first. An empty page is the end.
     fn hot_keys(
         source: &Self::Source,
         after: Option<&Self::Key>,

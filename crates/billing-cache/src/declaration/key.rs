@@ -104,7 +104,8 @@ pub(crate) fn parse<K: CacheKey>(type_prefix: &str, text: &str) -> Option<K> {
 /// What begins with this is bookkeeping of ours and no cached value.
 pub(crate) const BOOKKEEPING: &str = "billing_cache:";
 
-/// What all numbers begin with; in a Redis Cluster the part in braces has them all on one shard, so that one pipeline does.
+/// What all numbers begin with; in a Redis Cluster the part in braces has them all on one shard, so that one pipeline
+/// does.
 pub(crate) const NUMBERS: &str = "billing_cache:{numbers}:";
 
 /// The name of the lease of a key. The braces put both into one slot of a Redis Cluster.

@@ -9,8 +9,8 @@ pub struct Loaded<V> {
     pub value: Option<V>,
     /// The moment at which the value changes by itself, without any write. It is not stored beyond it.
     ///
-    /// On the clock of this process, which nobody sets: what is left by the clock of the source, counted from before that was
-    /// asked.
+    /// On the clock of this process, which nobody sets: what is left by the clock of the source, counted from before
+    /// that was asked.
     pub valid_until: Option<Instant>,
 }
 

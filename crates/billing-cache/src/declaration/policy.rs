@@ -1,8 +1,8 @@
 //! How long a value may stay in Redis.
 //!
-//! Invariant: never longer than its type allows, never beyond the moment at which it changes by itself, and the knowledge
-//! that there is no such row never longer than the shorter time the type allows for that: whoever asks chooses the key, so
-//! absences are the only entries of which there is no end.
+//! Invariant: never longer than its type allows, never beyond the moment at which it changes by itself, and the
+//! knowledge that there is no such row never longer than the shorter time the type allows for that: whoever asks
+//! chooses the key, so absences are the only entries of which there is no end.
 
 use std::time::{Duration, Instant};
 
@@ -45,8 +45,8 @@ impl TtlPolicy {
         if value.is_some() { self.ttl } else { self.absent_ttl }
     }
 
-    /// The time to live of a value that is sent now and takes up to `way` to Redis, where the time begins; `None` if it must not
-    /// be stored any more.
+    /// The time to live of a value that is sent now and takes up to `way` to Redis, where the time begins; `None` if it
+    /// must not be stored any more.
     ///
     /// Jitter only shortens, and never applies to a validity boundary that comes earlier anyway.
     pub(crate) fn ttl_of<V>(&self, loaded: &Loaded<V>, way: Duration) -> Option<Duration> {

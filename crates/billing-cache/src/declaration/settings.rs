@@ -32,10 +32,11 @@ pub struct RedisSettings {
     pub username: String,
     /// Password; empty for none.
     pub password: SecretString,
-    /// A whole `redis://`, `rediss://` or `redis+unix://` URL; empty to use the fields above, otherwise it replaces them.
+    /// A whole `redis://`, `rediss://` or `redis+unix://` URL; empty to use the fields above, otherwise it replaces
+    /// them.
     pub url: SecretString,
-    /// Some nodes of a Redis Cluster, as `host:port,host:port`, by which the others are found; empty for none. They replace host
-    /// and port.
+    /// Some nodes of a Redis Cluster, as `host:port,host:port`, by which the others are found; empty for none. They
+    /// replace host and port.
     pub cluster_nodes: String,
     /// Sentinels that know where the server is, as `host:port,host:port`; empty for none. They replace host and port.
     pub sentinels: String,
@@ -49,8 +50,8 @@ pub struct RedisSettings {
     pub tls: bool,
     /// PEM file of the authorities that may have signed the server's certificate; empty for the public ones.
     pub tls_ca_file: PathBuf,
-    /// PEM file of the certificate that this process shows the server, followed by those between it and its authority; empty
-    /// for none.
+    /// PEM file of the certificate that this process shows the server, followed by those between it and its authority;
+    /// empty for none.
     pub tls_client_cert_file: PathBuf,
     /// PEM file of that certificate's private key, not encrypted.
     pub tls_client_key_file: PathBuf,
@@ -112,7 +113,8 @@ pub struct CacheSettings {
     pub scan_count: usize,
     /// Keys in one batch of a load of many keys.
     pub batch_size: usize,
-    /// A value whose JSON is longer is not stored; one that somebody else stored is removed when it could not be read in time.
+    /// A value whose JSON is longer is not stored; one that somebody else stored is removed when it could not be read
+    /// in time.
     pub max_value_bytes: u64,
     /// Most memory that L1 takes for one cached type, by the length of its JSON.
     pub l1_max_bytes: u64,

@@ -1,7 +1,7 @@
 //! Stamps: a counter for each stripe of keys, moved on by every invalidation that this process hears of.
 //!
-//! Invariant: stamps only grow and are never dropped (a counter collected when idle is broken: `protocol.md`, section 9).
-//! A flight belongs to the stamp under which it was opened, so whoever comes after an invalidation opens a new one.
+//! Invariant: stamps only grow and are never dropped (a counter collected when idle is broken: `protocol.md`, section
+//! 9). A flight belongs to the stamp under which it was opened, so whoever comes after an invalidation opens a new one.
 
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;

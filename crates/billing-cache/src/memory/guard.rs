@@ -1,5 +1,5 @@
-//! The guard of L1: what decides whether a value in the memory of this process still counts. Those who listen to changes and
-//! those who follow the slot map tell it what they hear; reads ask it.
+//! The guard of L1: what decides whether a value in the memory of this process still counts. Those who listen to
+//! changes and those who follow the slot map tell it what they hear; reads ask it.
 //!
 //! Invariant: whoever may have missed a change moves every stamp before anything counts again.
 
@@ -11,8 +11,8 @@ use crate::clock::{Moment, millis};
 use crate::connection::link::LinkId;
 use crate::connection::shards::SlotMapWatcher;
 
-/// Looks at the slot map in one bound, within which L1 counts only while that is known to be what it was: so many may be late
-/// or lost.
+/// Looks at the slot map in one bound, within which L1 counts only while that is known to be what it was: so many may
+/// be late or lost.
 const LOOKS_PER_BOUND: u32 = 4;
 
 /// See the module.

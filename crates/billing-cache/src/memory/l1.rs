@@ -1,9 +1,9 @@
 //! L1: decoded values in the process's memory, for types that change rarely.
 //!
-//! Invariant (`protocol.md`, sections 3 and 6): an entry counts only while the stamp under which it was read is current, its
-//! time to live in Redis has not passed, and the ear is live; so an insert that raced with an invalidation is dead by itself.
-//! Only values that Redis answered get in, never those of a lost fill or a bypass, because Redis announces changes only of
-//! keys that it has.
+//! Invariant (`protocol.md`, sections 3 and 6): an entry counts only while the stamp under which it was read is
+//! current, its time to live in Redis has not passed, and the ear is live; so an insert that raced with an invalidation
+//! is dead by itself. Only values that Redis answered get in, never those of a lost fill or a bypass, because Redis
+//! announces changes only of keys that it has.
 
 use std::sync::Arc;
 
@@ -70,8 +70,8 @@ impl<T: CachedType> L1<T> {
         Self { slots }
     }
 
-    /// The value, if it counts now, and the milliseconds it has to live. Without a value it is the knowledge that there is
-    /// no such row.
+    /// The value, if it counts now, and the milliseconds it has to live. Without a value it is the knowledge that there
+    /// is no such row.
     #[inline]
     pub(crate) fn get(&self, key: &T::Key, guard: &Guard) -> Option<(Option<Arc<T::Value>>, u64)> {
         let now = Moment::now();

@@ -1,8 +1,8 @@
 //! Liveness: until when what was heard of invalidations can be relied on.
 //!
 //! Of one tracking connection that is the send time of the newest heartbeat that came back on it, behind all earlier
-//! announcements, plus the bound. There is one for each primary, in a cluster also the newest look that found the slot map
-//! unchanged, and it counts what the one that hears worst can rely on.
+//! announcements, plus the bound. There is one for each primary, in a cluster also the newest look that found the slot
+//! map unchanged, and it counts what the one that hears worst can rely on.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -33,8 +33,8 @@ impl Liveness {
         self.store(Moment::default());
     }
 
-    /// A heartbeat came back from this primary that was sent at this moment. Whoever was not live has missed announcements:
-    /// every stamp moves before anything counts again.
+    /// A heartbeat came back from this primary that was sent at this moment. Whoever was not live has missed
+    /// announcements: every stamp moves before anything counts again.
     pub(crate) fn heard(&self, link: LinkId, sent: Moment, bound_ms: u64, stamps: &Stamps) {
         let until = sent.at_most_after_ms(bound_ms);
         let now = Moment::now();

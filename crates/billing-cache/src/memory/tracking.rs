@@ -1,10 +1,10 @@
-//! The ears of L1: connections on which Redis announces every change of a key of the types that have L1, whoever made it; one to
-//! each primary.
+//! The ears of L1: connections on which Redis announces every change of a key of the types that have L1, whoever made
+//! it; one to each primary.
 //!
-//! RESP3 `CLIENT TRACKING ON BCAST` on the types' prefixes. Heartbeats go through the data connection to the same primary and
-//! come back here behind all earlier announcements; without their echo from every primary L1 does not count (`liveness`).
-//! Loss of a connection, a flush or exchange of a database, another layout and becoming live again make every entry
-//! dead.
+//! RESP3 `CLIENT TRACKING ON BCAST` on the types' prefixes. Heartbeats go through the data connection to the same
+//! primary and come back here behind all earlier announcements; without their echo from every primary L1 does not count
+//! (`liveness`). Loss of a connection, a flush or exchange of a database, another layout and becoming live again make
+//! every entry dead.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,8 +73,8 @@ async fn listen(ear: Arc<Ear>) {
         match ear.open().await {
             Ok(connection) => {
                 (pause, told) = (RECONNECT_MIN, false);
-                // Here, and not only when a heartbeat finds L1 not live: one that the ear before heard late may have made it
-                // live once more, and nothing was heard between the two.
+                // Here, and not only when a heartbeat finds L1 not live: one that the ear before heard late may have
+                // made it live once more, and nothing was heard between the two.
                 ear.guard.stamps.bump_all();
                 ear.beat(connection).await;
                 debug!(endpoint = ear.link.endpoint(), "the ear of L1 was lost");
@@ -144,8 +144,8 @@ impl Ear {
         }
     }
 
-    /// The key carries the moment at which it was sent, so that its echo needs no memory; and in braces what makes it one of
-    /// this primary's.
+    /// The key carries the moment at which it was sent, so that its echo needs no memory; and in braces what makes it
+    /// one of this primary's.
     ///
     /// Before it goes the look which data the server has: without an answer to that it is not sent, so L1 counts no
     /// longer than for its bound after the data were seen.

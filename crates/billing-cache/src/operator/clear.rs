@@ -17,7 +17,8 @@ use crate::read::cache::Cache;
 impl<S: Source> Cache<S> {
     /// Removes all values of these types and revokes the leases of loads in flight; answers in the order of `types`.
     ///
-    /// `progress` hears how many names were found in each step. If it is dropped on the way, what was removed stays removed.
+    /// `progress` hears how many names were found in each step. If it is dropped on the way, what was removed stays
+    /// removed.
     ///
     /// # Errors
     /// Redis cannot be used.

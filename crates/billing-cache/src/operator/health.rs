@@ -8,9 +8,9 @@ use crate::declaration::cached_type::Source;
 use crate::read::cache::Cache;
 
 impl<S: Source> Cache<S> {
-    /// Looks at every primary on connections of its own: version, memory, rights, announcements, scripts, latency, clock. Where
-    /// there is one server, a replica is looked at too. Takes a few dozen round trips each; writes one probe key, which is
-    /// removed at once.
+    /// Looks at every primary on connections of its own: version, memory, rights, announcements, scripts, latency,
+    /// clock. Where there is one server, a replica is looked at too. Takes a few dozen round trips each; writes one
+    /// probe key, which is removed at once.
     ///
     /// # Errors
     /// One of them cannot be reached at all. What is given is never empty.
@@ -30,7 +30,8 @@ impl<S: Source> Cache<S> {
         Ok(examinations)
     }
 
-    /// What its nodes say of the cluster: who is master and replica, and whether all slots have a master; none for one server.
+    /// What its nodes say of the cluster: who is master and replica, and whether all slots have a master; none for one
+    /// server.
     ///
     /// # Errors
     /// None of the nodes of the settings answers.

@@ -1,7 +1,7 @@
 //! Looks at the server itself, on connections of its own: neither the breaker nor the shared connection stands between.
 //!
-//! Invariants: nothing but a probe key of ours that ends within seconds is written; a fact that could not be had is an error
-//! and not a guess. Judging the facts is up to the caller.
+//! Invariants: nothing but a probe key of ours that ends within seconds is written; a fact that could not be had is an
+//! error and not a guess. Judging the facts is up to the caller.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -92,8 +92,8 @@ impl ClockOffset {
     }
 }
 
-/// Asks for a first answer: a server that wants a password, is still loading, or is no Redis answers nothing else either. A user
-/// who may not even ask is told so by the look at his rights.
+/// Asks for a first answer: a server that wants a password, is still loading, or is no Redis answers nothing else
+/// either. A user who may not even ask is told so by the look at his rights.
 pub(crate) async fn greet(connection: &mut OwnConnection) -> Result<(), L2Error> {
     match connection.command::<Value>(&redis::cmd("PING")).await {
         Err(error) if !error.is_refusal() => Err(error),

@@ -1,5 +1,5 @@
-//! Inspection: what stands in Redis under given keys, looked at from outside. No read of the cache: nothing is loaded, filled
-//! or counted, and what does not decode is shown as it is.
+//! Inspection: what stands in Redis under given keys, looked at from outside. No read of the cache: nothing is loaded,
+//! filled or counted, and what does not decode is shown as it is.
 
 use redis::{Cmd, RedisResult, Value};
 
@@ -47,16 +47,16 @@ pub struct KeyState {
     pub standing: Standing,
     /// How long it has to live, in milliseconds; `None` if it never expires or is not there.
     pub ttl_ms: Option<u64>,
-    /// What it takes in the server's memory, in bytes, its key included; `None` if it is not there, or the server does not
-    /// tell.
+    /// What it takes in the server's memory, in bytes, its key included; `None` if it is not there, or the server does
+    /// not tell.
     pub memory_bytes: Option<u64>,
     /// How long the lease of the load in flight has to live, in milliseconds; `None` if nobody holds it.
     pub lease_ms: Option<u64>,
 }
 
 impl<S: Source> Cache<S> {
-    /// What stands under many keys, in their order: two pipelines for each `cache.scan_count` of them, since lengths are asked
-    /// first.
+    /// What stands under many keys, in their order: two pipelines for each `cache.scan_count` of them, since lengths
+    /// are asked first.
     ///
     /// # Errors
     /// Redis cannot be used.

@@ -1,12 +1,12 @@
 //! The rights a Redis user needs: every command and key the workspace uses, each tried in a way that changes nothing.
 //!
-//! Tried and not asked for: `ACL DRYRUN` is a right of administrators, is absent before Redis 7 and on many managed servers,
-//! and says nothing about a proxy in between. The server checks rights before it looks at arguments, so a command that must
-//! fail or find nothing tells as much as one that works. Whoever makes the workspace use a further command adds it here; a
-//! test runs the services and tools with exactly these rights.
+//! Tried and not asked for: `ACL DRYRUN` is a right of administrators, is absent before Redis 7 and on many managed
+//! servers, and says nothing about a proxy in between. The server checks rights before it looks at arguments, so a
+//! command that must fail or find nothing tells as much as one that works. Whoever makes the workspace use a further
+//! command adds it here; a test runs the services and tools with exactly these rights.
 //!
-//! Invariant: a right is there only if an answer proves it, that of a call that got as far as its arguments. An answer that
-//! proves neither is given back as it is.
+//! Invariant: a right is there only if an answer proves it, that of a call that got as far as its arguments. An answer
+//! that proves neither is given back as it is.
 
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
@@ -106,8 +106,8 @@ const RIGHTS: &[Right] = &[
     tools("time", &[]),
 ];
 
-/// Calls that read their key, and calls that write to it but for an argument that is refused before the key is looked at: they
-/// change nothing, whatever stands there. Of several the user may lack some.
+/// Calls that read their key, and calls that write to it but for an argument that is refused before the key is looked
+/// at: they change nothing, whatever stands there. Of several the user may lack some.
 const READS: [&[&str]; 3] = [&["STRLEN", PROBE], &["EXISTS", PROBE], &["PTTL", PROBE]];
 const WRITES: [&[&str]; 3] =
     [&["SET", PROBE, "", "NX", "XX"], &["EXPIRE", PROBE, "none"], &["HINCRBY", PROBE, "field", "none"]];
@@ -197,8 +197,8 @@ pub(crate) fn probe_key(shared: &Shared, tag: &str) -> String {
     format!("{}{BOOKKEEPING}doctor:{{{tag}}}:{:016x}", shared.space.prefix(), rand::random::<u64>())
 }
 
-/// A key that ACL rules for a cached type cover together with its lease, that is no key of the type, and that is here; none
-/// where types with a single key are all there are.
+/// A key that ACL rules for a cached type cover together with its lease, that is no key of the type, and that is here;
+/// none where types with a single key are all there are.
 pub(crate) fn probe_of_type(shared: &Shared, is_here: impl Fn(&str) -> bool) -> Option<String> {
     let registered = shared.types.iter().find(|registered| !registered.info.parts.is_empty())?;
     let key = unused_key(shared, &registered.info);

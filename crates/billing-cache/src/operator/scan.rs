@@ -1,7 +1,8 @@
 //! Walk: every key of some cached types that stands in Redis, a step at a time, for whoever looks at values one by one.
 //!
-//! Invariant: constant memory, one short SCAN a step; whoever walks sets the pace. A key that stays during the whole walk is
-//! given at least once, unless it goes from one master of a cluster to another; one that moves while the server's table grows may be given twice, as `SCAN` has it.
+//! Invariant: constant memory, one short SCAN a step; whoever walks sets the pace. A key that stays during the whole
+//! walk is given at least once, unless it goes from one master of a cluster to another; one that moves while the
+//! server's table grows may be given twice, as `SCAN` has it.
 
 use std::collections::VecDeque;
 use std::fmt;

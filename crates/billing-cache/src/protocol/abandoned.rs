@@ -1,8 +1,8 @@
 //! Leases whose answer nobody waits for any more.
 //!
-//! An ACQUIRE that took too long, or whose caller was dropped, may still be granted when Redis goes on; others would then
-//! wait for a load that nobody makes, until the lease ends. So a RELEASE follows it on the same connection, behind it.
-//! Sound at any moment: RELEASE does what the end of a lease does, and only to the lease of its own token.
+//! An ACQUIRE that took too long, or whose caller was dropped, may still be granted when Redis goes on; others would
+//! then wait for a load that nobody makes, until the lease ends. So a RELEASE follows it on the same connection, behind
+//! it. Sound at any moment: RELEASE does what the end of a lease does, and only to the lease of its own token.
 
 use std::time::Duration;
 

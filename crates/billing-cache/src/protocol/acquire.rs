@@ -1,7 +1,7 @@
 //! ACQUIRE: asks for the value of a key, or else for its lease.
 //!
-//! Invariant (`protocol.md`, section 9): it carries a fresh token each time it is sent, also when a cluster sends it elsewhere,
-//! and when the server does not know the script.
+//! Invariant (`protocol.md`, section 9): it carries a fresh token each time it is sent, also when a cluster sends it
+//! elsewhere, and when the server does not know the script.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Clear: walks over the keys of cached types that remove what they find.
 //!
-//! Invariant of clear (`protocol.md`, section 7): all leases are revoked before any value is looked for, so that a fill in
-//! flight cannot bring a cleared value back. A lease that is granted later belongs to a load that begins later, so the
-//! second walk leaves leases alone.
+//! Invariant of clear (`protocol.md`, section 7): all leases are revoked before any value is looked for, so that a fill
+//! in flight cannot bring a cleared value back. A lease that is granted later belongs to a load that begins later, so
+//! the second walk leaves leases alone.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -193,8 +193,8 @@ pub(crate) enum Scope {
     WhereConnected,
 }
 
-/// A clear of every shard, one after the other; again from the beginning if slots went from one to another meanwhile, since a
-/// key may then have been missed on both.
+/// A clear of every shard, one after the other; again from the beginning if slots went from one to another meanwhile,
+/// since a key may then have been missed on both.
 pub(crate) struct ClearRun {
     walk: ClearWalk,
     scope: Scope,

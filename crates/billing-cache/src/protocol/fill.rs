@@ -1,6 +1,7 @@
 //! FILL: stores a loaded value under its lease.
 //!
-//! Invariant (`protocol.md`, section 2): a value is set only by FILL, and only while the lease still holds the filler's token.
+//! Invariant (`protocol.md`, section 2): a value is set only by FILL, and only while the lease still holds the filler's
+//! token.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -18,7 +19,8 @@ use crate::connection::shards::{Gathered, Shards};
 /// `KEYS` value, lease; `ARGV` token, value, ttl ms. Answers 1 (stored) or 0 (lost).
 ///
 /// The lease goes first: nobody waits for a dead lease if the SET fails. It does not fail because memory is full: Redis
-/// refuses only the first write of a script for that. So a load in flight is still stored, and ACQUIRE begins no further one.
+/// refuses only the first write of a script for that. So a load in flight is still stored, and ACQUIRE begins no
+/// further one.
 static FILL: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"

@@ -1,9 +1,10 @@
 //! INVALIDATE: removes keys with their leases, and says to which history of their shard that was done.
 //!
-//! Invariants (`protocol.md`, sections 2, 5 and 9): value and lease go at once, or the lease first; the history is read before
-//! the removals, on the same connection, from a server that says it is the primary; the data id before and after them,
-//! since data may be exchanged in between, and only if both are the same it is known which were told. One that says it
-//! is a replica has not been told, even if it takes writes; the link leaves it, as it does at its first refusal.
+//! Invariants (`protocol.md`, sections 2, 5 and 9): value and lease go at once, or the lease first; the history is read
+//! before the removals, on the same connection, from a server that says it is the primary; the data id before and after
+//! them, since data may be exchanged in between, and only if both are the same it is known which were told. One that
+//! says it is a replica has not been told, even if it takes writes; the link leaves it, as it does at its first
+//! refusal.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,8 +35,8 @@ enum Removed {
     Elsewhere,
 }
 
-/// Removes keys with their leases, in one pipeline for each shard; answers with the history in which that was done, none
-/// where it cannot be named.
+/// Removes keys with their leases, in one pipeline for each shard; answers with the history in which that was done,
+/// none where it cannot be named.
 pub(crate) async fn invalidate(shards: &Shards, keys: &[String], limit: Duration) -> Gathered<Option<History>> {
     let remove = move |link: Arc<Link>, places: Vec<usize>| async move {
         let keys: Vec<&str> = places.iter().map(|place| keys[*place].as_str()).collect();
@@ -119,10 +120,10 @@ async fn remove(link: &Link, keys: &[&str], limit: Duration) -> Result<Vec<Remov
     Ok(removed)
 }
 
-/// While a slot is on its way, a command on two names is refused by both masters unless both names are on one of them. So
-/// the lease goes first, wherever it is, and then the value. Each twice: a migration of the key that broke off may have left
-/// it on both masters, and only where the first has nothing does it send one to the other. To which history that was done
-/// cannot be told.
+/// While a slot is on its way, a command on two names is refused by both masters unless both names are on one of them.
+/// So the lease goes first, wherever it is, and then the value. Each twice: a migration of the key that broke off may
+/// have left it on both masters, and only where the first has nothing does it send one to the other. To which history
+/// that was done cannot be told.
 async fn invalidate_on_the_move(shards: &Shards, key: &str, limit: Duration) -> Result<(), L2Error> {
     shards.hear_redirection();
     let lease = lease_of(key);

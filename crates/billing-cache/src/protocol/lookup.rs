@@ -14,8 +14,8 @@ use crate::connection::shards::{Gathered, Shards};
 pub(crate) struct Stored {
     pub(crate) json: Vec<u8>,
     pub(crate) left: TimeLeft,
-    /// Before the question was sent: counted from here, the time to live ends no later than in Redis. The beginning of all
-    /// time where it was not asked for.
+    /// Before the question was sent: counted from here, the time to live ends no later than in Redis. The beginning of
+    /// all time where it was not asked for.
     pub(crate) asked: Moment,
 }
 
@@ -41,8 +41,8 @@ impl Stored {
     }
 }
 
-/// Reads one value with its time to live. Each command has an answer of its own: what is wrong with the key must not look
-/// like a failure of the pipeline, which would count against the server.
+/// Reads one value with its time to live. Each command has an answer of its own: what is wrong with the key must not
+/// look like a failure of the pipeline, which would count against the server.
 pub(crate) async fn get_with_ttl(shards: &Shards, key: &str) -> Result<Option<Stored>, L2Error> {
     let asked = Moment::now();
     let read = |mut wire: Wire| async move {

@@ -1,8 +1,8 @@
 //! Values that are too large to be read in time: a foreign hand put them under our keys, since FILL stores none.
 //!
-//! Invariants: asked after a read that timed out, by STRLEN, which costs the server nothing; at most once a second a link, so that
-//! a server that hangs is not asked more; on a connection of its own, because the shared one may still be busy with the value.
-//! What is too large is removed together with its lease, unread, and the next reader loads.
+//! Invariants: asked after a read that timed out, by STRLEN, which costs the server nothing; at most once a second a
+//! link, so that a server that hangs is not asked more; on a connection of its own, because the shared one may still be
+//! busy with the value. What is too large is removed together with its lease, unread, and the next reader loads.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Pace: how many keys a second a walk over many keys may ask the server about.
 //!
-//! Invariant: over any span that begins with a walk's first step, no more keys are taken than the rate allows, plus those
-//! of one step. A walk that was held up does not hurry afterwards.
+//! Invariant: over any span that begins with a walk's first step, no more keys are taken than the rate allows, plus
+//! those of one step. A walk that was held up does not hurry afterwards.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! How scripts are run: by their hash, and by their text where the server does not know that.
 //!
-//! A script that is not known (NOSCRIPT) is sent with its text, by which it becomes known, so no right to SCRIPT is needed.
+//! A script that is not known (NOSCRIPT) is sent with its text, by which it becomes known, so no right to SCRIPT is
+//! needed.
 
 use std::future::Future;
 
@@ -38,8 +39,8 @@ impl By {
     }
 }
 
-/// Calls a script; if the server does not know it, once more with its text. Tokens are made inside the operation, so that the
-/// second send carries a fresh one.
+/// Calls a script; if the server does not know it, once more with its text. Tokens are made inside the operation, so
+/// that the second send carries a fresh one.
 pub(super) async fn known_or_told<T, F>(wire: Wire, operation: impl Fn(Wire, By) -> F) -> RedisResult<T>
 where
     F: Future<Output = RedisResult<T>>,
@@ -50,8 +51,8 @@ where
     }
 }
 
-/// The same of a pipeline of so many calls, by their places, each with an answer of its own. Only those are sent once more
-/// that the server did not know the script of: another client may have made it known in between.
+/// The same of a pipeline of so many calls, by their places, each with an answer of its own. Only those are sent once
+/// more that the server did not know the script of: another client may have made it known in between.
 pub(super) async fn each_known_or_told<T, F>(
     wire: Wire,
     calls: usize,

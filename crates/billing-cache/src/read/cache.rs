@@ -89,8 +89,8 @@ impl<S: Source> Cache<S> {
         self.shared().shards.check().await
     }
 
-    /// Counts the connections that came and went, and the changes of a cluster's layout: whoever has to know of one waits for it
-    /// here.
+    /// Counts the connections that came and went, and the changes of a cluster's layout: whoever has to know of one
+    /// waits for it here.
     #[must_use]
     pub fn connection_changes(&self) -> watch::Receiver<u64> {
         self.shared().shards.changes()
@@ -102,8 +102,8 @@ impl<S: Source> Cache<S> {
         self.shared().shards.is_in_use()
     }
 
-    /// Whether the breaker lets reads use Redis, skips it, or tries it; of a cluster, the breaker of the master that is worst
-    /// off.
+    /// Whether the breaker lets reads use Redis, skips it, or tries it; of a cluster, the breaker of the master that is
+    /// worst off.
     #[must_use]
     pub fn breaker_state(&self) -> BreakerState {
         self.shared().shards.breaker_state()

@@ -1,6 +1,8 @@
-//! What a read makes of the JSON that stands under a key, whoever stored it: a value, or a reason to take it for a miss.
+//! What a read makes of the JSON that stands under a key, whoever stored it: a value, or a reason to take it for a
+//! miss.
 //!
-//! Invariant: what is answered is of the type's shape, belongs to the key as far as it tells, and has not come to its end.
+//! Invariant: what is answered is of the type's shape, belongs to the key as far as it tells, and has not come to its
+//! end.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

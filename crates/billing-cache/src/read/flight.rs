@@ -1,13 +1,13 @@
 //! Flights: one load in progress for one key in one process, shared by the callers who may share it.
 //!
-//! Invariant (rule C of `protocol.md`, section 3): an answer covers only those who joined before the command that yielded
-//! it was sent. A flight numbers its callers; before each such command it takes a [`Mark`]. Those with a later number stay in
-//! their seats, and the flight goes on with a leg for them: so nobody waits for more than two legs, and however many come
-//! while one goes on, they cost one more. (Were each to start over by himself, a thousand readers of one key would be hundreds
-//! of loads when Redis is away.)
+//! Invariant (rule C of `protocol.md`, section 3): an answer covers only those who joined before the command that
+//! yielded it was sent. A flight numbers its callers; before each such command it takes a [`Mark`]. Those with a later
+//! number stay in their seats, and the flight goes on with a leg for them: so nobody waits for more than two legs, and
+//! however many come while one goes on, they cost one more. (Were each to start over by himself, a thousand readers of
+//! one key would be hundreds of loads when Redis is away.)
 //!
-//! The load runs in a task of its own, so the caller who asked first may be cancelled and the others still get it; a task
-//! that dies without an answer makes its callers start over (the idea of pingora's dangling locks).
+//! The load runs in a task of its own, so the caller who asked first may be cancelled and the others still get it; a
+//! task that dies without an answer makes its callers start over (the idea of pingora's dangling locks).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -88,9 +88,9 @@ impl<A> Flight<A> {
         Mark(self.joined.load(Ordering::SeqCst))
     }
 
-    /// What those found in Redis who boarded since this was asked last: who has waited for a Redis that hangs shall not wait
-    /// for it once more in the leg that is flown for him. Said before the caller is counted, so that a leg knows it of whomever
-    /// it covers; a word that comes too late for its leg costs one more wait.
+    /// What those found in Redis who boarded since this was asked last: who has waited for a Redis that hangs shall not
+    /// wait for it once more in the leg that is flown for him. Said before the caller is counted, so that a leg knows
+    /// it of whomever it covers; a word that comes too late for its leg costs one more wait.
     pub(crate) fn found(&self) -> Found {
         if self.unusable.swap(false, Ordering::SeqCst) { Found::Unusable } else { Found::Miss }
     }

@@ -1,9 +1,9 @@
 //! The read path as far as the memory of the process: a few dozen nanoseconds, of which counting takes less than one
-//! (`docs/benchmarks.md`). Its order is made for that: what is rarely done is called, not inlined, and nothing larger than a
-//! word is moved where it can be looked at.
+//! (`docs/benchmarks.md`). Its order is made for that: what is rarely done is called, not inlined, and nothing larger
+//! than a word is moved where it can be looked at.
 //!
-//! Invariant: a hit that is not sampled allocates nothing, formats no key, and executes no locked instruction but those of
-//! the store and of the reference count that it hands out.
+//! Invariant: a hit that is not sampled allocates nothing, formats no key, and executes no locked instruction but those
+//! of the store and of the reference count that it hands out.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -55,8 +55,8 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    /// The value, if L1 has it. Formats no key, allocates nothing, and takes no time of a clock that costs more than a look;
-    /// but a few reads of a value near its end have it refreshed.
+    /// The value, if L1 has it. Formats no key, allocates nothing, and takes no time of a clock that costs more than a
+    /// look; but a few reads of a value near its end have it refreshed.
     #[inline]
     pub(crate) fn look_into_l1<T: CachedType<Source = S>>(
         &self,
@@ -83,8 +83,8 @@ impl<S: Source> Cache<S> {
         Some(value)
     }
 
-    /// One in sixteen readers of a value in memory near its end considers its refresh. Not the sampled ones: of a thread that
-    /// reads fast these are few, and spread over all keys.
+    /// One in sixteen readers of a value in memory near its end considers its refresh. Not the sampled ones: of a
+    /// thread that reads fast these are few, and spread over all keys.
     #[cold]
     fn refresh_sometimes<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key) {
         if rand::random_ratio(1, 16) {

@@ -1,7 +1,8 @@
 //! Invalidation: make known-wrong data unreadable, here and in Redis, before a writer returns.
 //!
-//! Invariants (`protocol.md`, section 4): local stamps move after Redis was told and before the caller goes on, and they
-//! move also when Redis could not be told; then the keys are suspect in this process until an invalidation gets through.
+//! Invariants (`protocol.md`, section 4): local stamps move after Redis was told and before the caller goes on, and
+//! they move also when Redis could not be told; then the keys are suspect in this process until an invalidation gets
+//! through.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,9 +27,11 @@ const RETRY_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug, Default)]
 #[must_use = "a pending invalidation must stay in the outbox"]
 pub struct Invalidation {
-    /// The keys that Redis has removed, with the history it did so in: that of the shard of the key, none if it does not tell.
+    /// The keys that Redis has removed, with the history it did so in: that of the shard of the key, none if it does
+    /// not tell.
     pub done: BTreeMap<AnyKey, Option<History>>,
-    /// Those it could not be told of in time; readers of other processes may see their old values until the outbox is relayed.
+    /// Those it could not be told of in time; readers of other processes may see their old values until the outbox is
+    /// relayed.
     pub pending: BTreeSet<AnyKey>,
     /// Why there are such; none if there are none.
     pub failure: Option<Arc<RedisUnreachable>>,
@@ -100,7 +103,8 @@ fn event_of(is_done: bool) -> Event {
     if is_done { Event::Invalidated } else { Event::InvalidationPending }
 }
 
-/// INVALIDATE in pipelines of bounded size, tried again until the deadline. Of each key the history, and why some have none.
+/// INVALIDATE in pipelines of bounded size, tried again until the deadline. Of each key the history, and why some have
+/// none.
 async fn tell_redis(shared: &Shared, keys: &[String]) -> (Vec<Option<Option<History>>>, Option<L2Error>) {
     let ends = Instant::now() + Duration::from_millis(shared.settings.invalidation_deadline_ms);
     let (mut told, mut error) = (Vec::with_capacity(keys.len()), None);

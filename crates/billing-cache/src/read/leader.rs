@@ -1,7 +1,7 @@
 //! The pilot of a flight: loads one key on behalf of all who wait for it, under the lease of the key.
 //!
-//! Invariants (`protocol.md`, section 3): the database snapshot begins after the lease was granted; who is covered by an answer is
-//! noted before the step that makes it valid for them. Started by the read path ([`crate::read::one`]).
+//! Invariants (`protocol.md`, section 3): the database snapshot begins after the lease was granted; who is covered by
+//! an answer is noted before the step that makes it valid for them. Started by the read path ([`crate::read::one`]).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -56,7 +56,8 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    /// Asks the source, when it is this load's turn, under the deadline. A panic is an error like any other, so that the lease is given back.
+    /// Asks the source, when it is this load's turn, under the deadline. A panic is an error like any other, so that
+    /// the lease is given back.
     pub(crate) async fn load<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],

@@ -1,8 +1,8 @@
 //! Many keys at once: a read of many, and warm-up. Two round trips to Redis and one database snapshot a batch.
 //!
-//! Invariants (`protocol.md`, section 7): the snapshot begins after all leases of the batch were answered; tokens are fresh
-//! for every batch; a warm-up never replaces a value and never delays a reader, who may take its lease over. Only a renewal
-//! replaces a value, under a lease as a refresh ahead does: an invalidation meanwhile makes its fill lost.
+//! Invariants (`protocol.md`, section 7): the snapshot begins after all leases of the batch were answered; tokens are
+//! fresh for every batch; a warm-up never replaces a value and never delays a reader, who may take its lease over. Only
+//! a renewal replaces a value, under a lease as a refresh ahead does: an invalidation meanwhile makes its fill lost.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -87,8 +87,8 @@ impl<S: Source> Cache<S> {
         answers.into_iter().collect()
     }
 
-    /// Reads many values as [`get_many`](Self::get_many) does, each with an outcome of its own: what the loader cannot make of
-    /// one key fails no other.
+    /// Reads many values as [`get_many`](Self::get_many) does, each with an outcome of its own: what the loader cannot
+    /// make of one key fails no other.
     ///
     /// # Errors
     /// Those of a load as a whole.
@@ -121,8 +121,8 @@ impl<S: Source> Cache<S> {
         self.shared().settings.batch_size
     }
 
-    /// Loads those of `keys` that are not cached and stores them, two batches of `cache.batch_size` at a time; `progress`
-    /// hears of each batch.
+    /// Loads those of `keys` that are not cached and stores them, two batches of `cache.batch_size` at a time;
+    /// `progress` hears of each batch.
     ///
     /// # Errors
     /// The source failed or Redis is away. Batches before stay stored.
@@ -155,7 +155,8 @@ impl<S: Source> Cache<S> {
         let mut total = WarmedUp::default();
         for two in keys.chunks(self.warm_up_size()) {
             let (one, other) = two.split_at(two.len().min(self.batch_size()));
-            // While one is being loaded, the other is encoded and stored. If one fails, the other still comes to its end.
+            // While one is being loaded, the other is encoded and stored. If one fails, the other still comes to its
+            // end.
             let (one, other) = future::join(self.fill_batch::<T>(one, mode), self.fill_batch::<T>(other, mode)).await;
             for warmed in [one?, other?].into_iter().filter(|warmed| *warmed != WarmedUp::default()) {
                 progress(warmed.clone());
@@ -239,8 +240,8 @@ impl<S: Source> Cache<S> {
             found.extend(self.bypass_many::<T>(wanted.into_iter().cloned().collect()).await?);
             return Ok(());
         }
-        // Stamps before suspects: a key that a write of this process makes suspect after it was asked for has another stamp
-        // then, and the old value that Redis answers is dead in L1.
+        // Stamps before suspects: a key that a write of this process makes suspect after it was asked for has another
+        // stamp then, and the old value that Redis answers is dead in L1.
         let wanted = wanted.into_iter().map(|key| {
             let text = self.key_text::<T>(key);
             Wanted::<T> { key: key.clone(), stamp: self.shared().guard.stamps.current(&text), text }
@@ -420,8 +421,8 @@ impl<S: Source> Cache<S> {
         filled
     }
 
-    /// Nothing will be filled, so the others need not wait. That takes the values along, if there are any, so the leases of a
-    /// renewal, which nobody has to wait for, are left to expire.
+    /// Nothing will be filled, so the others need not wait. That takes the values along, if there are any, so the
+    /// leases of a renewal, which nobody has to wait for, are left to expire.
     async fn give_leases_back(&self, keys: Vec<String>, mode: Mode) {
         if mode == Mode::Renew || keys.is_empty() {
             return;

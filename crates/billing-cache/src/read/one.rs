@@ -1,7 +1,7 @@
 //! The read path of one key: look into Redis, else fly (see `leader.rs`).
 //!
-//! Invariants: trouble with Redis never becomes an error of a read, only the loader can fail it; whatever a read returns
-//! was validated after the read began (`protocol.md`, section 3).
+//! Invariants: trouble with Redis never becomes an error of a read, only the loader can fail it; whatever a read
+//! returns was validated after the read began (`protocol.md`, section 3).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -146,8 +146,8 @@ impl<S: Source> Cache<S> {
         seat
     }
 
-    /// GET, and nothing else; with the time to live where L1 wants to know it, and of sampled reads, since a refresh may be due.
-    /// What is no value of this key, or has ended, is a miss; the flight replaces it.
+    /// GET, and nothing else; with the time to live where L1 wants to know it, and of sampled reads, since a refresh
+    /// may be due. What is no value of this key, or has ended, is a miss; the flight replaces it.
     async fn lookup<T: CachedType<Source = S>>(
         &self,
         state: &TypeState<T>,

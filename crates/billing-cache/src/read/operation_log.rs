@@ -1,7 +1,7 @@
 //! What operations say when they end: a line of the log at DEBUG, and the outcome on their span at TRACE.
 //!
-//! Invariants: a key is a field of text, which subscribers escape, so that none can break a line; no value is ever told, nor an
-//! error that may quote one. `docs/operations.md` has the fields.
+//! Invariants: a key is a field of text, which subscribers escape, so that none can break a line; no value is ever
+//! told, nor an error that may quote one. `docs/operations.md` has the fields.
 
 use std::time::Instant;
 

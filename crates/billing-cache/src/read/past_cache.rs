@@ -1,8 +1,8 @@
 //! Types that are read past the cache, because nobody would notice if their values became wrong.
 //!
-//! Invariant: from the call on, no read of the type answers what was cached before: not from Redis, which is not asked, and not
-//! from memory, whose entries are dead. Invalidations and clears go on. Whoever turns it off has cleared the type before.
-//! Called by those who watch the source.
+//! Invariant: from the call on, no read of the type answers what was cached before: not from Redis, which is not asked,
+//! and not from memory, whose entries are dead. Invalidations and clears go on. Whoever turns it off has cleared the
+//! type before. Called by those who watch the source.
 
 use super::cache::Cache;
 use super::shared::PastCache;

@@ -1,10 +1,12 @@
-//! Refresh ahead: a value that is read near its end is loaded anew by one process, while everybody goes on hitting the old.
+//! Refresh ahead: a value that is read near its end is loaded anew by one process, while everybody goes on hitting the
+//! old.
 //!
-//! Invariant (`protocol.md`, section 7): a refresh holds the key's lease, so an invalidation makes its fill lost, and no two
-//! processes refresh one key at a time. A refresh that fails leaves the old value as it is.
+//! Invariant (`protocol.md`, section 7): a refresh holds the key's lease, so an invalidation makes its fill lost, and
+//! no two processes refresh one key at a time. A refresh that fails leaves the old value as it is.
 //!
-//! Only sampled hits ask how long the value has to live (see [`crate::counting::sampling`]); a hot key is asked often enough. A value
-//! without an end, which no process of ours stores, counts as near its end even where refresh ahead is off.
+//! Only sampled hits ask how long the value has to live (see [`crate::counting::sampling`]); a hot key is asked often
+//! enough. A value without an end, which no process of ours stores, counts as near its end even where refresh ahead is
+//! off.
 
 use std::time::{Duration, Instant};
 

@@ -1,9 +1,9 @@
-//! The mark: of which source the values in Redis are, so that two databases that share one Redis by mistake do not answer with
-//! each other's rows.
+//! The mark: of which source the values in Redis are, so that two databases that share one Redis by mistake do not
+//! answer with each other's rows.
 //!
-//! A process that was told who its source is keeps a mark in Redis while it lives; it is gone a minute after the last one. Whoever
-//! finds the living mark of another source neither reads nor fills, and still invalidates. Another key says for longer whose the
-//! values were last: who comes after another source clears all types before it reads.
+//! A process that was told who its source is keeps a mark in Redis while it lives; it is gone a minute after the last
+//! one. Whoever finds the living mark of another source neither reads nor fills, and still invalidates. Another key
+//! says for longer whose the values were last: who comes after another source clears all types before it reads.
 //!
 //! Invariant: nothing is read or filled before the first look at the mark, except where this Redis user may not look.
 //! In a cluster that holds for all masters: while that of the mark is away, a process that has not seen it yet reads

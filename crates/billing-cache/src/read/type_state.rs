@@ -70,8 +70,8 @@ impl<T: CachedType> TypeState<T> {
     }
 }
 
-/// Swallows an error of Redis: the read goes on without it. Counted here if Redis was asked at all, logged once by the link; a
-/// right that is missing, which says nothing about the link, here, once a type.
+/// Swallows an error of Redis: the read goes on without it. Counted here if Redis was asked at all, logged once by the
+/// link; a right that is missing, which says nothing about the link, here, once a type.
 pub(crate) fn note_redis_error<T: CachedType>(state: &TypeState<T>, text: &str, error: &L2Error) {
     if error.was_asked() {
         state.counters.add(Event::RedisError);

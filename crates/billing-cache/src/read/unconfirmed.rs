@@ -69,8 +69,8 @@ impl Suspects {
         self.added.notify_one();
     }
 
-    /// Up to `limit` keys to invalidate again, drawn by lot, so that those of a master that is dead do not stand in the way of
-    /// the others; empty if there are none.
+    /// Up to `limit` keys to invalidate again, drawn by lot, so that those of a master that is dead do not stand in the
+    /// way of the others; empty if there are none.
     pub(crate) fn batch(&self, limit: usize) -> Batch {
         let keys = self.lock();
         Batch {

@@ -1,7 +1,7 @@
 //! When the breakers of the services opened and closed, and why.
 //!
-//! In Redis the sorted set `billing_cache:{numbers}:breaker`: JSON objects by time, in milliseconds since 1970. A change is sent again until
-//! Redis says that it has it: the same object twice is one member.
+//! In Redis the sorted set `billing_cache:{numbers}:breaker`: JSON objects by time, in milliseconds since 1970. A
+//! change is sent again until Redis says that it has it: the same object twice is one member.
 
 use std::time::SystemTime;
 

@@ -1,8 +1,10 @@
-//! The flush: what this process counted, what was read (see [`crate::reporting::hot_keys`]), that a service is alive and how its breaker
-//! changed, told to Redis in one pipeline, in the background; and whether Redis has evicted keys since the last one.
+//! The flush: what this process counted, what was read (see [`crate::reporting::hot_keys`]), that a service is alive
+//! and how its breaker changed, told to Redis in one pipeline, in the background; and whether Redis has evicted keys
+//! since the last one.
 //!
-//! Invariant: nothing is added twice. Each command of the pipeline has an answer of its own: what the server refused because of
-//! its own state, and what was never sent, goes with a later flush; where an answer is missing, rather some is lost.
+//! Invariant: nothing is added twice. Each command of the pipeline has an answer of its own: what the server refused
+//! because of its own state, and what was never sent, goes with a later flush; where an answer is missing, rather some
+//! is lost.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -109,8 +111,8 @@ impl Outgoing {
         (pipeline, Places { reads: reads..changes, changes: changes..changes + self.changes.len() })
     }
 
-    /// Keeps for a later flush what Redis certainly does not have; and changes, which are one when they come twice, until it
-    /// certainly has them.
+    /// Keeps for a later flush what Redis certainly does not have; and changes, which are one when they come twice,
+    /// until it certainly has them.
     fn settle(self, shared: &Shared, places: &Places, sent: Sent) {
         let Self { additions, reads, changes } = self;
         match sent {
@@ -184,8 +186,8 @@ async fn hear_evictions(shared: &Shared) {
     }
 }
 
-/// Whether the server refused a command because of the state it is in, or has the key no longer; it, or another one, takes the
-/// same command later.
+/// Whether the server refused a command because of the state it is in, or has the key no longer; it, or another one,
+/// takes the same command later.
 fn is_refused(answer: &RedisResult<Value>) -> bool {
     let is_of_state = |error: &RedisError| {
         matches!(

@@ -1,13 +1,13 @@
 //! Hot keys: which keys are read how often, added up in Redis over all processes.
 //!
-//! In Redis, beside the counters and flushed with them: `billing_cache:{numbers}:reads:{half-life}:{landmark}:{type}`, a sorted set of
-//! key texts by decayed reads, and the same name without the type, a sorted set of the sums of each type. Scores under one
-//! landmark are weights that can be added as they are (see `popularity`); a reader adds those of the landmark before,
-//! divided by 2^64. Nothing is ever aged by rewriting, so there is nothing for processes to agree on but the clock; the
-//! half-life is part of the name, so that processes with different settings do not mix.
+//! In Redis, beside the counters and flushed with them: `billing_cache:{numbers}:reads:{half-life}:{landmark}:{type}`,
+//! a sorted set of key texts by decayed reads, and the same name without the type, a sorted set of the sums of each
+//! type. Scores under one landmark are weights that can be added as they are (see `popularity`); a reader adds those of
+//! the landmark before, divided by 2^64. Nothing is ever aged by rewriting, so there is nothing for processes to agree
+//! on but the clock; the half-life is part of the name, so that processes with different settings do not mix.
 //!
-//! Invariants: at most `cache.usage_keys` keys a type, and every set expires by itself. Anyone can write to Redis: what is no key
-//! of the type is dropped when it is read, and nothing here is more than a hint what to load first.
+//! Invariants: at most `cache.usage_keys` keys a type, and every set expires by itself. Anyone can write to Redis: what
+//! is no key of the type is dropped when it is read, and nothing here is more than a hint what to load first.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -183,7 +183,8 @@ impl<'a> Names<'a> {
         format!("{}:{}", self.sums(period), info.name)
     }
 
-    /// The sums first: a set that cannot take them, because something else stands under its name, keeps nothing from the others.
+    /// The sums first: a set that cannot take them, because something else stands under its name, keeps nothing from
+    /// the others.
     fn add_reads(&self, pipeline: &mut Pipeline, info: &TypeInfo, unsent: &Unsent) {
         let (keys, sums) = (self.keys(unsent.period, info), self.sums(unsent.period));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

@@ -1,8 +1,9 @@
-//! Processes that are alive: each service says with every flush who it is and how it stands with Redis. Tools do not, they are
-//! gone before anybody looks.
+//! Processes that are alive: each service says with every flush who it is and how it stands with Redis. Tools do not,
+//! they are gone before anybody looks.
 //!
-//! In Redis `billing_cache:{numbers}:process:{id}`, a JSON object that expires when a few flushes are missed, and the sorted set
-//! `billing_cache:{numbers}:processes` of their ids by the time at which each was last seen, in milliseconds since 1970.
+//! In Redis `billing_cache:{numbers}:process:{id}`, a JSON object that expires when a few flushes are missed, and the
+//! sorted set `billing_cache:{numbers}:processes` of their ids by the time at which each was last seen, in milliseconds
+//! since 1970.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,6 +1,7 @@
 //! Reading the numbers of all processes back from Redis.
 //!
-//! Invariant: bounded whatever stands in Redis: so many buckets a pipeline, and of each hash no more fields than ours can have.
+//! Invariant: bounded whatever stands in Redis: so many buckets a pipeline, and of each hash no more fields than ours
+//! can have.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -21,7 +22,8 @@ const HASHES_A_PIPELINE: usize = 500;
 const MOST_FIELDS: usize = 5_000;
 
 impl<S: Source> Cache<S> {
-    /// The sums of all processes over the last `hours` hours, the current one included; at most the 31 days that are kept.
+    /// The sums of all processes over the last `hours` hours, the current one included; at most the 31 days that are
+    /// kept.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -36,8 +38,8 @@ impl<S: Source> Cache<S> {
         Ok(sum)
     }
 
-    /// The numbers of all processes from the bucket that `from` lies in to that of `to`, the oldest first, with those in which
-    /// nothing was counted; at most those that are kept, and none of the future.
+    /// The numbers of all processes from the bucket that `from` lies in to that of `to`, the oldest first, with those
+    /// in which nothing was counted; at most those that are kept, and none of the future.
     ///
     /// Values of a distribution are off by up to 6 % in a minute and 12 % in an hour; small counts are exact.
     ///
@@ -86,7 +88,8 @@ fn slots(resolution: Resolution, from: SystemTime, to: SystemTime) -> Vec<Slot> 
     (first..=last).map(|index| Slot { resolution, index }).collect()
 }
 
-/// Adds what a hash holds. Whatever else stands under its name, or is no field of ours, or no number, counts for nothing.
+/// Adds what a hash holds. Whatever else stands under its name, or is no field of ours, or no number, counts for
+/// nothing.
 fn add(numbers: &mut Numbers, cache_type: &'static str, answer: &RedisResult<Value>) {
     let Ok(Value::Array(answer)) = answer else { return };
     let [_cursor, Value::Array(pairs)] = answer.as_slice() else { return };

@@ -12,16 +12,17 @@ impl<S: Source> Cache<S> {
         self.shared().own_numbers()
     }
 
-    /// Counts something that happened to a type, or to none ([`PROCESS_WIDE`](crate::counting::numbers::PROCESS_WIDE)), so many times. A type that was not added to this
-    /// cache is passed over.
+    /// Counts something that happened to a type, or to none ([`PROCESS_WIDE`](crate::counting::numbers::PROCESS_WIDE)),
+    /// so many times. A type that was not added to this cache is passed over.
     pub fn count_many(&self, cache_type: &str, event: Event, count: u64) {
         if let Some(counters) = self.shared().counters_of(cache_type) {
             counters.add_sum(event, count);
         }
     }
 
-    /// Records a value, in the unit of the distribution, for a type or for none ([`PROCESS_WIDE`](crate::counting::numbers::PROCESS_WIDE)). A type that was not added to
-    /// this cache is passed over.
+    /// Records a value, in the unit of the distribution, for a type or for none
+    /// ([`PROCESS_WIDE`](crate::counting::numbers::PROCESS_WIDE)). A type that was not added to this cache is passed
+    /// over.
     pub fn record(&self, cache_type: &str, distribution: Distribution, value: u64) {
         if let Some(counters) = self.shared().counters_of(cache_type) {
             counters.record(distribution, value);

@@ -5,8 +5,8 @@ use billing_cache::{BreakerState, Event, ReadError, Tier};
 use crate::ledger::{InvoiceId, Invoices};
 use crate::world::{World, read, reading, until, until_counted};
 
-/// The failures of Redis are swallowed by the reads, which succeed; a breaker that looks at the reads would never open, as that
-/// of thorntail/thorntail #862 (SWARM-1929: it counts a call whose fallback answers as a success).
+/// The failures of Redis are swallowed by the reads, which succeed; a breaker that looks at the reads would never open,
+/// as that of thorntail/thorntail #862 (SWARM-1929: it counts a call whose fallback answers as a success).
 #[tokio::test]
 async fn reads_that_succeed_without_redis_are_no_success_of_redis() {
     let world = World::new();

@@ -1,4 +1,5 @@
-//! Redis Cluster: keys are where their slots are, wherever those go, and what one master does not do the others still do.
+//! Redis Cluster: keys are where their slots are, wherever those go, and what one master does not do the others still
+//! do.
 
 mod admission;
 mod failover;

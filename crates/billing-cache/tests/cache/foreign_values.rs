@@ -1,4 +1,5 @@
-//! What another program stores under our keys, in our shape: a value of another key, one that has ended, one without an end.
+//! What another program stores under our keys, in our shape: a value of another key, one that has ended, one without an
+//! end.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,5 @@
-//! Redis hangs under load: reads wait for it once, then not at all, and nothing that was sent meanwhile does harm later.
+//! Redis hangs under load: reads wait for it once, then not at all, and nothing that was sent meanwhile does harm
+//! later.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

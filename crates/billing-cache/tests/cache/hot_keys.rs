@@ -1,4 +1,5 @@
-//! Hot keys: what all processes together are asked for most, however an answer came about, and whatever else is in Redis.
+//! Hot keys: what all processes together are asked for most, however an answer came about, and whatever else is in
+//! Redis.
 
 use billing_cache::{Cache, ClearMode, HotKeys, TypeInfo};
 

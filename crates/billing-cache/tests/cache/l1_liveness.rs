@@ -1,7 +1,7 @@
 //! Memory answers only while the process hears of changes, and never later than the bound after it stopped to.
 //!
-//! Times are measured by the moment at which a read started: however slow the machine is, a read that started later than
-//! the bound allows must not be answered from memory.
+//! Times are measured by the moment at which a read started: however slow the machine is, a read that started later
+//! than the bound allows must not be answered from memory.
 
 use std::time::{Duration, Instant};
 

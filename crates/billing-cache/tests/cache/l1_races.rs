@@ -1,8 +1,9 @@
 //! A reply that is older than an announcement must not get into memory after it.
 //!
-//! The bug is public: client-side caching of redis-rs 1.8 (feature `cache-aio`) stores whatever a GET answers, also when the
-//! key's invalidation was received while the reply was on its way, and then serves it until the key changes once more; the
-//! same in lettuce (redis/lettuce #3481). Here an entry carries the stamp that was current before its GET was sent.
+//! The bug is public: client-side caching of redis-rs 1.8 (feature `cache-aio`) stores whatever a GET answers, also
+//! when the key's invalidation was received while the reply was on its way, and then serves it until the key changes
+//! once more; the same in lettuce (redis/lettuce #3481). Here an entry carries the stamp that was current before its
+//! GET was sent.
 //!
 //! A proxy holds back the replies to the readers while announcements pass.
 
@@ -49,8 +50,8 @@ async fn until_heard(world: &World, cache: &Cache<Ledger>) {
     until_not_in_l1(cache, LAST).await;
 }
 
-/// redis-rs 1.x with `cache-aio`, and redis/lettuce #3481: the invalidation comes between the question and the answer, and the
-/// answer, put into memory after it, stays there.
+/// redis-rs 1.x with `cache-aio`, and redis/lettuce #3481: the invalidation comes between the question and the answer,
+/// and the answer, put into memory after it, stays there.
 #[tokio::test]
 async fn a_reply_that_raced_with_its_invalidation_as_in_redis_rs_cache_aio_is_not_kept() {
     let world = World::new();
@@ -90,7 +91,8 @@ async fn nor_is_one_of_a_read_of_many() {
     until_in_l1(&reader, 2, 2).await;
 }
 
-/// FusionCache #613: an invalidation in this process while it reads from the second tier; the old value ends up in memory.
+/// FusionCache #613: an invalidation in this process while it reads from the second tier; the old value ends up in
+/// memory.
 #[tokio::test]
 async fn nor_is_one_that_raced_with_an_invalidation_of_the_same_process() {
     let world = World::new();

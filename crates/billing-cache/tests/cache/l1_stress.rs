@@ -1,6 +1,6 @@
-//! Writers and readers in four processes with memory, with a checker of what section 8 of the protocol promises: the writing
-//! process reads its own writes; elsewhere memory answers no older value than one that was current within the bound, and
-//! what does not come from memory is not older than any acknowledged write.
+//! Writers and readers in four processes with memory, with a checker of what section 8 of the protocol promises: the
+//! writing process reads its own writes; elsewhere memory answers no older value than one that was current within the
+//! bound, and what does not come from memory is not older than any acknowledged write.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -1,10 +1,11 @@
 //! A value loaded before a write must not be cached after it.
 //!
-//! The oldest bug of caches, and still the usual one: ZiggyCreatures/FusionCache #625 (a factory that began before a `Remove`
-//! stores its old value after it), google/guava #1881 (the same), and moka's `get_with`, which inserts what its `init` computed
-//! even if the key was invalidated meanwhile. Here the invalidation takes the lease along, and the fill is lost. Its relatives:
-//! a whole type removed during a load, FusionCache #535, in `clear`; a removal during a refresh in the background, #628, in
-//! `refresh_ahead`; a removal during a read from the second tier that ends in memory, #613, in `l1_races`.
+//! The oldest bug of caches, and still the usual one: ZiggyCreatures/FusionCache #625 (a factory that began before a
+//! `Remove` stores its old value after it), google/guava #1881 (the same), and moka's `get_with`, which inserts what
+//! its `init` computed even if the key was invalidated meanwhile. Here the invalidation takes the lease along, and the
+//! fill is lost. Its relatives: a whole type removed during a load, FusionCache #535, in `clear`; a removal during a
+//! refresh in the background, #628, in `refresh_ahead`; a removal during a read from the second tier that ends in
+//! memory, #613, in `l1_races`.
 
 use billing_cache::{Event, Tier};
 
@@ -47,8 +48,8 @@ async fn a_reader_after_the_acknowledgement_gets_the_new_value_while_the_old_loa
     assert_eq!(world.ledger.loads(), 2);
 }
 
-/// FusionCache #625 and moka `get_with` again: the invalidation and the load are in one process, and a reader who comes after
-/// the invalidation must not be handed the load that began before it.
+/// FusionCache #625 and moka `get_with` again: the invalidation and the load are in one process, and a reader who comes
+/// after the invalidation must not be handed the load that began before it.
 #[tokio::test]
 async fn the_writing_process_reads_its_own_write_past_its_own_load_in_flight() {
     let world = World::new();

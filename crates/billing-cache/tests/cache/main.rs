@@ -1,7 +1,8 @@
-//! `billing-cache` on real Redis servers: the protocol, its faults and the operator's tools, as a user of the crate sees them.
+//! `billing-cache` on real Redis servers: the protocol, its faults and the operator's tools, as a user of the crate
+//! sees them.
 //!
-//! Several [`Cache`](billing_cache::Cache) instances over one server stand for several processes. Nothing here judges by
-//! time: tests wait for events, with deadlines that only a hanging program meets.
+//! Several [`Cache`](billing_cache::Cache) instances over one server stand for several processes. Nothing here judges
+//! by time: tests wait for events, with deadlines that only a hanging program meets.
 
 #![expect(clippy::unwrap_used, reason = "clippy takes only the test functions themselves for tests, not their helpers")]
 

@@ -1,4 +1,5 @@
-//! Two databases on one Redis by mistake: one of them is read through the cache, and nobody answers with the other's rows.
+//! Two databases on one Redis by mistake: one of them is read through the cache, and nobody answers with the other's
+//! rows.
 
 use billing_cache::{Cache, Tier};
 

@@ -48,8 +48,8 @@ impl World {
     }
 }
 
-/// What the memory of this process answers for an invoice, if it answers: the version, or that there is no such invoice.
-/// An answer from anywhere else would have to wait.
+/// What the memory of this process answers for an invoice, if it answers: the version, or that there is no such
+/// invoice. An answer from anywhere else would have to wait.
 pub(crate) fn in_l1(cache: &Cache<Ledger>, id: i32) -> Option<Option<u64>> {
     let cached = cache.get::<Invoices>(&InvoiceId(id)).now_or_never()?.unwrap();
     let (version, tier) = seen(&cached);

@@ -5,7 +5,8 @@ use billing_cache::{Event, Tier};
 use crate::ledger::{CreditNotes, InvoiceId, Invoices, UserId};
 use crate::world::{World, lease, read, seen, until};
 
-/// Larger than what arrives within the limits below; where it does not, it is replaced like any other that does not decode.
+/// Larger than what arrives within the limits below; where it does not, it is replaced like any other that does not
+/// decode.
 const HUGE_BYTES: usize = 32 << 20;
 
 impl World {

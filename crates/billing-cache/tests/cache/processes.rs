@@ -1,4 +1,5 @@
-//! Which services are alive, how their breakers changed, and what the server's memory is used for: as any process sees it.
+//! Which services are alive, how their breakers changed, and what the server's memory is used for: as any process sees
+//! it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,5 @@
-//! A wire between a cache and its Redis that can keep replies back: what was asked for is done, and the asker does not know.
+//! A wire between a cache and its Redis that can keep replies back: what was asked for is done, and the asker does not
+//! know.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

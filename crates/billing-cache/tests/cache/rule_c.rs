@@ -1,11 +1,12 @@
 //! Rule C: an answer covers only those who joined before the command that yielded it was sent.
 //!
 //! Each test brings a second reader into a flight after a write was acknowledged elsewhere; the reader must not get the
-//! answer that the first one may still have. `flight.rs` tests the rule by itself, `stress.rs` looks for orders of events
-//! that nobody thought of.
+//! answer that the first one may still have. `flight.rs` tests the rule by itself, `stress.rs` looks for orders of
+//! events that nobody thought of.
 //!
-//! On one connection replies come in order, and a flight mostly ends before its latecomers have looked into Redis. Where a
-//! reply must be late, the first reader's connection is held back and given up, and the second reader is on the next.
+//! On one connection replies come in order, and a flight mostly ends before its latecomers have looked into Redis.
+//! Where a reply must be late, the first reader's connection is held back and given up, and the second reader is on the
+//! next.
 
 use billing_cache::{Cache, Event, Tier};
 use tokio::task::JoinHandle;
@@ -22,8 +23,8 @@ async fn joining(cache: &Cache<Ledger>, id: i32) -> JoinHandle<(Option<u64>, Tie
     reader
 }
 
-/// A cache behind the proxy that gives a connection up after three batches without an answer, but waits long for the answer
-/// to a single command.
+/// A cache behind the proxy that gives a connection up after three batches without an answer, but waits long for the
+/// answer to a single command.
 async fn cache_behind(world: &World, proxy: &Proxy) -> Cache<Ledger> {
     world
         .cache_with(|options| {

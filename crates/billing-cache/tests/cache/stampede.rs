@@ -38,7 +38,8 @@ async fn readers_who_come_while_a_value_is_being_stored_cost_no_second_load() {
     assert_eq!(world.ledger.loads(), 20);
 }
 
-/// moka-rs/moka #240 and #59: a caller who is dropped takes the computation along, and the others stall, panic or begin again.
+/// moka-rs/moka #240 and #59: a caller who is dropped takes the computation along, and the others stall, panic or begin
+/// again.
 #[tokio::test]
 async fn a_load_goes_on_when_the_caller_who_asked_first_is_cancelled() {
     let world = World::new();

@@ -1,5 +1,5 @@
-//! Writers and readers in two processes, with a checker of the promise: a read that starts after a write was acknowledged
-//! never returns an older value.
+//! Writers and readers in two processes, with a checker of the promise: a read that starts after a write was
+//! acknowledged never returns an older value.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! Writes while Redis cannot be told: the writing process never serves its old value, and the keys are mended later.
 //!
-//! The cruellest server for this is one that does everything but invalidate, and goes on answering with the old value. An
-//! ACL makes one.
+//! The cruellest server for this is one that does everything but invalidate, and goes on answering with the old value.
+//! An ACL makes one.
 
 use std::collections::BTreeSet;
 

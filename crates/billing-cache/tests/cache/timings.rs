@@ -1,4 +1,5 @@
-//! What the read path times: each read past L1 under what answered it, each load of one key, and the age of what is served.
+//! What the read path times: each read past L1 under what answered it, each load of one key, and the age of what is
+//! served.
 
 use billing_cache::{Cache, Distribution, Event, Tier};
 

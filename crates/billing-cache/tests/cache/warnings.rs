@@ -26,7 +26,8 @@ pub(crate) fn collect() -> Warnings {
     Warnings { written, _guard: tracing::subscriber::set_default(subscriber) }
 }
 
-/// While the collector of another test ends, `tracing` may take it that nobody listens at all; with this one somebody always does.
+/// While the collector of another test ends, `tracing` may take it that nobody listens at all; with this one somebody
+/// always does.
 fn stay_awake() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -33,8 +33,9 @@ pub(crate) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// A line: id, address, flags, its own master, two times, epoch, link, slots. `asked_host` is where the node was asked,
-    /// which may not know its own host. `with_names`: nodes are called by their host names, where they announce any.
+    /// A line: id, address, flags, its own master, two times, epoch, link, slots. `asked_host` is where the node was
+    /// asked, which may not know its own host. `with_names`: nodes are called by their host names, where they announce
+    /// any.
     pub(crate) fn of(line: &'a str, asked_host: &str, with_names: bool) -> Option<Self> {
         let mut fields = line.split(' ');
         let (id, written, flags) = (fields.next()?, fields.next()?, fields.next()?);

@@ -135,8 +135,8 @@ impl Shared {
         answer
     }
 
-    /// What an error says about the server. A node of a cluster is well that has the key no longer; but one that is used as a
-    /// server of its own is of no use.
+    /// What an error says about the server. A node of a cluster is well that has the key no longer; but one that is
+    /// used as a server of its own is of no use.
     fn verdict(&self, error: &RedisError) -> Option<Verdict> {
         if is_elsewhere(error) {
             return Some(if self.is_of_cluster { Verdict::Success } else { Verdict::Failure });
@@ -209,8 +209,9 @@ impl Shared {
         }
     }
 
-    /// Takes note of the data that this connection was found to have. It has one number only as long as they are the same: so all
-    /// that follows from a new connection (reads wait until they are admitted, L1 is emptied) follows from other data too.
+    /// Takes note of the data that this connection was found to have. It has one number only as long as they are the
+    /// same: so all that follows from a new connection (reads wait until they are admitted, L1 is emptied) follows from
+    /// other data too.
     pub(super) fn note_data(&self, connection: ConnectionNumber, found: Option<DataId>) -> Data {
         let mut known = self.known_data.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(live) = self.live.load_full().filter(|live| live.number == connection) else { return Data::Same };

@@ -8,12 +8,12 @@ use tracing::{debug, info};
 use super::state::Shared;
 
 const RECONNECT_MIN: Duration = Duration::from_millis(20);
-/// Pause between two questions to the sentinels, while all is well, whether the primary is still the primary: an old one that
-/// nobody can reach, or that hangs, does not say that it is deposed.
+/// Pause between two questions to the sentinels, while all is well, whether the primary is still the primary: an old
+/// one that nobody can reach, or that hangs, does not say that it is deposed.
 const ASK_SENTINELS_EVERY: Duration = Duration::from_secs(1);
 
-/// Dials until the server answers, each time the connection was lost or the server is another one. Ends when its link is
-/// dropped.
+/// Dials until the server answers, each time the connection was lost or the server is another one. Ends when its link
+/// is dropped.
 pub(super) async fn supervise(shared: Arc<Shared>) {
     loop {
         tokio::select! {
@@ -33,7 +33,8 @@ async fn redial(shared: &Shared) {
     info!(endpoint = shared.endpoint, "redis is back");
 }
 
-/// Asks the sentinels now and then until they name another primary than that of the present connection, and gives that up.
+/// Asks the sentinels now and then until they name another primary than that of the present connection, and gives that
+/// up.
 async fn leave_deposed(shared: &Shared) {
     loop {
         tokio::time::sleep(ASK_SENTINELS_EVERY.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;

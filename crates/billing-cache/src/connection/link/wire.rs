@@ -1,7 +1,7 @@
 //! The handle that an operation gets on the shared connection.
 //!
-//! Invariant: nothing is sent twice, and in a cluster each command to a slot that is on its way is announced by `ASKING`. Made by
-//! a link for one operation.
+//! Invariant: nothing is sent twice, and in a cluster each command to a slot that is on its way is announced by
+//! `ASKING`. Made by a link for one operation.
 
 use std::sync::Arc;
 

@@ -1,15 +1,17 @@
 //! Which server is the primary, if sentinels disagree: the rule by which one is dialled, and by which one is left.
 //!
-//! Of what is said the newest configuration counts (the highest epoch), and of equally new ones that which most name. It is
-//! remembered, and what is said later has to be newer:
+//! Of what is said the newest configuration counts (the highest epoch), and of equally new ones that which most name.
+//! It is remembered, and what is said later has to be newer:
 //!
-//! - **The same server**: it stays, with the epoch that a majority says, also a lower one: sentinels that are set up anew
-//!   begin with 0. Fewer than a majority can only raise it.
-//! - **Another server** takes its place if it is said with a higher epoch; with the same epoch if a majority names it; with a
-//!   lower one only if all sentinels name it, so that none is left that knows of a newer failover. Else it is refused.
+//! - **The same server**: it stays, with the epoch that a majority says, also a lower one: sentinels that are set up
+//!   anew begin with 0. Fewer than a majority can only raise it.
+//! - **Another server** takes its place if it is said with a higher epoch; with the same epoch if a majority names it;
+//!   with a lower one only if all sentinels name it, so that none is left that knows of a newer failover. Else it is
+//!   refused.
 //!
-//! So a primary that was deposed is not gone back to because those that have not heard of it answer first. Who starts anew
-//! remembers nothing, and believes the newest of what it hears. A majority is one of the sentinels of the settings.
+//! So a primary that was deposed is not gone back to because those that have not heard of it answer first. Who starts
+//! anew remembers nothing, and believes the newest of what it hears. A majority is one of the sentinels of the
+//! settings.
 
 use std::cmp::{Ordering, Reverse};
 use std::sync::{Mutex, MutexGuard, PoisonError};

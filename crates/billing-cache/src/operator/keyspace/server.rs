@@ -73,8 +73,8 @@ async fn infos(shared: &Shared) -> Result<Vec<String>, RedisUnreachable> {
 }
 
 impl ServerInfo {
-    /// Of several primaries together: their memory added up, and every answer that one of them gives to the rest. No limit of
-    /// memory if one of them has none.
+    /// Of several primaries together: their memory added up, and every answer that one of them gives to the rest. No
+    /// limit of memory if one of them has none.
     fn of_all(infos: &[String]) -> Self {
         let all: Vec<Self> = infos.iter().map(|info| Self::of(info)).collect();
         let texts = |of: fn(&Self) -> &String| {

@@ -1,5 +1,6 @@
-//! Survey: what stands in Redis, by cached type. One SCAN over the database, of a cluster over one master after the other; MEMORY USAGE and PTTL of some keys or all of
-//! them travel with it in one pipeline. Constant memory, whatever the number of keys.
+//! Survey: what stands in Redis, by cached type. One SCAN over the database, of a cluster over one master after the
+//! other; MEMORY USAGE and PTTL of some keys or all of them travel with it in one pipeline. Constant memory, whatever
+//! the number of keys.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -255,8 +256,8 @@ impl Found {
         None
     }
 
-    /// Takes in the answers to MEMORY USAGE, which not every server knows and not every user may ask, and PTTL. A key that has gone
-    /// since it was seen answers nil and -2.
+    /// Takes in the answers to MEMORY USAGE, which not every server knows and not every user may ask, and PTTL. A key
+    /// that has gone since it was seen answers nil and -2.
     fn measure(&mut self, owner: usize, memory: &RedisResult<Value>, ttl: &Value) {
         let tally = &mut self.tallies[owner];
         match (memory, ttl) {

@@ -1,5 +1,5 @@
-//! The tally of one cached type: keys that were seen, and from those that were measured, how much memory all of them use
-//! and how long they have to live.
+//! The tally of one cached type: keys that were seen, and from those that were measured, how much memory all of them
+//! use and how long they have to live.
 //!
 //! Each type is a stratum of its own: its mean is that of its own keys. Within a type the measured keys are a random
 //! sample: `SCAN` goes by the hash of the names, so its beginning is one, and later keys are drawn by lot. The error is
@@ -19,8 +19,8 @@ pub struct TypeSurvey {
     pub keys: u64,
     /// Of how many of them memory and time to live were asked for.
     pub measured: u64,
-    /// Memory they use, in bytes, as the server counts it; an estimate unless all keys were measured; `None` where the server does
-    /// not tell.
+    /// Memory they use, in bytes, as the server counts it; an estimate unless all keys were measured; `None` where the
+    /// server does not tell.
     pub bytes: Option<u64>,
     /// The estimate is off by at most so many bytes in 95 of 100 surveys; 0 if all keys were measured.
     pub bytes_error: Option<u64>,
@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn a_sample_is_scaled_and_says_how_far_it_may_be_off() {
-        // Mean 100, standard deviation 100 / sqrt(0.99), 100 of 10,000 keys: 1.96 * 10,000 * 10.05 * sqrt(0.99) = 196,000.
+        // Mean 100, standard deviation 100 / sqrt(0.99), 100 of 10,000 keys: 1.96 * 10,000 * 10.05 * sqrt(0.99) =
+        // 196,000.
         let measured: Vec<u64> = (0..100).map(|number| number % 2 * 200).collect();
         let survey = tally(10_000, &measured).survey("x");
         assert_eq!(survey.bytes, Some(1_000_000));

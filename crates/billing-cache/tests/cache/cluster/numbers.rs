@@ -1,4 +1,5 @@
-//! The numbers of all processes stand in one slot: when that goes to another master, nothing is lost and nothing added twice.
+//! The numbers of all processes stand in one slot: when that goes to another master, nothing is lost and nothing added
+//! twice.
 
 use std::time::{Duration, SystemTime};
 
