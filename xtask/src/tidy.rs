@@ -3,20 +3,21 @@
 
 mod circles;
 mod documents;
+mod finding;
 mod manifests;
 mod size;
 mod sources;
 mod test_names;
 mod walks;
 
-use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use crate::process::say;
 use crate::workspace::root;
+use finding::{Finding, SourceFile};
 
 /// What a checkout must have, and why.
 const REQUIRED_FILES: [(&str, &str); 10] = [
@@ -31,37 +32,6 @@ const REQUIRED_FILES: [(&str, &str); 10] = [
     ("config/default.toml", "the manual of the configuration, compiled in"),
     ("config/redis.conf", "the Redis of `cargo xtask services`"),
 ];
-
-/// A place and what to do there.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Finding {
-    path: PathBuf,
-    line: usize,
-    advice: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}: {}", self.path.display(), self.line, self.advice)
-    }
-}
-
-/// A text file of the workspace, its path relative to the root.
-#[derive(Debug)]
-struct SourceFile {
-    path: PathBuf,
-    text: String,
-}
-
-impl SourceFile {
-    fn finding(&self, line: usize, advice: impl Into<String>) -> Finding {
-        Finding { path: self.path.clone(), line, advice: advice.into() }
-    }
-
-    fn is(&self, extension: &str) -> bool {
-        self.path.extension().is_some_and(|found| found == extension)
-    }
-}
 
 /// Prints the findings to stdout; none is success.
 pub(crate) fn run() -> Result<()> {
@@ -126,6 +96,8 @@ fn is_ours(root: &Path, directory: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]

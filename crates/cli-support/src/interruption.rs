@@ -9,7 +9,7 @@ use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::exit::Code;
+use crate::code::Code;
 
 /// Ctrl-C was pressed; makes [`Code::Interrupted`].
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod cache_types;
+mod code;
 pub mod command_line;
 pub mod exit;
 mod interruption;
@@ -18,7 +19,9 @@ pub mod watch;
 
 pub use args::{CommonArgs, Format};
 pub use cache_types::TypeChoice;
-pub use exit::{Code, Ending, usage};
+pub use code::Code;
+pub use exit::usage;
+pub use interruption::Ending;
 pub use manual::Manual;
 pub use progress::Progress;
 pub use rate::RateArgs;

@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
 
-use crate::exit::{Code, usage};
+use crate::code::Code;
+use crate::exit::usage;
 use crate::render;
 
 /// The commands that every tool has; `#[command(flatten)]` them into its own.

@@ -10,7 +10,8 @@ use anyhow::Result;
 use tokio::time::MissedTickBehavior;
 
 use crate::args::Format;
-use crate::exit::{self, Code};
+use crate::code::Code;
+use crate::exit;
 use crate::render::{self, Reader, Report};
 
 /// Clears the screen and goes to its corner.

@@ -1,36 +1,8 @@
 //! Whether a run reached the numbers to reach, and by how much not.
 
-use super::goals::GOALS;
+use super::goals::{GOALS, Goal, Measure};
 use super::record::{Record, Records};
 use super::table::{Table, number, shown_interval, shown_ratio, with_unit};
-
-/// What of a record is held against a limit.
-#[derive(Clone, Copy)]
-pub(super) enum Measure {
-    /// The median of the ratios to the side it is compared with.
-    Ratio,
-    /// The same, where it is compared with this side.
-    RatioTo(&'static str),
-    /// The same, where a hundredth counts: reached if all of the median's interval is below the limit.
-    RatioInterval,
-    /// The median, times that of the same work in this section.
-    TimesSection(&'static str),
-    Median,
-    /// The most of all rounds.
-    Most,
-}
-
-/// A number to reach.
-pub(super) struct Goal {
-    pub(super) what: &'static str,
-    /// Sections whose names begin so.
-    pub(super) section: &'static str,
-    pub(super) work: &'static str,
-    pub(super) figure: &'static str,
-    pub(super) side: &'static str,
-    pub(super) measure: Measure,
-    pub(super) at_most: f64,
-}
 
 /// What was measured of a goal.
 struct Reached {

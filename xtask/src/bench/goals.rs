@@ -1,7 +1,34 @@
 //! The numbers to reach, each with where it is measured.
 
 use super::OURS;
-use super::goal::{Goal, Measure};
+
+/// What of a record is held against a limit.
+#[derive(Clone, Copy)]
+pub(super) enum Measure {
+    /// The median of the ratios to the side it is compared with.
+    Ratio,
+    /// The same, where it is compared with this side.
+    RatioTo(&'static str),
+    /// The same, where a hundredth counts: reached if all of the median's interval is below the limit.
+    RatioInterval,
+    /// The median, times that of the same work in this section.
+    TimesSection(&'static str),
+    Median,
+    /// The most of all rounds.
+    Most,
+}
+
+/// A number to reach.
+pub(super) struct Goal {
+    pub(super) what: &'static str,
+    /// Sections whose names begin so.
+    pub(super) section: &'static str,
+    pub(super) work: &'static str,
+    pub(super) figure: &'static str,
+    pub(super) side: &'static str,
+    pub(super) measure: Measure,
+    pub(super) at_most: f64,
+}
 
 const TOOL: &str = "cache-admin";
 const LARGE: &str = "tools/1000000";

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Finding, SourceFile};
+use super::finding::{Finding, SourceFile};
 
 pub(super) fn check(root: &Path, file: &SourceFile) -> Vec<Finding> {
     let directory = root.join(&file.path).parent().map(Path::to_owned).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Versions of dependencies stand in one place: the workspace's table.
 
-use super::{Finding, SourceFile};
+use super::finding::{Finding, SourceFile};
 
 const ADVICE: &str = "put the version into [workspace.dependencies] and write `workspace = true` here";
 

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::{Finding, SourceFile};
+use super::finding::{Finding, SourceFile};
 
 const MAX_LINES: usize = 500;
 

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::{Finding, SourceFile};
+use super::finding::{Finding, SourceFile};
 
 /// Where promises are made.
 const DOCUMENT: &str = "docs/consistency.md";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::references::{Module, Parts};
-use crate::tidy::SourceFile;
+use crate::tidy::finding::SourceFile;
 
 /// Which file imports which, and the names.
 pub(super) type Imports = BTreeMap<(PathBuf, PathBuf), BTreeSet<String>>;

@@ -1,0 +1,25 @@
+//! The exit codes of the tools.
+
+use std::process::ExitCode;
+
+/// What the exit code of a tool means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Code {
+    /// Done.
+    Fine = 0,
+    /// The answer is no, or a part of the work failed.
+    No = 1,
+    /// Wrong arguments or settings.
+    Usage = 2,
+    /// Redis or the database could not be reached, or the database is not ready.
+    Unreachable = 3,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
