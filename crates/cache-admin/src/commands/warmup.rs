@@ -77,7 +77,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
     if arguments.auto {
         let cache = exit::interruptible("nothing was loaded", open::cache_that_waits(&settings)).await?;
         let loader = Loader::new(&cache, arguments.limits(&settings));
-        keep_warm(auto::Keeper::new(&cache, loader, arguments, &settings), common).await
+        keep_warm(auto::Keeper::new(&cache, loader, arguments.kept_warm(), &settings), common).await
     } else {
         let cache = exit::interruptible("nothing was loaded", open::cache(&settings)).await?;
         let loader = Loader::new(&cache, arguments.limits(&settings));
@@ -131,6 +131,10 @@ async fn keep_warm(mut keeper: auto::Keeper<'_>, common: &CommonArgs) -> Result<
 }
 
 impl Arguments {
+    fn kept_warm(&self) -> auto::Wanted {
+        auto::Wanted { choice: self.choice, limit: self.limit, interval: self.interval }
+    }
+
     fn limits(&self, settings: &Settings) -> Limits {
         Limits { database_time: self.max_db_seconds, pace: self.rate.pace(), batch: settings.cache.batch_size }
     }

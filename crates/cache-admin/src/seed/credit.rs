@@ -9,9 +9,9 @@ use chrono::TimeDelta;
 use rand::rngs::StdRng;
 use rand::{RngExt, seq::IndexedRandom};
 
+use super::dataset::{Dataset, Plan, next_id};
 use super::invoices::Draft;
 use super::rows::{CreditNote, CreditNoteApplication};
-use super::{Dataset, Plan, next_id};
 
 const REASONS: [&str; 5] = [
     "Outage of more than 24 hours",

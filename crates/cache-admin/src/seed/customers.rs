@@ -6,7 +6,7 @@ use fake::faker::name::en::{FirstName, LastName};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use super::Plan;
+use super::dataset::Plan;
 use super::rows::{TaxRate, User};
 
 /// No password hash looks like this, so nobody can sign in as one of these users.

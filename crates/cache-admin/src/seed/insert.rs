@@ -15,7 +15,7 @@ use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, PaginatorTrait,
 };
 
-use super::Dataset;
+use super::dataset::Dataset;
 use crate::reports::seed::TableRows;
 
 /// Rows of one statement; with twelve columns they stay below the limits of bound values of both databases.

@@ -8,8 +8,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, seq::IndexedRandom};
 
 use super::customers::Customer;
+use super::dataset::{Dataset, Plan, next_id};
 use super::rows::{Discount, Invoice, InvoiceDiscount, InvoiceTax};
-use super::{Dataset, Plan, next_id};
 
 /// Monthly prices in minor units.
 const PRICES: [i32; 7] = [1_999, 2_499, 2_999, 3_999, 5_499, 7_999, 14_900];

@@ -7,9 +7,9 @@ use chrono::TimeDelta;
 use rand::rngs::StdRng;
 use rand::{RngExt, seq::IndexedRandom};
 
+use super::dataset::{Dataset, Plan, next_id};
 use super::invoices::Draft;
 use super::rows::{Invoice, Payment};
-use super::{Dataset, Plan, next_id};
 
 const METHODS: [&str; 4] = ["card", "direct_debit", "bank_transfer", "paypal"];
 

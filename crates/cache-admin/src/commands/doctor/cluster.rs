@@ -5,7 +5,7 @@ use billing_cache::{ClusterError, ClusterFacts, L2Error, MasterFacts};
 use billing_core::cached::BillingCache;
 use cli_support::render::count;
 
-use super::RECONNECT;
+use super::checked::RECONNECT;
 use crate::reports::doctor::{Finding, Level, Subject};
 
 const SUBJECT: Subject = Subject::Redis;

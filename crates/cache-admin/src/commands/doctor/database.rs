@@ -13,7 +13,8 @@ use billing_core::settings::Settings;
 use cli_support::exit;
 use cli_support::render::{count, duration};
 
-use super::{Checked, RECONNECT, access, clock, not_checked, rows};
+use super::checked::{Checked, RECONNECT, not_checked};
+use super::{access, clock, rows};
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Database;

@@ -3,6 +3,7 @@
 //! Invariants: it looks past the breaker and changes nothing; what could not be checked is said to be so, never to be well.
 
 mod access;
+mod checked;
 mod clock;
 mod cluster;
 mod configuration;
@@ -20,7 +21,7 @@ use billing_core::settings::Loaded;
 use clap::Args;
 use cli_support::{Code, CommonArgs, render};
 
-use crate::reports::doctor::{Counts, DoctorReport, Finding, Level, Shown, Subject};
+use crate::reports::doctor::{Counts, DoctorReport, Shown};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,22 +36,12 @@ A note: all is right, and something could be better; notes do not change the exi
 Nothing is changed. Exit codes: 0 no problem; 1 a problem was found; 2 wrong usage or settings;
 3 Redis or the database could not be reached, or the database is not migrated.";
 
-/// The remedy for what was not checked because its server is away.
-const RECONNECT: &str = "repair the connection first";
-
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Show every setting with its value and source, not only those that are not the default
     #[arg(long)]
     settings: bool,
-}
-
-/// What the checks of one server found.
-struct Checked {
-    findings: Vec<Finding>,
-    /// That of an unreachable or unready server.
-    code: Code,
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
@@ -79,16 +70,4 @@ fn code(report: &DoctorReport, of_servers: [Code; 2]) -> Code {
     let has_problem = report.counts.problem > 0;
     let of_server = of_servers.into_iter().find(|code| *code != Code::Fine);
     of_server.unwrap_or(if has_problem { Code::No } else { Code::Fine })
-}
-
-/// The checks that a server could not be asked for.
-fn not_checked(subject: Subject, checks: &[&'static str], why: &str, remedy: &str) -> Vec<Finding> {
-    checks.iter().map(|check| subject.not_checked(check, why, remedy)).collect()
-}
-
-impl Checked {
-    fn fine(findings: Vec<Finding>) -> Self {
-        debug_assert!(findings.iter().all(|finding| (finding.level == Level::Ok) == finding.remedy.is_none()));
-        Self { findings, code: Code::Fine }
-    }
 }

@@ -9,8 +9,9 @@ use cli_support::Code;
 use cli_support::render::{bytes, count, duration};
 use secrecy::ExposeSecret;
 
+use super::checked::{Checked, RECONNECT, not_checked};
 use super::several::{self, Examined};
-use super::{Checked, RECONNECT, clock, cluster, not_checked, sentinels, tls};
+use super::{clock, cluster, sentinels, tls};
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Redis;

@@ -17,7 +17,6 @@ use billing_core::settings::Settings;
 use cli_support::{TypeChoice, exit, open, render};
 use tokio::sync::watch;
 
-use super::Arguments;
 use super::memory::Memory;
 use super::plan::Plan;
 use super::round::Loader;
@@ -47,6 +46,14 @@ pub(super) struct Keeper<'a> {
     has_begun: bool,
 }
 
+/// What to keep warm, and how often to look.
+pub(super) struct Wanted {
+    pub(super) choice: TypeChoice,
+    /// At most so many values of each type.
+    pub(super) limit: u64,
+    pub(super) interval: Duration,
+}
+
 /// What was said last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -69,16 +76,16 @@ impl<'a> Keeper<'a> {
     pub(super) fn new(
         cache: &'a BillingCache,
         loader: Loader<'a>,
-        arguments: &Arguments,
+        Wanted { choice, limit, interval }: Wanted,
         settings: &'a Settings,
     ) -> Self {
         let half_life = Duration::from_secs(settings.cache.usage_half_life_seconds);
         Self {
             cache,
             loader,
-            choice: arguments.choice,
-            limit: arguments.limit,
-            interval: arguments.interval,
+            choice,
+            limit,
+            interval,
             memory: Memory::fading(half_life),
             connections: cache.connection_changes(),
             histories: BTreeSet::new(),
