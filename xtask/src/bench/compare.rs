@@ -7,16 +7,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::peer::{Peer, RAW, Site};
+use super::memory;
+use super::peer::{Peer, RAW, SECTION, Site, figure};
 use super::program::Depth;
 use super::record::Record;
 use super::side::{Answer, Side};
 use super::works::{WORKS, Work};
-use super::{OURS, memory};
 use crate::process::{self, find_program, say};
 use crate::workspace::Scratch;
 
-pub(crate) const SECTION: &str = "peers";
 /// Processes that begin together wait so long for their sign.
 const LEAD: Duration = Duration::from_millis(100);
 const PROCESSES: u32 = 4;
@@ -168,15 +167,6 @@ fn requests_a_second(csv: &str) -> Result<f64> {
     let fields =
         csv.lines().last().and_then(|line| line.split(',').find_map(|field| field.trim_matches('"').parse().ok()));
     fields.with_context(|| format!("read what redis-benchmark printed: {csv}"))
-}
-
-/// Our own side and the limit are of this repository; a peer is of a version.
-pub(crate) fn figure(work: &str, side: &Side, figure: &str, unit: &str) -> Record {
-    let name = match side.name {
-        own @ (OURS | RAW) => own.to_owned(),
-        peer => format!("{peer} {}", side.version),
-    };
-    Record::new(SECTION, work, &name, figure, unit)
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl Goal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::OURS;
+    use super::super::side::OURS;
     use super::*;
 
     fn hit(section: &str, side: &str, against: Option<&str>, rounds: &[f64]) -> Record {

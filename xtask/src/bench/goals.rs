@@ -1,6 +1,6 @@
 //! The numbers to reach, each with where it is measured.
 
-use super::OURS;
+use super::side::OURS;
 
 /// What of a record is held against a limit.
 #[derive(Clone, Copy)]

@@ -3,8 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use super::compare::figure;
-use super::peer::{Peer, RAW, Site};
+use super::peer::{Peer, RAW, Site, figure};
 use super::record::Record;
 use super::side::Side;
 use super::usage::resident_bytes;

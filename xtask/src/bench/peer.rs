@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::OURS;
-use super::side::Side;
+use super::record::Record;
+use super::side::{OURS, Side};
 use crate::environment::without_ours;
 use crate::install::{self, Need};
 use crate::postgres::{self, PostgresServer};
@@ -18,6 +18,7 @@ use crate::python;
 use crate::redis::RedisServer;
 use crate::workspace::{Scratch, cargo, root, target_directory};
 
+pub(crate) const SECTION: &str = "peers";
 /// The name of the limit: GET on one connection, and the decoding.
 pub(crate) const RAW: &str = "raw GET + decode";
 
@@ -209,4 +210,13 @@ fn packages(npm: &Path, directory: &Path) -> Result<PathBuf> {
         run("npm ci", command.stdout(std::io::stderr()))?;
     }
     Ok(directory.join("side.mjs"))
+}
+
+/// Our own side and the limit are of this repository; a peer is of a version.
+pub(crate) fn figure(work: &str, side: &Side, figure: &str, unit: &str) -> Record {
+    let name = match side.name {
+        own @ (OURS | RAW) => own.to_owned(),
+        peer => format!("{peer} {}", side.version),
+    };
+    Record::new(SECTION, work, &name, figure, unit)
 }

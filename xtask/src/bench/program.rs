@@ -29,6 +29,11 @@ pub(crate) struct Target {
     pub(crate) name: &'static str,
 }
 
+pub(super) const SERVICE: Target = Target { package: "billing-core", name: "billing" };
+pub(super) const WARM_UP: Target = Target { package: "cache-admin", name: "warm_up" };
+pub(super) const HOT_PATH: Target = Target { package: "billing-cache", name: "hot_path" };
+pub(super) const TOOLS: Target = Target { package: "cache-admin", name: "tools" };
+
 impl Target {
     /// Builds it as it will be run.
     pub(crate) fn build(self) -> Result<()> {

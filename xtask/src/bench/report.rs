@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail};
 use super::program::Depth;
 use super::record::Records;
 use super::results::{Results, write};
+use super::side::OURS;
 use super::table::{self, Column};
-use super::{OURS, curve, goal};
+use super::{curve, goal};
 
 const BENCHMARKS: &str = include_str!("benchmarks.md.in");
 const NOT_MEASURED: &str = "*Not measured in this run.*";

@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use crate::process::Running;
 
+/// The name of our side.
+pub(super) const OURS: &str = "billing cache";
+
 /// No work takes longer; ten million keys take a minute.
 const PATIENCE: Duration = Duration::from_secs(600);
 

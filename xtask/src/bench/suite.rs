@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use super::options::{Backend, DatabaseOptions, GrowthOptions, Options, Part, ToolsOptions};
 use super::peer::Programs;
-use super::program::{self, Depth, Target};
+use super::program::{self, Depth, HOT_PATH, SERVICE, TOOLS, Target, WARM_UP};
 use super::record::{Record, Records};
 use super::results::{PartRun, Results};
-use super::{
-    Backend, DatabaseOptions, GrowthOptions, HOT_PATH, OURS, Options, Part, SERVICE, TOOLS, ToolsOptions, WARM_UP,
-    compare, costs, growth, report, start_up, table,
-};
+use super::side::OURS;
+use super::{compare, costs, growth, report, start_up, table};
 use crate::install::{self, Need};
 use crate::instructions::{self, Count};
 use crate::process::say;

@@ -16,7 +16,7 @@ use super::finding::{Finding, SourceFile};
 use crate_tree::{CrateTree, Imports};
 
 /// Crates that still have circles. None is added; one that is free of them leaves.
-const NOT_YET: [&str; 3] = ["crates/billing-core", "crates/cache-admin", "crates/cache-monitor"];
+const NOT_YET: [&str; 2] = ["crates/billing-core", "crates/cache-monitor"];
 
 pub(super) fn check(files: &[SourceFile]) -> Vec<Finding> {
     let roots = files.iter().filter(|file| file.path.ends_with("src/lib.rs") || file.path.ends_with("src/main.rs"));

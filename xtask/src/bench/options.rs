@@ -1,0 +1,96 @@
+//! What is measured, as the command line has it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::program::Depth;
+
+/// Of a full run, in the growth of keys.
+const MOST_KEYS: u64 = 10_000_000;
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(super) part: Option<Part>,
+    /// Few rounds and small servers, in minutes: shows that everything works, not how fast it is
+    #[arg(long, global = true)]
+    pub(super) quick: bool,
+    /// Only this database, in the parts that know two
+    #[arg(long)]
+    pub(super) database: Option<Backend>,
+    /// The most keys in Redis that reads are spread over, as far as the memory allows
+    #[arg(long, default_value_t = MOST_KEYS)]
+    pub(super) most_keys: u64,
+    /// Where the report goes; default: docs/benchmarks.md after a full run, a file of the target directory after a quick one
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+    /// Measure nothing: write the page again from the figures of earlier runs
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "database", "most_keys"])]
+    pub(super) from: Option<PathBuf>,
+}
+
+/// A part of the suite; its tables go to stdout, its figures to those that are kept, and no page is written.
+#[derive(Clone, Copy, Subcommand)]
+pub(super) enum Part {
+    /// Build and install everything that the parts need, and measure nothing; the whole suite begins with it
+    Build,
+    /// Hits against the bare stores that they are made of
+    HotPath,
+    /// Instructions of a hit and a miss, against their bounds; part of `cargo xtask test` too
+    Instructions,
+    /// The billing cache, the limits, and what a user would pick instead, in turn on the same data
+    Peers,
+    /// How the cost of a read grows with keys, tasks and processes
+    Growth(GrowthOptions),
+    /// Processor time, traffic and memory of each operation
+    Costs,
+    /// Reads, warm-up and writes of a service, on SQLite and PostgreSQL
+    Service(DatabaseOptions),
+    /// What each kind of warm-up is worth after a clear, in compressed time
+    WarmUp(DatabaseOptions),
+    /// The tools on a Redis with many keys: memory, time, and what other clients feel
+    Tools(ToolsOptions),
+    /// How long the tools take from start to end
+    StartUp,
+}
+
+#[derive(Clone, Copy, Args)]
+pub(super) struct GrowthOptions {
+    /// The most keys in Redis, as far as the memory allows
+    #[arg(long, default_value_t = MOST_KEYS)]
+    pub(super) most_keys: u64,
+}
+
+#[derive(Clone, Copy, Args)]
+pub(super) struct DatabaseOptions {
+    /// Only this database; both without it
+    #[arg(long)]
+    pub(super) database: Option<Backend>,
+}
+
+#[derive(Clone, Copy, Args)]
+pub(super) struct ToolsOptions {
+    /// Keys of ours
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(super) keys: u64,
+    /// Keys of other programs
+    #[arg(long, default_value_t = 200_000)]
+    pub(super) foreign: u64,
+    /// Rounds of what is compared with a bare side
+    #[arg(long, default_value_t = 3)]
+    pub(super) rounds: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Options {
+    pub(super) fn depth(&self) -> Depth {
+        if self.quick { Depth::Quick } else { Depth::Full }
+    }
+}
