@@ -16,6 +16,7 @@ use crate::printable;
 /// Files that tokio and the first connections open.
 const FILES_NEEDED: usize = 16;
 const LOG_VARIABLE: &str = "RUST_LOG";
+const ERRORS: &str = "error";
 
 /// The process may open or begin too little.
 #[derive(Debug, thiserror::Error)]
@@ -38,19 +39,37 @@ fn enough_files() -> io::Result<()> {
     (0..FILES_NEEDED).map(|_| File::open("/dev/null")).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
-/// What `RUST_LOG` asks for beyond `default`, as a filter of `tracing-subscriber`; and where it cannot be understood, what
-/// to say of it.
-///
-/// # Panics
-/// `default` is no filter.
-pub fn log_filter<F: FromStr<Err: Display>>(default: &str) -> (F, Option<String>) {
+/// What a program logs where `RUST_LOG` is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// Of one that runs on, and whose log somebody reads later: what goes wrong, and when it is over.
+    Service,
+    /// Of a tool: it says itself what it finds, and its last line is its error.
+    Tool,
+}
+
+impl Talk {
+    /// Information of our crates is rare: that something is over of which a warning told.
+    fn directives(self) -> &'static str {
+        match self {
+            Self::Service => "warn,billing_cache=info,billing_core=info,billing_service=info,cache_monitor=info",
+            Self::Tool => ERRORS,
+        }
+    }
+}
+
+/// What `RUST_LOG` asks for, errors of all else included, as a filter of `tracing-subscriber`; and where it cannot be
+/// understood, what to say of it.
+pub fn log_filter<F: FromStr<Err: Display>>(talk: Talk) -> (F, Option<String>) {
     let wanted = match std::env::var(LOG_VARIABLE) {
-        Ok(wanted) => format!("{default},{wanted}").parse().map_err(|error| format!("{error}")),
+        Ok(wanted) if wanted.is_empty() => Err(String::new()),
+        Ok(wanted) => format!("{ERRORS},{wanted}").parse().map_err(|error| format!("{error}")),
         Err(VarError::NotPresent) => Err(String::new()),
         Err(VarError::NotUnicode(_)) => Err("it is not UTF-8".to_owned()),
     };
     wanted.map_or_else(
         |reason| {
+            let default = talk.directives();
             let filter = default.parse().unwrap_or_else(|_| panic!("{default} is a filter"));
             let said = format!("{LOG_VARIABLE} is passed over: {}", printable(&reason));
             (filter, (!reason.is_empty()).then_some(said))

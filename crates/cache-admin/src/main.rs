@@ -11,7 +11,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use cli_support::{Code, CommonArgs, Manual, command_line, exit};
+use cli_support::exit::{self, Talk};
+use cli_support::{Code, CommonArgs, Manual, command_line};
 
 use commands::{clear, doctor, inspect, migrate, stats, verify, warmup};
 
@@ -74,7 +75,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli: Cli = command_line::parse();
-    exit::run(run(cli.command, &cli.common))
+    exit::run(Talk::Tool, run(cli.command, &cli.common))
 }
 
 async fn run(command: Command, common: &CommonArgs) -> Result<Code> {

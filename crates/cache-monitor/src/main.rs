@@ -22,12 +22,14 @@ mod workload;
 use std::process::ExitCode;
 
 use cli_support::command_line;
+use cli_support::exit::{self, Talk};
 
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     let arguments: Arguments = command_line::parse();
-    cli_support::exit::run(async {
+    let talk = if let Some(Command::Dashboard(_)) = arguments.command { Talk::Service } else { Talk::Tool };
+    exit::run(talk, async {
         match &arguments.command {
             Some(Command::Dashboard(dashboard)) => dashboard::run(dashboard, &arguments.common).await,
             Some(Command::Manual(manual)) => manual.run(command_line::command::<Arguments>()),

@@ -23,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 use crate::code::Code;
 use crate::interruption::Interrupted;
 pub use crate::interruption::{Ending, interruptible, until_interrupted};
+pub use billing_core::process::Talk;
 
 /// The arguments or settings cannot be used; makes [`Code::Usage`].
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +35,9 @@ pub fn usage(sentence: impl Into<String>) -> anyhow::Error {
     Usage(sentence.into()).into()
 }
 
-/// Runs a tool: logs go to stderr as `RUST_LOG` wants them, an error becomes a sentence, and the result an exit code.
-pub fn run(work: impl Future<Output = Result<Code>>) -> ExitCode {
-    log_to_stderr();
+/// Runs a tool: logs go to stderr, an error becomes a sentence, and the result an exit code.
+pub fn run(talk: Talk, work: impl Future<Output = Result<Code>>) -> ExitCode {
+    log_to_stderr(talk);
     let runtime = match process::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -148,9 +149,8 @@ fn one_line(message: &dyn fmt::Display) -> String {
     printable(&lines.collect::<Vec<_>>().join(" ")).into_owned()
 }
 
-fn log_to_stderr() {
-    // Only errors unless asked for more: what the tool itself finds is said by its error sentence.
-    let (filter, passed_over) = process::log_filter::<EnvFilter>("error");
+fn log_to_stderr(talk: Talk) {
+    let (filter, passed_over) = process::log_filter::<EnvFilter>(talk);
     let writer = || LogLines(std::io::stderr());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
     // It would complain on stderr that stderr cannot be written, and panic.

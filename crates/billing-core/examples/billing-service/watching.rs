@@ -1,6 +1,6 @@
-//! What the process tells while it runs: logs on stderr as `RUST_LOG` wants them, and with the feature `otel` traces.
+//! What the process tells while it runs: logs on stderr, and with the feature `otel` traces.
 
-use billing_core::process::{self, LogLines};
+use billing_core::process::{self, LogLines, Talk};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -16,7 +16,7 @@ pub(crate) struct Watching {
 
 /// Begins to log, and to trace.
 pub(crate) fn start() -> anyhow::Result<Watching> {
-    let (filter, passed_over) = process::log_filter::<EnvFilter>("error");
+    let (filter, passed_over) = process::log_filter::<EnvFilter>(Talk::Service);
     passed_over.iter().for_each(|said| crate::say(&format!("warning: {said}")));
     let writer = || LogLines(std::io::stderr());
     let logs = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);

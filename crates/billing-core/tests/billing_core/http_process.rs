@@ -113,6 +113,24 @@ async fn it_shows_its_settings_and_where_each_is_written() {
 }
 
 #[tokio::test]
+async fn its_log_has_that_redis_went_and_that_it_came_back_without_being_asked_for() {
+    for_each_world(async |world| {
+        let service = ExampleService::over(world);
+        let says = async |line: &str| {
+            let is_said = || async { if service.said().contains(line) { Ok(()) } else { Err(service.said()) } };
+            eventually(DEADLINE, is_said).await.unwrap();
+        };
+        world.redis.stop().unwrap();
+        assert_eq!(service.get("/discounts/active").status, 200);
+        says("redis connection lost, reads go to the database").await;
+        world.redis.restart().unwrap();
+        says("redis is back").await;
+        assert!(!service.said().contains("DEBUG"), "{}", service.said());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn it_serves_also_where_stderr_cannot_be_written() {
     for_each_world(async |world| {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();

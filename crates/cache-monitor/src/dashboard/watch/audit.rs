@@ -11,6 +11,7 @@ use billing_cache::Event;
 use billing_core::audit::{Audit, Confidence, Extent, Outcome, Tally};
 use billing_core::cached::{BillingCache, CACHED_TYPES};
 use cli_support::exit;
+use tracing::{info, warn};
 
 use super::board::Board;
 use super::database::silence;
@@ -47,10 +48,7 @@ impl Auditor {
             let pause = if audited.is_ok() { self.rounds.every } else { self.rounds.every.min(RETRY) };
             self.board.audit.send_modify(|report| match audited {
                 Ok(found) => write(report, &found),
-                Err(error) => {
-                    report.state = AuditState::Failed;
-                    report.error = Some(exit::sentence(&error));
-                }
+                Err(error) => note_failure(report, exit::sentence(&error)),
             });
             tokio::time::sleep(pause).await;
         }
@@ -89,9 +87,20 @@ fn event_of(outcome: &Outcome) -> Option<Event> {
     }
 }
 
+/// Said once for each reason: it is tried again every half a minute.
+fn note_failure(report: &mut AuditReport, error: String) {
+    if report.error.as_ref() != Some(&error) {
+        warn!(error, "an audit did not end, and is tried again");
+    }
+    report.state = AuditState::Failed;
+    report.error = Some(error);
+}
+
 fn write(report: &mut AuditReport, found: &[Found]) {
+    if report.error.take().is_some() {
+        info!("audits come to their end again");
+    }
     report.state = AuditState::Complete;
-    report.error = None;
     report.at = Some(text_of(SystemTime::now()));
     report.total = total(found);
     report.types = found.iter().map(|found| AuditType { name: found.name, tally: found.report() }).collect();

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use tracing::{info, warn};
+
 use super::text_of;
 use crate::dashboard::model::{Endpoint, EndpointState};
 
@@ -28,11 +30,21 @@ impl Status {
         let state = if error.is_none() { EndpointState::Ok } else { EndpointState::Away };
         if state != self.state {
             self.since = SystemTime::now();
+            self.tell(error.as_deref());
         }
         if (self.state, state) == (EndpointState::Away, EndpointState::Ok) {
             self.recovered = Some(self.since);
         }
         (self.state, self.error) = (state, error);
+    }
+
+    /// For the log: that it went, and that it came back.
+    fn tell(&self, error: Option<&str>) {
+        match (error, self.state) {
+            (Some(error), _) => warn!(server = self.endpoint, error, "a server does not answer"),
+            (None, EndpointState::Away) => info!(server = self.endpoint, "a server answers again"),
+            (None, _) => {}
+        }
     }
 
     pub(crate) fn state(&self) -> EndpointState {
