@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use system_tests::{BILLING_SERVICE, Backend, CACHE_MONITOR, Metrics, Service, Site};
@@ -13,6 +14,7 @@ use crate::{on_both_databases, open_invoice};
 on_both_databases![the_dashboard_tells_what_no_service_knows];
 
 const ALERTS: &str = "config/prometheus-alerts.yaml";
+const ALERT_TESTS: &str = "config/prometheus-alerts.test.yaml";
 const GRAFANA: &str = "config/grafana-dashboard.json";
 const MANUAL: &str = "docs/metrics.md";
 const OPERATIONS: &str = "docs/operations.md";
@@ -20,9 +22,12 @@ const OPERATIONS: &str = "docs/operations.md";
 /// Labels that Prometheus adds to what it scrapes.
 const OF_PROMETHEUS: [&str; 2] = ["instance", "job"];
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace")
+}
+
 fn file(path: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace");
-    std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn dashboard(site: &Site) -> Service {
@@ -152,6 +157,18 @@ fn alerts_and_panels_speak_only_of_what_is_exported() {
 }
 
 #[test]
+fn alerts_fire_when_their_cause_is_there_and_only_then() {
+    let output = Command::new("promtool").args(["test", "rules", ALERT_TESTS]).current_dir(root()).output();
+    let output = output.expect("promtool is in PATH; `cargo xtask test` installs it");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tests = file(ALERT_TESTS);
+    for rule in rules() {
+        let Some(name) = rule["alert"].as_str() else { continue };
+        assert!(tests.contains(&format!(r#"alertname="{name}""#)), "{ALERT_TESTS} has no case in which {name} fires");
+    }
+}
+
+#[test]
 fn each_alert_says_what_is_wrong_what_to_do_and_where_to_read_on() {
     let operations = file(OPERATIONS);
     let records: BTreeSet<String> =
@@ -161,7 +178,11 @@ fn each_alert_says_what_is_wrong_what_to_do_and_where_to_read_on() {
         let said = |field: &str| rule["annotations"][field].as_str().unwrap_or_else(|| panic!("{name} has no {field}"));
         assert!(said("summary").ends_with('.') && said("description").len() > 60, "{name}");
         assert_eq!(said("runbook"), format!("{OPERATIONS}#{}", name.to_lowercase()));
-        assert!(operations.contains(&format!("\n### {name}\n")), "{OPERATIONS} has no section {name}");
+        let section = operations.split_once(&format!("\n### {name}\n")).map(|(_, rest)| rest);
+        let section = section.unwrap_or_else(|| panic!("{OPERATIONS} has no section {name}"));
+        let section = section.split("\n#").next().unwrap_or_default();
+        let steps = ["- **Cause**:", "- **Look**:", "- **Remedy**:"].map(|step| section.find(step));
+        assert!(steps.is_sorted() && steps[0].is_some(), "{name}: cause, look, remedy: {section}");
         assert!(["warning", "critical"].contains(&rule["labels"]["severity"].as_str().unwrap_or_default()), "{name}");
         for word in rule["expr"].as_str().expect("an alert has an expression").split(|it: char| " ()[\n".contains(it)) {
             assert!(!word.starts_with("type:") || records.contains(word), "{name}: nobody records {word}");

@@ -21,6 +21,7 @@ pub(crate) enum Need {
     PythonVenv,
     Chromium,
     Valgrind,
+    Promtool,
 }
 
 impl Need {
@@ -31,6 +32,7 @@ impl Need {
             Self::PythonVenv => "python3 with venv",
             Self::Chromium => "Chromium",
             Self::Valgrind => "valgrind",
+            Self::Promtool => "promtool of Prometheus",
         }
     }
 
@@ -41,6 +43,7 @@ impl Need {
             Self::PythonVenv => python::can_make_environments(),
             Self::Chromium => chromium::program().is_some(),
             Self::Valgrind => find_program("valgrind", &[]).is_some(),
+            Self::Promtool => find_program("promtool", &[]).is_some(),
         }
     }
 
@@ -52,6 +55,7 @@ impl Need {
             Self::PythonVenv => "have a python3 in PATH that can make environments",
             Self::Chromium => "set BILLING_TEST_CHROMIUM to the path of a Chromium or Chrome",
             Self::Valgrind => "have valgrind in PATH",
+            Self::Promtool => "have promtool in PATH",
         }
     }
 
@@ -70,6 +74,8 @@ impl Need {
             // Homebrew gives up unsigned applications, and with them Chromium.
             (Self::Chromium, Manager::Brew) => &["google-chrome"],
             (Self::Valgrind, _) => &["valgrind"],
+            (Self::Promtool, Manager::Dnf) => &["golang-github-prometheus"],
+            (Self::Promtool, _) => &["prometheus"],
         }
     }
 }

@@ -167,7 +167,7 @@ impl Options {
     fn needs(&self) -> Vec<Need> {
         let mut needs = vec![Need::Redis, Need::Postgres];
         if self.needs_programs() {
-            needs.push(Need::Chromium);
+            needs.extend([Need::Chromium, Need::Promtool]);
         }
         if self.is_everything() && instructions::ARE_COUNTABLE {
             needs.push(Need::Valgrind);
@@ -288,8 +288,9 @@ mod tests {
     }
 
     #[test]
-    fn the_system_tests_need_the_programs_and_a_browser() {
+    fn the_system_tests_need_the_programs_a_browser_and_promtool() {
         let options = Options { only: vec![SYSTEM_TESTS.to_owned()], ..Options::default() };
-        assert!(options.build().is_some() && options.needs().contains(&Need::Chromium));
+        let needs = options.needs();
+        assert!(options.build().is_some() && needs.contains(&Need::Chromium) && needs.contains(&Need::Promtool));
     }
 }
