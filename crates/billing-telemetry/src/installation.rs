@@ -13,17 +13,19 @@ use crate::process::{Outbox, build, outbox_families};
 pub struct Installation {
     /// The cached types, in the order of the registry.
     pub types: Vec<TypeInfo>,
+    /// Whether Redis answered; nothing before it was asked.
+    pub redis_up: Option<bool>,
     /// Memory of the Redis server; nothing while it is away.
     pub memory: Option<RedisMemory>,
-    /// Keys and memory by type, as of the last complete survey.
-    pub survey: Option<Vec<TypeKeys>>,
+    /// Keys and memory by type, as of the last complete survey; nothing while Redis is away.
+    pub survey: Option<Surveyed>,
     /// Processes that flushed their numbers lately; nothing while Redis is away.
     pub processes: Option<Processes>,
     /// The background audit.
     pub audit: AuditState,
     /// What this process counted since it started: the results of its audits.
     pub counted: Numbers,
-    /// The outbox; nothing while the database is away or not asked.
+    /// The outbox; nothing where the database did not tell.
     pub outbox: Option<Outbox>,
 }
 
@@ -36,6 +38,15 @@ pub struct RedisMemory {
     pub limit: u64,
     /// Keys evicted since the server started, of all programs that use it.
     pub evicted_keys: u64,
+}
+
+/// What a survey found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surveyed {
+    /// When it ended.
+    pub completed: SystemTime,
+    /// Its types.
+    pub types: Vec<TypeKeys>,
 }
 
 /// Keys of one type.
@@ -63,15 +74,15 @@ pub struct Processes {
 pub struct AuditState {
     /// The pause between two audits; none where there are none.
     pub interval: Option<Duration>,
-    /// When the last one came to its end.
+    /// When the last one came to its end; nothing before the first has.
     pub completed: Option<SystemTime>,
 }
 
 /// The metrics of the dashboard.
 #[must_use]
 pub fn installation_metrics(known: &Installation) -> Vec<Family> {
-    let mut families = redis_families(known.memory);
-    families.extend(survey_families(known));
+    let mut families = redis_families(known);
+    families.extend(survey_families(known.survey.as_ref()));
     families.extend(process_families(known.processes));
     families.extend(counted::of_audit(&known.counted, &known.types));
     families.extend(audit_families(known.audit));
@@ -80,11 +91,12 @@ pub fn installation_metrics(known: &Installation) -> Vec<Family> {
     families
 }
 
-fn redis_families(memory: Option<RedisMemory>) -> Vec<Family> {
+fn redis_families(known: &Installation) -> Vec<Family> {
+    let memory = known.memory;
     let bytes = |bytes: fn(RedisMemory) -> u64| memory.map(|memory| Value::of_count(bytes(memory)));
     vec![
         Family::gauge("redis_up", "Whether Redis answered the dashboard lately.")
-            .with(&[], Value::of_state(memory.is_some())),
+            .with_known(&[], known.redis_up.map(Value::of_state)),
         Family::gauge("redis_memory_used", "Memory that the Redis server uses, for all programs.")
             .in_unit(Unit::Bytes)
             .with_known(&[], bytes(|memory| memory.used)),
@@ -96,18 +108,22 @@ fn redis_families(memory: Option<RedisMemory>) -> Vec<Family> {
     ]
 }
 
-fn survey_families(known: &Installation) -> [Family; 2] {
+fn survey_families(survey: Option<&Surveyed>) -> [Family; 3] {
     let keys = Family::gauge("keys", "Cached values, as of the last survey.");
     let memory =
         Family::gauge("memory", "Memory of the cached values in Redis, estimated from a sample by the last survey.");
-    let surveyed = known.survey.iter().flatten();
-    surveyed.fold([keys, memory.in_unit(Unit::Bytes)], |[keys, memory], of_type| {
+    let types = survey.iter().flat_map(|survey| &survey.types);
+    let [keys, memory] = types.fold([keys, memory.in_unit(Unit::Bytes)], |[keys, memory], of_type| {
         let labels = [("type", of_type.cache_type)];
         [
             keys.with(&labels, Value::of_count(of_type.keys)),
             memory.with_known(&labels, of_type.memory.map(Value::of_count)),
         ]
-    })
+    });
+    let completed = Family::gauge("survey_completed_timestamp", "When the last survey came to its end, as Unix time.")
+        .in_unit(Unit::Seconds)
+        .with_known(&[], survey.map(|survey| unix_time(survey.completed)));
+    [keys, memory, completed]
 }
 
 fn process_families(processes: Option<Processes>) -> [Family; 2] {
@@ -122,13 +138,40 @@ fn process_families(processes: Option<Processes>) -> [Family; 2] {
 
 fn audit_families(audit: AuditState) -> [Family; 2] {
     let interval = audit.interval.unwrap_or_default().as_secs_f64();
-    let completed = audit.completed.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     [
         Family::gauge("audit_interval", "Pause between two audits; 0 where there are none.")
             .in_unit(Unit::Seconds)
             .with(&[], Value::Number(interval)),
-        Family::gauge("audit_completed_timestamp", "When the last audit came to its end, as Unix time; 0 if none has.")
+        Family::gauge("audit_completed_timestamp", "When the last audit came to its end, as Unix time.")
             .in_unit(Unit::Seconds)
-            .with(&[], Value::Number(completed.as_secs_f64())),
+            .with_known(&[], audit.completed.map(unix_time)),
     ]
+}
+
+fn unix_time(at: SystemTime) -> Value {
+    Value::Number(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each gauge of these metrics that has a value.
+    fn told(known: &Installation) -> Vec<&'static str> {
+        let families = installation_metrics(known).into_iter();
+        families
+            .filter(|family| family.kind == crate::Kind::Gauge && !family.samples.is_empty())
+            .map(|it| it.name)
+            .collect()
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_value_and_is_not_0() {
+        assert_eq!(told(&Installation::default()), ["audit_interval", "database_up"]);
+        let away = Installation { redis_up: Some(false), ..Installation::default() };
+        assert_eq!(told(&away), ["redis_up", "audit_interval", "database_up"]);
+        let completed = Some(UNIX_EPOCH + Duration::from_secs(7));
+        let audited = Installation { audit: AuditState { interval: None, completed }, ..away };
+        assert!(told(&audited).contains(&"audit_completed_timestamp"));
+    }
 }

@@ -1,4 +1,4 @@
-//! What the processes of the cache show to monitoring: metrics in the text format of Prometheus (OpenMetrics 1.0).
+//! What the processes of the cache show to whoever watches them: logs, and metrics in the text format of Prometheus (OpenMetrics 1.0).
 //!
 //! Invariant: nothing is counted here. [`process_metrics`] and [`installation_metrics`] put what the cache and the dashboard
 //! know already into [`Family`]s, and [`Exposition`] writes these down. Labels are bounded: a type of the registry, or a word of a
@@ -9,11 +9,12 @@ mod counted;
 mod exposition;
 mod family;
 mod installation;
+pub mod logs;
 mod process;
 #[cfg(feature = "otel")]
 pub mod traces;
 
 pub use exposition::{CONTENT_TYPE, Exposition};
 pub use family::{Family, Kind, Sample, Unit, Value};
-pub use installation::{AuditState, Installation, Processes, RedisMemory, TypeKeys, installation_metrics};
+pub use installation::{AuditState, Installation, Processes, RedisMemory, Surveyed, TypeKeys, installation_metrics};
 pub use process::{Outbox, process_metrics};

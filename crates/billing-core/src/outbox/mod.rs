@@ -18,7 +18,7 @@ pub(crate) mod trail;
 mod whole_type;
 mod write_txn;
 
-pub use backlog::{Backlog, Unreadable, Waiting, backlog, unreadable, waiting};
+pub use backlog::{Backlog, Unreadable, Waiting, backlog, unreadable, waiting, waiting_now};
 pub use elsewhere::{Elsewhere, applied_elsewhere};
 pub use relay::{Relay, RelayError, RelaySettings, retire};
 pub use row::{OutboxRow, Target};

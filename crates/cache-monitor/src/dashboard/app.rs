@@ -6,7 +6,7 @@ use billing_core::cached::BillingCache;
 use tokio::sync::watch;
 
 use super::access::Access;
-use super::watch::{Audience, Histories, Published};
+use super::watch::{Audience, Board, Histories, Published};
 use crate::interruption::Interruption;
 
 /// The state of the routes.
@@ -18,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) audience: Arc<Audience>,
     /// The newest snapshot; none until Redis was asked first.
     pub(crate) published: watch::Receiver<Option<Published>>,
+    /// What the tasks in the background found since.
+    pub(crate) board: Arc<Board>,
     pub(crate) histories: Histories,
     pub(crate) cache: BillingCache,
     pub(crate) interruption: Interruption,

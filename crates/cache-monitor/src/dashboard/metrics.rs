@@ -1,64 +1,78 @@
 //! `/metrics`: what the dashboard knows beside the services, for Prometheus.
 //!
-//! Invariant: a scrape asks nobody. It tells the newest snapshot, which is at most half a minute old where nobody looks at the
-//! page, and what the audits of this process counted.
+//! Invariants: a scrape does not ask Redis, of which it tells the newest snapshot, at most half a minute old where nobody looks at
+//! the page; the database is asked one question, as by a service, so that both say the same. What is not known has no value.
+
+use std::time::{Duration, SystemTime};
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use billing_cache::BreakerState;
+use billing_core::outbox::{self, Waiting};
 use billing_telemetry::{
-    AuditState, Exposition, Installation, Outbox, Processes, RedisMemory, TypeKeys, installation_metrics,
+    AuditState, Exposition, Installation, Outbox, Processes, RedisMemory, Surveyed, TypeKeys, installation_metrics,
 };
 use chrono::DateTime;
-use std::time::{Duration, SystemTime};
-
-use billing_cache::BreakerState;
 
 use super::app::{App, Shared};
-use super::model::{AuditReport, EndpointState, Snapshot, SurveyReport, SurveyState};
+use super::model::{AuditReport, EndpointState, MemoryReport, ProcessReport, Snapshot, SurveyReport};
 
 pub(crate) async fn metrics(State(app): State<App>) -> Response {
-    let page = Exposition::of(installation_metrics(&installation(&app))).to_string();
+    let waiting = outbox::waiting_now(app.cache.source()).await;
+    let page = Exposition::of(installation_metrics(&installation(&app, waiting))).to_string();
     ([(CONTENT_TYPE, billing_telemetry::CONTENT_TYPE)], page).into_response()
 }
 
-fn installation(app: &Shared) -> Installation {
-    let known = app.published.borrow().as_ref().map(|published| told(&published.snapshot)).unwrap_or_default();
-    Installation { types: app.cache.types().copied().collect(), counted: app.cache.own_numbers(), ..known }
-}
-
-/// What a snapshot tells; of a server that is away nothing, though the page goes on to show what was.
-fn told(snapshot: &Snapshot) -> Installation {
-    let redis = snapshot.redis.state == EndpointState::Ok;
-    let database = snapshot.database.state == EndpointState::Ok;
+fn installation(app: &Shared, waiting: Option<Waiting>) -> Installation {
+    let of_redis = app.published.borrow().as_ref().map(|published| of_redis(&published.snapshot)).unwrap_or_default();
+    // Of a Redis that is away nobody knows what stands in it.
+    let survey = app.board.survey_report();
+    let survey = of_redis.redis_up.is_some_and(|up| up).then(|| surveyed(&survey)).flatten();
     Installation {
-        memory: snapshot.memory.as_ref().filter(|_| redis).map(|memory| RedisMemory {
-            used: memory.used_bytes,
-            limit: memory.limit_bytes.unwrap_or(0),
-            evicted_keys: memory.evicted_keys,
-        }),
-        survey: survey(&snapshot.survey),
-        processes: redis.then(|| processes(snapshot)),
-        audit: audit(&snapshot.audit),
-        outbox: snapshot.outbox.filter(|_| database).map(|outbox| Outbox {
-            pending: outbox.pending,
-            oldest: outbox.oldest_seconds.map(Duration::from_secs_f64).unwrap_or_default(),
-        }),
-        ..Installation::default()
+        types: app.cache.types().copied().collect(),
+        survey,
+        audit: audit(&app.board.audit_report()),
+        counted: app.cache.own_numbers(),
+        outbox: waiting.map(|it| Outbox { pending: it.rows, oldest: it.oldest.unwrap_or_default() }),
+        ..of_redis
     }
 }
 
-fn survey(report: &SurveyReport) -> Option<Vec<TypeKeys>> {
-    let keys = report.types.iter().map(|it| TypeKeys { cache_type: it.name, keys: it.keys, memory: it.memory_bytes });
-    (report.state != SurveyState::None).then(|| keys.collect())
+/// What a snapshot tells of Redis; nothing while it is away, though the page goes on to show what was.
+fn of_redis(snapshot: &Snapshot) -> Installation {
+    match snapshot.redis.state {
+        EndpointState::NotAsked => Installation::default(),
+        EndpointState::Away => Installation { redis_up: Some(false), ..Installation::default() },
+        EndpointState::Ok => Installation {
+            redis_up: Some(true),
+            memory: snapshot.memory.as_ref().map(memory),
+            processes: snapshot.processes.as_deref().map(processes),
+            ..Installation::default()
+        },
+    }
 }
 
-fn processes(snapshot: &Snapshot) -> Processes {
-    let open = snapshot.processes.iter().filter(|process| process.breaker != BreakerState::Closed.as_str());
-    Processes { alive: snapshot.processes.len() as u64, breakers_open: open.count() as u64 }
+fn memory(report: &MemoryReport) -> RedisMemory {
+    let MemoryReport { used_bytes, limit_bytes, evicted_keys, .. } = *report;
+    RedisMemory { used: used_bytes, limit: limit_bytes.unwrap_or(0), evicted_keys }
+}
+
+fn processes(alive: &[ProcessReport]) -> Processes {
+    let open = alive.iter().filter(|process| process.breaker != BreakerState::Closed.as_str());
+    Processes { alive: alive.len() as u64, breakers_open: open.count() as u64 }
+}
+
+fn surveyed(report: &SurveyReport) -> Option<Surveyed> {
+    let keys = report.types.iter().map(|it| TypeKeys { cache_type: it.name, keys: it.keys, memory: it.memory_bytes });
+    Some(Surveyed { completed: time_of(report.at.as_ref())?, types: keys.collect() })
 }
 
 fn audit(report: &AuditReport) -> AuditState {
-    let completed = report.at.as_ref().and_then(|at| DateTime::parse_from_rfc3339(at).ok()).map(SystemTime::from);
-    AuditState { interval: (report.every_seconds > 0).then(|| Duration::from_secs(report.every_seconds)), completed }
+    let interval = (report.every_seconds > 0).then(|| Duration::from_secs(report.every_seconds));
+    AuditState { interval, completed: time_of(report.at.as_ref()) }
+}
+
+fn time_of(text: Option<&String>) -> Option<SystemTime> {
+    DateTime::parse_from_rfc3339(text?).ok().map(SystemTime::from)
 }

@@ -46,12 +46,16 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
     let types = TypeFacts::of(&settings);
     let names = types.iter().map(|facts| facts.name).collect();
     let audience = Arc::new(Audience::default());
-    let (published, watching) = watch_all(Watched { arguments, settings, types, cache: &cache, audience: &audience });
+    let every = arguments.audits().map(|rounds| rounds.every);
+    let board = Arc::new(Board::blank(&types, cache.source().describe(), every));
+    let watched = Watched { arguments, settings, types, cache: &cache, audience: &audience, board: &board };
+    let (published, watching) = watch_all(watched);
     let histories = Histories::new(cache.clone(), names);
     let app = Arc::new(Shared {
         access,
         audience,
         published,
+        board,
         histories,
         cache: cache.clone(),
         interruption: interruption.clone(),
@@ -73,25 +77,24 @@ struct Watched<'a> {
     types: Vec<TypeFacts>,
     cache: &'a BillingCache,
     audience: &'a Arc<Audience>,
+    board: &'a Arc<Board>,
 }
 
 /// Starts the tasks in the background. They end when the set is dropped.
 fn watch_all(watched: Watched<'_>) -> (Receiver<Option<Published>>, JoinSet<()>) {
-    let Watched { arguments, settings, types, cache, audience } = watched;
-    let audits = arguments.audits();
-    let every = audits.as_ref().map(|rounds| rounds.every);
-    let board = Arc::new(Board::blank(&types, cache.source().describe(), every));
+    let Watched { arguments, settings, types, cache, audience, board } = watched;
     let publish = Sender::new(None);
     let published = publish.subscribe();
     let mut tasks = JoinSet::new();
-    tasks.spawn(Live::new(cache.clone(), types, Arc::clone(&board), Arc::clone(audience)).go_on(publish));
+    tasks.spawn(Live::new(cache.clone(), types, Arc::clone(board), Arc::clone(audience)).go_on(publish));
     if let Some(rounds) = arguments.surveys() {
-        tasks.spawn(Surveyor { cache: cache.clone(), rounds, board: Arc::clone(&board) }.go_on());
+        tasks.spawn(Surveyor { cache: cache.clone(), rounds, board: Arc::clone(board) }.go_on());
     }
-    if let Some(rounds) = audits {
+    if let Some(rounds) = arguments.audits() {
         let sample = arguments.audit_sample();
-        tasks.spawn(Auditor { cache: cache.clone(), rounds, sample, board: Arc::clone(&board) }.go_on());
+        tasks.spawn(Auditor { cache: cache.clone(), rounds, sample, board: Arc::clone(board) }.go_on());
     }
-    tasks.spawn(DatabaseWatch { cache: cache.clone(), settings, board, audience: Arc::clone(audience) }.go_on());
+    let (board, audience) = (Arc::clone(board), Arc::clone(audience));
+    tasks.spawn(DatabaseWatch { cache: cache.clone(), settings, board, audience }.go_on());
     (published, tasks)
 }

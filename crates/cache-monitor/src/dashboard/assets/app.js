@@ -141,8 +141,7 @@ function viewOf(snapshot) {
   const away = snapshot.redis?.state === "away";
   // Of the database and the audit the newest is known also without Redis.
   const { database, outbox, audit } = snapshot;
-  const last = state.known ?? (snapshot.window_seconds ? snapshot : withoutNumbers(snapshot));
-  const known = away ? { ...last, database, outbox, audit } : snapshot;
+  const known = away ? { ...(state.known ?? snapshot), database, outbox, audit } : snapshot;
   const { type } = state;
   const numbers = (type === null ? known.total : known.types?.find(({ name }) => name === type)?.numbers) ?? {};
   const window = windowOf(known);
@@ -162,12 +161,6 @@ function viewOf(snapshot) {
     range,
     history: state.history,
   };
-}
-
-/** While Redis has not been read at all, its zeros are no numbers. @param {Snapshot} snapshot @returns {Snapshot} */
-function withoutNumbers(snapshot) {
-  const numbers = /** @type {Snapshot["total"]} */ ({});
-  return { ...snapshot, total: numbers, types: (snapshot.types ?? []).map((type) => ({ ...type, numbers })) };
 }
 
 /** The numbers begin with a whole minute and end with what was read last. @param {Snapshot} known */

@@ -74,21 +74,21 @@
  * @property {string} at
  * @property {Server} redis
  * @property {Server} database
- * @property {boolean} has_data
+ * @property {?boolean} has_data  null until it was looked for
  * @property {number} window_seconds  what `total` and `types` are about: the last so many seconds
- * @property {Numbers} total
+ * @property {?Numbers} total  null until Redis was read once, as the numbers of the types, the processes and the changes
  * @property {CachedType[]} types
  * @property {?{used_bytes: number, limit_bytes: ?number, policy: string, evicted_keys: number}} memory
  * @property {{state: "none" | "running" | "complete", at: ?string, types: Stored[]}} survey
- * @property {HotKey[]} hot_keys
- * @property {Process[]} processes
+ * @property {?HotKey[]} hot_keys
+ * @property {?Process[]} processes
  * @property {?{pending: number, oldest_seconds: ?number}} outbox
- * @property {BreakerChange[]} breaker_changes
+ * @property {?BreakerChange[]} breaker_changes
  * @property {AuditReport} audit
  *
  * @typedef {object} Step
  * @property {number} at  seconds since 1970, the beginning of the step
- * @property {Numbers} total
+ * @property {?Numbers} total  null until Redis was read once, as the numbers of the types, the processes and the changes
  * @property {Record<string, Numbers>} types
  * @property {{rows_max: ?number, oldest_max_seconds: ?number}} backlog
  * @property {number} breaker_open_changes

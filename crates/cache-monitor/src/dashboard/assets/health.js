@@ -1,6 +1,6 @@
 // Whether what is cached is right, and whether the processes that use the cache are well.
 
-import { Table, byId, element, hidden, patch, term, unknown } from "./dom.js";
+import { Table, byId, element, hidden, patch, setText, term, unknown } from "./dom.js";
 import * as format from "./format.js";
 
 /** @typedef {import("./overview.js").View} View */
@@ -31,11 +31,8 @@ const processTable = new Table("Processes that reported lately", [
   { head: () => term("l1_live", "L1") },
   { head: () => term("suspects", "Suspects"), numeric: true },
 ]);
-const noProcess = element(
-  "p",
-  { class: "note" },
-  "No process has reported lately. Services report every few seconds while they run.",
-);
+const noProcess = element("p", { class: "note" });
+const NO_PROCESS = "No process has reported lately. Services report every few seconds while they run.";
 byId("processes").append(processTable.root, noProcess);
 
 /** @param {View} view */
@@ -144,7 +141,9 @@ function pair(p50, p99, shown) {
 }
 
 /** @param {View} view */
-function showProcesses({ known: { processes = [], at } }) {
+function showProcesses({ known: { processes: reported, at }, why }) {
+  const processes = reported ?? [];
+  setText(noProcess, reported ? NO_PROCESS : `Not known: ${why}.`);
   noProcess.hidden = processes.length > 0;
   processTable.root.hidden = processes.length === 0;
   const now = Date.parse(at);
@@ -169,10 +168,12 @@ function l1Words(live) {
 }
 
 /** @param {View} view */
-function showBreaker({ known, from, to, range, history }) {
+function showBreaker({ known, from, to, range, history, why }) {
   const changes = (known.breaker_changes ?? []).filter(({ at }) => Date.parse(at) / 1e3 >= from).slice(0, MOST_CHANGES);
   const opened = (history?.points ?? []).reduce((sum, point) => sum + (point.breaker_open_changes ?? 0), 0);
-  patch(byId("breaker"), [changes, range, opened, Math.floor(to / 30)], () => {
+  const unknownWhy = known.breaker_changes ? null : why;
+  patch(byId("breaker"), [changes, range, opened, Math.floor(to / 30), unknownWhy], () => {
+    if (unknownWhy) return [element("p", { class: "note" }, `Not known: ${unknownWhy}.`)];
     if (!changes.length) {
       const words = opened
         ? `Opened ${format.plural(opened, "time")} in the ${range}; the changes themselves are no longer kept.`

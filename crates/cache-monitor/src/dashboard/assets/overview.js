@@ -113,7 +113,7 @@ function stale({ known, type }) {
 
 /** @param {View} view @returns {Tile} */
 function backlog({ known }) {
-  const why = known.database?.state === "away" ? "the database is away" : "the dashboard was not given a database";
+  const why = known.database?.state === "away" ? "the database is away" : "the database was not asked yet";
   if (!known.outbox) return { value: null, detail: why, why };
   const { pending, oldest_seconds: oldest } = known.outbox;
   const detail = pending ? `oldest ${format.seconds(oldest) ?? "–"}` : "nothing is waiting";
@@ -121,7 +121,8 @@ function backlog({ known }) {
 }
 
 /** @param {View} view @returns {Tile} */
-function breaker({ known: { processes = [] } }) {
+function breaker({ known: { processes }, why }) {
+  if (!processes) return { value: null, detail: "", why };
   const open = processes.filter((process) => process.breaker !== "closed").length;
   if (!processes.length) return { value: null, detail: "no process has reported", why: "no process has reported" };
   if (open)
@@ -130,7 +131,8 @@ function breaker({ known: { processes = [] } }) {
 }
 
 /** @param {View} view @returns {Tile} */
-function processes({ known: { processes = [] } }) {
+function processes({ known: { processes } }) {
+  if (!processes) return { value: null, detail: "" };
   const without = processes.filter((process) => process.uses_redis === false).length;
   if (without) return { value: format.count(processes.length), detail: `${without} without Redis`, tone: "warn" };
   return { value: format.count(processes.length), detail: processes.length ? "all use Redis" : "none has reported" };

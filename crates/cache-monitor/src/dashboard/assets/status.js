@@ -14,7 +14,7 @@ import * as format from "./format.js";
  * @property {?number} brokenAt  milliseconds; null while the connection is not known to be broken
  */
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const STATES = { ok: "ok", away: "away", not_asked: "not asked", broken: "broken", waiting: "…" };
 
 /** @param {Connections} connections */

@@ -15,7 +15,7 @@ const hotKeys = new Table("Hottest keys", [
   { head: () => "Type" },
   { head: () => "Reads an hour", numeric: true },
 ]);
-const noHotKeys = element("p", { class: "note" }, "No reads have been noted yet.");
+const noHotKeys = element("p", { class: "note" });
 byId("hot-keys").append(hotKeys.root, noHotKeys);
 
 /** @param {View} view */
@@ -115,7 +115,8 @@ function sumOfBuckets(types) {
 }
 
 /** @param {View} view */
-function showHotKeys({ known, type }) {
+function showHotKeys({ known, type, why }) {
+  setText(noHotKeys, known.hot_keys ? "No reads have been noted yet." : `Not known: ${why}.`);
   const keys = (known.hot_keys ?? []).filter((key) => type === null || key.type === type);
   hotKeys.root.hidden = keys.length === 0;
   noHotKeys.hidden = keys.length > 0;

@@ -63,9 +63,19 @@ export class Stream {
   }
 }
 
-/** What is null is left out, so that the page knows one kind of unknown only. @param {string} json */
+/**
+ * What the server sends. What is null is left out, so that the page knows one kind of unknown only. Anyone can write to Redis and
+ * the database, so each text is made harmless here, where it comes in.
+ * @param {string} json
+ */
 export function parse(json) {
-  return JSON.parse(json, (_, value) => value ?? undefined);
+  return JSON.parse(json, (_, value) => (typeof value === "string" ? printable(value) : (value ?? undefined)));
+}
+
+/** What could change the order in which people read, or is not seen at all, as JSON writes it: `\u202e`. @param {string} text */
+function printable(text) {
+  const escape = (/** @type {string} */ character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, escape);
 }
 
 /** `EventSource` does not tell the status of an answer; another request does. */

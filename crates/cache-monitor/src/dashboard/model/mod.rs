@@ -14,4 +14,4 @@ pub(crate) use snapshot::{
 };
 
 /// One more with every change that a reader could stumble over.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;

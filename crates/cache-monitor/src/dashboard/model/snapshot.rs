@@ -12,18 +12,22 @@ pub(crate) struct Snapshot {
     pub(crate) refresh_seconds: u64,
     pub(crate) redis: Endpoint,
     pub(crate) database: Endpoint,
-    /// Whether any request was counted within what is kept.
-    pub(crate) has_data: bool,
+    /// Whether any request was counted within what is kept; `None` until that was looked for.
+    pub(crate) has_data: Option<bool>,
     /// How long the stretch is that `total` and `types` are about.
     pub(crate) window_seconds: u64,
-    pub(crate) total: NumbersReport,
+    /// `None` until Redis was read once.
+    pub(crate) total: Option<NumbersReport>,
     pub(crate) types: Vec<TypeReport>,
     pub(crate) memory: Option<MemoryReport>,
     pub(crate) survey: SurveyReport,
-    pub(crate) hot_keys: Vec<HotKeyReport>,
-    pub(crate) processes: Vec<ProcessReport>,
+    /// `None` until they were read once, which is when somebody looks.
+    pub(crate) hot_keys: Option<Vec<HotKeyReport>>,
+    /// `None` until Redis was read once.
+    pub(crate) processes: Option<Vec<ProcessReport>>,
     pub(crate) outbox: Option<OutboxReport>,
-    pub(crate) breaker_changes: Vec<BreakerChangeReport>,
+    /// `None` until Redis was read once.
+    pub(crate) breaker_changes: Option<Vec<BreakerChangeReport>>,
     pub(crate) audit: AuditReport,
 }
 
@@ -51,7 +55,8 @@ pub(crate) struct TypeReport {
     pub(crate) name: &'static str,
     pub(crate) ttl_seconds: u64,
     pub(crate) l1: bool,
-    pub(crate) numbers: NumbersReport,
+    /// `None` until Redis was read once.
+    pub(crate) numbers: Option<NumbersReport>,
 }
 
 /// The memory of the server.

@@ -43,4 +43,14 @@ impl Board {
             database: watch::Sender::new(DatabaseState { status: Status::of(database), outbox: None }),
         }
     }
+
+    /// The newest survey.
+    pub(crate) fn survey_report(&self) -> SurveyReport {
+        self.survey.borrow().clone()
+    }
+
+    /// The newest audit.
+    pub(crate) fn audit_report(&self) -> AuditReport {
+        self.audit.borrow().clone()
+    }
 }

@@ -40,7 +40,8 @@ impl HottestKeys {
         Ok(())
     }
 
-    pub(super) fn report(&self) -> Vec<HotKeyReport> {
-        self.keys.clone()
+    /// Nothing until they were read once.
+    pub(super) fn report(&self) -> Option<Vec<HotKeyReport>> {
+        self.read_at.map(|_| self.keys.clone())
     }
 }

@@ -64,6 +64,16 @@ enum Data {
     Found,
 }
 
+impl Data {
+    fn is_there(self) -> Option<bool> {
+        match self {
+            Self::NotLookedFor => None,
+            Self::NoneYet => Some(false),
+            Self::Found => Some(true),
+        }
+    }
+}
+
 impl Live {
     pub(crate) fn new(cache: BillingCache, types: Vec<TypeFacts>, board: Arc<Board>, audience: Arc<Audience>) -> Self {
         Self {
@@ -174,13 +184,13 @@ impl Live {
     fn snapshot(&self) -> Snapshot {
         let (recent, length) = self.recent();
         let (total, mut by_type) = summary::summarize(&recent, &self.names(), length);
+        let (is_read, database) = (self.read_at.is_some(), self.board.database.borrow().clone());
         let of_type = |facts: &TypeFacts| TypeReport {
             name: facts.name,
             ttl_seconds: facts.ttl.as_secs(),
             l1: facts.l1,
-            numbers: by_type.remove(facts.name).expect("each type was summarized"),
+            numbers: by_type.remove(facts.name).filter(|_| is_read),
         };
-        let database = self.board.database.borrow().clone();
         let now = SystemTime::now();
         Snapshot {
             schema_version: SCHEMA_VERSION,
@@ -188,9 +198,9 @@ impl Live {
             refresh_seconds: REFRESH.as_secs(),
             redis: self.redis.report(),
             database: database.status.report(),
-            has_data: self.data == Data::Found,
+            has_data: self.data.is_there(),
             window_seconds: length.as_secs(),
-            total,
+            total: Some(total).filter(|_| is_read),
             types: self.types.iter().map(of_type).collect(),
             memory: self.surroundings.memory(),
             survey: self.board.survey.borrow().clone(),

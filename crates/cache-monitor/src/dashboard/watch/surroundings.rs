@@ -38,7 +38,7 @@ impl Surroundings {
         let came = |process: &Process| known(process).is_none_or(|it| process.uses_redis && !it.uses_redis);
         let late = |change: &BreakerChange| change.at + SETTLES < now && !before.changes.contains(change);
         // What was found first is no news.
-        before.memory.is_some() && (self.processes.iter().any(came) || self.changes.iter().any(late))
+        before.is_read() && (self.processes.iter().any(came) || self.changes.iter().any(late))
     }
 
     pub(super) fn memory(&self) -> Option<MemoryReport> {
@@ -46,18 +46,23 @@ impl Surroundings {
         Some(MemoryReport { used_bytes, limit_bytes, policy, evicted_keys })
     }
 
-    pub(super) fn processes(&self, now: SystemTime) -> Vec<ProcessReport> {
-        self.processes.iter().map(|process| report(process, now)).collect()
+    /// Nothing until they were read once, as the changes.
+    pub(super) fn processes(&self, now: SystemTime) -> Option<Vec<ProcessReport>> {
+        self.is_read().then(|| self.processes.iter().map(|process| report(process, now)).collect())
     }
 
-    pub(super) fn changes(&self) -> Vec<BreakerChangeReport> {
+    pub(super) fn changes(&self) -> Option<Vec<BreakerChangeReport>> {
         let report = |change: &BreakerChange| BreakerChangeReport {
             at: text_of(change.at),
             process: change.process.clone(),
             state: change.state.as_str(),
             reason: change.reason.clone(),
         };
-        self.changes.iter().take(MOST_CHANGES).map(report).collect()
+        self.is_read().then(|| self.changes.iter().take(MOST_CHANGES).map(report).collect())
+    }
+
+    fn is_read(&self) -> bool {
+        self.memory.is_some()
     }
 }
 

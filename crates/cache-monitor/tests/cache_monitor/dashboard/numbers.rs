@@ -137,7 +137,7 @@ async fn surveys_audits_and_hot_keys_come_by_themselves() {
     let snapshot = dashboard.snapshot(|snapshot| {
         snapshot["audit"]["total"]["checked"] == 40
             && snapshot["survey"]["at"].is_string()
-            && !snapshot["hot_keys"].as_array().unwrap().is_empty()
+            && snapshot["hot_keys"].as_array().is_some_and(|keys| !keys.is_empty())
     });
     assert_as_the_schema_says("snapshot", &snapshot);
     let total = &snapshot["audit"]["total"];
@@ -177,7 +177,7 @@ async fn a_key_with_markup_is_data() {
     let set = sets[0].replace("invoices", "tax_rates");
     stage.redis.command::<()>(&["ZADD", &set, "1e6", evil]).unwrap();
     let dashboard = Dashboard::over(&stage, &[]);
-    let shows = |snapshot: &Value| snapshot["hot_keys"].as_array().unwrap().iter().any(|hot| hot["key"] == evil);
+    let shows = |snapshot: &Value| snapshot["hot_keys"].as_array().into_iter().flatten().any(|hot| hot["key"] == evil);
     dashboard.snapshot(shows);
     assert!(!dashboard.get("/").text.contains("alert(1)"));
 }

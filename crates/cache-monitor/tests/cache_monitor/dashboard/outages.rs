@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use test_support::{FaultProxy, Wire};
+use test_support::{FaultProxy, Wire, eventually};
 
-use super::program::Dashboard;
+use super::program::{DEADLINE, Dashboard};
 use crate::fixture::Stage;
 
 fn is(server: &'static str, state: &'static str) -> impl Fn(&Value) -> bool {
@@ -92,12 +92,26 @@ async fn it_starts_while_everything_is_away_and_comes_to_life_with_it() {
     assert!(away["outbox"].is_null() && away["memory"].is_null(), "{away:#}");
     assert!(away["database"]["error"].as_str().unwrap().contains("cache-admin migrate"), "{away:#}");
     assert_eq!(away["survey"]["at"], Value::Null);
+    for unknown in ["total", "has_data", "hot_keys", "processes", "breaker_changes"] {
+        assert!(away[unknown].is_null(), "{unknown} is not known, and not nothing: {away:#}");
+    }
+    assert!(away["types"].as_array().unwrap().iter().all(|of_type| of_type["numbers"].is_null()), "{away:#}");
     stage.redis.restart().unwrap();
     stream.until(is("redis", "ok"));
     stage.migrate_and_run(&[]).await;
     let whole = stream.until(|snapshot| is("database", "ok")(snapshot) && is("audit", "complete")(snapshot));
     assert_eq!(whole["outbox"]["pending"], 0);
     assert_eq!(whole["audit"]["error"], Value::Null);
+    // The log has it too, without being asked for.
+    for line in [
+        "a server does not answer",
+        "a server answers again",
+        "an audit did not end, and is tried again",
+        "audits come to their end again",
+    ] {
+        let is_said = async || if dashboard.said().contains(line) { Ok(()) } else { Err(dashboard.said()) };
+        eventually(DEADLINE, is_said).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
