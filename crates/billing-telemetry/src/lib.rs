@@ -1,4 +1,4 @@
-//! What the processes of the cache show to whoever watches them: logs, and metrics in the text format of Prometheus (OpenMetrics 1.0).
+//! What the processes of the cache show to monitoring: metrics in the text format of Prometheus (OpenMetrics 1.0).
 //!
 //! Invariant: nothing is counted here. [`process_metrics`] and [`installation_metrics`] put what the cache and the dashboard
 //! know already into [`Family`]s, and [`Exposition`] writes these down. Labels are bounded: a type of the registry, or a word of a
@@ -9,7 +9,6 @@ mod counted;
 mod exposition;
 mod family;
 mod installation;
-pub mod logs;
 mod process;
 #[cfg(feature = "otel")]
 pub mod traces;
