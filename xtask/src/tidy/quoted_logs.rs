@@ -2,7 +2,7 @@
 //!
 //! A quote stands in backticks behind words that name the log, see [`BEFORE`]. What `…` leaves out may be anything.
 
-use super::{Finding, SourceFile};
+use super::finding::{Finding, SourceFile};
 
 /// How a sentence ends before it quotes a line.
 const BEFORE: [&str; 8] = [
