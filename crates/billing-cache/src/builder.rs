@@ -181,6 +181,7 @@ impl<S: Source> CacheBuilder<S> {
     /// # Errors
     /// Settings that cannot work.
     pub async fn open(self, redis: &RedisSettings) -> Result<Cache<S>, SetupError> {
+        redis.check()?;
         self.settings.check()?;
         self.check_type_names()?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());

@@ -42,6 +42,7 @@ pub use declaration::cached_type::{
     Absence, CachedType, HotKeysResult, LoadResult, LoadedOne, Owner, Source, TypeInfo,
 };
 pub use declaration::key::{CacheKey, KeySpace, KeyWriter, SingleKey};
+pub use declaration::limits::{HOUR_MS, LIMITS, Limit, YEAR_SECONDS};
 pub use declaration::loaded::Loaded;
 pub use declaration::policy::L1Policy;
 pub use declaration::settings::{BreakerSettings, CacheSettings, InvalidSetting, RedisSettings, TypeSettings};

@@ -22,6 +22,7 @@ use serde::Deserialize;
 
 pub use layers::{HIDDEN, Origin, Setting};
 use layers::{Layer, as_table, explain, merged};
+pub use limits::number_ranges;
 pub use remarks::Remark;
 use remarks::remarks;
 use variables::Variables;

@@ -4,6 +4,7 @@
 pub(crate) mod any_key;
 pub(crate) mod cached_type;
 pub(crate) mod key;
+pub(crate) mod limits;
 pub(crate) mod loaded;
 pub(crate) mod policy;
 pub(crate) mod settings;

@@ -9,14 +9,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-/// More than this neither helps nor fits the arithmetic of TTLs.
-const LONGEST_TTL_SECONDS: u64 = 365 * 24 * 3600;
-
-/// Longer than that, what was once popular stays so.
-const LONGEST_HALF_LIFE_SECONDS: u64 = 30 * 24 * 3600;
-
-/// What Redis itself takes, unless it is told otherwise.
-const LARGEST_VALUE_BYTES: u64 = 512 << 20;
+use super::limits;
 
 /// How to reach Redis. Every wait has a limit.
 #[derive(Clone, Debug, Deserialize)]
@@ -170,10 +163,14 @@ pub struct TypeSettings {
 pub struct InvalidSetting {
     key: String,
     value: String,
-    reason: &'static str,
+    reason: String,
 }
 
 impl InvalidSetting {
+    pub(crate) fn new(key: impl Into<String>, value: String, reason: impl Into<String>) -> Self {
+        Self { key: key.into(), value, reason: reason.into() }
+    }
+
     /// The setting, such as `cache.lease_ttl_ms`.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -181,82 +178,46 @@ impl InvalidSetting {
     }
 }
 
+impl RedisSettings {
+    /// Refuses values that are out of their ranges, naming the key.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        self.numbers().into_iter().try_for_each(|(key, value)| check_range(key, "", value))
+    }
+
+    fn numbers(&self) -> [(&'static str, u64); 7] {
+        [
+            ("redis.port", self.port.into()),
+            ("redis.db", self.db.into()),
+            ("redis.connect_timeout_ms", self.connect_timeout_ms),
+            ("redis.command_timeout_ms", self.command_timeout_ms),
+            ("redis.batch_timeout_ms", self.batch_timeout_ms),
+            ("redis.reconnect_max_ms", self.reconnect_max_ms),
+            ("redis.pool_size", self.pool_size as u64),
+        ]
+    }
+}
+
 impl CacheSettings {
     /// Refuses values that cannot work, naming the key.
     ///
     /// # Errors
-    /// The first setting that is out of its range.
+    /// The first setting that is out of its range, or does not go with another.
     pub fn check(&self) -> Result<(), InvalidSetting> {
-        let at_least_one = "must be at least 1";
-        let rules = [
-            (
-                "cache.ttl_jitter_percent",
-                u64::from(self.ttl_jitter_percent),
-                self.ttl_jitter_percent <= 50,
-                "must be at most 50",
-            ),
-            (
-                "cache.refresh_ahead_percent",
-                u64::from(self.refresh_ahead_percent),
-                self.refresh_ahead_percent <= 50,
-                "must be at most 50",
-            ),
-            ("cache.load_deadline_ms", self.load_deadline_ms, self.load_deadline_ms > 0, at_least_one),
-            (
-                "cache.lease_ttl_ms",
-                self.lease_ttl_ms,
-                self.lease_ttl_ms > self.load_deadline_ms,
-                "must be more than cache.load_deadline_ms",
-            ),
-            (
-                "cache.invalidation_deadline_ms",
-                self.invalidation_deadline_ms,
-                self.invalidation_deadline_ms > 0,
-                at_least_one,
-            ),
-            ("cache.usage_keys", self.usage_keys as u64, self.usage_keys <= 1_000_000, "must be at most 1000000"),
-            (
-                "cache.usage_half_life_seconds",
-                self.usage_half_life_seconds,
-                (1..=LONGEST_HALF_LIFE_SECONDS).contains(&self.usage_half_life_seconds),
-                "must be from 1 to 2592000 (30 days)",
-            ),
-            (
-                "cache.max_value_bytes",
-                self.max_value_bytes,
-                (1_024..=LARGEST_VALUE_BYTES).contains(&self.max_value_bytes),
-                "must be from 1024 to 536870912 (512 MiB)",
-            ),
-            ("cache.max_loads", self.max_loads as u64, self.max_loads > 0, at_least_one),
-            (
-                "cache.l1_staleness_bound_ms",
-                self.l1_staleness_bound_ms,
-                (100..=60_000).contains(&self.l1_staleness_bound_ms),
-                "must be from 100 to 60000",
-            ),
-            (
-                "cache.scan_count",
-                self.scan_count as u64,
-                (1..=10_000).contains(&self.scan_count),
-                "must be from 1 to 10000",
-            ),
-            (
-                "cache.batch_size",
-                self.batch_size as u64,
-                (1..=5_000).contains(&self.batch_size),
-                "must be from 1 to 5000",
-            ),
-        ];
-        for (key, value, holds, reason) in rules {
-            if !holds {
-                return Err(InvalidSetting { key: key.into(), value: value.to_string(), reason });
-            }
+        let numbers = self.numbers().into_iter().chain(self.breaker.numbers());
+        numbers.into_iter().try_for_each(|(key, value)| check_range(key, "", value))?;
+        self.types.iter().try_for_each(|(name, settings)| settings.check(name))?;
+        if self.lease_ttl_ms <= self.load_deadline_ms {
+            let (value, reason) = (self.lease_ttl_ms.to_string(), "must be more than cache.load_deadline_ms");
+            return Err(InvalidSetting::new("cache.lease_ttl_ms", value, reason));
         }
         if self.key_space.contains(['{', '}']) {
             let value = format!("{:?}", self.key_space);
-            return Err(InvalidSetting { key: "cache.key_space".into(), value, reason: "must not contain braces" });
+            return Err(InvalidSetting::new("cache.key_space", value, "must not contain braces"));
         }
-        self.check_types()
+        Ok(())
     }
 
     /// Whether it is kept which keys are read; what is never sent need not be noted.
@@ -264,18 +225,113 @@ impl CacheSettings {
         self.counters_flush_ms > 0 && self.usage_keys > 0
     }
 
-    fn check_types(&self) -> Result<(), InvalidSetting> {
-        for (name, settings) in &self.types {
-            for (key, ttl) in
-                [("ttl_seconds", settings.ttl_seconds), ("absent_ttl_seconds", settings.absent_ttl_seconds)]
-            {
-                if let Some(ttl) = ttl.filter(|ttl| !(1..=LONGEST_TTL_SECONDS).contains(ttl)) {
-                    let key = format!("cache.types.{name}.{key}");
-                    let reason = "must be from 1 to 31536000 (a year)";
-                    return Err(InvalidSetting { key, value: ttl.to_string(), reason });
-                }
+    fn numbers(&self) -> [(&'static str, u64); 16] {
+        [
+            ("cache.ttl_jitter_percent", self.ttl_jitter_percent.into()),
+            ("cache.refresh_ahead_percent", self.refresh_ahead_percent.into()),
+            ("cache.load_deadline_ms", self.load_deadline_ms),
+            ("cache.lease_ttl_ms", self.lease_ttl_ms),
+            ("cache.patience_ms", self.patience_ms),
+            ("cache.invalidation_deadline_ms", self.invalidation_deadline_ms),
+            ("cache.counters_flush_ms", self.counters_flush_ms),
+            ("cache.usage_keys", self.usage_keys as u64),
+            ("cache.usage_half_life_seconds", self.usage_half_life_seconds),
+            ("cache.scan_count", self.scan_count as u64),
+            ("cache.batch_size", self.batch_size as u64),
+            ("cache.max_value_bytes", self.max_value_bytes),
+            ("cache.l1_max_bytes", self.l1_max_bytes),
+            ("cache.l1_staleness_bound_ms", self.l1_staleness_bound_ms),
+            ("cache.max_loads", self.max_loads as u64),
+            ("cache.load_queue_ms", self.load_queue_ms),
+        ]
+    }
+}
+
+impl BreakerSettings {
+    fn numbers(&self) -> [(&'static str, u64); 7] {
+        [
+            ("cache.breaker.window_ms", self.window_ms),
+            ("cache.breaker.min_calls", self.min_calls.into()),
+            ("cache.breaker.failure_percent", self.failure_percent.into()),
+            ("cache.breaker.slow_call_percent", self.slow_call_percent.into()),
+            ("cache.breaker.slow_percent", self.slow_percent.into()),
+            ("cache.breaker.open_ms", self.open_ms),
+            ("cache.breaker.trial_calls", self.trial_calls.into()),
+        ]
+    }
+}
+
+impl TypeSettings {
+    fn check(&self, name: &str) -> Result<(), InvalidSetting> {
+        let ttls = [(limits::TTL_SECONDS, self.ttl_seconds), (limits::ABSENT_TTL_SECONDS, self.absent_ttl_seconds)];
+        let set = ttls.into_iter().filter_map(|(key, ttl)| Some((key, ttl?)));
+        set.into_iter().try_for_each(|(key, ttl)| check_range(key, name, ttl))
+    }
+}
+
+/// Refuses a value that is out of the range of its setting. `name` is the cached type, where the key has one.
+fn check_range(key: &str, name: &str, value: u64) -> Result<(), InvalidSetting> {
+    let refused = |reason| InvalidSetting::new(key.replace('*', name), value.to_string(), reason);
+    limits::refusal(key, value).map_or(Ok(()), |reason| Err(refused(reason)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::declaration::limits::{LIMITS, Limit};
+
+    const TYPE: &str = "invoices";
+
+    fn all(value: impl Fn(&Limit) -> u64) -> Vec<(String, u64)> {
+        LIMITS.iter().map(|limit| (limit.0.replace('*', TYPE), value(limit))).collect()
+    }
+
+    /// Settings whose numbers are these.
+    fn check(numbers: &[(String, u64)]) -> Result<(), String> {
+        let mut root = json!({
+            "redis": {
+                "host": "", "username": "", "password": "", "url": "", "cluster_nodes": "", "sentinels": "",
+                "sentinel_master": "", "sentinel_username": "", "sentinel_password": "", "tls": false,
+                "tls_ca_file": "", "tls_client_cert_file": "", "tls_client_key_file": "",
+            },
+            "cache": { "key_space": "", "breaker": {}, "types": { TYPE: {} } },
+        });
+        for (key, number) in numbers {
+            root.pointer_mut(&format!("/{}", key.rsplit_once('.').unwrap().0.replace('.', "/")))
+                .and_then(Value::as_object_mut)
+                .map(|section: &mut Map<String, Value>| {
+                    section.insert(key.rsplit('.').next().unwrap().to_owned(), json!(number))
+                })
+                .unwrap_or_else(|| panic!("{key} has no section"));
+        }
+        let redis: RedisSettings = serde_json::from_value(root["redis"].take()).map_err(|error| error.to_string())?;
+        let cache: CacheSettings = serde_json::from_value(root["cache"].take()).map_err(|error| error.to_string())?;
+        redis.check().and_then(|()| cache.check()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_number_may_be_either_end_of_its_range() {
+        assert_eq!(check(&all(|(_, range)| *range.start())), Ok(()));
+        assert_eq!(check(&all(|(_, range)| *range.end())), Ok(()));
+    }
+
+    #[test]
+    fn every_number_beyond_its_range_is_refused_by_name() {
+        let good = all(|(_, range)| *range.end());
+        for (index, (_, range)) in LIMITS.iter().enumerate() {
+            for beyond in [range.start().checked_sub(1), range.end().checked_add(1)].into_iter().flatten() {
+                let mut numbers = good.clone();
+                numbers[index].1 = beyond;
+                let key = &numbers[index].0;
+                let refused = check(&numbers).expect_err(key);
+                // A type of Rust that is as narrow as the range refuses by itself.
+                assert!(
+                    refused.starts_with(&format!("{key} is {beyond}: must be")) || refused.contains("u16"),
+                    "{refused}"
+                );
             }
         }
-        Ok(())
     }
 }

@@ -18,15 +18,12 @@ pub enum Standing {
     Value(Vec<u8>),
     /// Something that is no string, such as a list: a foreign hand.
     NotAString,
-    /// A string that is longer than any value of ours, and was not fetched: a foreign hand.
+    /// A string that is longer than `cache.max_value_bytes`, and was not fetched: a foreign hand.
     TooLong {
         /// Its length.
         bytes: u64,
     },
 }
-
-/// Longer values are not fetched: to parse one takes many times its length in memory, and nobody can look at it.
-const LONGEST: u64 = 8 << 20;
 
 impl Standing {
     /// The length of the string, if it is one.
@@ -71,7 +68,10 @@ impl<S: Source> Cache<S> {
     }
 
     async fn standing_of_batch(&self, texts: &[String]) -> Result<Vec<Standing>, RedisUnreachable> {
-        let shards = &self.shared().shards;
+        let shared = self.shared();
+        let shards = &shared.shards;
+        // To parse a longer one takes many times its length in memory, and nobody can look at it.
+        let longest = shared.settings.max_value_bytes;
         let lengths = shards.look_at(texts, |key| vec![command(&["STRLEN", key])]).await?;
         // What cannot be told, for a lack of rights or of a string, is fetched.
         let lengths: Vec<u64> =
@@ -79,14 +79,16 @@ impl<S: Source> Cache<S> {
         let short: Vec<String> = texts
             .iter()
             .zip(&lengths)
-            .filter(|(_, length)| **length <= LONGEST)
+            .filter(|(_, length)| **length <= longest)
             .map(|(text, _)| text.clone())
             .collect();
         // One GET each: MGET takes what is no string for absent.
         let mut values = shards.look_at(&short, |key| vec![command(&["GET", key])]).await?.into_iter();
-        let standing = lengths.into_iter().map(|bytes| match bytes {
-            0..=LONGEST => standing_of(values.next().unwrap_or_default().into_iter().next().unwrap_or(Ok(Value::Nil))),
-            bytes => Ok(Standing::TooLong { bytes }),
+        let standing = lengths.into_iter().map(|bytes| {
+            if bytes > longest {
+                return Ok(Standing::TooLong { bytes });
+            }
+            standing_of(values.next().unwrap_or_default().into_iter().next().unwrap_or(Ok(Value::Nil)))
         });
         standing.collect::<Result<_, _>>().map_err(|error| shards.unreachable(error))
     }

@@ -109,11 +109,11 @@ fn routes(service: BillingService, in_force: InForce) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route_layer(from_fn(problem::without_parameters))
         .nest("/api/billing", with_parameters)
-        .fallback(problem::no_such_page)
-        .method_not_allowed_fallback(problem::no_such_method)
         .layer(axum::Extension(health::LastWrite::default()))
         .with_state(service)
         .route("/settings", settings.with_state(Arc::new(in_force)))
+        .fallback(problem::no_such_page)
+        .method_not_allowed_fallback(problem::no_such_method)
 }
 
 /// One line on stderr. Where nobody can read it, the service goes on.

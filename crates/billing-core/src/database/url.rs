@@ -34,6 +34,9 @@ pub(super) enum SqliteMode {
     Create,
 }
 
+const PERCENT_ENCODED: &str = "write it like postgres://user:password@host:5432/database, with special characters of the \
+    password percent-encoded";
+
 pub(super) fn parse(url: &SecretString) -> Result<DatabaseUrl, DatabaseError> {
     let (dialect, rest) = split(url.expose_secret().trim())?;
     match dialect {
@@ -51,10 +54,21 @@ fn split(url: &str) -> Result<(&str, &str), DatabaseError> {
 
 fn postgres(rest: &str) -> Result<Box<PgConnectOptions>, DatabaseError> {
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if is_cut_password(address, query) {
+        return Err(invalid(PERCENT_ENCODED));
+    }
     let parameters = tls::parameters(query, tls::of_environment).map_err(|reason| invalid(&reason))?;
     PgConnectOptions::from_str(&format!("postgres:{address}?{parameters}"))
         .map(|options| Box::new(named(options)))
-        .map_err(|_| invalid("write it like postgres://user:password@host:5432/database, with special characters of the password percent-encoded"))
+        .map_err(|_| invalid(PERCENT_ENCODED))
+}
+
+/// Whether a slash, a question mark or a hash ends the address within its password: the rest would be taken for the name of
+/// the database, which everybody may see, and its beginning for a port.
+fn is_cut_password(address: &str, query: &str) -> bool {
+    let address = address.trim_start_matches('/');
+    let (place, name) = address.split_once(['/', '#']).unwrap_or((address, ""));
+    name.contains('@') || (query.contains('@') && !place.contains('@'))
 }
 
 /// Give our connections a name in `pg_stat_activity`, unless the URL has one.
@@ -78,6 +92,9 @@ fn sqlite_file(rest: &str, is_dir: impl Fn(&Path) -> bool) -> Result<SqliteFile,
     };
     if matches!(location, "" | "/" | ":memory:" | "/:memory:") {
         return Err(invalid("a database in memory belongs to one connection; name a file"));
+    }
+    if location.split_once('@').is_some_and(|(before, _)| before.contains(':')) {
+        return Err(invalid("it has a user and a password, and a file has none: write sqlite://file"));
     }
     let counted_slashes = rest.starts_with("///");
     let path = if counted_slashes { choose_reading(location, is_dir) } else { location.into() };
@@ -147,6 +164,8 @@ mod tests {
             "postgresql://ann:p%40ss@db.example:5433/billing",
             "postgresql+psycopg2://ann:p%40ss@db.example:5433/billing",
             "postgresql+asyncpg://ann:p%40ss@db.example:5433/billing",
+            "postgres://ann:p@ss@db.example:5433/billing",
+            "postgres://ann:x@db.example:5433/billing?application_name=a@b",
         ] {
             let Ok(DatabaseUrl::Postgres(options)) = parse(&url.into()) else {
                 panic!("{url} was refused");
@@ -158,7 +177,16 @@ mod tests {
 
     #[test]
     fn a_refused_url_does_not_show_its_password() {
-        for url in ["mysql://ann:hunter2@db/billing", "hunter2", "postgres://ann:hunter2@db:port/x"] {
+        for url in [
+            "mysql://ann:hunter2@db/billing",
+            "hunter2",
+            "postgres://ann:hunter2@db:port/x",
+            "postgres://ann:12/hunter2@db/billing",
+            "postgres://ann:12?hunter2@db/billing",
+            "postgres://ann:12#hunter2@db/billing",
+            "postgres://ann:x@127.0.0.1postgres://ann:hunter2@db/billing",
+            "sqlite://ann:hunter2@db/billing",
+        ] {
             let Err(error) = parse(&url.into()) else { panic!("{url} was accepted") };
             assert!(!format!("{error} {error:?}").contains("hunter2"));
         }

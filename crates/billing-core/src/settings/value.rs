@@ -21,7 +21,7 @@ pub(super) enum Value {
 pub(super) enum Kind {
     Text,
     /// A whole number in this range.
-    Number(RangeInclusive<i64>),
+    Number(RangeInclusive<u64>),
     Switch,
 }
 
@@ -64,7 +64,9 @@ impl Kind {
 
     fn checked(&self, value: Value) -> Result<Value, Wrong> {
         match (self, value) {
-            (Self::Number(range), Value::Number(number)) if !range.contains(&number) => {
+            (Self::Number(range), Value::Number(number))
+                if !u64::try_from(number).is_ok_and(|number| range.contains(&number)) =>
+            {
                 Err(self.wrong(number.to_string()))
             }
             (_, value) => Ok(value),

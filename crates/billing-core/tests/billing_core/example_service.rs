@@ -67,6 +67,11 @@ impl ExampleService {
         Self::start(Command::new(program()), world, variables)
     }
 
+    /// The same, or what it said instead of listening.
+    pub(crate) fn try_with(world: &World, variables: &[(&str, &str)]) -> Result<Self, String> {
+        Self::try_start(Command::new(program()), world, variables)
+    }
+
     /// One that gets an error, and not a signal, where a file must not grow.
     #[cfg(target_os = "linux")]
     pub(crate) fn that_survives_its_limits(world: &World) -> Self {
@@ -91,7 +96,11 @@ impl ExampleService {
         self.child.wait().unwrap();
     }
 
-    fn start(mut command: Command, world: &World, variables: &[(&str, &str)]) -> Self {
+    fn start(command: Command, world: &World, variables: &[(&str, &str)]) -> Self {
+        Self::try_start(command, world, variables).unwrap_or_else(|said| panic!("it said {said:?}"))
+    }
+
+    fn try_start(mut command: Command, world: &World, variables: &[(&str, &str)]) -> Result<Self, String> {
         let directory = tempfile::tempdir().unwrap();
         set_up(&mut command, world, directory.path(), "127.0.0.1:0", variables);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -104,7 +113,10 @@ impl ExampleService {
                 None
             }
         });
-        let address = address.unwrap_or_else(|| panic!("it said {before:?}"));
+        let Some(address) = address else {
+            child.wait().unwrap();
+            return Err(before);
+        };
         let service = Self::of(child, address, directory);
         service.said.lock().unwrap().push_str(&before);
         // Its later words are read, so that it never waits for a reader, and shown by a test that fails.
@@ -115,7 +127,7 @@ impl ExampleService {
                 said.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
-        service
+        Ok(service)
     }
 
     /// One that says what it says to this file.

@@ -21,6 +21,7 @@ const CASES: &[Case] = &[
     ("DELETE", "/invoices/1/details", "", 405, "method_not_allowed"),
     ("GET", "/payments", "", 405, "method_not_allowed"),
     ("POST", "//healthz", "", 405, "method_not_allowed"),
+    ("POST", "//settings", "", 405, "method_not_allowed"),
     ("GET", "/tax-rates/applicable", "", 422, "invalid"),
     ("GET", "/tax-rates/applicable?region=CA", "", 422, "invalid"),
     ("GET", "/tax-rates/applicable?country=GB&county=Kent", "", 422, "invalid"),

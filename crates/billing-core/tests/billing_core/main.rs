@@ -42,6 +42,7 @@ mod migration;
 mod money;
 mod needs;
 mod null_columns;
+mod number_ranges;
 mod numbers;
 mod open_invoices;
 mod outbox_rows;

@@ -1,8 +1,10 @@
 //! `inspect`: all there is to know of one cached value, and whether it is what the database says. While the database is
-//! away, all but that is shown.
+//! away, all but that is shown. With `--list`, which values there are to inspect.
+
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use billing_cache::{AnyKey, KeyState, Standing};
+use billing_cache::{AnyKey, KeyState, Pace, Standing, TypeInfo};
 use billing_core::audit::judge;
 use billing_core::cached::{self, BillingCache};
 use billing_core::outbox::last_of;
@@ -12,15 +14,19 @@ use cli_support::{Code, CommonArgs, TypeChoice, exit, open, render, usage};
 
 use super::ids;
 use crate::reports::inspect::{InDatabase, InspectReport};
+use crate::reports::key_list::KeyList;
 
 /// Invalidations shown.
 const LAST: usize = 10;
+/// They are kept in memory, each once.
+const MOST_LISTED: i64 = 100_000;
 
 const EXAMPLES: &str = "\
 Examples:
   cache-admin inspect invoice:42
   cache-admin inspect --type tax_rates --id GB:default
-  cache-admin inspect --type active_discounts --format json | jq .verdict";
+  cache-admin inspect --type active_discounts --format json | jq .verdict
+  cache-admin inspect --type invoices --list --limit 20";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -34,11 +40,22 @@ pub(crate) struct Arguments {
     /// Which value of it: 42 of invoices, GB:default of tax_rates; none of a type with one value
     #[arg(long, value_name = "ID", requires = "choice", default_value = "", hide_default_value = true)]
     id: String,
+    /// Show keys of the type that are cached, in no order, instead of one value
+    #[arg(long, requires = "choice", conflicts_with = "id")]
+    list: bool,
+    /// Maximum number of keys to list
+    #[arg(long, value_name = "N", requires = "list", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=MOST_LISTED))]
+    limit: u32,
 }
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
     let settings = common.settings()?;
     let cache = open::cache_alone(&settings).await?;
+    if let Some(choice) = arguments.choice.filter(|_| arguments.list) {
+        let types: Vec<TypeInfo> = choice.types().iter().map(|cached| cached.info()).collect();
+        render::show(&list(&cache, &types, arguments.limit as usize).await?, common.format)?;
+        return Ok(Code::Fine);
+    }
     let key = arguments.key(&cache)?;
     let state = cache.inspect(&key).await?;
     let database = ask_database(&settings, &cache, &key, &state).await.context("compare with the database");
@@ -65,9 +82,27 @@ impl Arguments {
                 let key = ids::text_of(cache, &info, &self.id).and_then(|text| cache.key_of_text(&text));
                 key.ok_or_else(|| usage(ids::wrong(cache, &info, &self.id)))
             }
-            (None, _) => Err(usage("inspect shows one value: name its key, or one --type and its --id")),
+            (None, _) => {
+                Err(usage("inspect shows one value: name its key, or one --type and its --id; --list shows keys"))
+            }
         }
     }
+}
+
+/// Keys of these types, each once, until there are `limit` of them.
+async fn list(cache: &BillingCache, types: &[TypeInfo], limit: usize) -> Result<KeyList> {
+    let mut walk = cache.walk(types, Pace::unlimited()).await?;
+    let mut keys = BTreeSet::new();
+    while let Some(step) = walk.step().await? {
+        let step: BTreeSet<String> = step.keys.iter().map(ToString::to_string).collect();
+        for key in step {
+            if keys.len() == limit && !keys.contains(&key) {
+                return Ok(KeyList { keys, complete: false });
+            }
+            keys.insert(key);
+        }
+    }
+    Ok(KeyList { keys, complete: true })
 }
 
 /// What the database says of the value.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use billing_core::cached::declarations;
-use billing_core::database::{Database, MissingFile};
+use billing_core::database::{self, Database, MissingFile};
 use billing_core::migration;
 use cli_support::{Code, CommonArgs, render};
 
@@ -19,9 +19,10 @@ It refuses (exit 2) tables that lack columns, and triggers of a newer version.";
 
 pub(crate) async fn run(common: &CommonArgs) -> Result<Code> {
     let settings = common.settings()?;
+    let turned_to_wal = database::turns_to_wal(&settings.database)?;
     let database = Database::open(&settings.database, MissingFile::Create).await?;
     let done = migration::migrate(&database, &declarations()).await?;
-    let report = MigrateReport::new(database.describe(), done);
+    let report = MigrateReport::new(database.describe(), turned_to_wal, done);
     database.close().await?;
     render::show(&report, common.format)?;
     Ok(Code::Fine)

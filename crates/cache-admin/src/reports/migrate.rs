@@ -5,9 +5,14 @@ use cli_support::Report;
 use cli_support::render::count;
 use serde::Serialize;
 
+const TURNED_TO_WAL: &str = "\
+note: the file is in WAL mode from now on: two more files stand beside it (-wal, -shm), and a copy takes all three";
+
 #[derive(Serialize)]
 pub(crate) struct MigrateReport {
     database: String,
+    /// Whether a file of SQLite had another journal before.
+    turned_to_wal: bool,
     /// Migrations applied now, in order.
     applied: Vec<String>,
     /// What had been dropped and was made again.
@@ -27,7 +32,7 @@ pub(crate) struct MigrateReport {
 }
 
 impl MigrateReport {
-    pub(crate) fn new(database: &str, done: MigrationReport) -> Self {
+    pub(crate) fn new(database: &str, turned_to_wal: bool, done: MigrationReport) -> Self {
         let triggers_installed = match done.triggers {
             TriggerChange::Unchanged => None,
             TriggerChange::Replaced { count } => Some(count),
@@ -35,6 +40,7 @@ impl MigrateReport {
         let faults = |fault| done.faults.iter().filter(|found| found.fault == fault).count();
         Self {
             database: database.to_owned(),
+            turned_to_wal,
             triggers_installed,
             triggers_missing: faults(TriggerFault::Missing),
             triggers_differing: faults(TriggerFault::Differs),
@@ -77,6 +83,7 @@ impl Report for MigrateReport {
     fn to_text(&self) -> String {
         let columns = self.columns.iter().map(|fault| format!("note: {fault}"));
         let done = std::iter::once(format!("{}: {}", self.database, self.done()));
-        done.chain(columns).chain(self.next()).collect::<Vec<_>>().join("\n")
+        let journal = self.turned_to_wal.then(|| TURNED_TO_WAL.to_owned());
+        done.chain(journal).chain(columns).chain(self.next()).collect::<Vec<_>>().join("\n")
     }
 }

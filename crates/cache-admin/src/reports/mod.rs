@@ -4,6 +4,7 @@ pub(crate) mod clear;
 pub(crate) mod doctor;
 mod fields;
 pub(crate) mod inspect;
+pub(crate) mod key_list;
 pub(crate) mod migrate;
 pub(crate) mod seed;
 pub(crate) mod stats;

@@ -244,3 +244,45 @@ fn a_value_that_is_too_long_is_not_read() {
     assert!(run.stdout.len() < 20_000, "{} bytes", run.stdout.len());
     assert!(!stage.exists("invoice:1") && !stage.exists("invoice:2"));
 }
+
+#[test]
+fn keys_are_listed_up_to_a_limit_and_each_can_be_inspected() {
+    let stage = Stage::sqlite();
+    stage.run(&["migrate"]).assert_fine();
+    let list = |arguments: &[&str]| {
+        let report = stage.json(&[&["inspect", "--list"], arguments].concat());
+        let schema = json_schema::load("cache-admin-inspect-list");
+        assert_eq!(json_schema::violations(&schema, &report), [""; 0], "{report:#}");
+        (report["keys"].as_array().unwrap().len(), report["complete"].as_bool().unwrap())
+    };
+    assert_eq!(list(&["--type", "invoices"]), (0, true));
+    let keys =
+        (1..=120).map(|id| format!("invoice:{id}")).chain(["tax_rate:DE:default".to_owned(), "other".to_owned()]);
+    for key in keys {
+        stage.redis.command::<()>(&["SET", &key, "null", "EX", "3600"]).unwrap();
+    }
+    assert_eq!(list(&["--type", "invoices"]), (100, false));
+    assert_eq!(list(&["--type", "invoices", "--limit", "120"]), (120, true));
+    assert_eq!(list(&["--type", "all", "--limit", "1000"]), (121, true));
+    let run = stage.run(&["inspect", "--type", "tax_rates", "--list"]);
+    run.assert_fine();
+    assert_eq!(run.stdout, "tax_rate:DE:default\n");
+    stage.run(&["inspect", run.stdout.trim()]);
+    let run = stage.run(&["inspect", "--type", "invoices", "--list", "--limit", "7"]);
+    assert!(run.stdout.contains("and more: these are 7; --limit N shows more"), "{run:?}");
+    for wrong in [&["inspect", "--list"][..], &["inspect", "--type", "invoices", "--id", "1", "--list"]] {
+        assert_eq!(stage.run(wrong).code, Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_value_longer_than_the_setting_is_told_and_not_read() {
+    let stage = Stage::sqlite();
+    stage.run(&["migrate"]).assert_fine();
+    stage.redis.command::<()>(&["SET", "invoice:1", &format!("\"{}\"", "x".repeat(5_000)), "EX", "3600"]).unwrap();
+    for (largest, said) in [("4096", "its 5002 bytes are more than a value may have"), ("8192", "invalid type: string")]
+    {
+        let run = stage.run_with(&["inspect", "invoice:1"], &[("BILLING__CACHE__MAX_VALUE_BYTES", largest)]);
+        assert!(run.code == Some(1) && run.stdout.contains(said), "{run:?}");
+    }
+}

@@ -33,6 +33,28 @@ fn a_missing_sqlite_file_is_made_and_needs_no_redis() {
     assert!(file.exists());
 }
 
+#[tokio::test]
+async fn a_file_that_is_turned_to_wal_mode_is_told_once() {
+    let stage = Stage::sqlite();
+    for (name, begins, is_turned) in [("of-the-platform", "DELETE", true), ("in-wal", "WAL", false), ("new", "", false)]
+    {
+        let file = stage.directory().join(name);
+        let url = format!("sqlite://{}", file.display());
+        if !begins.is_empty() {
+            let platform = sea_orm::Database::connect(format!("{url}?mode=rwc")).await.unwrap();
+            let make = format!("PRAGMA journal_mode = {begins}; CREATE TABLE own (id INTEGER)");
+            platform.execute_unprepared(&make).await.unwrap();
+            platform.close().await.unwrap();
+        }
+        for is_first in [true, false] {
+            let run = stage.run_with(&["migrate"], &[("DATABASE_URL", &url)]);
+            run.assert_fine();
+            let is_told = run.stdout.contains("note: the file is in WAL mode from now on");
+            assert_eq!(is_told, is_turned && is_first, "{name}: {run:?}");
+        }
+    }
+}
+
 #[test]
 fn a_missing_directory_is_named() {
     let stage = Stage::sqlite();

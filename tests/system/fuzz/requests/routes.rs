@@ -214,14 +214,16 @@ fn header() -> BoxedStrategy<String> {
 fn form() -> BoxedStrategy<Vec<u8>> {
     let token = Place::Token.marker();
     let nearly = token[..token.len() - 1].to_owned();
+    // Each wrong one makes the next wait.
     let text = prop_oneof![
-        Just(format!("token={token}")),
-        Just(format!("token={nearly}")),
-        Just(format!("token={token}&token={token}")),
-        hostile().prop_map(|text| format!("token={text}")),
-        hostile(),
+        60 => Just(format!("token={token}")),
+        1 => Just(format!("token={nearly}")),
+        1 => Just(format!("token={token}&token={token}")),
+        1 => hostile().prop_map(|text| format!("token={text}")),
+        1 => hostile(),
     ];
-    (text, damage()).prop_map(|(text, damage)| damage.of(text.into_bytes())).boxed()
+    let damage = prop_oneof![20 => Just(Damage::None), 1 => damage()];
+    (text, damage).prop_map(|(text, damage)| damage.of(text.into_bytes())).boxed()
 }
 
 /// Some requests are damaged as a whole; then a server may take them for none.

@@ -257,6 +257,24 @@ fn other_machines_are_answered_only_with_a_token() {
 }
 
 #[test]
+fn a_token_file_that_every_user_can_read_is_warned_of_and_taken() {
+    use std::os::unix::fs::PermissionsExt;
+    let stage = Stage::bare();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), TOKEN).unwrap();
+    for (mode, is_warned_of) in [(0o644, true), (0o604, true), (0o640, false), (0o600, false)] {
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let path = file.path().to_str().unwrap();
+        // It ends by itself, after the token was taken.
+        let run =
+            stage.run(&["dashboard", "--listen", "127.0.0.1:0", "--token-file", path, "--allowed-host", "http://x"]);
+        assert!(run.code == Some(2) && run.stderr.contains("without scheme"), "{mode:o}: {}", run.stderr);
+        let warning = format!("warning: every user of this machine can read {path}; `chmod 600` it");
+        assert_eq!(run.stderr.contains(&warning), is_warned_of, "{mode:o}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn an_address_that_is_taken_is_named() {
     let stage = Stage::bare();
     let dashboard = Dashboard::over(&stage, &[]);
