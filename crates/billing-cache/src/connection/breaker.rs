@@ -4,7 +4,7 @@
 //! `breaker.trial_calls` calls are on their way; a permit that is dropped without a verdict, because its caller was
 //! cancelled, gives its place back and says nothing about Redis. One log line for each change of state.
 //!
-//! The last changes of the state are kept until they were written down for people to see (see [`crate::numbers`]).
+//! The last changes of the state are kept until they were written down for people to see (see `reporting`).
 //!
 //! While all is well a call costs two loads and no lock: calls are counted only from the first one in a window that
 //! failed or was slow, which can only make the breaker open sooner.

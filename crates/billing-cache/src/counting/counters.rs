@@ -1,7 +1,7 @@
 //! What this process counted and measured of one cached type.
 //!
 //! Invariants: no count is lost or counted twice; a thread counts in memory of its own, without a locked instruction
-//! (see `thread_slot`); sums are made by whoever asks, and reach Redis in the background only (see [`crate::numbers`]).
+//! (see `thread_slot`); sums are made by whoever asks, and reach Redis in the background only (see `reporting`).
 //!
 //! A cell has one writer at a time, who loads, adds and stores; the next writer got the slot through a mutex and loads
 //! what the last one stored. A reader sees each cell grow, so later sums are never less: for one reader by the order of

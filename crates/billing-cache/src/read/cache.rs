@@ -115,7 +115,8 @@ impl<S: Source> Cache<S> {
         self.inner.guard.is_live()
     }
 
-    /// Another source that uses the same keys of Redis now, as it names itself ([`CacheBuilder::marked`]).
+    /// Another source that uses the same keys of Redis now, as it names itself
+    /// ([`CacheBuilder::marked`](crate::CacheBuilder::marked)).
     #[must_use]
     pub fn other_source(&self) -> Option<String> {
         self.shared().other_source.lock().unwrap_or_else(PoisonError::into_inner).clone()
