@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nullable;
+use super::nullable::nullable;
 use crate::entities::credit_note;
 use crate::money::Money;
 use crate::time::UtcTime;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nullable;
+use super::nullable::nullable;
 use crate::entities::invoice;
 use crate::money::{Money, Percent};
 use crate::time::UtcTime;

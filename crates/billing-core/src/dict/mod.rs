@@ -7,18 +7,12 @@
 mod credit_note;
 mod discount;
 mod invoice;
+mod nullable;
 mod payment;
 mod tax_rate;
-
-use serde::{Deserialize, Deserializer};
 
 pub use credit_note::CreditNote;
 pub use discount::Discount;
 pub use invoice::{CreditNoteLine, DiscountLine, Invoice, InvoiceDetails, PaymentLine, TaxLine};
 pub use payment::Payment;
 pub use tax_rate::TaxRate;
-
-/// Reads a field that may be `null` and must be there; serde by itself takes a missing one for `null`.
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Option::deserialize(deserializer)
-}

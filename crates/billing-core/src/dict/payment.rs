@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nullable;
+use super::nullable::nullable;
 use crate::entities::payment;
 use crate::money::Money;
 use crate::time::UtcTime;

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nullable;
+use super::nullable::nullable;
 use crate::entities::tax_rate;
 use crate::money::Percent;
 use crate::time::UtcTime;

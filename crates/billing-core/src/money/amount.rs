@@ -1,15 +1,4 @@
-//! Amounts of money and percentages, as the platform's columns hold them.
-//!
-//! Invariant: an amount is an exact decimal with two digits, from the request to the column to the cache. Nothing here
-//! rounds except [`Money::portion`], and no value passes through a float, except the one SQLite itself stores
-//! (see `column.rs`). Used by every entity, every cached shape and every rule of the service.
-
-mod column;
-mod decimal;
-pub mod input;
-mod json;
-mod percent;
-mod rates;
+//! An amount of money.
 
 use std::fmt;
 use std::iter::Sum;
@@ -18,9 +7,8 @@ use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-pub use decimal::{FixedDecimal, MoneyError};
-pub use percent::Percent;
-pub use rates::PossibleRates;
+use super::decimal::{self, FixedDecimal, MoneyError};
+use super::percent::Percent;
 
 /// An amount in the currency's major unit with two digits, as a `numeric(10,2)` column holds it.
 ///

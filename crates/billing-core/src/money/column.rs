@@ -10,8 +10,9 @@ use sea_orm::sqlx::sqlite::SqliteRow;
 use sea_orm::sqlx::{Decode, Row, Sqlite, TypeInfo, ValueRef};
 use sea_orm::{ActiveValue, ColIdx, DbErr, IntoActiveValue, QueryResult, RuntimeErr, TryGetError, TryGetable};
 
+use super::amount::Money;
 use super::decimal::{self, FixedDecimal, MoneyError};
-use super::{Money, Percent};
+use super::percent::Percent;
 
 /// Fifteen significant digits survive a double; two of them are decimals.
 const MAX_EXACT_REAL: f64 = 1e13;

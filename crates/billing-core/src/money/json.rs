@@ -9,8 +9,9 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use super::amount::Money;
 use super::decimal::{self, FixedDecimal};
-use super::{Money, Percent};
+use super::percent::Percent;
 
 struct StringOnly<T>(PhantomData<T>);
 

@@ -7,7 +7,8 @@ use std::ops::RangeInclusive;
 
 use rust_decimal::Decimal;
 
-use super::{Money, Percent};
+use super::amount::Money;
+use super::percent::Percent;
 
 /// 100.00 percent in hundredths.
 const HUNDRED: i128 = 10_000;
