@@ -102,7 +102,13 @@ impl Chaos {
             for client in started {
                 client.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
             }
-            history::Fault { started: began, ended, forgets: round.fault.forgets, may_fail: round.fault.may_fail }
+            history::Fault {
+                started: began,
+                ended,
+                forgets: round.fault.forgets,
+                unnoticed: round.fault.unnoticed,
+                may_fail: round.fault.may_fail,
+            }
         })
     }
 

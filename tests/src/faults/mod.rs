@@ -30,6 +30,8 @@ pub struct Fault {
     pub database: Backend,
     /// Whether Redis comes back with data from before writes that it had been told of.
     pub forgets: bool,
+    /// Whether that breaks no connection: the service that wrote may read what was there before, too.
+    pub unnoticed: bool,
     /// Whether requests may fail: a service is dead or hangs, or the database does. Redis is never a reason.
     pub may_fail: bool,
     /// Whether it takes longer than a few seconds.
@@ -106,6 +108,7 @@ const PLAIN: Fault = Fault {
     about: "",
     database: Backend::Postgres,
     forgets: false,
+    unnoticed: false,
     may_fail: false,
     takes_long: false,
     settings: &[],

@@ -83,6 +83,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "swapdb",
         about: "the data of Redis are exchanged for what they were a second ago, and back again (SWAPDB), under open connections",
         forgets: true,
+        unnoticed: true,
         inflict: exchange_and_back,
         ..PLAIN
     },

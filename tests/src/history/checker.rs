@@ -25,6 +25,8 @@ pub struct Fault {
     pub ended: Moment,
     /// Whether Redis came back with data from before writes that it had been told of.
     pub forgets: bool,
+    /// Whether that breaks no connection, so that a process too may read what was there before its own write.
+    pub unnoticed: bool,
     /// Whether services or the database did not answer, so that requests may fail.
     pub may_fail: bool,
 }
@@ -129,7 +131,8 @@ pub(super) struct Judge<'f> {
 
 impl Judge<'_> {
     fn verdict(&self, read: &Read, missed: &Write) -> Staleness {
-        let own = missed.author == Author::Process(read.process);
+        // A connection that breaks tells its process at once; data that are exchanged under it do not.
+        let own = missed.author == Author::Process(read.process) && !self.fault.unnoticed;
         let excused = !own && (self.is_in_memory(read, missed) || self.waits_for_relay(read, missed));
         if excused { Staleness::Excused } else { Staleness::Broken }
     }

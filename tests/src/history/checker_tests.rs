@@ -94,7 +94,7 @@ fn a_read_that_begins_after_the_acknowledgement_must_show_it_wherever_it_is_aske
 
 #[test]
 fn a_pending_write_may_be_missed_elsewhere_until_the_bound_after_the_fault_and_never_where_it_was_written() {
-    let fault = Fault { started: ms(0), ended: ms(2_000), forgets: false, may_fail: false };
+    let fault = Fault { started: ms(0), ended: ms(2_000), forgets: false, unnoticed: false, may_fail: false };
     let stale = |process, at| {
         let history = history(vec![pending(paid(1, HERE, 10, 20))], vec![read(&[], process, at)]);
         found(&history, &truth(&[1]), &fault)
@@ -108,7 +108,7 @@ fn a_pending_write_may_be_missed_elsewhere_until_the_bound_after_the_fault_and_n
 
 #[test]
 fn a_pending_write_outside_the_fault_has_the_bound_from_its_own_end() {
-    let fault = Fault { started: ms(0), ended: ms(5), forgets: false, may_fail: false };
+    let fault = Fault { started: ms(0), ended: ms(5), forgets: false, unnoticed: false, may_fail: false };
     let stale =
         |at| found(&history(vec![pending(paid(1, HERE, 10, 20))], vec![read(&[], THERE, at)]), &truth(&[1]), &fault);
     assert_eq!(stale(5_019), []);
@@ -117,7 +117,7 @@ fn a_pending_write_outside_the_fault_has_the_bound_from_its_own_end() {
 
 #[test]
 fn what_a_redis_with_old_data_forgot_may_be_missed_elsewhere_until_the_bound() {
-    let fault = |forgets| Fault { started: ms(100), ended: ms(200), forgets, may_fail: false };
+    let fault = |forgets| Fault { started: ms(100), ended: ms(200), forgets, unnoticed: false, may_fail: false };
     let stale = |writer, at, forgets| {
         let history = history(vec![paid(1, writer, 10, 20)], vec![read(&[], HERE, at)]);
         found(&history, &truth(&[1]), &fault(forgets))
