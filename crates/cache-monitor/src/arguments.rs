@@ -27,6 +27,7 @@ Examples:
   cache-monitor --iterations 2000 --json main.json        keep a report …
   cache-monitor --iterations 2000 --baseline main.json --fail-under 80
                                                           … and fail where hits lost a fifth of their speed-up
+  cache-monitor --iterations 2000 --fail-under 50         fail where a hit saves less than half of a load
 
 Keys that exist in the database are measured in a Redis key space of its own, which is gone afterwards; no production key \
 is read or changed, and no counter changed. Next to each request through the cache stands a load of the same key past it, so \
@@ -38,8 +39,8 @@ samples there are no percentiles and no improvement. The interval of an improvem
 Tasks ask, wait, and ask again, so the times are those of the operations, not those of people who come at their own pace while \
 the system stalls (coordinated omission).
 
-Exit codes: 0 measured; 1 under what --fail-under asks for, or something failed; 2 wrong arguments or settings, or a baseline \
-that does not match; 3 Redis or the database cannot be reached, or there is nothing to measure; 130 interrupted: what was \
+Exit codes: 0 measured; 1 under what --fail-under asks for, or something failed; 2 wrong arguments or settings, a \
+baseline that does not match, or --fail-under cannot tell; 3 Redis or the database cannot be reached, or there is nothing to measure; 130 interrupted: what was \
 measured until then is shown.";
 
 /// Measures what the billing cache is worth: hit rates, and times of hits and misses against the database
@@ -82,10 +83,14 @@ pub(crate) struct Arguments {
     /// Compare with this earlier report (--json FILE or --format json)
     #[arg(long, value_name = "FILE", requires = "fail_under", help_heading = "Gate")]
     pub(crate) baseline: Option<PathBuf>,
-    /// Exit with 1 if the hits of a type save less than so many percent of a load; with --baseline: if their speed-up over loads is
-    /// less than so many percent of what it was. Only what is certain (95 %) counts as less
+    /// Alone: exit with 1 if hits save less than PERCENT of the time of a load, for any type. With --baseline: exit with 1 if the
+    /// speed-up of hits over loads is less than PERCENT of that in the baseline. Exit with 2 where that cannot be told with 95 %
+    /// certainty
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = "Gate")]
     pub(crate) fail_under: Option<f64>,
+    /// Let --fail-under pass what cannot be told, such as types without rows or with too few hits
+    #[arg(long, requires = "fail_under", help_heading = "Gate")]
+    pub(crate) allow_unknown: bool,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
     #[command(subcommand)]
@@ -180,6 +185,7 @@ mod tests {
             (&["--trace", "x", "--iterations", "5"], "cannot be used with"),
             (&["--trace", "x", "--seed", "5"], "cannot be used with"),
             (&["--baseline", "x"], "--fail-under"),
+            (&["--allow-unknown"], "--fail-under"),
             (&["--fail-under", "101"], "from 0 to 100"),
         ] {
             let error = parse(arguments).unwrap_err();

@@ -12,7 +12,7 @@ use cli_support::{Code, exit, usage};
 use crate::arguments::Arguments;
 use crate::baseline::{Baseline, Expected};
 use crate::outputs::Outputs;
-use crate::report::{self, Conditions, Ended, Gate, MonitorReport};
+use crate::report::{self, Conditions, Ended, Gate, MonitorReport, Outcome};
 use crate::runner::Stopped;
 use crate::session::Session;
 use crate::workload::TraceFile;
@@ -78,20 +78,18 @@ impl Conclusion<'_> {
             return no_request(&self.session, ended);
         }
         let mut report = report::build(self.conditions(ended).await, &outcomes);
-        let judged = self.judge(&report);
-        let refused = judged.map(|gate| report.gate = gate);
+        report.gate = self.judge(&report);
         self.outputs.show(&report, self.arguments.common.format)?;
         if let Some(again) = self.session.the_same_again() {
             exit::say(format_args!("the same requests again: {again}"));
         }
-        refused?;
-        Ok(code_of(&report))
+        Ok(code_of(&report, self.arguments))
     }
 
     /// A part of a measurement is not judged.
-    fn judge(&self, report: &MonitorReport) -> Result<Option<Gate>> {
+    fn judge(&self, report: &MonitorReport) -> Option<Gate> {
         let wanted = self.arguments.fail_under.filter(|_| !report.interrupted);
-        wanted.map(|percent| report::judge(report, self.baseline.as_ref(), percent)).transpose()
+        wanted.map(|percent| report::judge(report, self.baseline.as_ref(), percent))
     }
 
     async fn conditions(&self, ended: Ended) -> Conditions {
@@ -104,6 +102,7 @@ impl Conclusion<'_> {
             concurrency: self.arguments.concurrency,
             warmup: self.arguments.warmup,
             ended,
+            is_embedded: cache.source().is_embedded(),
             usage: counters::of_production(self.settings.clone()).await.map_err(|error| exit::sentence(&error)),
             notes: self.session.notes(),
         }
@@ -120,15 +119,22 @@ fn no_request(session: &Session, ended: Ended) -> Result<Code> {
     }
 }
 
-fn code_of(report: &MonitorReport) -> Code {
+fn code_of(report: &MonitorReport, arguments: &Arguments) -> Code {
     if report.interrupted {
         exit::print_error(&anyhow!(
             "interrupted: shown is what was measured until then; nothing of it is left in Redis"
         ));
         return Code::Interrupted;
     }
-    match &report.gate {
-        Some(gate) if !gate.passed => Code::No,
-        _ => Code::Fine,
+    match report.gate.as_ref().map(|gate| gate.outcome) {
+        Some(Outcome::Failed) => Code::No,
+        Some(Outcome::Unknown) if !arguments.allow_unknown => {
+            exit::print_error(&anyhow!(
+                "--fail-under: some types cannot be judged; ask for more --iterations, choose types with --type, or give \
+                 --allow-unknown"
+            ));
+            Code::Usage
+        }
+        Some(Outcome::Passed | Outcome::Unknown) | None => Code::Fine,
     }
 }

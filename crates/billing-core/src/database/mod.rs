@@ -121,6 +121,12 @@ impl Database {
         self.connection.get_database_backend()
     }
 
+    /// Whether it is a file beside this process, so that asking it needs no network.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.backend() == DbBackend::Sqlite
+    }
+
     /// Which database this is, for messages: host, port and name, or the file; no user, no password.
     #[must_use]
     pub fn describe(&self) -> &str {

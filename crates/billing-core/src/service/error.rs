@@ -224,6 +224,19 @@ pub enum Refusal {
         /// The row of `invoice_taxes`.
         line_id: i32,
     },
+    /// The rate that stands on a tax line is one that no tax has.
+    #[error(
+        "tax line {line_id} of invoice {invoice_id} has a rate of {rate} percent, which is not from 0 to 100; correct rate in \
+         row {line_id} of invoice_taxes, or tax the invoice again with \"rates\": \"current\" for the rate of now"
+    )]
+    CopiedRateOutOfRange {
+        /// The invoice.
+        invoice_id: i32,
+        /// The row of `invoice_taxes`.
+        line_id: i32,
+        /// Its percentage.
+        rate: Percent,
+    },
     /// Another program stored a rate that no tax has.
     #[error("tax rate {tax_rate_id} is {rate} percent, which is not from 0 to 100; correct it before it is applied")]
     TaxRateOutOfRange {

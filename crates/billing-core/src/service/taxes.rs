@@ -66,6 +66,9 @@ impl LockedInvoice<'_> {
     async fn reprice(&self, line: invoice_tax::Model, today: Option<tax_rate::Model>) -> Result<(), BillingError> {
         let unknown = Refusal::UnknownRate { invoice_id: self.row().id, line_id: line.id };
         let rate = line.rate_beside(today.as_ref().and_then(|today| today.rate)).ok_or(unknown)?;
+        if !rate.is_within_0_to_100() {
+            return Err(Refusal::CopiedRateOutOfRange { invoice_id: self.row().id, line_id: line.id, rate }.into());
+        }
         let name = line.name.clone().or_else(|| today?.name);
         let taxable = self.taxable();
         let mut line = line.into_active_model();

@@ -5,7 +5,7 @@ use billing_core::service::{Refusal, TaxingRates};
 use sea_orm::DbBackend;
 
 use crate::backends::execute;
-use crate::commands::{code, done, money, rate, refused};
+use crate::commands::{code, done, money, percent, rate, refused};
 use crate::world::{World, for_each_world};
 
 /// The rates of the lines, as they are shown.
@@ -163,6 +163,28 @@ async fn of_two_lines_of_one_place_one_stays() {
         let once = done(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await);
         assert_eq!((rates(&once), once.total), (shown("20.00"), money("120")));
         assert_eq!(code(&process.calculate_invoice_taxes(99, None, TaxingRates::Current).await), "not_found");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copied_rate_that_no_tax_has_is_refused_where_it_would_be_repriced() {
+    for_each_world(async |world| {
+        let process = world.process().await;
+        for stored in ["-20", "250", "100.01"] {
+            done(process.calculate_invoice_taxes(1, None, TaxingRates::Current).await);
+            execute(&world.database, &format!("UPDATE invoice_taxes SET rate = {stored}")).await;
+            for refusal in [
+                refused(process.apply_discount_to_invoice(1, 1).await),
+                refused(process.calculate_invoice_taxes(1, None, TaxingRates::Copied).await),
+            ] {
+                let Refusal::CopiedRateOutOfRange { invoice_id, rate, .. } = refusal else { panic!("{refusal}") };
+                assert_eq!((invoice_id, rate), (1, percent(stored)));
+            }
+        }
+        // What is asked for is the way out.
+        done(process.calculate_invoice_taxes(1, None, TaxingRates::Current).await);
+        done(process.apply_discount_to_invoice(1, 1).await);
     })
     .await;
 }

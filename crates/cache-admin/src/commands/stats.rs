@@ -8,7 +8,7 @@ use billing_core::database::Database;
 use clap::Args;
 use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, exit, open, render, watch};
 
-use crate::reports::stats::{Counted, Others, Server, StatsReport, TypeStats};
+use crate::reports::stats::{Counted, Others, Server, StatsReport, Total, TypeStats};
 
 const CONSEQUENCE: &str = "nothing was changed";
 const EXAMPLES: &str = "\
@@ -85,9 +85,11 @@ impl Work {
     fn report(self, ending: Ending) -> StatsReport {
         let Survey { server, types, leases, bookkeeping, foreign } = self.surveying.so_far();
         let types = types.into_iter().map(|found| TypeStats { counted: counted(&self.usage, found.name), found });
+        let types: Vec<TypeStats> = types.collect();
         StatsReport {
             complete: ending.is_complete(),
-            types: types.collect(),
+            total: Total::of(&types),
+            types,
             server: Server { endpoint: self.endpoint, info: server },
             hours: self.hours,
             others: Others { leases, bookkeeping, foreign },

@@ -1,6 +1,6 @@
 //! The report of `migrate`.
 
-use billing_core::migration::{MigrationReport, TriggerChange, TriggerFault};
+use billing_core::migration::{ColumnFault, MigrationReport, TriggerChange, TriggerFault};
 use cli_support::Report;
 use cli_support::render::count;
 use serde::Serialize;
@@ -29,6 +29,9 @@ pub(crate) struct MigrateReport {
     copies_filled: u64,
     /// Columns of other types than those of the contract.
     columns: Vec<String>,
+    /// How many of them hold values that cannot be read: `doctor` calls them a problem, as the text does. They come first.
+    #[serde(skip)]
+    unreadable_columns: usize,
 }
 
 impl MigrateReport {
@@ -46,7 +49,8 @@ impl MigrateReport {
             triggers_differing: faults(TriggerFault::Differs),
             cleared: done.cleared.into_iter().collect(),
             copies_filled: done.filled,
-            columns: done.columns.iter().map(ToString::to_string).collect(),
+            columns: by_severity(&done.columns).map(ToString::to_string).collect(),
+            unreadable_columns: done.columns.iter().filter(|fault| fault.is_fatal()).count(),
             applied: done.applied,
             mended: done.mended,
         }
@@ -79,9 +83,16 @@ impl MigrateReport {
     }
 }
 
+/// The worst first.
+fn by_severity(faults: &[ColumnFault]) -> impl Iterator<Item = &ColumnFault> {
+    let (fatal, others): (Vec<_>, Vec<_>) = faults.iter().partition(|fault| fault.is_fatal());
+    fatal.into_iter().chain(others)
+}
+
 impl Report for MigrateReport {
     fn to_text(&self) -> String {
-        let columns = self.columns.iter().map(|fault| format!("note: {fault}"));
+        let word = |place| if place < self.unreadable_columns { "problem" } else { "note" };
+        let columns = self.columns.iter().enumerate().map(|(place, fault)| format!("{}: {fault}", word(place)));
         let done = std::iter::once(format!("{}: {}", self.database, self.done()));
         let journal = self.turned_to_wal.then(|| TURNED_TO_WAL.to_owned());
         done.chain(journal).chain(columns).chain(self.next()).collect::<Vec<_>>().join("\n")

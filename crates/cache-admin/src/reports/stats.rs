@@ -2,11 +2,14 @@
 
 use billing_cache::{ServerInfo, TypeSurvey};
 use cli_support::Report;
-use cli_support::render::{bytes, count, facts, marked_if_partial, percent, table};
+use cli_support::render::{bytes, count, facts, marked_if_partial, percent, table, to_f64};
 use serde::Serialize;
 
 const ESTIMATED: &str =
     "memory and times to live of types that were not measured wholly are estimates; --exact measures all";
+
+const FOREIGN: &str = "keys of other programs are counted, not measured: `redis-cli --memkeys` shows the largest ones, and walks over \
+     every key";
 
 /// What the server does not tell, or not to this user.
 const UNKNOWN: &str = "unknown";
@@ -19,6 +22,8 @@ pub(crate) struct StatsReport {
     /// Hits and misses are those of so many hours.
     pub(crate) hours: u64,
     pub(crate) types: Vec<TypeStats>,
+    /// The cached values of all types together.
+    pub(crate) total: Total,
     #[serde(flatten)]
     pub(crate) others: Others,
 }
@@ -36,6 +41,17 @@ pub(crate) struct TypeStats {
     pub(crate) found: TypeSurvey,
     #[serde(flatten)]
     pub(crate) counted: Counted,
+}
+
+/// Cached values of all types.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Total {
+    pub(crate) keys: u64,
+    pub(crate) measured: u64,
+    /// None where the server does not tell of a type.
+    pub(crate) bytes: Option<u64>,
+    /// The errors of the types are independent of each other, so their squares add up.
+    pub(crate) bytes_error: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -61,9 +77,29 @@ impl Report for StatsReport {
     fn to_text(&self) -> String {
         let tables = [self.server.to_text(), self.keys(), self.ttls(), self.reads(), self.others.to_text()];
         let sampled = self.types.iter().any(|of_type| of_type.found.measured < of_type.found.keys);
-        let estimated = sampled.then(|| ESTIMATED.to_owned());
-        marked_if_partial(self.complete, tables.into_iter().chain(estimated).collect::<Vec<_>>().join("\n\n"))
+        let notes = [sampled.then_some(ESTIMATED), (self.others.foreign > 0).then_some(FOREIGN)];
+        let parts = tables.into_iter().chain(notes.into_iter().flatten().map(str::to_owned));
+        marked_if_partial(self.complete, parts.collect::<Vec<_>>().join("\n\n"))
     }
+}
+
+impl Total {
+    pub(crate) fn of(types: &[TypeStats]) -> Self {
+        let sum = |number: fn(&TypeSurvey) -> u64| types.iter().map(|of_type| number(&of_type.found)).sum();
+        let errors = types.iter().map(|of_type| of_type.found.bytes_error);
+        let squares: Option<f64> = errors.map(|error| error.map(|error| to_f64(error).powi(2))).sum();
+        Self {
+            keys: sum(|found| found.keys),
+            measured: sum(|found| found.measured),
+            bytes: types.iter().map(|of_type| of_type.found.bytes).sum(),
+            bytes_error: squares.map(root),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of bytes, squared before")]
+fn root(squares: f64) -> u64 {
+    squares.sqrt().ceil() as u64
 }
 
 impl Server {
@@ -90,7 +126,11 @@ impl StatsReport {
                 [found.bytes, found.bytes_error].map(|bytes| bytes.map_or_else(|| UNKNOWN.to_owned(), count));
             [found.name.to_owned(), count(found.keys), count(found.measured), bytes, error]
         };
-        table(head, self.types.iter().map(row))
+        let total = &self.total;
+        let [bytes, error] =
+            [total.bytes, total.bytes_error].map(|bytes| bytes.map_or_else(|| UNKNOWN.to_owned(), count));
+        let total = ["total".to_owned(), count(total.keys), count(total.measured), bytes, error];
+        table(head, self.types.iter().map(row).chain([total]))
     }
 
     fn ttls(&self) -> String {

@@ -3,7 +3,7 @@
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
 
-use crate::harness::{Stage, for_each_backend};
+use crate::harness::{Stage, finding, for_each_backend};
 
 #[tokio::test]
 async fn an_empty_database_is_made_ready_once() {
@@ -121,6 +121,27 @@ async fn a_rate_that_nobody_can_tell_is_counted_and_no_problem() {
         let doctor = stage.run(&["doctor"]);
         assert!(doctor.stdout.contains("lines without a copy: invoice_taxes.rate (1)"), "{doctor:?}");
         assert_eq!(doctor.code, Some(0), "{doctor:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_column_whose_values_cannot_be_read_is_a_problem_for_migrate_as_for_doctor() {
+    for_each_backend(async |stage| {
+        if stage.database.backend_name() == "sqlite" {
+            return;
+        }
+        stage.run(&["migrate"]).assert_fine();
+        let database = stage.open_database().await;
+        let change = "ALTER TABLE payments ALTER COLUMN payment_method TYPE varchar(64);
+                      ALTER TABLE credit_notes ALTER COLUMN amount TYPE double precision;
+                      ALTER TABLE payments ALTER COLUMN created_at TYPE timestamptz";
+        database.connection().execute_unprepared(change).await.unwrap();
+        database.close().await.unwrap();
+        let said = stage.run(&["migrate"]).stdout;
+        let report = stage.run(&["doctor", "--format", "json"]).json();
+        let level = finding(&report, "database", "columns")["level"].as_str().unwrap().to_owned();
+        assert!(said.lines().any(|line| line.starts_with(&format!("{level}: "))), "{level}: {said}");
     })
     .await;
 }

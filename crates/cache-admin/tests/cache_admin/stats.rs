@@ -105,3 +105,20 @@ fn keys_are_counted_where_the_server_does_not_tell_their_memory() {
         stage.run(&["clear", "--type", "all"]).assert_fine();
     }
 }
+
+#[test]
+fn what_is_ours_is_summed_and_what_is_not_is_counted_with_where_to_look() {
+    let stage = Stage::sqlite().seeded();
+    stage.run(&["warmup"]).assert_fine();
+    let report = stage.json(&["stats"]);
+    let sum = |number: &str| report["types"].as_array().unwrap().iter().map(|row| row[number].as_u64().unwrap()).sum();
+    let (keys, bytes): (u64, u64) = (sum("keys"), sum("bytes"));
+    assert!(keys > 300 && bytes > keys, "{report:#}");
+    assert_eq!((&report["total"]["keys"], &report["total"]["bytes"]), (&keys.into(), &bytes.into()), "{report:#}");
+    let text = stage.run(&["stats"]).stdout;
+    assert!(text.contains("│ total"), "{text}");
+    assert!(!text.contains("--memkeys"), "there is nothing else to look at: {text}");
+    stage.set("session:1", 600);
+    let text = stage.run(&["stats"]).stdout;
+    assert!(text.contains("redis-cli --memkeys"), "{text}");
+}

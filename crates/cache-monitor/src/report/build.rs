@@ -22,6 +22,8 @@ const DATABASE: &str = "database";
 /// Under which conditions was measured.
 #[derive(Debug)]
 pub(crate) struct Conditions {
+    /// Whether the database is a file beside this process, so that a load needs no network.
+    pub(crate) is_embedded: bool,
     /// When it ended: UTC, ISO 8601.
     pub(crate) measured_at: String,
     /// Which database.

@@ -1,11 +1,9 @@
 //! `--fail-under`: whether the cache is still worth what it should be, for continuous integration.
 //!
 //! The figure is the median over pairs of a hit and a load of the same key at the same moment: a machine that is slow today
-//! is slow for both. What counts is the better end of its confidence interval, so that a gate closes on a change for the worse and
-//! not on noise; few samples make a wide interval, and so a lenient gate.
+//! is slow for both. It passes if the whole of its confidence interval is enough, and fails if none of it is. Else it cannot be
+//! told, as of a type with too few hits: a gate that passes what it cannot tell is none.
 
-use anyhow::Result;
-use cli_support::usage;
 use serde::Serialize;
 
 use super::build::rounded;
@@ -19,12 +17,33 @@ pub(crate) struct Gate {
     pub(crate) fail_under_percent: f64,
     /// What was compared with; `None` if the percentage stands for itself.
     pub(crate) baseline: Option<BaselineReport>,
-    /// Whether every type passed.
-    pub(crate) passed: bool,
-    /// Each type that could be judged.
+    /// That of all types together.
+    pub(crate) outcome: Outcome,
+    /// Each type with a figure to judge.
     pub(crate) verdicts: Vec<Verdict>,
-    /// The types that could not be: they have no rows, or had too few hits in the baseline.
-    pub(crate) not_judged: Vec<String>,
+    /// The types without one.
+    pub(crate) not_judged: Vec<NotJudged>,
+}
+
+/// How a gate, or one type under it, ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// It is certainly enough.
+    Passed,
+    /// It is certainly not.
+    Failed,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// A type without a figure to judge.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NotJudged {
+    /// The name of the type.
+    pub(crate) name: String,
+    /// Why it has none.
+    pub(crate) why: &'static str,
 }
 
 /// The earlier report.
@@ -47,10 +66,12 @@ pub(crate) struct Verdict {
     pub(crate) required: f64,
     /// The median.
     pub(crate) measured: f64,
-    /// The better end of its interval: what is judged.
+    /// The worse end of its interval, 95 % sure.
+    pub(crate) measured_low: f64,
+    /// The better end.
     pub(crate) measured_high: f64,
     /// Whether it is enough.
-    pub(crate) passed: bool,
+    pub(crate) outcome: Outcome,
 }
 
 /// What is judged.
@@ -64,118 +85,122 @@ pub(crate) enum Figure {
 }
 
 /// Judges the report.
-///
-/// # Errors
-/// A usage error: a type has too few hits to be judged, or there is none.
-pub(crate) fn judge(report: &MonitorReport, baseline: Option<&Baseline>, percent: f64) -> Result<Gate> {
-    let verdicts = match baseline {
-        Some(baseline) => against_baseline(report, baseline, percent)?,
-        None => against_percent(report, percent)?,
-    };
-    if verdicts.is_empty() {
-        return Err(usage("--fail-under: no type has hits to judge; see the notes of the report"));
+pub(crate) fn judge(report: &MonitorReport, baseline: Option<&Baseline>, percent: f64) -> Gate {
+    let (mut verdicts, mut not_judged) = (Vec::new(), Vec::new());
+    for of_type in &report.types {
+        match verdict(of_type, baseline, percent) {
+            Ok(verdict) => verdicts.push(verdict),
+            Err(why) => not_judged.push(NotJudged { name: of_type.name.clone(), why }),
+        }
     }
-    Ok(Gate {
+    Gate {
         fail_under_percent: percent,
         baseline: baseline
             .map(|baseline| BaselineReport { file: baseline.file.clone(), measured_at: baseline.measured_at.clone() }),
-        passed: verdicts.iter().all(|verdict| verdict.passed),
-        not_judged: not_judged(report, &verdicts),
+        outcome: Outcome::of(&verdicts, &not_judged),
         verdicts,
-    })
-}
-
-fn not_judged(report: &MonitorReport, verdicts: &[Verdict]) -> Vec<String> {
-    let judged = |name: &str| verdicts.iter().any(|verdict| verdict.name == name);
-    report.types.iter().filter(|of_type| !judged(&of_type.name)).map(|of_type| of_type.name.clone()).collect()
-}
-
-fn against_baseline(report: &MonitorReport, baseline: &Baseline, percent: f64) -> Result<Vec<Verdict>> {
-    let before = baseline.speed_ups.iter().filter_map(|(name, factor)| Some((name, (*factor)?)));
-    let known = before.filter_map(|(name, before)| Some((report.of_type(name)?, before)));
-    known
-        .map(|(of_type, before)| {
-            let gain = gain_of(of_type)?;
-            let figures = (before * percent / 100.0, gain.median.factor, gain.high.factor);
-            Ok(Verdict::of(&of_type.name, Figure::SpeedUp, figures))
-        })
-        .collect()
-}
-
-fn against_percent(report: &MonitorReport, percent: f64) -> Result<Vec<Verdict>> {
-    let measured = report.types.iter().filter(|of_type| of_type.measured.is_some());
-    measured
-        .map(|of_type| {
-            let gain = gain_of(of_type)?;
-            let figures = (percent, gain.median.percent, gain.high.percent);
-            Ok(Verdict::of(&of_type.name, Figure::SavedPercent, figures))
-        })
-        .collect()
-}
-
-fn gain_of(of_type: &TypeReport) -> Result<PairedGain> {
-    let gain = of_type.measured.as_ref().and_then(|measured| measured.improvement);
-    let name = &of_type.name;
-    gain.ok_or_else(|| usage(format!("--fail-under: {name} has too few hits to be judged; ask for more --iterations")))
-}
-
-impl Verdict {
-    fn of(name: &str, figure: Figure, (required, measured, measured_high): (f64, f64, f64)) -> Self {
-        let required = rounded(required);
-        Self { name: name.to_owned(), figure, required, measured, measured_high, passed: measured_high >= required }
+        not_judged,
     }
 }
 
-impl MonitorReport {
-    fn of_type(&self, name: &str) -> Option<&TypeReport> {
-        self.types.iter().find(|of_type| of_type.name == name)
+/// What is to be said of a type, or why nothing is.
+fn verdict(of_type: &TypeReport, baseline: Option<&Baseline>, percent: f64) -> Result<Verdict, &'static str> {
+    let measured = of_type.measured.as_ref().ok_or("no rows, or no request")?;
+    let PairedGain { median, low, high, .. } = measured.improvement.ok_or("too few hits: ask for more --iterations")?;
+    let Some(baseline) = baseline else {
+        let figures = [median, low, high].map(|gain| gain.percent);
+        return Ok(Verdict::of(of_type, Figure::SavedPercent, percent, figures));
+    };
+    let before = baseline.speed_ups.iter().find(|(name, _)| *name == of_type.name).and_then(|(_, factor)| *factor);
+    let before = before.ok_or("too few hits in the baseline: measure it again with more --iterations")?;
+    let figures = [median, low, high].map(|gain| gain.factor);
+    Ok(Verdict::of(of_type, Figure::SpeedUp, before * percent / 100.0, figures))
+}
+
+impl Outcome {
+    /// One type that fails is enough.
+    fn of(verdicts: &[Verdict], not_judged: &[NotJudged]) -> Self {
+        let any = |outcome| verdicts.iter().any(|verdict| verdict.outcome == outcome);
+        if any(Self::Failed) {
+            Self::Failed
+        } else if any(Self::Unknown) || !not_judged.is_empty() || verdicts.is_empty() {
+            Self::Unknown
+        } else {
+            Self::Passed
+        }
+    }
+}
+
+impl Verdict {
+    fn of(of_type: &TypeReport, figure: Figure, required: f64, [measured, low, high]: [f64; 3]) -> Self {
+        let required = rounded(required);
+        let outcome = match (low >= required, high >= required) {
+            (true, _) => Outcome::Passed,
+            (false, true) => Outcome::Unknown,
+            (false, false) => Outcome::Failed,
+        };
+        let name = of_type.name.clone();
+        Self { name, figure, required, measured, measured_low: low, measured_high: high, outcome }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use cli_support::{Code, exit};
-
     use super::super::sample;
     use super::*;
 
-    fn baseline(factor: f64) -> Baseline {
+    fn baseline(factor: Option<f64>) -> Baseline {
         Baseline {
             file: "main.json".to_owned(),
             measured_at: "then".to_owned(),
-            speed_ups: vec![(sample::INVOICES.to_owned(), Some(factor)), (sample::EMPTY.to_owned(), None)],
+            speed_ups: vec![(sample::INVOICES.to_owned(), factor), (sample::EMPTY.to_owned(), None)],
         }
     }
 
+    /// The sample, without the type that has no rows.
+    fn report() -> MonitorReport {
+        let mut report = sample::report();
+        report.types.retain(|of_type| of_type.name == sample::INVOICES);
+        report
+    }
+
+    fn gain(report: &MonitorReport) -> PairedGain {
+        report.types.last().and_then(|of_type| of_type.measured.as_ref()?.improvement).unwrap()
+    }
+
     #[test]
-    fn a_speed_up_may_fall_to_the_percentage_of_the_baseline() {
-        let report = sample::report();
-        let found = report.of_type(sample::INVOICES).and_then(|t| t.measured.as_ref()?.improvement).unwrap();
-        for (before, passed) in
-            [(1.0, 1.0 <= found.high.factor), (found.high.factor * 1.2, true), (found.high.factor * 1.3, false)]
-        {
-            let gate = judge(&report, Some(&baseline(before)), 80.0).unwrap();
-            assert_eq!((gate.passed, gate.verdicts.len()), (passed, 1), "{gate:?}");
-            assert_eq!(gate.not_judged, [sample::EMPTY]);
+    fn a_speed_up_passes_or_fails_only_if_that_is_certain() {
+        let report = report();
+        let PairedGain { low, median, high, .. } = gain(&report);
+        assert!(low.factor < median.factor && median.factor < high.factor);
+        for (required, outcome) in [
+            (low.factor * 0.99, Outcome::Passed),
+            (median.factor, Outcome::Unknown),
+            (high.factor * 1.01, Outcome::Failed),
+        ] {
+            let gate = judge(&report, Some(&baseline(Some(required / 0.8))), 80.0);
+            assert_eq!((gate.outcome, gate.verdicts[0].outcome), (outcome, outcome), "{gate:?}");
+            assert_eq!(gate.verdicts[0].figure, Figure::SpeedUp);
         }
     }
 
     #[test]
     fn without_a_baseline_the_percentage_is_of_the_time_of_a_load() {
-        let report = sample::report();
-        assert!(judge(&report, None, 50.0).unwrap().passed);
-        let gate = judge(&report, None, 100.0).unwrap();
-        assert!(!gate.passed && gate.verdicts.iter().all(|verdict| verdict.figure == Figure::SavedPercent), "{gate:?}");
+        assert_eq!(judge(&report(), None, 50.0).outcome, Outcome::Passed);
+        let gate = judge(&report(), None, 100.0);
+        assert_eq!((gate.outcome, gate.verdicts[0].figure), (Outcome::Failed, Figure::SavedPercent), "{gate:?}");
     }
 
     #[test]
-    fn too_few_hits_cannot_be_judged() {
+    fn a_type_of_which_nothing_can_be_told_is_not_passed() {
         let mut report = sample::report();
+        let gate = judge(&report, None, 50.0);
+        assert_eq!((gate.outcome, gate.not_judged[0].name.as_str()), (Outcome::Unknown, sample::EMPTY));
+        assert_eq!(judge(&report, None, 100.0).outcome, Outcome::Failed, "what fails, fails");
+        assert_eq!(judge(&self::report(), Some(&baseline(None)), 50.0).outcome, Outcome::Unknown);
         report.types.iter_mut().filter_map(|t| t.measured.as_mut()).for_each(|measured| measured.improvement = None);
-        for found in [judge(&report, None, 50.0), judge(&report, Some(&baseline(2.0)), 50.0)] {
-            assert_eq!(exit::code_of(&found.unwrap_err()), Code::Usage);
-        }
+        assert_eq!(judge(&report, None, 0.0).outcome, Outcome::Unknown);
         report.types.clear();
-        assert_eq!(exit::code_of(&judge(&report, None, 50.0).unwrap_err()), Code::Usage);
+        assert_eq!(judge(&report, None, 0.0).outcome, Outcome::Unknown);
     }
 }

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 pub(crate) use advice::Advice;
 pub(crate) use build::{Conditions, Ended, TypeOutcome, build};
-pub(crate) use gate::{Gate, judge};
+pub(crate) use gate::{Gate, Outcome, judge};
 
 /// Raised whenever a reader of older reports would misread newer ones.
 pub(crate) const SCHEMA_VERSION: u64 = 2;

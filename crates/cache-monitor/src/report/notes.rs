@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::build::{Conditions, Ended};
 use super::{Requests, TypeReport};
 
+const ON_SQLITE: &str = "a load from an SQLite file takes about 0.1 ms, without a network or a server: measure on your own \
+    database what the cache is worth there";
+
 /// All of them, those that concern everything first and last.
 pub(super) fn notes(conditions: &Conditions, types: &[TypeReport]) -> Vec<String> {
     let debug_build = "measured with a debug build, which is slower than what runs in production";
@@ -16,6 +19,7 @@ pub(super) fn notes(conditions: &Conditions, types: &[TypeReport]) -> Vec<String
     );
     let usage = conditions.usage.as_ref().err().map(|reason| format!("no usage data for the advice: {reason}"));
     let mut notes = Vec::new();
+    notes.extend(conditions.is_embedded.then(|| ON_SQLITE.to_owned()));
     notes.extend((conditions.ended == Ended::Interrupted).then(|| interrupted.to_owned()));
     notes.extend(types.iter().flat_map(|of_type| notes_on(of_type, conditions.ended)));
     notes.extend(conditions.notes.iter().cloned());
@@ -36,6 +40,9 @@ fn notes_on(of_type: &TypeReport, ended: Ended) -> Vec<String> {
         return vec![format!("{name}: {why}")];
     };
     let mut notes = Vec::new();
+    if of_type.advice.is_none() {
+        notes.push(format!("{name}: too few hits or loads for advice; more --iterations give more"));
+    }
     let Requests { requests, bypassed, .. } = measured.requests;
     if bypassed > 0 {
         notes.push(format!(

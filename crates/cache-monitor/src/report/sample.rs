@@ -35,7 +35,7 @@ pub(super) fn report() -> MonitorReport {
 /// The same, judged.
 pub(super) fn gated_report() -> MonitorReport {
     let mut report = report();
-    report.gate = Some(judge(&report, None, 99.0).unwrap());
+    report.gate = Some(judge(&report, None, 99.0));
     report
 }
 
@@ -73,6 +73,7 @@ fn measurement() -> Measurement {
 
 fn conditions() -> Conditions {
     Conditions {
+        is_embedded: false,
         measured_at: "2026-11-22T19:04:00Z".to_owned(),
         database: "PostgreSQL localhost:5432/billing".to_owned(),
         redis: "localhost:6379, database 0".to_owned(),

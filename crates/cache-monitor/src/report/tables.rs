@@ -4,7 +4,7 @@
 
 use cli_support::render::{self, NONE};
 
-use super::gate::{Figure, Gate, Verdict};
+use super::gate::{Figure, Gate, NotJudged, Outcome, Verdict};
 use super::{
     Gain, Improvement, Kind, Measured, MonitorReport, PairedGain, PercentileTime, Requests, SupportReport, Times,
     TypeReport, WorkloadReport,
@@ -130,14 +130,18 @@ impl WorkloadReport {
 
 impl Gate {
     pub(super) fn table(&self) -> Table {
-        let head = ["type", "figure", "at least", "measured", "at best (95 %)", "verdict"];
+        let head = ["type", "figure", "at least", "measured", "at worst (95 %)", "at best (95 %)", "verdict"];
         Table::new(2, head, self.verdicts.iter().map(verdict_row))
     }
 
     /// What was compared with what.
     pub(super) fn sentence(&self) -> String {
         let percent = self.fail_under_percent;
-        let passed = if self.passed { "passed" } else { "failed" };
+        let outcome = match self.outcome {
+            Outcome::Passed => "passed",
+            Outcome::Failed => "failed",
+            Outcome::Unknown => "cannot tell",
+        };
         let asked = match &self.baseline {
             Some(baseline) => {
                 format!("speed-ups of at least {percent} % of those in {} of {}", baseline.file, baseline.measured_at)
@@ -146,9 +150,12 @@ impl Gate {
         };
         let not_judged = match self.not_judged.as_slice() {
             [] => String::new(),
-            names => format!("; not judged: {}", names.join(", ")),
+            types => {
+                let named = |NotJudged { name, why }: &NotJudged| format!("{name} ({why})");
+                format!("; not judged: {}", types.iter().map(named).collect::<Vec<_>>().join(", "))
+            }
         };
-        format!("gate {passed}: {asked}{not_judged}")
+        format!("gate {outcome}: {asked}{not_judged}")
     }
 }
 
@@ -215,19 +222,24 @@ fn interval([median, low, high]: [String; 3]) -> String {
     format!("{median} [{low} to {high}]")
 }
 
-fn verdict_row(verdict: &Verdict) -> [String; 6] {
+fn verdict_row(verdict: &Verdict) -> [String; 7] {
     let (figure, number): (_, fn(f64) -> String) = match verdict.figure {
         Figure::SpeedUp => ("faster than a load (×)", |factor| format!("{factor:.2}")),
         Figure::SavedPercent => ("saved of a load (%)", saved),
     };
-    let passed = if verdict.passed { "passed" } else { "FAILED" };
+    let outcome = match verdict.outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed => "FAILED",
+        Outcome::Unknown => "cannot tell",
+    };
     [
         verdict.name.clone(),
         figure.to_owned(),
         number(verdict.required),
         number(verdict.measured),
+        number(verdict.measured_low),
         number(verdict.measured_high),
-        passed.to_owned(),
+        outcome.to_owned(),
     ]
 }
 

@@ -29,7 +29,7 @@ async fn a_fall_below_the_baseline_fails_and_anything_else_does_not() {
             let run = stage.run(&[&ARGUMENTS[..], &gate].concat());
             assert_eq!(run.code, Some(code), "{}", run.stderr);
             let judged: Value = serde_json::from_str(&run.stdout).unwrap();
-            assert_eq!(judged["gate"]["passed"], code == 0, "{judged:#}");
+            assert_eq!(judged["gate"]["outcome"], if code == 0 { "passed" } else { "failed" }, "{judged:#}");
             assert_eq!(judged["gate"]["verdicts"][0]["figure"], "speed_up");
             assert_eq!(json_schema::violations(&json_schema::load("cache-monitor"), &judged), [""; 0], "{judged:#}");
         }
@@ -49,8 +49,13 @@ async fn too_few_hits_are_shown_but_cannot_be_judged() {
     let stage = Stage::filled().await.remove(0);
     let run = stage.run(&["--iterations", "5", "--fail-under", "10"]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
-    assert!(run.stderr.contains("too few hits to be judged"), "{}", run.stderr);
-    assert!(run.stdout.contains("invoices"), "what was measured is shown all the same");
+    assert!(run.stderr.contains("some types cannot be judged; ask for more --iterations"), "{}", run.stderr);
+    assert!(run.stdout.contains("gate cannot tell") && run.stdout.contains("invoices (too few hits"), "{}", run.stdout);
+    let run = stage.run(&["--iterations", "5", "--fail-under", "10", "--allow-unknown"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    // What fails is not unknown.
+    let run = stage.run(&[&ARGUMENTS[..], &["--fail-under", "100", "--allow-unknown"]].concat());
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -100,7 +100,7 @@ pub(crate) struct Production {
 }
 
 impl Used {
-    /// What was counted of a type; `None` if nothing was read.
+    /// What production counted of a type; `None` if it is too little to go by.
     pub(crate) fn of(usage: &Numbers, cache_type: &str) -> Option<Self> {
         let count = |event| usage.count(cache_type, event);
         let used = Self {
@@ -110,7 +110,7 @@ impl Used {
             bypassed: count(Event::Bypass),
             invalidated: count(Event::Invalidated),
         };
-        (used.reads() > 0).then_some(used)
+        (used.reads() >= MIN_SAMPLES).then_some(used)
     }
 
     fn hits(self) -> u64 {
@@ -127,9 +127,14 @@ impl Used {
 }
 
 impl Costs {
-    /// `None` if there was no load or no hit.
+    /// `None` if there were too few loads or hits: of a handful one pause of the machine decides.
     pub(crate) fn of(measured: &Measured, used: Option<&Used>) -> Option<Self> {
-        let load_us = measured.times.iter().find(|times| times.kind == Kind::Load)?.typical_us()?;
+        let hits: u64 = measured.times.iter().filter(|times| times.kind == Kind::Hit).map(|times| times.count).sum();
+        let loads = measured.times.iter().find(|times| times.kind == Kind::Load)?;
+        if loads.count < MIN_SAMPLES || hits < MIN_SAMPLES {
+            return None;
+        }
+        let load_us = loads.typical_us()?;
         let hit_us = measured.hit_us(used)?;
         let misses = measured.times.iter().find(|times| times.kind == Kind::Miss && times.count >= MIN_SAMPLES);
         let measured_miss = misses.and_then(Times::typical_us);
@@ -221,6 +226,7 @@ fn verdict(costs: Costs, production: Option<Production>) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample;
     use super::*;
 
     const COSTS: Costs = Costs { load_us: 1000.0, hit_us: 100.0, miss_us: 1200.0, miss_estimated: false };
@@ -261,6 +267,17 @@ mod tests {
             let sentences = Advice::of(COSTS, Some(used(600, 100, invalidated)), 300).sentences;
             assert!(sentences.iter().any(|sentence| sentence.contains(said)), "{sentences:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_handful_of_reads() {
+        let mut measured = sample::report().types.pop().unwrap().measured.unwrap();
+        assert!(Costs::of(&measured, None).is_some());
+        measured.times.iter_mut().filter(|times| times.kind == Kind::Hit).for_each(|times| times.count = 2);
+        assert_eq!(Costs::of(&measured, None), None, "four hits say nothing of what a hit costs");
+        let advice = Advice::of(COSTS, Some(used(30, 1, 40)), 300);
+        assert!(advice.ttl_effects.is_empty(), "{:?}", advice.ttl_effects);
+        assert!(!advice.sentences.iter().any(|sentence| sentence.contains("may be behind")), "{:?}", advice.sentences);
     }
 
     #[test]

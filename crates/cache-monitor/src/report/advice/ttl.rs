@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::super::build::rounded;
 use super::Used;
+use crate::statistics::MIN_SAMPLES;
 
 /// The TTLs that are thought about, as multiples of the present one.
 const TTL_FACTORS: [f64; 2] = [2.0, 0.5];
@@ -29,7 +30,7 @@ pub(crate) struct TtlEffect {
 /// Empty where nothing can be said.
 pub(super) fn ttl_effects(used: Used, ttl_seconds: u64) -> Vec<TtlEffect> {
     let (hits, misses) = (to_f64(used.hits()), to_f64(used.misses));
-    if hits == 0.0 || misses == 0.0 {
+    if used.hits() < MIN_SAMPLES || used.misses < MIN_SAMPLES {
         return Vec::new();
     }
     let effect = |factor: f64| {

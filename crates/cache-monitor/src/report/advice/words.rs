@@ -7,6 +7,7 @@ use std::time::Duration;
 use cli_support::render;
 
 use super::{Advice, Costs, Production, TtlEffect, Verdict};
+use crate::statistics::MIN_SAMPLES;
 use crate::usage::HOURS;
 
 impl Advice {
@@ -45,7 +46,7 @@ impl Production {
         } else {
             format!("all {all}")
         };
-        (misses > 0 && invalidated > 0).then(|| {
+        (misses >= MIN_SAMPLES && invalidated > 0).then(|| {
             let invalidated = render::count(invalidated);
             format!("writes invalidated {invalidated} keys, which may be behind {share} misses; no TTL changes those")
         })
@@ -71,7 +72,8 @@ impl Production {
 
 fn no_usage() -> String {
     format!(
-        "there is no usage data of the last {HOURS} h, so the hit rate in production, and what a TTL does to it, is not known"
+        "fewer than {MIN_SAMPLES} reads of the last {HOURS} h are known, so the hit rate in production, and what a TTL does to \
+         it, is not known"
     )
 }
 
