@@ -8,16 +8,19 @@ use billing_core::database::{Database, DatabaseError};
 use billing_core::settings::Settings;
 use sea_orm::DbBackend;
 
-/// The cache, with Redis there and the database left alone until something is loaded.
+/// The cache, with Redis there and the database left alone until something is loaded. It is like that of
+/// [`cache_to_look_at`].
 ///
 /// # Errors
 /// Redis is away, or settings that cannot work.
 pub async fn cache_alone(settings: &Settings) -> Result<BillingCache> {
-    cache_over(Database::lazy(&settings.database)?, settings).await
+    let cache = cache_to_look_at(settings).await?;
+    cache.check_redis().await?;
+    Ok(cache)
 }
 
-/// The cache for those who only look: Redis and the database may be away, now or later. Nothing is to be read through it, so it
-/// has no L1, and asks Redis for no announcements.
+/// The cache for those who only look: Redis and the database may be away, now or later. Nothing is read through it, so
+/// it has no L1, asks Redis for no announcements, and leaves nothing in it.
 ///
 /// # Errors
 /// Settings that cannot work.
@@ -42,7 +45,9 @@ pub async fn cache_that_waits(settings: &Settings) -> Result<BillingCache> {
 /// # Errors
 /// Redis or the database is away, the database is not migrated, or settings that cannot work.
 pub async fn cache(settings: &Settings) -> Result<BillingCache> {
-    cache_over(database(settings).await?, settings).await
+    let cache = cached::open_cache(database(settings).await?, &settings.redis, settings.cache.clone()).await?;
+    cache.check_redis().await?;
+    Ok(cache)
 }
 
 /// The database, with its tables in place.
@@ -71,10 +76,4 @@ pub async fn check_database(database: &Database, settings: &Settings) -> Result<
         }
         checked => Ok(checked?),
     }
-}
-
-async fn cache_over(database: Database, settings: &Settings) -> Result<BillingCache> {
-    let cache = cached::open_cache(database, &settings.redis, settings.cache.clone()).await?;
-    cache.check_redis().await?;
-    Ok(cache)
 }

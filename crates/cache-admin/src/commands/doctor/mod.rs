@@ -15,11 +15,9 @@ mod several;
 mod tls;
 
 use anyhow::Result;
-use billing_core::cached;
-use billing_core::database::Database;
 use billing_core::settings::Loaded;
 use clap::Args;
-use cli_support::{Code, CommonArgs, render};
+use cli_support::{Code, CommonArgs, open, render};
 
 use crate::reports::doctor::{Counts, DoctorReport, Shown};
 
@@ -46,8 +44,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
     let Loaded { settings, explained, remarks } = common.settings_explained()?;
-    let database = Database::lazy(&settings.database)?;
-    let cache = cached::open_cache(database, &settings.redis, settings.cache.clone()).await?;
+    let cache = open::cache_to_look_at(&settings).await?;
     let redis = redis::check(&cache, &settings).await;
     let database = database::check(&cache, &settings).await;
     let mut findings = redis.findings;
