@@ -1,7 +1,7 @@
-//! Reading a whole file: settings, certificates, tokens, reports.
+//! Reads a whole file: settings, certificates, tokens, reports.
 //!
-//! Invariant: no file is read without a limit. A path may lead to a device without an end, or to the wrong file, and a
-//! program that reads it whole takes the memory of the machine. Every program reads its files here.
+//! Invariant: no file is read without a limit. A path may name an endless device or the wrong file, and a program that
+//! reads that whole uses all memory of the machine. Every program reads its files through this module.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,19 +9,20 @@ use std::path::Path;
 
 const MEBIBYTE: u64 = 1 << 20;
 
-/// Settings, `.env`, certificates, keys and tokens are a few kilobytes. The public authorities of a whole system are
-/// less than 300.
+/// Settings, `.env`, certificates, keys and tokens are a few kilobytes. The public certificate authorities of a whole
+/// system are less than 300.
 pub const LARGEST_FILE: u64 = MEBIBYTE;
 
-/// The bytes of a file.
+/// Reads a file.
 ///
 /// # Errors
-/// Those of the system; or it is larger than `largest` bytes, and then no more than that was read.
+/// Those of the system, and a file larger than `largest` bytes. Of such a file no more than `largest` bytes and one are
+/// read.
 pub fn read_file(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     read_opened(File::open(path)?, largest)
 }
 
-/// The bytes of a file that is open.
+/// Reads a file that is already open.
 ///
 /// # Errors
 /// As [`read_file`].

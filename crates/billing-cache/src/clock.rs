@@ -1,11 +1,12 @@
-//! Time: the clock of L1, a few nanoseconds a look, and durations as numbers.
+//! Time: the clock of L1, which costs a few nanoseconds to read, and durations as numbers.
 //!
-//! A monotonic clock stands still while the machine is suspended, the wall clock may be set back; a moment is both, and
-//! counts as past as soon as either says so. Coarse clocks tick every few milliseconds, which is the resolution of L1.
+//! A monotonic clock stops while the machine is suspended, and the wall clock may be set back. So a [`Moment`] holds
+//! both clocks and counts as past as soon as either clock says so. Coarse clocks tick every few milliseconds, which is
+//! the resolution of L1.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The coarsest tick there is (a kernel of 100 Hz): a look may be late by this much.
+/// The longest tick of a coarse clock (a kernel of 100 Hz): the time read may be old by this much.
 const TICK_MS: u64 = 10;
 
 /// A moment on both clocks, in milliseconds.
@@ -16,20 +17,20 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// Now.
+    /// The current time.
     #[cfg(target_os = "linux")]
     #[inline]
     pub(crate) fn now() -> Self {
         use rustix::time::{ClockId, clock_gettime};
         let millis = |clock| {
             let time = clock_gettime(clock);
-            // The kernel lets neither clock stand before its beginning.
+            // The kernel allows neither clock a time before its epoch, so the values are not negative.
             time.tv_sec.cast_unsigned() * 1_000 + time.tv_nsec.cast_unsigned() / 1_000_000
         };
         Self { monotonic_ms: millis(ClockId::MonotonicCoarse), wall_ms: millis(ClockId::RealtimeCoarse) }
     }
 
-    /// Now.
+    /// The current time.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn now() -> Self {
         use std::sync::LazyLock;
@@ -44,13 +45,13 @@ impl Moment {
         self.monotonic_ms < other.monotonic_ms && self.wall_ms < other.wall_ms
     }
 
-    /// The one that ends first, on each clock.
+    /// The earlier time, for each clock separately.
     pub(crate) fn earlier(self, other: Self) -> Self {
         Self { monotonic_ms: self.monotonic_ms.min(other.monotonic_ms), wall_ms: self.wall_ms.min(other.wall_ms) }
     }
 
-    /// So long after this moment that a look at the clock, which may be a tick late, never finds it still to come when
-    /// it is past already.
+    /// The moment `millis` after this one, less one tick. The clock that is read later may be a tick behind; it must
+    /// never show a moment as still to come that is already past.
     pub(crate) fn at_most_after_ms(self, millis: u64) -> Self {
         let millis = millis.saturating_sub(TICK_MS);
         Self { monotonic_ms: self.monotonic_ms.saturating_add(millis), wall_ms: self.wall_ms.saturating_add(millis) }
@@ -62,25 +63,25 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Microseconds since this moment.
+/// Microseconds since `started`.
 pub(crate) fn micros(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Nanoseconds since this moment.
+/// Nanoseconds since `started`.
 pub(crate) fn nanos(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Milliseconds since 1970, as Redis holds moments.
+/// Milliseconds since 1970, the unit of times in Redis.
 pub(crate) fn millis_since_1970(time: SystemTime) -> u64 {
     millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// The last millisecond of the year 9999: calendars end not long after.
+/// The last millisecond of the year 9999. Calendar libraries end not long after it.
 const LATEST_MILLIS: u64 = 253_402_300_799_999;
 
-/// `None` for what no clock shows.
+/// The time that many milliseconds after 1970; `None` if it is after the year 9999.
 pub(crate) fn time_of_millis(millis: u64) -> Option<SystemTime> {
     let shown = Some(millis).filter(|millis| *millis <= LATEST_MILLIS)?;
     UNIX_EPOCH.checked_add(Duration::from_millis(shown))

@@ -1,8 +1,8 @@
-//! The key of whatever cached type, without its Rust type: how writers, walks and tools name what they mean.
+//! The key of any cached type, without its Rust type. Writers, scans and tools name keys with it.
 
 use std::fmt;
 
-/// The key of any cached type, as a writer names what it changed.
+/// The key of any cached type. A writer names what it changed with it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AnyKey {
     cache_type: &'static str,
@@ -10,12 +10,12 @@ pub struct AnyKey {
 }
 
 impl AnyKey {
-    /// The key that stands under `text`, which its type has been asked about.
+    /// A key with this text. The caller has checked that it is a key of the type.
     pub(crate) fn new(cache_type: &'static str, text: String) -> Self {
         Self { cache_type, text }
     }
 
-    /// The text under which the value stands in Redis.
+    /// The text of the key in Redis.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text

@@ -1,7 +1,7 @@
-//! The declaration of a cached type: what a crate that owns data implements, once for each kind of value.
+//! The declaration of a cached type. A crate that owns data implements it once for each kind of value.
 //!
-//! Invariant: a key type belongs to one cached type, so the key of one kind cannot read a value of another
-//! (the idea of svix-webhooks' `CacheKey`). The cache itself names no concrete type.
+//! Invariant: a key type belongs to one cached type, so the key of one kind cannot read a value of another (the idea of
+//! svix-webhooks' `CacheKey`). The cache itself names no concrete type.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,7 +20,7 @@ pub trait Source: Clone + Send + Sync + 'static {
     /// Why a load failed.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Whether a load that failed so shall begin once more, from a new snapshot; asked at most once a load.
+    /// Whether to retry a load that failed with this error, once, from a new snapshot. Asked at most once a load.
     fn is_worth_another_try(&self, _: &Self::Error) -> bool {
         false
     }
@@ -32,7 +32,7 @@ pub trait CachedType: Send + Sync + 'static {
     type Source: Source;
     /// What identifies one value.
     type Key: CacheKey;
-    /// A snapshot made for the cache; its JSON is what stands in Redis.
+    /// A snapshot made for the cache. Its JSON is stored in Redis.
     type Value: Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// The name on the command line, in metrics and in the configuration: `tax_rates`.
@@ -43,35 +43,35 @@ pub trait CachedType: Send + Sync + 'static {
     const PREFIX: &'static str;
     /// How long a value may be served unless the configuration says otherwise.
     const TTL: Duration;
-    /// How long the knowledge that there is no such row may be served, unless the configuration says otherwise; never
-    /// longer than a value. Short, because whoever asks chooses the key: a caller who makes keys up fills Redis for so
-    /// long.
+    /// How long the absence of a row may be served, unless the configuration says otherwise; never longer than a value.
+    /// It is short because the caller chooses the key: a caller that makes up keys fills Redis with absences, and each
+    /// stays this long.
     const ABSENT_TTL: Duration = Duration::from_secs(300);
-    /// Whether a key may have no value. Where it may not, as of a list, JSON `null` under a key is a miss.
+    /// Whether a key may have no value. If it is impossible, as for a list, JSON `null` under a key is a miss.
     const ABSENCE: Absence = Absence::Possible;
-    /// Whether the process's memory holds values too, unless the configuration says otherwise.
+    /// Whether the memory of the process (L1) also holds values, unless the configuration says otherwise.
     const L1: L1Policy = L1Policy::Off;
 
-    /// Whose value it is, as far as it tells. A value that stands under the key of another is a miss, and replaced.
+    /// Which key this value belongs to, if the value tells. A value of another key is a miss, and is replaced.
     ///
-    /// Called for each hit in Redis, so it compares what it has and allocates nothing.
+    /// Called for each hit in Redis, so it compares fields and allocates nothing.
     fn owner(value: &Self::Value, key: &Self::Key) -> Owner;
 
-    /// The moment from which the value is wrong without any write, as far as it tells. Whoever stored it, it is a miss
-    /// from then on, by the clock of this machine.
+    /// The moment from which the value is wrong without any write, if the value tells. From then on it is a miss by the
+    /// clock of this machine, whichever program stored it.
     fn valid_until(_: &Self::Value) -> Option<SystemTime> {
         None
     }
 
     /// Loads the values of `keys` from one snapshot that begins after the call.
     ///
-    /// A key without an entry in the answer is cached as absent. What cannot be made of one key's data is an error of
-    /// that key alone: it is told to whoever reads it, never cached, and never taken for absence. Must read the
-    /// primary, and outside any transaction of the caller's. May be cancelled at its deadline.
+    /// A key without an entry in the answer is cached as absent. If the value of one key cannot be made from its data,
+    /// the error concerns that key alone: its readers receive it, it is never cached, and it never counts as absence.
+    /// The loader must read the primary, outside any transaction of the caller. It may be cancelled at its deadline.
     fn load(source: &Self::Source, keys: &[Self::Key]) -> impl Future<Output = LoadResult<Self>> + Send;
 
-    /// A page of the keys worth loading into a cold cache, the most wanted first: up to `limit` of those that come
-    /// after this one, or of the first. An empty page is the end.
+    /// A page of the keys worth loading into a cold cache, most wanted first: up to `limit` keys that come after
+    /// `after`, or the first ones. An empty page is the end.
     fn hot_keys(
         source: &Self::Source,
         after: Option<&Self::Key>,
@@ -79,11 +79,12 @@ pub trait CachedType: Send + Sync + 'static {
     ) -> impl Future<Output = HotKeysResult<Self>> + Send;
 }
 
-/// The values of a batch by key, each or why it cannot be made, or the error of the source.
+/// The values of a batch by key, or the error of the source. Each entry is a value, or the reason why it cannot be
+/// made.
 pub type LoadResult<T> =
     Result<HashMap<<T as CachedType>::Key, LoadedOne<T>>, <<T as CachedType>::Source as Source>::Error>;
 
-/// The value of one key, or why it cannot be made though the source is well.
+/// The value of one key, or why it cannot be made although the source works.
 pub type LoadedOne<T> = Result<Loaded<<T as CachedType>::Value>, <<T as CachedType>::Source as Source>::Error>;
 
 /// Keys for warm-up, or the error of the source.
@@ -92,25 +93,25 @@ pub type HotKeysResult<T> = Result<Vec<<T as CachedType>::Key>, <<T as CachedTyp
 /// Whether there may be no value for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absence {
-    /// Yes: that there is none is an answer, and cached.
+    /// Yes. The absence of a row is an answer, and it is cached.
     Possible,
-    /// No: there is always one, if only an empty list.
+    /// No. There is always a value, even if it is an empty list.
     Impossible,
 }
 
-/// Whose value it is that stands under a key.
+/// Which key the value under a key belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// This key's.
+    /// The key that was asked for.
     ThisKey,
-    /// Another key's.
+    /// Another key.
     AnotherKey,
     /// The value does not tell.
     Untold,
 }
 
 impl Owner {
-    /// This key's, if what the value says of its key is so.
+    /// [`ThisKey`](Self::ThisKey) if the value names the same key.
     #[must_use]
     pub fn if_same(is_same: bool) -> Self {
         if is_same { Self::ThisKey } else { Self::AnotherKey }
@@ -118,14 +119,14 @@ impl Owner {
 }
 
 impl KeySpace {
-    /// The key of `T` that stands in this space under the text; `None` if it is no key of that type.
+    /// The key of `T` in this space with that text; `None` if it is no key of that type.
     #[must_use]
     pub fn parse<T: CachedType>(&self, text: &str) -> Option<T::Key> {
         self.strip(text).and_then(|text| key::parse(T::PREFIX, text))
     }
 }
 
-/// What the tools need to know of a cached type without knowing its Rust type.
+/// What the tools need to know about a cached type without its Rust type.
 #[derive(Clone, Copy)]
 pub struct TypeInfo {
     /// See [`CachedType::NAME`].
@@ -158,20 +159,20 @@ impl TypeInfo {
         }
     }
 
-    /// The key scheme as people write it: `tax_rate:{country}:{region}`.
+    /// The key scheme for people: `tax_rate:{country}:{region}`.
     #[must_use]
     pub fn pattern(&self) -> String {
         let parts: String = self.parts.iter().map(|part| format!(":{{{part}}}")).collect();
         format!("{}{parts}", self.prefix)
     }
 
-    /// Whether this text, as it stands in Redis, is a key of this type in that space.
+    /// Whether this text from Redis is a key of this type in that space.
     #[must_use]
     pub fn owns(&self, space: &KeySpace, text: &str) -> bool {
         space.strip(text).is_some_and(self.owns)
     }
 
-    /// A `SCAN MATCH` pattern that no key of this type in that space escapes; others may match too.
+    /// A `SCAN MATCH` pattern that matches every key of this type in that space. It may match other keys too.
     pub(crate) fn scan_pattern(&self, space: &KeySpace) -> String {
         let prefix = key::escape_glob(space.prefix());
         let any = if self.parts.is_empty() { "" } else { ":*" };

@@ -1,15 +1,15 @@
-//! The text of Redis keys: the one place where it is built and the one place where it is read.
+//! The text of Redis keys: the only place where it is built, and the only place where it is parsed.
 //!
-//! Invariant: `render` and `parse` are exact inverses, so a key that parses is one of ours, and nothing else is.
-//! Every module that names a key in Redis gets its text from here.
+//! Invariant: `render` and `parse` are exact inverses. So a key that parses is a key of this cache, and no other text
+//! parses. Every module that names a key in Redis gets its text from here.
 
 use std::fmt::{Debug, Display, Write};
 use std::hash::Hash;
 
 /// What identifies a value within its cached type, such as an invoice id.
 ///
-/// Parts are joined by `:` and must not contain `:`, `{`, `}` or glob characters; [`from_parts`](Self::from_parts)
-/// refuses whatever [`write_parts`](Self::write_parts) would not have written.
+/// Parts are joined by `:` and must not contain `:`, `{`, `}` or glob characters. [`from_parts`](Self::from_parts)
+/// refuses everything that [`write_parts`](Self::write_parts) would not have written.
 pub trait CacheKey: Clone + Eq + Hash + Debug + Send + Sync + Sized + 'static {
     /// Names of the parts in order, for documentation: `["country", "region"]`. Empty for a type with a single key.
     const PARTS: &'static [&'static str];
@@ -46,18 +46,18 @@ impl CacheKey for SingleKey {
     }
 }
 
-/// A prefix that sets a key space of one's own apart in a shared database; empty in production.
+/// A prefix that separates a key space from others in a shared database; empty in production.
 ///
-/// `cache-monitor` measures in such a space, so that it touches no production key.
+/// `cache-monitor` measures in a space of its own, so that it touches no production key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySpace(String);
 
 impl KeySpace {
-    /// A key space whose keys all begin with `prefix`, taken as it is.
+    /// A key space whose keys all begin with `prefix`, which is used unchanged.
     ///
     /// # Panics
-    /// If the prefix holds a brace: leases are named `lease:{key}`, and a brace would put a key and its lease
-    /// into different slots of a Redis Cluster.
+    /// If the prefix holds a brace: leases are named `lease:{key}`, and a brace would put a key and its lease into
+    /// different slots of a Redis Cluster.
     #[must_use]
     pub fn with_prefix(prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
@@ -86,7 +86,7 @@ impl KeySpace {
     }
 }
 
-/// Reads `{type_prefix}:{part}:…`; `None` if the text is not exactly what would be rendered.
+/// Parses `{type_prefix}:{part}:…`; `None` if `render` would not have produced exactly this text.
 pub(crate) fn parse<K: CacheKey>(type_prefix: &str, text: &str) -> Option<K> {
     let rest = text.strip_prefix(type_prefix)?;
     let parts: Vec<&str> = match rest.strip_prefix(':') {
@@ -101,11 +101,11 @@ pub(crate) fn parse<K: CacheKey>(type_prefix: &str, text: &str) -> Option<K> {
     (KeySpace::default().render(type_prefix, &key) == text).then_some(key)
 }
 
-/// What begins with this is bookkeeping of ours and no cached value.
+/// The prefix of the bookkeeping keys of this cache. A key that begins with it is no cached value.
 pub(crate) const BOOKKEEPING: &str = "billing_cache:";
 
-/// What all numbers begin with; in a Redis Cluster the part in braces has them all on one shard, so that one pipeline
-/// does.
+/// The prefix of all stored counters. In a Redis Cluster the part in braces puts them all on one shard, so that one
+/// pipeline suffices.
 pub(crate) const NUMBERS: &str = "billing_cache:{numbers}:";
 
 /// The name of the lease of a key. The braces put both into one slot of a Redis Cluster.
@@ -113,12 +113,12 @@ pub(crate) fn lease_of(key: &str) -> String {
     format!("lease:{{{key}}}")
 }
 
-/// The key whose lease has this name.
+/// The key to which the lease of this name belongs.
 pub(crate) fn key_of_lease(lease: &str) -> Option<&str> {
     lease.strip_prefix("lease:{")?.strip_suffix('}')
 }
 
-/// Escapes the characters that `SCAN MATCH` would take as a pattern.
+/// Escapes the characters that `SCAN MATCH` treats as a pattern.
 pub(crate) fn escape_glob(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

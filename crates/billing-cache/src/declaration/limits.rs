@@ -1,23 +1,24 @@
-//! The smallest and the largest value of each setting of the cache and of its Redis that is a number.
+//! The smallest and the largest value of each numeric setting of the cache and of its Redis.
 //!
-//! Invariant: no value in its range makes a program panic, overflow or wait for ever. This is the only list of them:
-//! [`super::settings`] refuses what is out of range, and whoever reads settings from files may ask here before.
+//! Invariant: no value in its range makes a program panic, overflow or wait forever. This is the only list of ranges.
+//!
+//! Used by [`super::settings`], which refuses values out of range, and by programs that read settings from files.
 
 use std::ops::RangeInclusive;
 
-/// An hour: whoever waits longer waits for ever.
+/// An hour. A longer wait would be a wait forever.
 pub const HOUR_MS: u64 = 3_600_000;
-/// Longer neither helps nor fits the arithmetic of TTLs.
+/// A year. A longer TTL does not help, and does not fit the arithmetic of TTLs.
 pub const YEAR_SECONDS: u64 = 365 * 24 * 3_600;
-/// What Redis itself takes, unless it is told otherwise.
+/// The limit of Redis itself, unless it is configured otherwise.
 const LARGEST_VALUE_BYTES: u64 = 512 << 20;
-/// Longer than that, what was once popular stays so.
+/// With a longer half-life, keys that were popular once stay popular.
 const LONGEST_HALF_LIFE_SECONDS: u64 = 30 * 24 * 3_600;
 
-/// A setting, and what it may be; `*` stands for the name of a cached type.
+/// A setting and its range; `*` stands for the name of a cached type.
 pub type Limit = (&'static str, RangeInclusive<u64>);
 
-/// All of them.
+/// The ranges of all numeric settings.
 pub const LIMITS: [Limit; 32] = [
     ("redis.port", 1..=65_535),
     ("redis.db", 0..=65_535),
@@ -56,7 +57,7 @@ pub const LIMITS: [Limit; 32] = [
 pub(super) const TTL_SECONDS: &str = "cache.types.*.ttl_seconds";
 pub(super) const ABSENT_TTL_SECONDS: &str = "cache.types.*.absent_ttl_seconds";
 
-/// What a value must be that is out of the range of its setting.
+/// Why the value is refused: the range of its setting; `None` if the value is in it.
 pub(super) fn refusal(key: &str, value: u64) -> Option<String> {
     let (_, range) = LIMITS.iter().find(|(limited, _)| *limited == key).expect("a test asks for every number");
     (!range.contains(&value)).then(|| format!("must be from {} to {}", range.start(), range.end()))

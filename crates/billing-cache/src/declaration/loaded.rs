@@ -1,16 +1,16 @@
-//! What a loader gives for one key: a value or its absence, and until when it is right.
+//! The result of a loader for one key: a value or its absence, and until when it is right.
 
 use std::time::Instant;
 
 /// A value as its loader read it.
 #[derive(Clone, Debug)]
 pub struct Loaded<V> {
-    /// The value; `None` where there is no such row, which is cached too.
+    /// The value; `None` if there is no such row, which is cached too.
     pub value: Option<V>,
-    /// The moment at which the value changes by itself, without any write. It is not stored beyond it.
+    /// The moment at which the value changes by itself, without any write. It is not stored beyond that moment.
     ///
-    /// On the clock of this process, which nobody sets: what is left by the clock of the source, counted from before
-    /// that was asked.
+    /// On the monotonic clock of this process, which cannot be set: the time left by the clock of the source, counted
+    /// from a moment before the source was asked.
     pub valid_until: Option<Instant>,
 }
 

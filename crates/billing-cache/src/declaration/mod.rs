@@ -1,5 +1,5 @@
-//! What everything else is about: the declaration of a cached type, its keys and their texts, how long a value lives,
-//! and the settings.
+//! The declaration of a cached type, its keys and their texts, how long a value lives, and the settings. Everything
+//! else builds on these.
 
 pub(crate) mod any_key;
 pub(crate) mod cached_type;

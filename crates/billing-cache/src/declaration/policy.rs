@@ -1,20 +1,20 @@
 //! How long a value may stay in Redis.
 //!
-//! Invariant: never longer than its type allows, never beyond the moment at which it changes by itself, and the
-//! knowledge that there is no such row never longer than the shorter time the type allows for that: whoever asks
-//! chooses the key, so absences are the only entries of which there is no end.
+//! Invariant: never longer than its type allows, and never beyond the moment at which it changes by itself. The absence
+//! of a row has a shorter limit of its own, because the caller chooses the key: absences are the only entries whose
+//! number has no bound.
 
 use std::time::{Duration, Instant};
 
 use super::loaded::Loaded;
 
-/// Whether values of a type are also held in the memory of the process.
+/// Whether values of a type are also held in the memory of the process (L1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum L1Policy {
-    /// Yes, for what changes rarely: after another process's write a hit may be older by up to
+    /// Yes, for data that changes rarely: after a write of another process a hit may be old by up to
     /// `cache.l1_staleness_bound_ms`.
     On,
-    /// No, for what belongs to one customer: a write is seen everywhere as soon as it is acknowledged.
+    /// No, for data of one customer: a write is seen everywhere as soon as it is acknowledged.
     Off,
 }
 
@@ -33,7 +33,7 @@ impl TtlPolicy {
         Self { ttl, absent_ttl: ttl, jitter: f64::from(jitter_percent) / 100.0 }
     }
 
-    /// The same, with at most `absent_ttl` for the absence of a row.
+    /// The same, with a limit of `absent_ttl` for the absence of a row.
     #[must_use]
     pub(crate) fn with_absent_ttl(self, absent_ttl: Duration) -> Self {
         Self { absent_ttl: absent_ttl.min(self.ttl), ..self }
@@ -45,10 +45,10 @@ impl TtlPolicy {
         if value.is_some() { self.ttl } else { self.absent_ttl }
     }
 
-    /// The time to live of a value that is sent now and takes up to `way` to Redis, where the time begins; `None` if it
-    /// must not be stored any more.
+    /// The time to live of a value that is sent now and takes up to `way` to reach Redis, where the time begins; `None`
+    /// if it must no longer be stored.
     ///
-    /// Jitter only shortens, and never applies to a validity boundary that comes earlier anyway.
+    /// Jitter only shortens the time. It does not apply to a validity boundary that comes earlier anyway.
     pub(crate) fn ttl_of<V>(&self, loaded: &Loaded<V>, way: Duration) -> Option<Duration> {
         self.ttl_at(loaded, Instant::now() + way)
     }

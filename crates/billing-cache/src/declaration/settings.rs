@@ -1,6 +1,6 @@
-//! Settings of the cache and of its Redis connection, as they stand in `config/default.toml`.
+//! Settings of the cache and of its Redis connection, as in `config/default.toml`.
 //!
-//! This module only describes and checks them; reading files and the environment is up to the caller.
+//! This module only describes and checks them. The caller reads files and the environment.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -25,8 +25,7 @@ pub struct RedisSettings {
     pub username: String,
     /// Password; empty for none.
     pub password: SecretString,
-    /// A whole `redis://`, `rediss://` or `redis+unix://` URL; empty to use the fields above, otherwise it replaces
-    /// them.
+    /// A whole `redis://`, `rediss://` or `redis+unix://` URL, which replaces the fields above; empty to use them.
     pub url: SecretString,
     /// Some nodes of a Redis Cluster, as `host:port,host:port`, by which the others are found; empty for none. They
     /// replace host and port.
@@ -39,16 +38,17 @@ pub struct RedisSettings {
     pub sentinel_username: String,
     /// Password of the sentinels; empty for none.
     pub sentinel_password: SecretString,
-    /// Whether the connection is encrypted and the server's certificate checked; a `rediss://` URL says so too.
+    /// Whether the connection is encrypted and the certificate of the server is checked. A `rediss://` URL turns this
+    /// on too.
     pub tls: bool,
-    /// PEM file of the authorities that may have signed the server's certificate; empty for the public ones.
+    /// PEM file of the authorities that may have signed the certificate of the server; empty for the public ones.
     pub tls_ca_file: PathBuf,
-    /// PEM file of the certificate that this process shows the server, followed by those between it and its authority;
-    /// empty for none.
+    /// PEM file of the client certificate of this process, followed by those between it and its authority; empty for
+    /// none.
     pub tls_client_cert_file: PathBuf,
     /// PEM file of that certificate's private key, not encrypted.
     pub tls_client_key_file: PathBuf,
-    /// Limit of connecting, authentication included.
+    /// Limit of connecting, including authentication.
     pub connect_timeout_ms: u64,
     /// Limit of one command of the read path. The caller of a read waits no longer than this for Redis.
     pub command_timeout_ms: u64,
@@ -56,7 +56,7 @@ pub struct RedisSettings {
     pub batch_timeout_ms: u64,
     /// Longest pause between two attempts to reconnect.
     pub reconnect_max_ms: u64,
-    /// Connections of the pool that tools draw from; the read path shares one connection of its own.
+    /// Connections of the pool that tools use. The read path shares one connection outside the pool.
     pub pool_size: usize,
 }
 
@@ -84,13 +84,13 @@ impl RedisSettings {
 pub struct CacheSettings {
     /// Prefix of all keys; empty in production, where the Python processes share the keys.
     pub key_space: String,
-    /// TTLs are shortened by up to this share, so that entries made together do not end together.
+    /// TTLs are shortened by up to this share, so that entries stored together do not expire together.
     pub ttl_jitter_percent: u8,
     /// A value that is read when it has less than this share of its TTL left is refreshed ahead; 0 turns this off.
     pub refresh_ahead_percent: u8,
     /// Limit of one load from the database.
     pub load_deadline_ms: u64,
-    /// Life of a lease. Longer than a load, or its fill is lost.
+    /// Time to live of a lease. It must be longer than a load, or the fill is lost.
     pub lease_ttl_ms: u64,
     /// How long a reader waits for the load of another process before it reads the database itself.
     pub patience_ms: u64,
@@ -98,7 +98,7 @@ pub struct CacheSettings {
     pub invalidation_deadline_ms: u64,
     /// Pause between two additions of this process's counters to those in Redis; 0 turns them off.
     pub counters_flush_ms: u64,
-    /// Most keys of each cached type of which Redis knows how often they are read; 0 turns this off.
+    /// Largest number of keys of each cached type for which Redis keeps how often they are read; 0 turns this off.
     pub usage_keys: usize,
     /// Time after which a read counts half as much as a new one.
     pub usage_half_life_seconds: u64,
@@ -106,20 +106,20 @@ pub struct CacheSettings {
     pub scan_count: usize,
     /// Keys in one batch of a load of many keys.
     pub batch_size: usize,
-    /// A value whose JSON is longer is not stored; one that somebody else stored is removed when it could not be read
+    /// A value whose JSON is longer is not stored. One that another program stored is removed if it could not be read
     /// in time.
     pub max_value_bytes: u64,
-    /// Most memory that L1 takes for one cached type, by the length of its JSON.
+    /// Largest memory that L1 takes for one cached type, measured by the length of its JSON.
     pub l1_max_bytes: u64,
-    /// How much older than an acknowledged write of another process an L1 hit can be at most.
+    /// The longest time by which an L1 hit can be older than an acknowledged write of another process.
     pub l1_staleness_bound_ms: u64,
-    /// Loads of one cached type that may go on at once, so that a Redis that dies does not take the database with it.
+    /// Concurrent loads of one cached type, so that a failing Redis does not overload the database.
     pub max_loads: usize,
     /// How long a load waits for its turn before it fails as overloaded.
     pub load_queue_ms: u64,
     /// When Redis is skipped, and how it is tried again.
     pub breaker: BreakerSettings,
-    /// Settings of single cached types, by name. A type that is absent has what its declaration says.
+    /// Settings of single cached types, by name. A type that is not listed uses the values of its declaration.
     #[serde(default)]
     pub types: HashMap<String, TypeSettings>,
 }
@@ -132,11 +132,11 @@ pub struct BreakerSettings {
     pub window_ms: u64,
     /// Fewer calls than this in the window are not judged.
     pub min_calls: u32,
-    /// Opens when at least this share of the calls failed.
+    /// The breaker opens when at least this share of the calls failed.
     pub failure_percent: u32,
     /// A call is slow when it took more than this share of its time limit.
     pub slow_call_percent: u32,
-    /// Opens when at least this share of the calls was slow.
+    /// The breaker opens when at least this share of the calls was slow.
     pub slow_percent: u32,
     /// Time for which Redis is skipped before it is tried again.
     pub open_ms: u64,
@@ -148,12 +148,11 @@ pub struct BreakerSettings {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypeSettings {
-    /// How long a value may be served; absent for what the declaration says.
+    /// How long a value may be served. If it is not given, the declaration decides.
     pub ttl_seconds: Option<u64>,
-    /// How long the knowledge that there is no such row may be served, at most `ttl_seconds`; absent for what the
-    /// declaration says.
+    /// How long the absence of a row may be served, at most `ttl_seconds`. If it is not given, the declaration decides.
     pub absent_ttl_seconds: Option<u64>,
-    /// Whether the memory of the process holds values too; absent for what the declaration says.
+    /// Whether the memory of the process (L1) also holds values. If it is not given, the declaration decides.
     pub l1: Option<bool>,
 }
 
@@ -171,7 +170,7 @@ impl InvalidSetting {
         Self { key: key.into(), value, reason: reason.into() }
     }
 
-    /// The setting, such as `cache.lease_ttl_ms`.
+    /// The name of the setting, such as `cache.lease_ttl_ms`.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
@@ -179,10 +178,10 @@ impl InvalidSetting {
 }
 
 impl RedisSettings {
-    /// Refuses values that are out of their ranges, naming the key.
+    /// Refuses values that are out of their ranges, and names the key.
     ///
     /// # Errors
-    /// The first of them.
+    /// The first setting that is out of its range.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         self.numbers().into_iter().try_for_each(|(key, value)| check_range(key, "", value))
     }
@@ -201,10 +200,7 @@ impl RedisSettings {
 }
 
 impl CacheSettings {
-    /// Refuses values that cannot work, naming the key.
-    ///
-    /// # Errors
-    /// The first setting that is out of its range, or does not go with another.
+    /// Refuses values that cannot work, and names the key.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         let numbers = self.numbers().into_iter().chain(self.breaker.numbers());
         numbers.into_iter().try_for_each(|(key, value)| check_range(key, "", value))?;
@@ -220,7 +216,7 @@ impl CacheSettings {
         Ok(())
     }
 
-    /// Whether it is kept which keys are read; what is never sent need not be noted.
+    /// Whether the process records which keys are read. If nothing is sent to Redis, nothing needs to be recorded.
     pub(crate) fn keeps_usage(&self) -> bool {
         self.counters_flush_ms > 0 && self.usage_keys > 0
     }
@@ -269,7 +265,7 @@ impl TypeSettings {
     }
 }
 
-/// Refuses a value that is out of the range of its setting. `name` is the cached type, where the key has one.
+/// Refuses a value that is out of the range of its setting. `name` is the cached type, if the key contains one.
 fn check_range(key: &str, name: &str, value: u64) -> Result<(), InvalidSetting> {
     let refused = |reason| InvalidSetting::new(key.replace('*', name), value.to_string(), reason);
     limits::refusal(key, value).map_or(Ok(()), |reason| Err(refused(reason)))
@@ -288,7 +284,7 @@ mod tests {
         LIMITS.iter().map(|limit| (limit.0.replace('*', TYPE), value(limit))).collect()
     }
 
-    /// Settings whose numbers are these.
+    /// Checks settings with these numbers.
     fn check(numbers: &[(String, u64)]) -> Result<(), String> {
         let mut root = json!({
             "redis": {
@@ -326,7 +322,7 @@ mod tests {
                 numbers[index].1 = beyond;
                 let key = &numbers[index].0;
                 let refused = check(&numbers).expect_err(key);
-                // A type of Rust that is as narrow as the range refuses by itself.
+                // A Rust type that is as narrow as the range refuses the value itself.
                 assert!(
                     refused.starts_with(&format!("{key} is {beyond}: must be")) || refused.contains("u16"),
                     "{refused}"
