@@ -1,11 +1,13 @@
-//! What this process counted and measured of one cached type.
+//! What this process counted and measured for one cached type.
 //!
-//! Invariants: no count is lost or counted twice; a thread counts in memory of its own, without a locked instruction
-//! (see `thread_slot`); sums are made by whoever asks, and reach Redis in the background only (see `reporting`).
+//! Invariants: no count is lost or counted twice. A thread counts in its own memory, without a locked instruction (see
+//! `thread_slot`). The reader of a sum adds the cells up, and sums reach Redis only in the background (see
+//! [`crate::numbers`]).
 //!
-//! A cell has one writer at a time, who loads, adds and stores; the next writer got the slot through a mutex and loads
-//! what the last one stored. A reader sees each cell grow, so later sums are never less: for one reader by the order of
-//! its loads, for several if they take turns under a lock. Counts of a thread that was joined are in the sum.
+//! A cell has one writer at a time, which loads, adds and stores. The next writer receives the slot through a mutex, so
+//! it loads what the previous one stored. A reader sees each cell only grow, so a later sum is never smaller: for one
+//! reader because of the order of its loads, for several readers if they read in turn under a lock. The counts of a
+//! joined thread are in the sum.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,15 +24,15 @@ type Counts = [AtomicU64; Event::ALL.len()];
 
 const _: () = assert!(Event::ALL.len() <= PLACES, "a slot has a place for each event");
 
-/// The counters of one cached type: 17 KiB, and a histogram for each distribution.
+/// The counters of one cached type: 17 KiB, plus a histogram for each distribution.
 pub(crate) struct Counters {
-    /// None where nothing is counted.
+    /// `None` if counting is off.
     cells: Option<Cells>,
     histograms: [Mutex<Histogram<u64>>; Distribution::ALL.len()],
 }
 
 struct Cells {
-    /// Of all threads that have a slot, one slot after the other.
+    /// The cells of all threads that have a slot, one slot after the other.
     own: Box<CachePadded<[AtomicU64; OWNED * PLACES]>>,
     shared: CachePadded<Counts>,
 }
@@ -40,7 +42,7 @@ struct Cells {
 pub(crate) enum Counting {
     #[default]
     On,
-    /// Nothing is; for measuring what counting costs.
+    /// Nothing is counted; for measuring the cost of counting.
     Off,
 }
 
@@ -80,7 +82,7 @@ impl Counters {
         }
     }
 
-    /// How often it happened since the process started.
+    /// The number of times that the event happened since the process started.
     #[must_use]
     pub(crate) fn get(&self, event: Event) -> u64 {
         self.cells.as_ref().map_or(0, |cells| cells.get(event))
@@ -92,7 +94,7 @@ impl Counters {
         std::array::from_fn(|index| self.get(Event::ALL[index]))
     }
 
-    /// Records a value; what is larger than a day counts as a day.
+    /// Records a value. A value of more than a day is recorded as a day.
     pub(crate) fn record(&self, distribution: Distribution, value: u64) {
         if self.counting() == Counting::On {
             self.lock(distribution).saturating_record(value);
@@ -135,10 +137,11 @@ impl Cells {
     }
 }
 
-/// Largest value that is told apart from larger ones: more than a day in nanoseconds.
+/// The largest value that is distinguished from larger ones: more than a day in nanoseconds.
 pub(crate) const LARGEST: u64 = 100_000_000_000_000;
 
-/// Values within about 6 % of each other count as the same, so that few numbers are to be added up and sent.
+/// An empty histogram. Values within about 6 % of each other count as the same, so that few numbers are added up and
+/// sent.
 #[must_use]
 pub fn empty_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LARGEST, 1).expect("the bounds are in order")

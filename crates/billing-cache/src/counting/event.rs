@@ -1,6 +1,7 @@
-//! What is worth counting and measuring: the names under which numbers stand in Redis, metrics and reports.
+//! The events and quantities that are counted and measured, with their names in Redis, metrics and reports.
 
-/// Something worth counting or adding up. [`as_str`](Self::as_str) is its name in Redis, metrics and reports.
+/// An event that is counted, or a quantity that is added up. [`as_str`](Self::as_str) is its name in Redis, metrics and
+/// reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
 #[non_exhaustive]
@@ -11,35 +12,35 @@ pub enum Event {
     HitL2,
     /// A read found nothing usable and was answered by a load.
     Miss,
-    /// A miss of a key that this process did not know.
+    /// A miss of a key about which this process knew nothing.
     MissCold,
     /// A miss of a value whose time to live had passed.
     MissExpired,
     /// A miss of a value that was invalidated, by this process or, as far as can be told, by another.
     MissInvalidated,
-    /// A miss of a value that went before its end, while Redis was evicting.
+    /// A miss of a value that disappeared before its end, while Redis evicted keys.
     MissEvicted,
     /// A read was answered from the database because Redis could not be used.
     Bypass,
-    /// A cached value did not decode and was replaced; what a Python process wrote in an older shape.
+    /// A cached value did not decode and was replaced, such as one that a Python process wrote in an older shape.
     Undecodable,
-    /// The database was asked.
+    /// A load from the database began.
     Load,
     /// Microseconds that the database took for all loads.
     LoadMicros,
-    /// The database was asked for a single key, and answered.
+    /// The database answered a load of a single key.
     SingleLoad,
-    /// Microseconds that the database took for these: what a reader waits who finds nothing cached.
+    /// Microseconds that the database took for single loads, which is the wait of a reader that finds nothing cached.
     SingleLoadMicros,
-    /// The database was asked and failed, or took longer than the deadline.
+    /// A load failed, or took longer than the deadline.
     LoadFailed,
-    /// The database was not asked, because too many loads went on already.
+    /// A load was refused because too many loads were running.
     Overloaded,
     /// A loaded value was stored.
     FillStored,
-    /// A value near its end was loaded anew and stored.
+    /// A value near its end was loaded again and stored.
     Refreshed,
-    /// A loaded value was not stored, because an invalidation came between, Redis refused it, or it is larger than
+    /// A loaded value was not stored: an invalidation came between, Redis refused it, or it is larger than
     /// `cache.max_value_bytes`.
     FillLost,
     /// A caller joined a load in progress.
@@ -48,15 +49,15 @@ pub enum Event {
     Contended,
     /// A key was invalidated by a write of this process.
     Invalidated,
-    /// An invalidation did not reach Redis in time and was left to the outbox.
+    /// An invalidation did not reach Redis in time, and its row stayed pending in the outbox.
     InvalidationPending,
     /// A command to Redis failed or timed out.
     RedisError,
-    /// An audit found a cached value to be what the database says.
+    /// An audit found a cached value that equals the value in the database.
     AuditRight,
-    /// An audit found a cached value that is not what the database says.
+    /// An audit found a cached value that differs from the value in the database.
     AuditStale,
-    /// An audit found a cached value whose invalidation is on its way.
+    /// An audit found a cached value whose invalidation is pending.
     AuditPending,
     /// An audit found a cached value that does not decode.
     AuditUndecodable,
@@ -129,38 +130,38 @@ impl Event {
     }
 }
 
-/// A quantity of which it is worth knowing how it is distributed. [`as_str`](Self::as_str) is its name in Redis,
-/// metrics and reports.
+/// A quantity whose distribution is measured. [`as_str`](Self::as_str) is its name in Redis, metrics and reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
 #[non_exhaustive]
 pub enum Distribution {
-    /// Time of a read that was answered from the memory of the process; of one in many, picked by chance.
+    /// Time of a read that was answered from the memory of the process. Only some of these reads are timed, chosen at
+    /// random.
     HitL1Time,
     /// Time of a read that was answered from Redis.
     HitL2Time,
-    /// Time of a read that was answered by a load, leases and waits included.
+    /// Time of a read that was answered by a load, including leases and waits.
     MissTime,
     /// Time of a read that was answered from the database because Redis could not be used.
     BypassTime,
     /// Time that the database took for a load of a single key.
     LoadTime,
-    /// Time from the commit of a write until Redis was told of it.
+    /// Time from the commit of a write until Redis acknowledged its invalidation.
     InvalidationDelay,
-    /// Age of a cached value when it was served, at most; of the reads that learn the time to live.
+    /// An upper bound of the age of a cached value when it was served; known for reads that ask for the time to live.
     AgeAtServe,
-    /// Rows in the outbox that nobody has applied yet; belongs to no type.
+    /// Rows in the outbox that are not applied yet; belongs to no type.
     BacklogRows,
-    /// Age of the oldest of these rows; belongs to no type.
+    /// Age of the oldest row of the backlog; belongs to no type.
     BacklogAge,
 }
 
-/// What a recorded value is a number of.
+/// The unit of a recorded value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Nanoseconds.
     Nanos,
-    /// Things.
+    /// A number of items.
     Count,
 }
 
@@ -194,7 +195,7 @@ impl Distribution {
         }
     }
 
-    /// What its values are numbers of.
+    /// The unit of its values.
     #[must_use]
     pub fn unit(self) -> Unit {
         match self {

@@ -1,5 +1,5 @@
-//! What stands in a bucket: a count under the name of its event, and how often a value was recorded under the name of
-//! its distribution and the value.
+//! The fields of a bucket. A count has the name of its event. The number of times that a value was recorded has the
+//! name of the distribution and the value.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    /// As it is kept in a bucket of this length: values of one step are one.
+    /// The field under which a bucket of this length keeps it: values of the same step become one value.
     pub(crate) fn coarse(self, resolution: Resolution) -> Self {
         match self {
             Self::Count(_) => self,
@@ -23,7 +23,7 @@ impl Field {
         }
     }
 
-    /// `None` for what is no field of ours.
+    /// `None` if the text is no field of this cache.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let Some((name, value)) = text.split_once(':') else {
             return Event::ALL.into_iter().find(|event| event.as_str() == text).map(Self::Count);
@@ -43,8 +43,8 @@ impl fmt::Display for Field {
     }
 }
 
-/// Into how many steps, as a power of two, each doubling of a value is cut: eight in a minute, as in the native
-/// histograms of Prometheus by default; four in an hour, which is kept for so much longer.
+/// Number of steps, as a power of two, into which each doubling of a value is cut: eight in a minute, as in the native
+/// histograms of Prometheus by default; four in an hour, which is kept much longer.
 fn steps_log2(resolution: Resolution) -> u32 {
     match resolution {
         Resolution::Minute => 3,
@@ -52,7 +52,7 @@ fn steps_log2(resolution: Resolution) -> u32 {
     }
 }
 
-/// The middle of the step of this value; what is smaller than a doubling has steps stands for itself.
+/// The middle of the step of this value. A value smaller than the number of steps stays as it is.
 fn coarse(value: u64, steps_log2: u32) -> u64 {
     let highest = LARGEST;
     let value = value.min(highest);

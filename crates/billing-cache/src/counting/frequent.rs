@@ -2,15 +2,15 @@
 //!
 //! The algorithm of Misra and Gries in the form of Anderson et al., "A High-Performance Algorithm for Identifying
 //! Frequent Items in Data Streams" (IMC 2017, arXiv:1705.07001), which Apache DataSketches has as its frequent items
-//! sketch: weighted, mergeable, constant time an addition on average. When the table is full, the median of all weights
-//! is taken off each, and half of the table is free again.
+//! sketch: weighted, mergeable, constant average time per addition. When the table is full, the median of all weights
+//! is subtracted from each weight, which frees half of the table.
 //!
-//! Invariants: never more than the capacity; a weight is never too high, and too low by at most twice the weight added
-//! divided by the capacity. So a text with a greater share than that is always found.
+//! Invariants: the table never has more texts than its capacity. A weight is never too high. It is too low by at most
+//! twice the total weight added, divided by the capacity. So a text with a greater share than that is always found.
 
 use std::collections::HashMap;
 
-/// See the module.
+/// A sketch; see the module.
 #[derive(Debug)]
 pub(crate) struct Frequent {
     capacity: usize,
@@ -19,18 +19,18 @@ pub(crate) struct Frequent {
 }
 
 impl Frequent {
-    /// An empty sketch of at most so many texts.
+    /// An empty sketch of at most `capacity` texts.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, weights: HashMap::default(), total: 0.0 }
     }
 
-    /// Adds to the weight of a text. Allocates only for one that is not in the table.
+    /// Adds to the weight of a text. Allocates only if the text is not in the table.
     pub(crate) fn add(&mut self, text: &str, weight: f64) {
         self.total += weight;
         self.count_in(text, weight);
     }
 
-    /// Adds what another sketch knows.
+    /// Adds the weights of another sketch.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.total += other.total;
         for (text, weight) in other.iter() {
@@ -44,7 +44,7 @@ impl Frequent {
         self.weights.values_mut().for_each(|weight| *weight *= factor);
     }
 
-    /// All that was added, to whatever text.
+    /// The sum of all weights added, for any text.
     pub(crate) fn total(&self) -> f64 {
         self.total
     }
@@ -96,7 +96,7 @@ mod tests {
         sums
     }
 
-    /// Low numbers are frequent, as in a day's reads.
+    /// Low numbers are frequent, as in the reads of a day.
     fn skewed() -> impl Strategy<Value = Vec<(u8, f64)>> {
         let text = (any::<u8>(), any::<u8>()).prop_map(|(a, b)| if a < 128 { b % 4 } else { b });
         prop::collection::vec((text, 0.1_f64..4.0), 1..2_000)

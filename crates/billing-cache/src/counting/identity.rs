@@ -1,9 +1,9 @@
-//! Who this process is, among those that are alive.
+//! The identity of this process among the running ones.
 
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Who this process is.
+/// The identity of this process.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) id: String,
@@ -24,7 +24,7 @@ impl Identity {
         }
     }
 
-    /// As people know it: machine and number.
+    /// The name for people: machine and process number.
     pub(crate) fn label(&self) -> String {
         format!("{}/{}", self.host, std::process::id())
     }

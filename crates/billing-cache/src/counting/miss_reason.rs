@@ -1,11 +1,13 @@
-//! Known: what this process knows of cached values, so that a read that finds nothing can be counted under its reason.
+//! Miss reasons: what this process remembers about cached values, so that a read that finds nothing is counted under
+//! its reason.
 //!
-//! A slot for each key, by its hash: when the value ends, and whether this process invalidated it since. Touched by
-//! fills, by reads that learn the time to live, by invalidations of this process and by misses; never by a plain hit.
+//! Each key has a slot, chosen by its hash. The slot says when the value ends, and whether this process invalidated it
+//! since. Fills, reads that learn the time to live, invalidations of this process and misses use it; a plain hit never
+//! does.
 //!
-//! Invariants: 1 MiB, whatever the number of keys; a key that comes later takes the slot of another, and nothing here
-//! is more than a reason to show. What the ear of L1 hears is of no use here: Redis announces fills, expiries and
-//! evictions as it announces invalidations.
+//! Invariants: the table takes 1 MiB for any number of keys. A later key may take the slot of another, so a reason is
+//! only ever shown, and nothing depends on it. The invalidation messages of the tracking connections do not help here:
+//! Redis sends the same message for fills, expiries, evictions and invalidations.
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,41 +20,42 @@ use super::event::Event;
 const SLOTS: usize = 1 << 17;
 /// Set in a slot whose value this process has invalidated.
 const INVALIDATED: u64 = 1 << 31;
-/// The bits of a slot that say when the value ends; those above [`INVALIDATED`] tell its key from others.
+/// The bits of a slot that say when the value ends. The bits above [`INVALIDATED`] tell its key from others.
 const END: u64 = INVALIDATED - 1;
 const FINGERPRINT: u64 = !(INVALIDATED | END);
-/// A value so near its end, in tenths of a second, has reached it: the answer that told it was on its way for a while.
+/// A value this near its end, in tenths of a second, counts as expired: the answer that told its end was some time in
+/// transit.
 const LENIENCY: u64 = 2;
-/// Of a number of evicted keys that nobody has asked for yet.
+/// `evicted_keys` has not been read yet.
 const UNKNOWN: u64 = u64::MAX;
 
-/// See the module.
+/// The remembered values; see the module.
 #[derive(Debug)]
 pub(crate) struct Known {
     slots: Box<[AtomicU64]>,
     hasher: RandomState,
     started: Instant,
     evicted_keys: AtomicU64,
-    /// When that was last seen to grow, as slots have it.
+    /// When that number was last seen to grow, in the unit of the slots.
     evicted_at: AtomicU64,
 }
 
 /// Why a read found nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missed {
-    /// Nothing was known of the key, or it was forgotten.
+    /// Nothing is known of the key, or it was forgotten.
     Cold,
-    /// The value had come to its end.
+    /// The value had reached its end.
     Expired,
-    /// This process had invalidated it; or it was gone before its end and the server had evicted nothing, so another
-    /// process or program removed it.
+    /// This process invalidated it. Or it disappeared before its end although the server had evicted nothing, so
+    /// another process or program removed it.
     Invalidated,
-    /// It was gone before its end, and since it was stored the server had evicted keys.
+    /// It disappeared before its end, and the server has evicted keys since the value was stored.
     Evicted,
 }
 
 impl Missed {
-    /// What is counted for it.
+    /// The event that is counted for this reason.
     pub(crate) fn event(self) -> Event {
         match self {
             Self::Cold => Event::MissCold,
@@ -74,13 +77,14 @@ impl Known {
         }
     }
 
-    /// The value under this key has so long to live.
+    /// Remembers that the value under this key has `ttl_ms` to live.
     pub(crate) fn stored(&self, text: &str, ttl_ms: u64) {
         let (slot, fingerprint) = self.slot(text);
         slot.store(fingerprint | self.after(ttl_ms), Ordering::Relaxed);
     }
 
-    /// This process has invalidated the key. Of one that is not known nothing is noted: perhaps it was never cached.
+    /// Remembers that this process invalidated the key. For an unknown key nothing is noted, because perhaps it was
+    /// never cached.
     pub(crate) fn invalidated(&self, text: &str) {
         let (slot, fingerprint) = self.slot(text);
         let known = slot.load(Ordering::Relaxed);
@@ -89,7 +93,7 @@ impl Known {
         }
     }
 
-    /// Why nothing stands under this key of a type whose values live for `ttl_ms` at most.
+    /// The reason why no value is stored under this key, of a type whose values live for at most `ttl_ms`.
     pub(crate) fn why_missed(&self, text: &str, ttl_ms: u64) -> Missed {
         let (slot, fingerprint) = self.slot(text);
         let known = slot.load(Ordering::Relaxed);
@@ -107,7 +111,7 @@ impl Known {
         if self.evicted_at.load(Ordering::Relaxed) >= stored { Missed::Evicted } else { Missed::Invalidated }
     }
 
-    /// The server says that it has evicted so many keys since its start.
+    /// Takes the number of keys that the server has evicted since its start.
     pub(crate) fn hear_evicted_keys(&self, count: u64) {
         let before = self.evicted_keys.swap(count, Ordering::Relaxed);
         if before != UNKNOWN && count > before {
@@ -121,7 +125,7 @@ impl Known {
         (&self.slots[place], hash & FINGERPRINT)
     }
 
-    /// The moment so long after now, in tenths of a second since the beginning; never 0, which is an empty slot.
+    /// The moment `millis` from now, in tenths of a second since the start; never 0, because 0 is an empty slot.
     fn after(&self, millis: u64) -> u64 {
         let moment = self.started.elapsed().saturating_add(Duration::from_millis(millis));
         u64::try_from(moment.as_millis() / 100).unwrap_or(END).clamp(1, END)

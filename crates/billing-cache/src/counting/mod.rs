@@ -1,7 +1,7 @@
-//! What a process counts of itself: [`event`] and [`counters`], why reads miss ([`miss_reason`]), which keys are wanted
-//! ([`popularity`], of the reads that [`sampling`] picks), and [`numbers`] in buckets of a minute and an hour.
+//! What a process counts of itself: [`event`] and [`counters`], why reads miss ([`miss_reason`]), which keys are read
+//! often ([`popularity`], from the reads that [`sampling`] picks), and [`numbers`] in buckets of a minute and an hour.
 //!
-//! Nothing here knows of Redis: what is counted is taken from here by [`crate::reporting`].
+//! Nothing here knows Redis. [`crate::reporting`] takes the numbers from here.
 
 pub(crate) mod bucket;
 pub(crate) mod counters;

@@ -1,4 +1,4 @@
-//! Counts and distributions of one stretch of time, by cached type.
+//! Counts and distributions of one period of time, by cached type.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -9,32 +9,32 @@ use super::counters::{Counters, empty_histogram};
 use super::event::{Distribution, Event};
 use super::field::Field;
 
-/// Stands where the name of a cached type does, for what belongs to no type.
+/// Replaces the name of a cached type for numbers that belong to no type.
 pub const PROCESS_WIDE: &str = "";
 
-/// Counts and distributions of one stretch of time, by cached type; [`PROCESS_WIDE`] is the name for those of no type.
+/// Counts and distributions of one period of time, by cached type. [`PROCESS_WIDE`] is the name for those of no type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
     by_type: BTreeMap<&'static str, OfType>,
 }
 
-/// Only what is there is held: a day of minutes has thousands of distributions, most of them with few values.
+/// Holds only values that were recorded: a day of minutes has thousands of distributions, most of them with few values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct OfType {
     counts: [u64; Event::ALL.len()],
-    /// By distribution: how often each value was recorded.
+    /// By distribution: the number of times each value was recorded.
     values: [BTreeMap<u64, u64>; Distribution::ALL.len()],
 }
 
 impl Numbers {
-    /// How often it happened, or the sum of what was added up.
+    /// The number of times that the event happened, or the sum of the quantity.
     #[must_use]
     pub fn count(&self, cache_type: &str, event: Event) -> u64 {
         self.of(cache_type, Field::Count(event))
     }
 
-    /// The recorded values, in the unit of the distribution; empty if there are none. How exact they are depends on
-    /// where they come from: see `Cache::history`.
+    /// The recorded values, in the unit of the distribution; empty if there are none. Their accuracy depends on their
+    /// source: see `Cache::history`.
     #[must_use]
     pub fn histogram(&self, cache_type: &str, distribution: Distribution) -> Histogram<u64> {
         let mut histogram = empty_histogram();
@@ -85,7 +85,7 @@ impl Numbers {
         }
     }
 
-    /// All that is not 0.
+    /// All fields that are not 0.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, Field, u64)> {
         self.by_type
             .iter()

@@ -1,21 +1,22 @@
-//! Popularity: which keys of a type this process was asked for lately, of the sampled reads of all tiers.
+//! Popularity: the keys of a type that this process read lately, from the sampled reads of all tiers.
 //!
-//! Invariants: a read that is not sampled costs nothing here; at most [`TRACKED`] keys a type are held, about 100 KiB
-//! for keys such as `invoice:42`; what is held is what was not sent to Redis yet (see [`crate::reporting::hot_keys`]).
+//! Invariants: a read that is not sampled costs nothing here. At most [`TRACKED`] keys per type are held, about 100 KiB
+//! for keys such as `invoice:42`. Only reads that were not yet sent to Redis are held (see
+//! [`crate::reporting::hot_keys`]).
 //!
 //! Recent reads weigh more, by forward decay (Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay: A Practical Time
-//! Decay Model for Streaming Systems", ICDE 2009): a read counts 2^(half-lives since a fixed landmark), so weights of
-//! all processes can be added as they are, and never need to be aged.
+//! Decay Model for Streaming Systems", ICDE 2009): a read counts 2^(half-lives since a fixed landmark). So the weights
+//! of all processes can be added unchanged, and never need to be aged.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::frequent::Frequent;
 
-/// Keys of one type that a process tells apart between two flushes; when there are more, the rare ones are forgotten.
+/// Number of keys of one type that a process distinguishes between two flushes. Beyond it, rare keys are forgotten.
 const TRACKED: usize = 1_024;
-/// Half-lives from one landmark to the next. Weights stay below 2^64 times the reads, far from the end of what an `f64`
-/// holds, and what was counted under the landmark before becomes comparable by an exact division by 2^64.
+/// Half-lives from one landmark to the next. Weights stay below 2^64 times the reads, far below the limit of an `f64`.
+/// Weights under the previous landmark become comparable by an exact division by 2^64.
 const PERIOD_HALF_LIVES: f64 = 64.0;
 
 /// How fast reads are forgotten.
@@ -24,12 +25,12 @@ pub(crate) struct Decay {
     half_life: Duration,
 }
 
-/// A moment as decayed sums see it.
+/// A moment in terms of decayed sums.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Instant {
     /// The number of its landmark.
     pub(crate) period: u64,
-    /// What a read at this moment counts.
+    /// The weight of a read at this moment.
     pub(crate) weight: f64,
 }
 
@@ -45,17 +46,17 @@ impl Decay {
         Instant { period: period as u64, weight: (half_lives - period * PERIOD_HALF_LIVES).exp2() }
     }
 
-    /// What is left of a weight after this time, as a share.
+    /// The share of a weight that is left after this time.
     #[must_use]
     pub(crate) fn left_after(self, age: Duration) -> f64 {
         (-self.half_lives(age)).exp2()
     }
 
-    /// The steady rate, in reads an hour, whose decayed sum is 1 when counting began `counted_for` ago.
+    /// The steady rate, in reads an hour, whose decayed sum is 1 if counting began `counted_for` ago.
     #[must_use]
     pub(crate) fn reads_per_hour(self, counted_for: Duration) -> f64 {
         let hours = self.half_life.as_secs_f64() / 3600.0;
-        // A first sample has no length of time; a second is the least that is told apart.
+        // The first sample has no duration, so it counts as one second.
         let counted_for = counted_for.max(Duration::from_secs(1));
         std::f64::consts::LN_2 / hours / (1.0 - self.left_after(counted_for))
     }
@@ -65,13 +66,13 @@ impl Decay {
     }
 }
 
-/// A weight under the landmark `before`, seen from that of `now`.
+/// The factor that turns a weight under the landmark `before` into one under the landmark `now`.
 pub(crate) fn rebased(before: u64, now: u64) -> f64 {
     let periods = u32::try_from(now.saturating_sub(before)).unwrap_or(u32::MAX);
     (-f64::from(periods) * PERIOD_HALF_LIVES).exp2()
 }
 
-/// The sampled reads of one type that were not sent yet.
+/// The sampled reads of one type that are not sent yet.
 #[derive(Debug)]
 pub(crate) struct Popularity {
     decay: Decay,
@@ -90,7 +91,7 @@ impl Unsent {
         Self { period: 0, reads: Frequent::new(TRACKED) }
     }
 
-    /// Moves on to the landmark of `period`; never back, should the clock be set back.
+    /// Moves to the landmark of `period`. Never moves back, even if the clock is set back.
     fn rebase(&mut self, period: u64) {
         if period > self.period {
             self.reads.scale(rebased(self.period, period));
@@ -104,7 +105,7 @@ impl Popularity {
         Self { decay, unsent: Mutex::new(Unsent::none()) }
     }
 
-    /// A sampled read of this key, which stands for so many reads.
+    /// Records a sampled read of this key, which represents `stands_for` reads.
     #[cold]
     pub(crate) fn note(&self, text: &str, stands_for: u32) {
         let now = self.decay.instant(SystemTime::now());
@@ -114,12 +115,12 @@ impl Popularity {
         unsent.reads.add(text, weight * f64::from(stands_for));
     }
 
-    /// What was noted since the last call.
+    /// Takes everything recorded since the last call.
     pub(crate) fn take(&self) -> Unsent {
         std::mem::replace(&mut *self.lock(), Unsent::none())
     }
 
-    /// These were not sent after all.
+    /// Puts back what could not be sent.
     pub(crate) fn put_back(&self, mut taken: Unsent) {
         let mut unsent = self.lock();
         unsent.rebase(taken.period);

@@ -1,12 +1,12 @@
-//! How long buckets are, and how long they are kept.
+//! The lengths of buckets, and how long buckets are kept.
 
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// As long as the bucket that is kept longest.
+/// The retention of the buckets that are kept longest.
 pub(crate) const LONGEST_KEPT: Duration = Resolution::Hour.kept();
 
-/// How long a bucket is.
+/// The length of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resolution {
     /// A minute; kept for 25 hours. Values are off by up to 6 %.
@@ -16,7 +16,7 @@ pub enum Resolution {
 }
 
 impl Resolution {
-    /// Both.
+    /// Both resolutions.
     pub const ALL: [Self; 2] = [Self::Minute, Self::Hour];
 
     /// How long a bucket is.
@@ -44,7 +44,7 @@ impl Resolution {
         }
     }
 
-    /// How many buckets there are at most.
+    /// Largest number of buckets that exist at a time.
     pub(crate) const fn most(self) -> u64 {
         self.kept().as_secs() / self.length().as_secs()
     }

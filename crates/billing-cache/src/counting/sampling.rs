@@ -1,68 +1,68 @@
-//! Which reads are looked at more closely, by chance: one in sixteen is noted (for refresh ahead and the popularity of
-//! keys), and one in 256 is timed. A thread that reads very fast looks at fewer.
+//! Chooses at random which reads are examined: one in sixteen is noted (for refresh ahead and the popularity of keys),
+//! and one in 256 is timed. For a thread that reads very fast, fewer are chosen.
 //!
-//! Invariant: the chance of a read was set before that read, whatever it asks for, and a noted read stands for as many
-//! as its chance says; so sums over noted reads are right on average, at any pace. A plain "every sixteenth" would
-//! always meet the same key of a page that reads sixteen. The gap to the next picked read is drawn from the geometric
-//! distribution, which is the same as a toss for every read, at the cost of a decrement.
+//! Invariant: the chance of a read is fixed before that read, whatever key it asks for, and a noted read represents as
+//! many reads as its chance says. So sums over noted reads are right on average, at any pace. A plain "every sixteenth"
+//! would always pick the same key of a page that reads sixteen. The gap to the next picked read is drawn from the
+//! geometric distribution. That is equivalent to a random draw for every read, and costs a decrement.
 //!
-//! A look costs up to a microsecond, twenty times a hit in memory. So the chance halves when [`LOOKS`] of them were
-//! made within [`SOON`], and doubles again when fewer were made within [`LATE`]: looks take about half a hundredth of a
-//! thread's time, and a short burst of reads is sampled like all others.
+//! To examine a read costs up to a microsecond, twenty times a hit in memory. So the chance halves when [`LOOKS`] reads
+//! were examined within [`SOON`], and doubles again when fewer were examined within [`LATE`]. Sampling then takes about
+//! 0.5 % of the time of a thread, and a short burst of reads is sampled like all others.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// Of a thread that does not read very fast, one in so many reads is noted.
+/// For a thread that does not read very fast, one in this many reads is noted.
 const NOTED_ONE_IN: u32 = 16;
-/// For so many picked reads that are noted, one is timed: one read in 256.
+/// For this many noted reads, one read is timed: one read in 256.
 const NOTED_FOR_ONE_TIMED: u32 = 16;
-/// After so many looks the chance is considered.
+/// After this many examined reads the chance is adjusted.
 const LOOKS: u32 = 256;
-/// They are not to be made sooner than that: one in 200 µs.
+/// The chance halves if they took less time than this: one in 200 µs.
 const SOON: Duration = Duration::from_micros(LOOKS as u64 * 200);
-/// If they take longer than that, reads may be looked at more often again.
+/// The chance doubles again if they take more time than this.
 const LATE: Duration = Duration::from_micros(LOOKS as u64 * 800);
-/// At most, one in so many times [`NOTED_ONE_IN`] is noted.
+/// The largest factor by which noted reads are rarer than one in [`NOTED_ONE_IN`].
 const RAREST: u32 = 1 << 14;
 
-/// What is done with a read besides answering it.
+/// What happens to a read besides answering it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sampled {
-    /// It is noted what it asked for, on behalf of so many reads.
+    /// Its key is noted, on behalf of `stands_for` reads.
     Noted {
-        /// One over the chance that it had.
+        /// The inverse of the chance of this read.
         stands_for: u32,
     },
-    /// It is timed, should it be answered from memory.
+    /// It is timed if it is answered from memory.
     Timed,
     /// Nothing.
     No,
 }
 
 impl Sampled {
-    /// Whether it is noted what the read asked for.
+    /// Whether the key of the read is noted.
     pub(crate) fn is_noted(self) -> bool {
         matches!(self, Self::Noted { .. })
     }
 }
 
-/// Whether this read is sampled.
+/// Draws whether this read is sampled.
 #[inline]
 pub(crate) fn toss() -> Sampled {
     thread_local!(static SAMPLER: Sampler = const { Sampler::new() });
     SAMPLER.with(|sampler| sampler.toss(Instant::now))
 }
 
-/// Draws for one thread. Needs no destructor, so that a toss need not ask whether the thread is ending.
+/// The random draws of one thread. It needs no destructor, so a draw need not check whether the thread is ending.
 struct Sampler {
-    /// Reads that are passed over before the next picked one.
+    /// Reads that are skipped before the next picked one.
     left: Cell<u32>,
-    /// Whether that was drawn.
+    /// Whether the first gap was drawn.
     begun: Cell<bool>,
-    /// How many times rarer than usual reads are picked.
+    /// The factor by which picked reads are rarer than usual.
     rarer: Cell<u32>,
-    /// Looks since the chance was considered, and when that was.
+    /// Reads examined since the chance was last adjusted, and when that was.
     looks: Cell<u32>,
     considered: Cell<Option<Instant>>,
 }
@@ -100,7 +100,7 @@ impl Sampler {
         Sampled::Noted { stands_for: NOTED_ONE_IN * rarer }
     }
 
-    /// Considers the chance of the reads to come.
+    /// Adjusts the chance of the next reads.
     fn adapt(&self, now: Instant) {
         self.looks.set(self.looks.get() + 1);
         let passed = self.considered.get().map_or(Duration::MAX, |before| now.duration_since(before));
@@ -120,7 +120,7 @@ impl Sampler {
     }
 }
 
-/// How many reads are passed over before the next picked one.
+/// Draws the number of reads to skip before the next picked one.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a gap is positive, and `as` saturates")]
 fn gap(rarer: u32) -> u32 {
     let noted = 1.0 / f64::from(NOTED_ONE_IN * rarer);
@@ -133,7 +133,7 @@ fn gap(rarer: u32) -> u32 {
 mod tests {
     use super::*;
 
-    /// Tosses of a thread that reads at this pace.
+    /// The draws of a thread that reads at this pace.
     fn tosses(pause: Duration) -> impl Iterator<Item = Sampled> {
         let (sampler, mut now) = (Sampler::new(), Instant::now());
         std::iter::repeat_with(move || {
@@ -155,7 +155,7 @@ mod tests {
                 Sampled::No => {}
             }
         }
-        // 20,000 tosses a place: 1,250 expected, standard deviation 34.
+        // 20,000 draws per place: 1,250 expected, standard deviation 34.
         assert!(noted.iter().all(|count| (1_000..1_500).contains(count)), "{noted:?}");
         // 1,250 expected, standard deviation 35.
         assert!((1_000..1_500).contains(&timed), "{timed}");
@@ -173,7 +173,7 @@ mod tests {
             }
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
             let (share, pause_of_looks) = (stand_for / reads as f64, pause * reads as u64 / looks);
-            // At least a thousand looks: 1 expected, standard deviation below 0.05.
+            // At least a thousand examined reads: 1 expected, standard deviation below 0.05.
             assert!((0.7..1.3).contains(&share), "{share} at {pause} ns, {looks} looks");
             assert!(pause_of_looks > 50_000, "a look each {pause_of_looks} ns at {pause} ns");
         }

@@ -1,36 +1,36 @@
-//! Slots: small numbers that a thread has for itself until it ends, so that it can count without a locked instruction.
+//! Slots: small numbers, each owned by one thread until the thread ends, so that it can count without a locked
+//! instruction.
 //!
-//! Invariant: at any moment at most one thread has a slot, and whoever has it next sees all that was written under it.
-//! A slot is taken and given back under one mutex, and that hands the writes over; so its owner may add by a plain load
-//! and a plain store, and nothing is ever lost. What a thread does after it gave its slot back (destructors of other
-//! thread-locals may still run) and what threads beyond [`OWNED`] do is done under [`Slot::Shared`], by atomic
-//! additions.
+//! Invariant: at any moment at most one thread owns a slot, and its next owner sees everything that was written under
+//! it. A slot is taken and given back under one mutex, which hands the writes over. So the owner may add by a plain
+//! load and a plain store, and no count is lost. A thread that gave its slot back (destructors of other thread-locals
+//! may still run) and threads beyond [`OWNED`] count under [`Slot::Shared`], by atomic additions.
 
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard};
 
-/// So many threads at a time have a slot of their own.
+/// Largest number of threads that own a slot at the same time.
 pub(crate) const OWNED: usize = 64;
-/// A slot is so many places, on cache lines of their own.
+/// Places of a slot, which are on cache lines of their own.
 pub(crate) const PLACES: usize = 32;
 
 /// Where the current thread counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// Nobody else writes there: the first of the slot's [`PLACES`], so that nobody who counts has to multiply. Less
-    /// than [`OWNED`] times as many.
+    /// No other thread writes there. The number is the first of the [`PLACES`] of the slot, so that counting needs no
+    /// multiplication; it is less than [`OWNED`] times [`PLACES`].
     Own(usize),
-    /// Others write there too.
+    /// Other threads write there too.
     Shared,
 }
 
-/// What [`PLACE`] holds besides first places.
+/// Values of [`PLACE`] that are no first place.
 const SHARED: usize = OWNED * PLACES;
 const UNKNOWN: usize = SHARED + 1;
 
 thread_local! {
-    /// The first place of this thread's slot. Needs no destructor, so a look is a plain load, and possible until the
-    /// very end.
+    /// The first place of the slot of this thread. It needs no destructor, so reading it is a plain load, and possible
+    /// until the thread has ended.
     static PLACE: Cell<usize> = const { Cell::new(UNKNOWN) };
     static LEASE: Lease = Lease::take();
 }
@@ -53,7 +53,7 @@ fn shared_or_first(place: usize) -> Slot {
     }
 }
 
-/// Holds the slot of its thread, which gives it back when it ends.
+/// Holds the slot of its thread, and gives it back when the thread ends.
 struct Lease(Option<usize>);
 
 impl Lease {
@@ -66,7 +66,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // In this order: from here on this thread writes nothing under its slot.
+        // This comes first: from here on the thread writes nothing under its slot.
         PLACE.set(SHARED);
         if let Some(slot) = self.0 {
             free().give_back(slot);
@@ -74,10 +74,10 @@ impl Drop for Lease {
     }
 }
 
-/// The slots that no thread has.
+/// The slots that no thread owns.
 #[derive(Debug)]
 struct Free {
-    /// Those from here on were never taken.
+    /// Slots from this number on were never taken.
     untouched: usize,
     given_back: Vec<usize>,
 }
@@ -152,7 +152,7 @@ mod tests {
         for _ in 0..10 * OWNED {
             thread::spawn(mine).join().unwrap();
         }
-        // Other tests may hold all slots for a moment.
+        // Other tests may hold all slots for a short time.
         let has_own = |_: &u32| matches!(thread::spawn(mine).join().unwrap(), Slot::Own(_));
         assert!((0..100_000).any(|attempt| has_own(&attempt)));
         let given_back = free().given_back.clone();

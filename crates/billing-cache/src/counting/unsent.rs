@@ -1,7 +1,7 @@
-//! What this process counted and Redis does not have yet, by the minute and by the hour in which it was counted.
+//! What this process counted and has not yet sent to Redis, by the minute and by the hour in which it was counted.
 //!
-//! Invariants: what is taken is taken once, whoever flushes at the same time; at most [`MOST`] buckets of each
-//! resolution wait for a Redis that is away, and what is older goes to the oldest of them.
+//! Invariants: each count is taken once, even if several flushes run at the same time. At most [`MOST`] buckets of each
+//! resolution wait while Redis is away. Older numbers are added to the oldest of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -12,21 +12,21 @@ use super::field::Field;
 use super::numbers::Numbers;
 use super::resolution::Resolution;
 
-/// An outage of an hour keeps its minutes.
+/// The minutes of an outage of one hour are kept.
 const MOST: usize = 60;
 
-/// See the module.
+/// The unsent numbers; see the module.
 #[derive(Debug, Default)]
 pub(crate) struct Unsent(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// What the counters showed when they were last looked at.
+    /// The counters when they were last read.
     seen: Numbers,
     waiting: BTreeMap<Slot, Numbers>,
 }
 
-/// What is to be added to one number in Redis.
+/// An addition to one number in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Addition {
     pub(crate) slot: Slot,
@@ -36,7 +36,7 @@ pub(crate) struct Addition {
 }
 
 impl Unsent {
-    /// Takes up to `limit` additions, the oldest first, after looking at what the counters show by now.
+    /// Reads the counters, then takes up to `limit` additions, the oldest first.
     pub(crate) fn take(&self, shown: Numbers, now: SystemTime, limit: usize) -> Vec<Addition> {
         let mut inner = self.lock();
         inner.look(shown, now);
@@ -47,7 +47,7 @@ impl Unsent {
         taken
     }
 
-    /// These were certainly not added.
+    /// Puts back additions that were certainly not made in Redis.
     pub(crate) fn put_back(&self, additions: impl IntoIterator<Item = Addition>) {
         let mut inner = self.lock();
         additions.into_iter().for_each(|addition| inner.wait(addition));
@@ -64,7 +64,7 @@ fn additions(slot: Slot, numbers: &Numbers) -> impl Iterator<Item = Addition> {
 }
 
 impl Inner {
-    /// What the counters show more than before belongs to this moment.
+    /// Assigns what the counters show beyond the last reading to this moment.
     fn look(&mut self, shown: Numbers, now: SystemTime) {
         for (cache_type, field, count) in shown.fields() {
             let count = count.saturating_sub(self.seen.of(cache_type, field));
