@@ -1,8 +1,8 @@
-//! Where the server is and how it is spoken to, as the settings have it.
+//! The address of the server, and how to connect to it, from the settings.
 //!
-//! Invariants: what contradicts itself is refused before anything is dialled, so that nobody who asked for TLS is
-//! served without; sentinels are asked, and the files of TLS read, again for every dialling, so that failovers and
-//! renewed certificates need no restart.
+//! Invariants: contradictory settings are refused before the first connection attempt, so that a user who asked for TLS
+//! is never served without it. The sentinels are asked and the TLS files are read again for every connection attempt,
+//! so that failovers and renewed certificates need no restart.
 
 use std::time::Duration;
 
@@ -17,24 +17,24 @@ use super::tls::files::TlsFiles;
 use super::tls::look::TlsFacts;
 use crate::declaration::settings::RedisSettings;
 
-/// See the module.
+/// An address; see the module.
 pub(crate) struct Address {
     place: Place,
     redis: RedisConnectionInfo,
     tls: Option<TlsFiles>,
-    /// Of a connection; sentinels have half of it to answer.
+    /// Limit of a connection attempt. Half of it is the limit for the answers of the sentinels.
     limit: Duration,
 }
 
 enum Place {
     Server(ConnectionAddr),
-    /// Of a cluster.
+    /// A node of a cluster.
     Node(ConnectionAddr),
     Sentinels(Sentinels),
 }
 
 impl Address {
-    /// The address that the settings make, with the files of TLS tried.
+    /// The address in the settings. Reads the TLS files once, to check them.
     pub(crate) fn of(settings: &RedisSettings) -> Result<Self, L2Error> {
         let sentinels = Sentinels::of(settings)?;
         let info = connection_info(settings)?;
@@ -47,13 +47,14 @@ impl Address {
         Ok(Self { place, redis, tls, limit: settings.connect_timeout() })
     }
 
-    /// The same login and TLS, at a node of a cluster.
+    /// The same login and TLS, for a node of a cluster.
     pub(crate) fn at(&self, host: &str, port: u16) -> Self {
         let place = Place::Node(self.address(host, port));
         Self { place, redis: self.redis.clone(), tls: self.tls.clone(), limit: self.limit }
     }
 
-    /// Host and port, or the sentinels, and database number, for people. A cluster has one database only.
+    /// For people: host and port or the sentinels, and the database number. A node is shown without a number, because a
+    /// cluster has one database only.
     pub(crate) fn describe(&self) -> String {
         let place = match &self.place {
             Place::Node(address) => return address.to_string(),
@@ -64,22 +65,22 @@ impl Address {
         format!("{place}{tls}, database {}", self.redis.db())
     }
 
-    /// Whether connections are made with TLS.
+    /// Whether connections use TLS.
     pub(crate) fn has_tls(&self) -> bool {
         self.tls.is_some()
     }
 
-    /// What a connection to where the server is now is made with. Asks the sentinels, reads small files.
+    /// How to connect to the current server. Asks the sentinels and reads small files.
     pub(crate) async fn connection_info(&self) -> Result<ConnectionInfo, L2Error> {
         self.connection_info_of(self.server().await?)
     }
 
-    /// What a connection to this server is made with now. Reads small files.
+    /// How to connect to this server. Reads small files.
     pub(crate) fn connection_info_of(&self, server: ConnectionAddr) -> Result<ConnectionInfo, L2Error> {
         Ok(self.to(server)?.set_redis_settings(self.redis.clone()))
     }
 
-    /// Where the server is now. Asks the sentinels, and refuses one of which they have named a successor before.
+    /// The current server. Asks the sentinels, and refuses a server if they have named its successor before.
     pub(crate) async fn server(&self) -> Result<ConnectionAddr, L2Error> {
         match &self.place {
             Place::Server(address) | Place::Node(address) => Ok(address.clone()),
@@ -95,18 +96,18 @@ impl Address {
         matches!(self.place, Place::Node(_))
     }
 
-    /// Whether it may be another server tomorrow.
+    /// Whether the server may change.
     pub(crate) fn may_move(&self) -> bool {
         matches!(self.place, Place::Sentinels(_))
     }
 
-    /// What the sentinels say; none without sentinels.
+    /// What the sentinels report; `None` without sentinels.
     pub(crate) async fn sentinels(&self) -> Result<Option<SentinelFacts>, L2Error> {
         let Place::Sentinels(sentinels) = &self.place else { return Ok(None) };
         Ok(Some(sentinels.facts(self.ways(sentinels)?, self.limit / 2).await?))
     }
 
-    /// What TLS is in use, by a handshake of one's own; none without TLS.
+    /// The TLS in use, found by a separate handshake; `None` without TLS.
     pub(crate) async fn look_at_tls(&self) -> Result<Option<TlsFacts>, L2Error> {
         match (&self.tls, self.server().await?) {
             (Some(files), ConnectionAddr::TcpTls { host, port, .. }) => {
@@ -120,7 +121,7 @@ impl Address {
         address(self.has_tls(), host, port)
     }
 
-    /// How to connect to each of the sentinels.
+    /// How to connect to each sentinel.
     fn ways(&self, sentinels: &Sentinels) -> Result<Vec<ConnectionInfo>, L2Error> {
         sentinels.addresses.iter().map(|(host, port)| self.to(self.address(host, *port))).collect()
     }
@@ -143,7 +144,7 @@ fn address(has_tls: bool, host: &str, port: u16) -> ConnectionAddr {
     }
 }
 
-/// The address of the settings; beside sentinels only its login and whether it is one of TLS count.
+/// The address in the settings. With sentinels only its login and its use of TLS count.
 fn connection_info(settings: &RedisSettings) -> Result<ConnectionInfo, L2Error> {
     if settings.has_url() {
         return Ok(settings.url.expose_secret().into_connection_info()?);

@@ -1,28 +1,28 @@
-//! A setting that names servers: the sentinels, or the nodes of a cluster.
+//! A setting that lists servers: the sentinels, or the nodes of a cluster.
 //!
-//! Invariant: a password that somebody writes into it is not shown.
+//! Invariant: a password in the list is never shown.
 
 use std::net::Ipv6Addr;
 
 use super::error::address::AddressError;
 
-/// A setting with addresses.
+/// A setting that lists addresses.
 pub(super) struct Written {
-    /// Its name.
+    /// The name of the setting.
     pub(super) setting: &'static str,
-    /// The port where an address has none.
+    /// The port of an address that gives none.
     pub(super) port: u16,
-    /// How addresses should look.
+    /// An example of correct addresses.
     pub(super) example: &'static str,
-    /// Where a login belongs.
+    /// Advice where to put a login.
     pub(super) login: &'static str,
 }
 
 impl Written {
-    /// The addresses of a list with commas: each `host`, `host:port`, an IPv6 address or `[address]:port`.
+    /// The addresses in a list with commas. Each is `host`, `host:port`, an IPv6 address or `[address]:port`.
     pub(super) fn addresses(&self, written: &str) -> Result<Vec<(String, u16)>, AddressError> {
         let setting = self.setting;
-        // Of the whole, since a password may have commas.
+        // Checked on the whole list, because a password may contain commas.
         if let Some((_login, address)) = written.rsplit_once('@') {
             return Err(AddressError::Login { setting, address: address.to_owned(), advice: self.login });
         }
@@ -32,7 +32,7 @@ impl Written {
         };
         let addresses: Vec<&str> = written.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
         if addresses.is_empty() && !written.trim().is_empty() {
-            // Commas alone: whoever takes them for none would look elsewhere.
+            // Only commas. Treated as an empty list, the setting would be ignored and another server would be used.
             return Err(AddressError::Address { setting, address: written.to_owned(), advice: self.example });
         }
         addresses.into_iter().map(address).collect()

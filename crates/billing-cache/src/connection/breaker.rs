@@ -1,13 +1,13 @@
-//! The breaker around L2: skips a Redis that fails or is slow, and tries it again with a few calls.
+//! The breaker around L2: it skips a Redis that fails or is slow, and tries it again with a few calls.
 //!
-//! Invariants: what failed, was slow or was given up is never counted as a success; in trial no more than
-//! `breaker.trial_calls` calls are on their way; a permit that is dropped without a verdict, because its caller was
-//! cancelled, gives its place back and says nothing about Redis. One log line for each change of state.
+//! Invariants: a call that failed, was slow or was abandoned never counts as a success. In a trial at most
+//! `breaker.trial_calls` calls run. A permit that is dropped without a verdict, because its caller was cancelled, frees
+//! its place and says nothing about Redis. Each change of state logs one line.
 //!
-//! The last changes of the state are kept until they were written down for people to see (see `reporting`).
+//! The latest changes of state are kept until they are stored for people to see (see [`crate::numbers`]).
 //!
-//! While all is well a call costs two loads and no lock: calls are counted only from the first one in a window that
-//! failed or was slow, which can only make the breaker open sooner.
+//! While Redis works, a call costs two loads and no lock. Calls are counted only from the first failed or slow call in
+//! a window on, so the breaker can only open sooner.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,9 +19,9 @@ use tracing::{info, warn};
 
 use crate::declaration::settings::BreakerSettings;
 
-/// The window consists of so many slices, which leave it one by one.
+/// Number of slices of the window. They leave it one by one.
 const SLICES: usize = 10;
-/// So many changes are kept while nobody takes them; of more, the oldest are forgotten.
+/// Number of changes kept until they are taken. Beyond it, the oldest are forgotten.
 pub(crate) const CHANGES: usize = 256;
 static CHANGED: AtomicU64 = AtomicU64::new(1);
 
@@ -63,11 +63,11 @@ pub(crate) struct Change {
     pub(crate) at: SystemTime,
     pub(crate) to: BreakerState,
     pub(crate) reason: String,
-    /// Which change of the breakers of this process it is.
+    /// Number of this change among the changes of all breakers of this process.
     pub(crate) number: u64,
 }
 
-/// How a call ended, as far as Redis is concerned.
+/// The result of a call, as far as Redis is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Success,
@@ -98,15 +98,15 @@ impl fmt::Display for Reason {
     }
 }
 
-/// See the module.
+/// A breaker; see the module.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     settings: BreakerSettings,
     /// Read without the lock; changed only under it.
     state: AtomicU8,
-    /// Whether something failed or was slow in the window, so that calls are counted.
+    /// Whether a call in the window failed or was slow, so that calls are counted.
     troubled: AtomicBool,
-    /// Counts the openings and closings; a verdict on a call of an earlier time is void.
+    /// Counts openings and closings. A verdict on a call of an earlier era is void.
     era: AtomicU64,
     inner: Mutex<Inner>,
 }
@@ -118,7 +118,7 @@ struct Inner {
     opened_at: Instant,
     trials_on_their_way: u32,
     trials_succeeded: u32,
-    /// Not taken yet, the newest last.
+    /// Changes not taken yet, the newest last.
     changes: VecDeque<Change>,
 }
 
@@ -170,12 +170,12 @@ impl Breaker {
         }
     }
 
-    /// The changes since the last call, the oldest first.
+    /// Takes the changes since the last call, the oldest first.
     pub(crate) fn take_changes(&self) -> Vec<Change> {
         self.lock().changes.drain(..).collect()
     }
 
-    /// A permit for a call with this time limit, or nothing while Redis is skipped.
+    /// A permit for a call with this time limit; `None` while Redis is skipped.
     pub(crate) fn permit(&self, limit: Duration) -> Option<Permit<'_>> {
         self.permit_at(Instant::now(), limit)
     }
@@ -279,7 +279,7 @@ impl Inner {
     fn slice_number(&self, settings: &BreakerSettings, now: Instant) -> u64 {
         let width = Duration::from_millis(settings.window_ms.max(SLICES as u64)) / u32::try_from(SLICES).unwrap_or(1);
         let number = now.duration_since(self.started).as_nanos() / width.as_nanos();
-        // From 1, so that a slice that was never used is not taken for the first one.
+        // Starts at 1, so that a slice that was never used does not count as the first one.
         u64::try_from(number).unwrap_or(u64::MAX - 1) + 1
     }
 
@@ -323,7 +323,7 @@ impl Inner {
 }
 
 impl Permit<'_> {
-    /// Says how the call ended.
+    /// Reports how the call ended.
     pub(crate) fn judge(self, verdict: Verdict) {
         self.judge_at(verdict, Instant::now());
     }

@@ -1,7 +1,7 @@
-//! Redis Cluster: which masters there are and which slots they have, asked of the nodes themselves.
+//! Redis Cluster: its primaries and their slots, as its nodes report them.
 //!
-//! Invariant: nodes answer for what they know, and may be behind; what they say together is put in order by
-//! [`topology`]. Who learns of a change, and when, is in [`crate::connection::shards`].
+//! Invariant: each node answers with what it knows and may be behind, so [`topology`] combines the answers. When the
+//! slot map is refreshed, and by which code, is described in [`crate::connection::shards`].
 
 mod facts;
 pub(crate) mod node;
@@ -29,12 +29,12 @@ const WRITTEN: Written = Written {
     login: "leave it out; REDIS_USERNAME and REDIS_PASSWORD say it",
 };
 
-/// The nodes of the settings, by which the others are found.
+/// The nodes in the settings, by which the others are found.
 #[derive(Clone, Debug)]
 pub(crate) struct Seeds(Vec<(String, u16)>);
 
 impl Seeds {
-    /// The nodes of the settings, if there are any.
+    /// The nodes in the settings, if there are any.
     pub(crate) fn of(settings: &RedisSettings) -> Result<Option<Self>, ClusterError> {
         let nodes = WRITTEN.addresses(&settings.cluster_nodes)?;
         if nodes.is_empty() {
@@ -52,13 +52,13 @@ impl Seeds {
         Ok(Some(Self(nodes)))
     }
 
-    /// For people.
+    /// The text for people.
     pub(crate) fn describe(&self) -> String {
         let nodes: Vec<String> = self.0.iter().map(|(host, port)| format!("{host}:{port}")).collect();
         format!("the cluster of {}", nodes.join(", "))
     }
 
-    /// What the nodes of the settings say, all asked at once.
+    /// What the nodes in the settings report, all asked at once.
     pub(crate) async fn topology(&self, address: &Address, limit: Duration) -> Result<Topology, L2Error> {
         let (answers, mut silent) = ask(&self.0, address, limit).await;
         match silent.pop() {
@@ -67,7 +67,7 @@ impl Seeds {
         }
     }
 
-    /// What the nodes of the settings and all masters say: only a master knows which of its slots are on the way.
+    /// What the nodes in the settings and all primaries report. Only a primary knows which of its slots migrate.
     pub(crate) async fn facts(&self, address: &Address, limit: Duration) -> Result<ClusterFacts, L2Error> {
         let (mut answers, mut silent) = ask(&self.0, address, limit).await;
         if answers.is_empty()
@@ -82,7 +82,7 @@ impl Seeds {
     }
 }
 
-/// What the masters that are connected say; none unless more than half of them answer.
+/// What the connected primaries report; `None` unless more than half of them answer.
 pub(crate) async fn topology_of_masters(
     masters: &[(&str, &Link)],
     address: &Address,
@@ -110,7 +110,7 @@ fn views<'a>(answers: &'a [(&str, String)]) -> Vec<View<'a>> {
     answers.iter().map(|(host, text)| View { host, text }).collect()
 }
 
-/// What these nodes answer, with their hosts, all asked at once; and why some do not.
+/// The answers of these nodes with their hosts, all asked at once, and the errors of those that do not answer.
 async fn ask<'n>(
     nodes: &'n [(String, u16)],
     address: &Address,

@@ -1,17 +1,17 @@
-//! The data id: a random text under a key of ours, by which the data that are there now are told from those that were
-//! there before.
+//! The data id: a random text under a bookkeeping key, which tells the data that a server has now from the data it had
+//! before.
 //!
-//! `SWAPDB` exchanges all keys of a database under the feet of whoever is connected, and no announcement or error tells
-//! of it; nor does a flush to who has no L1. Invariants (`protocol.md`, section 5): the id is part of the history; a
-//! relay or an ear that finds none sets one; where another one is found than before, the connection counts as a new
-//! one, so reads wait for a replay and L1 is emptied. A Redis Cluster has no `SWAPDB`, and no data id: who moved a slot
-//! would move it too.
+//! `SWAPDB` exchanges all keys of a database while clients stay connected, and no invalidation message or error reports
+//! it. A client without L1 does not learn of a flush either. Invariants (`protocol.md`, "Relay and replay"): the id is
+//! part of the history. A relay or a tracking connection that finds no id sets one. If the id differs from the one
+//! found before, the connection counts as a new one, so reads wait for a replay and L1 is emptied. A Redis Cluster has
+//! no `SWAPDB`, and no data id: its key would move with its slot.
 
 use std::sync::Arc;
 
 use redis::{RedisResult, Value};
 
-/// What stands under the key.
+/// The value of that key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DataId(Arc<str>);
 
@@ -20,7 +20,8 @@ impl DataId {
         Self(format!("{:016x}", rand::random::<u64>()).into())
     }
 
-    /// What GET answered: nothing where there is none, or where it may not be read. What others put there is cut.
+    /// The id from an answer to GET; `None` if the key is absent or may not be read. A value that another program
+    /// stored there is cut.
     pub(crate) fn of(answer: Option<RedisResult<Value>>) -> Option<Self> {
         let text: Option<String> = redis::from_redis_value(answer?.ok()?).ok()?;
         let id: String = text?.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
@@ -32,11 +33,11 @@ impl DataId {
     }
 }
 
-/// What a look does that finds no id.
+/// What to do if no id is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IfNone {
-    /// Sets one.
+    /// Set one.
     Set,
-    /// Leaves it so: tools that look change nothing.
+    /// Leave it so: tools that inspect change nothing.
     Leave,
 }

@@ -1,4 +1,4 @@
-//! What can go wrong between the cache and Redis. Reads swallow these errors and count them; tools show them.
+//! The errors between the cache and Redis. Reads swallow and count them; tools show them.
 
 pub(crate) mod address;
 pub(crate) mod cluster;
@@ -16,20 +16,20 @@ use cluster::ClusterError;
 use sentinel::SentinelError;
 use tls::TlsError;
 
-/// Redis did not do what was asked.
+/// Redis did not execute a command.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum L2Error {
-    /// There is no connection at the moment; it is being restored in the background.
+    /// There is no connection. It is restored in the background.
     #[error("no connection to Redis")]
     Away,
-    /// The server is there, but may have lost acknowledged invalidations; they are being applied again.
+    /// The server may have lost acknowledged invalidations, which are being applied again.
     #[error("recent invalidations are being applied again")]
     Quarantined,
     /// Another database uses the same keys, or it is not known yet whether one does.
     #[error("it is not known that the values are of this database")]
     OtherSource,
-    /// Redis has failed or was slow too often and is skipped for a while.
+    /// Redis failed or was slow too often, and is skipped for a while.
     #[error("the breaker is open")]
     BreakerOpen,
     /// No answer within the limit.
@@ -44,11 +44,10 @@ pub enum L2Error {
     /// The settings or files of TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The sentinels do not say where the primary is.
+    /// The sentinels do not name the primary.
     #[error(transparent)]
     Sentinels(#[from] SentinelError),
-    /// Keys went from one master of a cluster to another while they were walked over, so that some may have been
-    /// missed.
+    /// Keys moved from one primary of a cluster to another during a scan, so some may have been missed.
     #[error("slots of the cluster are on the move")]
     SlotsMove,
     /// The cluster cannot be used.
@@ -57,13 +56,13 @@ pub enum L2Error {
     /// Redis answered with an error, or the connection broke.
     #[error(transparent)]
     Redis(RedisError),
-    /// The answer was none that Redis gives: something else listens there.
+    /// The answer is not one of Redis: another program listens there.
     #[error("what answers there is no Redis")]
     NotRedis,
-    /// Redis answered something the protocol does not know.
+    /// Redis answered something that the protocol does not know.
     #[error("unexpected answer from Redis to {command}")]
     Unexpected {
-        /// The command that was answered.
+        /// The command.
         command: &'static str,
     },
 }
@@ -75,12 +74,13 @@ impl From<RedisError> for L2Error {
 }
 
 impl L2Error {
-    /// Whether Redis was asked: not while it is away, quarantined, another source's or skipped.
+    /// Whether the command was sent to Redis. It is not sent while Redis is away, in quarantine, of another source, or
+    /// skipped.
     pub(crate) fn was_asked(&self) -> bool {
         !matches!(self, Self::Away | Self::Quarantined | Self::OtherSource | Self::BreakerOpen)
     }
 
-    /// There is no primary where one should be.
+    /// Whether there is no primary at the address.
     pub(crate) fn is_unreachable(&self) -> bool {
         match self {
             Self::Replica => true,
@@ -89,7 +89,7 @@ impl L2Error {
         }
     }
 
-    /// There was no answer in time.
+    /// Whether there was no answer in time.
     pub(crate) fn is_timeout(&self) -> bool {
         match self {
             Self::Timeout { .. } => true,
@@ -98,36 +98,36 @@ impl L2Error {
         }
     }
 
-    /// The server took the connection and then closed it.
+    /// Whether the server accepted the connection and then closed it.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self, Self::Redis(error) if was_closed(error))
     }
 
-    /// This user may not do that, or not to this key; or the server does not know the command.
+    /// Whether this user may not run the command or use the key, or the server does not know the command.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Redis(error) if code(error) == Some("NOPERM") || is_unknown_command(error))
     }
 
-    /// The key holds something else than a string.
+    /// Whether the value of the key is no string.
     pub(crate) fn is_wrong_type(&self) -> bool {
         matches!(self, Self::Redis(error) if code(error) == Some("WRONGTYPE"))
     }
 }
 
-/// The server has forgotten the scripts, as after `SCRIPT FLUSH`.
+/// Whether the server has forgotten the scripts, as after `SCRIPT FLUSH`.
 pub(crate) fn is_no_script(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// The server has no such command: a managed one, or one where it was renamed.
+/// Whether the server has no such command. A managed server may lack it, or it was renamed.
 pub(crate) fn is_unknown_command(error: &RedisError) -> bool {
     let is_said = |detail: &str| detail.starts_with("unknown command") || detail.starts_with("unknown subcommand");
     error.code() == Some("ERR") && error.detail().is_some_and(is_said)
 }
 
-/// What an error says about the server: nothing if memory is full, because reads still work then, or if this user may
-/// not do that, because other keys may be another matter; that it is well if only the key holds something else than a
-/// string or the server does not know the script; else that it failed.
+/// What an error says about the server. `None` if memory is full, because reads still work, or if a right is missing,
+/// because other keys may be allowed. Success if only the value is no string or the script is unknown. Failure for
+/// everything else.
 pub(crate) fn verdict(error: &RedisError) -> Option<Verdict> {
     match code(error) {
         Some("OOM" | "NOPERM") => None,
@@ -136,13 +136,13 @@ pub(crate) fn verdict(error: &RedisError) -> Option<Verdict> {
     }
 }
 
-/// The server is no primary, or no longer.
+/// Whether the server is not, or no longer, a primary.
 pub(crate) fn is_read_only(error: &RedisError) -> bool {
     code(error) == Some("READONLY")
 }
 
-/// The word with which the server names the error; of a command within a script also before Redis 7, which answers `ERR
-/// Error running script (call to f_108b…): @user_script:2: @user_script: 2: -OOM command not allowed …`.
+/// The word with which the server names the error. For a command within a script this also works before Redis 7, which
+/// answers `ERR Error running script (call to f_108b…): @user_script:2: @user_script: 2: -OOM command not allowed …`.
 fn code(error: &RedisError) -> Option<&str> {
     error.detail().and_then(code_within_script).or_else(|| error.code())
 }
@@ -158,7 +158,7 @@ fn was_closed(error: &RedisError) -> bool {
     error.is_connection_dropped() && !error.is_connection_refusal()
 }
 
-/// Redis could not be reached; says where and what to look at, never the password.
+/// Redis could not be reached. The message says where and what to check, never the password.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use Redis at {endpoint}: {source}; {advice}")]
 pub struct RedisUnreachable {
@@ -168,19 +168,19 @@ pub struct RedisUnreachable {
 }
 
 impl RedisUnreachable {
-    /// Where it was tried.
+    /// The address that was tried.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// What came back.
+    /// The error.
     #[must_use]
     pub fn cause(&self) -> &L2Error {
         &self.source
     }
 
-    /// What to look at.
+    /// What to check.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         self.advice
@@ -191,7 +191,7 @@ const NOT_REDIS: &str = "are REDIS_HOST and REDIS_PORT right?";
 const SILENT: &str =
     "is the server running, does it hang, are REDIS_HOST and REDIS_PORT right, and is it Redis that listens there?";
 
-/// The next thing to look at, by the kind of failure.
+/// What to check next, by the kind of error.
 pub(crate) fn advice(error: &L2Error) -> &'static str {
     let error = match error {
         L2Error::Redis(error) => error,
@@ -234,7 +234,7 @@ pub(crate) fn advice(error: &L2Error) -> &'static str {
     }
 }
 
-/// The next step after an error of a cluster, or of one of its nodes.
+/// What to check next after an error of a cluster, or of one of its nodes.
 pub(crate) fn advice_of_cluster(error: &L2Error) -> &'static str {
     match error {
         L2Error::Away | L2Error::Timeout { .. } => AWAY,
@@ -245,7 +245,7 @@ pub(crate) fn advice_of_cluster(error: &L2Error) -> &'static str {
 
 const AWAY: &str = "a part of the cluster is down, or a failover is going on: see redis-cli --cluster check";
 
-/// No answer came within the limit.
+/// The error for an answer that did not come within the limit.
 pub(crate) fn timeout_of(limit: Duration) -> L2Error {
     L2Error::Timeout { limit_ms: millis(limit) }
 }

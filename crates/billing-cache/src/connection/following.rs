@@ -1,5 +1,5 @@
-//! Following the slot map of a cluster: a look now and then, sooner while a part of it is away, at once after a
-//! redirection.
+//! Keeps the slot map of a cluster up to date: it refreshes it periodically, more often while a part of the cluster is
+//! away, and at once after a redirection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use tracing::debug;
 
 use super::shards::{Shards, SlotMapWatcher};
 
-/// Pause between two looks, while all is well and nobody wants them more often.
+/// Pause between two refreshes while the cluster works, unless the watcher wants them more often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// While some of it is away.
+/// Pause while a part of the cluster is away.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// After a redirection; many come at once.
+/// Pause after a redirection, because many redirections come at once.
 const LOOK_SOON: Duration = Duration::from_millis(50);
 
-/// Keeps the layout of a cluster up to date. Ends when its cache is dropped; at once for one server.
+/// Keeps the slot map of a cluster up to date. Ends when its cache is dropped; for a single server it ends at once.
 pub(crate) async fn follow(shards: Arc<Shards>, watcher: Arc<impl SlotMapWatcher>) {
     if !shards.is_cluster() {
         return;

@@ -1,21 +1,21 @@
-//! What a server says of itself in the text of `INFO`.
+//! Reads the answer of a server to `INFO`.
 
-/// Whether a server's `INFO` says that it follows another one.
+/// Whether `INFO` says that the server is a replica.
 pub(crate) fn is_replica(info: &str) -> bool {
     info_field(info, "role") == Some("slave")
 }
 
-/// Whether a server's `INFO` says that it is a node of a Redis Cluster.
+/// Whether `INFO` says that the server is a node of a Redis Cluster.
 pub(crate) fn is_node(info: &str) -> bool {
     info_field(info, "cluster_enabled") == Some("1")
 }
 
-/// The value of a field in the text of `INFO`.
+/// The value of a field of `INFO`.
 pub(crate) fn info_field<'a>(info: &'a str, field: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).map(str::trim_end)
 }
 
-/// Keys dropped for space since the server started.
+/// Number of keys evicted since the server started.
 pub(crate) fn evicted_keys(info: &str) -> u64 {
     info_field(info, "evicted_keys").and_then(|value| value.parse().ok()).unwrap_or(0)
 }

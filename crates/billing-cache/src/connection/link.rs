@@ -1,9 +1,9 @@
 //! The link: one multiplexed connection to one primary, shared by the whole read path, and the task that restores it.
 //!
-//! Invariants: a caller never waits for a connection attempt, only for a command, and for that no longer than its
-//! limit; nothing is resent by the link, because a resent ACQUIRE would break the protocol. One shared connection
-//! batches the commands of many tasks; a checkout from a pool for each command costs a second round trip, so the pool
-//! serves only what wants a connection of its own.
+//! Invariants: a caller never waits for a connection attempt, only for a command, and never longer than its limit. The
+//! link sends nothing twice, because a repeated ACQUIRE would break the protocol. One shared connection batches the
+//! commands of many tasks. A checkout from a pool for each command would cost a second round trip, so only operations
+//! that need a separate connection use the pool.
 
 mod ids;
 mod options;
@@ -38,10 +38,10 @@ pub(crate) use pool::OwnConnection;
 pub(crate) use state::Data;
 pub(crate) use wire::Wire;
 
-/// Between two questions how large values are that could not be read in time.
+/// Pause between two checks of the size of values that could not be read in time.
 const WEIGH_EVERY: Duration = Duration::from_secs(1);
 
-/// See the module.
+/// A link; see the module.
 pub(crate) struct Link {
     id: LinkId,
     shared: Arc<Shared>,
@@ -49,7 +49,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Dials once, and goes on dialling in the background if that fails.
+    /// Tries to connect once. If that fails, attempts continue in the background.
     pub(crate) async fn open(address: Address, conduct: &Conduct) -> Self {
         let shared = Shared::new(address, conduct);
         if let Err(error) = shared.dial().await {
@@ -59,7 +59,7 @@ impl Link {
         Self::supervised(shared)
     }
 
-    /// Dials in the background.
+    /// Connects in the background.
     pub(crate) fn start(address: Address, conduct: &Conduct) -> Self {
         let shared = Shared::new(address, conduct);
         shared.lost.notify_one();
@@ -75,12 +75,12 @@ impl Link {
         self.id
     }
 
-    /// Where the server is, without any secret.
+    /// The address of the server, without any secret.
     pub(crate) fn endpoint(&self) -> &str {
         &self.shared.endpoint
     }
 
-    /// How long a connection attempt may take.
+    /// Limit of a connection attempt.
     pub(crate) fn connect_limit(&self) -> Duration {
         self.shared.settings.connect_timeout()
     }
@@ -94,7 +94,7 @@ impl Link {
 
     /// Runs an operation on the shared connection.
     ///
-    /// May be dropped at any await: the late answer is thrown away by the connection.
+    /// May be dropped at any await: the connection discards the late answer.
     pub(crate) async fn run<T, F>(&self, terms: Terms, operation: impl FnOnce(Wire) -> F) -> Result<T, L2Error>
     where
         F: Future<Output = RedisResult<T>>,
@@ -102,7 +102,7 @@ impl Link {
         self.shared.run(terms, operation).await
     }
 
-    /// A connection of one's own, for walks over many keys that must not stand in the way of reads.
+    /// A separate connection, for scans over many keys, which must not delay reads.
     pub(crate) async fn own_connection(&self) -> Result<OwnConnection, RedisUnreachable> {
         let limit = self.shared.settings.connect_timeout();
         let taken = tokio::time::timeout(limit, self.shared.checkout()).await;
@@ -111,12 +111,12 @@ impl Link {
         Ok(OwnConnection { connection, limit: self.shared.settings.batch_timeout() })
     }
 
-    /// Where the server is.
+    /// The address of the server.
     pub(crate) fn address(&self) -> &Address {
         &self.shared.address
     }
 
-    /// Asks the server whether it can be used.
+    /// Checks that the server can be used.
     pub(crate) async fn check(&self) -> Result<(), RedisUnreachable> {
         let mut connection = self.own_connection().await?;
         let ping = connection.command::<()>(&redis::cmd("PING")).await;
@@ -146,22 +146,22 @@ impl Link {
         self.shared.breaker.state()
     }
 
-    /// The changes of the breaker since the last call, the oldest first.
+    /// Takes the changes of the breaker since the last call, the oldest first.
     pub(crate) fn take_breaker_changes(&self) -> Vec<Change> {
         self.shared.breaker.take_changes()
     }
 
-    /// The connection there is, and each change of it.
+    /// The current connection, and each change of it.
     pub(crate) fn connections(&self) -> watch::Receiver<Option<ConnectionNumber>> {
         self.shared.connections.subscribe()
     }
 
-    /// The number of the connection there is.
+    /// The number of the current connection.
     pub(crate) fn connection(&self) -> Option<ConnectionNumber> {
         self.shared.live.load().as_ref().map(|live| live.number)
     }
 
-    /// Whether to ask now how large values are; takes the turn, and there is no other for a while.
+    /// Whether to check now how large values are. A `true` is given once, then not again for a while.
     pub(crate) fn may_weigh(&self) -> bool {
         let mut weighed = self.shared.weighed.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = weighed.is_none_or(|before| before.elapsed() >= WEIGH_EVERY);
@@ -171,22 +171,22 @@ impl Link {
         is_due
     }
 
-    /// Under which key the data id stands; none in a cluster.
+    /// The key of the data id; `None` in a cluster.
     pub(crate) fn data_key(&self) -> Option<&str> {
         self.shared.data_key.as_deref()
     }
 
-    /// Only who replays sets a data id.
+    /// Whether to set a missing data id. Only a process that replays sets one.
     pub(crate) fn if_no_data_id(&self) -> IfNone {
         if self.shared.admission == Admission::AfterReplay { IfNone::Set } else { IfNone::Leave }
     }
 
-    /// Takes note of the data that this connection was found to have.
+    /// Notes which data this connection was found to have.
     pub(crate) fn note_data(&self, connection: ConnectionNumber, found: Option<DataId>) -> Data {
         self.shared.note_data(connection, found)
     }
 
-    /// Lets reads use this connection; without effect if there is another one by now.
+    /// Lets reads use this connection. Has no effect if the link has a new one by now.
     pub(crate) fn admit(&self, connection: ConnectionNumber) {
         if self.connection() == Some(connection) {
             self.shared.admitted.store(connection.get(), Ordering::SeqCst);

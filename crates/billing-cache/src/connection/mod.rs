@@ -1,10 +1,10 @@
-//! The connections to Redis: where the servers are, one link to each, and which of them has which key. The lowest floor
-//! that speaks to a server.
+//! The connections to Redis: the addresses of the servers, one link to each, and the server of each key. The lowest
+//! floor that talks to a server.
 //!
-//! [`address`] says where one is, with [`sentinel`], [`cluster`] and [`tls`] where they are wanted; [`link`] keeps the
-//! shared connection to one server, with a [`breaker`] around it; [`shards`] has the links to all, and [`following`]
-//! keeps their [`slot_map`] up to date. [`data_id`] and [`which_data`] tell the data of a server from those that were
-//! there before.
+//! [`address`] has the address of a server, with [`sentinel`], [`cluster`] and [`tls`] if they are configured. [`link`]
+//! keeps the shared connection to one server, with a [`breaker`] around it. [`shards`] has the links to all servers,
+//! and [`following`] keeps their [`slot_map`] up to date. [`data_id`] and [`which_data`] tell the current data of a
+//! server from those it had before.
 
 mod address;
 mod address_list;

@@ -1,13 +1,14 @@
-//! What a node of a cluster says about a key that it does not serve.
+//! The redirections of a cluster node for a key that it does not serve.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// Where to send the command instead.
+/// The node to which the command is to be sent instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Redirect<'a> {
     pub(crate) host: &'a str,
     pub(crate) port: u16,
-    /// Only this time, announced by `ASKING`: the slot is on its way there.
+    /// Whether the redirection holds for this command only, which is then preceded by `ASKING`: the slot migrates
+    /// there.
     pub(crate) is_ask: bool,
 }
 
@@ -20,7 +21,7 @@ impl<'a> Redirect<'a> {
     }
 }
 
-/// Whether a node says that a key is elsewhere, on its way, or half there: it did nothing.
+/// Whether a node says that the key is on another node, migrates, or is only half there. It executed nothing.
 pub(crate) fn is_elsewhere(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::TryAgain))
 }

@@ -1,8 +1,8 @@
-//! Redis Sentinel: which server is the primary now.
+//! Redis Sentinel: finds the current primary.
 //!
-//! Invariant: all sentinels are asked at once, until a majority agrees, all have answered or the time is over; what
-//! their answers mean beside those before, [`newest`] says. That the server is a primary is checked by whoever dials
-//! it: all of them may be late.
+//! Invariant: all sentinels are asked at once, until a majority agrees, all have answered, or the time is over.
+//! [`newest`] decides how their answers compare with earlier ones. All sentinels may be behind, so the code that
+//! connects checks that the server is a primary.
 
 mod answer;
 mod newest;
@@ -30,7 +30,7 @@ const WRITTEN: Written = Written {
     login: "leave it out; REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD say it",
 };
 
-/// The sentinels of the settings, and the newest that they have said.
+/// The sentinels in the settings, and the newest primary that they have named.
 #[derive(Debug)]
 pub(crate) struct Sentinels {
     /// Name or address, and port.
@@ -41,24 +41,24 @@ pub(crate) struct Sentinels {
     newest: Newest,
 }
 
-/// What the sentinels say, for people.
+/// What the sentinels report, for people.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SentinelFacts {
     /// The name of the primary.
     pub master: String,
-    /// Where it is.
+    /// The address of the primary.
     pub primary: (String, u16),
-    /// Where its replicas are, as far as the sentinels reach them.
+    /// The addresses of its replicas that the sentinels reach.
     pub replicas: Vec<(String, u16)>,
-    /// Sentinels that answered.
+    /// Number of sentinels that answered.
     pub answering: usize,
-    /// Sentinels of the settings.
+    /// Number of sentinels in the settings.
     pub configured: usize,
 }
 
 impl Sentinels {
-    /// The sentinels of the settings, if there are any.
+    /// The sentinels in the settings, if there are any.
     pub(crate) fn of(settings: &RedisSettings) -> Result<Option<Self>, SentinelError> {
         let addresses = WRITTEN.addresses(&settings.sentinels)?;
         if addresses.is_empty() {
@@ -77,14 +77,14 @@ impl Sentinels {
         Ok(Some(Self { addresses, master: settings.sentinel_master.clone(), login, newest: Newest::default() }))
     }
 
-    /// For people.
+    /// The text for people.
     pub(crate) fn describe(&self) -> String {
         let addresses: Vec<String> = self.addresses.iter().map(|(host, port)| format!("{host}:{port}")).collect();
         format!("{} of the sentinels {}", self.master, addresses.join(", "))
     }
 
-    /// Where the primary is, if what they say is not behind what they have said before. `ways` are how to connect to
-    /// each, without a login.
+    /// The address of the primary, unless the answers are behind earlier ones. `ways` says how to connect to each
+    /// sentinel, without a login.
     pub(crate) async fn primary(&self, ways: Vec<ConnectionInfo>, limit: Duration) -> Result<(String, u16), L2Error> {
         let asked = ways.len();
         let answers = self.ask(ways, limit, |answers| self.newest.is_settled_by(answers, asked)).await?;
@@ -92,7 +92,7 @@ impl Sentinels {
         Ok(self.newest.hear(named)?)
     }
 
-    /// All that they know.
+    /// Everything that they report.
     pub(crate) async fn facts(&self, ways: Vec<ConnectionInfo>, limit: Duration) -> Result<SentinelFacts, L2Error> {
         let (master, configured) = (self.master.clone(), ways.len());
         let answers = self.ask(ways, limit, |answers| answers.len() == configured).await?;
@@ -103,7 +103,7 @@ impl Sentinels {
         Ok(SentinelFacts { master, primary, replicas, answering, configured })
     }
 
-    /// Asks all at once until the answers are enough, or the limit is over and there is at least one.
+    /// Asks all sentinels at once until the answers suffice, or until the limit is over and there is at least one.
     async fn ask(
         &self,
         ways: Vec<ConnectionInfo>,
@@ -124,7 +124,7 @@ impl Sentinels {
                 }
             }
         };
-        // Whoever is late is passed over, if there are answers.
+        // If there are answers, late sentinels are ignored.
         let _ = tokio::time::timeout(limit, listening).await;
         match (answers.is_empty(), failed) {
             (false, _) => Ok(answers),
@@ -144,7 +144,7 @@ impl Sentinels {
 
     fn questions(&self) -> Pipeline {
         let mut pipeline = redis::pipe();
-        // Only this one tells the new primary while a failover is still going on.
+        // Only this question gives the new primary while a failover is still running.
         pipeline.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
         pipeline.cmd("SENTINEL").arg("MASTER").arg(&self.master);
         pipeline.cmd("SENTINEL").arg("REPLICAS").arg(&self.master);

@@ -1,10 +1,10 @@
-//! The shards: the primaries that the keys are spread over, one link to each. One server is one shard; a Redis Cluster
-//! has one for each master with slots.
+//! The shards: the primaries over which the keys are spread, with one link to each. A single server is one shard; a
+//! Redis Cluster has one for each primary with slots.
 //!
-//! Invariants: a key and its lease belong to one shard (`protocol.md`, section 1); a caller never waits for a
-//! connection, so a redirection to a master that is not known yet is an error, and has the layout looked at again; a
-//! new master is part of the layout only after L1 was told that it does not hear it yet, and from the moment at which
-//! its first slot is on its way.
+//! Invariants: a key and its lease belong to one shard (`protocol.md`, "Names"). A caller never waits for a connection,
+//! so a redirection to a primary that is not known yet is an error, and triggers a refresh of the slot map. A new
+//! primary joins the slot map when its first slot starts to migrate, and only after L1 was told that it does not
+//! receive the messages of this primary yet.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -29,14 +29,14 @@ use super::slot_map::Layout;
 use crate::clock::Moment;
 use crate::declaration::settings::{BreakerSettings, RedisSettings};
 
-/// Redirections of one command.
+/// Largest number of redirections of one command.
 const MOST_REDIRECTIONS: usize = 4;
 
-/// See the module.
+/// The shards; see the module.
 pub(crate) struct Shards {
     layout: ArcSwap<Layout>,
     conduct: Conduct,
-    /// None for one server.
+    /// `None` for a single server.
     cluster: Option<Cluster>,
     endpoint: String,
     /// Changes of breakers that were taken and could not be sent.
@@ -47,41 +47,41 @@ struct Cluster {
     seeds: Seeds,
     /// Login and TLS of all nodes.
     address: Address,
-    /// Somebody was sent elsewhere.
+    /// Notified when a command was redirected.
     outdated: Notify,
 }
 
-/// Who has which slots, while none is on its way.
+/// The slots of all primaries while no slot migrates.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Slots(Option<Topology>);
 
-/// Whom the layout of a cluster concerns beside reads, such as L1: it is told what each look has found.
+/// Receives the result of each refresh of the slot map. L1 implements it.
 pub(crate) trait SlotMapWatcher {
-    /// A look that takes longer is of no use.
+    /// Limit of a refresh. The result of a longer one is of no use.
     fn look_within(&self) -> Duration;
-    /// How often to look; none where that does not matter.
+    /// How often to refresh; `None` if the watcher does not mind.
     fn look_every(&self) -> Option<Duration>;
-    /// The layout is still the one of this moment.
+    /// The slot map of that moment is still the current one.
     fn unchanged(&self, asked: Moment);
-    /// Another one is about to be used, with these links to be heard.
+    /// A new slot map is about to be used. L1 must receive the messages of these links.
     fn changing(&self, links: Vec<LinkId>);
-    /// It is in use.
+    /// The new slot map is in use.
     fn changed(&self);
 }
 
-/// What became of many keys: of each the answer, or none where its shard could not be asked.
+/// The answers for many keys: one for each key, or `None` if its shard could not be asked.
 pub(crate) struct Gathered<T> {
-    /// In the order of the keys.
+    /// The answers, in the order of the keys.
     pub(crate) answers: Vec<Option<T>>,
-    /// Why the first shard could not be asked that could not.
+    /// The error of the first shard that could not be asked.
     pub(crate) error: Option<L2Error>,
 }
 
 impl Shards {
-    /// Dials once, and goes on dialling in the background if that fails.
+    /// Tries to connect once. If that fails, attempts continue in the background.
     ///
     /// # Errors
-    /// Only if the settings make no address.
+    /// Only if the settings give no address.
     pub(crate) async fn open(
         settings: &RedisSettings,
         breaker: BreakerSettings,
@@ -118,7 +118,7 @@ impl Shards {
         Self { layout: ArcSwap::from_pointee(layout), conduct, cluster, endpoint, unsent: Mutex::default() }
     }
 
-    /// The present layout.
+    /// The current slot map.
     pub(crate) fn layout(&self) -> Arc<Layout> {
         self.layout.load_full()
     }
@@ -128,32 +128,32 @@ impl Shards {
         self.cluster.is_some()
     }
 
-    /// Where the servers are, without any secret.
+    /// The addresses of the servers, without any secret.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The terms of one command of the read path.
+    /// The options of one command of the read path.
     pub(crate) fn command_terms(&self) -> Terms {
         Terms::read(self.command_limit())
     }
 
-    /// The terms of a pipeline of the read path.
+    /// The options of a pipeline of the read path.
     pub(crate) fn batch_terms(&self) -> Terms {
         Terms::read(self.batch_limit())
     }
 
-    /// How long one command of the read path may take.
+    /// Limit of one command of the read path.
     pub(crate) fn command_limit(&self) -> Duration {
         self.conduct.settings.command_timeout()
     }
 
-    /// How long one pipeline of many commands may take.
+    /// Limit of one pipeline of many commands.
     pub(crate) fn batch_limit(&self) -> Duration {
         self.conduct.settings.batch_timeout()
     }
 
-    /// How long a connection attempt may take.
+    /// Limit of a connection attempt.
     pub(crate) fn connect_limit(&self) -> Duration {
         self.conduct.settings.connect_timeout()
     }
@@ -163,9 +163,9 @@ impl Shards {
         self.layout.load().link_of(key).cloned().ok_or(L2Error::Away)
     }
 
-    /// Runs an operation on the shard of this key, and where that sends it to. It runs once more for each redirection,
-    /// which means that it was not carried out before. Nothing is read where only this once it is sent to (`ASK`): a
-    /// master that gets a slot may still have from earlier what has been removed where the slot comes from.
+    /// Runs an operation on the shard of this key, and follows redirections. It runs again for each redirection,
+    /// because a redirection means that it was not executed. A read does not follow `ASK`: the primary that receives
+    /// the slot may still hold old values, which have been removed on the primary that gives the slot away.
     pub(crate) async fn one<T, F>(&self, key: &str, terms: Terms, operation: impl Fn(Wire) -> F) -> Result<T, L2Error>
     where
         F: Future<Output = RedisResult<T>>,
@@ -173,7 +173,7 @@ impl Shards {
         let link = self.link_of(key)?;
         match link.run(terms, &operation).await {
             Err(L2Error::Redis(error)) if self.is_cluster() && Redirect::of(&error).is_some() => {
-                // Boxed, so that a hit does not carry the room for it.
+                // Boxed, so that the future of a hit stays small.
                 Box::pin(self.follow(error, terms, operation)).await
             }
             answer => answer,
@@ -206,15 +206,15 @@ impl Shards {
         Err(error.into())
     }
 
-    /// A key is not where the layout has it.
+    /// Notes that a key is not where the slot map says.
     pub(crate) fn hear_redirection(&self) {
         if let Some(cluster) = &self.cluster {
             cluster.outdated.notify_one();
         }
     }
 
-    /// Runs an operation on every shard that has some of these keys, all at once. It is given the places of those keys,
-    /// and answers in their order.
+    /// Runs an operation on every shard that has some of these keys, on all at once. The operation receives the indexes
+    /// of those keys, and answers in their order.
     pub(crate) async fn gather<T, F>(
         &self,
         keys: &[String],
@@ -247,8 +247,8 @@ impl Shards {
         gathered
     }
 
-    /// For tools: asks about many keys on connections of one's own, each key by some commands, and once more where it
-    /// is for a key that is elsewhere. Answers in the order of the keys.
+    /// For tools: runs some commands for each of many keys, on separate connections, and again for keys that have
+    /// moved. Answers in the order of the keys.
     pub(crate) async fn look_at(
         &self,
         keys: &[String],
@@ -290,7 +290,7 @@ impl Shards {
         Ok(looked)
     }
 
-    /// One command after the other: while a slot is on its way, a key and its lease may be on two masters.
+    /// Sends one command at a time: while a slot migrates, a key and its lease may be on two primaries.
     async fn look_where_it_is(
         &self,
         key: &str,
@@ -311,13 +311,13 @@ impl Shards {
         Ok(answers)
     }
 
-    /// A connection of one's own to the shard of a key.
+    /// A separate connection to the shard of a key.
     pub(crate) async fn own_connection(&self, key: &str) -> Result<OwnConnection, RedisUnreachable> {
         let link = self.link_of(key).map_err(|error| self.unreachable(error))?;
         link.own_connection().await
     }
 
-    /// Asks every primary whether it can be used.
+    /// Checks that every primary can be used.
     pub(crate) async fn check(&self) -> Result<(), RedisUnreachable> {
         let layout = self.layout();
         if let Some(cluster) = self.cluster.as_ref().filter(|_| layout.links().is_empty()) {
@@ -341,7 +341,7 @@ impl Shards {
         !layout.links().is_empty() && layout.is_covered() && layout.links().iter().all(|link| link.is_in_use())
     }
 
-    /// The state of the breaker that is worst off.
+    /// The worst state of all breakers.
     pub(crate) fn breaker_state(&self) -> BreakerState {
         let rank = |state: &BreakerState| match state {
             BreakerState::Closed => 0,
@@ -352,14 +352,14 @@ impl Shards {
         layout.links().iter().map(|link| link.breaker_state()).max_by_key(rank).unwrap_or(BreakerState::Closed)
     }
 
-    /// The changes of all breakers since the last call, the oldest first.
+    /// Takes the changes of all breakers since the last call, the oldest first.
     pub(crate) fn take_breaker_changes(&self) -> Vec<Change> {
         let mut changes = std::mem::take(&mut *self.unsent.lock().unwrap_or_else(PoisonError::into_inner));
         changes.extend(self.layout.load().links().iter().flat_map(|link| link.take_breaker_changes()));
         changes
     }
 
-    /// These are to be taken again; of too many, the newest.
+    /// Puts changes back, to be taken again. If there are too many, the newest are kept.
     pub(crate) fn put_breaker_changes_back(&self, mut taken: Vec<Change>) {
         let mut unsent = self.unsent.lock().unwrap_or_else(PoisonError::into_inner);
         taken.append(&mut unsent);
@@ -368,17 +368,17 @@ impl Shards {
         *unsent = taken;
     }
 
-    /// Lets reads use Redis or not: whether its values are of this source.
+    /// Says whether reads may use Redis: whether its values belong to this source.
     pub(crate) fn read_from_redis(&self, is_ours: bool) {
         self.conduct.is_ours.store(is_ours, Ordering::Release);
     }
 
-    /// Counts the changes of connections and of the layout.
+    /// Counts the changes of connections and of the slot map.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.conduct.changes.subscribe()
     }
 
-    /// Lets reads use this connection; without effect if its link has another one by now.
+    /// Lets reads use this connection. Has no effect if its link has a new one by now.
     pub(crate) fn admit(&self, connection: ConnectionNumber) {
         self.layout.load().links().iter().for_each(|link| link.admit(connection));
     }
@@ -388,8 +388,8 @@ impl Shards {
         self.layout.load().links().iter().for_each(|link| link.suspend_reads(connection));
     }
 
-    /// What is the same as long as no slot goes from one master to another; none while one is on its way, or has gone
-    /// to one that is not known yet.
+    /// The assignment of slots, to be compared later; `None` while a slot migrates, or if a slot moved to a primary
+    /// that is not known yet.
     pub(crate) async fn settled_slots(&self) -> Result<Option<Slots>, L2Error> {
         let topology = self.topology().await?;
         Ok(match topology {
@@ -403,7 +403,7 @@ impl Shards {
         })
     }
 
-    /// What the nodes of a cluster say now of who has which slots; none for one server.
+    /// The current slots of all primaries as the nodes of a cluster report them; `None` for a single server.
     pub(crate) async fn topology(&self) -> Result<Option<Topology>, L2Error> {
         let Some(cluster) = &self.cluster else { return Ok(None) };
         let limit = self.connect_limit();
@@ -417,8 +417,8 @@ impl Shards {
         cluster::topology_of_masters(&self.layout().masters(), &cluster.address, limit).await
     }
 
-    /// One look at the layout, which is told to whom it concerns: another master that has taken over a slot is heard of
-    /// here, but its announcements only when it is known.
+    /// Refreshes the slot map once, and tells the watcher. The refresh finds another primary that has taken over a
+    /// slot. The invalidation messages of that primary are received only once it is known.
     pub(super) async fn look(&self, watcher: &impl SlotMapWatcher) -> Result<(), L2Error> {
         let Some(cluster) = &self.cluster else { return Ok(()) };
         let (asked, limit) = (Moment::now(), watcher.look_within().min(self.connect_limit()));
@@ -430,7 +430,7 @@ impl Shards {
         Ok(())
     }
 
-    /// Waits until somebody was sent elsewhere; for ever where there is one server.
+    /// Waits until a command was redirected; forever with a single server.
     pub(super) async fn outdated(&self) {
         match &self.cluster {
             Some(cluster) => cluster.outdated.notified().await,
@@ -438,14 +438,14 @@ impl Shards {
         }
     }
 
-    /// What its nodes say of the cluster now; none for one server.
+    /// What the nodes report about the cluster now; `None` for a single server.
     pub(crate) async fn cluster_facts(&self) -> Result<Option<ClusterFacts>, L2Error> {
         let Some(cluster) = &self.cluster else { return Ok(None) };
         cluster.seeds.facts(&cluster.address, self.connect_limit()).await.map(Some)
     }
 
-    /// Goes over to another layout. L1 learns first that there are masters it does not hear yet; what it has is dead,
-    /// since the next announcement of a key may come from elsewhere.
+    /// Switches to another slot map. L1 first learns which primaries it does not receive messages from yet. Everything
+    /// in L1 is then void, because the next message about a key may come from another primary.
     fn install(&self, topology: Topology, watcher: &impl SlotMapWatcher) {
         let present = self.layout();
         let (Some(cluster), false) = (&self.cluster, present.is(&topology)) else { return };

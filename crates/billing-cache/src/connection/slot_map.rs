@@ -1,4 +1,4 @@
-//! Who has which slots, and the link to each.
+//! The slot map: the primary of each slot, and the link to it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,35 +10,35 @@ use super::cluster::topology::Topology;
 use super::link::{Link, LinkId};
 
 const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
-/// Tags are looked for among so many; the chance that a slot has none of them is one in e^64.
+/// Number of texts among which tags are searched. The chance that a slot has none of them is one in e^64.
 const MOST_TAGS: u32 = 1 << 20;
 
-/// A link, and the places of keys of its shard in a list.
+/// A link, and the indexes of the keys of its shard in a list.
 pub(super) type Group = (Arc<Link>, Vec<usize>);
 
-/// See the module.
+/// The slot map; see the module.
 pub(crate) struct Layout {
-    /// Another one for each layout of this process.
+    /// Different for each slot map of this process.
     number: u64,
     links: Vec<Arc<Link>>,
-    /// Of each link a text that a key has in braces to stand there, or to be on its way there.
+    /// For each link a tag: with it in braces, a key belongs to that primary, or migrates there.
     tags: Vec<String>,
-    /// Its masters are in the order of the links; none for one server.
+    /// Its primaries are in the order of the links; `None` for a single server.
     topology: Option<Topology>,
 }
 
 impl Layout {
-    /// One server for all keys.
+    /// A single server for all keys.
     pub(super) fn one(link: Arc<Link>) -> Self {
         Self { number: 1, links: vec![link], tags: vec!["0".to_owned()], topology: None }
     }
 
-    /// Nobody is known yet.
+    /// No primary is known yet.
     pub(super) fn empty() -> Self {
         Self::of(0, Topology::of(&[], false), Vec::new())
     }
 
-    /// The masters of a cluster, with a link to each.
+    /// The primaries of a cluster, with a link to each.
     pub(super) fn of(number: u64, topology: Topology, links: Vec<Arc<Link>>) -> Self {
         Self { number, tags: tags(&topology), links, topology: Some(topology) }
     }
@@ -51,14 +51,14 @@ impl Layout {
         &self.links
     }
 
-    /// What has to be heard before L1 counts: every primary, and of a cluster that they are all there are.
+    /// The links that L1 needs before it counts: every primary and, in a cluster, the confirmation that there are no
+    /// others.
     pub(crate) fn ears(&self) -> Vec<LinkId> {
         let of_layout = self.topology.as_ref().map(|_| LinkId::LAYOUT);
         self.links.iter().map(|link| link.id()).chain(of_layout).collect()
     }
 
-    /// Each link with the text that a key has in braces to stand there; without one that is about to get its first
-    /// slot.
+    /// Each link with its tag. A primary that is about to receive its first slot is left out.
     pub(crate) fn tagged(&self) -> impl Iterator<Item = (&Arc<Link>, &str)> {
         let is_beginner = |place: usize| {
             let place = u16::try_from(place).ok();
@@ -69,34 +69,34 @@ impl Layout {
         tagged.filter(move |(place, _)| !is_beginner(*place)).map(|(_, tagged)| tagged)
     }
 
-    /// What a key has in braces to stand at this link, or to be on its way there.
+    /// The tag that puts a key on this link, or on a slot that migrates there.
     pub(crate) fn tag_of(&self, link: LinkId) -> Option<&str> {
         let place = self.links.iter().position(|of| of.id() == link)?;
         self.tags.get(place).map(String::as_str)
     }
 
-    /// Whether every slot has a master.
+    /// Whether every slot has a primary.
     pub(crate) fn is_covered(&self) -> bool {
         self.topology.as_ref().is_none_or(|topology| topology.uncovered() == 0)
     }
 
-    /// Whether it is what the nodes say.
+    /// Whether it equals what the nodes report.
     pub(super) fn is(&self, topology: &Topology) -> bool {
         self.topology.as_ref().is_some_and(|ours| ours.is_as(topology))
     }
 
-    /// The hosts of the masters, with their links.
+    /// The hosts of the primaries, with their links.
     pub(super) fn masters(&self) -> Vec<(&str, &Link)> {
         let hosts = self.topology.iter().flat_map(|topology| &topology.masters).map(|(host, _)| host.as_str());
         hosts.zip(self.links.iter().map(AsRef::as_ref)).collect()
     }
 
-    /// The link to the shard of a key; none if nobody has its slot.
+    /// The link to the shard of a key; `None` if its slot has no primary.
     pub(crate) fn link_of(&self, key: &str) -> Option<&Arc<Link>> {
         self.links.get(self.place_of(key))
     }
 
-    /// The link to the master at this address, whichever of its hosts that has.
+    /// The link to the primary at this address, under either of its hosts.
     pub(super) fn link_at(&self, host: &str, port: u16) -> Option<&Arc<Link>> {
         let topology = self.topology.as_ref()?;
         let mut masters = topology.masters.iter().zip(&topology.other_hosts).zip(&self.links);
@@ -104,7 +104,7 @@ impl Layout {
         found.map(|(_, link)| link)
     }
 
-    /// The places of the keys of each link, and whether there are keys that nobody has.
+    /// The indexes of the keys of each link, and whether some keys have no primary.
     pub(super) fn by_link(&self, keys: &[String]) -> (Vec<Group>, bool) {
         if let (None, [link]) = (&self.topology, self.links.as_slice()) {
             return (vec![(Arc::clone(link), (0..keys.len()).collect())], false);
@@ -118,7 +118,7 @@ impl Layout {
         (places.into_iter().filter_map(of_link).collect(), homeless)
     }
 
-    /// The place of a key's link; that of no link if nobody has its slot.
+    /// The index of the link of a key; beyond the last link if its slot has no primary.
     pub(crate) fn place_of(&self, key: &str) -> usize {
         match &self.topology {
             None => 0,
@@ -127,7 +127,7 @@ impl Layout {
     }
 }
 
-/// The slot of a key, as a cluster has it: of what it has in braces first, or else of all of it.
+/// The slot of a key by the rule of Redis Cluster: the first text in braces is hashed, or else the whole key.
 pub(crate) fn slot_of(key: &str) -> usize {
     let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
     let hashed = tag.filter(|tag| !tag.is_empty()).unwrap_or(key);
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn slots_are_those_of_redis() {
-        // CLUSTER KEYSLOT of a server.
+        // From CLUSTER KEYSLOT of a server.
         for (key, slot) in [("123456789", 12_739), ("foo", 12_182), ("{foo}bar", 12_182), ("foo{}{bar}", 8_363)] {
             assert_eq!(slot_of(key), slot, "{key}");
         }

@@ -1,4 +1,4 @@
-//! Looks which data a server has: asks for the data id, keeps it alive, and sets one where there is none.
+//! Finds out which data a server has: asks for the data id, keeps it alive, and sets one if there is none.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::data_id::{DataId, IfNone};
 use super::error::L2Error;
 use super::link::{Data, Link, Terms, Wire};
 
-/// A day: it lives so long after the last look, and is kept alive in the second half of that.
+/// One day: the time to live of the id after the last look. It is renewed in the second half of that day.
 const LIFE_SECONDS: &str = "86400";
 const RENEW_BELOW_MS: i64 = 43_200_000;
 
@@ -20,7 +20,7 @@ pub(crate) async fn look(link: &Link, limit: Duration) -> Result<Data, L2Error> 
     Ok(link.note_data(connection, found))
 }
 
-/// Asks for the id. A Redis that is full takes none, and is used all the same.
+/// Asks for the id. A Redis that is full does not store one, and is used anyway.
 pub(crate) async fn ask(wire: &mut Wire, key: &str, if_none: IfNone) -> RedisResult<Option<DataId>> {
     let mut answers = wire.query_each([get(key), command(&["PTTL", key])]).await?.into_iter();
     let (id, left) = (DataId::of(answers.next()), answers.next());
@@ -35,7 +35,7 @@ pub(crate) async fn ask(wire: &mut Wire, key: &str, if_none: IfNone) -> RedisRes
     Ok(id)
 }
 
-/// The question alone.
+/// Only the question for the id.
 pub(crate) fn get(key: &str) -> Cmd {
     command(&["GET", key])
 }

@@ -1,8 +1,8 @@
-//! The breaker on a clock that the tests move.
+//! Tests of the breaker, on a clock that the tests move.
 
 use super::*;
 
-/// Half of it is slow.
+/// A call is slow after half of this.
 const LIMIT: Duration = Duration::from_millis(40);
 
 fn breaker() -> Breaker {

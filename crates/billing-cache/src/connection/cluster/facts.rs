@@ -1,4 +1,4 @@
-//! What the nodes of a cluster say of it, for people.
+//! What the nodes of a cluster report about it, for people.
 
 use std::collections::BTreeSet;
 
@@ -10,29 +10,29 @@ use crate::connection::error::L2Error;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ClusterFacts {
-    /// The masters with slots, in the order of their addresses; never empty.
+    /// The primaries with slots, in the order of their addresses; never empty.
     pub masters: Vec<MasterFacts>,
-    /// Slots that no master has.
+    /// Slots without a primary.
     pub uncovered_slots: usize,
-    /// Slots on their way from one master to another.
+    /// Slots that migrate from one primary to another.
     pub moving_slots: usize,
-    /// Why nodes of the settings do not answer, or not as nodes of a cluster.
+    /// Why nodes in the settings do not answer, or not as nodes of a cluster.
     pub silent: Vec<L2Error>,
 }
 
-/// A master with slots.
+/// A primary with slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MasterFacts {
     /// Host and port.
     pub address: (String, u16),
-    /// Nobody who was asked reaches it.
+    /// Whether no node that was asked reaches it.
     pub is_down: bool,
-    /// Where its replicas are, as far as anybody who was asked reaches them.
+    /// The addresses of its replicas that some node reaches.
     pub replicas: Vec<(String, u16)>,
 }
 
 impl ClusterFacts {
-    /// What these nodes say together; see [`Topology::of`].
+    /// The combined reports of these nodes; see [`Topology::of`].
     pub(super) fn of(views: &[View<'_>], with_names: bool, silent: Vec<L2Error>) -> Self {
         let topology = Topology::of(views, with_names);
         let nodes = views.iter().flat_map(|view| view.nodes(with_names));

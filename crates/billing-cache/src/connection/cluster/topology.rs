@@ -1,36 +1,38 @@
-//! Which master has which slots, as several nodes of a cluster tell it.
+//! The slots of each primary, combined from the reports of several nodes of a cluster.
 //!
-//! Of two masters that claim a slot the one with the higher configuration epoch has it, as the nodes decide it among
-//! themselves. So an old master that comes back, or a node that is behind, does not take slots away.
+//! If two primaries claim a slot, the one with the higher configuration epoch has it, as among the nodes themselves. So
+//! an old primary that comes back, or a node that is behind, does not take slots away.
 //!
-//! A master that is about to get its first slot belongs to the others already: some of the keys of that slot are there.
+//! A primary that is about to receive its first slot is already included, because it already has some keys of that
+//! slot.
 
 use std::collections::BTreeMap;
 
 use super::node::{Node, SLOTS, View};
 
-/// In place of a master: nobody has the slot.
+/// In place of a primary: the slot has none.
 pub(crate) const NOBODY: u16 = u16::MAX;
 
-/// The masters with slots, those that are about to get their first one, and who has which.
+/// The primaries with slots, those that are about to receive their first slot, and the primary of each slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Topology {
     /// Host and port of each.
     pub(crate) masters: Vec<(String, u16)>,
-    /// By what other host a node may call each of them when it sends somebody there; empty if by none.
+    /// Another host by which a node may name each of them in a redirection; empty if there is none.
     pub(crate) other_hosts: Vec<String>,
-    /// By slot the place of its master, or [`NOBODY`].
+    /// For each slot the index of its primary, or [`NOBODY`].
     pub(crate) slots: Box<[u16]>,
-    /// Of each master without slots one that is on its way to it.
+    /// For each primary without slots one slot that migrates to it.
     pub(crate) first_slots: BTreeMap<u16, u16>,
-    /// Whether slots are on their way from one master to another.
+    /// Whether slots migrate from one primary to another.
     pub(crate) is_moving: bool,
-    /// The highest epoch. It grows whenever a slot goes to another master, also when that goes back.
+    /// The highest epoch. It grows whenever a slot changes its primary, even if the slot then returns.
     pub(crate) epoch: u64,
 }
 
 impl Topology {
-    /// What these nodes say together. `with_names`: masters are called by their host names, where they announce any.
+    /// Combines the reports of these nodes. With `with_names`, primaries are called by the host names that they
+    /// announce.
     pub(crate) fn of(views: &[View<'_>], with_names: bool) -> Self {
         let claims: Vec<Node<'_>> =
             views.iter().flat_map(|view| view.nodes(with_names)).filter(|node| node.follows.is_none()).collect();
@@ -55,24 +57,24 @@ impl Topology {
         }
     }
 
-    /// Whether the same masters have the same slots, or get the same first ones.
+    /// Whether the same primaries have the same slots, and receive the same first slots.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
         (&self.masters, &self.slots, &self.first_slots) == (&other.masters, &other.slots, &other.first_slots)
     }
 
-    /// Slots that nobody has.
+    /// Number of slots without a primary.
     pub(crate) fn uncovered(&self) -> usize {
         self.slots.iter().filter(|place| **place == NOBODY).count()
     }
 }
 
-/// By slot who has it.
+/// The owner of each slot.
 fn owners<'a, 'c>(claims: &'a [Node<'c>]) -> Vec<Option<&'a Node<'c>>> {
     let mut owners: Vec<Option<&Node<'_>>> = vec![None; SLOTS];
     for claim in claims {
         for slot in claim.ranges.iter().flat_map(|(first, last)| *first..=*last) {
             let owner = &mut owners[usize::from(slot)];
-            // Of equal ones always the same, in whatever order they are asked.
+            // Of equal claims always the same one counts, whatever the order of the answers.
             if owner.is_none_or(|owner| (owner.epoch, owner.id) < (claim.epoch, claim.id)) {
                 *owner = Some(claim);
             }
@@ -81,7 +83,7 @@ fn owners<'a, 'c>(claims: &'a [Node<'c>]) -> Vec<Option<&'a Node<'c>>> {
     owners
 }
 
-/// Who has no slots yet and is given one by its owner, with that.
+/// Primaries that have no slots yet and receive one from its owner, with that slot.
 fn beginners<'a, 'c>(claims: &'a [Node<'c>], owners: &[Option<&Node<'_>>]) -> Vec<(u16, &'a Node<'c>)> {
     let is_owner =
         |slot: u16, of: &Node<'_>| owners[usize::from(slot)].is_some_and(|owner| owner.address == of.address);

@@ -1,25 +1,25 @@
-//! What is wrong with a setting that names servers.
+//! Errors in a setting that lists servers.
 
-/// What stands in a setting is no list of addresses.
+/// The setting is no list of addresses.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// An address is none.
+    /// An address is not valid.
     #[error("{setting} has {address:?}, which is no host:port")]
     Address {
-        /// The setting.
+        /// The name of the setting.
         setting: &'static str,
-        /// As it is written.
+        /// The address in the setting.
         address: String,
-        /// How it should look.
+        /// An example of a correct one.
         advice: &'static str,
     },
-    /// A login in an address.
+    /// An address contains a login.
     #[error("{setting} has a login before {address:?}")]
     Login {
-        /// The setting.
+        /// The name of the setting.
         setting: &'static str,
-        /// What follows the login.
+        /// The text after the login.
         address: String,
         /// Where the login belongs.
         advice: &'static str,

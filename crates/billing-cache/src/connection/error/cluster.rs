@@ -4,43 +4,43 @@ use redis::RedisError;
 
 use super::address::AddressError;
 
-/// The cluster cannot be used as the settings have it.
+/// The cluster cannot be used with these settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {
     /// The setting is no list of addresses.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// Another setting says where Redis is, too.
+    /// Another setting also gives an address of Redis.
     #[error("redis.cluster_nodes and {other} are both set, and each says where Redis is")]
     Beside {
         /// The other setting.
         other: &'static str,
     },
-    /// A cluster has one database only.
+    /// A database number is set, but a cluster has one database only.
     #[error("redis.db is {db}, and a cluster has only database 0")]
     Database {
         /// The number in the settings.
         db: u16,
     },
-    /// A server that is no node of a cluster.
+    /// The server is no node of a cluster.
     #[error("{address} is no node of a Redis Cluster")]
     NoCluster {
-        /// Where it was asked.
+        /// Its address.
         address: String,
     },
-    /// A node that the settings take for a server of its own.
+    /// The server is a node of a cluster, but the settings name it as a single server.
     #[error("the server is a node of a Redis Cluster, which holds only some of the keys")]
     NotNamed,
-    /// None of the nodes answers.
+    /// No node answers.
     #[error("no node of the cluster answers: {address}: {source}")]
     Away {
-        /// The last that was heard of.
+        /// The node that failed last.
         address: String,
-        /// What it said.
+        /// Its error.
         source: RedisError,
     },
-    /// The nodes answer, and no master has slots.
+    /// The nodes answer, but no primary has slots.
     #[error("no master of the cluster has slots")]
     NoSlots,
 }

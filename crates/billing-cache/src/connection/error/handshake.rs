@@ -1,6 +1,7 @@
-//! What a failed handshake means, and what to do.
+//! The advice after a failed TLS handshake.
 //!
-//! The library's own sentence stays the cause; here is only the next step. The kind of the error decides, not its text.
+//! The error of the TLS library stays the cause; only the next step is added. The kind of the error decides, not its
+//! text.
 
 use std::error::Error;
 use std::io;
@@ -9,12 +10,13 @@ use std::sync::Arc;
 use redis::RedisError;
 use rustls::{AlertDescription, CertificateError, Error as TlsFault};
 
-/// The next step, if it was TLS that failed.
+/// The next step, if TLS failed.
 pub(super) fn advice(error: &RedisError) -> Option<&'static str> {
     fault(error).map(of_fault)
 }
 
-/// The library's error under those of redis-rs, which shares it, and of the input it was met on.
+/// The error of the TLS library inside the errors of redis-rs, which shares it, and of the I/O during which it
+/// occurred.
 fn fault(error: &RedisError) -> Option<&TlsFault> {
     let inner = error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
     let of_input = || inner.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<TlsFault>();
@@ -61,7 +63,7 @@ fn of_alert(alert: AlertDescription) -> &'static str {
         AlertDescription::UnknownCA | AlertDescription::BadCertificate | AlertDescription::DecryptError => {
             "the server does not believe our certificate: have the file of REDIS_TLS_CLIENT_CERT signed by its authority"
         }
-        // TLS 1.2 has no alert of its own for a missing certificate.
+        // TLS 1.2 has no separate alert for a missing certificate.
         AlertDescription::HandshakeFailure => {
             "the server refuses us: it may demand a certificate (REDIS_TLS_CLIENT_CERT), or know no cipher that we do"
         }

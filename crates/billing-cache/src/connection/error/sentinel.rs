@@ -1,45 +1,45 @@
-//! Why the sentinels do not say where the primary is, and the next step.
+//! Why the sentinels do not name the primary, and the next step.
 
 use redis::RedisError;
 
 use super::address::AddressError;
 
-/// The sentinels do not say where the primary is.
+/// The sentinels do not name the primary.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SentinelError {
     /// The setting is no list of addresses.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// A URL beside the sentinels.
+    /// A URL is set together with sentinels.
     #[error("redis.sentinels and redis.url are both set, and each says where Redis is")]
     BesideUrl,
-    /// None of them answers.
+    /// No sentinel answers.
     #[error("no sentinel answers: {address}: {source}")]
     Away {
-        /// The last that was heard of.
+        /// The sentinel that failed last.
         address: String,
-        /// What it said.
+        /// Its error.
         source: RedisError,
     },
-    /// None of them answers in time.
+    /// No sentinel answers in time.
     #[error("no sentinel answers within {limit_ms} ms")]
     Timeout {
         /// The limit, in milliseconds.
         limit_ms: u64,
     },
-    /// They watch nothing of that name.
+    /// The sentinels watch no primary of that name.
     #[error("the sentinels know no master {name:?}")]
     UnknownMaster {
         /// The name.
         name: String,
     },
-    /// Those that answer are behind what was heard before.
+    /// The sentinels that answer are behind what others reported before.
     #[error("the sentinels name {named}, which {newest} has succeeded")]
     Outdated {
         /// Host and port that they name.
         named: String,
-        /// The newest primary that was heard of.
+        /// The newest primary that was reported.
         newest: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Settings and files of TLS that cannot work.
+//! Errors in TLS settings and files.
 
 use std::path::PathBuf;
 
@@ -6,54 +6,54 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A URL without TLS beside `redis.tls`.
+    /// `redis.tls` is on, but the URL is one without TLS.
     #[error("redis.tls is on, and redis.url is an address without TLS")]
     UrlWithout,
-    /// `#insecure` in the URL.
+    /// The URL has `#insecure`.
     #[error("redis.url ends in #insecure, and certificates are always checked")]
     Insecure,
-    /// A file is named, and TLS is off.
+    /// A file is set, but TLS is off.
     #[error("{key} is set, and the connection to Redis is one without TLS")]
     WithoutEffect {
-        /// The setting.
+        /// The name of the setting.
         key: &'static str,
     },
-    /// A certificate without its key, or a key without its certificate.
+    /// A certificate is set without its key, or a key without its certificate.
     #[error("{key} is set without {missing}")]
     Alone {
-        /// The setting that is there.
+        /// The setting that is present.
         key: &'static str,
-        /// The setting that is not.
+        /// The setting that is missing.
         missing: &'static str,
     },
     /// A file cannot be read.
     #[error("cannot read {} ({key}): {source}", path.display())]
     Unreadable {
-        /// The setting that names it.
+        /// The setting that names the file.
         key: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A file holds something else.
+    /// A file does not hold the expected PEM content.
     #[error("{} ({key}) holds no {content} in PEM", path.display())]
     NotPem {
-        /// The setting that names it.
+        /// The setting that names the file.
         key: &'static str,
         /// The file.
         path: PathBuf,
         /// What it should hold.
         content: &'static str,
     },
-    /// The key is that of another certificate, or of a kind that cannot be used.
+    /// The key belongs to another certificate, or is of an unsupported kind.
     #[error("the key {} (redis.tls_client_key_file) does not go with the certificate {}: {reason}", key.display(), certificate.display())]
     Mismatch {
         /// The file of the certificate.
         certificate: PathBuf,
         /// The file of the key.
         key: PathBuf,
-        /// What the library says; never a part of the key.
+        /// The error of the library; never a part of the key.
         reason: String,
     },
 }
@@ -81,7 +81,7 @@ impl TlsError {
     }
 }
 
-/// What files of authorities and of certificates hold.
+/// The content of files of authorities and of certificates.
 pub(crate) const CERTIFICATE: &str = "certificate";
-/// What files of keys hold.
+/// The content of key files.
 pub(crate) const KEY: &str = "private key";

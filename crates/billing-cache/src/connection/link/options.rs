@@ -1,4 +1,4 @@
-//! What all links of a process have in common, and on what terms an operation is run on one.
+//! Options shared by all links of a process, and options of one operation on a link.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,16 +8,16 @@ use tokio::sync::watch;
 
 use crate::declaration::settings::{BreakerSettings, RedisSettings};
 
-/// Whether a new connection may be read from at once.
+/// Whether reads may use a new connection at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// Yes: for tools, and where nobody replays.
+    /// Yes: for tools, and for processes that do not replay.
     Immediate,
-    /// Only after `Link::admit`: the server may have lost acknowledged invalidations, and somebody applies them again.
+    /// Only after `Link::admit`: the server may have lost acknowledged invalidations, which a relay applies again.
     AfterReplay,
 }
 
-/// Counts the connections that came and went, over all links of a process.
+/// Counts the connections that were made and lost, over all links of a process.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes(Arc<watch::Sender<u64>>);
 
@@ -31,7 +31,7 @@ impl Changes {
     }
 }
 
-/// What all links of a process have in common.
+/// Options shared by all links of a process.
 #[derive(Clone)]
 pub(crate) struct Conduct {
     pub(crate) settings: RedisSettings,
@@ -39,13 +39,13 @@ pub(crate) struct Conduct {
     pub(crate) admission: Admission,
     pub(crate) is_of_cluster: bool,
     pub(crate) changes: Changes,
-    /// Whether the values in Redis are of this source, so that reads may use them.
+    /// Whether the values in Redis belong to this source, so that reads may use them.
     pub(crate) is_ours: Arc<AtomicBool>,
-    /// Under which key the data id stands; none in a cluster.
+    /// The key of the data id; `None` in a cluster.
     pub(crate) data_key: Option<String>,
 }
 
-/// On what terms an operation is run: for what, and how long it may take.
+/// Options of an operation: its purpose and its time limit.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms {
     pub(super) purpose: Purpose,
@@ -54,24 +54,25 @@ pub(crate) struct Terms {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Its answer is served.
+    /// The answer is served to a reader.
     Read,
-    /// The server shall know something.
+    /// A write, or a question of the cache itself; allowed while reads are suspended.
     Tell,
 }
 
 impl Terms {
-    /// Its answer is served: only by a connection that may be read from, and not while the server is skipped.
+    /// For an answer that is served to a reader: needs a connection that reads may use, and a server that is not
+    /// skipped.
     pub(crate) fn read(limit: Duration) -> Self {
         Self { purpose: Purpose::Read, limit }
     }
 
-    /// Whether the answer is served.
+    /// Whether the answer is served to a reader.
     pub(crate) fn are_to_read(self) -> bool {
         self.purpose == Purpose::Read
     }
 
-    /// The server shall know something, whether it may be read from or not.
+    /// For a write, or a question of the cache itself; allowed while reads are suspended.
     pub(crate) fn tell(limit: Duration) -> Self {
         Self { purpose: Purpose::Tell, limit }
     }

@@ -1,4 +1,4 @@
-//! Connections of one's own to one server, for what must not stand in the way of reads.
+//! Separate connections to one server, for operations that must not delay reads.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedi
 use crate::connection::error::{L2Error, timeout_of};
 use crate::declaration::settings::RedisSettings;
 
-/// Connections to one server.
+/// A pool of connections to one server.
 pub(super) struct Pooled {
     pool: Pool,
     pub(super) server: ConnectionAddr,
 }
 
 impl Pooled {
-    /// Makes none yet.
+    /// A pool without connections yet.
     pub(super) fn new(server: ConnectionAddr, info: ConnectionInfo, settings: &RedisSettings) -> Result<Self, L2Error> {
         Ok(Self { pool: pool(info, settings)?, server })
     }
@@ -26,13 +26,13 @@ impl Pooled {
     }
 }
 
-/// Whether no connection can be made, rather than that all are in use.
+/// Whether no connection can be made. A pool whose connections are all in use does not count.
 pub(super) fn is_of_server(error: &PoolError) -> bool {
     matches!(error, PoolError::Backend(_) | PoolError::Timeout(TimeoutType::Create))
 }
 
 fn pool(info: ConnectionInfo, settings: &RedisSettings) -> Result<Pool, L2Error> {
-    // The limits of single commands are set where they are sent, so that there is one limit for each wait.
+    // The limits of single commands are set where they are sent, so that each wait has one limit.
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(settings.connect_timeout()))
         .set_response_timeout(None);
@@ -48,14 +48,14 @@ fn pool(info: ConnectionInfo, settings: &RedisSettings) -> Result<Pool, L2Error>
     Ok(pool.expect("a runtime is set, the only thing build can miss"))
 }
 
-/// A connection from the pool; goes back when it is dropped.
+/// A connection from the pool, which returns there when it is dropped.
 pub(crate) struct OwnConnection {
     pub(super) connection: deadpool_redis::Connection,
     pub(super) limit: Duration,
 }
 
 impl OwnConnection {
-    /// The same, with another limit for each answer.
+    /// The same connection, with another limit for each answer.
     pub(crate) fn with_limit(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }

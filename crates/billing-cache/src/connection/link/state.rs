@@ -1,6 +1,7 @@
-//! The state of a link: its present connection, and what is done with it and when it is lost.
+//! The state of a link: its current connection, how operations run on it, and what happens when it is lost.
 //!
-//! Invariant: a connection is given up once, by whoever finds it broken first, and nobody waits for the next one here.
+//! Invariant: a connection is given up once, by the first task that finds it broken, and no operation waits here for
+//! the next one.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,42 +35,43 @@ pub(super) struct Live {
 /// Which data a look has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Data {
-    /// Those of the look before, if there was one.
+    /// The same as at the look before, or it was the first look.
     Same,
-    /// Others; the connection has this number from now on.
+    /// Other data; the connection has this number from now on.
     Others(ConnectionNumber),
 }
 
 impl Data {
-    /// The number of a connection that had this one when it was asked.
+    /// The current number of a connection that had the number `asked` before the look.
     pub(crate) fn number(self, asked: ConnectionNumber) -> ConnectionNumber {
         if let Self::Others(number) = self { number } else { asked }
     }
 }
 
-/// See the module.
+/// The state; see the module.
 pub(super) struct Shared {
     pub(super) address: Address,
-    /// Connections as they were made at the last dialling; none if the next one may have to be made otherwise.
+    /// The pool for the server of the last connection attempt; `None` if the server or its certificates may have
+    /// changed since.
     pub(super) pool: ArcSwapOption<Pooled>,
     pub(super) endpoint: String,
     pub(super) settings: RedisSettings,
     pub(super) live: ArcSwapOption<Live>,
     pub(super) lost: Notify,
     pub(super) connections: watch::Sender<Option<ConnectionNumber>>,
-    /// Told of each change of the connection.
+    /// Counts each change of the connection.
     pub(super) changes: Changes,
     pub(super) admission: Admission,
     pub(super) is_of_cluster: bool,
-    /// The number of the connection that may be read from; 0 for none.
+    /// The number of the connection that reads may use; 0 for none.
     pub(super) admitted: AtomicU64,
     pub(super) breaker: Breaker,
-    /// Whether the values in Redis are of this source.
+    /// Whether the values in Redis belong to this source.
     pub(super) is_ours: Arc<AtomicBool>,
     pub(super) data_key: Option<String>,
-    /// The data that were found at the first look on a connection, and at each one since.
+    /// The number of the connection, and the data found at the latest look on it.
     known_data: Mutex<Option<(ConnectionNumber, Option<DataId>)>>,
-    /// When it was last asked how large values are.
+    /// When the size of values was last checked.
     pub(super) weighed: Mutex<Option<Instant>>,
 }
 
@@ -119,7 +121,7 @@ impl Shared {
                 if broken {
                     self.give_up(live, &error);
                 }
-                // A server that refuses to be told something can still be read; whoever told it knows what to do.
+                // A server that refuses a write can still be read. The caller of the write handles the error.
                 let says = self.verdict(&error).filter(|_| broken || purpose == Purpose::Read);
                 (says, Err(error.into()))
             }
@@ -128,15 +130,15 @@ impl Shared {
         if let (Some(permit), Some(verdict)) = (permit, verdict) {
             permit.judge(verdict);
             if self.breaker.state() == BreakerState::Open {
-                // Perhaps it is only this connection that is dead; the next trial has a new one.
+                // Perhaps only this connection is dead, so the next trial uses a new one.
                 self.give_up(live, &"the breaker has opened");
             }
         }
         answer
     }
 
-    /// What an error says about the server. A node of a cluster is well that has the key no longer; but one that is
-    /// used as a server of its own is of no use.
+    /// What an error says about the server. A cluster node that no longer has the key works well. But a cluster node
+    /// that the settings name as a single server is of no use.
     fn verdict(&self, error: &RedisError) -> Option<Verdict> {
         if is_elsewhere(error) {
             return Some(if self.is_of_cluster { Verdict::Success } else { Verdict::Failure });
@@ -155,7 +157,7 @@ impl Shared {
         };
         let connection = pooled.checkout().await.map_err(|error| {
             if is_of_server(&error) {
-                // Perhaps the server is elsewhere by now, or wants other certificates.
+                // Perhaps the server moved, or its certificates changed.
                 self.pool.store(None);
             }
             match error {
@@ -166,7 +168,7 @@ impl Shared {
         Ok((connection, pooled.server.clone()))
     }
 
-    /// Connections to where the server is by now, with what the files of TLS hold by now.
+    /// A new pool for the current server, with the current TLS files.
     async fn renew_pool(&self) -> Result<Arc<Pooled>, L2Error> {
         let server = self.address.server().await?;
         let info = self.address.connection_info_of(server.clone())?;
@@ -184,10 +186,10 @@ impl Shared {
         } else if !self.address.has_tls() {
             advice(error)
         } else if error.is_timeout() {
-            // A server without TLS waits for the end of what it takes for a line.
+            // A server without TLS waits for the end of what it treats as a line.
             "is the server running, are REDIS_HOST and REDIS_PORT right, and does it speak TLS on this port?"
         } else if error.is_closed() {
-            // The alert that says why may be lost with the connection.
+            // The alert with the reason may be lost with the connection.
             "the server closed the connection: is it at its limit of clients, or does it want another REDIS_TLS_CLIENT_CERT?"
         } else {
             advice(error)
@@ -209,9 +211,9 @@ impl Shared {
         }
     }
 
-    /// Takes note of the data that this connection was found to have. It has one number only as long as they are the
-    /// same: so all that follows from a new connection (reads wait until they are admitted, L1 is emptied) follows from
-    /// other data too.
+    /// Notes which data this connection was found to have. Other data give the connection a new number. So everything
+    /// that follows from a new connection (reads wait until they are admitted, L1 is emptied) also follows from other
+    /// data.
     pub(super) fn note_data(&self, connection: ConnectionNumber, found: Option<DataId>) -> Data {
         let mut known = self.known_data.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(live) = self.live.load_full().filter(|live| live.number == connection) else { return Data::Same };
@@ -244,11 +246,11 @@ impl Shared {
         Ok(())
     }
 
-    /// Only a primary will do: a replica may not have heard of an invalidation yet that was acknowledged.
+    /// Accepts only a primary: a replica may not have received an acknowledged invalidation yet.
     async fn greet(&self) -> Result<Live, L2Error> {
         let (connection, server) = self.checkout().await?;
         let mut connection = deadpool_redis::Connection::take(connection);
-        // A server that hides INFO is served all the same; its rows then carry no history.
+        // A server that hides INFO is used too; its rows then carry no history.
         let info: Option<String> = redis::cmd("INFO").query_async(&mut connection).await.ok();
         refuse_replica(info.as_deref())?;
         let run_id = info.as_deref().and_then(|info| info_field(info, "run_id")).map(Arc::from);
@@ -256,7 +258,7 @@ impl Shared {
     }
 }
 
-/// Only a primary will do.
+/// Accepts only a primary.
 pub(super) fn refuse_replica(info: Option<&str>) -> Result<(), L2Error> {
     if info.is_some_and(is_replica) { Err(L2Error::Replica) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! The task of a link: restores its connection, and leaves a primary that sentinels have deposed.
+//! The task of a link: it restores the connection, and leaves a primary that the sentinels have replaced.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tracing::{debug, info};
 use super::state::Shared;
 
 const RECONNECT_MIN: Duration = Duration::from_millis(20);
-/// Pause between two questions to the sentinels, while all is well, whether the primary is still the primary: an old
-/// one that nobody can reach, or that hangs, does not say that it is deposed.
+/// Pause between two questions to the sentinels while the connection works. An old primary that hangs, or that nothing
+/// else can reach, does not report that it was replaced.
 const ASK_SENTINELS_EVERY: Duration = Duration::from_secs(1);
 
-/// Dials until the server answers, each time the connection was lost or the server is another one. Ends when its link
-/// is dropped.
+/// Reconnects until the server answers, each time the connection is lost or the server is another one. Ends when its
+/// link is dropped.
 pub(super) async fn supervise(shared: Arc<Shared>) {
     loop {
         tokio::select! {
@@ -33,8 +33,8 @@ async fn redial(shared: &Shared) {
     info!(endpoint = shared.endpoint, "redis is back");
 }
 
-/// Asks the sentinels now and then until they name another primary than that of the present connection, and gives that
-/// up.
+/// Asks the sentinels periodically until they name another primary than that of the current connection, and then gives
+/// the connection up.
 async fn leave_deposed(shared: &Shared) {
     loop {
         tokio::time::sleep(ASK_SENTINELS_EVERY.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;

@@ -1,25 +1,25 @@
-//! The handle that an operation gets on the shared connection.
+//! The handle on the shared connection that an operation receives.
 //!
-//! Invariant: nothing is sent twice, and in a cluster each command to a slot that is on its way is announced by
-//! `ASKING`. Made by a link for one operation.
+//! Invariant: nothing is sent twice. In a cluster each command for a migrating slot is preceded by `ASKING`. A link
+//! makes one handle for each operation.
 
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
 
-/// A handle on the shared connection, and what is known about the server behind it.
+/// A handle on the shared connection, with what is known about the server behind it.
 #[derive(Clone)]
 pub(crate) struct Wire {
     pub(crate) connection: MultiplexedConnection,
-    /// The run id of the server, if it tells.
+    /// The run id of the server, if it reports one.
     pub(crate) run_id: Option<Arc<str>>,
-    /// Whether each command is to be announced by `ASKING`: its key is on the way to this server.
+    /// Whether each command is preceded by `ASKING`, because its key migrates to this server.
     pub(super) asking: bool,
 }
 
 impl Wire {
-    /// The same, for keys that are on the way to this server.
+    /// The same handle, for keys that migrate to this server.
     pub(crate) fn asking(mut self) -> Self {
         self.asking = true;
         self
@@ -30,12 +30,13 @@ impl Wire {
         if !self.asking {
             return command.query_async(&mut self.connection).await;
         }
-        // With an answer of its own: the error of a whole pipeline has lost its code, and where it sends one to.
+        // Sent as a pipeline whose commands have separate answers: the error of a whole pipeline has lost its code and
+        // its redirection.
         let answer = self.query_each([command.clone()]).await?.pop().unwrap_or(Ok(Value::Nil));
         Ok(redis::from_redis_value(answer?)?)
     }
 
-    /// Sends several commands at once; each has an answer of its own.
+    /// Sends several commands at once; each has a separate answer.
     pub(crate) async fn query_each(
         &mut self,
         commands: impl IntoIterator<Item = Cmd>,

@@ -1,15 +1,15 @@
-//! What one sentinel says, as it answers three questions.
+//! The report of one sentinel, from its answers to three questions.
 
 use redis::{ErrorKind, FromRedisValue, RedisResult, Value};
 
-/// What one sentinel says.
+/// The report of one sentinel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
-    /// Host and port of the primary; none if it watches nothing of that name.
+    /// Host and port of the primary; `None` if the sentinel watches no primary of that name.
     pub(super) primary: Option<(String, u16)>,
-    /// The number of its configuration: the newest failover has the highest.
+    /// The number of its configuration. The newest failover has the highest.
     pub(super) epoch: u64,
-    /// Where its replicas are that are not down.
+    /// The addresses of the replicas that are not down.
     pub(super) replicas: Vec<(String, u16)>,
 }
 
@@ -18,7 +18,7 @@ impl Answer {
         let unexpected = |_| (ErrorKind::UnexpectedReturnType, "unexpected answer of a sentinel");
         let [primary, master, replicas] = <[_; 3]>::try_from(answers).map_err(unexpected)?;
         let primary = redis::from_redis_value(primary?)?;
-        // The rest is worth having, and may be forbidden.
+        // The other answers are useful, but may be forbidden.
         let master: Vec<String> = told(master);
         let replicas: Vec<Vec<String>> = told(replicas);
         let epoch = field(&master, "config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0);
@@ -37,7 +37,7 @@ fn reached(fields: &[String]) -> Option<(String, u16)> {
     Some((field(fields, "ip")?.to_owned(), port?)).filter(|_| !is_down)
 }
 
-/// The value after its name in a list of both.
+/// The value that follows its name in a list of names and values.
 fn field<'a>(fields: &'a [String], name: &str) -> Option<&'a str> {
     fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str())
 }

@@ -1,17 +1,16 @@
-//! Which server is the primary, if sentinels disagree: the rule by which one is dialled, and by which one is left.
+//! Decides which server is the primary if sentinels disagree: which server is connected to, and which one is left.
 //!
-//! Of what is said the newest configuration counts (the highest epoch), and of equally new ones that which most name.
-//! It is remembered, and what is said later has to be newer:
+//! Among the answers the newest configuration counts (the highest epoch). Among equally new ones the server counts that
+//! most sentinels name. It is remembered, and later answers must be newer:
 //!
-//! - **The same server**: it stays, with the epoch that a majority says, also a lower one: sentinels that are set up
-//!   anew begin with 0. Fewer than a majority can only raise it.
-//! - **Another server** takes its place if it is said with a higher epoch; with the same epoch if a majority names it;
-//!   with a lower one only if all sentinels name it, so that none is left that knows of a newer failover. Else it is
-//!   refused.
+//! - **The same server** stays, with the epoch that a majority names, even a lower one: sentinels that are set up again
+//!   begin with 0. Fewer than a majority can only raise the epoch.
+//! - **Another server** takes its place if it is named with a higher epoch; with the same epoch only if a majority
+//!   names it; with a lower epoch only if all sentinels name it, so that no sentinel is left that knows a newer
+//!   failover. Otherwise it is refused.
 //!
-//! So a primary that was deposed is not gone back to because those that have not heard of it answer first. Who starts
-//! anew remembers nothing, and believes the newest of what it hears. A majority is one of the sentinels of the
-//! settings.
+//! So the cache does not return to a replaced primary because outdated sentinels answer first. A process that starts
+//! remembers nothing, and trusts the newest answer. A majority is one of the sentinels in the settings.
 
 use std::cmp::{Ordering, Reverse};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,17 +18,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::answer::Answer;
 use crate::connection::error::sentinel::SentinelError;
 
-/// Which server sentinels name.
+/// The server that sentinels name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
     /// Host and port.
     pub(super) primary: (String, u16),
-    /// Grows with each failover; 0 if sentinels do not tell.
+    /// Grows with each failover; 0 if the sentinels do not report it.
     epoch: u64,
     voices: Voices,
 }
 
-/// How many of the sentinels of the settings name a server.
+/// How many of the sentinels in the settings name a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Voices {
     Few,
@@ -50,17 +49,17 @@ impl Voices {
 }
 
 impl Named {
-    /// The newest of the answers of so many that were asked; none if no answer names a server.
+    /// The newest of the answers of `asked` sentinels; `None` if no answer names a server.
     pub(super) fn of(answers: &[Answer], asked: usize) -> Option<Self> {
         let voices =
             |primary: &(String, u16)| answers.iter().filter(|answer| answer.primary.as_ref() == Some(primary)).count();
         let named = answers.iter().filter_map(|answer| Some((answer.primary.as_ref()?, answer.epoch)));
-        // Not by who answered first: the same answers shall mean the same.
+        // The order of the answers does not count, so that the same answers give the same server.
         let (primary, epoch) = named.max_by_key(|&(primary, epoch)| (epoch, voices(primary), Reverse(primary)))?;
         Some(Self { primary: primary.clone(), epoch, voices: Voices::of(voices(primary), asked) })
     }
 
-    /// Whether this, said later, takes the place of another server.
+    /// Whether this later answer replaces another server.
     fn succeeds(&self, known: &Self) -> bool {
         match self.epoch.cmp(&known.epoch) {
             Ordering::Greater => true,
@@ -70,18 +69,18 @@ impl Named {
     }
 }
 
-/// What is remembered of it.
+/// The remembered server.
 #[derive(Debug, Default)]
 pub(super) struct Newest(Mutex<Option<Named>>);
 
 impl Newest {
-    /// Whether no further answer could matter: a majority agrees, and is not behind what is known.
+    /// Whether no further answer could change the result: a majority agrees, and is not behind what is remembered.
     pub(super) fn is_settled_by(&self, answers: &[Answer], asked: usize) -> bool {
         let known = self.lock().as_ref().map_or(0, |known| known.epoch);
         Named::of(answers, asked).is_some_and(|named| named.voices >= Voices::Majority && named.epoch >= known)
     }
 
-    /// Takes note of what is said, and answers where the primary is.
+    /// Takes an answer into account, and returns the address of the primary.
     pub(super) fn hear(&self, said: Named) -> Result<(String, u16), SentinelError> {
         let mut newest = self.lock();
         let primary = said.primary.clone();
@@ -112,7 +111,8 @@ fn shown((host, port): &(String, u16)) -> String {
 mod tests {
     use super::*;
 
-    /// Answers as `B6 A5 -`: the server and the epoch that each sentinel says, `-` for one that watches nothing.
+    /// Parses answers such as `B6 A5 -`: the server and the epoch that each sentinel names, `-` for one that watches
+    /// nothing.
     fn answers(written: &str) -> Vec<Answer> {
         let answer = |said: &str| match said.split_at(1) {
             ("-", _) => Answer { primary: None, epoch: 0, replicas: Vec::new() },
@@ -124,7 +124,7 @@ mod tests {
         written.split_whitespace().map(answer).collect()
     }
 
-    /// What three sentinels say one after the other, and the server that is gone to each time; `!` if it is refused.
+    /// The server that is connected to after each of several answers of three sentinels; `!` if the answer is refused.
     fn followed(heard: &[&str]) -> String {
         let newest = Newest::default();
         let hear = |written: &&str| {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_deposed_primary_is_not_gone_back_to() {
-        // The one that knows of the failover answers first, and then not in time.
+        // The sentinel that knows the failover answers first, and then not in time.
         assert_eq!(followed(&["A5 A5", "B6 A5", "A5 A5", "A5", "B6 A5", "B6 B6"]), "AB!!BB");
     }
 

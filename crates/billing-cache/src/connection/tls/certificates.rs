@@ -1,4 +1,4 @@
-//! Reading the files, as both redis-rs and our own look at the server want them.
+//! Reads the TLS files, in the form that redis-rs needs and the form that the separate handshake needs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use super::files::{CA_FILE, CLIENT_CERT_FILE, CLIENT_KEY_FILE, ClientFiles, TlsF
 use crate::bounded_file::{LARGEST_FILE, read_file};
 use crate::connection::error::tls::{CERTIFICATE, KEY, TlsError};
 
-/// What is in the files, known to work as far as one can know without a server.
+/// The content of the files, checked as far as possible without a server.
 pub(crate) struct Certificates {
     /// For redis-rs.
     pub(crate) pem: TlsCertificates,
-    /// For handshakes of our own.
+    /// For separate handshakes.
     pub(crate) config: ClientConfig,
-    /// The certificate that we show.
+    /// The client certificate.
     pub(crate) client: Option<CertificateDer<'static>>,
 }
 
 impl TlsFiles {
-    /// Reads the files and tries what is in them.
+    /// Reads and checks the files.
     pub(crate) fn read(&self) -> Result<Certificates, TlsError> {
         let ca = self.ca.as_deref().map(|path| read(CA_FILE, path)).transpose()?;
         let roots = match (&ca, &self.ca) {
@@ -54,8 +54,8 @@ impl TlsFiles {
     }
 }
 
-/// The provider of the process; redis-rs takes that one too, and panics if there is none and several could be meant.
-/// One that the application has chosen stays.
+/// The crypto provider of the process. A provider that the application has chosen stays. redis-rs uses it too, and
+/// panics if there is none and several are possible.
 fn provider() -> Arc<CryptoProvider> {
     if CryptoProvider::get_default().is_none() {
         // An error means that another thread was faster.
@@ -76,7 +76,7 @@ fn own_roots(pem: &[u8], path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// At least one.
+/// The certificates in a file; at least one.
 fn certificates(pem: &[u8], key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     read.ok().filter(|found| !found.is_empty()).ok_or_else(|| not_pem(key, path, CERTIFICATE))

@@ -1,4 +1,4 @@
-//! The files that connections with TLS are made with, as the settings name them.
+//! The files for TLS connections, from the settings.
 
 use std::path::{Path, PathBuf};
 
@@ -7,22 +7,22 @@ use redis::ConnectionAddr;
 use crate::connection::error::tls::TlsError;
 use crate::declaration::settings::RedisSettings;
 
-/// The key of [`RedisSettings::tls_ca_file`].
+/// The name of [`RedisSettings::tls_ca_file`].
 pub(super) const CA_FILE: &str = "redis.tls_ca_file";
-/// The key of [`RedisSettings::tls_client_cert_file`].
+/// The name of [`RedisSettings::tls_client_cert_file`].
 pub(super) const CLIENT_CERT_FILE: &str = "redis.tls_client_cert_file";
-/// The key of [`RedisSettings::tls_client_key_file`].
+/// The name of [`RedisSettings::tls_client_key_file`].
 pub(super) const CLIENT_KEY_FILE: &str = "redis.tls_client_key_file";
 
-/// The files that connections with TLS are made with.
+/// The files for TLS connections.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsFiles {
-    /// Of the only authorities that are believed; none: the public ones.
+    /// The file of the only trusted authorities; `None` for the public ones.
     pub(super) ca: Option<PathBuf>,
     pub(super) client: Option<ClientFiles>,
 }
 
-/// Who we say we are.
+/// The identity of this client.
 #[derive(Clone, Debug)]
 pub(super) struct ClientFiles {
     pub(super) certificate: PathBuf,
@@ -30,7 +30,7 @@ pub(super) struct ClientFiles {
 }
 
 impl TlsFiles {
-    /// The files of the settings, if the address is one of TLS; refuses settings that contradict it or each other.
+    /// The files in the settings, if the address uses TLS. Refuses settings that contradict the address or each other.
     pub(crate) fn of(settings: &RedisSettings, address: &ConnectionAddr) -> Result<Option<Self>, TlsError> {
         match address {
             ConnectionAddr::TcpTls { insecure: true, .. } => return Err(TlsError::Insecure),

@@ -1,4 +1,4 @@
-//! A look at the certificate of a server, by a handshake that leads to nothing else.
+//! Inspects the certificate of a server, by a handshake that is used for nothing else.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use x509_cert::der::Decode;
 use super::files::TlsFiles;
 use crate::connection::error::L2Error;
 
-/// What is in use between this process and the server.
+/// The TLS in use between this process and the server.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TlsFacts {
-    /// The file of the only authorities that are believed; none: the public ones.
+    /// The file of the only trusted authorities; `None` for the public ones.
     pub ca: Option<PathBuf>,
-    /// The server's certificate.
+    /// The certificate of the server.
     pub server: Validity,
-    /// Ours, if there is one.
+    /// The client certificate, if there is one.
     pub client: Option<Validity>,
 }
 
-/// How long a certificate counts.
+/// The validity of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     /// From its beginning to its end.
@@ -34,7 +34,7 @@ pub struct Validity {
     pub left: Duration,
 }
 
-/// Looks at the server `host`:`port` once.
+/// Inspects the server `host`:`port` once.
 pub(crate) async fn look(files: &TlsFiles, host: &str, port: u16) -> Result<TlsFacts, L2Error> {
     let certificates = files.read()?;
     let name = ServerName::try_from(host.to_owned()).map_err(|_| unexpected())?;

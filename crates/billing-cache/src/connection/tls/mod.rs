@@ -1,7 +1,7 @@
-//! TLS to the server: whose certificates are believed, and who we say we are.
+//! TLS to the server: which certificates are trusted, and the client certificate.
 //!
-//! Invariants: a certificate is always checked, name and all, and there is no setting against it; a private key is in
-//! no message. [`certificates`] reads the files, [`look`] asks a server for its certificate.
+//! Invariants: a certificate is always checked, including its name, and no setting turns this off. No message contains
+//! a private key. [`certificates`] reads the files, and [`look`] inspects the certificate of a server.
 
 mod certificates;
 pub(crate) mod files;
