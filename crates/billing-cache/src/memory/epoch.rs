@@ -1,7 +1,7 @@
-//! Stamps: a counter for each stripe of keys, moved on by every invalidation that this process hears of.
+//! Epochs: a counter for each stripe of keys, advanced by every invalidation that this process learns of.
 //!
-//! Invariant: stamps only grow and are never dropped (a counter collected when idle is broken: `protocol.md`, section
-//! 9). A flight belongs to the stamp under which it was opened, so whoever comes after an invalidation opens a new one.
+//! Invariant: epochs only grow and are never dropped; a counter that is dropped when idle would start again. A flight
+//! belongs to the epoch in which it was opened, so a read that comes after an invalidation opens a new flight.
 
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const STRIPES: usize = 4096;
 
-/// The counters of all stripes, and one for everything at once.
+/// The counters of all stripes, and one for all keys at once.
 #[derive(Debug)]
 pub(crate) struct Stamps {
     stripes: Box<[AtomicU64]>,
@@ -17,7 +17,7 @@ pub(crate) struct Stamps {
     hasher: RandomState,
 }
 
-/// The state of a key's stripe at one moment.
+/// The epoch of a key: the state of its stripe at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     generation: u64,
@@ -37,19 +37,19 @@ impl Stamps {
         Stamp { generation, place, stripe: self.stripes[place].load(Ordering::SeqCst) }
     }
 
-    /// Whether nothing was heard of the stamp's stripe since. Needs no key, so that an L1 hit hashes only once.
+    /// Whether the epoch of the stripe has not advanced since. Needs no key, so that an L1 hit hashes only once.
     #[inline]
     pub(crate) fn is_current(&self, stamp: Stamp) -> bool {
         self.stripes[stamp.place].load(Ordering::SeqCst) == stamp.stripe
             && self.generation.load(Ordering::SeqCst) == stamp.generation
     }
 
-    /// One key was invalidated.
+    /// Advances the epoch of one key, which was invalidated.
     pub(crate) fn bump(&self, key: &str) {
         self.stripes[self.place(key)].fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Any key may have been invalidated.
+    /// Advances all epochs, because any key may have been invalidated.
     pub(crate) fn bump_all(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }

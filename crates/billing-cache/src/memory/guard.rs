@@ -1,7 +1,7 @@
-//! The guard of L1: what decides whether a value in the memory of this process still counts. Those who listen to
-//! changes and those who follow the slot map tell it what they hear; reads ask it.
+//! The guard of L1: decides whether a value in the memory of this process still counts. The tracking connections and
+//! the refresh of the slot map report to it, and reads ask it.
 //!
-//! Invariant: whoever may have missed a change moves every stamp before anything counts again.
+//! Invariant: after messages may have been missed, every epoch advances before anything counts again.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::clock::{Moment, millis};
 use crate::connection::link::LinkId;
 use crate::connection::shards::SlotMapWatcher;
 
-/// Looks at the slot map in one bound, within which L1 counts only while that is known to be what it was: so many may
-/// be late or lost.
+/// Refreshes of the slot map within one bound, so that some may be late or lost. L1 counts only while the slot map was
+/// confirmed within the bound.
 const LOOKS_PER_BOUND: u32 = 4;
 
-/// See the module.
+/// The guard; see the module.
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) stamps: Stamps,
@@ -25,22 +25,22 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Of keys that begin with `prefixes`, and of values that are at most `bound` behind an acknowledged write.
+    /// For keys that begin with `prefixes`, and values that are at most `bound` behind an acknowledged write.
     pub(crate) fn new(prefixes: Vec<String>, bound: Duration) -> Self {
         Self { stamps: Stamps::new(), liveness: Liveness::default(), prefixes, bound }
     }
 
-    /// What the keys of the types with L1 begin with.
+    /// The prefixes of the keys of the types with L1.
     pub(crate) fn prefixes(&self) -> &[String] {
         &self.prefixes
     }
 
-    /// How far a value may be behind.
+    /// The time by which a value may be behind.
     pub(crate) fn bound(&self) -> Duration {
         self.bound
     }
 
-    /// Whether hits in L1 count now; none where no type has L1.
+    /// Whether hits in L1 count now; `None` if no type has L1.
     pub(crate) fn is_live(&self) -> Option<bool> {
         self.has_prefixes().then(|| self.liveness.is_live(Moment::now()))
     }
@@ -50,7 +50,7 @@ impl Guard {
         !self.prefixes.is_empty()
     }
 
-    /// What was sent to this primary at this moment came back behind all earlier announcements.
+    /// A heartbeat sent to this primary at this moment came back, behind all earlier invalidation messages.
     pub(crate) fn heard(&self, link: LinkId, sent: Moment) {
         self.liveness.heard(link, sent, millis(self.bound), &self.stamps);
     }

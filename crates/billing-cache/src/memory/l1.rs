@@ -1,9 +1,9 @@
-//! L1: decoded values in the process's memory, for types that change rarely.
+//! L1: decoded values in the memory of the process, for types that change rarely.
 //!
-//! Invariant (`protocol.md`, sections 3 and 6): an entry counts only while the stamp under which it was read is
-//! current, its time to live in Redis has not passed, and the ear is live; so an insert that raced with an invalidation
-//! is dead by itself. Only values that Redis answered get in, never those of a lost fill or a bypass, because Redis
-//! announces changes only of keys that it has.
+//! Invariant (`protocol.md`, "Reading" and "The tracking connections of L1"): an entry counts only while the epoch in
+//! which it was read is current, its time to live in Redis has not passed, and the tracking connections are live. So an
+//! insert that raced with an invalidation never counts. Only values that Redis answered are inserted, never those of a
+//! lost fill or a bypass, because Redis sends invalidation messages only for keys that it has.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::guard::Guard;
 use crate::clock::Moment;
 use crate::declaration::cached_type::CachedType;
 
-/// What a slot takes beside its value, roughly.
+/// Approximate size of a slot without its value.
 const SLOT_BYTES: u64 = 96;
 
 /// The entries of one cached type.
@@ -47,9 +47,9 @@ impl<K, V> Weighter<K, Slot<V>> for ByBytes {
 /// A value as Redis answered it.
 pub(crate) struct Heard<V> {
     pub(crate) value: Option<Arc<V>>,
-    /// Current when the read began.
+    /// The epoch when the read began.
     pub(crate) stamp: Stamp,
-    /// When Redis was asked; the answer may have been long on its way.
+    /// When Redis was asked; the answer may have taken long.
     pub(crate) asked: Moment,
     pub(crate) ttl_ms: u64,
     /// Length of its JSON.
@@ -57,7 +57,7 @@ pub(crate) struct Heard<V> {
 }
 
 impl<T: CachedType> L1<T> {
-    /// Holds up to `max_bytes`, by the length of the JSON.
+    /// Holds up to `max_bytes`, measured by the length of the JSON.
     pub(crate) fn new(max_bytes: u64) -> Self {
         let items = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX).clamp(64, 1 << 20);
         let slots = quick_cache::sync::Cache::with(
@@ -70,15 +70,15 @@ impl<T: CachedType> L1<T> {
         Self { slots }
     }
 
-    /// The value, if it counts now, and the milliseconds it has to live. Without a value it is the knowledge that there
-    /// is no such row.
+    /// The value, if it counts now, and the milliseconds it has left to live. An inner `None` means that there is no
+    /// such row.
     #[inline]
     pub(crate) fn get(&self, key: &T::Key, guard: &Guard) -> Option<(Option<Arc<T::Value>>, u64)> {
         let now = Moment::now();
         if !guard.liveness.is_live(now) {
             return None;
         }
-        // Looked at where the store has put it: to move a slot costs more than to look at it.
+        // Inspected inside the store, because moving a slot out costs more.
         let mut found = self.slots.get(key);
         let slot = found.as_mut()?;
         if !guard.stamps.is_current(slot.stamp) || !now.is_before(slot.ends) {
@@ -87,7 +87,7 @@ impl<T: CachedType> L1<T> {
         Some((slot.value.take(), slot.ends.monotonic_ms - now.monotonic_ms))
     }
 
-    /// Keeps a value that Redis answered; it is dead already if an invalidation came meanwhile.
+    /// Stores a value that Redis answered. It never counts if an invalidation came meanwhile.
     pub(crate) fn insert(&self, key: &T::Key, heard: Heard<T::Value>) {
         let bytes = heard.bytes as u64 + SLOT_BYTES;
         let ends = heard.asked.at_most_after_ms(heard.ttl_ms);

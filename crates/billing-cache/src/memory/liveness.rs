@@ -1,8 +1,8 @@
-//! Liveness: until when what was heard of invalidations can be relied on.
+//! Liveness: until when the invalidation messages received so far can be relied on.
 //!
-//! Of one tracking connection that is the send time of the newest heartbeat that came back on it, behind all earlier
-//! announcements, plus the bound. There is one for each primary, in a cluster also the newest look that found the slot
-//! map unchanged, and it counts what the one that hears worst can rely on.
+//! For one tracking connection this is the send time of the newest heartbeat that came back on it, behind all earlier
+//! messages, plus the bound. There is one tracking connection for each primary. In a cluster the newest refresh that
+//! found the slot map unchanged counts as one more. The earliest of all these times counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -11,12 +11,12 @@ use super::epoch::Stamps;
 use crate::clock::Moment;
 use crate::connection::link::LinkId;
 
-/// See the module.
+/// The liveness; see the module.
 #[derive(Debug, Default)]
 pub(crate) struct Liveness {
     until_monotonic_ms: AtomicU64,
     until_wall_ms: AtomicU64,
-    /// Of each ear, until when.
+    /// The time for each tracking connection.
     ears: Mutex<Vec<(LinkId, Moment)>>,
 }
 
@@ -26,15 +26,15 @@ impl Liveness {
         now.is_before(self.until())
     }
 
-    /// From now on these primaries have to be heard; none of them has been yet.
+    /// From now on the messages of these primaries are needed; none have been received yet.
     pub(crate) fn expect(&self, links: Vec<LinkId>) {
         let mut ears = self.lock();
         *ears = links.into_iter().map(|link| (link, Moment::default())).collect();
         self.store(Moment::default());
     }
 
-    /// A heartbeat came back from this primary that was sent at this moment. Whoever was not live has missed
-    /// announcements: every stamp moves before anything counts again.
+    /// A heartbeat that was sent at this moment came back from this primary. If L1 was not live, messages were missed:
+    /// then every epoch advances before anything counts again.
     pub(crate) fn heard(&self, link: LinkId, sent: Moment, bound_ms: u64, stamps: &Stamps) {
         let until = sent.at_most_after_ms(bound_ms);
         let now = Moment::now();
@@ -43,7 +43,7 @@ impl Liveness {
         }
         let mut ears = self.lock();
         let Some((_, of_ear)) = ears.iter_mut().find(|(ear, _)| *ear == link) else { return };
-        // By the clock that nobody sets: a heartbeat that was sent before another may come back after it.
+        // Compared by the monotonic clock, which cannot be set: a heartbeat that was sent first may come back last.
         if of_ear.monotonic_ms <= until.monotonic_ms {
             *of_ear = until;
         }
@@ -57,7 +57,7 @@ impl Liveness {
         self.store(worst);
     }
 
-    /// Nothing is heard any more from this primary.
+    /// Messages of this primary are no longer received.
     pub(crate) fn end(&self, link: LinkId) {
         let mut ears = self.lock();
         if let Some((_, of_ear)) = ears.iter_mut().find(|(ear, _)| *ear == link) {
@@ -66,12 +66,12 @@ impl Liveness {
         }
     }
 
-    /// Whether this primary alone is heard.
+    /// Whether the messages of this primary alone can be relied on.
     pub(crate) fn is_heard(&self, link: LinkId, now: Moment) -> bool {
         self.lock().iter().any(|(ear, until)| *ear == link && now.is_before(*until))
     }
 
-    /// Both clocks count, so in between the two stores it is live for no longer than before or after both.
+    /// Both clocks must agree, so between the two stores L1 is never live longer than before or after both.
     fn store(&self, until: Moment) {
         self.until_wall_ms.store(until.wall_ms, Ordering::SeqCst);
         self.until_monotonic_ms.store(until.monotonic_ms, Ordering::SeqCst);

@@ -1,5 +1,5 @@
-//! L1, the memory of the process: its entries ([`l1`]), and by what they count ([`guard`]): the [`epoch`] of a key, and
-//! the [`liveness`] of those who hear of changes ([`tracking`]).
+//! L1, the memory of the process: its entries ([`l1`]) and what decides whether they count ([`guard`]), which is the
+//! [`epoch`] of a key and the [`liveness`] of the tracking connections ([`tracking`]).
 
 pub(crate) mod epoch;
 pub(crate) mod guard;

@@ -1,10 +1,10 @@
-//! The ears of L1: connections on which Redis announces every change of a key of the types that have L1, whoever made
-//! it; one to each primary.
+//! The tracking connections of L1: one to each primary. They receive an invalidation message for every change of a key
+//! of the types that have L1, whichever program made it.
 //!
-//! RESP3 `CLIENT TRACKING ON BCAST` on the types' prefixes. Heartbeats go through the data connection to the same
-//! primary and come back here behind all earlier announcements; without their echo from every primary L1 does not count
-//! (`liveness`). Loss of a connection, a flush or exchange of a database, another layout and becoming live again make
-//! every entry dead.
+//! They use RESP3 `CLIENT TRACKING ON BCAST` on the prefixes of the types. Heartbeats are sent over the data connection
+//! to the same primary, and come back here behind all earlier messages. L1 does not count without their echo from every
+//! primary (`liveness`). Every entry is void after a connection is lost, a database is flushed or exchanged, the slot
+//! map changes, or L1 becomes live again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,12 +27,12 @@ use crate::declaration::key::{BOOKKEEPING, KeySpace};
 
 const RECONNECT_MIN: Duration = Duration::from_millis(50);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
-/// Heartbeats in one bound: so many may be late or lost before L1 stops counting.
+/// Heartbeats within one bound, so that some may be late or lost before L1 stops counting.
 const BEATS_PER_BOUND: u32 = 4;
-/// A heartbeat key is removed at once; this is for a server that dies between the two commands.
+/// A heartbeat key is removed at once. This time to live is for a server that dies between the two commands.
 const HEARTBEAT_TTL_MS: u64 = 10_000;
 
-/// What an ear hears with.
+/// A tracking connection to one primary.
 struct Ear {
     shards: Arc<Shards>,
     guard: Arc<Guard>,
@@ -41,7 +41,7 @@ struct Ear {
     lost: Notify,
 }
 
-/// Keeps an ear for each primary of the layout, until its cache is dropped.
+/// Keeps a tracking connection to each primary of the slot map, until its cache is dropped.
 pub(crate) async fn listen_to_all(shards: Arc<Shards>, guard: Arc<Guard>, space: KeySpace) {
     let mut changes = shards.changes();
     let mut ears = JoinSet::new();
@@ -65,7 +65,7 @@ pub(crate) async fn listen_to_all(shards: Arc<Shards>, guard: Arc<Guard>, space:
     }
 }
 
-/// Listens to one primary for ever.
+/// Receives the messages of one primary, forever.
 async fn listen(ear: Arc<Ear>) {
     let mut pause = RECONNECT_MIN;
     let mut told = false;
@@ -73,8 +73,9 @@ async fn listen(ear: Arc<Ear>) {
         match ear.open().await {
             Ok(connection) => {
                 (pause, told) = (RECONNECT_MIN, false);
-                // Here, and not only when a heartbeat finds L1 not live: one that the ear before heard late may have
-                // made it live once more, and nothing was heard between the two.
+                // Epochs also advance here, not only when a heartbeat finds L1 not live: a heartbeat that the previous
+                // connection received late may have made L1 live again, although messages were missed between the two
+                // connections.
                 ear.guard.stamps.bump_all();
                 ear.beat(connection).await;
                 debug!(endpoint = ear.link.endpoint(), "the ear of L1 was lost");
@@ -98,7 +99,7 @@ impl Ear {
         Arc::new(Self { shards, guard, link, heartbeat_prefix, lost: Notify::new() })
     }
 
-    /// Connects and asks for announcements.
+    /// Connects and turns tracking on.
     async fn open(self: &Arc<Self>) -> Result<MultiplexedConnection, L2Error> {
         let ear = Arc::downgrade(self);
         let hear = move |push: PushInfo| {
@@ -132,7 +133,7 @@ impl Ear {
         loop {
             tokio::select! {
                 () = self.lost.notified() => return,
-                // Values may now come from another server than announcements, until a heartbeat shows that they do not.
+                // Values may now come from another server than messages, until a heartbeat shows that they do not.
                 _ = connections.changed() => self.end(),
                 _ = beats.tick() => {}
             }
@@ -144,14 +145,14 @@ impl Ear {
         }
     }
 
-    /// The key carries the moment at which it was sent, so that its echo needs no memory; and in braces what makes it
-    /// one of this primary's.
+    /// Sends one heartbeat. The key carries the time at which it was sent, so that its echo needs no memory, and a tag
+    /// in braces that puts it on this primary.
     ///
-    /// Before it goes the look which data the server has: without an answer to that it is not sent, so L1 counts no
-    /// longer than for its bound after the data were seen.
+    /// Before it is sent, the server is asked which data it has. Without that answer no heartbeat is sent, so L1 counts
+    /// no longer than one bound after the data were checked.
     async fn send_heartbeat(&self) {
         let (layout, is_cluster) = (self.shards.layout(), self.shards.is_cluster());
-        // A master that has lost its slots has no ear for long.
+        // A primary that has lost its slots will soon have no tracking connection.
         let Some(tag) = layout.tag_of(self.link.id()) else { return };
         let now = Moment::now();
         let key = format!("{}{{{tag}}}:{}:{}", self.heartbeat_prefix, now.monotonic_ms, now.wall_ms);
@@ -164,7 +165,7 @@ impl Ear {
         let terms = Terms::tell(limit);
         let key = &key;
         let beat = |wire: Wire| async move {
-            // A master that is about to get its first slot takes its keys only so.
+            // A primary that is about to receive its first slot accepts its keys only this way.
             let mut wire = if is_cluster { wire.asking() } else { wire };
             let mut set = redis::cmd("SET");
             set.arg(key).arg("").arg("PX").arg(HEARTBEAT_TTL_MS);
@@ -177,12 +178,12 @@ impl Ear {
         }
     }
 
-    /// Nothing is heard any more.
+    /// Messages are no longer received.
     fn end(&self) {
         self.guard.liveness.end(self.link.id());
     }
 
-    /// Runs in the connection's reader, in the order of the announcements.
+    /// Runs in the reader of the connection, in the order of the messages.
     fn hear(&self, push: &PushInfo) {
         match push.kind {
             PushKind::Invalidate => self.hear_invalidation(&push.data),
@@ -196,7 +197,7 @@ impl Ear {
 
     fn hear_invalidation(&self, data: &[Value]) {
         let [Value::Array(keys)] = data else {
-            // FLUSHDB and FLUSHALL announce no keys.
+            // FLUSHDB and FLUSHALL name no keys.
             self.guard.stamps.bump_all();
             return;
         };
@@ -221,7 +222,7 @@ impl Ear {
     }
 }
 
-/// Redis refuses prefixes of which one begins with another; the shorter one covers both.
+/// Redis refuses prefixes if one begins with another. The shorter one covers both.
 fn without_covered(mut prefixes: Vec<String>) -> Vec<String> {
     prefixes.sort_unstable();
     prefixes.dedup_by(|longer, shorter| longer.starts_with(shorter.as_str()));

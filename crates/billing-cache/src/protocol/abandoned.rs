@@ -1,8 +1,9 @@
-//! Leases whose answer nobody waits for any more.
+//! Abandoned leases: leases whose ACQUIRE no task waits for any more.
 //!
-//! An ACQUIRE that took too long, or whose caller was dropped, may still be granted when Redis goes on; others would
-//! then wait for a load that nobody makes, until the lease ends. So a RELEASE follows it on the same connection, behind
-//! it. Sound at any moment: RELEASE does what the end of a lease does, and only to the lease of its own token.
+//! An ACQUIRE that took too long, or whose caller was dropped, may still be granted when Redis continues. Other readers
+//! would then wait for a load that never begins, until the lease ends. So a RELEASE is sent after it on the same
+//! connection. This is sound at any moment: RELEASE does what the end of a lease does, and only to the lease with its
+//! own token.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::script::pipeline_of;
 pub(super) struct Asked {
     connection: MultiplexedConnection,
     leases: Vec<(String, Token)>,
-    /// After this time the leases have ended by themselves, unless Redis still hangs.
+    /// The leases have ended by themselves after this time, unless Redis still hangs.
     lease_ttl: Duration,
 }
 
@@ -39,7 +40,8 @@ impl Asked {
         }
     }
 
-    /// The caller knows which leases it holds, or the connection broke and nothing can be sent on it.
+    /// Nothing is to be given back: the caller knows which leases it holds, or the connection broke and nothing can be
+    /// sent.
     pub(super) fn answered(mut self) {
         self.leases.clear();
     }
@@ -47,7 +49,7 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        // Without a runtime the process ends, and its leases end by themselves.
+        // Without a runtime the process is ending, and its leases end by themselves.
         let (false, Ok(runtime)) = (self.leases.is_empty(), tokio::runtime::Handle::try_current()) else { return };
         let release = pipeline_of(self.leases.iter().map(|(key, token)| release_command(key, token)));
         let (mut connection, limit) = (self.connection.clone(), self.lease_ttl);

@@ -1,7 +1,7 @@
-//! ACQUIRE: asks for the value of a key, or else for its lease.
+//! ACQUIRE: asks for the value of a key, or for its lease if there is no value.
 //!
-//! Invariant (`protocol.md`, section 9): it carries a fresh token each time it is sent, also when a cluster sends it
-//! elsewhere, and when the server does not know the script.
+//! Invariant (`protocol.md`, "What breaks without each part"): each send carries a fresh token, also after a
+//! redirection in a cluster, and after the server did not know the script.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::connection::shards::{Gathered, Shards};
 
 /// `KEYS` value, lease; `ARGV` token, lease ms, mode. Answers the value, or 2 (present), 1 (granted), 0 (contended).
 ///
-/// What is no string is taken for absent: FILL replaces it.
+/// A value that is no string counts as absent: FILL replaces it.
 static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -35,18 +35,18 @@ return 1",
     )
 });
 
-/// How an ACQUIRE ended.
+/// The result of an ACQUIRE.
 #[derive(Debug)]
 pub(crate) enum Acquired {
-    /// The value is there.
+    /// The value exists.
     Hit(Vec<u8>),
-    /// The value is there, and a warm-up does not need it.
+    /// The value exists, and a warm-up does not need it.
     Present,
     /// The caller may load and fill.
     Granted(Token),
-    /// Somebody else holds the lease.
+    /// Another caller holds the lease.
     Contended,
-    /// The server refused this one key of a batch, as when memory is full or the user lacks a right.
+    /// The server refused this one key of a batch, for example because memory is full or a right is missing.
     Refused(L2Error),
 }
 

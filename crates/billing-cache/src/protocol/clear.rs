@@ -1,8 +1,8 @@
-//! Clear: walks over the keys of cached types that remove what they find.
+//! Clear: scans over the keys of cached types, which remove what they find.
 //!
-//! Invariant of clear (`protocol.md`, section 7): all leases are revoked before any value is looked for, so that a fill
-//! in flight cannot bring a cleared value back. A lease that is granted later belongs to a load that begins later, so
-//! the second walk leaves leases alone.
+//! Invariant of clear (`protocol.md`, "Warm-up and clear"): all leases are revoked before the scan for values begins,
+//! so that a fill in flight cannot bring a cleared value back. A lease that is granted later belongs to a load that
+//! begins later, so the second scan leaves leases alone.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,55 +26,56 @@ use crate::declaration::key::{escape_glob, key_of_lease};
 pub struct Cleared {
     /// Values removed.
     pub keys: u64,
-    /// Leases revoked, each of a load that was in flight.
+    /// Leases revoked; each belonged to a load in flight.
     pub leases: u64,
 }
 
-/// Which names a pass of a clear looks at.
+/// The names that a pass of a clear looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pass {
     Leases,
     Values,
 }
 
-/// Whether what is found is removed.
+/// Whether the names found are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClearMode {
-    /// Remove it.
+    /// Remove them.
     Remove,
-    /// Only count it.
+    /// Only count them.
     DryRun,
 }
 
-/// What one step of a clear did.
+/// The result of one step of a clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClearStep {
-    /// Keys that the server looked at, ours or not, as near as `SCAN` lets one know.
+    /// Number of keys that the server examined, of this cache or not, as exactly as `SCAN` tells.
     pub looked_at: u64,
-    /// Names of ours that were found. They are removed by the next step.
+    /// Number of names of these types that were found. The next step removes them.
     pub found: u64,
 }
 
-/// A clear begins anew so often where slots go from one master to another meanwhile.
+/// Number of rounds of a clear. Another round begins if slots moved from one primary to another meanwhile.
 const MOST_ROUNDS: usize = 5;
-/// A slot takes a while to move, and the layout to be known.
+/// Pause between two rounds. Moving a slot takes a while, and so does learning the new slot map.
 const PAUSE_OF_ROUNDS: Duration = Duration::from_millis(200);
 
-/// How often a clear looks at each key of the database.
+/// The number of times a clear examines each key of the database.
 pub(crate) const PASSES: u64 = 2;
 
-/// A clear on its way. Each step is one round trip: it removes what the one before found, and looks further.
+/// A running clear of one shard. Each step is one round trip: it removes what the previous step found, and scans
+/// further.
 pub(crate) struct ClearWalk {
     types: Vec<TypeInfo>,
     mode: ClearMode,
     pace: Pace,
-    /// Where to look next; `None` when all was looked at.
+    /// The next pass and cursor; `None` when everything was examined.
     next: Option<(Pass, u64)>,
-    /// What the last step found, by the places of the types, and the pass in which it did.
+    /// What the last step found, by the indexes of the types, and the pass of that step.
     found: Vec<(usize, Vec<u8>)>,
     found_in: Pass,
     cleared: Vec<Cleared>,
-    /// Something that was found had gone to another shard when it was to be removed.
+    /// Whether a name that was found had moved to another shard when it was to be removed.
     missed: bool,
 }
 
@@ -92,7 +93,7 @@ impl ClearWalk {
         }
     }
 
-    /// Begins anew on another shard.
+    /// Begins again, on another shard.
     fn begin(&mut self) {
         self.next = Some((Pass::Leases, 0));
         self.found.clear();
@@ -107,12 +108,12 @@ impl ClearWalk {
         self.mode
     }
 
-    /// What was removed so far, or would be, in the order of the types.
+    /// What was removed so far, or would be removed, in the order of the types.
     pub(crate) fn cleared(&self) -> &[Cleared] {
         &self.cleared
     }
 
-    /// Goes one step further; `None` at the end. If it is dropped on the way, what it removed is not counted.
+    /// Takes one more step; `None` at the end. If it is dropped meanwhile, its removals are not counted.
     pub(crate) async fn step(
         &mut self,
         connection: &mut OwnConnection,
@@ -147,7 +148,7 @@ impl ClearWalk {
         Ok(Some(ClearStep { looked_at: count as u64, found: self.found.len() as u64 }))
     }
 
-    /// The answers; nothing for a name that was not removed because its slot is elsewhere by now.
+    /// The answers; `Nil` for a name that was not removed because its slot has moved.
     fn without_elsewhere(&mut self, answers: Vec<RedisResult<Value>>) -> RedisResult<Vec<Value>> {
         let mut of = |answer: RedisResult<Value>| match answer {
             Err(error) if is_elsewhere(&error) => {
@@ -159,7 +160,7 @@ impl ClearWalk {
         answers.into_iter().map(&mut of).collect()
     }
 
-    /// Takes in what a `SCAN` of this pass answered.
+    /// Processes the answer to a `SCAN` of this pass.
     fn look(&mut self, scanner: Scanner<'_>, pass: Pass, answer: Value) -> Result<(), L2Error> {
         let (cursor, names) = scanned(answer)?;
         let owner = |name: &[u8]| pass.owner(scanner, &self.types, name);
@@ -173,7 +174,7 @@ impl ClearWalk {
         Ok(())
     }
 
-    /// Counts what the last step found: what was there to be removed by these answers, or all of it in a dry run.
+    /// Counts what the last step found: the names that these answers say were removed, or all names in a dry run.
     fn count_found(&mut self, removed: Option<&[Value]>) {
         let was_there = |place: usize| removed.is_none_or(|removed| removed.get(place) == Some(&Value::Int(1)));
         for (place, (owner, _)) in self.found.drain(..).enumerate() {
@@ -184,24 +185,24 @@ impl ClearWalk {
     }
 }
 
-/// Which primaries a clear goes to.
+/// The primaries that a clear covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// All; it fails if one is away.
+    /// All primaries; it fails if one is away.
     Everywhere,
-    /// Those that are connected.
+    /// The connected primaries.
     WhereConnected,
 }
 
-/// A clear of every shard, one after the other; again from the beginning if slots went from one to another meanwhile,
-/// since a key may then have been missed on both.
+/// A clear of every shard, one after the other. It begins again if slots moved between shards meanwhile, because both
+/// scans may then have missed a key.
 pub(crate) struct ClearRun {
     walk: ClearWalk,
     scope: Scope,
-    /// The shards to come; none before the first step of a round.
+    /// The shards that follow in this round; `None` before the first step of a round.
     to_come: Option<VecDeque<Arc<Link>>>,
     connection: Option<OwnConnection>,
-    /// Where the slots were when the round began.
+    /// The assignment of slots when the round began.
     slots: Option<Slots>,
     rounds: usize,
 }
@@ -216,10 +217,10 @@ impl ClearRun {
         &self.walk
     }
 
-    /// Goes one step further; `None` at the end.
+    /// Takes one more step; `None` at the end.
     ///
     /// # Errors
-    /// Redis cannot be used, or slots go on moving.
+    /// Redis cannot be used, or slots keep moving.
     pub(crate) async fn step(&mut self, scanner: Scanner<'_>) -> Result<Option<ClearStep>, L2Error> {
         loop {
             if let Some(connection) = &mut self.connection {
@@ -259,7 +260,7 @@ impl ClearRun {
         Ok(())
     }
 
-    /// Whether no key can have been missed in this round. In a dry run nothing is lost by that.
+    /// Whether this round cannot have missed a key. In a dry run a missed key does no harm.
     async fn is_complete(&self, scanner: Scanner<'_>) -> Result<bool, L2Error> {
         if self.walk.mode == ClearMode::DryRun || !scanner.shards.is_cluster() {
             return Ok(true);
@@ -277,13 +278,13 @@ pub(crate) async fn clear_types(scanner: Scanner<'_>, types: &[TypeInfo]) -> Res
 /// Where values were removed, and in which history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClearedOnRecord {
-    /// Whether on every primary; else a part of a cluster is away, and has still to be cleared.
+    /// Whether every primary was cleared. If not, a part of a cluster is away and must still be cleared.
     pub everywhere: bool,
-    /// That of all primaries together; none if it changed meanwhile, or one of them does not tell.
+    /// The history of all primaries together; `None` if it changed meanwhile, or a primary does not report its history.
     pub history: Option<History>,
 }
 
-/// Removes all values and leases of the types on every primary that is connected.
+/// Removes all values and leases of the types on every connected primary.
 pub(crate) async fn clear_on_record(scanner: Scanner<'_>, types: &[TypeInfo]) -> Result<ClearedOnRecord, L2Error> {
     let before = primaries::of(scanner.shards).await?;
     clear(scanner, types, Scope::WhereConnected).await?;
@@ -310,7 +311,7 @@ impl Pass {
         }
     }
 
-    /// The place of the type that owns a name.
+    /// The index of the type that owns a name.
     fn owner(self, scanner: Scanner<'_>, types: &[TypeInfo], name: &[u8]) -> Option<usize> {
         let name = str::from_utf8(name).ok()?;
         let key = match self {

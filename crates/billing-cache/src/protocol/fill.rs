@@ -1,7 +1,7 @@
 //! FILL: stores a loaded value under its lease.
 //!
-//! Invariant (`protocol.md`, section 2): a value is set only by FILL, and only while the lease still holds the filler's
-//! token.
+//! Invariant (`protocol.md`, "Commands"): a value is set only by FILL, and only while the lease still holds the token
+//! of the caller.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -18,9 +18,9 @@ use crate::connection::shards::{Gathered, Shards};
 
 /// `KEYS` value, lease; `ARGV` token, value, ttl ms. Answers 1 (stored) or 0 (lost).
 ///
-/// The lease goes first: nobody waits for a dead lease if the SET fails. It does not fail because memory is full: Redis
-/// refuses only the first write of a script for that. So a load in flight is still stored, and ACQUIRE begins no
-/// further one.
+/// The lease is removed first, so that no reader waits for a dead lease if the SET fails. The SET does not fail because
+/// memory is full: Redis refuses only the first write of a script for that reason. So the load in flight is still
+/// stored, and ACQUIRE then starts no further load.
 static FILL: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -31,16 +31,16 @@ return 1",
     )
 });
 
-/// Of a value that is not stored.
+/// Time to live of a value that is never stored.
 const IDLE_TTL: Duration = Duration::from_secs(1);
 
-/// How a FILL ended.
+/// The result of a FILL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
     Stored,
     /// An invalidation, or the end of the lease, came between.
     Lost,
-    /// Nothing was stored, since the slot is on its way; the lease still stands.
+    /// Nothing was stored because the slot migrates. The lease still exists.
     Elsewhere,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Fill {
     pub(crate) ttl: Duration,
 }
 
-/// Stores one loaded value if its lease still stands.
+/// Stores one loaded value if its lease still exists.
 pub(crate) async fn fill(shards: &Shards, fill: &Fill) -> Result<Filled, L2Error> {
     let store = |mut wire: Wire, by: By| async move { wire.query(&fill_command(by, fill)).await };
     match shards.one(&fill.key, shards.command_terms(), |wire| known_or_told(wire, store)).await {
@@ -61,7 +61,7 @@ pub(crate) async fn fill(shards: &Shards, fill: &Fill) -> Result<Filled, L2Error
     }
 }
 
-/// Stores many loaded values. A refused one does not stop the others.
+/// Stores many loaded values. If one is refused, the others are still stored.
 pub(crate) async fn fill_many(shards: &Shards, fills: &[Fill]) -> Gathered<Filled> {
     let terms = shards.batch_terms();
     let keys: Vec<String> = fills.iter().map(|fill| fill.key.clone()).collect();
@@ -83,7 +83,7 @@ pub(crate) async fn fill_many(shards: &Shards, fills: &[Fill]) -> Gathered<Fille
     shards.gather(&keys, store).await
 }
 
-/// Runs FILL, with its text, under a lease that nobody holds: answers 0, and stores nothing.
+/// Runs FILL by its text, under a lease that nobody holds: it answers 0 and stores nothing.
 pub(crate) fn idle_fill(key: &str) -> Cmd {
     let fill = Fill { key: key.to_owned(), token: Token::fresh(Mode::Read), json: Vec::new(), ttl: IDLE_TTL };
     fill_command(By::Text, &fill)

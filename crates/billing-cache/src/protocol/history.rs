@@ -1,7 +1,7 @@
-//! The history id: which life of the Redis data an acknowledgement belongs to.
+//! The history id: identifies the state of the Redis data to which an acknowledgement belongs.
 //!
-//! It changes when the server restarts, another one is promoted, or its data are exchanged; acknowledged deletions may
-//! then be undone, which is why every relayed outbox row carries it (`protocol.md`, section 5).
+//! It changes when the server restarts, when another server is promoted, or when its data are exchanged. Acknowledged
+//! removals may then be undone, so every relayed outbox row carries the history id (`protocol.md`, "Relay and replay").
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use crc::{CRC_64_XZ, Crc};
 use crate::connection::data_id::DataId;
 use crate::connection::info::info_field;
 
-/// Run id of the server process and replication id of its data, as `INFO` tells them, and the data id.
+/// The run id of the server process and the replication id of its data, both from `INFO`, and the data id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct History(String);
 
 impl History {
-    /// What a primary with this run id and these data tells in the section `replication` of its `INFO`; none if it
-    /// hides it.
+    /// The history of a primary with this run id and these data, from the section `replication` of its `INFO`; `None`
+    /// if it hides it.
     pub(super) fn of(run_id: Option<&str>, info: &str, data: Option<&DataId>) -> Option<Self> {
         let replication_id = info_field(info, "master_replid")?;
         let run_id = run_id.filter(|_| info_field(info, "role") == Some("master"))?;
@@ -26,7 +26,7 @@ impl History {
         }))
     }
 
-    /// What all shards together carry; of one shard its own history.
+    /// The common history of all shards; for one shard it is the history of that shard.
     pub(crate) fn of_all(histories: &[&Self]) -> Option<Self> {
         match histories {
             [] => None,
@@ -34,14 +34,14 @@ impl History {
             many => {
                 let mut sorted: Vec<&str> = many.iter().map(|history| history.as_str()).collect();
                 sorted.sort_unstable();
-                // The ids are random numbers, and nobody gains by making two of these alike.
+                // The ids are random numbers, and nobody gains by making two of them equal.
                 let digest = Crc::<u64>::new(&CRC_64_XZ).checksum(sorted.join(" ").as_bytes());
                 Some(Self(format!("{} shards:{digest:016x}", many.len())))
             }
         }
     }
 
-    /// The id as it is stored beside a relayed row; at most 128 characters.
+    /// The id as stored in a relayed row; at most 128 characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

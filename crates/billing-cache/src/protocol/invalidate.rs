@@ -1,10 +1,10 @@
-//! INVALIDATE: removes keys with their leases, and says to which history of their shard that was done.
+//! INVALIDATE: removes keys with their leases, and reports in which history of their shard that happened.
 //!
-//! Invariants (`protocol.md`, sections 2, 5 and 9): value and lease go at once, or the lease first; the history is read
-//! before the removals, on the same connection, from a server that says it is the primary; the data id before and after
-//! them, since data may be exchanged in between, and only if both are the same it is known which were told. One that
-//! says it is a replica has not been told, even if it takes writes; the link leaves it, as it does at its first
-//! refusal.
+//! Invariants (`protocol.md`, "Commands" and "Relay and replay"): value and lease are removed together, or the lease
+//! first. The history is read before the removals, on the same connection, from a server that says it is the primary.
+//! The data id is read before and after them, because data may be exchanged in between. Only if both are equal is it
+//! known from which data the keys were removed. A server that says it is a replica does not count, even if it accepts
+//! writes; the link then leaves it, as it does at the first write that it refuses.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,19 +24,19 @@ use crate::connection::shards::{Gathered, Shards};
 use crate::connection::which_data;
 use crate::declaration::key::lease_of;
 
-/// Keys that are removed at once while their slots are on their way.
+/// Number of keys removed at a time while their slots migrate.
 const ON_THE_MOVE_AT_ONCE: usize = 16;
 
-/// What became of a key on the shard that was told.
+/// The result for a key on the shard that was asked.
 enum Removed {
-    /// It is gone, in this history; none where the server does not tell.
+    /// It is removed, in this history; `None` if the server does not report one.
     In(Option<History>),
-    /// The shard does not have it any more, or not yet.
+    /// The shard no longer has the key, or not yet.
     Elsewhere,
 }
 
-/// Removes keys with their leases, in one pipeline for each shard; answers with the history in which that was done,
-/// none where it cannot be named.
+/// Removes keys with their leases, in one pipeline for each shard. Answers with the history in which that happened, or
+/// `None` if it is not known.
 pub(crate) async fn invalidate(shards: &Shards, keys: &[String], limit: Duration) -> Gathered<Option<History>> {
     let remove = move |link: Arc<Link>, places: Vec<usize>| async move {
         let keys: Vec<&str> = places.iter().map(|place| keys[*place].as_str()).collect();
@@ -67,7 +67,7 @@ impl Removed {
     }
 }
 
-/// The history of every shard that is connected, and on which connection that was, in the order of the layout.
+/// The history of every connected shard, and the connection on which it was read, in the order of the slot map.
 pub(crate) async fn histories(
     links: &[Arc<Link>],
     limit: Duration,
@@ -88,7 +88,7 @@ pub(crate) async fn histories(
     future::join_all(asked).await
 }
 
-/// The atomic removal of a key and its lease; answers how many of the two were there. It runs when memory is full.
+/// The atomic removal of a key and its lease. Answers how many of the two existed. It also runs when memory is full.
 pub(crate) fn unlink(key: &str) -> Cmd {
     let mut command = redis::cmd("UNLINK");
     command.arg(key).arg(lease_of(key));
@@ -120,10 +120,10 @@ async fn remove(link: &Link, keys: &[&str], limit: Duration) -> Result<Vec<Remov
     Ok(removed)
 }
 
-/// While a slot is on its way, a command on two names is refused by both masters unless both names are on one of them.
-/// So the lease goes first, wherever it is, and then the value. Each twice: a migration of the key that broke off may
-/// have left it on both masters, and only where the first has nothing does it send one to the other. To which history
-/// that was done cannot be told.
+/// While a slot migrates, both primaries refuse a command on two names unless one of them has both names. So the lease
+/// is removed first, wherever it is, and then the value. Each is removed twice: a broken-off migration of the key may
+/// have left it on both primaries, and the first one redirects to the other only once it has nothing itself. The
+/// history of these removals is not known.
 async fn invalidate_on_the_move(shards: &Shards, key: &str, limit: Duration) -> Result<(), L2Error> {
     shards.hear_redirection();
     let lease = lease_of(key);
@@ -132,7 +132,8 @@ async fn invalidate_on_the_move(shards: &Shards, key: &str, limit: Duration) -> 
         let remove = |mut wire: Wire| async move { wire.query::<Value>(redis::cmd("UNLINK").arg(name)).await };
         match shards.one(key, Terms::tell(limit), remove).await {
             Ok(_) => {}
-            // The other master is not known yet. What this one has goes all the same, so that fewer read it meanwhile.
+            // The other primary is not known yet. What this one has is removed anyway, so that fewer readers get it
+            // meanwhile.
             Err(L2Error::Redis(error)) if is_elsewhere(&error) => removed = Err(error.into()),
             Err(error) => return Err(error),
         }

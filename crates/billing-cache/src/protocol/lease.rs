@@ -1,15 +1,15 @@
-//! Leases: on what terms one is asked for, and the token of whoever holds it.
+//! Leases: the modes in which one is asked for, and the token of its holder.
 
-/// On what terms a lease is asked for.
+/// The mode in which a lease is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// A reader: an existing value is the answer, and the lease of a warm-up may be taken over.
     Read,
     /// A warm-up: an existing value is left alone, and readers may take the lease over.
     Warm,
-    /// Replace what is there, such as a value that does not decode.
+    /// A replacement of the existing value, such as one that does not decode.
     Refresh,
-    /// A warm-up that replaces what is there; readers may take the lease over once the value is gone.
+    /// A warm-up that replaces the existing value. Readers may take the lease over once the value is gone.
     Renew,
 }
 
@@ -23,7 +23,7 @@ impl Mode {
     }
 }
 
-/// The right to fill one key, as the lease names its holder. Unique for every send.
+/// The right to fill one key: the text by which the lease identifies its holder. Unique for every send.
 #[derive(Clone, Debug)]
 pub(crate) struct Token(pub(super) String);
 

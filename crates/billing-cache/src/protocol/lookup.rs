@@ -1,4 +1,4 @@
-//! GET, and the time to live where somebody wants to know it: of one key or of many.
+//! GET, and the time to live if it is needed, for one key or for many.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::connection::link::{Link, Wire};
 use crate::connection::redirect::is_elsewhere;
 use crate::connection::shards::{Gathered, Shards};
 
-/// A value as it stands in Redis.
+/// A value as stored in Redis.
 pub(crate) struct Stored {
     pub(crate) json: Vec<u8>,
     pub(crate) left: TimeLeft,
-    /// Before the question was sent: counted from here, the time to live ends no later than in Redis. The beginning of
-    /// all time where it was not asked for.
+    /// A moment before the question was sent. Counted from here, the time to live ends no later than in Redis. The zero
+    /// moment if the time to live was not asked for.
     pub(crate) asked: Moment,
 }
 
@@ -23,9 +23,9 @@ pub(crate) struct Stored {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimeLeft {
     NotAsked,
-    /// In milliseconds.
+    /// Milliseconds.
     Millis(u64),
-    /// For ever: a foreign hand stored it without an expiry.
+    /// Forever: another program stored it without an expiry.
     Endless,
 }
 
@@ -35,14 +35,14 @@ impl Stored {
     }
 
     fn of((json, ttl_ms): (Option<Vec<u8>>, i64), asked: Moment) -> Option<Self> {
-        // -2: gone between the two commands. -1: no expiry.
+        // -2: removed between the two commands. -1: no expiry.
         let left = u64::try_from(ttl_ms).map_or(TimeLeft::Endless, TimeLeft::Millis);
         json.filter(|_| ttl_ms != -2).map(|json| Self { json, left, asked })
     }
 }
 
-/// Reads one value with its time to live. Each command has an answer of its own: what is wrong with the key must not
-/// look like a failure of the pipeline, which would count against the server.
+/// Reads one value with its time to live. Each command has a separate answer: an error of the key must not look like a
+/// failure of the pipeline, which would count against the server.
 pub(crate) async fn get_with_ttl(shards: &Shards, key: &str) -> Result<Option<Stored>, L2Error> {
     let asked = Moment::now();
     let read = |mut wire: Wire| async move {
@@ -60,14 +60,14 @@ pub(crate) async fn get(shards: &Shards, key: &str) -> Result<Option<Stored>, L2
     Ok(json.map(Stored::without_ttl))
 }
 
-/// What is asked of many values.
+/// What is asked for many values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Values,
     ValuesWithTtl,
 }
 
-/// Reads many values in one round trip to each shard. A value that is on its way to another shard counts as absent.
+/// Reads many values in one round trip to each shard. A value that migrates to another shard counts as absent.
 pub(crate) async fn get_many(shards: &Shards, keys: &[String], wanted: Wanted) -> Gathered<Option<Stored>> {
     let (terms, is_cluster) = (shards.command_terms(), shards.is_cluster());
     let read = move |link: Arc<Link>, places: Vec<usize>| async move {
@@ -95,7 +95,8 @@ pub(crate) async fn get_many(shards: &Shards, keys: &[String], wanted: Wanted) -
     shards.gather(keys, read).await
 }
 
-/// As MGET answers: what is no string is absent. What is elsewhere is, too; the path of one key finds it.
+/// The values as MGET would answer: a value that is no string is absent. A value on another shard also counts as
+/// absent; the read of that single key finds it.
 fn values_of(answers: Vec<RedisResult<Value>>) -> RedisResult<Vec<Option<Vec<u8>>>> {
     let value = |answer: RedisResult<Value>| match answer {
         Ok(value) => redis::from_redis_value(value).map_err(Into::into),

@@ -1,8 +1,8 @@
-//! The commands of the cache protocol, each atomic, and what is made of them.
+//! The commands of the cache protocol, each of them atomic, and the operations built from them.
 //!
-//! Invariants (`protocol.md`, sections 2 and 9): a value is set only by [`fill`], and only while the lease still holds
-//! the filler's token; value and lease go at once, or the lease first ([`invalidate`]). Scripts are called by their
-//! hash ([`script`]).
+//! Invariants (`protocol.md`, "Commands"): a value is set only by [`fill`], and only while the lease still holds the
+//! token of the caller. Value and lease are removed together, or the lease first ([`invalidate`]). Scripts are called
+//! by their hash ([`script`]).
 
 mod abandoned;
 pub(crate) mod acquire;

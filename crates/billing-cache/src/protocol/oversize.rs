@@ -1,8 +1,10 @@
-//! Values that are too large to be read in time: a foreign hand put them under our keys, since FILL stores none.
+//! Values that are too large to be read in time. Another program stored them under keys of this cache, because FILL
+//! stores none of that size.
 //!
-//! Invariants: asked after a read that timed out, by STRLEN, which costs the server nothing; at most once a second a
-//! link, so that a server that hangs is not asked more; on a connection of its own, because the shared one may still be
-//! busy with the value. What is too large is removed together with its lease, unread, and the next reader loads.
+//! Invariants: their size is checked after a read timed out, by STRLEN, which costs the server nothing. A link checks
+//! at most once a second, so that a hanging server does not get more commands. The check uses a separate connection,
+//! because the shared one may still be busy with the value. A value that is too large is removed unread together with
+//! its lease, and the next reader loads.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use crate::connection::error::L2Error;
 use crate::connection::link::{Link, LinkId};
 use crate::connection::shards::Shards;
 
-/// Removes those of these keys, which could not be read in time, that hold more than `cache.max_value_bytes`.
+/// Checks keys that could not be read in time, and removes those with more than `cache.max_value_bytes`.
 pub(crate) async fn remove(shards: Arc<Shards>, keys: Vec<String>, max_value_bytes: u64) {
     let mut by_link: HashMap<LinkId, (Arc<Link>, Vec<String>)> = HashMap::new();
     for key in keys {
@@ -32,7 +34,7 @@ pub(crate) async fn remove(shards: Arc<Shards>, keys: Vec<String>, max_value_byt
 
 async fn remove_on(link: &Link, keys: &[String], max_value_bytes: u64) -> Result<(), L2Error> {
     let connection = link.own_connection().await.map_err(|error| error.source)?;
-    // Patient: server and network are busy with what is too large.
+    // A long limit: server and network are busy with the large value.
     let mut connection = connection.with_limit(link.connect_limit());
     let sizes: Vec<RedisResult<Value>> = connection.pipeline(&pipeline_of(keys.iter().map(|key| strlen(key)))).await?;
     let size_of = |size: &RedisResult<Value>| if let Ok(Value::Int(bytes)) = size { *bytes } else { 0 };
@@ -50,7 +52,7 @@ async fn remove_on(link: &Link, keys: &[String], max_value_bytes: u64) -> Result
     Ok(())
 }
 
-/// Each command has an answer of its own: a key of another kind is no failure of the others.
+/// Each command has a separate answer: a key of another type does not make the others fail.
 fn pipeline_of(commands: impl Iterator<Item = Cmd>) -> redis::Pipeline {
     let mut pipeline = crate::protocol::script::pipeline_of(commands);
     pipeline.ignore_errors();

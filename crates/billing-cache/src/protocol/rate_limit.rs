@@ -1,15 +1,15 @@
-//! Pace: how many keys a second a walk over many keys may ask the server about.
+//! Rate limit: how many keys a second a scan over many keys may examine.
 //!
-//! Invariant: over any span that begins with a walk's first step, no more keys are taken than the rate allows, plus
-//! those of one step. A walk that was held up does not hurry afterwards.
+//! Invariant: over any period that begins with the first step of a scan, no more keys are taken than the rate allows,
+//! plus the keys of one step. A scan that was delayed does not catch up.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-/// A walk takes at least so many steps a second, where its rate allows it, so that a slow walk is a steady trickle.
+/// Number of steps a second, if the rate allows it, so that a slow scan is steady.
 const STEPS_PER_SECOND: u32 = 10;
 
-/// The pace of one walk; each walk has one of its own.
+/// The rate limit of one scan; each scan has its own.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
     keys_per_second: Option<NonZeroU32>,
@@ -24,20 +24,20 @@ impl Pace {
         Self::default()
     }
 
-    /// At most so many keys a second.
+    /// At most `rate` keys a second.
     #[must_use]
     pub fn keys_per_second(rate: NonZeroU32) -> Self {
         Self { keys_per_second: Some(rate), due: None }
     }
 
-    /// How many keys one step shall take, where `most` are allowed; at least one.
+    /// Number of keys in one step, at most `most` and at least one.
     #[must_use]
     pub fn step(&self, most: usize) -> usize {
         let steady = self.keys_per_second.map_or(most, |rate| (rate.get() / STEPS_PER_SECOND) as usize);
         steady.min(most).max(1)
     }
 
-    /// Waits until it is the turn of the next `keys`. May be dropped: they then count as taken.
+    /// Waits until the next `keys` may be taken. May be dropped: they then count as taken.
     pub async fn take(&mut self, keys: usize) {
         let now = Instant::now();
         if let Some(wait) = self.turn(now, keys).checked_duration_since(now).filter(|wait| !wait.is_zero()) {
@@ -45,7 +45,7 @@ impl Pace {
         }
     }
 
-    /// When it is the turn of the next `keys`.
+    /// The time at which the next `keys` may be taken.
     fn turn(&mut self, now: Instant, keys: usize) -> Instant {
         let Some(rate) = self.keys_per_second else { return now };
         let turn = self.due.map_or(now, |due| due.max(now));

@@ -1,4 +1,4 @@
-//! RELEASE: gives a lease back, as its end would.
+//! RELEASE: gives a lease back, with the same effect as the end of the lease.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::connection::error::L2Error;
 use crate::connection::link::{Terms, Wire};
 use crate::connection::shards::Shards;
 
-/// `KEYS` value, lease; `ARGV` token. Removes the lease if it is still this token's, as its end would.
+/// `KEYS` value, lease; `ARGV` token. Removes the lease if it still holds this token.
 static RELEASE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -19,13 +19,13 @@ return redis.call('DEL', KEYS[2])",
     )
 });
 
-/// Gives a lease back that will not be used.
+/// Gives back a lease that will not be used.
 pub(crate) async fn release(shards: &Shards, key: &str, token: &Token) -> Result<(), L2Error> {
     let release = |mut wire: Wire| async move { wire.query(&release_command(key, token)).await };
     shards.one(key, Terms::tell(shards.command_limit()), release).await
 }
 
-/// Rare and short, so always with its text: nothing has to wait behind it for an answer.
+/// Rare and short, so it is always sent by its text, and no command behind it waits for an answer.
 pub(super) fn release_command(key: &str, token: &Token) -> Cmd {
     let mut command = call(&RELEASE, By::Text, key);
     command.arg(&token.0);

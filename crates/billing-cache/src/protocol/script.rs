@@ -1,7 +1,6 @@
-//! How scripts are run: by their hash, and by their text where the server does not know that.
+//! Runs scripts: by their hash, and by their text if the server does not know the hash.
 //!
-//! A script that is not known (NOSCRIPT) is sent with its text, by which it becomes known, so no right to SCRIPT is
-//! needed.
+//! An unknown script (NOSCRIPT) is sent with its text, which makes it known. So no right to SCRIPT is needed.
 
 use std::future::Future;
 
@@ -11,7 +10,7 @@ use crate::connection::error::is_no_script;
 use crate::connection::link::Wire;
 use crate::declaration::key::lease_of;
 
-/// What the server runs.
+/// A script and its hash.
 pub(super) struct Script {
     text: &'static str,
     hash: String,
@@ -23,24 +22,24 @@ impl Script {
     }
 }
 
-/// How a script is named to the server.
+/// How a command names the script.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
-    /// By its hash, in the hope that the server knows it.
+    /// By its hash; the server may know it.
     Hash,
     /// By its text, which makes it known.
     Text,
 }
 
 impl By {
-    /// The first call of a pipeline so, which is enough, and the others by the hash.
+    /// The first call of a pipeline this way, which makes the script known, and the others by the hash.
     pub(super) fn first(self) -> impl Iterator<Item = Self> {
         std::iter::once(self).chain(std::iter::repeat(Self::Hash))
     }
 }
 
-/// Calls a script; if the server does not know it, once more with its text. Tokens are made inside the operation, so
-/// that the second send carries a fresh one.
+/// Calls a script, and calls it again with its text if the server does not know it. Tokens are made inside the
+/// operation, so that the second send carries a fresh one.
 pub(super) async fn known_or_told<T, F>(wire: Wire, operation: impl Fn(Wire, By) -> F) -> RedisResult<T>
 where
     F: Future<Output = RedisResult<T>>,
@@ -51,8 +50,8 @@ where
     }
 }
 
-/// The same of a pipeline of so many calls, by their places, each with an answer of its own. Only those are sent once
-/// more that the server did not know the script of: another client may have made it known in between.
+/// The same for a pipeline of `calls` calls, given by their indexes, each with a separate answer. Only calls whose
+/// script was unknown are sent again, because another client may have made it known in between.
 pub(super) async fn each_known_or_told<T, F>(
     wire: Wire,
     calls: usize,
@@ -84,7 +83,7 @@ pub(super) fn call(script: &Script, by: By, key: &str) -> Cmd {
     command
 }
 
-/// One command after the other.
+/// A pipeline of these commands.
 pub(super) fn pipeline_of(commands: impl Iterator<Item = Cmd>) -> Pipeline {
     let mut pipeline = redis::pipe();
     for command in commands {
