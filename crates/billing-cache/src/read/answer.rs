@@ -1,13 +1,13 @@
-//! What a read gives: a value with the tier that had it, or why the source could not give it.
+//! The result of a read: a value with the tier that had it, or why the source could not give it.
 
 use std::sync::Arc;
 
 use crate::counting::event::{Distribution, Event};
 use crate::declaration::cached_type::{CachedType, LoadedOne, Source};
 
-/// Where an answer came from.
+/// The tier that an answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-// A whole word: beside a byte the rest of an answer would be copied in pieces, and each hit would wait for that.
+// A whole word: next to a byte, the rest of an answer would be copied in pieces, which delays each hit.
 #[repr(usize)]
 #[non_exhaustive]
 pub enum Tier {
@@ -17,7 +17,7 @@ pub enum Tier {
     L2,
     /// The database, through the cache.
     Loaded,
-    /// The database, past the cache, because Redis could not be used.
+    /// The database, directly, because Redis could not be used.
     Bypassed,
 }
 
@@ -46,12 +46,12 @@ impl Tier {
     }
 }
 
-/// A value and where it came from. `None` is the knowledge that there is no such row.
+/// A value and the tier that it came from. `None` means that there is no such row.
 #[derive(Debug)]
 pub struct Cached<V> {
-    /// The value, shared with whoever else asked.
+    /// The value, shared with all callers that asked for it.
     pub value: Option<Arc<V>>,
-    /// Where it came from.
+    /// The tier that it came from.
     pub tier: Tier,
 }
 
@@ -67,20 +67,20 @@ impl<V> Cached<V> {
     }
 }
 
-/// The source could not give the value. Redis is never a reason.
+/// The source could not give the value. Redis is never the reason.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError<E: std::error::Error + 'static> {
-    /// The loader failed; the error is shared by all who waited for this load.
+    /// The loader failed. All waiters of this load share the error.
     #[error("load {cache_type}: {error}")]
     Load {
         /// The name of the cached type.
         cache_type: &'static str,
-        /// What the loader said.
+        /// The error of the loader.
         #[source]
         error: Arc<E>,
     },
-    /// The load took too long.
+    /// The load exceeded its deadline.
     #[error("load {cache_type}: no answer within {limit_ms} ms (cache.load_deadline_ms)")]
     Deadline {
         /// The name of the cached type.
@@ -88,15 +88,15 @@ pub enum ReadError<E: std::error::Error + 'static> {
         /// The limit, in milliseconds.
         limit_ms: u64,
     },
-    /// Too many loads of the type went on already, and none ended in time.
+    /// Too many loads of the type were running, and none ended in time.
     #[error("load {cache_type}: {limit} loads go on already (cache.max_loads)")]
     Overloaded {
         /// The name of the cached type.
         cache_type: &'static str,
-        /// How many loads may go on at once.
+        /// The limit of concurrent loads.
         limit: usize,
     },
-    /// The loader panicked; where and why, the panic itself has said on stderr.
+    /// The loader panicked. The panic itself has reported where and why on stderr.
     #[error("load {cache_type}: the loader panicked")]
     Panicked {
         /// The name of the cached type.
@@ -115,13 +115,13 @@ impl<E: std::error::Error> Clone for ReadError<E> {
     }
 }
 
-/// What a read of `T` gives.
+/// The result of a read of `T`.
 pub type Answer<T> = Result<Cached<<T as CachedType>::Value>, ReadError<<<T as CachedType>::Source as Source>::Error>>;
 
-/// What a load gave, by key.
+/// The result of a load, by key.
 pub(crate) type LoadedBatch<T> = std::collections::HashMap<<T as CachedType>::Key, LoadedOne<T>>;
 
-/// What is counted for a read that was answered by this tier.
+/// The event that is counted for a read answered by this tier.
 pub(crate) fn event_of(tier: Tier) -> Event {
     match tier {
         Tier::L1 => Event::HitL1,
@@ -131,7 +131,7 @@ pub(crate) fn event_of(tier: Tier) -> Event {
     }
 }
 
-/// What the time of a read belongs to that was answered by this tier.
+/// The distribution in which the time of a read answered by this tier is recorded.
 pub(crate) fn time_of(tier: Tier) -> Distribution {
     match tier {
         Tier::L1 => Distribution::HitL1Time,

@@ -1,4 +1,4 @@
-//! The cache: the handle that all operations hang on. Cloning it is cheap, and all clones are one cache.
+//! The cache: the handle for all operations. Cloning it is cheap, and all clones are one cache.
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::declaration::key::KeySpace;
 use crate::memory::guard::Guard;
 use crate::protocol::primaries::{self, LayoutNumber, Primaries};
 
-/// A read-through cache in Redis over one [`Source`]. See the crate's page for what it guarantees.
+/// A read-through cache in Redis over one [`Source`]. The page of the crate says what it guarantees.
 pub struct Cache<S: Source> {
     pub(crate) inner: Arc<Inner<S>>,
 }
@@ -26,13 +26,13 @@ pub struct Cache<S: Source> {
 pub(crate) struct Inner<S: Source> {
     pub(crate) source: S,
     pub(crate) shared: Arc<Shared>,
-    /// That of `shared`: a hit in memory asks it alone.
+    /// The guard of `shared`. A hit in memory asks nothing else.
     pub(crate) guard: Arc<Guard>,
     pub(crate) states: States,
     pub(crate) background: Vec<AbortHandle>,
 }
 
-/// The states by type: a short list is searched faster than a map.
+/// The states by type. A short list is searched faster than a map.
 pub(crate) type States = Vec<(TypeId, Arc<dyn Any + Send + Sync>)>;
 
 impl<S: Source> Cache<S> {
@@ -53,7 +53,7 @@ impl<S: Source> Cache<S> {
         self.shared().types.iter().map(|registered| &registered.info)
     }
 
-    /// What this process counted for a type.
+    /// The number of times that this process counted an event for a type.
     ///
     /// # Panics
     /// If the type was not added to this cache.
@@ -62,67 +62,66 @@ impl<S: Source> Cache<S> {
         self.state::<T>().counters.get(event)
     }
 
-    /// What this process counted for the type of this name; 0 for a type that was not added.
+    /// The number of times that this process counted an event for the type of this name; 0 for a type that was not
+    /// added.
     #[must_use]
     pub fn count_of(&self, cache_type: &str, event: Event) -> u64 {
         let registered = self.shared().types.iter().find(|registered| registered.info.name == cache_type);
         registered.map_or(0, |registered| registered.counters.get(event))
     }
 
-    /// The text under which a value stands in Redis.
+    /// The text of the key of a value in Redis.
     #[must_use]
     pub fn key_text<T: CachedType<Source = S>>(&self, key: &T::Key) -> String {
         self.shared().space.render(T::PREFIX, key)
     }
 
-    /// Where Redis is expected, without secrets.
+    /// The configured address of Redis, without secrets.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.shared().shards.endpoint()
     }
 
-    /// Asks Redis for an answer on a connection of its own.
+    /// Checks on a separate connection that Redis answers.
     ///
     /// # Errors
-    /// A sentence that names the server, the cause and what to look at.
+    /// A sentence that names the server, the cause and what to check.
     pub async fn check_redis(&self) -> Result<(), RedisUnreachable> {
         self.shared().shards.check().await
     }
 
-    /// Counts the connections that came and went, and the changes of a cluster's layout: whoever has to know of one
-    /// waits for it here.
+    /// Counts connections made and lost, and changes of the slot map of a cluster. Wait on it to learn of them.
     #[must_use]
     pub fn connection_changes(&self) -> watch::Receiver<u64> {
         self.shared().shards.changes()
     }
 
-    /// Whether reads of every key use Redis now; else some or all go to the source.
+    /// Whether reads of every key use Redis now. If not, some or all reads go to the source.
     #[must_use]
     pub fn uses_redis(&self) -> bool {
         self.shared().shards.is_in_use()
     }
 
-    /// Whether the breaker lets reads use Redis, skips it, or tries it; of a cluster, the breaker of the master that is
-    /// worst off.
+    /// Whether the breaker lets reads use Redis, skips it, or tries it. For a cluster this is the worst state of the
+    /// breakers of all primaries.
     #[must_use]
     pub fn breaker_state(&self) -> BreakerState {
         self.shared().shards.breaker_state()
     }
 
-    /// Whether hits in L1 count now; `None` where no type has L1.
+    /// Whether hits in L1 count now; `None` if no type has L1.
     #[must_use]
     pub fn l1_is_live(&self) -> Option<bool> {
         self.inner.guard.is_live()
     }
 
-    /// Another source that uses the same keys of Redis now, as it names itself
-    /// ([`CacheBuilder::marked`](crate::CacheBuilder::marked)).
+    /// The name of another source that uses the same Redis keys now ([`CacheBuilder::marked`]).
     #[must_use]
     pub fn other_source(&self) -> Option<String> {
         self.shared().other_source.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many keys this process wrote and could not tell Redis of yet; 1 may stand for all.
+    /// Number of keys whose invalidation by this process is unconfirmed. 1 may stand for all keys.
     #[must_use]
     pub fn suspect_keys(&self) -> u64 {
         self.shared().suspects.len() as u64
@@ -131,23 +130,23 @@ impl<S: Source> Cache<S> {
     /// Asks every primary for its history.
     ///
     /// # Errors
-    /// None of them can be used.
+    /// No primary can be used.
     pub async fn primaries(&self) -> Result<Primaries, L2Error> {
         primaries::of(&self.shared().shards).await
     }
 
-    /// Whether the keys are still spread in this way, as far as this process knows.
+    /// Whether this slot map is still the current one, as far as this process knows.
     #[must_use]
     pub fn has_layout(&self, layout: LayoutNumber) -> bool {
         self.shared().shards.layout().number() == layout.0
     }
 
-    /// Lets reads use this connection, after what the server may have lost was applied again.
+    /// Lets reads use this connection, after the invalidations that the server may have lost were applied again.
     pub fn admit(&self, connection: ConnectionNumber) {
         self.shared().shards.admit(connection);
     }
 
-    /// Sends the reads that would use this connection to the source, until it is admitted again.
+    /// Sends reads that would use this connection to the source, until it is admitted again.
     pub fn suspend_reads(&self, connection: ConnectionNumber) {
         self.shared().shards.suspend_reads(connection);
     }

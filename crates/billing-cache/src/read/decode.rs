@@ -1,8 +1,6 @@
-//! What a read makes of the JSON that stands under a key, whoever stored it: a value, or a reason to take it for a
-//! miss.
+//! Decodes the JSON under a key, whichever program stored it: the result is a value, or a reason to treat it as a miss.
 //!
-//! Invariant: what is answered is of the type's shape, belongs to the key as far as it tells, and has not come to its
-//! end.
+//! Invariant: an accepted value has the shape of its type, belongs to the key as far as it tells, and has not ended.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,24 +9,24 @@ use tracing::debug;
 use crate::clock::Moment;
 use crate::declaration::cached_type::{Absence, CachedType, Owner};
 
-/// See the module.
+/// The result of decoding; see the module.
 pub(crate) enum Reading<V> {
-    /// The value, or the knowledge that there is none.
+    /// The value, or the absence of one.
     Value(Option<V>),
-    /// Nothing that can stand under this key: of another shape, or another key's.
+    /// No value of this key: it has another shape, or belongs to another key.
     Undecodable,
-    /// It was right until a moment that has passed.
+    /// A value that was valid until a moment that has passed.
     Ended,
 }
 
-/// Why something is no value of its key.
+/// Why the JSON is no value of its key.
 enum Fault {
     Json(serde_json::Error),
     NeverAbsent,
     OfAnotherKey,
 }
 
-/// Reads the JSON under this key, whose text is only for the log.
+/// Decodes the JSON under this key. The text of the key is used only for the log.
 pub(crate) fn reading<T: CachedType>(key: &T::Key, text: &str, json: &[u8]) -> Reading<T::Value> {
     match checked::<T>(key, json) {
         Ok(Some(value)) if has_ended::<T>(&value) => Reading::Ended,
@@ -53,7 +51,7 @@ fn has_ended<T: CachedType>(value: &T::Value) -> bool {
     T::valid_until(value).is_some_and(|end| end <= SystemTime::now())
 }
 
-/// So long from `asked` the value may be served from memory, where it tells.
+/// Milliseconds from `asked` for which the value may be served from memory, if the value tells when it ends.
 pub(crate) fn left_ms<T: CachedType>(value: &T::Value, asked: Moment) -> Option<u64> {
     let end = T::valid_until(value)?.duration_since(UNIX_EPOCH).unwrap_or_default();
     Some(u64::try_from(end.as_millis()).unwrap_or(u64::MAX).saturating_sub(asked.wall_ms))
@@ -63,7 +61,7 @@ pub(crate) fn left_ms<T: CachedType>(value: &T::Value, asked: Moment) -> Option<
 fn log<T: CachedType>(text: &str, fault: &Fault) {
     let cache_type = T::NAME;
     match fault {
-        // Not the error itself: it quotes the value.
+        // The error itself is not logged, because it quotes the value.
         Fault::Json(error) => {
             let (reason, line, column) = (error.classify(), error.line(), error.column());
             debug!(

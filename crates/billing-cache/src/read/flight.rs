@@ -1,13 +1,13 @@
-//! Flights: one load in progress for one key in one process, shared by the callers who may share it.
+//! Flights: one load in progress for one key in one process, shared by the callers that may share it.
 //!
-//! Invariant (rule C of `protocol.md`, section 3): an answer covers only those who joined before the command that
-//! yielded it was sent. A flight numbers its callers; before each such command it takes a [`Mark`]. Those with a later
-//! number stay in their seats, and the flight goes on with a leg for them: so nobody waits for more than two legs, and
-//! however many come while one goes on, they cost one more. (Were each to start over by himself, a thousand readers of
-//! one key would be hundreds of loads when Redis is away.)
+//! Invariant (rule C of `protocol.md`, "Reading"): an answer covers only the callers that joined before the command
+//! that produced it was sent. A flight numbers its callers, and takes a [`Mark`] before each such command. Callers with
+//! a later number keep waiting, and the flight makes another round for them. So no caller waits for more than two
+//! rounds, and all callers that join during one round cost only one more. (If each of them started over alone, a
+//! thousand readers of one key would cause hundreds of loads while Redis is away.)
 //!
-//! The load runs in a task of its own, so the caller who asked first may be cancelled and the others still get it; a
-//! task that dies without an answer makes its callers start over (the idea of pingora's dangling locks).
+//! The load runs in a task of its own, so the first caller may be cancelled and the others still get the result. If a
+//! task dies without an answer, its callers start over (the idea of pingora's dangling locks).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,19 +20,19 @@ use tracing::Instrument;
 
 use crate::memory::epoch::Stamp;
 
-/// A key under the stamp at which its flight was opened.
+/// A key and the epoch in which its flight was opened.
 type FlightId = (String, Stamp);
 
-/// The flights of one cached type. `A` is what they answer.
+/// The flights of one cached type. `A` is the type of their answers.
 #[derive(Debug)]
 pub(crate) struct Flights<A> {
     open: Mutex<HashMap<FlightId, Arc<Flight<A>>>>,
 }
 
-/// What a caller found in Redis before it boarded.
+/// What a caller found in Redis before it joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing that can be used.
+    /// Nothing usable.
     Miss,
     /// Redis itself cannot be used for this key.
     Unusable,
@@ -42,28 +42,28 @@ pub(crate) enum Found {
 #[derive(Debug)]
 pub(crate) struct Flight<A> {
     joined: AtomicU64,
-    /// Somebody who boarded since the last leg began has found Redis unusable.
+    /// Whether a caller that joined since the last round began has found Redis unusable.
     unusable: AtomicBool,
     outcome: watch::Sender<Option<Outcome<A>>>,
 }
 
-/// How many callers had joined at a moment.
+/// The number of callers that had joined at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark(u64);
 
-/// An answer and whom it covers.
+/// An answer, and the callers that it covers.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome<A> {
     pub(crate) covers: Mark,
     pub(crate) answer: A,
 }
 
-/// What a caller gets out of a flight.
+/// The result of a flight for one caller.
 #[derive(Debug)]
 pub(crate) enum Landing<A> {
     /// An answer that covers the caller.
     Covered(A),
-    /// The flight died: look again.
+    /// The flight died: read again.
     StartOver,
 }
 
@@ -74,7 +74,7 @@ pub(crate) enum Boarding {
     Joined,
 }
 
-/// A caller's place in a flight.
+/// The place of a waiter in a flight.
 #[derive(Debug)]
 pub(crate) struct Seat<A> {
     number: u64,
@@ -83,14 +83,15 @@ pub(crate) struct Seat<A> {
 }
 
 impl<A> Flight<A> {
-    /// Everybody who has joined by now. Take it before the command whose answer shall cover them is sent.
+    /// All callers that have joined so far. Take it before sending the command whose answer is to cover them.
     pub(crate) fn mark(&self) -> Mark {
         Mark(self.joined.load(Ordering::SeqCst))
     }
 
-    /// What those found in Redis who boarded since this was asked last: who has waited for a Redis that hangs shall not
-    /// wait for it once more in the leg that is flown for him. Said before the caller is counted, so that a leg knows
-    /// it of whomever it covers; a word that comes too late for its leg costs one more wait.
+    /// What the callers found in Redis that joined since the last call. A caller that already waited for a hanging
+    /// Redis must not wait for it again in the next round. The finding is stored before the caller is counted, so that
+    /// a round knows it for every caller that it covers. A finding that comes too late for its round costs one more
+    /// wait.
     pub(crate) fn found(&self) -> Found {
         if self.unusable.swap(false, Ordering::SeqCst) { Found::Unusable } else { Found::Miss }
     }
@@ -101,7 +102,7 @@ impl<A: Clone + Send + Sync + 'static> Flights<A> {
         Self { open: Mutex::new(HashMap::new()) }
     }
 
-    /// Joins the flight of this key and stamp; if there is none, opens it with the legs that `pilot` flies.
+    /// Joins the flight of this key and epoch. If there is none, opens it; `pilot` makes its rounds.
     pub(crate) fn join<P, F>(
         self: &Arc<Self>,
         key: &str,
@@ -128,8 +129,8 @@ impl<A: Clone + Send + Sync + 'static> Flights<A> {
         };
         let seat = Seat::take(&flight, Boarding::Opened, found);
         let landing = OnLanding { flights: Arc::clone(self), id, flight: Arc::clone(&flight) };
-        // Not under the lock: a runtime that is shutting down drops the task at once, and its landing takes the lock.
-        // For whoever traces: a load belongs to the read that opened its flight.
+        // Not under the lock: a runtime that is shutting down drops the task at once, and its end takes the lock. For
+        // tracing, a load belongs to the read that opened its flight.
         tokio::spawn(landing.after(pilot(flight)).in_current_span());
         seat
     }
@@ -139,7 +140,8 @@ impl<A: Clone + Send + Sync + 'static> Flights<A> {
     }
 }
 
-/// Takes a flight off the list when its task ends, also by a panic, so that nobody joins a flight without a pilot.
+/// Removes a flight from the list when its task ends, also by a panic, so that no caller joins a flight without a
+/// leader.
 struct OnLanding<A: Clone + Send + Sync + 'static> {
     flights: Arc<Flights<A>>,
     id: FlightId,
@@ -158,8 +160,8 @@ impl<A: Clone + Send + Sync + 'static> OnLanding<A> {
         }
     }
 
-    /// Whether nobody waits for another leg. If so the flight is off the list before its answer is known, and who comes
-    /// later opens another one.
+    /// Whether no caller waits for another round. If so, the flight is removed from the list before its answer is
+    /// known, and a later caller opens another one.
     fn ends_with(&self, covers: Mark) -> bool {
         let mut open = self.flights.lock();
         let is_last = self.flight.mark() == covers || self.flight.outcome.receiver_count() == 0;
@@ -173,7 +175,7 @@ impl<A: Clone + Send + Sync + 'static> OnLanding<A> {
 impl<A: Clone + Send + Sync + 'static> Drop for OnLanding<A> {
     fn drop(&mut self) {
         let mut open = self.flights.lock();
-        // Under the same key and stamp there may be another flight by now.
+        // Another flight may have the same key and epoch by now.
         if open.get(&self.id).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
             open.remove(&self.id);
         }
@@ -189,7 +191,7 @@ impl<A: Clone> Seat<A> {
         Self { number: flight.joined.fetch_add(1, Ordering::SeqCst), outcome, boarding }
     }
 
-    /// Waits for the leg that covers this caller. May be dropped at any await.
+    /// Waits for the round that covers this caller. May be dropped at any await.
     pub(crate) async fn landing(mut self) -> Landing<A> {
         let covers_me = |outcome: &Option<Outcome<A>>| outcome.as_ref().is_some_and(|it| self.number < it.covers.0);
         match self.outcome.wait_for(covers_me).await.as_deref() {
@@ -209,7 +211,7 @@ mod tests {
         (Arc::new(Flights::new()), Stamps::new().current("k"))
     }
 
-    /// For who must not become the pilot.
+    /// For callers that must not become the leader.
     fn unreachable(_: Arc<Flight<u32>>) -> fn() -> std::future::Ready<Outcome<u32>> {
         unreachable!("the flight is open")
     }

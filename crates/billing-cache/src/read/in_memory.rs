@@ -1,9 +1,9 @@
-//! The read path as far as the memory of the process: a few dozen nanoseconds, of which counting takes less than one
-//! (`docs/benchmarks.md`). Its order is made for that: what is rarely done is called, not inlined, and nothing larger
-//! than a word is moved where it can be looked at.
+//! The part of the read path that only uses the memory of the process. It takes a few dozen nanoseconds, and counting
+//! takes less than one of them (`docs/benchmarks.md`). So rare steps are calls that are not inlined, and values larger
+//! than a word are inspected in place instead of moved.
 //!
-//! Invariant: a hit that is not sampled allocates nothing, formats no key, and executes no locked instruction but those
-//! of the store and of the reference count that it hands out.
+//! Invariant: a hit that is not sampled allocates nothing, formats no key, and executes no locked instruction except
+//! those of the store and of the reference count that it returns.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +20,7 @@ use crate::counting::sampling::{self, Sampled};
 use crate::declaration::cached_type::{CachedType, Source};
 
 impl<S: Source> Cache<S> {
-    /// The value, if L1 has it, and what else is done with this read; for most reads that is a decrement.
+    /// The value, if L1 has it, and whether the read is sampled. For most reads sampling is a decrement.
     #[inline]
     pub(crate) fn sample_and_look_into_l1<T: CachedType<Source = S>>(
         &self,
@@ -33,7 +33,7 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    /// The same for a read that was picked.
+    /// The same for a read that is sampled.
     #[cold]
     fn look_closely_into_l1<T: CachedType<Source = S>>(
         &self,
@@ -48,15 +48,15 @@ impl<S: Source> Cache<S> {
         self.look_into_l1(state, key)
     }
 
-    /// Notes what a read asked for, if it was picked for that.
+    /// Notes the key of a read that was picked for that.
     pub(crate) fn note<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key, sampled: Sampled) {
         if let (Sampled::Noted { stands_for }, Some(popularity)) = (sampled, &state.popularity) {
             popularity.note(&self.key_text::<T>(key), stands_for);
         }
     }
 
-    /// The value, if L1 has it. Formats no key, allocates nothing, and takes no time of a clock that costs more than a
-    /// look; but a few reads of a value near its end have it refreshed.
+    /// The value, if L1 has it. It formats no key, allocates nothing, and uses no clock that costs more than the
+    /// lookup. But a few reads of a value near its end start a refresh.
     #[inline]
     pub(crate) fn look_into_l1<T: CachedType<Source = S>>(
         &self,
@@ -83,8 +83,8 @@ impl<S: Source> Cache<S> {
         Some(value)
     }
 
-    /// One in sixteen readers of a value in memory near its end considers its refresh. Not the sampled ones: of a
-    /// thread that reads fast these are few, and spread over all keys.
+    /// One in sixteen reads of a value near its end in memory considers a refresh. Sampled reads would not do: a thread
+    /// that reads fast has few of them, spread over all keys.
     #[cold]
     fn refresh_sometimes<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key) {
         if rand::random_ratio(1, 16) {

@@ -1,8 +1,8 @@
-//! Invalidation: make known-wrong data unreadable, here and in Redis, before a writer returns.
+//! Invalidation: makes known-wrong data unreadable, in this process and in Redis, before a writer returns.
 //!
-//! Invariants (`protocol.md`, section 4): local stamps move after Redis was told and before the caller goes on, and
-//! they move also when Redis could not be told; then the keys are suspect in this process until an invalidation gets
-//! through.
+//! Invariants (`protocol.md`, "Writing"): local epochs advance after Redis was asked and before the caller continues.
+//! They advance even if Redis could not be reached; then the invalidations of these keys are unconfirmed in this
+//! process until one succeeds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,17 +23,17 @@ use crate::protocol::invalidate;
 
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// How an invalidation ended. Local readers see the change either way.
+/// The result of an invalidation. Readers of this process see the change in any case.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a pending invalidation must stay in the outbox"]
 pub struct Invalidation {
-    /// The keys that Redis has removed, with the history it did so in: that of the shard of the key, none if it does
-    /// not tell.
+    /// The keys that Redis has removed, each with the history of its shard at that time; `None` if the history is not
+    /// known.
     pub done: BTreeMap<AnyKey, Option<History>>,
-    /// Those it could not be told of in time; readers of other processes may see their old values until the outbox is
-    /// relayed.
+    /// The keys that could not be removed from Redis in time. Readers of other processes may see their old values until
+    /// a relay applies the outbox.
     pub pending: BTreeSet<AnyKey>,
-    /// Why there are such; none if there are none.
+    /// Why keys are pending; `None` if none are.
     pub failure: Option<Arc<RedisUnreachable>>,
 }
 
@@ -46,16 +46,16 @@ impl Invalidation {
 }
 
 impl<S: Source> Cache<S> {
-    /// Names a key for [`invalidate`](Self::invalidate).
+    /// The key to pass to [`invalidate`](Self::invalidate).
     #[must_use]
     pub fn any_key<T: CachedType<Source = S>>(&self, key: &T::Key) -> AnyKey {
         AnyKey::new(T::NAME, self.key_text::<T>(key))
     }
 
-    /// Makes the cached values of these keys unreadable, and the fills of loads in flight too.
+    /// Makes the cached values of these keys unreadable, and makes the fills of loads in flight fail.
     ///
-    /// Call it after the commit and before the write is acknowledged. Tries until `cache.invalidation_deadline_ms`.
-    /// Must not be dropped before it ends: run it in a task of its own.
+    /// Call it after the commit and before the write is acknowledged. It tries until `cache.invalidation_deadline_ms`.
+    /// It must not be dropped before it ends, so run it in a task of its own.
     pub async fn invalidate(&self, keys: BTreeSet<AnyKey>) -> Invalidation {
         let shared = self.shared();
         let started = Instant::now();
@@ -72,7 +72,7 @@ impl<S: Source> Cache<S> {
         if let Some(error) = error {
             let pending: Vec<String> = outcome.pending.iter().map(|key| key.as_str().to_owned()).collect();
             warn!(keys = pending.len(), %error, "invalidation pending, Redis could not be told");
-            // Before the stamps move: a flight of the new stamp must know that Redis is not to be asked.
+            // Before the epochs advance: a flight of the new epoch must know that Redis is not to be asked.
             shared.suspects.add(&pending);
             outcome.failure = Some(Arc::new(shared.shards.unreachable(error)));
         }
@@ -103,8 +103,8 @@ fn event_of(is_done: bool) -> Event {
     if is_done { Event::Invalidated } else { Event::InvalidationPending }
 }
 
-/// INVALIDATE in pipelines of bounded size, tried again until the deadline. Of each key the history, and why some have
-/// none.
+/// Sends INVALIDATE in pipelines of bounded size, and retries until the deadline. Gives the history for each key, and
+/// the error if some keys have none.
 async fn tell_redis(shared: &Shared, keys: &[String]) -> (Vec<Option<Option<History>>>, Option<L2Error>) {
     let ends = Instant::now() + Duration::from_millis(shared.settings.invalidation_deadline_ms);
     let (mut told, mut error) = (Vec::with_capacity(keys.len()), None);

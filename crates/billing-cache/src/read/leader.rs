@@ -1,7 +1,8 @@
-//! The pilot of a flight: loads one key on behalf of all who wait for it, under the lease of the key.
+//! The leader of a flight: loads one key for all its waiters, under the lease of the key.
 //!
-//! Invariants (`protocol.md`, section 3): the database snapshot begins after the lease was granted; who is covered by
-//! an answer is noted before the step that makes it valid for them. Started by the read path ([`crate::read::one`]).
+//! Invariants (`protocol.md`, "Reading"): the database snapshot begins after the lease was granted. The callers that an
+//! answer covers are noted before the step that makes it valid for them. The read path starts it
+//! ([`crate::read::one`]).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,12 +24,12 @@ use crate::protocol::fill::{self, Fill, Filled};
 use crate::protocol::invalidate;
 use crate::protocol::lease::{Mode, Token};
 
-/// A fill that was lost is tried again so often before its load is answered uncached.
+/// Number of attempts to fill. After the last lost one, the load is answered uncached.
 const FILL_ATTEMPTS: u32 = 3;
 const POLL_MIN: Duration = Duration::from_millis(2);
 const POLL_MAX: Duration = Duration::from_millis(25);
 
-/// Flies one load: ACQUIRE, load, FILL, and says whom each answer covers.
+/// Performs one load (ACQUIRE, load, FILL), and says which callers each answer covers.
 pub(crate) struct Pilot<T: CachedType> {
     pub(crate) cache: Cache<T::Source>,
     pub(crate) key: T::Key,
@@ -36,15 +37,15 @@ pub(crate) struct Pilot<T: CachedType> {
     pub(crate) flight: Arc<Flight<Answer<T>>>,
 }
 
-/// What holding a lease led to.
+/// The result of an attempt under a lease.
 enum Attempt<A> {
     Done(Outcome<A>),
-    /// The fill was lost; the load covers these.
+    /// The fill was lost. The load still covers these callers.
     Lost(Outcome<A>),
 }
 
 impl<T: CachedType> Pilot<T> {
-    /// Comes to an end whatever becomes of those who wait.
+    /// Makes one round. It completes even if all waiters are gone.
     pub(crate) async fn fly(&self) -> Outcome<Answer<T>> {
         let shared = self.cache.shared();
         let is_past_cache = self.state().past_cache.is_on() || shared.suspects.contains(&self.text);
@@ -84,7 +85,8 @@ impl<T: CachedType> Pilot<T> {
         }
     }
 
-    /// The database snapshot begins after the grant was received, or an invalidation between the two would be missed.
+    /// The database snapshot begins after the grant was received. Otherwise an invalidation between the two would be
+    /// missed.
     async fn load_and_fill(&self, token: Token) -> Attempt<Answer<T>> {
         let covered_by_load = self.flight.mark();
         let loaded = match self.cache.load_one::<T>(&self.key).await {
@@ -133,7 +135,7 @@ impl<T: CachedType> Pilot<T> {
         }
     }
 
-    /// Nothing will be filled, so the others need not wait for the lease to end. An invalidation is always safe.
+    /// Nothing will be filled, so other readers need not wait for the lease to end. An invalidation is always safe.
     async fn give_lease_back(&self) {
         let shards = &self.cache.shared().shards;
         let told = invalidate::invalidate(shards, std::slice::from_ref(&self.text), shards.command_limit()).await;

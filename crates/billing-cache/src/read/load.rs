@@ -1,6 +1,6 @@
-//! Loads: what the source gives for keys, under the limits of a read.
+//! Loads: read values from the source under the limits of a read.
 //!
-//! Invariant: only the loader can fail a read; a panic of it is an error like any other.
+//! Invariant: only the loader can make a read fail. A panic of the loader is an error like any other.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl<S: Source> Cache<S> {
         self.take::<T>(&mut loaded, key)
     }
 
-    /// The value of one key out of a load, or its absence; or the error of this key, which is counted.
+    /// Takes the value of one key, or its absence, out of a load; or the error of this key, which is counted.
     pub(crate) fn take<T: CachedType<Source = S>>(
         &self,
         loaded: &mut LoadedBatch<T>,
@@ -45,7 +45,8 @@ impl<S: Source> Cache<S> {
         })
     }
 
-    /// Asks the source, past the cache and all its limits: for comparisons, and below the limits of a read.
+    /// Loads directly from the source, without the cache and its limits: for comparisons, and inside the limits of a
+    /// read.
     ///
     /// # Errors
     /// Those of the loader.
@@ -56,8 +57,8 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    /// Asks the source, when it is this load's turn, under the deadline. A panic is an error like any other, so that
-    /// the lease is given back.
+    /// Loads from the source under the deadline, after waiting for a free place. A panic is an error like any other, so
+    /// that the lease is given back.
     pub(crate) async fn load<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],

@@ -1,8 +1,9 @@
-//! Many keys at once: a read of many, and warm-up. Two round trips to Redis and one database snapshot a batch.
+//! Many keys at once: a read of many, and warm-up. A batch takes two round trips to Redis and one database snapshot.
 //!
-//! Invariants (`protocol.md`, section 7): the snapshot begins after all leases of the batch were answered; tokens are
-//! fresh for every batch; a warm-up never replaces a value and never delays a reader, who may take its lease over. Only
-//! a renewal replaces a value, under a lease as a refresh ahead does: an invalidation meanwhile makes its fill lost.
+//! Invariants (`protocol.md`, "Warm-up and clear"): the snapshot begins after the answers to all leases of the batch.
+//! Tokens are fresh for every batch. A warm-up never replaces a value and never delays a reader, which may take its
+//! lease over. Only a renewal replaces a value, under a lease like refresh ahead: an invalidation meanwhile makes its
+//! fill lost.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -29,23 +30,23 @@ use crate::protocol::fill::{self, Fill, Filled};
 use crate::protocol::lease::{Mode, Token};
 use crate::protocol::{invalidate, lookup};
 
-/// So many single reads of a batch go on at once where a batch could not answer them.
+/// Number of single reads that run at once for keys that a batch could not answer.
 const SINGLE_READS: usize = 16;
 
-/// What a warm-up did with its keys.
+/// The result of a warm-up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WarmedUp {
-    /// Loaded and stored.
+    /// Values loaded and stored.
     pub stored: usize,
-    /// Left alone, because they were cached already or are being loaded by a reader.
+    /// Keys skipped, because they were cached already or a reader is loading them.
     pub skipped: usize,
-    /// Not stored: invalidated or taken over meanwhile, past their validity, or refused by Redis.
+    /// Values not stored: invalidated or taken over meanwhile, past their validity, or refused by Redis.
     pub not_stored: usize,
-    /// The first key that Redis refused, why, and what to look at.
+    /// The first key that Redis refused, the error, and what to check.
     pub first_refusal: Option<String>,
-    /// Not loaded, because the source could not make the value of this key; the others were.
+    /// Keys not loaded, because the source could not make their values. The other keys were loaded.
     pub failed: usize,
-    /// The key and the error of the first of these.
+    /// The key and the error of the first failure.
     pub first_failure: Option<String>,
 }
 
@@ -73,12 +74,12 @@ pub enum WarmUpError<E: std::error::Error + 'static> {
 }
 
 impl<S: Source> Cache<S> {
-    /// Reads many values, in the order of `keys`: one round trip for what is cached, one snapshot for the rest.
+    /// Reads many values, in the order of `keys`: one round trip for cached values, one snapshot for the others.
     ///
-    /// May be dropped at any await; a load that was begun still fills the cache.
+    /// May be dropped at any await; a load that has begun still fills the cache.
     ///
     /// # Errors
-    /// Only those of the loader; of one key, too.
+    /// Only those of the loader, including the error of a single key.
     pub async fn get_many<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],
@@ -87,8 +88,8 @@ impl<S: Source> Cache<S> {
         answers.into_iter().collect()
     }
 
-    /// Reads many values as [`get_many`](Self::get_many) does, each with an outcome of its own: what the loader cannot
-    /// make of one key fails no other.
+    /// Reads many values like [`get_many`](Self::get_many), each with its own result: a key whose value cannot be made
+    /// does not make the other keys fail.
     ///
     /// # Errors
     /// Those of a load as a whole.
@@ -111,7 +112,7 @@ impl<S: Source> Cache<S> {
         Ok(answers)
     }
 
-    /// So many keys a warm-up loads at once; fewer take longer in sum.
+    /// Number of keys that a warm-up loads at once. With fewer keys at a time the whole takes longer.
     #[must_use]
     pub fn warm_up_size(&self) -> usize {
         self.batch_size() * 2
@@ -121,11 +122,11 @@ impl<S: Source> Cache<S> {
         self.shared().settings.batch_size
     }
 
-    /// Loads those of `keys` that are not cached and stores them, two batches of `cache.batch_size` at a time;
-    /// `progress` hears of each batch.
+    /// Loads and stores those of `keys` that are not cached, two batches of `cache.batch_size` at a time. `progress` is
+    /// called after each batch.
     ///
     /// # Errors
-    /// The source failed or Redis is away. Batches before stay stored.
+    /// The source failed or Redis is away. Earlier batches stay stored.
     pub async fn warm_up<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],
@@ -134,7 +135,7 @@ impl<S: Source> Cache<S> {
         self.fill_batches::<T>(keys, Mode::Warm, progress).await
     }
 
-    /// Loads all of `keys` anew, cached or not, as [`warm_up`](Self::warm_up) does; old values are served meanwhile.
+    /// Loads all of `keys` again, cached or not, like [`warm_up`](Self::warm_up). Old values are served meanwhile.
     ///
     /// # Errors
     /// Those of a warm-up. A value that could not be loaded stays as it is.
@@ -155,8 +156,7 @@ impl<S: Source> Cache<S> {
         let mut total = WarmedUp::default();
         for two in keys.chunks(self.warm_up_size()) {
             let (one, other) = two.split_at(two.len().min(self.batch_size()));
-            // While one is being loaded, the other is encoded and stored. If one fails, the other still comes to its
-            // end.
+            // While one batch is loaded, the other is encoded and stored. If one fails, the other still completes.
             let (one, other) = future::join(self.fill_batch::<T>(one, mode), self.fill_batch::<T>(other, mode)).await;
             for warmed in [one?, other?].into_iter().filter(|warmed| *warmed != WarmedUp::default()) {
                 progress(warmed.clone());
@@ -186,7 +186,7 @@ impl<S: Source> Cache<S> {
         Ok(WarmedUp { stored, skipped, not_stored, first_refusal, failed, first_failure })
     }
 
-    /// What a part of a cluster that is away would have is refused like what a full one does not take.
+    /// Keys on a shard that is away count as refused, like keys that a full server does not store.
     async fn lease_batch<T: CachedType<Source = S>>(
         &self,
         keys: &[T::Key],
@@ -212,7 +212,7 @@ impl<S: Source> Cache<S> {
         }
         let refused = refusals.len();
         let first_refusal = match refusals.into_iter().next() {
-            // The user lacks a right: all other values of the type would be refused too.
+            // The user lacks a right, so all other values of the type would be refused too.
             Some((_, error)) if refused == keys.len() && error.is_refusal() => return Err(shards.unreachable(error)),
             first => first.map(|(text, error)| format!("{text}: {error}; {}", advice(&error))),
         };
@@ -240,8 +240,8 @@ impl<S: Source> Cache<S> {
             found.extend(self.bypass_many::<T>(wanted.into_iter().cloned().collect()).await?);
             return Ok(());
         }
-        // Stamps before suspects: a key that a write of this process makes suspect after it was asked for has another
-        // stamp then, and the old value that Redis answers is dead in L1.
+        // Epochs are noted before unconfirmed keys are checked: if a write of this process makes a key unconfirmed
+        // after the check, the key has another epoch then, and the old value that Redis answers does not count in L1.
         let wanted = wanted.into_iter().map(|key| {
             let text = self.key_text::<T>(key);
             Wanted::<T> { key: key.clone(), stamp: self.shared().guard.stamps.current(&text), text }
@@ -255,7 +255,7 @@ impl<S: Source> Cache<S> {
         Ok(())
     }
 
-    /// Looks into Redis for all of them. Answers those that it does not have, and those that it cannot be asked for.
+    /// Looks all keys up in Redis. Returns the keys that are missing there, and the keys that could not be asked for.
     async fn look_up_many<T: CachedType<Source = S>>(
         &self,
         wanted: Vec<Wanted<T>>,
@@ -291,8 +291,8 @@ impl<S: Source> Cache<S> {
         (missing, unusable)
     }
 
-    /// Leases, load and fills, in a task of their own: a caller who is dropped leaves no lease behind that others would
-    /// wait for. Returns the keys that are left for the path of one key.
+    /// Leases, load and fills, in a task of its own: a caller that is dropped leaves no lease that others would wait
+    /// for. Returns the keys that are left for the path of one key.
     async fn load_missing<T: CachedType<Source = S>>(
         &self,
         missing: Vec<(T::Key, String)>,
@@ -308,7 +308,7 @@ impl<S: Source> Cache<S> {
         Ok(loaded.singly)
     }
 
-    /// An answer covers its caller, who came before the load began, whether it could be stored or not.
+    /// An answer covers its caller, which came before the load began, even if it could not be stored.
     async fn acquire_and_load<T: CachedType<Source = S>>(
         &self,
         missing: Vec<(T::Key, String)>,
@@ -324,8 +324,8 @@ impl<S: Source> Cache<S> {
         for ((key, text), acquired) in missing.into_iter().zip(acquired.answers) {
             match acquired {
                 Some(Acquired::Granted(token)) => granted.push(Grant::<T> { key, text, token }),
-                // A value that came in between, one that does not decode, a key that is elsewhere: the path of one key
-                // handles them all.
+                // The path of one key handles a value that came in between, a value that does not decode, and a key
+                // that has moved.
                 Some(_) => singly.push(key),
                 None => unusable.push(key),
             }
@@ -391,7 +391,7 @@ impl<S: Source> Cache<S> {
         Ok(outcomes)
     }
 
-    /// Whether the value is short enough; counted if it is not.
+    /// Whether the value is small enough. A value that is too large is counted.
     pub(crate) fn may_store<T: CachedType<Source = S>>(&self, state: &TypeState<T>, fill: &Fill) -> bool {
         let fits = self.shared().fits(&fill.json);
         if !fits {
@@ -421,8 +421,8 @@ impl<S: Source> Cache<S> {
         filled
     }
 
-    /// Nothing will be filled, so the others need not wait. That takes the values along, if there are any, so the
-    /// leases of a renewal, which nobody has to wait for, are left to expire.
+    /// Nothing will be filled, so other readers need not wait. This also removes existing values. So the leases of a
+    /// renewal, for which no reader waits, are left to expire.
     async fn give_leases_back(&self, keys: Vec<String>, mode: Mode) {
         if mode == Mode::Renew || keys.is_empty() {
             return;
@@ -448,21 +448,21 @@ impl<S: Source> Cache<S> {
     }
 }
 
-/// What became of one key of a batch.
+/// The result for one key of a batch.
 type FilledOne<T> = (<T as CachedType>::Key, Result<Option<<T as CachedType>::Value>, ReadError<ErrorOf<T>>>, Filled);
 
-/// What became of each key of a batch, or why the load failed.
+/// The result for each key of a batch, or why the load failed.
 type FilledMany<T> = Result<Vec<FilledOne<T>>, ReadError<ErrorOf<T>>>;
 
 /// A key that L1 does not have.
 struct Wanted<T: CachedType> {
     key: T::Key,
     text: String,
-    /// Noted before anything else was asked about the key.
+    /// The epoch, noted before anything else was asked about the key.
     stamp: Stamp,
 }
 
-/// What became of the keys of a batch that this process asked to fill.
+/// The results of asking for the leases of a batch.
 struct Leases<T: CachedType> {
     granted: Vec<Grant<T>>,
     skipped: usize,
@@ -484,17 +484,17 @@ impl<T: CachedType> Grant<T> {
     }
 }
 
-/// What a batch of reads was given, or why the load failed.
+/// The answers of a batch of reads, or why the load failed.
 type Answers<T> = Result<Vec<(<T as CachedType>::Key, Answer<T>)>, ReadError<ErrorOf<T>>>;
 
-/// What was found of a batch so far.
+/// The answers found for a batch so far.
 type Found<T> = HashMap<<T as CachedType>::Key, Answer<T>>;
 
 type ErrorOf<T> = <<T as CachedType>::Source as Source>::Error;
 
-/// What became of the keys of a batch that were not cached.
+/// The results for the keys of a batch that were not cached.
 struct LoadedMany<T: CachedType> {
     answers: Vec<(T::Key, Answer<T>)>,
-    /// Keys for the path of one key, which knows how to wait.
+    /// Keys left for the path of one key, which can wait.
     singly: Vec<T::Key>,
 }

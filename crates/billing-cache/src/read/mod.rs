@@ -1,8 +1,8 @@
-//! The cache as services use it: a read of one key ([`one`]) and of many ([`many`]), the flight that all who miss a key
-//! share ([`flight`], flown by its [`leader`]), and invalidation ([`invalidate`]).
+//! The cache as services use it: a read of one key ([`one`]) and of many ([`many`]), the flight that all callers
+//! missing a key share ([`flight`], with its [`leader`]), and invalidation ([`invalidate`]).
 //!
-//! Invariants: trouble with Redis never becomes an error of a read, only the loader can fail it; whatever a read
-//! returns was validated after the read began (`protocol.md`, section 3).
+//! Invariants: a failure of Redis never becomes an error of a read; only the loader can make a read fail. Every value
+//! that a read returns was validated after the read began (`protocol.md`, "Reading").
 
 pub(crate) mod answer;
 pub(crate) mod cache;

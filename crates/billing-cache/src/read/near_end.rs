@@ -1,4 +1,4 @@
-//! When a value counts as near its end, and which keys were refreshed lately.
+//! Decides when a value is near its end, and remembers which keys were refreshed recently.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use crate::clock::millis;
 use crate::declaration::policy::TtlPolicy;
 use crate::protocol::lookup::TimeLeft;
 
-/// Keys that were refreshed lately; more are not refreshed.
+/// Number of recently refreshed keys that are remembered. Beyond it no key is refreshed.
 const REMEMBERED: usize = 10_000;
 
 /// The keys of a type that need no refresh for a while.
@@ -16,7 +16,7 @@ const REMEMBERED: usize = 10_000;
 pub(crate) struct Refreshed(Mutex<HashMap<String, Instant>>);
 
 impl Refreshed {
-    /// Takes the key's turn, unless it was refreshed lately. It has no other turn for `pause`.
+    /// Whether to refresh the key now. If so, it is not refreshed again for `pause`.
     pub(crate) fn take(&self, text: &str, pause: Duration) -> bool {
         let now = Instant::now();
         let mut refreshed = self.lock();
@@ -30,7 +30,7 @@ impl Refreshed {
         true
     }
 
-    /// The key needs no refresh before `pause` has passed.
+    /// Notes that the key needs no refresh before `pause` has passed.
     pub(crate) fn rest(&self, text: String, pause: Duration) {
         self.lock().insert(text, Instant::now() + pause);
     }
@@ -40,7 +40,7 @@ impl Refreshed {
     }
 }
 
-/// With less than this left to live, a value is refreshed ahead; in milliseconds, 0 if never.
+/// A value with less time left than this is refreshed ahead; in milliseconds, 0 for never.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NearEnd {
     present_ms: u64,
@@ -53,13 +53,13 @@ impl NearEnd {
         Self { present_ms: share(policy.longest(Some(&()))), absent_ms: share(policy.longest(None::<&()>)) }
     }
 
-    /// Whether this value, or its absence, with so long to live is near its end.
+    /// Whether this value, or its absence, is near its end with `ttl_ms` left.
     #[inline]
     pub(crate) fn is_reached<V>(self, value: Option<&V>, ttl_ms: u64) -> bool {
         ttl_ms < if value.is_some() { self.present_ms } else { self.absent_ms }
     }
 
-    /// The same of one that Redis answered. One that would never come to its end counts as near it.
+    /// The same for a value that Redis answered. A value without an expiry counts as near its end.
     pub(crate) fn is_due<V>(self, value: Option<&V>, left: TimeLeft) -> bool {
         match left {
             TimeLeft::NotAsked => false,

@@ -1,7 +1,7 @@
-//! The read path of one key: look into Redis, else fly (see `leader.rs`).
+//! The read path of one key: look it up in Redis, or else join a flight (see `leader.rs`).
 //!
-//! Invariants: trouble with Redis never becomes an error of a read, only the loader can fail it; whatever a read
-//! returns was validated after the read began (`protocol.md`, section 3).
+//! Invariants: a failure of Redis never becomes an error of a read; only the loader can make a read fail. Every value
+//! that a read returns was validated after the read began (`protocol.md`, "Reading").
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,27 +23,27 @@ use crate::declaration::cached_type::{CachedType, Source};
 use crate::memory::epoch::Stamp;
 use crate::protocol::lookup::{self, Stored};
 
-/// A plain look into Redis.
+/// A lookup in Redis.
 struct Look {
-    /// Current when the read began.
+    /// The epoch when the read began.
     stamp: Stamp,
-    /// Whether it also asks how long the value has to live.
+    /// Whether it also asks for the time to live.
     sampled: Sampled,
 }
 
-/// Where a value was found, and under which stamp.
+/// The key of a value, and the epoch in which it was read.
 pub(crate) struct Place<'a, T: CachedType> {
     pub(crate) key: &'a T::Key,
     pub(crate) text: &'a str,
-    /// Current when the read began.
+    /// The epoch when the read began.
     pub(crate) stamp: Stamp,
 }
 
-/// What a plain look into Redis found.
+/// The result of a lookup in Redis.
 enum Lookup<V> {
     Hit(Option<Arc<V>>),
     Miss,
-    /// Something stands there that is no value of ours.
+    /// The key holds something that is no value of this type.
     Undecodable,
     /// Redis cannot be used for this key now.
     Unusable,
@@ -52,7 +52,7 @@ enum Lookup<V> {
 impl<S: Source> Cache<S> {
     /// Reads one value through the cache.
     ///
-    /// May be dropped at any await; a load that was begun goes on for the others who wait for it.
+    /// May be dropped at any await; a load that has begun continues for its other waiters.
     ///
     /// # Errors
     /// Only those of the loader.
@@ -63,7 +63,7 @@ impl<S: Source> Cache<S> {
             state.counters.add(Event::HitL1);
             return Ok(Cached { value, tier: Tier::L1 });
         }
-        // Boxed, so that a hit in memory does not carry the room for the rest.
+        // Boxed, so that the future of a hit in memory stays small.
         Box::pin(self.get_past_l1(state, key, sampled)).await
     }
 
@@ -105,7 +105,7 @@ impl<S: Source> Cache<S> {
             let found = match self.lookup(state, key, text, Look { stamp, sampled }).await {
                 Lookup::Hit(value) => return Ok(Cached { value, tier: Tier::L2 }),
                 Lookup::Miss => {
-                    // Now: the fill to come makes the key known.
+                    // Determined now, because the following fill makes the key known.
                     missed.get_or_insert_with(|| shared.known.why_missed(text, state.longest_ms()));
                     Found::Miss
                 }
@@ -113,7 +113,7 @@ impl<S: Source> Cache<S> {
                 Lookup::Unusable => Found::Unusable,
             };
             let seat = self.board(state, key, text, stamp, found);
-            // Boxed, so that a hit does not carry the room for a wait.
+            // Boxed, so that the future of a hit stays small.
             if let Landing::Covered(answer) = Box::pin(seat.landing()).await {
                 if let (Some(missed), Ok(Cached { tier: Tier::Loaded, .. })) = (missed, &answer) {
                     state.counters.add(missed.event());
@@ -124,7 +124,7 @@ impl<S: Source> Cache<S> {
         Box::pin(self.load_past_cache::<T>(key)).await
     }
 
-    /// Joins the flight of the key and stamp, or opens it.
+    /// Joins the flight of the key and epoch, or opens it.
     fn board<T: CachedType<Source = S>>(
         &self,
         state: &TypeState<T>,
@@ -146,8 +146,8 @@ impl<S: Source> Cache<S> {
         seat
     }
 
-    /// GET, and nothing else; with the time to live where L1 wants to know it, and of sampled reads, since a refresh
-    /// may be due. What is no value of this key, or has ended, is a miss; the flight replaces it.
+    /// Sends only GET; also PTTL if L1 needs it, and for sampled reads, because a refresh may be due. Something that is
+    /// no value of this key, or has ended, is a miss, and the flight replaces it.
     async fn lookup<T: CachedType<Source = S>>(
         &self,
         state: &TypeState<T>,
@@ -184,7 +184,7 @@ impl<S: Source> Cache<S> {
         }
     }
 
-    /// Takes note of a value that Redis answered: for L1, for what is known of its end, and for its refresh.
+    /// Processes a value that Redis answered: for L1, for its known end, and for its refresh.
     pub(crate) fn take_in<T: CachedType<Source = S>>(
         &self,
         state: &TypeState<T>,
@@ -200,7 +200,7 @@ impl<S: Source> Cache<S> {
     }
 }
 
-/// Off the path of those who do not listen.
+/// Not inlined, so that it costs nothing while DEBUG is off.
 #[cold]
 fn log_get<T: CachedType>(key: &str, answer: &Answer<T>, elapsed_us: u64) {
     let cache_type = T::NAME;
@@ -210,7 +210,7 @@ fn log_get<T: CachedType>(key: &str, answer: &Answer<T>, elapsed_us: u64) {
     }
 }
 
-/// Counted where one key is looked up, and only there: every read of such a value comes by once.
+/// Counted only where one key is looked up, because every read of such a value passes there once.
 fn undecodable<T: CachedType>(state: &TypeState<T>) -> Lookup<T::Value> {
     state.counters.add(Event::Undecodable);
     Lookup::Undecodable

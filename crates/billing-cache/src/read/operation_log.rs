@@ -1,7 +1,7 @@
-//! What operations say when they end: a line of the log at DEBUG, and the outcome on their span at TRACE.
+//! Reports operations when they end: a log line at DEBUG, and the outcome on their span at TRACE.
 //!
-//! Invariants: a key is a field of text, which subscribers escape, so that none can break a line; no value is ever
-//! told, nor an error that may quote one. `docs/operations.md` has the fields.
+//! Invariants: a key is a text field, which subscribers escape, so that no key can break a line. No value is ever
+//! logged, and no error that may quote one. `docs/operations.md` lists the fields.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::counting::event::Event;
 use crate::declaration::cached_type::{CachedType, Source};
 use crate::protocol::fill::{Fill, Filled};
 
-/// The database answered, for so many keys.
+/// The database answered for `keys` keys.
 pub(crate) fn loaded<T: CachedType>(span: &Span, keys: usize, started: Instant) {
     span.record("outcome", "loaded");
     debug!(cache_type = T::NAME, keys, outcome = "loaded", elapsed_us = micros(started), "load");
@@ -30,7 +30,7 @@ pub(crate) fn load_failed<T: CachedType>(
     debug!(cache_type = T::NAME, outcome, %error, elapsed_us = micros(started), "load");
 }
 
-/// A value was stored, or lost, or Redis did not answer.
+/// A value was stored, or the fill was lost, or Redis did not answer.
 pub(crate) fn filled<T: CachedType>(span: &Span, fill: &Fill, filled: Option<&Filled>, started: Instant) {
     let outcome = match filled {
         Some(Filled::Stored) => Event::FillStored,
@@ -48,7 +48,8 @@ pub(crate) fn filled<T: CachedType>(span: &Span, fill: &Fill, filled: Option<&Fi
     );
 }
 
-/// A read of many: a line for each key that did not come from L1, whose hits have lines of their own, and one for all.
+/// A read of many: one line for each key that did not come from L1, because L1 hits log their own lines, and one line
+/// for the whole.
 pub(crate) fn got_many<T: CachedType>(answers: &[Answer<T>], started: Instant, key_of_place: impl Fn(usize) -> String) {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;

@@ -1,21 +1,21 @@
-//! Types that are read past the cache, because nobody would notice if their values became wrong.
+//! Reads types past the cache while changes of their values would go unnoticed.
 //!
-//! Invariant: from the call on, no read of the type answers what was cached before: not from Redis, which is not asked,
-//! and not from memory, whose entries are dead. Invalidations and clears go on. Whoever turns it off has cleared the
-//! type before. Called by those who watch the source.
+//! Invariant: from the call on, no read of the type returns what was cached before: Redis is not asked, and the entries
+//! in memory no longer count. Invalidations and clears continue. The caller that turns it off has cleared the type
+//! before. The code that watches the source calls it.
 
 use super::cache::Cache;
 use super::shared::PastCache;
 use crate::declaration::cached_type::Source;
 
 impl<S: Source> Cache<S> {
-    /// Reads of this type go to the source from now on, and are answered as bypassed.
+    /// From now on, reads of this type go to the source and are answered as bypassed.
     pub fn read_past_cache(&self, cache_type: &str) {
         self.past_cache_of(cache_type).for_each(PastCache::begin);
         self.shared().guard.stamps.bump_all();
     }
 
-    /// Reads of this type use the cache again. Clear the type first: its values may have become wrong unseen.
+    /// Reads of this type use the cache again. Clear the type first: its values may have become wrong unnoticed.
     pub fn read_through_cache(&self, cache_type: &str) {
         self.past_cache_of(cache_type).for_each(PastCache::end);
     }

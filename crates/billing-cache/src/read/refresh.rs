@@ -1,12 +1,10 @@
-//! Refresh ahead: a value that is read near its end is loaded anew by one process, while everybody goes on hitting the
-//! old.
+//! Refresh ahead: one process loads a value again that is read near its end, while all readers still get the old value.
 //!
-//! Invariant (`protocol.md`, section 7): a refresh holds the key's lease, so an invalidation makes its fill lost, and
-//! no two processes refresh one key at a time. A refresh that fails leaves the old value as it is.
+//! Invariant (`protocol.md`, "Warm-up and clear"): a refresh holds the lease of the key, so an invalidation makes its
+//! fill lost, and no two processes refresh one key at a time. A refresh that fails leaves the old value unchanged.
 //!
-//! Only sampled hits ask how long the value has to live (see [`crate::counting::sampling`]); a hot key is asked often
-//! enough. A value without an end, which no process of ours stores, counts as near its end even where refresh ahead is
-//! off.
+//! Only sampled hits ask for the time to live (see [`crate::counting::sampling`]), which is often enough for a hot key.
+//! A value without an expiry, which this cache never stores, counts as near its end even if refresh ahead is off.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +21,7 @@ use crate::protocol::lease::{Mode, Token};
 use crate::protocol::release::release;
 
 impl<S: Source> Cache<S> {
-    /// Starts a refresh of a value near its end in the background, unless somebody here has refreshed it lately.
+    /// Starts a refresh of a value near its end in the background, unless this process has refreshed it recently.
     pub(crate) fn consider_refresh<T: CachedType<Source = S>>(&self, state: &TypeState<T>, key: &T::Key, text: &str) {
         let pause = Duration::from_millis(self.shared().settings.lease_ttl_ms);
         if state.refreshed.take(text, pause) {
@@ -46,7 +44,7 @@ impl<S: Source> Cache<S> {
             return self.give_up_refresh(&text, &token).await;
         };
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
-        // A value that ends soon by itself would be near its end again at once: once is enough.
+        // A value that soon ends by itself would be near its end again at once. One refresh is enough.
         state.refreshed.rest(text.clone(), ttl / 2);
         let fill = Fill { key: text.clone(), token, json, ttl };
         if !self.may_store(state, &fill) {
@@ -64,7 +62,7 @@ impl<S: Source> Cache<S> {
         debug!(cache_type = T::NAME, key = text, outcome = event.as_str(), elapsed_us, "refresh ahead");
     }
 
-    /// Only the lease is given back: an invalidation would take the old value along.
+    /// Gives only the lease back, because an invalidation would also remove the old value.
     async fn give_up_refresh(&self, text: &str, token: &Token) {
         if let Err(error) = release(&self.shared().shards, text, token).await {
             debug!(key = text, %error, "a lease is left to expire");

@@ -1,6 +1,6 @@
-//! Retries of invalidations that Redis could not be told of in time.
+//! Retries invalidations that did not reach Redis in time.
 //!
-//! Invariant: a key stays suspect until an invalidation of it, sent after it became suspect, got through.
+//! Invariant: the invalidation of a key stays unconfirmed until a later one, sent after the failure, succeeds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::protocol::{clear, invalidate};
 const MEND_PAUSE: Duration = Duration::from_millis(200);
 const MEND_BATCH: usize = 500;
 
-/// Invalidates suspect keys again until Redis has been told. Ends when its cache is dropped.
+/// Repeats unconfirmed invalidations until Redis acknowledges them. Ends when its cache is dropped.
 pub(crate) async fn mend(shared: Arc<Shared>) {
     let mut connections = shared.shards.changes();
     loop {
@@ -26,13 +26,14 @@ pub(crate) async fn mend(shared: Arc<Shared>) {
         let all_are_told = mend_batch(&shared, &mut batch).await;
         shared.suspects.settle(&batch);
         if !all_are_told {
-            // Whichever comes first: a restored connection, or a server that answers again on the old one.
+            // Waits for a restored connection, or for a server that answers again on the old one, whichever comes
+            // first.
             let _ = tokio::time::timeout(MEND_PAUSE, connections.changed()).await;
         }
     }
 }
 
-/// Leaves in the batch what Redis was told of; says whether that is all.
+/// Leaves in the batch the keys that Redis has removed. Returns whether these are all.
 async fn mend_batch(shared: &Shared, batch: &mut Batch) -> bool {
     if batch.everything {
         let types: Vec<_> = shared.types.iter().map(|registered| registered.info).collect();

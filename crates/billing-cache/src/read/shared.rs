@@ -1,4 +1,5 @@
-//! What all operations of a cache share and what does not depend on its source, so that background tasks can hold it.
+//! The state that all operations of a cache share and that does not depend on its source, so that background tasks can
+//! hold it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,7 @@ use crate::memory::guard::Guard;
 use crate::protocol::oversize;
 use crate::protocol::scan::Scanner;
 
-/// See the module.
+/// The shared state; see the module.
 pub(crate) struct Shared {
     pub(crate) shards: Arc<Shards>,
     pub(crate) settings: CacheSettings,
@@ -30,18 +31,18 @@ pub(crate) struct Shared {
     pub(crate) suspects: Suspects,
     pub(crate) known: Known,
     pub(crate) unsent: Unsent,
-    /// Held while numbers are on their way to Redis.
+    /// Held while numbers are sent to Redis.
     pub(crate) flushing: tokio::sync::Mutex<()>,
-    /// What belongs to no type.
+    /// Counters that belong to no type.
     pub(crate) process_wide: Counters,
-    /// Who this process is, if it shows itself to others.
+    /// The identity of this process, if it announces itself.
     pub(crate) identity: Option<Identity>,
-    /// Another source that uses the same keys, as it names itself.
+    /// The name of another source that uses the same keys.
     pub(crate) other_source: Mutex<Option<String>>,
     pub(crate) types: Vec<RegisteredType>,
 }
 
-/// A cached type and what was counted for it.
+/// A cached type and its counters.
 #[derive(Clone, Debug)]
 pub(crate) struct RegisteredType {
     pub(crate) info: TypeInfo,
@@ -51,7 +52,7 @@ pub(crate) struct RegisteredType {
     pub(crate) past_cache: Arc<PastCache>,
 }
 
-/// Whether a type is read past the cache; for all its states.
+/// Whether a type is read past the cache; shared by all its states.
 #[derive(Debug, Default)]
 pub(crate) struct PastCache(AtomicBool);
 
@@ -75,19 +76,19 @@ impl Shared {
         json.len() as u64 <= self.settings.max_value_bytes
     }
 
-    /// What a walk over keys goes by.
+    /// What a scan over keys needs.
     pub(crate) fn scanner(&self) -> Scanner<'_> {
         Scanner { shards: &self.shards, space: &self.space, scan_count: self.settings.scan_count }
     }
 
-    /// Looks in the background whether these keys could not be read in time because their values are too large.
+    /// Checks in the background whether these keys could not be read in time because their values are too large.
     pub(crate) fn suspect_oversize(&self, error: &L2Error, keys: Vec<String>) {
         if error.is_timeout() {
             tokio::spawn(oversize::remove(Arc::clone(&self.shards), keys, self.settings.max_value_bytes));
         }
     }
 
-    /// Those of a type, or of none.
+    /// The counters of a type, or those of no type.
     pub(crate) fn counters_of(&self, cache_type: &str) -> Option<&Counters> {
         if cache_type == PROCESS_WIDE {
             return Some(&self.process_wide);
@@ -96,7 +97,7 @@ impl Shared {
         Some(&registered.counters)
     }
 
-    /// What this process counted and recorded since it started.
+    /// Everything that this process counted and recorded since it started.
     pub(crate) fn own_numbers(&self) -> Numbers {
         let mut numbers = Numbers::default();
         numbers.add_counters(PROCESS_WIDE, &self.process_wide);
@@ -106,12 +107,12 @@ impl Shared {
         numbers
     }
 
-    /// A connection of one's own to where the numbers are.
+    /// A separate connection to the shard of the stored counters.
     pub(crate) async fn numbers_connection(&self) -> Result<OwnConnection, RedisUnreachable> {
         self.shards.own_connection(NUMBERS).await
     }
 
-    /// The names under which numbers are kept.
+    /// The names under which numbers are stored.
     pub(crate) fn named(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(PROCESS_WIDE).chain(self.types.iter().map(|registered| registered.info.name))
     }

@@ -1,13 +1,14 @@
-//! The mark: of which source the values in Redis are, so that two databases that share one Redis by mistake do not
-//! answer with each other's rows.
+//! The mark: names the source of the values in Redis, so that two databases that share one Redis by mistake do not
+//! answer with the rows of each other.
 //!
-//! A process that was told who its source is keeps a mark in Redis while it lives; it is gone a minute after the last
-//! one. Whoever finds the living mark of another source neither reads nor fills, and still invalidates. Another key
-//! says for longer whose the values were last: who comes after another source clears all types before it reads.
+//! A process that knows the name of its source keeps a mark in Redis while it runs. The mark disappears a minute after
+//! the last such process. A process that finds the living mark of another source neither reads nor fills, but still
+//! invalidates. Another key remembers for longer which source had the values last: a process that follows another
+//! source clears all types before it reads.
 //!
-//! Invariant: nothing is read or filled before the first look at the mark, except where this Redis user may not look.
-//! In a cluster that holds for all masters: while that of the mark is away, a process that has not seen it yet reads
-//! from none.
+//! Invariant: nothing is read or filled before the first look at the mark, unless this Redis user may not look. In a
+//! cluster this holds for all primaries: while the primary of the mark is away, a process that has not seen the mark
+//! reads from none.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -23,23 +24,23 @@ use crate::declaration::cached_type::Source;
 use crate::declaration::key::{BOOKKEEPING, KeySpace};
 use crate::protocol::clear;
 
-/// A mark that is not renewed is gone after this.
+/// Time to live of a mark that is not renewed.
 const LIFE_SECONDS: &str = "60";
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Longer than any value lives: a year and a day.
+/// A year and a day, longer than any value lives.
 const MEMORY_SECONDS: &str = "31622400";
 
-/// What a look found.
+/// The result of a look.
 enum Found {
-    /// The mark is ours, and so are the values, as far as anybody said.
+    /// The mark names this source, and so does the last owner of the values, if there is one.
     Ours,
-    /// The mark is ours now, and the values were another source's.
+    /// The mark names this source now, but the values were of another source.
     Inherited,
     /// Another source is in use.
     Other(String),
 }
 
-/// Keeps the mark. Ends when its cache is dropped.
+/// Keeps the mark alive. Ends when its cache is dropped.
 pub(crate) async fn keep(shared: Arc<Shared>, identity: String) {
     let mut connections = shared.shards.changes();
     loop {
@@ -50,7 +51,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, identity: String) {
 }
 
 impl<S: Source> Cache<S> {
-    /// The source that uses these keys of Redis now, as it names itself; `None` if none of its processes lives.
+    /// The name of the source that uses these Redis keys now; `None` if none of its processes runs.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -61,13 +62,13 @@ impl<S: Source> Cache<S> {
     }
 }
 
-/// One look, and what follows from it. What could not be found out changes nothing.
+/// Looks once and acts on the result. If the mark could not be read, nothing changes.
 pub(crate) async fn look(shared: &Shared, identity: &str) {
     let looked = match ask(shared, identity).await {
         Ok(Found::Inherited) => take_over(shared, identity).await.map(|()| None),
         Ok(Found::Ours) => Ok(None),
         Ok(Found::Other(other)) => Ok(Some(other)),
-        // It cannot be known, and what other programs do is their affair.
+        // This user may not look, so it cannot be known; other programs must not be disturbed.
         Err(error) if error.is_refusal() => Ok(None),
         Err(error) => Err(error),
     };
@@ -89,13 +90,13 @@ fn settle(shared: &Shared, other: Option<String>) {
     }
     shared.shards.read_from_redis(other.is_none());
     if other.is_some() {
-        // After reads were kept away: nothing gets in any more.
+        // After reads were stopped, so that nothing more gets into L1.
         shared.guard.stamps.bump_all();
     }
     *known = other;
 }
 
-/// The answers to SET do not matter: a Redis that is full keeps no mark, and is read all the same.
+/// The answers to SET do not matter: a Redis that is full keeps no mark, and is used anyway.
 async fn ask(shared: &Shared, identity: &str) -> Result<Found, L2Error> {
     let (mark, last) = (key(&shared.space, "mark"), key(&shared.space, "last"));
     let claim = command(&["SET", &mark, identity, "NX", "EX", LIFE_SECONDS]);
@@ -115,7 +116,7 @@ async fn ask(shared: &Shared, identity: &str) -> Result<Found, L2Error> {
     Ok(Found::Ours)
 }
 
-/// Removes what another source left, and only then says that the values are ours.
+/// Removes the values of another source, and only then claims the keys for this source.
 async fn take_over(shared: &Shared, identity: &str) -> Result<(), L2Error> {
     let types: Vec<_> = shared.types.iter().map(|registered| registered.info).collect();
     clear::clear_types(shared.scanner(), &types).await?;
@@ -123,14 +124,14 @@ async fn take_over(shared: &Shared, identity: &str) -> Result<(), L2Error> {
     remember(shared, identity).await
 }
 
-/// The mark lives on, and so does the memory of whose the values were last.
+/// Renews the mark and the record of the last source.
 async fn remember(shared: &Shared, identity: &str) -> Result<(), L2Error> {
     let (mark, last) = (key(&shared.space, "mark"), key(&shared.space, "last"));
     let renew = command(&["EXPIRE", &mark, LIFE_SECONDS]);
     tell(shared, &[renew, command(&["SET", &last, identity, "EX", MEMORY_SECONDS])]).await.map(drop)
 }
 
-/// What is known of the data as a whole. All have the same braces, so that they are on one master of a cluster.
+/// A key for facts about the data as a whole. All have the same braces, so that they are on one primary of a cluster.
 pub(crate) fn key(space: &KeySpace, name: &str) -> String {
     format!("{}{BOOKKEEPING}{{database}}:{name}", space.prefix())
 }

@@ -1,4 +1,4 @@
-//! What the cache keeps for one cached type.
+//! The state that the cache keeps for one cached type.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,21 +25,21 @@ use crate::protocol::lookup::{Stored, TimeLeft};
 
 const NANOS_A_MILLI: u64 = 1_000_000;
 
-/// See the module.
+/// The state; see the module.
 pub(crate) struct TypeState<T: CachedType> {
     pub(crate) policy: TtlPolicy,
     pub(crate) counters: Arc<Counters>,
-    /// What is asked for; none where the settings turn that off.
+    /// The keys that are read; `None` if the settings turn this off.
     pub(crate) popularity: Option<Arc<Popularity>>,
     pub(crate) flights: Arc<Flights<Answer<T>>>,
     pub(crate) near_end: NearEnd,
-    /// Which keys were refreshed ahead lately.
+    /// The keys that were refreshed ahead recently.
     pub(crate) refreshed: Refreshed,
-    /// A place for each load that may go on at once.
+    /// A permit for each load that may run at once.
     pub(crate) loads: Semaphore,
-    /// Whether it was said that the Redis user lacks a right that this type needs.
+    /// Whether a missing right of the Redis user was already logged for this type.
     pub(crate) is_refused: AtomicBool,
-    /// For types whose policy has it on.
+    /// Present if the policy of the type turns it on.
     pub(crate) l1: Option<L1<T>>,
     pub(crate) past_cache: Arc<PastCache>,
 }
@@ -56,12 +56,12 @@ impl<T: CachedType> TypeState<T> {
         l1.insert(key, Heard { value: value.cloned(), stamp, asked, ttl_ms, bytes });
     }
 
-    /// The longest time that any value of the type lives, in milliseconds.
+    /// The longest time to live of any value of the type, in milliseconds.
     pub(crate) fn longest_ms(&self) -> u64 {
         millis(self.policy.longest(Some(&())))
     }
 
-    /// Takes note of how long a value has to live that Redis answered, if that was asked for.
+    /// Records the time to live of a value that Redis answered, if it was asked for.
     pub(crate) fn note_ttl(&self, known: &Known, text: &str, value: Option<&Arc<T::Value>>, stored: &Stored) {
         let TimeLeft::Millis(ttl_ms) = stored.left else { return };
         known.stored(text, ttl_ms);
@@ -70,8 +70,8 @@ impl<T: CachedType> TypeState<T> {
     }
 }
 
-/// Swallows an error of Redis: the read goes on without it. Counted here if Redis was asked at all, logged once by the
-/// link; a right that is missing, which says nothing about the link, here, once a type.
+/// Swallows an error of Redis, so that the read continues without it. It is counted here if a command was sent at all.
+/// The link logs it once. A missing right says nothing about the link, so it is logged here, once per type.
 pub(crate) fn note_redis_error<T: CachedType>(state: &TypeState<T>, text: &str, error: &L2Error) {
     if error.was_asked() {
         state.counters.add(Event::RedisError);

@@ -1,7 +1,7 @@
-//! Suspect keys: written by this process while Redis could not be told.
+//! Unconfirmed invalidations: the keys that this process wrote while Redis could not be reached.
 //!
-//! Invariant: a suspect key is read from the database until an invalidation of it, sent after it became suspect, got
-//! through. Without this the writer would not read its own write when Redis comes back (`protocol.md`, section 4).
+//! Invariant: such a key is read from the database until an invalidation of it succeeds that was sent after the
+//! failure. Otherwise the writer would not read its own write when Redis comes back (`protocol.md`, "Writing").
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand::seq::IteratorRandom;
 use tokio::sync::Notify;
 
-/// Beyond so many, everything is suspect until all caches of the types were cleared.
+/// Beyond this number every key counts as unconfirmed, until all types were cleared.
 const LIMIT: usize = 100_000;
 
-/// The suspect keys of a process.
+/// The unconfirmed keys of a process.
 #[derive(Debug, Default)]
 pub(crate) struct Suspects {
     keys: Mutex<Keys>,
@@ -24,17 +24,17 @@ pub(crate) struct Suspects {
 
 #[derive(Debug, Default)]
 struct Keys {
-    /// Key and the number of the failure that made it suspect last.
+    /// Each key with the number of its latest failure.
     failed: HashMap<String, u64>,
     failures: u64,
     overflowed_at: Option<u64>,
 }
 
-/// What must be invalidated, and as of which failure.
+/// The keys to invalidate, and the number of the latest failure at that time.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) keys: Vec<String>,
-    /// Too many keys to remember: every type must be cleared.
+    /// There are too many keys to remember, so every type must be cleared.
     pub(crate) everything: bool,
     as_of: u64,
 }
@@ -48,7 +48,7 @@ impl Suspects {
         keys.overflowed_at.is_some() || keys.failed.contains_key(key)
     }
 
-    /// The invalidation of these keys did not get through.
+    /// Adds keys whose invalidation failed.
     pub(crate) fn add(&self, failed: &[String]) {
         let mut keys = self.lock();
         keys.failures += 1;
@@ -69,8 +69,8 @@ impl Suspects {
         self.added.notify_one();
     }
 
-    /// Up to `limit` keys to invalidate again, drawn by lot, so that those of a master that is dead do not stand in the
-    /// way of the others; empty if there are none.
+    /// Up to `limit` keys to invalidate again; empty if there are none. They are chosen at random, so that the keys of
+    /// a dead primary do not block the others.
     pub(crate) fn batch(&self, limit: usize) -> Batch {
         let keys = self.lock();
         Batch {
@@ -80,7 +80,7 @@ impl Suspects {
         }
     }
 
-    /// The batch got through. Keys that failed again in the meantime stay suspect.
+    /// Removes the keys of a successful batch. Keys that failed again meanwhile stay.
     pub(crate) fn settle(&self, batch: &Batch) {
         let mut keys = self.lock();
         for key in &batch.keys {
@@ -98,7 +98,7 @@ impl Suspects {
         self.len() == 0
     }
 
-    /// How many keys are suspect; 1 stands for all.
+    /// Number of unconfirmed keys; 1 may stand for all.
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }
