@@ -43,7 +43,7 @@ pub enum SetupError {
     /// A setting that cannot work.
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
-    /// The settings make no address of a Redis server.
+    /// The settings give no address of a Redis server.
     #[error("the Redis settings make no address: {0}; check REDIS_HOST, REDIS_PORT and REDIS_URL")]
     Address(#[source] L2Error),
     /// The settings or files of TLS cannot be used.
@@ -55,7 +55,7 @@ pub enum SetupError {
     /// The settings of the sentinels cannot be used.
     #[error("{}", advised(.0, .0.advice()))]
     Sentinels(SentinelError),
-    /// The configuration speaks of a type that does not exist.
+    /// The configuration names a type that does not exist.
     #[error("cache.types.{name} names no cached type; there are {known}")]
     UnknownType {
         /// The name in the configuration.
@@ -107,41 +107,41 @@ impl<S: Source> CacheBuilder<S> {
         }
     }
 
-    /// Of the types added from here on nothing is counted or timed: the bare side of a benchmark of what counting
-    /// costs. All else is done, so both sides send the same commands: sampled reads are noted, and values refreshed
-    /// ahead.
+    /// Types added from here on are not counted or timed. A benchmark compares them with counted types to measure the
+    /// cost of counting. Everything else is done, so both send the same commands: sampled reads are noted, and values
+    /// are refreshed ahead.
     #[must_use]
     pub fn uncounted(mut self) -> Self {
         self.counting = Counting::Off;
         self
     }
 
-    /// Reads use a new connection only after [`Cache::admit`]: for whoever runs a relay, which applies again what the
-    /// server may have lost. Until then reads go to the source.
+    /// Reads use a new connection only after [`Cache::admit`]. Until then they go to the source. For a process with a
+    /// relay, which applies again the invalidations that the server may have lost.
     #[must_use]
     pub fn admit_after_replay(mut self) -> Self {
         self.admission = Admission::AfterReplay;
         self
     }
 
-    /// Shows this process among those that are alive ([`Cache::processes`]), with the changes of its breaker
-    /// ([`Cache::breaker_changes`]): for services, which go on for long. Without effect where `cache.counters_flush_ms`
-    /// is 0.
+    /// Lists this process among the running ones ([`Cache::processes`]), with the changes of its breaker
+    /// ([`Cache::breaker_changes`]). For services, which run for long. It has no effect if `cache.counters_flush_ms` is
+    /// 0.
     #[must_use]
     pub fn announce(mut self) -> Self {
         self.identity = Some(Identity::of_this_process());
         self
     }
 
-    /// Names the source, so that two of them do not answer with each other's values: while another one uses the same
-    /// keys of Redis, nothing is read from them or filled; see [`Cache::other_source`].
+    /// Names the source, so that two sources do not answer with the values of each other: while another source uses the
+    /// same Redis keys, nothing is read from them or filled; see [`Cache::other_source`].
     #[must_use]
     pub fn marked(mut self, source: impl Into<String>) -> Self {
         self.mark = Some(source.into());
         self
     }
 
-    /// Adds a cached type, with its TTL and L1 policy from the settings or else from its declaration.
+    /// Adds a cached type. Its TTL and L1 policy come from the settings, or else from its declaration.
     #[must_use]
     pub fn with<T: CachedType<Source = S>>(mut self) -> Self {
         let counters = Arc::new(Counters::new(self.counting));
@@ -175,8 +175,8 @@ impl<S: Source> CacheBuilder<S> {
         self
     }
 
-    /// Connects and starts the background tasks. A Redis that is away is no error here: it is dialled in the background
-    /// and reads go to the source meanwhile; see [`Cache::check_redis`].
+    /// Connects and starts the background tasks. A Redis that is away is not an error: connection attempts continue in
+    /// the background, and reads go to the source meanwhile; see [`Cache::check_redis`].
     ///
     /// # Errors
     /// Settings that cannot work.
@@ -237,7 +237,7 @@ impl<S: Source> CacheBuilder<S> {
     }
 }
 
-/// What the keys of the types with L1 begin with.
+/// The prefixes of the keys of the types with L1.
 fn l1_prefixes(types: &[RegisteredType], space: &KeySpace) -> Vec<String> {
     let with_l1 = types.iter().filter(|registered| registered.l1 == L1Policy::On);
     with_l1.map(|registered| format!("{}{}", space.prefix(), registered.info.prefix)).collect()

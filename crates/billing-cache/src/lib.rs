@@ -1,13 +1,12 @@
 //! A read-through cache for billing data in a Redis shared with other programs: key schemes, TTL policies, and a lease
 //! protocol under which no reader is served an older value after a write was acknowledged.
 //!
-//! The crate knows no table, row or currency. Whoever owns data declares each kind of it once as a [`CachedType`], adds
-//! the types to a [`CacheBuilder`], and then reads through [`Cache::get`] and [`Cache::get_many`]. Writers call
+//! The crate knows no table, row or currency. A crate that owns data declares each kind of it once as a [`CachedType`],
+//! adds the types to a [`CacheBuilder`], and then reads through [`Cache::get`] and [`Cache::get_many`]. Writers call
 //! [`Cache::invalidate`] between their commit and their answer.
 //!
-//! Where to read on: `read` (the path of one read), `protocol` (the commands), `declaration` (what stands in Redis),
-//! and `docs/architecture.md` for the floors of the house. What each part of the protocol is for stands in
-//! `docs/protocol.md`.
+//! Read on in `read` (the path of one read), `protocol` (the commands), `declaration` (what Redis contains), and
+//! `docs/architecture.md` (the floors of this crate). `docs/protocol.md` says what each part of the protocol is for.
 
 pub mod bounded_file;
 mod builder;

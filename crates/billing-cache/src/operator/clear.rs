@@ -1,4 +1,5 @@
-//! Clear: an operator empties cached types. Exactly our keys of those types, with their leases, and nothing else.
+//! Clear: an operator empties cached types. It removes exactly the keys of those types and their leases, and nothing
+//! else.
 
 use std::time::Instant;
 
@@ -15,9 +16,9 @@ use crate::protocol::rate_limit::Pace;
 use crate::read::cache::Cache;
 
 impl<S: Source> Cache<S> {
-    /// Removes all values of these types and revokes the leases of loads in flight; answers in the order of `types`.
+    /// Removes all values of these types and revokes the leases of loads in flight. Answers in the order of `types`.
     ///
-    /// `progress` hears how many names were found in each step. If it is dropped on the way, what was removed stays
+    /// `progress` receives the number of names found in each step. If the future is dropped, what was removed stays
     /// removed.
     ///
     /// # Errors
@@ -35,7 +36,7 @@ impl<S: Source> Cache<S> {
         Ok(clearing.cleared().to_vec())
     }
 
-    /// As [`clear`](Self::clear), step by step: for those who show how far it is, or may end it on the way.
+    /// Like [`clear`](Self::clear), step by step, to show progress or to stop early.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -49,7 +50,8 @@ impl<S: Source> Cache<S> {
         Ok(Clearing { cache: self.clone(), run: ClearRun::new(types, mode, pace, Scope::Everywhere) })
     }
 
-    /// Removes all values of these types, wherever Redis can be reached, for somebody who keeps a record of it.
+    /// Removes all values of these types on every primary that can be reached, and returns where and in which history,
+    /// for a caller that records it.
     ///
     /// # Errors
     /// Redis cannot be used. What was removed stays removed.
@@ -65,7 +67,7 @@ impl<S: Source> Cache<S> {
         cleared.map_err(|error| shared.shards.unreachable(error))
     }
 
-    /// Removes the values with these texts and revokes their leases.
+    /// Removes the values under these key texts and revokes their leases.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -101,14 +103,14 @@ impl<S: Source> Cache<S> {
     }
 }
 
-/// A clear on its way. Dropping it ends it there.
+/// A running clear. Dropping it stops it.
 pub struct Clearing<S: Source> {
     cache: Cache<S>,
     run: ClearRun,
 }
 
 impl<S: Source> Clearing<S> {
-    /// Goes one round trip further; `None` at the end.
+    /// Takes one more round trip; `None` at the end.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -118,13 +120,13 @@ impl<S: Source> Clearing<S> {
         step.map_err(|error| shared.shards.unreachable(error))
     }
 
-    /// What was removed so far, or would be, in the order of the types.
+    /// What was removed so far, or would be removed, in the order of the types.
     #[must_use]
     pub fn cleared(&self) -> &[Cleared] {
         self.run.walk().cleared()
     }
 
-    /// How many keys the steps together look at in a database of so many keys.
+    /// Number of keys that all steps together examine in a database of `keys` keys.
     #[must_use]
     pub fn looks_at(&self, keys: u64) -> u64 {
         keys * PASSES
@@ -132,7 +134,7 @@ impl<S: Source> Clearing<S> {
 }
 
 impl<S: Source> Drop for Clearing<S> {
-    /// What was removed must not live on in the memory of this process.
+    /// Values that were removed must not stay in the memory of this process.
     fn drop(&mut self) {
         self.cache.shared().guard.stamps.bump_all();
         for (info, cleared) in self.run.walk().types().iter().zip(self.run.walk().cleared()) {

@@ -1,4 +1,4 @@
-//! Examination: what a Redis is fit for, past the breaker.
+//! The health check of Redis, which bypasses the breaker.
 
 use super::health_check::{self, Examination};
 use super::rights::{self, AclRule};
@@ -8,12 +8,12 @@ use crate::declaration::cached_type::Source;
 use crate::read::cache::Cache;
 
 impl<S: Source> Cache<S> {
-    /// Looks at every primary on connections of its own: version, memory, rights, announcements, scripts, latency,
-    /// clock. Where there is one server, a replica is looked at too. Takes a few dozen round trips each; writes one
-    /// probe key, which is removed at once.
+    /// Checks every primary on separate connections: version, memory, rights, invalidation messages, scripts, latency,
+    /// clock. If there is a single server, a replica is checked too. Each check takes a few dozen round trips, and
+    /// writes one probe key, which is removed at once.
     ///
     /// # Errors
-    /// One of them cannot be reached at all. What is given is never empty.
+    /// A server cannot be reached at all. The result is never empty.
     pub async fn examine_redis(&self) -> Result<Vec<Examination>, RedisUnreachable> {
         let shared = self.shared();
         let layout = shared.shards.layout();
@@ -30,17 +30,18 @@ impl<S: Source> Cache<S> {
         Ok(examinations)
     }
 
-    /// What its nodes say of the cluster: who is master and replica, and whether all slots have a master; none for one
-    /// server.
+    /// What the nodes report about the cluster: primaries and replicas, and whether all slots have a primary; `None`
+    /// for a single server.
     ///
     /// # Errors
-    /// None of the nodes of the settings answers.
+    /// No node in the settings answers.
     pub async fn examine_cluster(&self) -> Result<Option<ClusterFacts>, RedisUnreachable> {
         let shards = &self.shared().shards;
         shards.cluster_facts().await.map_err(|error| shards.unreachable(error))
     }
 
-    /// The ACL rules of the smallest Redis user that services and tools can work with: `+get`, …, `~invoice:*`, ….
+    /// The ACL rules of the Redis user with the fewest rights that services and tools can work with: `+get`, …,
+    /// `~invoice:*`, ….
     #[must_use]
     pub fn smallest_acl_rules(&self) -> Vec<AclRule> {
         rights::smallest_rules(self.shared())

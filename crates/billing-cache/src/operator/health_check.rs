@@ -1,7 +1,7 @@
-//! Looks at the server itself, on connections of its own: neither the breaker nor the shared connection stands between.
+//! Checks the server itself, on separate connections, which bypass the breaker and the shared connection.
 //!
-//! Invariants: nothing but a probe key of ours that ends within seconds is written; a fact that could not be had is an
-//! error and not a guess. Judging the facts is up to the caller.
+//! Invariants: only a probe key is written, which ends within seconds. A fact that cannot be found out is an error and
+//! not a guess. The caller judges the facts.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,49 +21,49 @@ use crate::read::shared::Shared;
 
 /// An odd number, so that the median is one of them.
 const PINGS: usize = 21;
-/// A probe key is removed at once; this is for a server that dies between the two commands.
+/// A probe key is removed at once. This time to live is for a server that dies between the two commands.
 const PROBE_TTL_MS: u64 = 10_000;
 
-/// What was found out about a Redis that answers.
+/// The facts about a Redis that answers.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Examination {
-    /// Where it is, without any secret.
+    /// Its address, without any secret.
     pub endpoint: String,
-    /// What `INFO` tells.
+    /// The facts from `INFO`.
     pub server: Result<ServerFacts, L2Error>,
-    /// What TLS is in use; none without.
+    /// The TLS in use; `None` without TLS.
     pub tls: Result<Option<TlsFacts>, L2Error>,
-    /// What the sentinels say; none without.
+    /// What the sentinels report; `None` without sentinels.
     pub sentinels: Result<Option<SentinelFacts>, L2Error>,
-    /// The rights that the user lacks, and the commands that the server does.
+    /// The rights that the user lacks, and the commands that the server lacks.
     pub missing: Result<Missing, L2Error>,
-    /// Whether a change of a key was announced on a second connection, which L1 needs.
+    /// Whether a second connection received an invalidation message for a change of a key, which L1 needs.
     pub announcements: Result<(), L2Error>,
     /// Whether the scripts of the protocol can be run.
     pub scripts: Result<(), L2Error>,
-    /// Times of single PINGs, one after the other, the shortest first; never empty.
+    /// Durations of single PINGs, one after the other, the shortest first; never empty.
     pub pings: Result<Vec<Duration>, L2Error>,
-    /// How the server's clock differs from this machine's.
+    /// The difference between the clock of the server and the clock of this machine.
     pub clock: Result<ClockOffset, L2Error>,
 }
 
-/// What `INFO` tells of the server.
+/// The facts about a server from `INFO`.
 #[derive(Clone, Debug)]
 pub struct ServerFacts {
     /// Version, role, memory.
     pub info: ServerInfo,
     /// Whether it is a node of a Redis Cluster.
     pub is_cluster: bool,
-    /// Replicas connected to it.
+    /// Number of connected replicas.
     pub replicas: u64,
     /// Whether it refuses writes while too few replicas follow (`min-replicas-to-write`).
     pub requires_replicas: bool,
     /// Whether it writes an append-only file.
     pub appends: bool,
-    /// Whether its last snapshot on disk succeeded; by default it refuses writes after one that failed.
+    /// Whether its last snapshot on disk succeeded. After a failed one it refuses writes by default.
     pub last_snapshot_succeeded: bool,
-    /// Keys dropped for space since its start, of whatever program.
+    /// Keys evicted since its start, of any program.
     pub evicted_keys: u64,
 }
 
@@ -72,7 +72,7 @@ pub struct ServerFacts {
 pub struct ClockOffset {
     /// The other clock minus this machine's, in milliseconds.
     pub offset_ms: i64,
-    /// How far off that may be, in milliseconds: half the time of the question.
+    /// The possible error in milliseconds: half the duration of the question.
     pub uncertainty_ms: u64,
 }
 
@@ -85,15 +85,15 @@ impl ClockOffset {
         Self { offset_ms: millis(other).saturating_sub(millis(here)), uncertainty_ms: millis(took / 2).unsigned_abs() }
     }
 
-    /// The least the two clocks can differ by, in milliseconds.
+    /// The smallest possible difference between the two clocks, in milliseconds.
     #[must_use]
     pub fn at_least_ms(&self) -> u64 {
         self.offset_ms.unsigned_abs().saturating_sub(self.uncertainty_ms)
     }
 }
 
-/// Asks for a first answer: a server that wants a password, is still loading, or is no Redis answers nothing else
-/// either. A user who may not even ask is told so by the look at his rights.
+/// Waits for a first answer. A server that needs a password, is still loading, or is no Redis does not answer anything
+/// else either. A missing right to PING is not an error here, because the check of rights reports it.
 pub(crate) async fn greet(connection: &mut OwnConnection) -> Result<(), L2Error> {
     match connection.command::<Value>(&redis::cmd("PING")).await {
         Err(error) if !error.is_refusal() => Err(error),
@@ -101,7 +101,7 @@ pub(crate) async fn greet(connection: &mut OwnConnection) -> Result<(), L2Error>
     }
 }
 
-/// Looks at everything; what one look cannot find out does not keep the others from being made.
+/// Runs all checks. A check that fails does not prevent the others.
 pub(crate) async fn examine(connection: &mut OwnConnection, shared: &Shared, link: &Link, tag: &str) -> Examination {
     let probe = probe_key(shared, tag);
     let is_here = |key: &str| shared.shards.link_of(key).is_ok_and(|owner| owner.id() == link.id());
@@ -138,7 +138,8 @@ async fn server_facts(connection: &mut OwnConnection) -> Result<ServerFacts, L2E
     })
 }
 
-/// Changes a key over one connection and waits for the announcement on another, as the ear of L1 does.
+/// Changes a key over one connection and waits for the invalidation message on another, like a tracking connection of
+/// L1.
 async fn hear_announcement(connection: &mut OwnConnection, link: &Link, key: &str) -> Result<(), L2Error> {
     let (sender, mut heard) = mpsc::unbounded_channel();
     let hear = move |push: PushInfo| match push.kind {
@@ -161,7 +162,7 @@ async fn hear_announcement(connection: &mut OwnConnection, link: &Link, key: &st
     }
 }
 
-/// FILL under a lease that nobody holds: stores nothing.
+/// Runs FILL under a lease that nobody holds, which stores nothing.
 async fn run_scripts(connection: &mut OwnConnection, key: &str) -> Result<(), L2Error> {
     match connection.command(&idle_fill(key)).await? {
         Value::Int(0) => Ok(()),

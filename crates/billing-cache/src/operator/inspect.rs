@@ -1,5 +1,5 @@
-//! Inspection: what stands in Redis under given keys, looked at from outside. No read of the cache: nothing is loaded,
-//! filled or counted, and what does not decode is shown as it is.
+//! Inspection: shows what Redis contains under given keys. It is no read of the cache: nothing is loaded, filled or
+//! counted, and a value that does not decode is shown as it is.
 
 use redis::{Cmd, RedisResult, Value};
 
@@ -9,18 +9,18 @@ use crate::declaration::cached_type::Source;
 use crate::declaration::key::lease_of;
 use crate::read::cache::Cache;
 
-/// What stands under the key of a value.
+/// The content of the key of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// Nothing.
     Absent,
     /// These bytes, which should be JSON.
     Value(Vec<u8>),
-    /// Something that is no string, such as a list: a foreign hand.
+    /// A value that is no string, such as a list. Another program stored it.
     NotAString,
-    /// A string that is longer than `cache.max_value_bytes`, and was not fetched: a foreign hand.
+    /// A string longer than `cache.max_value_bytes`, which was not fetched. Another program stored it.
     TooLong {
-        /// Its length.
+        /// Its length in bytes.
         bytes: u64,
     },
 }
@@ -37,23 +37,23 @@ impl Standing {
     }
 }
 
-/// All that Redis knows of one value.
+/// Everything that Redis knows about one value.
 #[derive(Clone, Debug)]
 pub struct KeyState {
-    /// What stands under the key.
+    /// The content of the key.
     pub standing: Standing,
-    /// How long it has to live, in milliseconds; `None` if it never expires or is not there.
+    /// Its time to live in milliseconds; `None` if it never expires or does not exist.
     pub ttl_ms: Option<u64>,
-    /// What it takes in the server's memory, in bytes, its key included; `None` if it is not there, or the server does
-    /// not tell.
+    /// The memory it uses in the server, in bytes, including its key; `None` if it does not exist, or the server does
+    /// not report it.
     pub memory_bytes: Option<u64>,
-    /// How long the lease of the load in flight has to live, in milliseconds; `None` if nobody holds it.
+    /// The time to live of the lease of the load in flight, in milliseconds; `None` if there is no lease.
     pub lease_ms: Option<u64>,
 }
 
 impl<S: Source> Cache<S> {
-    /// What stands under many keys, in their order: two pipelines for each `cache.scan_count` of them, since lengths
-    /// are asked first.
+    /// The content of many keys, in their order. This takes two pipelines for each `cache.scan_count` of them, because
+    /// lengths are asked first.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -70,10 +70,10 @@ impl<S: Source> Cache<S> {
     async fn standing_of_batch(&self, texts: &[String]) -> Result<Vec<Standing>, RedisUnreachable> {
         let shared = self.shared();
         let shards = &shared.shards;
-        // To parse a longer one takes many times its length in memory, and nobody can look at it.
+        // A longer one is not fetched: parsing it takes many times its length in memory, and no person can read it.
         let longest = shared.settings.max_value_bytes;
         let lengths = shards.look_at(texts, |key| vec![command(&["STRLEN", key])]).await?;
-        // What cannot be told, for a lack of rights or of a string, is fetched.
+        // If the length is not known, because of a missing right or a value that is no string, the value is fetched.
         let lengths: Vec<u64> =
             lengths.into_iter().map(|answers| answers.into_iter().next().map_or(0, length_of)).collect();
         let short: Vec<String> = texts
@@ -82,7 +82,7 @@ impl<S: Source> Cache<S> {
             .filter(|(_, length)| **length <= longest)
             .map(|(text, _)| text.clone())
             .collect();
-        // One GET each: MGET takes what is no string for absent.
+        // One GET each: MGET would report a value that is no string as absent.
         let mut values = shards.look_at(&short, |key| vec![command(&["GET", key])]).await?.into_iter();
         let standing = lengths.into_iter().map(|bytes| {
             if bytes > longest {
@@ -93,7 +93,7 @@ impl<S: Source> Cache<S> {
         standing.collect::<Result<_, _>>().map_err(|error| shards.unreachable(error))
     }
 
-    /// All that Redis knows of one value.
+    /// Everything that Redis knows about one value.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -129,7 +129,7 @@ fn state_of(standing: Standing, answers: Vec<RedisResult<Value>>) -> Result<KeyS
     Ok(KeyState {
         standing,
         ttl_ms: positive(ttl?),
-        // Not every Redis user may ask this.
+        // Not every Redis user may ask for it.
         memory_bytes: memory.ok().and_then(positive),
         lease_ms: positive(lease?),
     })

@@ -1,4 +1,4 @@
-//! What tools ask for: clear, look, walk and measure. None of it is on the path of a read.
+//! The operations for tools: clear, inspect, scan and measure. None is on the path of a read.
 
 pub(crate) mod clear;
 mod health;

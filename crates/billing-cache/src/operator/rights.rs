@@ -1,12 +1,13 @@
-//! The rights a Redis user needs: every command and key the workspace uses, each tried in a way that changes nothing.
+//! The rights that a Redis user needs: every command and key that the workspace uses, each tried in a way that changes
+//! nothing.
 //!
-//! Tried and not asked for: `ACL DRYRUN` is a right of administrators, is absent before Redis 7 and on many managed
-//! servers, and says nothing about a proxy in between. The server checks rights before it looks at arguments, so a
-//! command that must fail or find nothing tells as much as one that works. Whoever makes the workspace use a further
-//! command adds it here; a test runs the services and tools with exactly these rights.
+//! Rights are tried because asking is not reliable: `ACL DRYRUN` is a right of administrators, does not exist before
+//! Redis 7 and on many managed servers, and says nothing about a proxy in between. The server checks rights before
+//! arguments, so a command that must fail or find nothing proves as much as one that succeeds. If you make the
+//! workspace use another command, add it here; a test runs the services and tools with exactly these rights.
 //!
-//! Invariant: a right is there only if an answer proves it, that of a call that got as far as its arguments. An answer
-//! that proves neither is given back as it is.
+//! Invariant: a right counts as present only if an answer proves it, because the call got as far as its arguments. An
+//! answer that proves neither is returned as it is.
 
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
@@ -16,27 +17,27 @@ use crate::declaration::cached_type::TypeInfo;
 use crate::declaration::key::{BOOKKEEPING, lease_of};
 use crate::read::shared::Shared;
 
-/// What a right is for.
+/// The purpose of a right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
     /// Services read, fill and invalidate.
     Cache,
-    /// Services and tools find the masters of a Redis Cluster; no other server is asked.
+    /// Services and tools find the primaries of a Redis Cluster. Other servers are not asked.
     Cluster,
     /// Services keep values in their memory.
     L1,
-    /// Services add up hits and misses, and what is read most.
+    /// Services add up hits and misses, and the most-read keys.
     Counters,
-    /// `cache-admin` and `cache-monitor` look at what is there.
+    /// `cache-admin` and `cache-monitor` inspect what Redis contains.
     Tools,
 }
 
-/// A right, as a part of an ACL rule gives it.
+/// A right, as one part of an ACL rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AclRule {
     /// `+client|tracking`, or `~invoice:*`.
     pub rule: String,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
 }
 
@@ -45,9 +46,9 @@ pub struct AclRule {
 pub struct Missing {
     /// Rules that the Redis user lacks.
     pub rights: Vec<AclRule>,
-    /// Commands, as rules name them, that the server does not know: no rule gives them.
+    /// Commands, as named in rules, that the server does not know. No rule can grant them.
     pub unknown: Vec<AclRule>,
-    /// Rules of which it could not be told, and why.
+    /// Rules that could not be checked, and why.
     pub untold: Vec<(AclRule, String)>,
 }
 
@@ -55,21 +56,22 @@ pub struct Missing {
 struct Right {
     command: &'static str,
     purpose: Purpose,
-    /// Its arguments; [`PROBE`] stands for a key of ours that does not exist.
+    /// Its arguments; [`PROBE`] stands for a bookkeeping key that does not exist.
     call: &'static [&'static str],
     ends: Ends,
 }
 
-/// How a call ends that the user may make.
+/// How a permitted call ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ends {
     Well,
-    /// With `ERR`, for its arguments.
+    /// With `ERR`, because of its arguments.
     Refused,
 }
 
 const PROBE: &str = "{probe}";
-/// Keys are tried until one is on a given shard; the chance that none is on one with a single slot is one in e^64.
+/// Number of keys tried until one is on a given shard. The chance that none is on a shard with a single slot is one in
+/// e^64.
 const MOST_TRIES: u32 = 1 << 20;
 
 const RIGHTS: &[Right] = &[
@@ -80,7 +82,7 @@ const RIGHTS: &[Right] = &[
     cache("mget", &[PROBE]),
     cache("exists", &[PROBE]),
     cache("pttl", &[PROBE]),
-    // XX: nothing is set where nothing is.
+    // XX sets nothing if the key does not exist.
     cache("set", &[PROBE, "", "XX", "PX", "1000"]),
     cache("strlen", &[PROBE]),
     cache("del", &[PROBE]),
@@ -106,8 +108,9 @@ const RIGHTS: &[Right] = &[
     tools("time", &[]),
 ];
 
-/// Calls that read their key, and calls that write to it but for an argument that is refused before the key is looked
-/// at: they change nothing, whatever stands there. Of several the user may lack some.
+/// Calls that read their key, and calls that would write to it but have an argument that is refused before the key is
+/// used. They change nothing, whatever the key contains. The user may lack some of these commands, so there are
+/// several.
 const READS: [&[&str]; 3] = [&["STRLEN", PROBE], &["EXISTS", PROBE], &["PTTL", PROBE]];
 const WRITES: [&[&str]; 3] =
     [&["SET", PROBE, "", "NX", "XX"], &["EXPIRE", PROBE, "none"], &["HINCRBY", PROBE, "field", "none"]];
@@ -124,20 +127,20 @@ const fn right(purpose: Purpose, command: &'static str, call: &'static [&'static
     Right { command, purpose, call, ends: Ends::Well }
 }
 
-/// The rights that matter on the servers of these settings.
+/// The rights that matter on the servers in the settings.
 fn rights_on(shared: &Shared) -> impl Iterator<Item = &'static Right> {
     let in_cluster = shared.shards.is_cluster();
     RIGHTS.iter().filter(move |right| in_cluster || right.purpose != Purpose::Cluster)
 }
 
-/// The rules of the smallest user that services and tools can work with: commands, then keys.
+/// The rules of the user with the fewest rights that services and tools can work with: commands, then keys.
 #[must_use]
 pub(crate) fn smallest_rules(shared: &Shared) -> Vec<AclRule> {
     let commands = rights_on(shared).map(Right::rule);
     commands.chain(key_patterns(shared).iter().map(|(pattern, _)| rule_of_keys(pattern))).collect()
 }
 
-/// Which of the rights the user of this connection lacks, and which commands the server.
+/// The rights that the user of this connection lacks, and the commands that the server lacks.
 pub(crate) async fn missing(connection: &mut OwnConnection, shared: &Shared, probe: &str) -> Result<Missing, L2Error> {
     let mut missing = missing_commands(connection, shared, probe).await?;
     missing_keys(connection, shared, &mut missing).await?;
@@ -192,17 +195,17 @@ fn rule_of_keys(pattern: &str) -> AclRule {
     AclRule { rule: format!("~{pattern}"), purpose: Purpose::Cache }
 }
 
-/// A key of ours that does not exist, and that no other process makes; with what it has in braces.
+/// A bookkeeping key with this tag in braces that does not exist, and that no other process creates.
 pub(crate) fn probe_key(shared: &Shared, tag: &str) -> String {
     format!("{}{BOOKKEEPING}doctor:{{{tag}}}:{:016x}", shared.space.prefix(), rand::random::<u64>())
 }
 
-/// A key that ACL rules for a cached type cover together with its lease, that is no key of the type, and that is here;
-/// none where types with a single key are all there are.
+/// A key on this shard that ACL rules for a cached type cover together with its lease, but that is no key of the type;
+/// `None` if there are only types with a single key.
 pub(crate) fn probe_of_type(shared: &Shared, is_here: impl Fn(&str) -> bool) -> Option<String> {
     let registered = shared.types.iter().find(|registered| !registered.info.parts.is_empty())?;
     let key = unused_key(shared, &registered.info);
-    // No braces: its lease has to be in its slot.
+    // Without braces, because its lease must be in its slot.
     (0..MOST_TRIES).map(|number| format!("{key}-{number}")).find(|key| is_here(key))
 }
 
@@ -222,7 +225,7 @@ impl Right {
     }
 }
 
-/// A call with this key where its words have [`PROBE`].
+/// A call with this key in place of [`PROBE`].
 fn call(words: &[&str], key: &str) -> Cmd {
     let mut command = Cmd::new();
     for word in words {
@@ -231,13 +234,13 @@ fn call(words: &[&str], key: &str) -> Cmd {
     command
 }
 
-/// A key that ACL rules for this type cover, and that is no key of it; but of a type with a single key, that one.
+/// A key that ACL rules for this type cover, but that is no key of it. For a type with a single key, it is that key.
 fn unused_key(shared: &Shared, info: &TypeInfo) -> String {
     let parts = ":doctor".repeat(info.parts.len());
     format!("{}{}{parts}", shared.space.prefix(), info.prefix)
 }
 
-/// What the keys we use look like to an ACL, each with a key that the pattern covers.
+/// The ACL patterns of the keys that the workspace uses, each with a key that the pattern covers.
 fn key_patterns(shared: &Shared) -> Vec<(String, String)> {
     let mut patterns = Vec::new();
     for registered in &shared.types {
@@ -251,20 +254,20 @@ fn key_patterns(shared: &Shared) -> Vec<(String, String)> {
     patterns
 }
 
-/// What an answer tells of the right to make the call.
+/// What an answer says about the right to make the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Told {
     /// The call got as far as its arguments or its key.
     Granted,
     NoCommand,
-    /// The command is allowed, and its key is not.
+    /// The command is allowed, but its key is not.
     NoKey,
     UnknownCommand,
-    /// Why not.
+    /// Nothing is proved, for this reason.
     Nothing(String),
 }
 
-/// Answers of a server that has let the call through: what they name is looked at after the rights.
+/// Errors of a server that has permitted the call: their causes are checked after the rights.
 const AFTER_RIGHTS: [&str; 12] = [
     "NOSCRIPT",
     "WRONGTYPE",
@@ -292,7 +295,7 @@ impl Told {
         }
     }
 
-    /// Of several calls of one key: what one of them proves, or why none does.
+    /// For several calls with one key: what one of them proves, or why none does.
     fn of_any(answers: &[RedisResult<Value>], ends: Ends) -> Self {
         let told: Vec<Self> = answers.iter().map(|answer| Self::of(answer, ends)).collect();
         let proof = [Self::NoKey, Self::Granted].into_iter().find(|proof| told.contains(proof));

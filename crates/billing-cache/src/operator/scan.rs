@@ -1,8 +1,8 @@
-//! Walk: every key of some cached types that stands in Redis, a step at a time, for whoever looks at values one by one.
+//! A scan over every key of some cached types in Redis, one step at a time, for callers that inspect values one by one.
 //!
-//! Invariant: constant memory, one short SCAN a step; whoever walks sets the pace. A key that stays during the whole
-//! walk is given at least once, unless it goes from one master of a cluster to another; one that moves while the
-//! server's table grows may be given twice, as `SCAN` has it.
+//! Invariant: memory use is constant, each step is one short SCAN, and the caller sets the pace. A key that exists
+//! during the whole scan is returned at least once, unless it moves from one primary of a cluster to another. A key
+//! that moves while the table of the server grows may be returned twice, as by `SCAN` itself.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,30 +18,30 @@ use crate::protocol::scan::{scan_command, scanned};
 use crate::read::cache::Cache;
 use crate::read::shared::Shared;
 
-/// A walk that is going on. Dropping it ends it.
+/// A running scan. Dropping it stops it.
 pub struct KeyWalk {
     shared: Arc<Shared>,
     connection: OwnConnection,
-    /// The shards to come.
+    /// The shards that follow.
     to_come: VecDeque<Arc<Link>>,
     types: Vec<TypeInfo>,
     pattern: String,
     pace: Pace,
-    /// Where to look next; `None` when all was looked at.
+    /// The next cursor; `None` when everything was examined.
     cursor: Option<u64>,
 }
 
-/// What one step of a walk found.
+/// The result of one step of a scan.
 #[derive(Debug)]
 pub struct WalkStep {
-    /// Keys that the server looked at, ours or not, as near as `SCAN` lets one know.
+    /// Number of keys that the server examined, of this cache or not, as exactly as `SCAN` tells.
     pub looked_at: u64,
-    /// Those of them that are keys of the types, perhaps none.
+    /// The keys of the types among them; possibly none.
     pub keys: Vec<AnyKey>,
 }
 
 impl<S: Source> Cache<S> {
-    /// Begins a walk over the keys of these types.
+    /// Starts a scan over the keys of these types.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -57,14 +57,14 @@ impl<S: Source> Cache<S> {
         Ok(KeyWalk { shared, connection, to_come, types: types.to_vec(), pattern, pace, cursor: Some(0) })
     }
 
-    /// The key that stands in Redis under this text; `None` if it is a key of no cached type.
+    /// The key with this text in Redis; `None` if it is a key of no cached type.
     #[must_use]
     pub fn key_of_text(&self, text: &str) -> Option<AnyKey> {
         let owner = self.types().find(|info| info.owns(self.space(), text))?;
         Some(AnyKey::new(owner.name, text.to_owned()))
     }
 
-    /// The key as its type has it; `None` if it is a key of another type.
+    /// The key as the key type of `T`; `None` if it is a key of another type.
     #[must_use]
     pub fn typed_key<T: CachedType<Source = S>>(&self, key: &AnyKey) -> Option<T::Key> {
         self.space().parse::<T>(key.as_str())
@@ -72,10 +72,10 @@ impl<S: Source> Cache<S> {
 }
 
 impl KeyWalk {
-    /// Goes one round trip further; `None` at the end.
+    /// Takes one more round trip; `None` at the end.
     ///
     /// # Errors
-    /// Redis cannot be used any more.
+    /// Redis can no longer be used.
     pub async fn step(&mut self) -> Result<Option<WalkStep>, RedisUnreachable> {
         let Some(cursor) = self.cursor else { return Ok(None) };
         let count = self.pace.step(self.shared.settings.scan_count);

@@ -1,7 +1,7 @@
 //! When the breakers of the services opened and closed, and why.
 //!
-//! In Redis the sorted set `billing_cache:{numbers}:breaker`: JSON objects by time, in milliseconds since 1970. A
-//! change is sent again until Redis says that it has it: the same object twice is one member.
+//! In Redis this is the sorted set `billing_cache:{numbers}:breaker`: JSON objects by time, in milliseconds since 1970.
+//! A change is sent again until Redis acknowledges it; the same object sent twice is one member.
 
 use std::time::SystemTime;
 
@@ -17,14 +17,14 @@ use crate::declaration::key::NUMBERS;
 use crate::read::cache::Cache;
 use crate::read::shared::Shared;
 
-/// Of more, the oldest are dropped.
+/// Number of changes kept. Beyond it the oldest are dropped.
 const MOST: i64 = 1_000;
 const KEPT_SECONDS: u64 = 30 * 24 * 3600;
 
-/// A change of the state of a process's breaker.
+/// A change of the state of the breaker of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BreakerChange {
-    /// When, by the clock of the process.
+    /// The time, by the clock of the process.
     pub at: SystemTime,
     /// The machine of the process and its number there: `host/pid`.
     pub process: String,
@@ -34,20 +34,20 @@ pub struct BreakerChange {
     pub reason: String,
 }
 
-/// The object in Redis.
+/// The JSON object in Redis.
 #[derive(Serialize, Deserialize)]
 struct Said {
     process: String,
-    /// Which life of the process, or which cache in it: a container begins again with the number of the last one.
+    /// Tells processes with the same number apart, such as restarts of a container, and caches within a process.
     id: String,
-    /// Which change of this breaker it is: two in one millisecond are two.
+    /// The number of the change, so that two changes in one millisecond stay two.
     number: u64,
     state: String,
     reason: String,
 }
 
 impl Identity {
-    /// Adds the commands that add these changes.
+    /// Adds the commands that store these changes.
     pub(super) fn add_changes_to(&self, pipeline: &mut Pipeline, shared: &Shared, changes: &[Change]) {
         if changes.is_empty() {
             return;
@@ -70,7 +70,7 @@ impl Identity {
 }
 
 impl<S: Source> Cache<S> {
-    /// The changes since then of the breakers of all services, the newest first; at most the last 1,000.
+    /// The changes of the breakers of all services since `since`, the newest first; at most the latest 1,000.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -86,7 +86,7 @@ impl<S: Source> Cache<S> {
     }
 }
 
-/// `None` for what is no change of ours.
+/// `None` if the member is no change.
 fn change(member: &[Value]) -> Option<BreakerChange> {
     let [said, at] = member else { return None };
     let said: Said = serde_json::from_str(&String::from_redis_value_ref(said).ok()?).ok()?;

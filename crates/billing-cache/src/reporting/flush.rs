@@ -1,10 +1,10 @@
-//! The flush: what this process counted, what was read (see [`crate::reporting::hot_keys`]), that a service is alive
-//! and how its breaker changed, told to Redis in one pipeline, in the background; and whether Redis has evicted keys
-//! since the last one.
+//! The flush: sends to Redis, in one pipeline and in the background, what this process counted, which keys were read
+//! (see [`crate::reporting::hot_keys`]), and for a service that it is alive and how its breaker changed. It then asks
+//! whether Redis has evicted keys since the previous flush.
 //!
-//! Invariant: nothing is added twice. Each command of the pipeline has an answer of its own: what the server refused
-//! because of its own state, and what was never sent, goes with a later flush; where an answer is missing, rather some
-//! is lost.
+//! Invariant: nothing is added twice. Each command of the pipeline has a separate answer. Additions that the server
+//! refused because of its own state, and additions that were never sent, go with a later flush. If an answer is
+//! missing, the additions are rather lost.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -28,23 +28,24 @@ use crate::declaration::key::NUMBERS;
 use crate::read::cache::Cache;
 use crate::read::shared::Shared;
 
-/// Additions of one flush; what is left over after an outage goes with the next. Reads of the process wait behind it.
+/// Number of additions in one flush. The rest goes with the next flush, for example after an outage. Reads of the
+/// process wait behind it.
 const MOST_ADDITIONS: usize = 5_000;
 
 impl<S: Source> Cache<S> {
-    /// Adds what was counted since the last flush to the numbers in Redis; call it before the process ends.
+    /// Adds everything counted since the last flush to the numbers in Redis. Call it before the process ends.
     pub async fn flush_counters(&self) {
         flush(self.shared()).await;
     }
 
-    /// The pause between two flushes; `None` where nothing is flushed.
+    /// The pause between two flushes; `None` if flushing is off.
     #[must_use]
     pub fn flush_pause(&self) -> Option<Duration> {
         flush_pause(self.shared())
     }
 }
 
-/// Flushes at the pace of `cache.counters_flush_ms`. Ends when its cache is dropped.
+/// Flushes every `cache.counters_flush_ms`. Ends when its cache is dropped.
 pub(crate) async fn flush_regularly(shared: Arc<Shared>) {
     let Some(pause) = flush_pause(&shared) else { return };
     loop {
@@ -53,12 +54,12 @@ pub(crate) async fn flush_regularly(shared: Arc<Shared>) {
     }
 }
 
-/// Adds what was counted since the last flush. A failure is logged; what was not sent goes with the next one.
+/// Adds everything counted since the last flush. A failure is logged; what was not sent goes with the next flush.
 async fn flush(shared: &Shared) {
     if flush_pause(shared).is_none() {
         return;
     }
-    // Whoever flushes before the process ends waits for a flush that is on its way.
+    // A flush before the process ends waits for the flush that is running.
     let _turn = shared.flushing.lock().await;
     let outgoing = Outgoing::take(shared);
     let (pipeline, places) = outgoing.pipeline(shared);
@@ -75,14 +76,14 @@ fn flush_pause(shared: &Shared) -> Option<Duration> {
     (!pause.is_zero()).then_some(pause)
 }
 
-/// What one flush sends. Two flushes at a time never have the same.
+/// The content of one flush. Two concurrent flushes never have the same content.
 struct Outgoing {
     additions: Vec<Addition>,
     reads: hot_keys::Flush,
     changes: Vec<Change>,
 }
 
-/// Where in the pipeline what stands; the additions come first.
+/// The positions in the pipeline. The additions come first.
 struct Places {
     reads: Range<usize>,
     changes: Range<usize>,
@@ -111,8 +112,8 @@ impl Outgoing {
         (pipeline, Places { reads: reads..changes, changes: changes..changes + self.changes.len() })
     }
 
-    /// Keeps for a later flush what Redis certainly does not have; and changes, which are one when they come twice,
-    /// until it certainly has them.
+    /// Keeps for a later flush what Redis certainly did not store. Breaker changes are kept until Redis certainly has
+    /// them, because a change that is sent twice is stored once.
     fn settle(self, shared: &Shared, places: &Places, sent: Sent) {
         let Self { additions, reads, changes } = self;
         match sent {
@@ -136,13 +137,13 @@ impl Outgoing {
     }
 }
 
-/// What became of a pipeline.
+/// The result of sending a pipeline.
 enum Sent {
     /// Each command has its answer.
     Answered(Vec<RedisResult<Value>>),
-    /// It did not reach the server.
+    /// The pipeline did not reach the server.
     Never,
-    /// It may have.
+    /// The pipeline may have reached the server.
     Unknown,
 }
 
@@ -151,7 +152,7 @@ async fn send(shared: &Shared, pipeline: &Pipeline) -> Sent {
     let answers = &mut answered;
     let tell = |mut wire: Wire| async move {
         let all: Vec<RedisResult<Value>> = pipeline.query_async(&mut wire.connection).await?;
-        // The link leaves a server that has become a replica.
+        // Returned as an error, so that the link leaves a server that has become a replica.
         let refused = all.iter().find_map(|answer| answer.as_ref().err().cloned());
         *answers = Some(all);
         refused.map_or(Ok(()), Err)
@@ -173,7 +174,8 @@ async fn send(shared: &Shared, pipeline: &Pipeline) -> Sent {
     }
 }
 
-/// Asks how many keys were evicted, of all primaries together; nothing is known while one does not tell.
+/// Reads the number of evicted keys of all primaries together. The number stays unknown if one primary does not report
+/// it.
 async fn hear_evictions(shared: &Shared) {
     let layout = shared.shards.layout();
     let terms = Terms::tell(shared.shards.command_limit());
@@ -186,8 +188,8 @@ async fn hear_evictions(shared: &Shared) {
     }
 }
 
-/// Whether the server refused a command because of the state it is in, or has the key no longer; it, or another one,
-/// takes the same command later.
+/// Whether the server refused a command because of its state, or no longer has the key. This server or another accepts
+/// the same command later.
 fn is_refused(answer: &RedisResult<Value>) -> bool {
     let is_of_state = |error: &RedisError| {
         matches!(

@@ -1,13 +1,15 @@
-//! Hot keys: which keys are read how often, added up in Redis over all processes.
+//! Hot keys: how often keys are read, added up in Redis over all processes.
 //!
-//! In Redis, beside the counters and flushed with them: `billing_cache:{numbers}:reads:{half-life}:{landmark}:{type}`,
-//! a sorted set of key texts by decayed reads, and the same name without the type, a sorted set of the sums of each
-//! type. Scores under one landmark are weights that can be added as they are (see `popularity`); a reader adds those of
-//! the landmark before, divided by 2^64. Nothing is ever aged by rewriting, so there is nothing for processes to agree
-//! on but the clock; the half-life is part of the name, so that processes with different settings do not mix.
+//! In Redis they are next to the counters and flushed with them.
+//! `billing_cache:{numbers}:reads:{half-life}:{landmark}:{type}` is a sorted set of key texts by decayed reads. The
+//! same name without the type is a sorted set of the sum of each type. Scores under one landmark are weights that can
+//! be added unchanged (see `popularity`). A reader also adds those of the previous landmark, divided by 2^64. Nothing
+//! is ever aged by rewriting, so the processes need to agree only on the clock. The half-life is part of the name, so
+//! that processes with different settings do not mix.
 //!
-//! Invariants: at most `cache.usage_keys` keys a type, and every set expires by itself. Anyone can write to Redis: what
-//! is no key of the type is dropped when it is read, and nothing here is more than a hint what to load first.
+//! Invariants: there are at most `cache.usage_keys` keys per type, and every set expires by itself. Any program can
+//! write to Redis, so members that are no keys of the type are ignored, and the result is only a hint what to load
+//! first.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,29 +26,30 @@ use crate::declaration::settings::CacheSettings;
 use crate::read::cache::Cache;
 use crate::read::shared::Shared;
 
-/// The member of the sums that says when counting began, in seconds since 1970. No type has such a name.
+/// The member of the sums that holds the time when counting began, in seconds since 1970. No type has such a name.
 const SINCE: &str = ":since";
 
-/// A key that people ask for.
+/// A key that is read often.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HotKey {
-    /// As it stands in Redis.
+    /// The text of the key in Redis.
     pub text: String,
-    /// How often it was read lately, by all processes: an estimate from sampled reads, recent ones counting more.
+    /// An estimate from sampled reads of all processes, in which recent reads count more.
     pub reads_per_hour: f64,
 }
 
-/// What is known about the reads of a cached type.
+/// The known reads of a cached type.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct HotKeys {
-    /// The most read first.
+    /// The most-read keys first.
     pub keys: Vec<HotKey>,
-    /// Reads of all keys of the type, also of those that are not known.
+    /// Reads of all keys of the type, including keys that are not listed.
     pub reads_per_hour: f64,
 }
 
 impl<S: Source> Cache<S> {
-    /// Up to `limit` keys of the type that were read most by all processes lately; empty where no reads are known.
+    /// Up to `limit` keys of the type that all processes read most recently and most often; empty if no reads are
+    /// known.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -79,11 +82,12 @@ impl<S: Source> Cache<S> {
 struct Scores {
     keys: Vec<(String, f64)>,
     sums: Vec<(String, f64)>,
-    /// What makes them comparable with those of today's landmark.
+    /// The factor that makes them comparable with those of the current landmark.
     factor: f64,
 }
 
-/// The members of a sorted set. Whatever else stands under the name, or is no text or no number, counts for nothing.
+/// The members of a sorted set. A value of another type, and a member or score that is no text or no number, are
+/// ignored.
 fn scores(answer: &RedisResult<Value>) -> Vec<(String, f64)> {
     let Ok(Value::Array(members)) = answer else { return Vec::new() };
     let member = |pair: &[Value]| {
@@ -95,7 +99,7 @@ fn scores(answer: &RedisResult<Value>) -> Vec<(String, f64)> {
     members.chunks(2).filter_map(member).collect()
 }
 
-/// Decayed sums under today's landmark.
+/// Decayed sums under the current landmark.
 #[derive(Default)]
 struct Found {
     reads: HashMap<String, f64>,
@@ -117,7 +121,7 @@ impl Found {
         }
     }
 
-    /// The sums as rates of now.
+    /// The sums as current rates.
     fn rated(self, decay: Decay, instant: Instant, now: SystemTime, limit: usize) -> HotKeys {
         let since = self.since.and_then(|since| Duration::try_from_secs_f64(since).ok());
         let since = since.and_then(|since| UNIX_EPOCH.checked_add(since)).unwrap_or(UNIX_EPOCH);
@@ -125,23 +129,23 @@ impl Found {
         let of_key = |(text, reads): (String, f64)| HotKey { text, reads_per_hour: reads * rate };
         let mut keys: Vec<HotKey> = self.reads.into_iter().map(of_key).collect();
         keys.sort_by(|a, b| b.reads_per_hour.total_cmp(&a.reads_per_hour).then_with(|| a.text.cmp(&b.text)));
-        // The sum may have been lost where the keys were not.
+        // The sum may have been lost although the keys were not.
         let known: f64 = keys.iter().map(|key| key.reads_per_hour).sum();
         keys.truncate(limit);
         HotKeys { keys, reads_per_hour: known.max(self.sum * rate) }
     }
 }
 
-/// What the processes noted since their last flush, on its way to Redis: by type in the order of registration.
+/// What the processes noted since their last flush, to be sent to Redis; by type, in the order of registration.
 pub(crate) struct Flush(Vec<Option<Unsent>>);
 
 impl Flush {
-    /// Takes what was noted. Two flushes at a time never get the same reads.
+    /// Takes the noted reads. Two concurrent flushes never get the same reads.
     pub(crate) fn take(shared: &Shared) -> Self {
         Self(shared.types.iter().map(|registered| registered.popularity.as_deref().map(Popularity::take)).collect())
     }
 
-    /// It was not sent.
+    /// Puts the reads back, because they were not sent.
     pub(crate) fn put_back(self, shared: &Shared) {
         for (registered, unsent) in shared.types.iter().zip(self.0) {
             if let (Some(popularity), Some(unsent)) = (&registered.popularity, unsent) {
@@ -150,7 +154,7 @@ impl Flush {
         }
     }
 
-    /// Adds the commands that add it to what Redis knows.
+    /// Adds the commands that send the reads to Redis.
     pub(crate) fn add_to(&self, pipeline: &mut Pipeline, shared: &Shared) {
         let names = Names::of(shared);
         for (registered, unsent) in shared.types.iter().zip(&self.0) {
@@ -183,8 +187,7 @@ impl<'a> Names<'a> {
         format!("{}:{}", self.sums(period), info.name)
     }
 
-    /// The sums first: a set that cannot take them, because something else stands under its name, keeps nothing from
-    /// the others.
+    /// The sums are added first. If the value under one name is no sorted set, the other set is still updated.
     fn add_reads(&self, pipeline: &mut Pipeline, info: &TypeInfo, unsent: &Unsent) {
         let (keys, sums) = (self.keys(unsent.period, info), self.sums(unsent.period));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

@@ -1,9 +1,9 @@
-//! What is counted, told to Redis and read back: in this process ([`this_process`]), and of all processes in buckets of
-//! a minute and of an hour ([`stored`]).
+//! Sends the counted numbers to Redis and reads them back: of this process ([`this_process`]), and of all processes in
+//! buckets of a minute and of an hour ([`stored`]).
 //!
-//! Invariants: nothing of this is on the path of a read; every key expires by itself, and no `clear` touches one. What
-//! a process counted since its last flush is lost when it dies. Anyone can write to Redis: what is none of ours is
-//! passed over.
+//! Invariants: nothing here is on the path of a read. Every key expires by itself, and no `clear` removes one. A
+//! process that dies loses what it counted since its last flush. Any program can write to Redis: content that is not
+//! from this cache is ignored.
 
 pub(crate) mod breaker_changes;
 pub(crate) mod flush;

@@ -1,9 +1,9 @@
-//! Processes that are alive: each service says with every flush who it is and how it stands with Redis. Tools do not,
-//! they are gone before anybody looks.
+//! The running processes: with every flush, each service stores its identity and its state towards Redis. Tools do not,
+//! because they end too soon to be seen.
 //!
-//! In Redis `billing_cache:{numbers}:process:{id}`, a JSON object that expires when a few flushes are missed, and the
-//! sorted set `billing_cache:{numbers}:processes` of their ids by the time at which each was last seen, in milliseconds
-//! since 1970.
+//! In Redis `billing_cache:{numbers}:process:{id}` is a JSON object that expires when a few flushes are missed. The
+//! sorted set `billing_cache:{numbers}:processes` holds the ids by the time when each process was last seen, in
+//! milliseconds since 1970.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,21 +20,21 @@ use crate::declaration::key::NUMBERS;
 use crate::read::cache::Cache;
 use crate::read::shared::Shared;
 
-/// More are not listed; of more, those not seen for longest are forgotten.
+/// Number of processes listed. Beyond it those not seen for longest are dropped.
 const MOST: i64 = 1_000;
-/// So many flushes may be missed.
+/// Number of flushes that may be missed.
 const MISSED_FLUSHES: u32 = 3;
-/// A flush may take some time.
+/// Extra time, because a flush may take a while.
 const LENIENCY: Duration = Duration::from_secs(5);
 
-/// A service that flushed lately.
+/// A service that flushed recently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Made up when the process opened its cache.
+    /// A random id, made when the process opened its cache.
     pub id: String,
     /// The name of its machine.
     pub host: String,
-    /// Its number there.
+    /// Its process number there.
     pub pid: u32,
     /// The file name of its executable.
     pub program: String,
@@ -42,17 +42,17 @@ pub struct Process {
     pub started: SystemTime,
     /// When it last flushed, by its own clock.
     pub seen: SystemTime,
-    /// The state of its breaker then.
+    /// The state of its breaker at that time.
     pub breaker: BreakerState,
-    /// Whether its reads used Redis then.
+    /// Whether its reads used Redis at that time.
     pub uses_redis: bool,
-    /// Whether its L1 counted then; `None` if it has none.
+    /// Whether its L1 counted at that time; `None` if it has none.
     pub l1_live: Option<bool>,
-    /// Keys that it wrote and that Redis could not be told of; 1 may stand for all.
+    /// Number of keys whose invalidation by this process is unconfirmed; 1 may stand for all.
     pub suspects: u64,
 }
 
-/// The object in Redis.
+/// The JSON object in Redis.
 #[derive(Serialize, Deserialize)]
 struct Said {
     host: String,
@@ -67,7 +67,7 @@ struct Said {
 }
 
 impl Identity {
-    /// Adds the commands that say that it is alive.
+    /// Adds the commands that report this process as alive.
     pub(super) fn add_to(&self, pipeline: &mut Pipeline, shared: &Shared) {
         let seen_ms = millis_since_1970(SystemTime::now());
         let said = serde_json::to_string(&self.said(shared, seen_ms)).expect("texts and numbers have a JSON form");
@@ -96,7 +96,7 @@ impl Identity {
 }
 
 impl<S: Source> Cache<S> {
-    /// The services that flushed lately, the one last seen first; at most 1,000.
+    /// The services that flushed recently, the one last seen first; at most 1,000.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -117,13 +117,13 @@ impl<S: Source> Cache<S> {
     }
 }
 
-/// The texts in the one answer; nothing where something else stands under the name.
+/// The texts in the one answer; empty if the value has another type.
 fn members(answers: Vec<RedisResult<Value>>) -> Vec<String> {
     let Some(Ok(Value::Array(members))) = answers.into_iter().next() else { return Vec::new() };
     members.into_iter().filter_map(|member| String::from_redis_value(member).ok()).collect()
 }
 
-/// `None` for one that is gone, or whatever else stands under the name.
+/// `None` if the process is gone, or the value is something else.
 fn process(id: String, said: &Value) -> Option<Process> {
     let Value::BulkString(said) = said else { return None };
     let said: Said = serde_json::from_slice(said).ok()?;

@@ -1,7 +1,7 @@
-//! Reading the numbers of all processes back from Redis.
+//! Reads the numbers of all processes back from Redis.
 //!
-//! Invariant: bounded whatever stands in Redis: so many buckets a pipeline, and of each hash no more fields than ours
-//! can have.
+//! Invariant: reading is bounded whatever Redis contains: a limited number of hashes per pipeline, and of each hash no
+//! more fields than this cache can write.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -16,13 +16,13 @@ use crate::counting::resolution::Resolution;
 use crate::declaration::cached_type::Source;
 use crate::read::cache::Cache;
 
-/// Hashes of one pipeline: a few MiB when they are full.
+/// Hashes in one pipeline. Full ones take a few MiB.
 const HASHES_A_PIPELINE: usize = 500;
-/// `COUNT` of the one HSCAN of each hash; a hash of ours has less than a tenth of it.
+/// `COUNT` of the one HSCAN of each hash. A hash of this cache has less than a tenth of it.
 const MOST_FIELDS: usize = 5_000;
 
 impl<S: Source> Cache<S> {
-    /// The sums of all processes over the last `hours` hours, the current one included; at most the 31 days that are
+    /// The sums of all processes over the last `hours` hours, including the current one; at most the 31 days that are
     /// kept.
     ///
     /// # Errors
@@ -38,10 +38,10 @@ impl<S: Source> Cache<S> {
         Ok(sum)
     }
 
-    /// The numbers of all processes from the bucket that `from` lies in to that of `to`, the oldest first, with those
-    /// in which nothing was counted; at most those that are kept, and none of the future.
+    /// The numbers of all processes from the bucket that contains `from` to the bucket that contains `to`, the oldest
+    /// first, including empty buckets. Only buckets that are still kept are returned, and none in the future.
     ///
-    /// Values of a distribution are off by up to 6 % in a minute and 12 % in an hour; small counts are exact.
+    /// Values of a distribution are off by up to 6 % in a minute and 12 % in an hour. Counts are exact.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -88,8 +88,7 @@ fn slots(resolution: Resolution, from: SystemTime, to: SystemTime) -> Vec<Slot> 
     (first..=last).map(|index| Slot { resolution, index }).collect()
 }
 
-/// Adds what a hash holds. Whatever else stands under its name, or is no field of ours, or no number, counts for
-/// nothing.
+/// Adds the content of a hash. A value of another type, and a field or number that is not from this cache, are ignored.
 fn add(numbers: &mut Numbers, cache_type: &'static str, answer: &RedisResult<Value>) {
     let Ok(Value::Array(answer)) = answer else { return };
     let [_cursor, Value::Array(pairs)] = answer.as_slice() else { return };
@@ -98,7 +97,7 @@ fn add(numbers: &mut Numbers, cache_type: &'static str, answer: &RedisResult<Val
         let field = Field::parse(&String::from_redis_value_ref(field).ok()?)?;
         Some((field.to_string(), (field, u64::from_redis_value_ref(count).ok()?)))
     };
-    // A scan may give a field twice.
+    // A scan may return a field twice.
     let found: BTreeMap<String, (Field, u64)> = pairs.chunks(2).filter_map(number).collect();
     for (field, count) in found.into_values() {
         numbers.add(cache_type, field, count);

@@ -1,4 +1,4 @@
-//! Statistics of what stands in Redis, by cached type.
+//! Statistics of the keys in Redis, by cached type.
 
 pub(crate) mod server;
 pub(crate) mod statistics;

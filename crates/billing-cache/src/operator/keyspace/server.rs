@@ -1,4 +1,4 @@
-//! What `INFO` tells of the server; of the masters of a cluster, all together.
+//! Facts about the server from `INFO`; for a cluster, about all its primaries together.
 
 use std::collections::BTreeSet;
 
@@ -10,38 +10,38 @@ use crate::declaration::cached_type::Source;
 use crate::read::cache::Cache;
 use crate::read::shared::Shared;
 
-/// What `INFO` tells of the server.
+/// Facts about the server from `INFO`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ServerInfo {
-    /// Version, with the product's name where it is not Redis.
+    /// The version, preceded by the name of the product if it is not Redis.
     pub version: String,
-    /// `master` or `slave`, as the server calls itself.
+    /// `master` or `slave`, as in `INFO`.
     pub role: String,
     /// Memory used, in bytes.
     pub used_memory: u64,
-    /// The most memory ever used, in bytes.
+    /// The largest amount of memory used so far, in bytes.
     pub used_memory_peak: u64,
     /// The limit in bytes; 0 for none.
     pub maxmemory: u64,
-    /// What happens at the limit.
+    /// The eviction policy at the limit.
     pub maxmemory_policy: String,
 }
 
-/// What the server says of its memory.
+/// The memory of the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryUse {
     /// Memory used, in bytes.
     pub used_bytes: u64,
-    /// The limit in bytes; `None` where there is none.
+    /// The limit in bytes; `None` if there is none.
     pub limit_bytes: Option<u64>,
-    /// What happens at the limit.
+    /// The eviction policy at the limit.
     pub policy: String,
-    /// Keys dropped for space since its start, of whatever program.
+    /// Keys evicted since its start, of any program.
     pub evicted_keys: u64,
 }
 
 impl<S: Source> Cache<S> {
-    /// How much memory the server uses, and may use.
+    /// The memory that the server uses, and its limit.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -73,8 +73,8 @@ async fn infos(shared: &Shared) -> Result<Vec<String>, RedisUnreachable> {
 }
 
 impl ServerInfo {
-    /// Of several primaries together: their memory added up, and every answer that one of them gives to the rest. No
-    /// limit of memory if one of them has none.
+    /// Combines several primaries: their memory is added up, and the other fields list every different answer. There is
+    /// no memory limit if one primary has none.
     fn of_all(infos: &[String]) -> Self {
         let all: Vec<Self> = infos.iter().map(|info| Self::of(info)).collect();
         let texts = |of: fn(&Self) -> &String| {
@@ -92,7 +92,7 @@ impl ServerInfo {
         }
     }
 
-    /// From the text of `INFO`.
+    /// Parses the text of `INFO`.
     pub(crate) fn of(info: &str) -> Self {
         let text = |field| info_field(info, field).unwrap_or_default().to_owned();
         let number = |field| info_field(info, field).and_then(|value| value.parse().ok()).unwrap_or(0);

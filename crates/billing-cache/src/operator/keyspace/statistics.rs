@@ -1,6 +1,6 @@
-//! Survey: what stands in Redis, by cached type. One SCAN over the database, of a cluster over one master after the
-//! other; MEMORY USAGE and PTTL of some keys or all of them travel with it in one pipeline. Constant memory, whatever
-//! the number of keys.
+//! Keyspace statistics: what Redis contains, by cached type. One SCAN over the database, in a cluster over one primary
+//! after the other. MEMORY USAGE and PTTL of some or all keys are sent in the same pipelines. Memory use is constant
+//! for any number of keys.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,21 +21,21 @@ use crate::protocol::scan::{scan_command, scanned};
 use crate::read::cache::Cache;
 use crate::read::shared::Shared;
 
-/// The first keys of a type are all measured, so that what is small is exact.
+/// The first keys of a type are all measured, so that the result for small types is exact.
 const MEASURED_ALL: u64 = 1_000;
-/// Of the further keys, one in so many is measured, drawn by lot.
+/// Of the further keys, one in this many is measured, chosen at random.
 const MEASURED_ONE_IN: u32 = 50;
 
-/// Of which keys a survey asks memory and time to live.
+/// The keys for which memory and time to live are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// All of a type with few keys, a random sample of one with many.
+    /// All keys of a type with few keys, and a random sample of a type with many.
     Sample,
     /// All.
     All,
 }
 
-/// What a survey found.
+/// The result of the statistics.
 #[derive(Clone, Debug, Serialize)]
 pub struct Survey {
     /// The server.
@@ -44,14 +44,14 @@ pub struct Survey {
     pub types: Vec<TypeSurvey>,
     /// Leases of all types: loads in flight.
     pub leases: u64,
-    /// Keys with our counters.
+    /// Bookkeeping keys of this cache, such as counters.
     pub bookkeeping: u64,
-    /// Keys in this database that are not ours.
+    /// Keys in this database that are not of this cache.
     pub foreign: u64,
 }
 
 impl<S: Source> Cache<S> {
-    /// Begins to look at every key of the database once.
+    /// Starts a scan that examines every key of the database once.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -67,7 +67,7 @@ impl<S: Source> Cache<S> {
         Ok(Surveying { cache: self.clone(), connection, to_come, server, measure, pace, cursor, to_measure, found })
     }
 
-    /// Looks at every key of the database once and measures all of ours.
+    /// Examines every key of the database once and measures all keys of this cache.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -77,7 +77,7 @@ impl<S: Source> Cache<S> {
         Ok(surveying.so_far())
     }
 
-    /// How long the values with these texts have to live, in their order; `None` for what is not cached.
+    /// The times to live of the values under these key texts, in their order; `None` for a value that is not cached.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -94,7 +94,8 @@ impl<S: Source> Cache<S> {
         Ok(found)
     }
 
-    /// How many keys the database holds, ours or not; `None` where a server does not tell, or not this user.
+    /// Number of keys in the database, of this cache or not; `None` if the server, or the rights of this user, do not
+    /// allow the question.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -122,26 +123,26 @@ fn pttl(key: &str) -> Cmd {
     command
 }
 
-/// A survey on its way.
+/// Running keyspace statistics.
 ///
-/// It counts what `SCAN` returns: a key that moves while the server's table grows may be counted twice.
+/// It counts what `SCAN` returns: a key that moves while the table of the server grows may be counted twice.
 pub struct Surveying<S: Source> {
     cache: Cache<S>,
     connection: OwnConnection,
-    /// The shards to come.
+    /// The shards that follow.
     to_come: VecDeque<Arc<Link>>,
     server: ServerInfo,
     measure: Measure,
     pace: Pace,
-    /// Where to look next; `None` when all was looked at.
+    /// The next cursor; `None` when everything was examined.
     cursor: Option<u64>,
-    /// Keys to be measured by the next step, with the places of their types.
+    /// Keys that the next step measures, with the indexes of their types.
     to_measure: Vec<(usize, Vec<u8>)>,
     found: Found,
 }
 
 impl<S: Source> Surveying<S> {
-    /// Goes one round trip further, and answers how many names were seen; `None` at the end.
+    /// Takes one more round trip, and answers the number of names seen; `None` at the end.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -151,7 +152,7 @@ impl<S: Source> Surveying<S> {
         step.map_err(|error| cache.shared().shards.unreachable(error))
     }
 
-    /// What was found so far. What was seen and not yet measured is counted.
+    /// The result so far. Keys that were seen and not yet measured are counted.
     #[must_use]
     pub fn so_far(&self) -> Survey {
         let Found { types, tallies, leases, bookkeeping, foreign } = &self.found;
@@ -200,7 +201,7 @@ impl<S: Source> Surveying<S> {
     }
 }
 
-/// What has gone to another master since it was seen is counted there.
+/// A key that has moved to another primary since it was seen is counted there.
 fn gone_if_elsewhere(answer: RedisResult<Value>) -> RedisResult<Value> {
     match answer {
         Err(error) if is_elsewhere(&error) => Ok(Value::Nil),
@@ -208,7 +209,7 @@ fn gone_if_elsewhere(answer: RedisResult<Value>) -> RedisResult<Value> {
     }
 }
 
-/// What PTTL answers: -2 for no key, -1 for one that never expires.
+/// PTTL answers -2 for no key, and -1 for a key that never expires.
 fn time_to_live(ttl_ms: i64) -> Option<Duration> {
     match ttl_ms {
         -2 => None,
@@ -223,11 +224,11 @@ impl Measure {
     }
 }
 
-/// What was found so far.
+/// The counts so far.
 #[derive(Default)]
 struct Found {
     types: Vec<TypeInfo>,
-    /// One for each of the types.
+    /// One for each type.
     tallies: Vec<Tally>,
     leases: u64,
     bookkeeping: u64,
@@ -235,7 +236,7 @@ struct Found {
 }
 
 impl Found {
-    /// Counts a name; answers the place of its type if it is a cached value.
+    /// Counts a name. Answers the index of its type if it is a cached value.
     fn sort_in(&mut self, shared: &Shared, name: &[u8]) -> Option<usize> {
         let Ok(name) = str::from_utf8(name) else {
             self.foreign += 1;
@@ -256,8 +257,8 @@ impl Found {
         None
     }
 
-    /// Takes in the answers to MEMORY USAGE, which not every server knows and not every user may ask, and PTTL. A key
-    /// that has gone since it was seen answers nil and -2.
+    /// Processes the answers to PTTL and to MEMORY USAGE, which not every server supports and not every user may ask.
+    /// For a key that is gone they are -2 and nil.
     fn measure(&mut self, owner: usize, memory: &RedisResult<Value>, ttl: &Value) {
         let tally = &mut self.tallies[owner];
         match (memory, ttl) {

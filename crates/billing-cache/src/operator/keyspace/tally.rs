@@ -1,13 +1,14 @@
-//! The tally of one cached type: keys that were seen, and from those that were measured, how much memory all of them
-//! use and how long they have to live.
+//! The tally of one cached type: the keys seen, and estimates for all of them from the measured ones: memory and time
+//! to live.
 //!
-//! Each type is a stratum of its own: its mean is that of its own keys. Within a type the measured keys are a random
-//! sample: `SCAN` goes by the hash of the names, so its beginning is one, and later keys are drawn by lot. The error is
-//! that of a sample without replacement (Cochran, Sampling Techniques, 2.5 and 2.8), zero if all were measured.
+//! Each type is a separate stratum, whose mean comes from its own keys. Within a type the measured keys are a random
+//! sample: `SCAN` follows the hash of the names, so its beginning is random, and later keys are chosen at random. The
+//! error is that of a sample without replacement (Cochran, Sampling Techniques, 2.5 and 2.8). It is zero if all keys
+//! were measured.
 
 use serde::Serialize;
 
-/// So many standard errors to either side hold the true value in 95 of 100 surveys.
+/// The true value lies within this many standard errors in 95 of 100 surveys.
 const Z_95: f64 = 1.96;
 
 /// The keys of one cached type.
@@ -15,23 +16,23 @@ const Z_95: f64 = 1.96;
 pub struct TypeSurvey {
     /// The name of the type.
     pub name: &'static str,
-    /// Keys.
+    /// Number of keys.
     pub keys: u64,
-    /// Of how many of them memory and time to live were asked for.
+    /// Number of keys whose memory and time to live were measured.
     pub measured: u64,
-    /// Memory they use, in bytes, as the server counts it; an estimate unless all keys were measured; `None` where the
-    /// server does not tell.
+    /// Memory that the keys use, in bytes, as the server counts it; an estimate unless all keys were measured; `None`
+    /// if the server does not report it.
     pub bytes: Option<u64>,
-    /// The estimate is off by at most so many bytes in 95 of 100 surveys; 0 if all keys were measured.
+    /// The estimate is off by at most this many bytes in 95 of 100 surveys; 0 if all keys were measured.
     pub bytes_error: Option<u64>,
-    /// How long they have to live; the shares of those that were measured.
+    /// The times to live of all keys, scaled up from the measured ones.
     pub ttl: TtlDistribution,
 }
 
 /// Numbers of keys by time to live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TtlDistribution {
-    /// They never expire: a foreign hand, since the cache always sets a TTL.
+    /// Keys that never expire. Another program stored them, because the cache always sets a TTL.
     pub no_expiry: u64,
     /// Less than a minute.
     pub under_1_min: u64,
@@ -54,30 +55,31 @@ impl TtlDistribution {
 
 const BUCKETS: usize = 6;
 
-/// What was seen of one type so far. Its size does not grow.
+/// What was seen of one type so far. Its size is constant.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     keys: u64,
     measured: u64,
     bytes: u64,
     squared_bytes: u128,
-    /// Of some key the server did not tell the memory.
+    /// Whether the server did not report the memory of some key.
     is_unweighed: bool,
     ttls: [u64; BUCKETS],
 }
 
 impl Tally {
-    /// A key was seen.
+    /// Counts a key that was seen.
     pub(super) fn see(&mut self) {
         self.keys += 1;
     }
 
-    /// How many keys were seen.
+    /// Number of keys seen.
     pub(super) fn seen(&self) -> u64 {
         self.keys
     }
 
-    /// One of the keys that were seen takes so many bytes and has so long to live; negative if for ever.
+    /// Records the bytes and the time to live of one of the keys seen. A negative time means that the key never
+    /// expires.
     pub(super) fn measure(&mut self, bytes: Option<u64>, ttl_ms: i64) {
         self.measured += 1;
         self.is_unweighed |= bytes.is_none();
@@ -87,7 +89,7 @@ impl Tally {
         self.ttls[bucket(ttl_ms)] += 1;
     }
 
-    /// One of the keys that were seen has gone since.
+    /// Uncounts one of the keys seen, because it is gone.
     pub(super) fn miss(&mut self) {
         self.keys -= 1;
     }
@@ -103,14 +105,14 @@ impl Tally {
         }
     }
 
-    /// A sum over the measured keys, as one over all keys.
+    /// Scales a sum over the measured keys to all keys.
     fn scaled(&self, sum: u64) -> u64 {
         let all = u128::from(sum) * u128::from(self.keys);
         let measured = u128::from(self.measured.max(1));
         u64::try_from((all + measured / 2) / measured).unwrap_or(u64::MAX)
     }
 
-    /// Half of the 95 % interval of the sum of bytes.
+    /// Half the 95 % interval of the sum of bytes.
     #[expect(clippy::cast_precision_loss, reason = "an error bound needs two digits")]
     #[expect(
         clippy::cast_possible_truncation,
@@ -127,7 +129,7 @@ impl Tally {
         (Z_95 * keys * (variance * unseen_share / measured).sqrt()).ceil() as u64
     }
 
-    /// The measured times to live, scaled to all keys: the rounded numbers add up to that of the keys.
+    /// The measured times to live, scaled to all keys. The rounded numbers add up to the number of keys.
     fn ttl(&self) -> TtlDistribution {
         let mut measured = 0;
         let mut before = 0;
@@ -141,7 +143,7 @@ impl Tally {
     }
 }
 
-/// The place of a time to live in the distribution.
+/// The index of a time to live in the distribution.
 fn bucket(ttl_ms: i64) -> usize {
     const MINUTE: i64 = 60_000;
     const ENDS: [i64; BUCKETS - 1] = [0, MINUTE, 5 * MINUTE, 60 * MINUTE, 24 * 60 * MINUTE];
