@@ -4,10 +4,11 @@
 //! `breaker.trial_calls` calls run. A permit that is dropped without a verdict, because its caller was cancelled, frees
 //! its place and says nothing about Redis. Each change of state logs one line.
 //!
-//! The latest changes of state are kept until they are stored for people to see (see [`crate::numbers`]).
+//! The latest changes of state are kept until they are stored for people to see (see
+//! [`crate::reporting::breaker_changes`]).
 //!
 //! While Redis works, a call costs two loads and no lock. Calls are counted only from the first failed or slow call in
-//! a window on, so the breaker can only open sooner.
+//! a window on, which can only make the breaker open sooner.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -55,7 +55,7 @@ struct Cluster {
 #[derive(PartialEq, Eq)]
 pub(crate) struct Slots(Option<Topology>);
 
-/// Receives the result of each refresh of the slot map. L1 implements it.
+/// Receives the result of each refresh of the slot map, such as the guard of L1.
 pub(crate) trait SlotMapWatcher {
     /// Limit of a refresh. The result of a longer one is of no use.
     fn look_within(&self) -> Duration;

@@ -1,7 +1,8 @@
 //! Epochs: a counter for each stripe of keys, advanced by every invalidation that this process learns of.
 //!
-//! Invariant: epochs only grow and are never dropped; a counter that is dropped when idle would start again. A flight
-//! belongs to the epoch in which it was opened, so a read that comes after an invalidation opens a new flight.
+//! Invariant: epochs only grow and are never dropped. (If an idle counter were dropped, it would start again, and an
+//! old epoch would count again.) A flight belongs to the epoch in which it was opened, so a read that comes after an
+//! invalidation opens a new flight.
 
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;

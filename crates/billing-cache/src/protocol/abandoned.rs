@@ -14,7 +14,7 @@ use super::lease::Token;
 use super::release::release_command;
 use super::script::pipeline_of;
 
-/// Leases that were asked for. Dropped before [`answered`](Self::answered), it gives them back.
+/// Leases that were asked for. If this is dropped before [`answered`](Self::answered), it gives them back.
 pub(super) struct Asked {
     connection: MultiplexedConnection,
     leases: Vec<(String, Token)>,

@@ -1,7 +1,7 @@
 //! ACQUIRE: asks for the value of a key, or for its lease if there is no value.
 //!
-//! Invariant (`protocol.md`, "What breaks without each part"): each send carries a fresh token, also after a
-//! redirection in a cluster, and after the server did not know the script.
+//! Invariant (`protocol.md`, "Commands"): each send carries a fresh token, also after a redirection in a cluster, and
+//! after the server did not know the script.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

@@ -55,7 +55,7 @@ pub struct ClearStep {
     pub found: u64,
 }
 
-/// Number of rounds of a clear. Another round begins if slots moved from one primary to another meanwhile.
+/// Largest number of rounds of a clear. Another round begins if slots moved from one primary to another meanwhile.
 const MOST_ROUNDS: usize = 5;
 /// Pause between two rounds. Moving a slot takes a while, and so does learning the new slot map.
 const PAUSE_OF_ROUNDS: Duration = Duration::from_millis(200);

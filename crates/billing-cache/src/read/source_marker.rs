@@ -68,7 +68,7 @@ pub(crate) async fn look(shared: &Shared, identity: &str) {
         Ok(Found::Inherited) => take_over(shared, identity).await.map(|()| None),
         Ok(Found::Ours) => Ok(None),
         Ok(Found::Other(other)) => Ok(Some(other)),
-        // This user may not look, so it cannot be known; other programs must not be disturbed.
+        // This user may not look, so another source cannot be found. Reads use Redis anyway.
         Err(error) if error.is_refusal() => Ok(None),
         Err(error) => Err(error),
     };

@@ -48,8 +48,8 @@ pub struct HotKeys {
 }
 
 impl<S: Source> Cache<S> {
-    /// Up to `limit` keys of the type that all processes read most recently and most often; empty if no reads are
-    /// known.
+    /// The keys of the type that all processes together have read most recently, up to `limit` of them; empty if no
+    /// reads are known. Recent reads count more.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -187,7 +187,8 @@ impl<'a> Names<'a> {
         format!("{}:{}", self.sums(period), info.name)
     }
 
-    /// The sums are added first. If the value under one name is no sorted set, the other set is still updated.
+    /// The sums are added first. A set that cannot be updated, because its name holds a value of another type, does not
+    /// prevent the update of the others.
     fn add_reads(&self, pipeline: &mut Pipeline, info: &TypeInfo, unsent: &Unsent) {
         let (keys, sums) = (self.keys(unsent.period, info), self.sums(unsent.period));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

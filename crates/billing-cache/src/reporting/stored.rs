@@ -41,7 +41,7 @@ impl<S: Source> Cache<S> {
     /// The numbers of all processes from the bucket that contains `from` to the bucket that contains `to`, the oldest
     /// first, including empty buckets. Only buckets that are still kept are returned, and none in the future.
     ///
-    /// Values of a distribution are off by up to 6 % in a minute and 12 % in an hour. Counts are exact.
+    /// Values of a distribution are off by up to 6 % in a minute and 12 % in an hour; small counts are exact.
     ///
     /// # Errors
     /// Redis cannot be used.

@@ -56,7 +56,7 @@ pub(crate) struct Terms {
 pub(super) enum Purpose {
     /// The answer is served to a reader.
     Read,
-    /// A write, or a question of the cache itself; allowed while reads are suspended.
+    /// A write, or a question of the cache itself; allowed while reads are suspended or the server is skipped.
     Tell,
 }
 
@@ -72,7 +72,7 @@ impl Terms {
         self.purpose == Purpose::Read
     }
 
-    /// For a write, or a question of the cache itself; allowed while reads are suspended.
+    /// For a write, or a question of the cache itself; allowed while reads are suspended or the server is skipped.
     pub(crate) fn tell(limit: Duration) -> Self {
         Self { purpose: Purpose::Tell, limit }
     }
