@@ -48,7 +48,7 @@ impl CacheKey for SingleKey {
 
 /// A prefix that separates a key space from others in a shared database; empty in production.
 ///
-/// `cache-monitor` measures in a space of its own, so that it touches no production key.
+/// `cache-monitor` measures in a separate space, so that it touches no production key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySpace(String);
 

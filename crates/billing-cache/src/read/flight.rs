@@ -6,7 +6,7 @@
 //! rounds, and all callers that join during one round cost only one more. (If each of them started over alone, a
 //! thousand readers of one key would cause hundreds of loads while Redis is away.)
 //!
-//! The load runs in a task of its own, so the first caller may be cancelled and the others still get the result. If a
+//! The load runs in a separate task, so the first caller may be cancelled and the others still get the result. If a
 //! task dies without an answer, its callers start over (the idea of pingora's dangling locks).
 
 use std::collections::HashMap;

@@ -55,7 +55,7 @@ impl<S: Source> Cache<S> {
     /// Makes the cached values of these keys unreadable, and makes the fills of loads in flight fail.
     ///
     /// Call it after the commit and before the write is acknowledged. It tries until `cache.invalidation_deadline_ms`.
-    /// It must not be dropped before it ends, so run it in a task of its own.
+    /// It must not be dropped before it ends, so run it in a separate task.
     pub async fn invalidate(&self, keys: BTreeSet<AnyKey>) -> Invalidation {
         let shared = self.shared();
         let started = Instant::now();

@@ -291,8 +291,8 @@ impl<S: Source> Cache<S> {
         (missing, unusable)
     }
 
-    /// Leases, load and fills, in a task of its own: a caller that is dropped leaves no lease that others would wait
-    /// for. Returns the keys that are left for the path of one key.
+    /// Leases, load and fills, in a separate task: a caller that is dropped leaves no lease that others would wait for.
+    /// Returns the keys that are left for the path of one key.
     async fn load_missing<T: CachedType<Source = S>>(
         &self,
         missing: Vec<(T::Key, String)>,
