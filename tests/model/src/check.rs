@@ -1,7 +1,7 @@
-//! Exploring a model: every state that can be reached, and for each promise the shortest way to break it.
+//! Explores a model: every state that can be reached, and for each promise the shortest way to break it.
 //!
-//! Invariant: one thread and breadth first, so that numbers and traces are the same in every run. A state in which a promise
-//! is broken is gone on from, so that the set of broken promises is complete.
+//! Invariant: one thread, breadth first, so that numbers and traces are the same in every run. Exploration continues
+//! from a state in which a promise is broken, so that the set of broken promises is complete.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -11,20 +11,20 @@ use std::time::{Duration, Instant};
 
 use stateright::{Checker, Model, Property};
 
-/// What the protocol promises.
+/// The promises of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Promise {
-    /// A (P1): a read that starts after a write was acknowledged does not answer anything older.
+    /// A (P1): a read that starts after a write was acknowledged does not answer an older value.
     AcknowledgedIsSeen,
-    /// A writer who was told "pending", or has an L1, reads its own write in its process.
+    /// A writer whose write is pending, or whose process has L1, reads its own write in its process.
     OwnWriteIsSeen,
     /// B: with L1, a read that starts when no push is outstanding sees the last invalidation.
     HeardIsSeen,
-    /// B: no L1 entry that counts is older than the last invalidation once its push was delivered.
+    /// B: no L1 entry that counts is older than the last invalidation once the push of that was delivered.
     L1IsCurrent,
     /// INV-L2: no value in Redis is older than the last invalidation.
     L2IsCurrent,
-    /// C (P4): whatever is stale in Redis, a pending obligation will remove it.
+    /// C (P4): for every stale value in Redis there is a pending obligation that will remove it.
     StaleIsCovered,
     /// D (P5): one load for each key and invalidation.
     OneLoad,
@@ -35,7 +35,7 @@ pub enum Promise {
 }
 
 impl Promise {
-    /// A bit of its own.
+    /// The bit of this promise.
     fn bit(self) -> u16 {
         1 << self as u16
     }
@@ -72,44 +72,44 @@ impl Promise {
     }
 }
 
-/// A model: who can do what, in which state.
+/// A model: which steps are possible in which state.
 pub(crate) trait World: Send + Sync + 'static {
     type State: Clone + Debug + Hash + PartialEq + Send + Sync;
     type Step: Copy + Debug + PartialEq;
 
     fn promises(&self) -> &'static [Promise];
     fn beginning(&self) -> Self::State;
-    /// Everything that can happen next.
+    /// Lists every step that can happen next.
     fn steps(&self, state: &Self::State, steps: &mut Vec<Self::Step>);
     fn after(&self, state: &Self::State, step: Self::Step) -> Self::State;
     fn breaks(&self, state: &Self::State, promise: Promise) -> bool;
-    /// Makes states equal that differ only in who is who among twins, such as two readers of one process.
+    /// Makes states equal that differ only by an exchange of twins, such as two readers of one process.
     fn merge_twins(&self, _: &mut Self::State) {}
-    /// The state in a few words, for traces.
+    /// A short description of the state, for traces.
     fn sketch(&self, state: &Self::State) -> String;
 }
 
-/// What came out of exploring a model.
+/// The result of exploring a model.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// The promises that can be broken, each with the steps of the shortest way.
     pub broken: BTreeMap<Promise, Vec<String>>,
-    /// How many distinct states there were.
+    /// Number of distinct states.
     pub states: usize,
-    /// How long it took.
+    /// Duration of the exploration.
     pub elapsed: Duration,
 }
 
 /// Whether twins are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Twins {
-    /// Fewer states.
+    /// Yes, for fewer states.
     Merged,
-    /// Traces that people can follow.
+    /// No, for traces that people can follow.
     Apart,
 }
 
-/// Explores everything, or stops when no promise is left to break.
+/// Explores everything, or stops when every promise is broken.
 pub(crate) fn explore<W: World>(world: W, twins: Twins) -> Verdict {
     let started = Instant::now();
     let explored = Explored { world, twins, broken: AtomicU16::new(0) };
@@ -131,7 +131,8 @@ pub(crate) fn explore<W: World>(world: W, twins: Twins) -> Verdict {
     }
 }
 
-/// A world in the hands of the checker, which by itself would remember the last way to break a promise, not the shortest.
+/// A world in the form that the checker needs. Without `broken`, the checker would remember the last way to break a
+/// promise, not the shortest.
 struct Explored<W> {
     world: W,
     twins: Twins,

@@ -1,7 +1,7 @@
-//! Clear of a cached type (`protocol/clear.rs`), beside loads that are in flight.
+//! Clear of a cached type (`protocol/clear.rs`), beside loads in flight.
 //!
-//! The data was changed behind the triggers, which is what a clear is for: no invalidation comes to help. SCAN returns a
-//! name for certain only if it is there when the walk comes by; what was found, and only that name, is removed later.
+//! The data was changed without the triggers, which is what a clear is for: no invalidation follows. SCAN is certain to
+//! return a name only if it exists when the scan passes it. Later only the names that were found are removed.
 
 use crate::check::{Promise, World};
 use crate::redis::{Acquired, Key, Lease, Token, Version};
@@ -39,10 +39,10 @@ enum Progress {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Walk {
     number: usize,
-    /// The walk has come by the name of the lease, of the value.
+    /// Whether the scan has passed the name of the lease, and of the value.
     passed_lease: bool,
     passed_value: bool,
-    /// One of them was there, and is still to be removed.
+    /// Whether one of them existed and is still to be removed.
     found: bool,
 }
 
@@ -62,7 +62,7 @@ pub(crate) enum Step {
     LeaseExpires,
 }
 
-/// Which names a walk looks at.
+/// The names that a scan looks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Names {
     Leases,
@@ -151,7 +151,7 @@ impl World for Clear {
 
     fn after(&self, state: &State, step: Step) -> State {
         let mut state = state.clone();
-        // Nobody else has a load's token while it matters: it asks for a lease only when it is done with its last one.
+        // The token is free while it matters: a load asks for a lease only when it has finished with the previous one.
         let token = |load: usize| Token::try_from(load).expect("few loads");
         match step {
             Step::ChangeBehindTheTriggers => state.database = 1,

@@ -1,11 +1,12 @@
-//! L1 and its ear: one key, one process that keeps the key in its memory, and the rest of the world.
+//! L1 and its tracking connection: one key, one process that keeps the key in its memory, and everything else.
 //!
-//! Of stamps only one thing matters: whether a noted one is still current. So an entry is gone as soon as the stamp moves,
-//! and a reader's stamp is a flag. Readers load for themselves; that they share flights is `read_write`'s subject.
-//! Redis pushes when the value is set, removed or evicted, and not when an absent key is invalidated. Pushes wait in order
-//! and for any time; three or more count as two, which only makes the promises harder to keep.
-//! Stored fills go into L1 here, which is more than the code does (it keeps what a GET answered); evictions cover the rest.
-//! Not here: the heartbeat bound, because there is no clock. While the loss of the ear is unnoticed, nothing is promised.
+//! Only one property of epochs matters: whether a noted one is still current. So an entry is gone as soon as the epoch
+//! advances, and the epoch of a reader is a flag. Each reader loads alone; shared flights are the subject of
+//! `read_write`. Redis pushes a message when the value is set, removed or evicted, and not when an absent key is
+//! invalidated. Pushes wait in order, for any time. Three or more count as two, which only makes the promises harder to
+//! keep. Stored fills enter L1 here, which is more than the code does (it keeps what a GET answered); evictions cover
+//! the rest. The heartbeat bound is not modelled, because there is no clock. While the loss of the tracking connection
+//! is unnoticed, nothing is promised.
 
 use crate::check::{Promise, World};
 use crate::redis::{Acquired, Filled, Key, Lease, Token, Version};
@@ -30,20 +31,20 @@ pub(crate) struct State {
     /// A writer in the process with L1.
     write: Write,
     suspicion: Suspicion,
-    /// What the database had at the last INVALIDATE.
+    /// The version in the database at the last INVALIDATE.
     invalidated: Version,
     /// The last write that was acknowledged in the process with L1.
     acknowledged_here: Version,
     broken: Option<Promise>,
 }
 
-/// The connection that hears pushes.
+/// The tracking connection, which receives pushes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Ear {
     Hears,
-    /// Nobody has noticed yet, so L1 still counts.
+    /// It is lost, but the loss is unnoticed, so L1 still counts.
     IsDeaf,
-    /// L1 does not count.
+    /// The loss was noticed: L1 does not count.
     IsOff,
 }
 
@@ -57,7 +58,7 @@ enum Suspicion {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Reader {
     place: Place,
-    /// The stamp that was noted is still current.
+    /// Whether the noted epoch is still current.
     stamp_is_current: bool,
     must_see_here: Version,
     must_see_heard: Version,
@@ -66,7 +67,7 @@ struct Reader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Place {
     Idle,
-    /// Only in a mutation: the suspects were asked, and the stamp is still to be noted.
+    /// Only in a mutation: unconfirmed keys were checked, and the epoch is not noted yet.
     NotSuspect,
     Asked(Option<Version>),
     Missed,
@@ -74,16 +75,16 @@ enum Place {
     Loaded(Version),
     /// About to load past the cache.
     Bypassing,
-    /// The answer is known, and whether Redis had it.
+    /// The answer is known, and how it was validated.
     Known(Version, Validated),
-    /// Only in a mutation: the stamp was compared, the entry goes in next.
+    /// Only in a mutation: the epoch was compared, and the entry is inserted next.
     Inserting(Version),
 }
 
-/// By whom a value was validated.
+/// How a value was validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Validated {
-    /// A hit or a stored fill.
+    /// By a hit or a stored fill.
     ByRedis,
     LostFill,
     Bypass,
@@ -91,11 +92,11 @@ enum Validated {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Looks into L1, or notes the stamp and sends GET.
+    /// Looks into L1, or notes the epoch and sends GET.
     Read(usize),
     GetFails(usize),
     Proceed(usize),
-    /// A command fails, or patience is over.
+    /// A command fails, or the patience is over.
     Fail(usize),
     Write(WriteStep),
     InvalidateFails,
@@ -214,7 +215,7 @@ impl World for L1 {
 }
 
 impl L1 {
-    /// Whether this reader's process has the L1.
+    /// Whether the process of this reader has L1.
     fn has_l1(&self, reader: usize) -> bool {
         reader + 1 < self.readers
     }
@@ -236,7 +237,8 @@ impl L1 {
     }
 
     fn proceed(&self, state: &mut State, number: usize) {
-        // Nobody else has it while it matters: a reader asks for a lease only when it is done with its last one.
+        // The token is free while it matters: a reader asks for a lease only when it has finished with the previous
+        // one.
         let token = Token::try_from(number).expect("few readers");
         let place = state.readers[number].place;
         state.readers[number].place = match place {
@@ -270,7 +272,8 @@ impl L1 {
         }
     }
 
-    /// What was validated goes into L1 under the reader's stamp, so it counts only if that is current; then the answer.
+    /// A validated value enters L1 under the epoch of the reader, so it counts only if that is current. Then the reader
+    /// answers.
     fn conclude(&self, state: &mut State, number: usize, value: Version, validated: Validated) {
         let goes_in = match validated {
             Validated::ByRedis => true,

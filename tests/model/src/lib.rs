@@ -1,12 +1,13 @@
 //! The cache protocol of `docs/protocol.md` as a model, checked state by state.
 //!
-//! A few small models share the Redis part (`redis.rs`); each says who can do what, in the words of the code, and which
-//! promises hold in every state that can be reached. [`Without`] names the ingredients; leaving one out must break exactly
-//! the promises that [`MUTATIONS`] says. `cargo test -p protocol-model` checks all of it; `cargo run -p protocol-model`
-//! prints the table, with `-- --trace NAME` the shortest way to disaster without the ingredient of that name.
+//! A few small models share the Redis part (`redis.rs`). Each says which steps are possible, in the words of the code,
+//! and which promises hold in every state that can be reached. [`Without`] lists the ingredients. Leaving one out must
+//! break exactly the promises that [`MUTATIONS`] names. `cargo test -p protocol-model` checks all of it. `cargo run -p
+//! protocol-model` prints the table; with `-- --trace NAME` it prints the shortest way to break a promise without the
+//! ingredient NAME.
 //!
-//! Time is not modelled: whatever has a limit may run out at any moment. Nor is progress: that something stale will be
-//! removed is stated as "an obligation to remove it is there", in every state.
+//! Time is not modelled: every limit may run out at any moment. Progress is not modelled either: instead of "a stale
+//! value will be removed", the models check in every state that an obligation to remove it exists.
 
 mod check;
 mod clear;

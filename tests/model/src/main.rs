@@ -1,5 +1,6 @@
-//! `protocol-model`: explores every scenario and mutation and prints what holds and what breaks; `--trace NAME` prints the
-//! shortest way to break the protocol without the ingredient NAME. Exit code 1 if a verdict is not the expected one.
+//! `protocol-model`: explores every scenario and mutation and prints what holds and what breaks. `--trace NAME` prints
+//! the shortest way to break the protocol without the ingredient NAME. Exit code 1 if a verdict is not the expected
+//! one.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

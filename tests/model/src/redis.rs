@@ -1,7 +1,7 @@
 //! The Redis part that all models share: one key with its lease, and the atomic commands on it.
 //!
-//! Invariant: these are the commands of `billing-cache/src/protocol`, each one step. Whatever else happens to a key
-//! (eviction, expiry, an old dump) the models do to its fields themselves.
+//! Invariant: these are the commands of `billing-cache/src/protocol`, each as one step. Other changes of a key
+//! (eviction, expiry, an old dump) are made by the models on its fields.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use crate::without::{Protocol, Without};
 /// The version of the billing row; as a value, the version it was loaded from.
 pub(crate) type Version = u8;
 
-/// Names who may fill. The models hand out the smallest one that is nowhere in use.
+/// Identifies the holder of a lease. The models use the smallest number that is not in use.
 pub(crate) type Token = u8;
 
-/// A key in Redis. An answer "there is no such row" is a value like any other.
+/// A key in Redis. The answer "there is no such row" is a value like any other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) value: Option<Version>,
     pub(crate) lease: Option<Lease>,
 }
 
-/// `v1 lease 0`: what stands in Redis, in a trace.
+/// `v1 lease 0`: the content of Redis, in a trace.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.value {
@@ -35,11 +35,11 @@ impl fmt::Display for Key {
     }
 }
 
-/// What `lease:{key}` holds.
+/// The content of `lease:{key}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lease {
     pub(crate) token: Token,
-    /// Of a warm-up: readers may take it over.
+    /// Whether it is the lease of a warm-up, which readers may take over.
     pub(crate) weak: bool,
 }
 
@@ -53,7 +53,7 @@ impl Lease {
     }
 }
 
-/// How an ACQUIRE ended.
+/// The result of an ACQUIRE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Acquired {
     Hit(Version),
@@ -61,7 +61,7 @@ pub(crate) enum Acquired {
     Contended,
 }
 
-/// How a FILL ended.
+/// The result of a FILL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
     Stored,
@@ -69,7 +69,7 @@ pub(crate) enum Filled {
 }
 
 impl Key {
-    /// ACQUIRE, or its form for warm-ups if the lease that is asked for is weak.
+    /// ACQUIRE, or its form for warm-ups if the wanted lease is weak.
     pub(crate) fn acquire(&mut self, wanted: Lease, protocol: Protocol) -> Acquired {
         if let Some(value) = self.value {
             return Acquired::Hit(value);
@@ -82,7 +82,7 @@ impl Key {
         Acquired::Granted
     }
 
-    /// REFRESH: takes a free lease although a value is there.
+    /// REFRESH: takes a free lease even if there is a value.
     pub(crate) fn refresh(&mut self, wanted: Lease) -> Acquired {
         if self.lease.is_some() {
             return Acquired::Contended;
@@ -109,7 +109,7 @@ impl Key {
         }
     }
 
-    /// Whether something older than `version` would be answered.
+    /// Whether an answer would be older than `version`.
     pub(crate) fn is_older_than(&self, version: Version) -> bool {
         self.value.is_some_and(|value| value < version)
     }
@@ -117,17 +117,17 @@ impl Key {
 
 /// Hands out and renames tokens, so that states that differ only in the names of tokens become one.
 pub(crate) trait Tokens {
-    /// Every place where a token stands, in a fixed order.
+    /// Visits every token, in a fixed order.
     fn each_token(&mut self, visit: &mut dyn FnMut(&mut Token));
 
-    /// A token that stands nowhere.
+    /// A token that is not in use.
     fn fresh_token(&mut self) -> Token {
         let mut used = 0_u32;
         self.each_token(&mut |token| used |= 1 << *token);
         Token::try_from(used.trailing_ones()).expect("fewer than 32 tokens at once")
     }
 
-    /// Numbers the tokens in the order of their places.
+    /// Numbers the tokens in the order of the visits.
     fn rename_tokens(&mut self) {
         let mut names = [None; 32];
         let mut next: Token = 0;

@@ -1,7 +1,7 @@
-//! The scenarios: a model with its faults and bounds; and the table of what breaks without each ingredient.
+//! The scenarios (a model with its faults and bounds) and the table of what breaks without each ingredient.
 //!
-//! Invariant: the table is what `docs/protocol.md` says in words. A scenario holds all its promises when nothing is left out,
-//! and each entry of the table breaks exactly the promises that it names (`tests/protocol.rs`).
+//! Invariant: the table says the same as `docs/protocol.md` says in words. A scenario keeps all its promises when
+//! nothing is left out, and each entry of the table breaks exactly the promises that it names (`tests/protocol.rs`).
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::without::{Protocol, Without};
 /// How much is explored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// For every change of the code: all of it in about two minutes.
+    /// For every change of the code: everything in about two minutes.
     #[default]
     Small,
     /// One more reader, write, row or change of the server.
@@ -27,7 +27,7 @@ impl Scope {
     /// The environment variable that chooses the scope.
     pub const VARIABLE: &str = "PROTOCOL_MODEL_SCOPE";
 
-    /// What the environment asks for: `small`, which is the default, or `large`.
+    /// The scope in the environment: `small`, which is the default, or `large`.
     ///
     /// # Errors
     /// The variable has another value, which is returned.
@@ -54,13 +54,13 @@ pub enum Scenario {
     ReadWrite,
     /// The same, with commands that are resent or executed late.
     LateCommands,
-    /// The same, with writers that cannot tell Redis.
+    /// The same, with writers that cannot reach Redis.
     WriterCutOff,
     /// The same without any fault, and with patience.
     Calm,
     /// A process with L1.
     L1,
-    /// The outbox and its relay, with a Redis that forgets nothing.
+    /// The outbox and its relay, with a Redis that loses no data.
     Outbox,
     /// The outbox and failovers to lagging replicas.
     Failover,
@@ -110,7 +110,7 @@ impl Scenario {
         }
     }
 
-    /// What breaks in this scenario without which ingredient.
+    /// The mutations of this scenario.
     pub fn mutations(self) -> impl Iterator<Item = &'static Mutation> {
         MUTATIONS.iter().filter(move |mutation| mutation.scenario == self)
     }
@@ -139,9 +139,9 @@ impl fmt::Display for Scenario {
 pub struct Mutation {
     /// What is left out.
     pub without: Without,
-    /// Where.
+    /// The scenario.
     pub scenario: Scenario,
-    /// What this breaks.
+    /// The promises that this breaks.
     pub breaks: &'static [Promise],
 }
 

@@ -1,8 +1,9 @@
-//! Two keys: warm-up in batches beside a reader and a writer; and a row that moves from one key to the other.
+//! Two keys: warm-up in batches beside a reader and a writer, and a row that moves from one key to the other.
 //!
-//! A write changes what both keys answer (the row leaves key 0 and appears under key 1), so both are in its outbox. The
-//! batch goes as in `billing-cache/src/read/many.rs`: leases for both, one snapshot, a fill for each; a fill that timed out may
-//! arrive later. A GET is not a step of its own: what it would answer is judged in every state.
+//! A write changes the values of both keys (the row leaves key 0 and appears under key 1), so both are in its outbox.
+//! The batch works as in `billing-cache/src/read/many.rs`: leases for both keys, one snapshot, a fill for each. A fill
+//! that timed out may be executed later. A GET is not a separate step: the value that it would answer is judged in
+//! every state.
 
 use crate::check::{Promise, World};
 use crate::redis::{Acquired, Filled, Key, Lease, Token, Tokens, Version};
@@ -18,7 +19,7 @@ pub(crate) struct WarmUp {
 pub(crate) struct State {
     database: Version,
     keys: [Key; 2],
-    /// What the database had at the last INVALIDATE of each key.
+    /// The version in the database at the last INVALIDATE of each key.
     invalidated: [Version; 2],
     acknowledged: Version,
     write: Write,
@@ -37,7 +38,7 @@ enum Write {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Batch {
-    /// For each key: not asked, or whether the lease was granted.
+    /// For each key: `None` before the lease was asked for, then whether it was granted.
     leases: [Option<Granted>; 2],
     snapshot: Option<Version>,
 }
@@ -253,7 +254,7 @@ impl World for WarmUp {
     }
 }
 
-/// Far from those that are handed out.
+/// Larger than all tokens that are handed out.
 const TOKEN_OF_PROCESS: Token = 31;
 
 impl Tokens for State {

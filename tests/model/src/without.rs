@@ -1,102 +1,103 @@
 //! The ingredients of the protocol, each of which can be left out.
 //!
-//! Invariant: one variant for every part of the table "what breaks without each part" in `docs/protocol.md`, and for those
-//! details of the code that the table only implies. The models ask [`Protocol::keeps`] wherever an ingredient acts.
+//! Invariant: one variant for every part of the table "What breaks without each part" in `docs/protocol.md`, and for
+//! the details of the code that the table only implies. The models ask [`Protocol::keeps`] wherever an ingredient has
+//! an effect.
 
 use std::fmt;
 
-/// An ingredient that a mutation of the protocol does without.
+/// An ingredient that a mutation of the protocol leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Without {
-    /// FILL stores only while the lease holds its token. Without: it stores what it has.
+    /// FILL stores only while the lease holds its token. Without: it always stores.
     FillChecksLease,
     /// The snapshot begins after the grant. Without: it is older than the lease.
     AcquireBeforeSnapshot,
     /// INVALIDATE removes the lease too. Without: only the value.
     InvalidateRemovesLease,
-    /// The lease does not go after the value. Without: two commands, the value first.
+    /// The lease is not removed after the value. Without: two commands, the value first.
     LeaseNotAfterKey,
-    /// A new token each time an ACQUIRE is sent. Without: the client library resends it as it was.
+    /// A new token each time an ACQUIRE is sent. Without: the client library resends the same one.
     FreshTokenPerSend,
     /// ACQUIRE takes only a free lease. Without: it takes any.
     LeaseOfOne,
-    /// Loads read the primary of the database. Without: a replica that lags.
+    /// Loads read the primary of the database. Without: a lagging replica.
     DatabasePrimary,
-    /// GET reads the primary of Redis. Without: a replica that lags.
+    /// GET reads the primary of Redis. Without: a lagging replica.
     RedisPrimary,
-    /// Rule C where ACQUIRE found a value. Without: it answers whoever joined.
+    /// Rule C where ACQUIRE found a value. Without: it answers all callers that joined.
     RuleCForHits,
-    /// Rule C where a load was not stored. Without: it answers whoever joined.
+    /// Rule C where a load was not stored. Without: it answers all callers that joined.
     RuleCForLoads,
-    /// Rule C where FILL stored. Without: it answers whoever joined.
+    /// Rule C where FILL stored. Without: it answers all callers that joined.
     RuleCForStoredFills,
-    /// Rule C where FILL was lost. Without: it answers whoever joined.
+    /// Rule C where FILL was lost. Without: it answers all callers that joined.
     RuleCForLostFills,
-    /// Rule C where a load went past the cache. Without: it answers whoever joined.
+    /// Rule C where a load went past the cache. Without: it answers all callers that joined.
     RuleCForBypasses,
     /// The writer returns after INVALIDATE. Without: before.
     InvalidateBeforeReturn,
     /// INVALIDATE comes after the commit. Without: before.
     InvalidateAfterCommit,
-    /// Keys that Redis could not be told of are suspect. Without: they are read as ever.
+    /// Keys that could not be invalidated in Redis count as unconfirmed. Without: they are read as usual.
     SuspectKeys,
-    /// Keys become suspect before the stamps move. Without: after.
+    /// Keys become unconfirmed before the epochs advance. Without: after.
     SuspectBeforeStamps,
-    /// The stamp is noted before GET. Without: when its answer is there.
+    /// The epoch is noted before GET. Without: when its answer has arrived.
     StampBeforeGet,
-    /// The stamp is noted before the suspects are asked. Without: after.
+    /// The epoch is noted before unconfirmed keys are checked. Without: after.
     StampBeforeSuspects,
-    /// An entry counts while its stamp is current. Without: the stamp is compared once, before the entry goes in.
+    /// An entry counts while its epoch is current. Without: the epoch is compared once, before the entry is inserted.
     StampCheckedByEntry,
-    /// What a lost fill had loaded stays out of L1.
+    /// The value of a lost fill does not enter L1.
     LostFillsStayOutOfL1,
-    /// What was loaded past the cache stays out of L1.
+    /// A value loaded past the cache does not enter L1.
     BypassesStayOutOfL1,
-    /// The stamps move when the ear hears again.
+    /// The epochs advance when the tracking connection receives messages again.
     BumpOnResubscription,
-    /// The writer's stamps move after INVALIDATE. Without: before.
+    /// The writer's epochs advance after INVALIDATE. Without: before.
     BumpAfterRedis,
-    /// The writer's stamps move before it returns. Without: after.
+    /// The writer's epochs advance before it returns. Without: after.
     BumpBeforeReturn,
-    /// The writer's stamps move also when Redis could not be told.
+    /// The writer's epochs advance even if Redis could not be reached.
     BumpThoughRedisIsAway,
     /// A row is marked after INVALIDATE. Without: before.
     MarkAfterInvalidate,
     /// A row whose commit is in doubt is not marked by its writer.
     NoMarkInDoubt,
-    /// The relay goes by the state of a row. Without: by ids greater than the last it saw.
+    /// The relay takes rows by their state. Without: by ids greater than the last it saw.
     StateInsteadOfCursor,
-    /// A row marked in another history is pending again. Without: a mark is for ever.
+    /// A row marked in another history is pending again. Without: a mark holds forever.
     HistoryId,
-    /// The history id is that of the server which was told. Without: of the server that is primary now.
+    /// The history id is that of the server that acknowledged. Without: of the current primary.
     HistoryOfTheSameConnection,
-    /// Data that are exchanged on the same server have an id, which is part of the history. Without: nobody notices.
+    /// Exchanged data on the same server have an id, which is part of the history. Without: an exchange goes unnoticed.
     DataId,
-    /// INVALIDATE asks for that id before it removes. Without: only after.
+    /// INVALIDATE asks for that id before the removal. Without: only after.
     DataIdBefore,
-    /// INVALIDATE asks for that id after it removed, too. Without: only before.
+    /// INVALIDATE also asks for that id after the removal. Without: only before.
     DataIdAfter,
     /// Every pass of the relay takes rows of other histories. Without: only the pass after a (re)connection.
     HistoryInEveryPass,
-    /// Reads wait until the replay is done. Without: they go on at once.
+    /// Reads wait until the replay is complete. Without: they continue at once.
     ReplayBeforeServing,
-    /// Only a row of today's history is retired. Without: one of any history that is old enough.
+    /// Only a row of the current history is retired. Without: one of any history that is old enough.
     RetireOnlyTodaysHistory,
     /// Only a row older than its retention is retired. Without: at once.
     RetireOnlyAfterRetention,
     /// The outbox has the old and the new keys of a row. Without: only the new ones.
     OldAndNewKeys,
-    /// A warm-up's snapshot begins after all leases were answered. Without: while they are on their way.
+    /// The snapshot of a warm-up begins after the answers to all leases. Without: before some of them.
     SnapshotAfterAllAnswers,
-    /// A new token for every batch. Without: a process has one for all its batches.
+    /// A new token for every batch. Without: a process uses one for all its batches.
     FreshTokenPerBatch,
     /// Readers take over the lease of a warm-up. Without: they wait for it.
     WeakLease,
-    /// A clear walks over the leases before the values. Without: after.
+    /// A clear scans the leases before the values. Without: after.
     LeasesFirstInClear,
-    /// A clear walks twice. Without: once, over leases and values alike.
+    /// A clear scans twice. Without: once, over leases and values together.
     TwoWalksInClear,
-    /// A clear removes leases at all. Without: values only.
+    /// A clear removes leases. Without: only values.
     LeasesInClear,
 }
 
@@ -150,7 +151,7 @@ impl Without {
         Self::LeasesInClear,
     ];
 
-    /// The ingredient of this name, as it is displayed.
+    /// The ingredient with this displayed name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ingredient| ingredient.to_string() == name)
@@ -174,12 +175,12 @@ impl fmt::Display for Without {
 /// The protocol, whole or without one ingredient.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Protocol {
-    /// What it does without.
+    /// The ingredient that is left out.
     pub without: Option<Without>,
 }
 
 impl Protocol {
-    /// Whether the ingredient is there.
+    /// Whether the ingredient is present.
     pub(crate) fn keeps(self, ingredient: Without) -> bool {
         self.without != Some(ingredient)
     }

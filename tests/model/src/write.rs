@@ -1,4 +1,4 @@
-//! The order of a write (`WriteTxn::commit` and `Cache::invalidate`), which the mutations rearrange.
+//! The order of a write (`WriteTxn::commit` and `Cache::invalidate`), which the mutations change.
 
 use crate::redis::Version;
 use crate::without::{Protocol, Without};
@@ -8,23 +8,23 @@ use crate::without::{Protocol, Without};
 pub(crate) enum WriteStep {
     Commit,
     Invalidate,
-    /// Half an INVALIDATE.
+    /// The first half of an INVALIDATE.
     RemoveValue,
-    /// The other half.
+    /// The second half.
     RemoveLease,
-    /// Only when Redis could not be told.
+    /// Only if Redis could not be reached.
     Suspect,
     Bump,
     Return,
 }
 
-/// A writer on its way; the beginning is also the end.
+/// A running write; the beginning is also the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Write {
     done: usize,
-    /// What the commit made.
+    /// The version that the commit created.
     pub(crate) version: Version,
-    /// Redis could not be told: the invalidation is pending.
+    /// Redis could not be reached: the invalidation is pending.
     pub(crate) pending: bool,
 }
 
@@ -37,7 +37,7 @@ impl Write {
         order(protocol)[self.done]
     }
 
-    /// The step was taken; steps that are not for this write are passed over.
+    /// The step was taken. Steps that do not apply to this write are skipped.
     pub(crate) fn advance(&mut self, protocol: Protocol) {
         self.done += 1;
         while let Some(step) = order(protocol).get(self.done) {

@@ -1,5 +1,5 @@
-//! The protocol holds its promises in every scenario, and each ingredient that is left out breaks exactly the promises that
-//! the table says. `PROTOCOL_MODEL_SCOPE=large` explores more; `-- --nocapture` shows how many states there were.
+//! The protocol keeps its promises in every scenario, and leaving an ingredient out breaks exactly the promises that
+//! the table names. `PROTOCOL_MODEL_SCOPE=large` explores more; `-- --nocapture` shows the numbers of states.
 
 use std::collections::BTreeSet;
 

@@ -1,13 +1,13 @@
-//! The outbox and its relay, over failovers, restarts and exchanges of Redis data: one key, two processes that write,
-//! load and relay.
+//! The outbox and its relay, over failovers, restarts and exchanges of Redis data: one key, and two processes that
+//! write, load and relay.
 //!
-//! A failover makes a replica that lags the primary; who is connected to the old primary goes on with it for a while. A
-//! restart brings back what the last dump had, and everybody reconnects. An exchange (`SWAPDB`) puts other data in the
-//! place of the old ones, which come back with the next exchange; nobody is told. Each begins another history.
-//! Processes crash, stop for good, and start again. Bounded are the number of rows and of those changes. Only the data
-//! of today's primary is there: what an old primary answers ends with it. "Older than its retention" means that no old
-//! dump or replica has the row's old values any more, and that old primaries have ended. It does not mean that a value
-//! on the primary is dead, so nothing leans on TTLs that might have been changed.
+//! A failover promotes a replica that lags; a process that is connected to the old primary continues to use it for a
+//! while. A restart brings back the content of the last dump, and every process reconnects. An exchange (`SWAPDB`)
+//! replaces the data by other data without notice; the next exchange brings the old data back. Each change begins
+//! another history. Processes crash, stop for good, and start again. The number of rows and of these changes is
+//! bounded. Only the data of the current primary is modelled: the answers of an old primary end with it. "Older than
+//! its retention" means that no old dump or replica has the old values of the row, and that old primaries have ended.
+//! It does not mean that a value on the primary has expired, so nothing depends on TTLs that might have been changed.
 
 mod steps;
 
@@ -17,7 +17,7 @@ use crate::check::{Promise, World};
 use crate::redis::{Key, Token, Tokens, Version};
 use crate::without::{Protocol, Without};
 
-/// Which life of the data it is.
+/// The number of a history of the Redis data.
 type History = u8;
 
 /// A mark that names no history.
@@ -28,7 +28,7 @@ pub(crate) struct Outbox {
     pub(crate) protocol: Protocol,
     pub(crate) rows: usize,
     pub(crate) change: Change,
-    /// How often the server changes.
+    /// Largest number of changes of the server.
     pub(crate) changes: u8,
 }
 
@@ -48,22 +48,22 @@ pub(crate) struct State {
     database: Version,
     rows: Vec<Row>,
     primary: Key,
-    /// How often the server has changed.
+    /// Number of changes of the server so far.
     changes: u8,
-    /// What a lagging replica, the last dump, or the other data have.
+    /// The content of a lagging replica, the last dump, or the other data.
     copy: Key,
     processes: [Process; 2],
-    /// What the database had at the last INVALIDATE on the primary of its time.
+    /// The version in the database at the last INVALIDATE on the primary of that time.
     invalidated: Version,
-    /// Only in a mutation: the relay takes rows from this one on.
+    /// Only in a mutation: the first row that the relay takes.
     cursor: usize,
 }
 
-/// A row of `cache_invalidations`; its place is its id.
+/// A row of `cache_invalidations`; its index is its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Row {
     state: RowState,
-    /// What its transaction made of the database.
+    /// The version that its transaction wrote to the database.
     version: Version,
 }
 
@@ -71,11 +71,11 @@ struct Row {
 enum RowState {
     NotYet,
     Uncommitted,
-    /// The connection broke during the commit: the database may still do it, or not.
+    /// The connection broke during the commit: the database may still commit, or not.
     InDoubt,
     Pending,
     Marked(History),
-    /// Or rolled back.
+    /// Retired or rolled back.
     Gone,
 }
 
@@ -84,33 +84,33 @@ struct Process {
     link: Link,
     task: Task,
     load: Load,
-    /// The rows marked with other histories that its server was told of too; of two rows or three.
+    /// The rows marked with other histories whose keys its server was told to remove too; for two or three rows.
     told: [bool; 3],
-    /// The data that it believes to be there; counts only where they are exchanged.
+    /// The data that it believes the server has. Used only where data are exchanged.
     seen: Seen,
 }
 
-/// What a process knows of the data that are in place.
+/// What a process knows of the current data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Seen {
     history: History,
-    /// No exchange since it looked. One there and one back cannot be noticed.
+    /// Whether no exchange happened since it looked. An exchange and its reversal cannot be noticed.
     is_sure: bool,
 }
 
-/// The server a process is connected to.
+/// The server that a process is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Link {
     /// The process does not run.
     None,
-    /// Today's primary, which may not be read from before the replay.
+    /// The current primary, which may not be read from before the replay.
     Waiting,
     Admitted,
-    /// What was the primary in that history.
+    /// The primary of that history.
     Old(History),
 }
 
-/// As what a process deals with a row.
+/// The role in which a process handles a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Role {
     /// Marks the row only if it is still pending.
@@ -118,24 +118,24 @@ enum Role {
     /// Does not know whether the row was committed, and does not mark it.
     WriterInDoubt,
     Relay,
-    /// A relay, after its replay, with a row that is marked with another history; leaves the mark as it is.
+    /// A relay, after its replay, with a row that is marked with another history. It leaves the mark unchanged.
     Repeater,
 }
 
-/// What a process does with a row.
+/// The work of a process on a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Task {
     None,
     Writing(usize),
-    /// To be invalidated.
+    /// The key is to be invalidated.
     Has(Role, usize),
-    /// Where data are exchanged: has asked which data these are, and is to remove the key.
+    /// Where data are exchanged: has asked for the data id, and is to remove the key.
     Asked(Role, usize, History),
-    /// The same: has removed the key, and is to ask again.
+    /// Where data are exchanged: has removed the key, and is to ask again.
     Removed(Role, usize, History),
-    /// To be marked.
+    /// The row is to be marked.
     Invalidated(Role, usize, History),
-    /// Only in a mutation: marked, and to be invalidated.
+    /// Only in a mutation: the row is marked, and the key is to be invalidated.
     Marked(usize),
 }
 
@@ -158,17 +158,17 @@ impl Process {
 }
 
 impl Outbox {
-    /// The history of today.
+    /// The current history.
     fn history(&self, state: &State) -> History {
         match self.change {
             Change::Failover | Change::Restart => state.changes,
-            // The data of before are those of before again. Without an id of their own they are all the same.
+            // After an exchange back, the history is the earlier one. Without data ids all histories are the same.
             Change::Swap if self.protocol.keeps(Without::DataId) => state.changes % 2,
             Change::Swap => 0,
         }
     }
 
-    /// The history that a process believes to be in.
+    /// The history that a process believes to be current.
     fn history_of(&self, state: &State, process: &Process) -> History {
         match (process.link, self.change) {
             (Link::Old(history), _) => history,
@@ -186,7 +186,7 @@ impl Outbox {
         }
     }
 
-    /// Whether something will invalidate whatever is older than `version`.
+    /// Whether an invalidation will follow that removes this value.
     fn is_covered(&self, state: &State, value: Version) -> bool {
         let in_outbox = state.rows.iter().enumerate().any(|(id, row)| row.version > value && self.will_take(state, id));
         in_outbox || state.processes.iter().any(|process| is_about_to(process, &state.rows, value))
@@ -205,8 +205,8 @@ impl Outbox {
             }
     }
 
-    /// Whether somebody will connect, or find other data, and replay: who has not yet, or, if nobody runs, whoever
-    /// starts.
+    /// Whether a process will connect, or find other data, and replay. If no process runs, the next one that starts
+    /// will.
     fn replays_later(&self, state: &State) -> bool {
         let will_find = |process: &Process| self.history_of(state, process) != self.history(state);
         let will = |process: &Process| matches!(process.link, Link::Waiting | Link::Old(_)) || will_find(process);
@@ -215,7 +215,7 @@ impl Outbox {
     }
 }
 
-/// A process that is about to invalidate a row on today's primary.
+/// Whether a process is about to invalidate such a row on the current primary.
 fn is_about_to(process: &Process, rows: &[Row], value: Version) -> bool {
     let (Task::Has(_, row) | Task::Asked(_, row, _) | Task::Marked(row)) = process.task else { return false };
     rows[row].version > value && matches!(process.link, Link::Waiting | Link::Admitted)
@@ -227,7 +227,7 @@ impl World for Outbox {
 
     fn promises(&self) -> &'static [Promise] {
         match self.change {
-            // While an old primary is still written to, what the new one answers may be stale, and is covered.
+            // While an old primary is still written to, answers of the new one may be stale, but are covered.
             Change::Failover if self.changes > 0 => &[Promise::StaleIsCovered],
             Change::Failover | Change::Restart | Change::Swap => &[Promise::StaleIsCovered, Promise::L2IsCurrent],
         }

@@ -1,16 +1,16 @@
-//! What can happen next to the outbox, and what it does.
+//! The steps of the outbox model, and their effects.
 
 use super::{Change, History, Link, Load, NO_HISTORY, Outbox, Process, Role, Row, RowState, Seen, State, Task};
 use crate::redis::{Acquired, Lease, Tokens};
 use crate::without::Without;
 
-/// A step; processes and rows by number.
+/// A step; processes and rows are given by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A transaction is given the id of its row, long before the row can be seen.
+    /// A transaction is given the id of its row, long before the row is visible.
     Begin(usize),
     Commit(usize),
-    /// The connection to the database breaks during the commit; the writer goes on as if it had been done.
+    /// The connection to the database breaks during the commit; the writer continues as if it had succeeded.
     CommitInDoubt(usize),
     /// Of a row in doubt.
     CommitAfterAll(usize),
@@ -18,12 +18,12 @@ pub(crate) enum Step {
     /// The relay of a process takes a row.
     Take(usize, usize),
     Invalidate(usize),
-    /// Where data are exchanged, the step before INVALIDATE and the one after: which data are there?
+    /// Where data are exchanged: asks for the data id, before INVALIDATE and after it.
     Ask(usize),
     AskAgain(usize),
-    /// A heartbeat, or a look of the relay, finds other data than those that were there.
+    /// A heartbeat, or a look of the relay, finds other data than before.
     Find(usize),
-    /// Redis could not be told; the row stays as it is.
+    /// Redis could not be reached; the row stays as it is.
     InvalidateFails(usize),
     Mark(usize),
     Acquire(usize),
@@ -34,11 +34,11 @@ pub(crate) enum Step {
     /// The replica catches up, or a dump is written.
     Copy,
     ServerChanges,
-    /// Leaves an old primary.
+    /// A process leaves an old primary.
     Move(usize),
-    /// The replay is done, reads may begin.
+    /// The replay is complete, and reads may begin.
     Admit(usize),
-    /// A crash, or the end.
+    /// A process crashes, or ends.
     Stop(usize),
     Start(usize),
     Retire(usize),
@@ -72,7 +72,7 @@ impl Outbox {
         steps.extend(state.primary.lease.map(|_| Step::LeaseExpires));
         if state.changes < self.changes {
             steps.extend(self.may_change(state).then_some(Step::ServerChanges));
-            // The data that were there once have a history of their own, which a copy of others would have too.
+            // Data that were there before have a history of their own, which a copy of others would also have.
             let may_copy = self.change != Change::Swap || state.changes == 0;
             steps.extend((may_copy && state.copy != state.primary).then_some(Step::Copy));
         }
@@ -82,7 +82,7 @@ impl Outbox {
         steps.extend((0..self.rows).filter(|row| self.may_retire(state, *row)).map(Step::Retire));
     }
 
-    /// Data that are exchanged, and exchanged back, within one pipeline of commands are not noticed, and not promised.
+    /// An exchange that is reversed within one pipeline of commands is not noticed, and nothing is promised for it.
     fn may_change(&self, state: &State) -> bool {
         let is_between = |process: &Process| match process.task {
             Task::Asked(_, _, before) | Task::Removed(_, _, before) => before != state.changes % 2,
@@ -119,7 +119,7 @@ impl Outbox {
         }
     }
 
-    /// Whether INVALIDATE asks which data these are: where they are exchanged, and for a row that will be marked.
+    /// Whether INVALIDATE asks for the data id: where data are exchanged, and for a row that will be marked.
     fn asks_for_data(&self, task: Task) -> bool {
         self.change == Change::Swap && !matches!(task, Task::Has(Role::WriterInDoubt, _))
     }
@@ -236,7 +236,8 @@ impl Outbox {
         }
     }
 
-    /// The second question which data are there: only if both answers are the same it is known which were told.
+    /// The second question for the data id. Only if both answers are equal is it known from which data the key was
+    /// removed.
     fn told_between(&self, state: &mut State, process: usize, role: Role, row: usize, before: History) -> Task {
         let after = self.history(state);
         let told = match (self.protocol.keeps(Without::DataIdBefore), self.protocol.keeps(Without::DataIdAfter)) {
@@ -262,14 +263,14 @@ impl Outbox {
         }
     }
 
-    /// A process is connected to today's primary, or finds other data there: it replays before it serves.
+    /// A process is connected to the current primary, or finds other data there: it replays before it serves.
     fn begin_anew(&self, state: &mut State, process: usize) {
         let history = if self.change == Change::Swap { self.history(state) } else { 0 };
         let seen = Seen { history, is_sure: true };
         state.processes[process] = Process { link: Link::Waiting, told: [false; 3], seen, ..state.processes[process] };
     }
 
-    /// An old primary loses values too, but those are not here.
+    /// An old primary removes values too, but its data are not modelled.
     fn invalidate(&self, state: &mut State, link: Link) {
         if !matches!(link, Link::Old(_)) {
             state.primary.invalidate(self.protocol);
@@ -327,7 +328,7 @@ impl Outbox {
     }
 }
 
-/// As what a relay takes a row: a replay marks it anew.
+/// The role in which a relay takes a row; a replay marks it again.
 fn role(state: &State, process: &Process, row: usize) -> Role {
     match (state.rows[row].state, process.link) {
         (RowState::Marked(_), Link::Admitted | Link::Old(_)) => Role::Repeater,
@@ -341,7 +342,7 @@ impl State {
         self.rows[row] = Row { state: RowState::Pending, version: self.database };
     }
 
-    /// A row that was retired meanwhile stays away.
+    /// A row that was retired meanwhile stays retired.
     fn mark(&mut self, role: Role, row: usize, history: History) {
         match (role, self.rows[row].state) {
             (Role::Writer | Role::WriterInDoubt, RowState::Pending)

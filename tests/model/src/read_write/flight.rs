@@ -1,4 +1,5 @@
-//! A flight: legs of ACQUIRE, load and FILL (`billing-cache/src/read/leader.rs`), and whom the answer of each covers.
+//! A flight: rounds of ACQUIRE, load and FILL (`billing-cache/src/read/leader.rs`), and the callers that the answer of
+//! each round covers.
 
 use std::fmt;
 
@@ -7,14 +8,14 @@ use super::{Faults, ReadWrite};
 use crate::redis::{Acquired, Filled, Lease, Token, Tokens, Version};
 use crate::without::Without;
 
-/// Which flight: of one process, opened under one stamp.
+/// Identifies a flight: its process, and the epoch in which it was opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FlightId {
     pub(super) process: usize,
     pub(super) stamp: Stamp,
 }
 
-/// Short, for traces.
+/// A short form for traces.
 impl fmt::Debug for FlightId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {} stamp {}", self.process, self.stamp)
@@ -29,28 +30,28 @@ pub(super) struct Flight {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
-    /// About to send ACQUIRE, again and again while somebody else has the lease. A snapshot is there only in the mutation.
+    /// About to send ACQUIRE, repeatedly while another caller has the lease. Only the mutation has a snapshot here.
     Open(Option<Version>),
     Granted(Token),
     Loaded(Token, Version),
-    /// The key is suspect: about to load past the cache, without asking Redis.
+    /// The invalidation of the key is unconfirmed: about to load past the cache, without asking Redis.
     Suspect,
     /// About to answer.
     Done(Outcome, Version),
 }
 
-/// What yielded the answer of a flight.
+/// The command that produced the answer of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Outcome {
     Hit,
     Stored,
     Lost,
-    /// Not to be stored, or FILL failed.
+    /// The value must not be stored, or FILL failed.
     Unstored,
     Bypassed,
 }
 
-/// What a flight does next.
+/// The next step of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
     Acquire,
@@ -58,24 +59,24 @@ pub(crate) enum Move {
     AcquireTwice,
     /// ACQUIRE is executed after the flight has given up on it.
     AcquireTooLate,
-    /// Patience is over, or ACQUIRE failed.
+    /// The patience is over, or ACQUIRE failed.
     Bypass,
     Load,
     LoadFromReplica,
     Fill,
-    /// Never executed; or there was nothing to store.
+    /// FILL is never executed, or there was nothing to store.
     FillFails,
     /// FILL is executed after the flight has given up on it.
     FillTooLate,
     /// Only after a lost fill.
     TryAgain,
     Land,
-    /// Without an answer.
+    /// Ends without an answer.
     Die,
 }
 
 impl Phase {
-    /// A leg begins: nobody asks Redis about a suspect key.
+    /// The beginning of a round: Redis is not asked about a key whose invalidation is unconfirmed.
     pub(super) fn of_leg(process: &Process) -> Self {
         if process.suspicion == Suspicion::None { Self::Open(None) } else { Self::Suspect }
     }
@@ -101,7 +102,7 @@ impl Outcome {
 }
 
 impl ReadWrite {
-    /// What a flight in this phase can do.
+    /// The possible steps of a flight in this phase.
     pub(super) fn moves(&self, phase: Phase, state: &State) -> &'static [Move] {
         let may_fail = self.faults != Faults::None;
         let may_be_late = self.faults == Faults::LateCommands && state.late.is_none();
@@ -175,7 +176,7 @@ impl ReadWrite {
         }
     }
 
-    /// Answers whom rule C lets it answer. The others keep their seats for another leg; without them the flight is over.
+    /// Answers the callers that rule C allows. The others wait for another round; without others the flight is over.
     fn land(&self, state: &mut State, id: FlightId, outcome: Outcome, value: Version) {
         let mut others = false;
         for reader in 0..state.readers.len() {
@@ -193,7 +194,7 @@ impl ReadWrite {
     }
 }
 
-/// The task is gone without an answer: its callers look again, and the second time they load for themselves.
+/// The task is gone without an answer: its callers look again, and load alone the second time.
 fn die(state: &mut State, id: FlightId) {
     state.close(id);
     for number in 0..state.readers.len() {
@@ -225,12 +226,12 @@ impl State {
         flights.find(|flight| flight.stamp == id.stamp).expect("steps name only flights that are there")
     }
 
-    /// Takes the flight off the list.
+    /// Removes the flight from the list.
     fn close(&mut self, id: FlightId) {
         self.processes[id.process].flights.retain(|flight| flight.stamp != id.stamp);
     }
 
-    /// Whether a reader sits in this flight, and is covered.
+    /// Whether a reader waits for this flight, and whether it is covered.
     fn seat(&mut self, reader: usize, id: FlightId) -> Option<&mut bool> {
         let reader = &mut self.readers[reader];
         match &mut reader.place {
@@ -239,7 +240,7 @@ impl State {
         }
     }
 
-    /// The mark: everybody who is seated now will be covered by what is sent now.
+    /// The mark: all callers that wait now are covered by the command that is sent now.
     fn cover_all(&mut self, id: FlightId) {
         for reader in 0..self.readers.len() {
             if let Some(covered) = self.seat(reader, id) {

@@ -1,9 +1,9 @@
-//! Reading and writing one key, without L1: flights, rule C, leases, suspect keys.
+//! Reading and writing one key, without L1: flights, rule C, leases, unconfirmed invalidations.
 //!
-//! Two processes: [`READER`] only reads, [`WRITER`] also writes. Any number of reads and faults: evictions, expiries, lost
-//! leases, a Redis that restarts empty (an eviction and a lost lease), crashes, callers who are cancelled, and what
-//! [`Faults`] adds. Only the number of writes is bounded.
-//! A command is executed in one step and its answer is processed in a later one; anything may happen between.
+//! There are two processes: [`READER`] only reads, [`WRITER`] also writes. There is any number of reads and faults:
+//! evictions, expiries, lost leases, a Redis that restarts empty (an eviction and a lost lease), crashes, cancelled
+//! callers, and what [`Faults`] adds. Only the number of writes is bounded. A command is executed in one step and its
+//! answer is processed in a later one; anything may happen in between.
 
 mod flight;
 mod state;
@@ -26,22 +26,22 @@ const WRITER: usize = 1;
 pub(crate) struct ReadWrite {
     pub(crate) protocol: Protocol,
     pub(crate) faults: Faults,
-    /// Callers in each process.
+    /// Number of callers in each process.
     pub(crate) readers: [usize; 2],
     pub(crate) writes: Version,
 }
 
-/// What can go wrong beside the above. Several at once are too many states.
+/// The faults in addition to these. All at once would give too many states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Faults {
-    /// Nothing, not even the above, and everybody is patient.
+    /// No fault at all, and all callers are patient.
     None,
     /// Commands that fail, flights that die, and refreshes ahead.
     Usual,
     /// Commands that fail, are executed after their sender has given up, or are sent twice by a client library.
     LateCommands,
-    /// Commands that fail, also INVALIDATE, so that a write is acknowledged as pending. The other process loses neither its
-    /// life nor its callers.
+    /// Commands that fail, including INVALIDATE, so that a write is acknowledged as pending. The other process does not
+    /// crash, and its callers are not cancelled.
     WriterCutOff,
 }
 

@@ -1,4 +1,4 @@
-//! Who is where: the state of reading and writing one key.
+//! The state of reading and writing one key.
 
 use super::flight::Flight;
 use crate::check::Promise;
@@ -11,34 +11,34 @@ pub(super) type Stamp = u8;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     pub(super) database: Version,
-    /// What a lagging replica of the database has; the same, unless the mutation reads it.
+    /// The version on a lagging replica of the database; the same, unless the mutation reads it.
     pub(super) database_replica: Version,
     pub(super) redis: Key,
-    /// The value a lagging replica of Redis has; the same, unless the mutation reads it.
+    /// The value on a lagging replica of Redis; the same, unless the mutation reads it.
     pub(super) redis_replica: Option<Version>,
     pub(super) late: Option<Late>,
     pub(super) refresh: Refresh,
     pub(super) processes: [Process; 2],
     pub(super) readers: Vec<Reader>,
     pub(super) write: Write,
-    /// The last write that was acknowledged as done.
+    /// The last write that was acknowledged as complete.
     pub(super) acknowledged: Version,
-    /// What the database had at the last INVALIDATE.
+    /// The version in the database at the last INVALIDATE.
     pub(super) invalidated: Version,
-    /// Loads under a lease since then.
+    /// Number of loads under a lease since then.
     pub(super) grants: u8,
-    /// By the step that led here.
+    /// The promise that the last step broke.
     pub(super) broken: Option<Promise>,
 }
 
-/// A command that nobody waits for and that Redis has yet to execute.
+/// A command that no caller waits for and that Redis has not executed yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Late {
     Acquire(Token),
     Fill(Token, Version),
 }
 
-/// A refresh ahead, by whatever process.
+/// A refresh ahead, by any process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Refresh {
     None,
@@ -52,27 +52,27 @@ pub(super) struct Process {
     pub(super) suspicion: Suspicion,
     /// The last write that was acknowledged as pending to a caller in this process.
     pub(super) pending_here: Version,
-    /// At most one of each stamp, in their order.
+    /// At most one for each epoch, in the order of the epochs.
     pub(super) flights: Vec<Flight>,
 }
 
-/// Whether the key is suspect.
+/// Whether the invalidation of the key is unconfirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Suspicion {
     None,
     Suspect,
-    /// Still suspect; the INVALIDATE that ends it was executed, unless another one fails first.
+    /// Still unconfirmed. The INVALIDATE that ends this was executed, unless another one fails first.
     Told,
 }
 
-/// A caller, who reads again and again.
+/// A caller, which reads again and again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Reader {
     pub(super) home: usize,
     pub(super) place: Place,
-    /// What was acknowledged when the read began.
+    /// The acknowledged version when the read began.
     pub(super) must_see: Version,
-    /// What was acknowledged as pending in this process when the read began.
+    /// The version acknowledged as pending in this process when the read began.
     pub(super) must_see_here: Version,
     pub(super) has_started_over: bool,
 }
@@ -80,9 +80,9 @@ pub(super) struct Reader {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Place {
     Idle,
-    /// GET was executed; its answer is on the way.
+    /// GET was executed, and its answer is in transit.
     Asked(Stamp, Reply),
-    /// In the flight of this stamp.
+    /// Waits for the flight of this epoch.
     Seated {
         stamp: Stamp,
         covered: bool,
@@ -106,7 +106,7 @@ impl Reader {
 }
 
 impl State {
-    /// Gives an answer to a reader, who is done with it.
+    /// Gives an answer to a reader, which is then idle.
     pub(super) fn answer(&mut self, reader: usize, value: Version) {
         let reader = &mut self.readers[reader];
         if value < reader.must_see {

@@ -1,4 +1,4 @@
-//! What can happen next while one key is read and written, and what it does.
+//! The steps of reading and writing one key, and their effects.
 
 use super::flight::{Flight, FlightId, Move, Phase};
 use super::state::{Late, Place, Process, Reader, Refresh, Reply, State, Suspicion};
@@ -7,15 +7,15 @@ use crate::redis::{Acquired, Filled, Lease, Tokens};
 use crate::without::Without;
 use crate::write::{Write, WriteStep};
 
-/// A step; readers by number.
+/// A step; readers are given by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Get(usize),
-    /// The flight that follows has an ACQUIRE which may fail as well; that it is not even sent adds nothing.
+    /// The ACQUIRE of the flight that follows may fail as well. A GET that is not even sent adds nothing.
     GetFails(usize),
     GetAnswers(usize),
     LoadAlone(usize),
-    /// The caller is cancelled; the flight goes on.
+    /// The caller is cancelled; the flight continues.
     Leave(usize),
     Flight(FlightId, Move),
     /// REFRESH, load, FILL, while the old value is served.
@@ -23,10 +23,10 @@ pub(crate) enum Step {
     RefreshDies,
     Write(WriteStep),
     InvalidateFails,
-    /// INVALIDATE of a suspect key, and what follows when its answer is there.
+    /// INVALIDATE of a key whose invalidation is unconfirmed, and the effect of its answer.
     Mend,
     MendSettles,
-    /// INVALIDATE by the relay, of whatever was committed and not yet invalidated.
+    /// INVALIDATE by the relay, of everything committed and not yet invalidated.
     Relay,
     Evict,
     LeaseExpires,
@@ -132,7 +132,7 @@ impl ReadWrite {
         }
     }
 
-    /// The stamp is noted, then the suspects are asked, then Redis.
+    /// The epoch is noted, then unconfirmed keys are checked, then Redis is asked.
     fn get(&self, state: &mut State, number: usize, step: Step) {
         let reader = &mut state.readers[number];
         let process = &state.processes[reader.home];
@@ -200,7 +200,7 @@ impl ReadWrite {
     }
 }
 
-/// A hit is the answer; else the reader joins the flight of its stamp, or opens it.
+/// A hit is the answer. Otherwise the reader joins the flight of its epoch, or opens it.
 fn answer_or_join(state: &mut State, number: usize) {
     let reader = &mut state.readers[number];
     let Place::Asked(stamp, reply) = reader.place else { unreachable!("{:?} was not asked", reader.place) };
@@ -216,7 +216,7 @@ fn answer_or_join(state: &mut State, number: usize) {
     }
 }
 
-/// Whatever the process knew is gone; what it sent stays in Redis.
+/// The process loses everything it knew; what it sent stays in Redis.
 fn crash(state: &mut State, home: usize) {
     state.processes[home] = Process { stamp: 0, suspicion: Suspicion::None, pending_here: 0, flights: Vec::new() };
     for reader in state.readers.iter_mut().filter(|reader| reader.home == home) {
