@@ -3,6 +3,8 @@
 //! A monotonic clock stops while the machine is suspended, and the wall clock may be set back. So a [`Moment`] holds
 //! both clocks and counts as past as soon as either clock says so. Coarse clocks tick every few milliseconds, which is
 //! the resolution of L1.
+//!
+//! Used by L1 and the tracking connections for moments, and everywhere for durations.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

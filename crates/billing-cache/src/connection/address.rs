@@ -3,6 +3,8 @@
 //! Invariants: contradictory settings are refused before the first connection attempt, so that a user who asked for TLS
 //! is never served without it. The sentinels are asked and the TLS files are read again for every connection attempt,
 //! so that failovers and renewed certificates need no restart.
+//!
+//! Used by `link`, and by `shards` for the nodes of a cluster.
 
 use std::time::Duration;
 

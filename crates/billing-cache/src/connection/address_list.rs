@@ -1,6 +1,8 @@
 //! A setting that lists servers: the sentinels, or the nodes of a cluster.
 //!
 //! Invariant: a password in the list is never shown.
+//!
+//! Used by `cluster` and `sentinel`.
 
 use std::net::Ipv6Addr;
 

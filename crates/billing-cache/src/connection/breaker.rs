@@ -9,6 +9,8 @@
 //!
 //! While Redis works, a call costs two loads and no lock. Calls are counted only from the first failed or slow call in
 //! a window on, which can only make the breaker open sooner.
+//!
+//! Each link has one; `shards` reports the worst of them.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -2,6 +2,8 @@
 //!
 //! Invariant: each node answers with what it knows and may be behind, so [`topology`] combines the answers. When the
 //! slot map is refreshed, and by which code, is described in [`crate::connection::shards`].
+//!
+//! Used by `shards` for the slot map, and by the health check for the facts.
 
 mod facts;
 pub(crate) mod node;

@@ -6,6 +6,8 @@
 //! part of the history. A relay or a tracking connection that finds no id sets one. If the id differs from the one
 //! found before, the connection counts as a new one, so reads wait for a replay and L1 is emptied. A Redis Cluster has
 //! no `SWAPDB`, and no data id: its key would move with its slot.
+//!
+//! Used by the link, INVALIDATE, and the looks in `which_data`.
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Keeps the slot map of a cluster up to date: it refreshes it periodically, more often while a part of the cluster is
 //! away, and at once after a redirection.
+//!
+//! The builder starts it for a cluster.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! Reads the answer of a server to `INFO`.
+//!
+//! Used by the link, the history, the flush and the tools.
 
 /// Whether `INFO` says that the server is a replica.
 pub(crate) fn is_replica(info: &str) -> bool {

@@ -4,6 +4,8 @@
 //! link sends nothing twice, because a repeated ACQUIRE would break the protocol. One shared connection batches the
 //! commands of many tasks. A checkout from a pool for each command would cost a second round trip, so only operations
 //! that need a separate connection use the pool.
+//!
+//! `shards` opens the links. The protocol runs its commands on them.
 
 mod ids;
 mod options;

@@ -1,4 +1,6 @@
 //! The redirections of a cluster node for a key that it does not serve.
+//!
+//! Used by `shards`, and by the commands that treat a moved key as absent.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 

@@ -3,6 +3,8 @@
 //! Invariant: all sentinels are asked at once, until a majority agrees, all have answered, or the time is over.
 //! [`newest`] decides how their answers compare with earlier ones. All sentinels may be behind, so the code that
 //! connects checks that the server is a primary.
+//!
+//! Used by `address`, and by the health check for the facts.
 
 mod answer;
 mod newest;

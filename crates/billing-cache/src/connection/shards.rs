@@ -5,6 +5,8 @@
 //! so a redirection to a primary that is not known yet is an error, and triggers a refresh of the slot map. A new
 //! primary joins the slot map when its first slot starts to migrate, and only after L1 was told that it does not
 //! receive the messages of this primary yet.
+//!
+//! Used by the protocol, the reads and the tools for every command to Redis.
 
 use std::future::Future;
 use std::sync::Arc;

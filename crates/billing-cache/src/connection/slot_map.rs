@@ -1,4 +1,6 @@
 //! The slot map: the primary of each slot, and the link to it.
+//!
+//! Used by `shards`, the tracking connections and the relay's look at the primaries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! Finds out which data a server has: asks for the data id, keeps it alive, and sets one if there is none.
+//!
+//! Used by the heartbeats of L1, INVALIDATE and the looks of a relay.
 
 use std::time::Duration;
 

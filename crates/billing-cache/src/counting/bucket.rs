@@ -4,6 +4,8 @@
 //! `billing_cache:{numbers}:hour:{hours since 1970}:{type}`, from fields (`field.rs`) to numbers. For numbers of no
 //! type the name ends after the last colon. One hash per type and coarse values keep each hash so small that Redis
 //! stores it in its compact form, in a sixth of the memory.
+//!
+//! Used by the unsent numbers, the flush, and the reports of stored numbers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -8,6 +8,8 @@
 //! it loads what the previous one stored. A reader sees each cell only grow, so a later sum is never smaller: for one
 //! reader because of the order of its loads, for several readers if they read in turn under a lock. The counts of a
 //! joined thread are in the sum.
+//!
+//! Each cached type has them; all reads and writes add to them.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,7 @@
 //! The fields of a bucket. A count has the name of its event. The number of times that a value was recorded has the
 //! name of the distribution and the value.
+//!
+//! Used by `numbers`, and to read and write buckets.
 
 use std::fmt;
 

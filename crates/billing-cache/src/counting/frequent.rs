@@ -7,6 +7,8 @@
 //!
 //! Invariants: the table never has more texts than its capacity. A weight is never too high. It is too low by at most
 //! twice the total weight added, divided by the capacity. So a text with a greater share than that is always found.
+//!
+//! Used by `popularity`.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,6 @@
 //! The identity of this process among the running ones.
+//!
+//! Used by the list of running processes and the changes of breakers.
 
 use std::path::Path;
 use std::time::SystemTime;

@@ -8,6 +8,8 @@
 //! Invariants: the table takes 1 MiB for any number of keys. A later key may take the slot of another, so a reason is
 //! only ever shown, and nothing depends on it. The invalidation messages of the tracking connections do not help here:
 //! Redis sends the same message for fills, expiries, evictions and invalidations.
+//!
+//! Used by reads and fills, and by the flush for evictions.
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,6 @@
 //! Counts and distributions of one period of time, by cached type.
+//!
+//! Used by the flush, the stored numbers and the metrics.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;

@@ -7,6 +7,8 @@
 //! Recent reads weigh more, by forward decay (Cormode, Shkapenyuk, Srivastava and Xu, "Forward Decay: A Practical Time
 //! Decay Model for Streaming Systems", ICDE 2009): a read counts 2^(half-lives since a fixed landmark). So the weights
 //! of all processes can be added unchanged, and never need to be aged.
+//!
+//! Used by sampled reads, and by the flush of hot keys.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,4 +1,6 @@
 //! The lengths of buckets, and how long buckets are kept.
+//!
+//! Used by buckets and everything that is stored with them.
 
 use std::time::Duration;
 

@@ -9,6 +9,8 @@
 //! To examine a read costs up to a microsecond, twenty times a hit in memory. So the chance halves when [`LOOKS`] reads
 //! were examined within [`SOON`], and doubles again when fewer were examined within [`LATE`]. Sampling then takes about
 //! 0.5 % of the time of a thread, and a short burst of reads is sampled like all others.
+//!
+//! Used by reads of one key and of many.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

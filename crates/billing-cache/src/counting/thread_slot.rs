@@ -5,6 +5,8 @@
 //! it. A slot is taken and given back under one mutex, which hands the writes over. So the owner may add by a plain
 //! load and a plain store, and no count is lost. A thread that gave its slot back (destructors of other thread-locals
 //! may still run) and threads beyond [`OWNED`] count under [`Slot::Shared`], by atomic additions.
+//!
+//! Used by `counters`.
 
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard};

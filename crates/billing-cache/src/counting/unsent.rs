@@ -2,6 +2,8 @@
 //!
 //! Invariants: each count is taken once, even if several flushes run at the same time. At most [`MOST`] buckets of each
 //! resolution wait while Redis is away. Older numbers are added to the oldest of them.
+//!
+//! Used by the flush.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};

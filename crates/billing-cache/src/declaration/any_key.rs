@@ -1,4 +1,6 @@
 //! The key of any cached type, without its Rust type. Writers, scans and tools name keys with it.
+//!
+//! Used by invalidation, inspection, scans and the outbox.
 
 use std::fmt;
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a key type belongs to one cached type, so the key of one kind cannot read a value of another (the idea of
 //! svix-webhooks' `CacheKey`). The cache itself names no concrete type.
+//!
+//! The owner of the data implements it; `builder` takes the types.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,4 +1,6 @@
 //! The result of a loader for one key: a value or its absence, and until when it is right.
+//!
+//! Loaders return it, and the read path stores it.
 
 use std::time::Instant;
 

@@ -3,6 +3,8 @@
 //! Invariant: never longer than its type allows, and never beyond the moment at which it changes by itself. The absence
 //! of a row has a shorter limit of its own, because the caller chooses the key: absences are the only entries whose
 //! number has no bound.
+//!
+//! Used by the read path for every fill.
 
 use std::time::{Duration, Instant};
 

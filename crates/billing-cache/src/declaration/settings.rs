@@ -1,6 +1,8 @@
 //! Settings of the cache and of its Redis connection, as in `config/default.toml`.
 //!
 //! This module only describes and checks them. The caller reads files and the environment.
+//!
+//! The caller passes them to `builder`.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -3,6 +3,8 @@
 //! Invariant: epochs only grow and are never dropped. (If an idle counter were dropped, it would start again, and an
 //! old epoch would count again.) A flight belongs to the epoch in which it was opened, so a read that comes after an
 //! invalidation opens a new flight.
+//!
+//! Used by the flights, L1, and everything that learns of invalidations.
 
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;

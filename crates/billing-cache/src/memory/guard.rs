@@ -2,6 +2,8 @@
 //! the refresh of the slot map report to it, and reads ask it.
 //!
 //! Invariant: after messages may have been missed, every epoch advances before anything counts again.
+//!
+//! Used by L1, the tracking connections and the refresh of the slot map.
 
 use std::time::Duration;
 

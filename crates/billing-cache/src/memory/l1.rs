@@ -4,6 +4,8 @@
 //! which it was read is current, its time to live in Redis has not passed, and the tracking connections are live. So an
 //! insert that raced with an invalidation never counts. Only values that Redis answered are inserted, never those of a
 //! lost fill or a bypass, because Redis sends invalidation messages only for keys that it has.
+//!
+//! Used by the read path, for types whose policy turns L1 on.
 
 use std::sync::Arc;
 

@@ -3,6 +3,8 @@
 //! For one tracking connection this is the send time of the newest heartbeat that came back on it, behind all earlier
 //! messages, plus the bound. There is one tracking connection for each primary. In a cluster the newest refresh that
 //! found the slot map unchanged counts as one more. The earliest of all these times counts.
+//!
+//! Used by `guard`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};

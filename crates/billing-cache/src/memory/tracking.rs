@@ -5,6 +5,8 @@
 //! to the same primary, and come back here behind all earlier messages. L1 does not count without their echo from every
 //! primary (`liveness`). Every entry is void after a connection is lost, a database is flushed or exchanged, the slot
 //! map changes, or L1 becomes live again.
+//!
+//! The builder starts them if a type has L1.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Clear: an operator empties cached types. It removes exactly the keys of those types and their leases, and nothing
 //! else.
+//!
+//! Used by `cache-admin clear` and the relay.
 
 use std::time::Instant;
 

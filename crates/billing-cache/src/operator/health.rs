@@ -1,4 +1,6 @@
 //! The health check of Redis, which bypasses the breaker.
+//!
+//! Used by `cache-admin doctor`.
 
 use super::health_check::{self, Examination};
 use super::rights::{self, AclRule};

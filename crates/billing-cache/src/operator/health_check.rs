@@ -2,6 +2,8 @@
 //!
 //! Invariants: only a probe key is written, which ends within seconds. A fact that cannot be found out is an error and
 //! not a guess. The caller judges the facts.
+//!
+//! Used by `health`.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

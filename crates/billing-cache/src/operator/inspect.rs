@@ -1,5 +1,7 @@
 //! Inspection: shows what Redis contains under given keys. It is no read of the cache: nothing is loaded, filled or
 //! counted, and a value that does not decode is shown as it is.
+//!
+//! Used by `cache-admin inspect` and the audit.
 
 use redis::{Cmd, RedisResult, Value};
 

@@ -8,6 +8,8 @@
 //!
 //! Invariant: a right counts as present only if an answer proves it, because the call got as far as its arguments. An
 //! answer that proves neither is returned as it is.
+//!
+//! Used by the health check.
 
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 

@@ -3,6 +3,8 @@
 //! Invariant: memory use is constant, each step is one short SCAN, and the caller sets the pace. A key that exists
 //! during the whole scan is returned at least once, unless it moves from one primary of a cluster to another. A key
 //! that moves while the table of the server grows may be returned twice, as by `SCAN` itself.
+//!
+//! Used by the audit.
 
 use std::collections::VecDeque;
 use std::fmt;

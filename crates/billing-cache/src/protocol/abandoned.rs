@@ -4,6 +4,8 @@
 //! would then wait for a load that never begins, until the lease ends. So a RELEASE is sent after it on the same
 //! connection. This is sound at any moment: RELEASE does what the end of a lease does, and only to the lease with its
 //! own token.
+//!
+//! Used by ACQUIRE.
 
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant (`protocol.md`, "Commands"): each send carries a fresh token, also after a redirection in a cluster, and
 //! after the server did not know the script.
+//!
+//! Used by the leader of a flight, reads of many, warm-up and refresh ahead.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

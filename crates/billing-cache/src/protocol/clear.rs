@@ -3,6 +3,8 @@
 //! Invariant of clear (`protocol.md`, "Warm-up and clear"): all leases are revoked before the scan for values begins,
 //! so that a fill in flight cannot bring a cleared value back. A lease that is granted later belongs to a load that
 //! begins later, so the second scan leaves leases alone.
+//!
+//! Used by the operator's clear, by the relay, and after another source or too many unconfirmed invalidations.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 //!
 //! Invariant (`protocol.md`, "Commands"): a value is set only by FILL, and only while the lease still holds the token
 //! of the caller.
+//!
+//! Used by the leader of a flight, reads of many, warm-up and refresh ahead.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

@@ -2,6 +2,8 @@
 //!
 //! It changes when the server restarts, when another server is promoted, or when its data are exchanged. Acknowledged
 //! removals may then be undone, so every relayed outbox row carries the history id (`protocol.md`, "Relay and replay").
+//!
+//! Used by INVALIDATE, clear and the relay.
 
 use std::fmt;
 

@@ -5,6 +5,8 @@
 //! The data id is read before and after them, because data may be exchanged in between. Only if both are equal is it
 //! known from which data the keys were removed. A server that says it is a replica does not count, even if it accepts
 //! writes; the link then leaves it, as it does at the first write that it refuses.
+//!
+//! Used by writes and the relay, by retries, and to give leases back.
 
 use std::collections::HashMap;
 use std::sync::Arc;

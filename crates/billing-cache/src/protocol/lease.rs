@@ -1,4 +1,6 @@
 //! Leases: the modes in which one is asked for, and the token of its holder.
+//!
+//! Used by ACQUIRE, FILL and RELEASE and their callers.
 
 /// The mode in which a lease is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

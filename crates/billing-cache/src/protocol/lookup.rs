@@ -1,4 +1,6 @@
 //! GET, and the time to live if it is needed, for one key or for many.
+//!
+//! Used by reads of one key and of many.
 
 use std::sync::Arc;
 

@@ -5,6 +5,8 @@
 //! at most once a second, so that a hanging server does not get more commands. The check uses a separate connection,
 //! because the shared one may still be busy with the value. A value that is too large is removed unread together with
 //! its lease, and the next reader loads.
+//!
+//! Started by reads that time out.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! The primaries that are connected now, each with its history. A relay uses this to decide which rows to apply.
 //!
 //! A single server is one primary; a Redis Cluster has one for each primary with slots.
+//!
+//! Used by the relay, writers and the audit.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

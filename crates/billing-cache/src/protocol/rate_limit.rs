@@ -2,6 +2,8 @@
 //!
 //! Invariant: over any period that begins with the first step of a scan, no more keys are taken than the rate allows,
 //! plus the keys of one step. A scan that was delayed does not catch up.
+//!
+//! Used by clear, keyspace statistics and the scans of the audit.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};

@@ -1,4 +1,6 @@
 //! RELEASE: gives a lease back, with the same effect as the end of the lease.
+//!
+//! Used for abandoned leases and refreshes that fail.
 
 use std::sync::LazyLock;
 

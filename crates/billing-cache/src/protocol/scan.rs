@@ -1,4 +1,6 @@
 //! SCAN: one step of a scan over many keys. It uses constant memory and short commands, never `KEYS`.
+//!
+//! Used by clear, keyspace statistics and the scans of the audit.
 
 use redis::{Cmd, Value};
 

@@ -1,6 +1,8 @@
 //! Runs scripts: by their hash, and by their text if the server does not know the hash.
 //!
 //! An unknown script (NOSCRIPT) is sent with its text, which makes it known. So no right to SCRIPT is needed.
+//!
+//! Used by ACQUIRE, FILL and RELEASE.
 
 use std::future::Future;
 

@@ -1,4 +1,6 @@
 //! The cache: the handle for all operations. Cloning it is cheap, and all clones are one cache.
+//!
+//! Services and tools hold it.
 
 use std::any::{Any, TypeId};
 use std::fmt;

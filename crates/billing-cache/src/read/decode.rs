@@ -1,6 +1,8 @@
 //! Decodes the JSON under a key, whichever program stored it: the result is a value, or a reason to treat it as a miss.
 //!
 //! Invariant: an accepted value has the shape of its type, belongs to the key as far as it tells, and has not ended.
+//!
+//! Used by every read of Redis on the read path.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

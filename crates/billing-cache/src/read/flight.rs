@@ -8,6 +8,8 @@
 //!
 //! The load runs in a separate task, so the first caller may be cancelled and the others still get the result. If a
 //! task dies without an answer, its callers start over (the idea of pingora's dangling locks).
+//!
+//! Used by the read of one key.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

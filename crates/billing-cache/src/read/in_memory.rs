@@ -4,6 +4,8 @@
 //!
 //! Invariant: a hit that is not sampled allocates nothing, formats no key, and executes no locked instruction except
 //! those of the store and of the reference count that it returns.
+//!
+//! Used by reads of one key and of many.
 
 use std::sync::Arc;
 use std::time::Instant;

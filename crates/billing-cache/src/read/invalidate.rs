@@ -3,6 +3,8 @@
 //! Invariants (`protocol.md`, "Writing"): local epochs advance after Redis was asked and before the caller continues.
 //! They advance even if Redis could not be reached; then the invalidations of these keys are unconfirmed in this
 //! process until one succeeds.
+//!
+//! Used by writers and the relay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

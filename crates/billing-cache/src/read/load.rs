@@ -1,6 +1,8 @@
 //! Loads: read values from the source under the limits of a read.
 //!
 //! Invariant: only the loader can make a read fail. A panic of the loader is an error like any other.
+//!
+//! Used by the leader, reads of many, refresh ahead and the audit.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

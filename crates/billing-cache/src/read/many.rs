@@ -4,6 +4,8 @@
 //! Tokens are fresh for every batch. A warm-up never replaces a value and never delays a reader, which may take its
 //! lease over. Only a renewal replaces a value, under a lease like refresh ahead: an invalidation meanwhile makes its
 //! fill lost.
+//!
+//! Used by services for lists, and by warm-up.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! Decides when a value is near its end, and remembers which keys were refreshed recently.
+//!
+//! Used by the read path to decide on refreshes.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

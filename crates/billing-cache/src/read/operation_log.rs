@@ -2,6 +2,8 @@
 //!
 //! Invariants: a key is a text field, which subscribers escape, so that no key can break a line. No value is ever
 //! logged, and no error that may quote one. `docs/operations.md` lists the fields.
+//!
+//! Used by loads, fills and reads of many.
 
 use std::time::Instant;
 

@@ -5,6 +5,8 @@
 //!
 //! Only sampled hits ask for the time to live (see [`crate::counting::sampling`]), which is often enough for a hot key.
 //! A value without an expiry, which this cache never stores, counts as near its end even if refresh ahead is off.
+//!
+//! Started by reads that find a value near its end.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,8 @@
 //! Retries invalidations that did not reach Redis in time.
 //!
 //! Invariant: the invalidation of a key stays unconfirmed until a later one, sent after the failure, succeeds.
+//!
+//! The builder starts it.
 
 use std::sync::Arc;
 use std::time::Duration;

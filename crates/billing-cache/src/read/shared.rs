@@ -1,5 +1,7 @@
 //! The state that all operations of a cache share and that does not depend on its source, so that background tasks can
 //! hold it.
+//!
+//! Used by `cache`, the reads, the tools and all background tasks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -9,6 +9,8 @@
 //! Invariant: nothing is read or filled before the first look at the mark, unless this Redis user may not look. In a
 //! cluster this holds for all primaries: while the primary of the mark is away, a process that has not seen the mark
 //! reads from none.
+//!
+//! The builder starts it for a source that has a name.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

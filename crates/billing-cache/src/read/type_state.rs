@@ -1,4 +1,6 @@
 //! The state that the cache keeps for one cached type.
+//!
+//! Used by the whole read path.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

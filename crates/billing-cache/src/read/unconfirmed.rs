@@ -2,6 +2,8 @@
 //!
 //! Invariant: such a key is read from the database until an invalidation of it succeeds that was sent after the
 //! failure. Otherwise the writer would not read its own write when Redis comes back (`protocol.md`, "Writing").
+//!
+//! Used by invalidation, `retry`, and every lookup.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

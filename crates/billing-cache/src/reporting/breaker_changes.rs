@@ -2,6 +2,8 @@
 //!
 //! In Redis this is the sorted set `billing_cache:{numbers}:breaker`: JSON objects by time, in milliseconds since 1970.
 //! A change is sent again until Redis acknowledges it; the same object sent twice is one member.
+//!
+//! Used by the flush, and by `cache-monitor` to show them.
 
 use std::time::SystemTime;
 

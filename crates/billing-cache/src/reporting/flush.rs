@@ -5,6 +5,8 @@
 //! Invariant: nothing is added twice. Each command of the pipeline has a separate answer. Additions that the server
 //! refused because of its own state, and additions that were never sent, go with a later flush. If an answer is
 //! missing, the additions are rather lost.
+//!
+//! The builder starts it; programs call it once more before they end.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -10,6 +10,8 @@
 //! Invariants: there are at most `cache.usage_keys` keys per type, and every set expires by itself. Any program can
 //! write to Redis, so members that are no keys of the type are ignored, and the result is only a hint what to load
 //! first.
+//!
+//! Used by the flush, warm-up and `cache-monitor`.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

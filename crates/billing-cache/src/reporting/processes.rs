@@ -4,6 +4,8 @@
 //! In Redis `billing_cache:{numbers}:process:{id}` is a JSON object that expires when a few flushes are missed. The
 //! sorted set `billing_cache:{numbers}:processes` holds the ids by the time when each process was last seen, in
 //! milliseconds since 1970.
+//!
+//! Used by the flush, and by `cache-monitor` to show them.
 
 use std::time::{Duration, SystemTime};
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: reading is bounded whatever Redis contains: a limited number of hashes per pipeline, and of each hash no
 //! more fields than this cache can write.
+//!
+//! Used by `cache-admin stats`, warm-up and `cache-monitor`.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;

@@ -1,4 +1,6 @@
 //! The numbers that this process counts and records, and those that users of its cache add.
+//!
+//! Used by the metrics, the outbox and `cache-monitor`.
 
 use crate::counting::event::{Distribution, Event};
 use crate::counting::numbers::Numbers;

@@ -1,4 +1,6 @@
 //! What the nodes of a cluster report about it, for people.
+//!
+//! Used by the health check of a cluster.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,6 @@
 //! The lines of the answer of a cluster node to `CLUSTER NODES`.
+//!
+//! Used by `topology` and `facts`.
 
 /// Number of slots of a cluster.
 pub(crate) const SLOTS: usize = 16_384;

@@ -5,6 +5,8 @@
 //!
 //! A primary that is about to receive its first slot is already included, because it already has some keys of that
 //! slot.
+//!
+//! Used by `shards` and the slot map.
 
 use std::collections::BTreeMap;
 

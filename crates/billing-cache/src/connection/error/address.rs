@@ -1,4 +1,6 @@
 //! Errors in a setting that lists servers.
+//!
+//! Used by `address_list`.
 
 /// The setting is no list of addresses.
 #[derive(Debug, thiserror::Error)]

@@ -2,6 +2,8 @@
 //!
 //! The error of the TLS library stays the cause; only the next step is added. The kind of the error decides, not its
 //! text.
+//!
+//! Used by the advice of `error`.
 
 use std::error::Error;
 use std::io;

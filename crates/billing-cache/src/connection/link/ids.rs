@@ -1,4 +1,6 @@
 //! Numbers that identify the links of a process and their connections.
+//!
+//! Used by the tracking connections, L1 and the replay.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,6 @@
 //! Options shared by all links of a process, and options of one operation on a link.
+//!
+//! Used by every caller that runs an operation on a link.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -1,4 +1,6 @@
 //! Separate connections to one server, for operations that must not delay reads.
+//!
+//! Used by the link to connect, and by scans and tools.
 
 use std::future::Future;
 use std::time::Duration;

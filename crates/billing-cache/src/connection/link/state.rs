@@ -2,6 +2,8 @@
 //!
 //! Invariant: a connection is given up once, by the first task that finds it broken, and no operation waits here for
 //! the next one.
+//!
+//! Used by `link` and its supervision.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

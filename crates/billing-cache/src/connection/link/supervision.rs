@@ -1,4 +1,6 @@
 //! The task of a link: it restores the connection, and leaves a primary that the sentinels have replaced.
+//!
+//! `link` starts it.
 
 use std::sync::Arc;
 use std::time::Duration;

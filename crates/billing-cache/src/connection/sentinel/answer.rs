@@ -1,4 +1,6 @@
 //! The report of one sentinel, from its answers to three questions.
+//!
+//! Used by `sentinel`.
 
 use redis::{ErrorKind, FromRedisValue, RedisResult, Value};
 

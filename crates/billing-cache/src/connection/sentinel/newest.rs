@@ -11,6 +11,8 @@
 //!
 //! So the cache does not return to a replaced primary because outdated sentinels answer first. A process that starts
 //! remembers nothing, and trusts the newest answer. A majority is one of the sentinels in the settings.
+//!
+//! Used by `sentinel`.
 
 use std::cmp::{Ordering, Reverse};
 use std::sync::{Mutex, MutexGuard, PoisonError};

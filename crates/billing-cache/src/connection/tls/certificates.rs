@@ -1,4 +1,6 @@
 //! Reads the TLS files, in the form that redis-rs needs and the form that the separate handshake needs.
+//!
+//! Used by `address` for connections, and by `look`.
 
 use std::path::Path;
 use std::sync::Arc;

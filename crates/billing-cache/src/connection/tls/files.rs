@@ -1,4 +1,6 @@
 //! The files for TLS connections, from the settings.
+//!
+//! Used by `address`.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,6 @@
 //! Inspects the certificate of a server, by a handshake that is used for nothing else.
+//!
+//! Used by the health check.
 
 use std::path::PathBuf;
 use std::sync::Arc;

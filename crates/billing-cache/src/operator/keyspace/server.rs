@@ -1,4 +1,6 @@
 //! Facts about the server from `INFO`; for a cluster, about all its primaries together.
+//!
+//! Used by the keyspace statistics, the health check and `cache-monitor`.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,8 @@
 //! Keyspace statistics: what Redis contains, by cached type. One SCAN over the database, in a cluster over one primary
 //! after the other. MEMORY USAGE and PTTL of some or all keys are sent in the same pipelines. Memory use is constant
 //! for any number of keys.
+//!
+//! Used by `cache-admin stats` and `cache-monitor`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -5,6 +5,8 @@
 //! sample: `SCAN` follows the hash of the names, so its beginning is random, and later keys are chosen at random. The
 //! error is that of a sample without replacement (Cochran, Sampling Techniques, 2.5 and 2.8). It is zero if all keys
 //! were measured.
+//!
+//! Used by `statistics`.
 
 use serde::Serialize;
 
