@@ -4,8 +4,7 @@
 //! `breaker.trial_calls` calls run. A permit that is dropped without a verdict, because its caller was cancelled, frees
 //! its place and says nothing about Redis. Each change of state logs one line.
 //!
-//! The latest changes of state are kept until they are stored for people to see (see
-//! [`crate::reporting::breaker_changes`]).
+//! The latest changes of state are kept until they are stored for people to see (see `reporting`).
 //!
 //! While Redis works, a call costs two loads and no lock. Calls are counted only from the first failed or slow call in
 //! a window on, which can only make the breaker open sooner.

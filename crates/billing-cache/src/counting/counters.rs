@@ -2,7 +2,7 @@
 //!
 //! Invariants: no count is lost or counted twice. A thread counts in its own memory, without a locked instruction (see
 //! `thread_slot`). The reader of a sum adds the cells up, and sums reach Redis only in the background (see
-//! [`crate::reporting`]).
+//! `reporting`).
 //!
 //! A cell has one writer at a time, which loads, adds and stores. The next writer receives the slot through a mutex, so
 //! it loads what the previous one stored. A reader sees each cell only grow, so a later sum is never smaller: for one

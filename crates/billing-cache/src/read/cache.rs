@@ -117,7 +117,8 @@ impl<S: Source> Cache<S> {
         self.inner.guard.is_live()
     }
 
-    /// The name of another source that uses the same Redis keys now ([`CacheBuilder::marked`]).
+    /// The name of another source that uses the same Redis keys now
+    /// ([`CacheBuilder::marked`](crate::CacheBuilder::marked)).
     #[must_use]
     pub fn other_source(&self) -> Option<String> {
         self.shared().other_source.lock().unwrap_or_else(PoisonError::into_inner).clone()
