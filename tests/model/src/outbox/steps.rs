@@ -62,7 +62,7 @@ impl Outbox {
             }
             match process.link {
                 Link::Waiting if self.is_replayed(state, self.history_of(state, process)) => {
-                    steps.push(Step::Admit(number))
+                    steps.push(Step::Admit(number));
                 }
                 Link::Old(_) => steps.push(Step::Move(number)),
                 _ => {}
@@ -113,7 +113,7 @@ impl Outbox {
             }
             Task::Removed(..) => steps.push(Step::AskAgain(number)),
             Task::Has(..) | Task::Asked(..) | Task::Marked(_) => {
-                steps.extend([Step::Invalidate(number), Step::InvalidateFails(number)])
+                steps.extend([Step::Invalidate(number), Step::InvalidateFails(number)]);
             }
             Task::Invalidated(..) => steps.push(Step::Mark(number)),
         }
