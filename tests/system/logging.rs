@@ -69,7 +69,7 @@ fn hits_in_memory_are_told_without_a_time() {
     };
     site.eventually(hit);
     let parts = [
-        "DEBUG billing_cache::l1_read: get ",
+        "DEBUG billing_cache::read::in_memory: get ",
         "cache_type=\"active_discounts\"",
         "key=\"active_discounts\"",
         "tier=\"l1\"",
