@@ -8,7 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use billing_cache::{Numbers, RedisUnreachable, Resolution};
 use billing_core::cached::BillingCache;
+use billing_core::printable_lines;
 use cli_support::exit;
+use serde::Serialize;
 use tokio::sync::watch;
 
 use super::audience::Audience;
@@ -177,8 +179,8 @@ impl Live {
 
     fn published(&self) -> Published {
         let snapshot = self.snapshot();
-        let json = serde_json::to_string(&snapshot).expect("a snapshot has a JSON form");
-        Published { snapshot: Arc::new(snapshot), json: json.into(), redis: self.redis.clone() }
+        let json = json_of(&snapshot).into();
+        Published { snapshot: Arc::new(snapshot), json, redis: self.redis.clone() }
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -216,4 +218,22 @@ impl Live {
 fn silence(endpoint: &str) -> String {
     let seconds = PATIENCE.as_secs();
     format!("Redis at {endpoint} did not answer within {seconds} s; is it stopped, or busy (redis-cli slowlog get 10)?")
+}
+
+/// For programs, and for terminals: keys and the words of servers come from outside.
+fn json_of(snapshot: &impl Serialize) -> String {
+    printable_lines(&serde_json::to_string(snapshot).expect("a snapshot has a JSON form"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_steers_no_terminal_and_means_the_same() {
+        const HOSTILE: &str = "\u{1b}[2J\u{9b}31m\u{202e}x\n\u{2028}\u{7f}";
+        let json = json_of(&[HOSTILE]);
+        assert!(!json.contains(billing_core::is_unprintable), "{json:?}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), [HOSTILE]);
+    }
 }
