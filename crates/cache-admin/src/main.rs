@@ -1,7 +1,8 @@
 //! `cache-admin`: the operator's tool for the billing cache and its database.
 //!
-//! Invariants: nothing it does touches a key of another program or holds up the server; every command may be interrupted
-//! without harm. Here are the arguments; each command is one file in `commands`, and what it prints one in `reports`.
+//! Invariants: nothing it does touches a key of another program or holds up the server; every command may be
+//! interrupted without harm. Here are the arguments; each command is one file in `commands`, and what it prints one in
+//! `reports`.
 
 mod commands;
 mod reports;
@@ -18,18 +19,18 @@ use commands::{clear, doctor, inspect, migrate, stats, verify, warmup};
 
 const EXAMPLES: &str = "\
 Examples:
-  cache-admin migrate                           make the tables and triggers, or update them
+  cache-admin migrate                           create or repair tables and triggers
   cache-admin seed --users 200 --invoices 2000  fill an empty database with demonstration data
-  cache-admin warmup --type invoices            load the invoices that people ask for into the cache
-  cache-admin warmup --auto                     keep what people ask for cached, until Ctrl-C
-  cache-admin stats --hours 1                   what is cached; hits and misses of the last hour
+  cache-admin warmup --type invoices            load the most-used invoices
+  cache-admin warmup --auto                     keep the most-used values cached, until Ctrl-C
+  cache-admin stats --hours 1                   keys; hits and misses of this hour
   cache-admin clear --type invoices --id 42     remove one value
-  cache-admin clear --type all --dry-run        what emptying the cache would remove
-  cache-admin stats --watch 5                   the same every five seconds
-  cache-admin inspect invoice:42                is this value right, and what changed it last?
-  cache-admin verify --all --repair             compare all with the database; remove what is wrong
-  cache-admin doctor                            what is wrong, and what to do about it
-  cache-admin stats --format json | jq .types   the same for programs
+  cache-admin clear --type all --dry-run        count what clearing would remove
+  cache-admin stats --watch 5                   refresh every five seconds
+  cache-admin inspect invoice:42                check one value and its last invalidations
+  cache-admin verify --all --repair             compare all values; remove wrong ones
+  cache-admin doctor                            find problems and how to fix them
+  cache-admin stats --format json | jq .types   JSON for programs
 
 Results go to stdout, everything else to stderr.
 
@@ -37,10 +38,10 @@ Exit codes: 0 fine; 1 a part failed, a value is wrong, or doctor found a problem
 settings; 3 Redis or the database could not be reached, or the database is not migrated; 130
 interrupted.
 
-Settings: defaults < .env < --config FILE < environment < flags. Each other flag has a variable too,
-which the help of its command names. RUST_LOG=debug says what goes on; NO_COLOR=1 takes colours away.";
+Settings: defaults < .env < --config FILE < environment < flags. Every other flag also has a
+variable, shown in the help of its command. RUST_LOG=debug logs more; NO_COLOR=1 turns colours off.";
 
-/// Look at the billing cache, empty it, warm it up; prepare and fill its database
+/// Inspect, check, clear and warm up the billing cache, and set up its database
 #[derive(Parser)]
 #[command(name = "cache-admin", version, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
@@ -52,19 +53,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show the Redis server, and by cache type its keys, their TTLs, hits and misses
+    /// Show the Redis server and, for each cache type, keys, memory, TTLs, hits and misses
     Stats(stats::Arguments),
-    /// Remove cached values of one type or of all, and nothing else
+    /// Remove the cached values of one type or of all types; no other key is touched
     Clear(clear::Arguments),
-    /// Show one value, what invalidated it, and where it differs from the database
+    /// Show one cached value, its last invalidations, and how it differs from the database
     Inspect(inspect::Arguments),
-    /// Compare cached values with the database, and repair what is wrong if told to
+    /// Compare cached values with the database; with --repair, remove wrong ones
     Verify(verify::Arguments),
-    /// Load the values worth having into a cold cache
+    /// Load the most-used values into the cache
     Warmup(warmup::Arguments),
-    /// Check Redis, the database and the settings, and say what to do where something is wrong
+    /// Check Redis, the database and the settings, and say how to fix each problem
     Doctor(doctor::Arguments),
-    /// Make the database ready: missing tables, the outbox and its triggers
+    /// Create or repair the tables, columns and triggers that the cache needs
     #[command(after_help = migrate::EXAMPLES)]
     Migrate,
     /// Fill an empty database with demonstration data

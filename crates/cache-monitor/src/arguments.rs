@@ -22,70 +22,70 @@ Examples:
   cache-monitor --iterations 100                          every type, 100 requests each
   cache-monitor --type invoices --iterations 20000        enough for a p99.9
   cache-monitor --concurrency 32 --html report.html       32 tasks at once; a page with charts
-  cache-monitor --trace access.log                        replay what was really asked for
+  cache-monitor --trace access.log                        replay real requests
   zcat access.log.gz | cache-monitor --trace -             the same from a pipe
   cache-monitor --iterations 2000 --json main.json        keep a report …
   cache-monitor --iterations 2000 --baseline main.json --fail-under 80
-                                                          … and fail where hits lost a fifth of their speed-up
+                                                          … and fail if hits lost a fifth of their speed-up
   cache-monitor --iterations 2000 --fail-under 50         fail where a hit saves less than half of a load
 
-Keys that exist in the database are measured in a Redis key space of its own, which is gone afterwards; no production key \
-is read or changed, and no counter changed. Next to each request through the cache stands a load of the same key past it, so \
-`database` times are of true loads only.
+The test uses real ids, but stores them under its own Redis prefix and deletes them at the end. It reads and changes no \
+production key and no counter. For each request, the same key is also read directly from the database. The `database` rows \
+show these direct reads.
 
-A percentile without a sample above it is not shown (`too few`); with fewer than 10 above it, it is marked with ~. Below 20 \
-samples there are no percentiles and no improvement. The interval of an improvement holds the true one 95 times in 100.
+A percentile with no sample above it is not shown (`too few`). One with fewer than 10 samples above it is marked with ~. Below \
+20 samples there are no percentiles and no improvement. Improvements are shown with a 95 % confidence interval.
 
-Tasks ask, wait, and ask again, so the times are those of the operations, not those of people who come at their own pace while \
-the system stalls (coordinated omission).
+Each task waits for an answer before it sends the next request. The times are those of the operations; while the system \
+stalls, a user who comes at a fixed time would wait longer (coordinated omission).
 
 Exit codes: 0 measured; 1 under what --fail-under asks for, or something failed; 2 wrong arguments or settings, a \
 baseline that does not match, or --fail-under cannot tell; 3 Redis or the database cannot be reached, or there is nothing to measure; 130 interrupted: what was \
 measured until then is shown.";
 
-/// Measures what the billing cache is worth: hit rates, and times of hits and misses against the database
+/// Measure hit rates, and the time of hits and misses compared with reading the database
 #[derive(Debug, Parser)]
 #[command(name = "cache-monitor", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Requests for each cached type
+    /// Number of requests for each cached type
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = iterations)]
     pub(crate) iterations: u64,
-    /// Which types to measure; may be given several times
+    /// Cache type to measure; may be repeated
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser(), default_value = "all")]
     types: Vec<TypeChoice>,
-    /// Tasks that ask at the same time
+    /// Number of tasks that send requests at the same time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MOST_TASKS))]
     pub(crate) concurrency: u64,
-    /// Requests of each type that are made first and not counted
+    /// Number of requests of each type to send first, without counting them
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=MOST_ITERATIONS))]
     pub(crate) warmup: u64,
-    /// Where the random sequence of keys begins; the same seed asks for the same keys [default: a random one, shown]
+    /// Seed of the random key sequence; the same seed requests the same keys [default: random, shown in the report]
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// How many existing keys of each type to draw from
+    /// Number of existing keys of each type to choose from
     #[arg(long, value_name = "K", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MOST_KEYS))]
     pub(crate) keys: u64,
-    /// How much more often the first keys are drawn than the others: exponent of a Zipf distribution, 0 for evenly
+    /// How uneven the requests are: 0 = all keys equally often, 1 = a few keys get most requests (Zipf exponent)
     #[arg(long, value_name = "EXPONENT", default_value_t = 1.0, value_parser = exponent)]
     pub(crate) zipf: f64,
-    /// Replay this access log instead: one key a line as it stands in Redis, such as invoice:42; - for standard input
+    /// Replay this access log instead: one Redis key per line, such as invoice:42; - reads standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["iterations", "keys", "zipf", "seed"])]
     pub(crate) trace: Option<PathBuf>,
-    /// Write the report as JSON to this file too
+    /// Also write the report to this file, as JSON
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) json: Option<PathBuf>,
-    /// Write the report as Markdown to this file too
+    /// Also write the report to this file, as Markdown
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) markdown: Option<PathBuf>,
-    /// Write the report as one HTML page with charts to this file too
+    /// Also write the report to this file, as one HTML page with charts
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) html: Option<PathBuf>,
-    /// Compare with this earlier report (--json FILE or --format json)
+    /// Compare with this earlier report, written by --json or --format json
     #[arg(long, value_name = "FILE", requires = "fail_under", help_heading = "Gate")]
     pub(crate) baseline: Option<PathBuf>,
-    /// Alone: exit with 1 if hits save less than PERCENT of the time of a load, for any type. With --baseline: exit with 1 if the
-    /// speed-up of hits over loads is less than PERCENT of that in the baseline. Exit with 2 where that cannot be told with 95 %
-    /// certainty
+    /// Alone: exit with 1 if hits save less than PERCENT of the time of a load, for any type. With --baseline: exit
+    /// with 1 if the speed-up of hits over loads is less than PERCENT of that in the baseline. Exit with 2 where that
+    /// cannot be told with 95 % certainty
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = "Gate")]
     pub(crate) fail_under: Option<f64>,
     /// Let --fail-under pass what cannot be told, such as types without rows or with too few hits
@@ -100,7 +100,7 @@ pub(crate) struct Arguments {
 /// What is done instead of a measurement.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show how the cache does, live and over time, as a web page
+    /// Serve a web page with live and past figures of the cache
     Dashboard(dashboard::Arguments),
     #[command(flatten)]
     Manual(Manual),

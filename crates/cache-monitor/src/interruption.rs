@@ -1,7 +1,7 @@
 //! Ctrl-C and its kin: the run ends in an orderly way, so that nothing of it stays in Redis.
 //!
-//! Invariant: from [`Interruption::listen`] on, these signals end the process no more; whoever holds the value waits for it
-//! beside the work, and comes to an end.
+//! Invariant: from [`Interruption::listen`] on, these signals end the process no more; whoever holds the value waits
+//! for it beside the work, and comes to an end.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;

@@ -1,7 +1,7 @@
 //! `--json FILE` and its kin: the report as a file that is either whole or not there.
 //!
-//! Invariants: a measurement does not begin if its file cannot be written; an older file is replaced in one step, keeps its
-//! mode, and a link to it stays one; what is no regular file (a pipe, a device, `/dev/stdout`) is written through.
+//! Invariants: a measurement does not begin if its file cannot be written; an older file is replaced in one step, keeps
+//! its mode, and a link to it stays one; what is no regular file (a pipe, a device, `/dev/stdout`) is written through.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Write};

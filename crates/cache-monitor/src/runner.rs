@@ -1,12 +1,12 @@
 //! Works through a workload with so many tasks, each of them asking, waiting and asking again (a closed loop).
 //!
-//! Invariants: the two sides of a pair change places from request to request, so that neither profits from what the other
-//! has warmed; a read is never dropped half way, because its load would go on and could fill a key after the clear; every
-//! task has ended when [`Runner::run`] returns.
+//! Invariants: the two sides of a pair change places from request to request, so that neither profits from what the
+//! other has warmed; a read is never dropped half way, because its load would go on and could fill a key after the
+//! clear; every task has ended when [`Runner::run`] returns.
 //!
-//! A closed loop does not show how long people would wait who come at their own pace while the system stalls (coordinated
-//! omission: Tene, How NOT to Measure Latency): while a task waits, it asks nothing. Reports say so; the comparison of the two sides
-//! of a pair is not touched by it.
+//! A closed loop does not show how long people would wait who come at their own pace while the system stalls
+//! (coordinated omission: Tene, How NOT to Measure Latency): while a task waits, it asks nothing. Reports say so; the
+//! comparison of the two sides of a pair is not touched by it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,8 +69,8 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// Opens the connections to the database. The connection to Redis is warm from its greeting. No key comes into the cache
-    /// by this.
+    /// Opens the connections to the database. The connection to Redis is warm from its greeting. No key comes into the
+    /// cache by this.
     pub(crate) async fn open_connections(&self, probe: &dyn Probe) -> Result<(), Stopped> {
         let mut interruption = self.interruption.clone();
         for _ in 0..WARM_UP_ROUNDS {
@@ -83,7 +83,8 @@ impl Runner {
         Ok(())
     }
 
-    /// Makes every request of the workload; `progress` hears of each. What was measured until an error is in the sheets.
+    /// Makes every request of the workload; `progress` hears of each. What was measured until an error is in the
+    /// sheets.
     pub(crate) async fn run(
         &self,
         workload: &Arc<Workload>,

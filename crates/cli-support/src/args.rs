@@ -31,10 +31,10 @@ pub struct CommonArgs {
     /// How to print the result on stdout
     #[arg(long, value_enum, global = true, default_value_t)]
     pub format: Format,
-    /// A settings file with the keys that differ from the defaults [env: BILLING_CONFIG]
+    /// Settings file; only the keys that differ from the defaults [env: BILLING_CONFIG]
     #[arg(long, value_name = "FILE", global = true, help_heading = SETTINGS)]
     pub config: Option<PathBuf>,
-    /// Name or address of the Redis server [env: REDIS_HOST]
+    /// Host name or address of the Redis server [env: REDIS_HOST]
     #[arg(long, value_name = "HOST", global = true, help_heading = SETTINGS)]
     pub redis_host: Option<String>,
     /// TCP port of the Redis server [env: REDIS_PORT]
@@ -43,7 +43,8 @@ pub struct CommonArgs {
     /// Number of the Redis database [env: REDIS_DB]
     #[arg(long, value_name = "NUMBER", global = true, help_heading = SETTINGS)]
     pub redis_db: Option<u16>,
-    /// postgres://… or sqlite://…; a password is better kept in the environment [env: DATABASE_URL]
+    /// postgres://… or sqlite://…; prefer the variable for a password, since other users can see a flag [env:
+    /// DATABASE_URL]
     #[arg(long, value_name = "URL", global = true, help_heading = SETTINGS)]
     pub database_url: Option<String>,
 }

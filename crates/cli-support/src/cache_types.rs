@@ -17,7 +17,8 @@ pub enum TypeChoice {
 }
 
 impl TypeChoice {
-    /// Takes the names and aliases of the registered types, and `all`: `#[arg(long, value_parser = TypeChoice::parser())]`.
+    /// Takes the names and aliases of the registered types, and `all`: `#[arg(long, value_parser =
+    /// TypeChoice::parser())]`.
     #[must_use]
     pub fn parser() -> impl TypedValueParser<Value = Self> {
         PossibleValuesParser::new(possible_values()).map(|name| Self::named(&name))
@@ -56,9 +57,9 @@ fn possible_values() -> Vec<PossibleValue> {
     let mut values = Vec::new();
     for info in CACHED_TYPES.iter().map(|cached| cached.info()) {
         values.push(PossibleValue::new(info.name).help(format!("keys {}", info.pattern())));
-        let same = format!("the same as {}", info.name);
+        let same = format!("same as {}", info.name);
         values.extend(info.aliases.iter().map(|alias| PossibleValue::new(*alias).help(same.clone())));
     }
-    values.push(PossibleValue::new(ALL).help("every type above, and no key of another program"));
+    values.push(PossibleValue::new(ALL).help("all of these types, and no other key"));
     values
 }

@@ -1,9 +1,9 @@
 //! Reading the command line, with a variable of the environment for every flag.
 //!
-//! Invariants: a flag outranks its variable; an empty variable is an unset one; help shows the names of variables and never
-//! their values. A flag of a command has the command in its variable's name, `CACHE_ADMIN_WARMUP_LIMIT`, so that a variable
-//! meant for one command, such as a type to warm up, is never taken by another, which may remove it. Settings keep the names
-//! that services use.
+//! Invariants: a flag outranks its variable; an empty variable is an unset one; help shows the names of variables and
+//! never their values. A flag of a command has the command in its variable's name, `CACHE_ADMIN_WARMUP_LIMIT`, so that
+//! a variable meant for one command, such as a type to warm up, is never taken by another, which may remove it.
+//! Settings keep the names that services use.
 
 use anstyle::AnsiColor;
 use billing_core::printable_lines;
@@ -21,8 +21,8 @@ pub fn parse<C: Parser>() -> C {
     read(&mut command).unwrap_or_else(|error| end(&error.format(&mut command)))
 }
 
-/// Ends the process with what was asked for, such as help, or with what is wrong. That quotes what was typed, without colours:
-/// none of clap's could be told from those.
+/// Ends the process with what was asked for, such as help, or with what is wrong. That quotes what was typed, without
+/// colours: none of clap's could be told from those.
 fn end(error: &clap::Error) -> ! {
     if !error.use_stderr() {
         error.exit();

@@ -1,8 +1,9 @@
-//! What the command-line tools share: arguments, opening what they work on, exit codes, Ctrl-C, rendering, progress, the
-//! throttle, watching, manuals.
+//! What the command-line tools share: arguments, opening what they work on, exit codes, Ctrl-C, rendering, progress,
+//! the throttle, watching, manuals.
 //!
-//! Invariants: data goes to stdout and everything else to stderr; an error is one sentence and holds no password; an exit
-//! code means the same in every tool. Called by `cache-admin` and `cache-monitor`, whose commands stay free of all this.
+//! Invariants: data goes to stdout and everything else to stderr; an error is one sentence and holds no password; an
+//! exit code means the same in every tool. Called by `cache-admin` and `cache-monitor`, whose commands stay free of all
+//! this.
 
 pub mod args;
 pub mod cache_types;

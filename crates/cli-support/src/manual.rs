@@ -24,13 +24,13 @@ Examples, with TOOL for the name of this program:
         #[arg(value_enum)]
         shell: Shell,
     },
-    /// Print the manual page, or write those of all commands
+    /// Print the manual page, or write the pages of all commands to a directory
     #[command(after_help = "\
 Examples, with TOOL for the name of this program:
   TOOL man | man -l -
   TOOL man --dir ~/.local/share/man/man1")]
     Man {
-        /// Write a page for each command into this directory, which is there
+        /// Write one page for each command into this existing directory
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },

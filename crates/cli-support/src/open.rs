@@ -1,6 +1,7 @@
 //! Opening what a tool works on, with the checks that make its error a sentence instead of a surprise on the way.
 //!
-//! Invariant: a tool that needs no database asks none: it can look at the cache, and empty it, while the database is away.
+//! Invariant: a tool that needs no database asks none: it can look at the cache, and empty it, while the database is
+//! away.
 
 use anyhow::Result;
 use billing_core::cached::{self, BillingCache, CACHED_TYPES};

@@ -1,5 +1,5 @@
-//! Progress on stderr, for people who wait: how far, how fast, how long still. Only on a terminal, and gone when the work
-//! is done.
+//! Progress on stderr, for people who wait: how far, how fast, how long still. Only on a terminal, and gone when the
+//! work is done.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use clap::Args;
 /// The throttle; `#[command(flatten)]` it into a command that walks over many keys.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct RateArgs {
-    /// At most so many keys a second, to spare a busy server; as fast as it answers without it
+    /// Maximum number of keys per second, to spare a busy server; default: no limit
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
 }

@@ -1,7 +1,8 @@
 //! Rendering: reports on stdout, as text or JSON; tables and numbers as people read them.
 //!
-//! Invariants: nothing is computed here. A report holds its numbers; both renderings show the same ones. No text from outside
-//! gets out as it is: in tables, texts and JSON alike, what could steer a terminal or mislead a reader is escaped.
+//! Invariants: nothing is computed here. A report holds its numbers; both renderings show the same ones. No text from
+//! outside gets out as it is: in tables, texts and JSON alike, what could steer a terminal or mislead a reader is
+//! escaped.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -132,7 +133,8 @@ fn styled() -> Table {
 /// What a colour repeats; it never says anything that no word says.
 pub use anstyle::AnsiColor as Colour;
 
-/// The text in a colour, for reports that [`show`] prints: where nobody sees colours, or wants none, it takes them away.
+/// The text in a colour, for reports that [`show`] prints: where nobody sees colours, or wants none, it takes them
+/// away.
 #[must_use]
 pub fn coloured(text: &str, colour: Colour) -> String {
     let style = colour.on_default();

@@ -1,7 +1,7 @@
 //! `--watch SECONDS`: a report again and again, until Ctrl-C.
 //!
-//! Invariants: Ctrl-C is the end that was wanted, so it is no error; a server that goes away ends nothing, and is said once
-//! each time.
+//! Invariants: Ctrl-C is the end that was wanted, so it is no error; a server that goes away ends nothing, and is said
+//! once each time.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::render::{self, Reader, Report};
 /// Clears the screen and goes to its corner.
 const FRESH_SCREEN: &str = "\x1b[2J\x1b[H";
 
-/// Looks at once and then every `period`, and shows each report: on a terminal in the place of the one before, else below it;
-/// as JSON one document a line. Ends on Ctrl-C, or when nobody reads any more.
+/// Looks at once and then every `period`, and shows each report: on a terminal in the place of the one before, else
+/// below it; as JSON one document a line. Ends on Ctrl-C, or when nobody reads any more.
 ///
 /// # Errors
 /// Those of `look`, but for a server that cannot be reached: that is said, and the next look may succeed.

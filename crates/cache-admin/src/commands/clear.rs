@@ -23,13 +23,13 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Which cache type to empty
+    /// Cache type to clear
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser())]
     choice: TypeChoice,
-    /// Only these values, by id or by key: 42 of invoices, GB:default or tax_rate:GB:default of tax_rates
+    /// Clear only these values, by id (42, or GB:default for tax_rates) or by key (tax_rate:GB:default)
     #[arg(long = "id", value_name = "ID", num_args = 1..)]
     ids: Vec<String>,
-    /// Only count what would be removed
+    /// Count what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

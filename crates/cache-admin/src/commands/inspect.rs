@@ -31,13 +31,13 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The key as it stands in Redis: invoice:42
+    /// Key in Redis, such as invoice:42
     #[arg(required_unless_present = "choice", conflicts_with_all = ["choice", "id"])]
     key: Option<String>,
-    /// The cache type, instead of a key
+    /// Cache type, instead of a key
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser())]
     choice: Option<TypeChoice>,
-    /// Which value of it: 42 of invoices, GB:default of tax_rates; none of a type with one value
+    /// Id of the value: 42 for invoices, GB:default for tax_rates; leave it out for a type with one value
     #[arg(long, value_name = "ID", requires = "choice", default_value = "", hide_default_value = true)]
     id: String,
     /// Show keys of the type that are cached, in no order, instead of one value

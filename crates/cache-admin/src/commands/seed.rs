@@ -25,13 +25,13 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// How many customers
+    /// Number of customers
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..=100_000))]
     users: i32,
-    /// How many invoices, with their payments, discounts, taxes and credit notes
+    /// Number of invoices, with their payments, discounts, taxes and credit notes
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(i32).range(0..=100_000))]
     invoices: i32,
-    /// The same seed makes the same customers, invoices and amounts
+    /// Seed of the random data; the same seed gives the same customers, invoices and amounts
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     /// The moment that is taken for the present, such as 2026-11-22T19:04:00 (UTC)

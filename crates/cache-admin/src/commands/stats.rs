@@ -21,13 +21,13 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Hits and misses of the last so many hours, the current one included; counters are kept for 31 days
+    /// Number of hours of counters to show, including the current hour; they are kept for 31 days
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=744))]
     hours: u64,
-    /// Ask memory and time to live of every key; without it, of a sample of the types with many keys
+    /// Measure memory and TTL of every key; default: of a sample where a type has many keys
     #[arg(long)]
     exact: bool,
-    /// Look again every so many seconds, until Ctrl-C; as JSON one document a line
+    /// Refresh every SECONDS until Ctrl-C; with JSON, print one document per line
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     watch: Option<u64>,
     #[command(flatten)]

@@ -1,5 +1,5 @@
-//! `verify`: compares cached values with the database, and repairs what is wrong if told to. The answer is no, exit code 1, as
-//! soon as one value was found wrong, repaired or not: somebody has to find out why.
+//! `verify`: compares cached values with the database, and repairs what is wrong if told to. The answer is no, exit
+//! code 1, as soon as one value was found wrong, repaired or not: somebody has to find out why.
 
 use std::collections::BTreeSet;
 
@@ -25,16 +25,16 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Which cache type to compare
+    /// Cache type to compare
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser(), default_value = "all")]
     choice: TypeChoice,
-    /// So many values of each type, picked at random from all there are
+    /// Number of values of each type to compare, picked at random
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     sample: u32,
-    /// Every value, instead of a sample
+    /// Compare every value instead of a sample
     #[arg(long, conflicts_with = "sample")]
     all: bool,
-    /// Invalidate what is stale or does not decode
+    /// Invalidate values that are stale or cannot be decoded
     #[arg(long)]
     repair: bool,
     #[command(flatten)]

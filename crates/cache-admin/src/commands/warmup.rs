@@ -1,7 +1,7 @@
 //! `warmup`: loads the values worth having into a cold cache, once or all the time (`--auto`).
 //!
-//! `plan` says which keys and in what order, `round` loads them, `auto` does so again and again. A type that fails does not keep
-//! the others from being loaded.
+//! `plan` says which keys and in what order, `round` loads them, `auto` does so again and again. A type that fails does
+//! not keep the others from being loaded.
 
 mod auto;
 mod memory;
@@ -36,24 +36,25 @@ const GUESSED: &str = "no reads are known yet, so the newest were taken";
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Which cache type to load
+    /// Cache type to load
     #[arg(long = "type", value_name = "TYPE", value_parser = TypeChoice::parser(), default_value = "all")]
     choice: TypeChoice,
-    /// What is loaded first
+    /// Which values to load first
     #[arg(long, value_enum, default_value_t = Order::Usage)]
     from: Order,
-    /// At most so many values of each type
+    /// Maximum number of values to load per type
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     limit: u64,
-    /// Stop when the database took so long for loads, in seconds (--auto: in each round)
+    /// Stop after this much total database time, in seconds (with --auto: in each round)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     max_db_seconds: Option<Duration>,
     #[command(flatten)]
     rate: RateArgs,
-    /// Run until Ctrl-C: load again what is missing, as after a clear or a restart of Redis, or near its end
+    /// Run until Ctrl-C, and reload values that are missing (after a clear or a restart of Redis) or about to
+    /// expire
     #[arg(long, conflicts_with = "from")]
     auto: bool,
-    /// How often --auto looks, in seconds
+    /// Seconds between two rounds of --auto
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5", requires = "auto")]
     interval: Duration,
 }
@@ -61,9 +62,9 @@ pub(crate) struct Arguments {
 /// The order of a warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Order {
-    /// What people ask for, by the time it saves them; up to the limit then the newest
+    /// Most-used keys first (weighted by load time), then the newest, up to --limit
     Usage,
-    /// The newest
+    /// The newest first
     Newest,
 }
 

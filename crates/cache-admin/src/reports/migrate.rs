@@ -29,7 +29,8 @@ pub(crate) struct MigrateReport {
     copies_filled: u64,
     /// Columns of other types than those of the contract.
     columns: Vec<String>,
-    /// How many of them hold values that cannot be read: `doctor` calls them a problem, as the text does. They come first.
+    /// How many of them hold values that cannot be read: `doctor` calls them a problem, as the text does. They come
+    /// first.
     #[serde(skip)]
     unreadable_columns: usize,
 }

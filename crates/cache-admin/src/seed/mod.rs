@@ -1,7 +1,8 @@
 //! Demonstration data: the customers of an internet provider and what they were billed.
 //!
-//! Invariants: the same plan makes the same rows, on every database; the rows obey the billing rules, so that the service
-//! could have made them (sums, statuses, validity of discounts). Made in memory by [`generate`], written by [`insert`].
+//! Invariants: the same plan makes the same rows, on every database; the rows obey the billing rules, so that the
+//! service could have made them (sums, statuses, validity of discounts). Made in memory by [`generate`], written by
+//! [`insert`].
 
 mod catalogue;
 mod credit;

@@ -1,7 +1,7 @@
 //! The rows of the demonstration: as the platform's tables have them, and complete.
 //!
-//! Invariant: no column is NULL that a platform without history would fill, unlike in the entities, which read what others
-//! left. Written by [`super::insert`].
+//! Invariant: no column is NULL that a platform without history would fill, unlike in the entities, which read what
+//! others left. Written by [`super::insert`].
 
 #![expect(clippy::needless_update, reason = "the derive ends every row with `..Default::default()`")]
 

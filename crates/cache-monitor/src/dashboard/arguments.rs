@@ -21,37 +21,37 @@ Examples:
   cache-monitor dashboard --token-file FILE --allowed-host cache.example.net
                                                            behind a reverse proxy that speaks TLS
 
-It reads and never changes what is cached. Without a token only the loopback is served. Whoever sees the page sees keys, such as \
+The dashboard reads and never changes what is cached. Without a token it serves only this machine. The page shows keys, such as \
 invoice:42, and no values.
 
-Exit codes: 0 ended by Ctrl-C or SIGTERM; 2 wrong arguments or settings, or an address that cannot be listened on. Redis and the \
-database may be away at any time: the page says so, and goes on when they are back.";
+Exit codes: 0 ended by Ctrl-C or SIGTERM; 2 wrong arguments or settings, or an address that it cannot listen on. If Redis or \
+the database is away, the page says so and goes on when it is back.";
 
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Address and port to listen on; port 0 for any. An address that is not the loopback needs a token
+    /// Address and port to listen on; port 0 picks a free port. Any address but the loopback needs a token
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8050", value_parser = listen)]
     pub(super) listen: SocketAddr,
-    /// What viewers have to show, of at least 16 characters; in its variable or a file no other user of this machine sees it
+    /// Password for viewers, at least 16 characters. Prefer --token-file: a flag can be seen by other users
     #[arg(long, value_name = "TOKEN", value_parser = secret)]
     pub(super) token: Option<SecretString>,
-    /// The file whose first line is the token
+    /// File whose first line is the token
     #[arg(long, value_name = "FILE", conflicts_with = "token")]
     pub(super) token_file: Option<PathBuf>,
-    /// A name by which browsers may ask for the page, besides the address that is listened on; may be given several times
+    /// Host name that browsers may use for the page, besides the listening address; may be repeated
     #[arg(long = "allowed-host", value_name = "NAME", value_delimiter = ',')]
     pub(super) allowed_hosts: Vec<String>,
-    /// Seconds between two surveys of keys, memory and times to live; 0 for none
+    /// Seconds between two scans of keys, memory and TTLs; 0 turns them off
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(..=LONGEST_PAUSE_SECONDS))]
     survey_seconds: u64,
-    /// Seconds between two comparisons of cached values with the database; 0 for none
+    /// Seconds between two comparisons of cached values with the database; 0 turns them off
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(..=LONGEST_PAUSE_SECONDS))]
     audit_seconds: u64,
-    /// So many values of each type are compared, picked at random
+    /// Number of values of each type to compare, picked at random
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=i64::from(LARGEST_SAMPLE)))]
     audit_sample: u32,
-    /// At most so many keys a second are looked at by a survey or a comparison, to spare a busy server
+    /// Maximum number of keys per second that a scan or a comparison reads, to spare a busy server
     #[arg(long, value_name = "N", default_value = "5000")]
     rate: NonZeroU32,
 }

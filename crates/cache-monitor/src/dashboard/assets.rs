@@ -1,7 +1,7 @@
 //! The files of the page, compiled in: there is nothing to install, and nothing comes from elsewhere.
 //!
-//! Invariant: a file is answered under the names of [`FILES`] only; no path leads to the file system. Browsers ask again each time,
-//! and get the file only if it has changed.
+//! Invariant: a file is answered under the names of [`FILES`] only; no path leads to the file system. Browsers ask
+//! again each time, and get the file only if it has changed.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

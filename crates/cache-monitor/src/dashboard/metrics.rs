@@ -1,7 +1,8 @@
 //! `/metrics`: what the dashboard knows beside the services, for Prometheus.
 //!
-//! Invariants: a scrape does not ask Redis, of which it tells the newest snapshot, at most half a minute old where nobody looks at
-//! the page; the database is asked one question, as by a service, so that both say the same. What is not known has no value.
+//! Invariants: a scrape does not ask Redis, of which it tells the newest snapshot, at most half a minute old where
+//! nobody looks at the page; the database is asked one question, as by a service, so that both say the same. What is
+//! not known has no value.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,7 +1,8 @@
 //! `cache-monitor dashboard`: a page that shows how the cache does, live and over time.
 //!
-//! Command line → listener and access → background tasks that look ([`watch`]) → routes ([`routes`]). Invariants: nothing that is
-//! cached is changed; Redis and the database may be away at any time; no secret is in a page, an answer, a log or an error.
+//! Command line → listener and access → background tasks that look ([`watch`]) → routes ([`routes`]). Invariants:
+//! nothing that is cached is changed; Redis and the database may be away at any time; no secret is in a page, an
+//! answer, a log or an error.
 
 mod access;
 mod app;

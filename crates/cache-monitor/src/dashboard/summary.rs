@@ -1,6 +1,7 @@
 //! From counts and histograms to the numbers of the page.
 //!
-//! Invariant: a pure function of [`Numbers`]: the same stretch of time makes the same report, in the snapshot and in the history.
+//! Invariant: a pure function of [`Numbers`]: the same stretch of time makes the same report, in the snapshot and in
+//! the history.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -137,8 +138,9 @@ impl Counted<'_> {
         }
     }
 
-    /// Hits × (mean load − mean hit), tier by tier. Hits of L1 are measured one in many; without a measured one they take no time,
-    /// which is wrong by less than a microsecond each. Without a measured load or hit of L2 nothing can be said.
+    /// Hits × (mean load − mean hit), tier by tier. Hits of L1 are measured one in many; without a measured one they
+    /// take no time, which is wrong by less than a microsecond each. Without a measured load or hit of L2 nothing can
+    /// be said.
     fn saved_seconds(&self) -> Option<f64> {
         let load = mean(&self.histogram(Distribution::LoadTime))?;
         let (hit_l1, hit_l2) = (self.count(Event::HitL1), self.count(Event::HitL2));

@@ -1,7 +1,7 @@
 //! The charts of the HTML page, as SVG: how times are distributed, and what each tier gains.
 //!
-//! Invariants: a chart shows fields of the report and nothing else; series differ by their markers as well as by colour; every
-//! colour is one of [`PALETTE`], which has each for a light and a dark page.
+//! Invariants: a chart shows fields of the report and nothing else; series differ by their markers as well as by
+//! colour; every colour is one of [`PALETTE`], which has each for a light and a dark page.
 
 use std::error::Error;
 use std::ops::{Add, Range};

@@ -1,8 +1,8 @@
 //! `--fail-under`: whether the cache is still worth what it should be, for continuous integration.
 //!
-//! The figure is the median over pairs of a hit and a load of the same key at the same moment: a machine that is slow today
-//! is slow for both. It passes if the whole of its confidence interval is enough, and fails if none of it is. Else it cannot be
-//! told, as of a type with too few hits: a gate that passes what it cannot tell is none.
+//! The figure is the median over pairs of a hit and a load of the same key at the same moment: a machine that is slow
+//! today is slow for both. It passes if the whole of its confidence interval is enough, and fails if none of it is.
+//! Else it cannot be told, as of a type with too few hits: a gate that passes what it cannot tell is none.
 
 use serde::Serialize;
 

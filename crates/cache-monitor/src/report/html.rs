@@ -1,7 +1,7 @@
 //! The report as one HTML page: advice first, charts with the tables behind them, conditions last.
 //!
-//! Invariants: the page needs nothing from elsewhere and runs no script, which its policy also forbids; every text is escaped
-//! by the template; a chart says in words what it shows, and its numbers stand in a table beside it.
+//! Invariants: the page needs nothing from elsewhere and runs no script, which its policy also forbids; every text is
+//! escaped by the template; a chart says in words what it shows, and its numbers stand in a table beside it.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

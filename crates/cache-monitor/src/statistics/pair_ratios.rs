@@ -1,9 +1,10 @@
-//! What a hit costs beside a load of the same key at the same moment: the median of the ratios of pairs, and how sure it is.
+//! What a hit costs beside a load of the same key at the same moment: the median of the ratios of pairs, and how sure
+//! it is.
 //!
-//! A machine that is slow for a while is slow for both sides of a pair, so ratios of pairs are steady where times are not.
-//! The confidence interval of the median is read off the ranks of the ratios (sign test), so it assumes nothing about how
-//! they are distributed: Conover, Practical Nonparametric Statistics, 3rd edition, section 3.2; Campbell and Gardner,
-//! British Medical Journal 296 (1988), page 1454. It takes pairs for independent of each other.
+//! A machine that is slow for a while is slow for both sides of a pair, so ratios of pairs are steady where times are
+//! not. The confidence interval of the median is read off the ranks of the ratios (sign test), so it assumes nothing
+//! about how they are distributed: Conover, Practical Nonparametric Statistics, 3rd edition, section 3.2; Campbell and
+//! Gardner, British Medical Journal 296 (1988), page 1454. It takes pairs for independent of each other.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What is asked for: keys drawn at random, or the lines of a recorded access log.
 //!
-//! Invariant: all tasks of a run draw from one workload, so the sequence of keys does not depend on how many tasks there are.
+//! Invariant: all tasks of a run draw from one workload, so the sequence of keys does not depend on how many tasks
+//! there are.
 
 mod key_sequence;
 mod trace;

@@ -1,8 +1,8 @@
 //! `--trace FILE`: a recorded access log, one key a line as it stands in Redis, replayed in its order.
 //!
-//! Invariants: memory does not grow with the log, only with the different keys in it, up to a limit; a line that is no key
-//! of ours is counted, never guessed at; no such line is shown, since it may be anybody's secret; a log that comes slowly, such as
-//! a pipe, holds up nothing but itself.
+//! Invariants: memory does not grow with the log, only with the different keys in it, up to a limit; a line that is no
+//! key of ours is counted, never guessed at; no such line is shown, since it may be anybody's secret; a log that comes
+//! slowly, such as a pipe, holds up nothing but itself.
 
 use std::collections::HashSet;
 use std::fs::File;

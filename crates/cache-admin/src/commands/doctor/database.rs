@@ -81,7 +81,8 @@ fn away(check: &'static str, prevented: &[&'static str], error: DatabaseError) -
     Checked { findings, code: exit::code_of(&error) }
 }
 
-/// Without them triggers and loaders fail; those of wider types hold amounts that cannot be read only if somebody stores them.
+/// Without them triggers and loaders fail; those of wider types hold amounts that cannot be read only if somebody
+/// stores them.
 async fn columns(database: &Database) -> Finding {
     match check_columns(database.connection()).await {
         Ok(faults) if faults.is_empty() => SUBJECT.ok("columns", "those of the contract, with its types"),

@@ -1,6 +1,7 @@
 //! `doctor`: whether Redis, the database and the settings are fit for the cache, and what to do where they are not.
 //!
-//! Invariants: it looks past the breaker and changes nothing; what could not be checked is said to be so, never to be well.
+//! Invariants: it looks past the breaker and changes nothing; what could not be checked is said to be so, never to be
+//! well.
 
 mod access;
 mod checked;
@@ -28,10 +29,10 @@ Examples:
   cache-admin doctor --config billing.toml --redis-host replica-2
   cache-admin doctor --format json | jq '.findings[] | select(.level != \"ok\")'
 
-A problem: what is served or stored is wrong or will be, or what keeps it right does not work.
-A note: all is right, and something could be better; notes do not change the exit code.
+A problem means that a served or stored value is or will be wrong, or that its protection does not
+work. A note means that something could be better; notes do not change the exit code.
 
-Nothing is changed. Exit codes: 0 no problem; 1 a problem was found; 2 wrong usage or settings;
+doctor changes nothing. Exit codes: 0 no problem; 1 a problem was found; 2 wrong usage or settings;
 3 Redis or the database could not be reached, or the database is not migrated.";
 
 #[derive(Args)]

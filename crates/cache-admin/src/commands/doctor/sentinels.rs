@@ -1,5 +1,5 @@
-//! Redis Sentinel: which server is the primary, which replicas could take over, and whether enough sentinels are there to
-//! decide it.
+//! Redis Sentinel: which server is the primary, which replicas could take over, and whether enough sentinels are there
+//! to decide it.
 
 use billing_cache::{L2Error, SentinelFacts};
 

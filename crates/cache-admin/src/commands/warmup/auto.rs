@@ -1,11 +1,12 @@
 //! `warmup --auto`: keeps what people ask for cached, until Ctrl-C.
 //!
-//! Each round asks Redis for the remaining lives of the wanted keys, in pipelines of PTTL. That is exact whatever happened: a
-//! value that was cleared, evicted, expired or lost with a restart is missing, and one near its end is renewed. A new
-//! connection wakes the loop, so that a restart is noticed at once; the history id only says why values are missing.
+//! Each round asks Redis for the remaining lives of the wanted keys, in pipelines of PTTL. That is exact whatever
+//! happened: a value that was cleared, evicted, expired or lost with a restart is missing, and one near its end is
+//! renewed. A new connection wakes the loop, so that a restart is noticed at once; the history id only says why values
+//! are missing.
 //!
-//! Invariant: nothing that goes wrong with Redis or the database ends it, not even at its start. It waits longer each time, and
-//! says so once.
+//! Invariant: nothing that goes wrong with Redis or the database ends it, not even at its start. It waits longer each
+//! time, and says so once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -166,8 +167,8 @@ impl<'a> Keeper<'a> {
         self.state = State::Warm;
     }
 
-    /// Whether a primary has come back, or was succeeded by another one, since all were there last: one history has gone and
-    /// another one has come. A primary that joins a cluster, or leaves it, changes only one of the two.
+    /// Whether a primary has come back, or was succeeded by another one, since all were there last: one history has
+    /// gone and another one has come. A primary that joins a cluster, or leaves it, changes only one of the two.
     async fn note_restarts(&mut self) -> bool {
         let Ok(primaries) = self.cache.primaries().await else { return false };
         if !primaries.are_all() {

@@ -1,5 +1,5 @@
-//! What was asked for when it was last looked, for when Redis has forgotten: a Redis that restarts empty has lost the reads
-//! together with the values.
+//! What was asked for when it was last looked, for when Redis has forgotten: a Redis that restarts empty has lost the
+//! reads together with the values.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -22,7 +22,8 @@ impl Memory {
         Self { half_life: Some(half_life), types: HashMap::new() }
     }
 
-    /// What was found, or what is left of what was known before where that is more; up to `limit` keys, the hottest first.
+    /// What was found, or what is left of what was known before where that is more; up to `limit` keys, the hottest
+    /// first.
     pub(super) fn recall(&mut self, cache_type: &'static str, found: HotKeys, limit: usize) -> HotKeys {
         let Some(half_life) = self.half_life else { return found };
         let now = Instant::now();

@@ -1,8 +1,9 @@
-//! One round of a warm-up: looks how long the wanted values have to live, loads what is missing, and renews what is near its
-//! end, in the order of the plan.
+//! One round of a warm-up: looks how long the wanted values have to live, loads what is missing, and renews what is
+//! near its end, in the order of the plan.
 //!
-//! Invariants: nothing is loaded that lives long enough; what is loaded is stored under leases, so that no write is undone and no
-//! reader waits; after the time for the database is spent, at most one more batch is loaded, sized by the pace so far.
+//! Invariants: nothing is loaded that lives long enough; what is loaded is stored under leases, so that no write is
+//! undone and no reader waits; after the time for the database is spent, at most one more batch is loaded, sized by the
+//! pace so far.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -34,8 +35,8 @@ pub(super) struct Limits {
 pub(super) struct Loader<'a> {
     cache: &'a BillingCache,
     limits: Limits,
-    /// Values that are left alone until then even if they are near their end, by key. A value that ends by itself soon would
-    /// be near its end again as soon as it is renewed.
+    /// Values that are left alone until then even if they are near their end, by key. A value that ends by itself soon
+    /// would be near its end again as soon as it is renewed.
     renewed: HashMap<String, Instant>,
 }
 

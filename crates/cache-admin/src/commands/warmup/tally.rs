@@ -88,7 +88,8 @@ impl Tallies {
         self.0.iter().zip(&plan.types).filter_map(|(tally, planned)| planned.error.as_ref().or(tally.error.as_ref()))
     }
 
-    /// Of each type the first value that Redis refused. What was changed meanwhile is not stored either, and is no failure.
+    /// Of each type the first value that Redis refused. What was changed meanwhile is not stored either, and is no
+    /// failure.
     pub(super) fn refusals(&self) -> impl Iterator<Item = anyhow::Error> {
         let refused =
             self.0.iter().filter_map(|tally| Some((tally.done.not_stored, tally.done.first_refusal.as_ref()?)));

@@ -1,7 +1,7 @@
 //! What opens where the token is shown.
 //!
-//! Invariant: a token is looked at only if its network need not wait, and looking and noting that it was wrong are one step: many
-//! requests at once are no more guesses than as many in a row.
+//! Invariant: a token is looked at only if its network need not wait, and looking and noting that it was wrong are one
+//! step: many requests at once are no more guesses than as many in a row.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

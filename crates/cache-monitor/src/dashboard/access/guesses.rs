@@ -1,8 +1,8 @@
 //! Who showed wrong tokens lately, and has to wait before another one is looked at.
 //!
-//! Each network may be wrong [`FREE`] times, and once more every [`EVERY`]: a person who mistypes does not notice, and whoever
-//! tries is at twelve guesses a minute. Invariants: a network that has to wait learns nothing of the token it shows; no other
-//! network waits for it; at most [`MOST`] networks are remembered.
+//! Each network may be wrong [`FREE`] times, and once more every [`EVERY`]: a person who mistypes does not notice, and
+//! whoever tries is at twelve guesses a minute. Invariants: a network that has to wait learns nothing of the token it
+//! shows; no other network waits for it; at most [`MOST`] networks are remembered.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Which names a browser may ask for.
 //!
-//! Invariant: no page of another site can make a browser read the dashboard by giving its own name the address of this machine
-//! (DNS rebinding): a name is answered only if the operator gave it. An address cannot be given away like this.
+//! Invariant: no page of another site can make a browser read the dashboard by giving its own name the address of this
+//! machine (DNS rebinding): a name is answered only if the operator gave it. An address cannot be given away like this.
 
 use std::net::{IpAddr, SocketAddr};
 

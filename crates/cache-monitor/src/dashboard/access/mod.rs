@@ -1,7 +1,8 @@
 //! Who may see what: in front of every answer.
 //!
-//! Invariants: a request passes the checks of its host, its method and its token, in this order, before anything is looked at
-//! for it; every answer, refusals included, carries the headers that keep a browser from doing more with it than to show it.
+//! Invariants: a request passes the checks of its host, its method and its token, in this order, before anything is
+//! looked at for it; every answer, refusals included, carries the headers that keep a browser from doing more with it
+//! than to show it.
 
 mod gate;
 mod guesses;

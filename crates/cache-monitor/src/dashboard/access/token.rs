@@ -1,7 +1,7 @@
 //! The token that viewers have to show.
 //!
-//! Invariants: it is in no message and no answer; a comparison takes as long for a token that is nearly right as for one that
-//! is all wrong.
+//! Invariants: it is in no message and no answer; a comparison takes as long for a token that is nearly right as for
+//! one that is all wrong.
 
 use std::fs::File;
 use std::io;
@@ -35,8 +35,8 @@ impl Token {
     /// The token of the command line; none only on the loopback.
     ///
     /// # Errors
-    /// A usage error that says what to do: there is none and the address is not the loopback, the file cannot be read, or the
-    /// token could be guessed.
+    /// A usage error that says what to do: there is none and the address is not the loopback, the file cannot be read,
+    /// or the token could be guessed.
     pub(crate) fn of(arguments: &Arguments) -> Result<Option<Self>> {
         let token = match (&arguments.token, &arguments.token_file) {
             (Some(token), _) => Some(Self::checked("--token", token.expose_secret())?),

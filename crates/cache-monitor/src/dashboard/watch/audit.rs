@@ -19,8 +19,8 @@ use super::{RETRY, text_of};
 use crate::dashboard::arguments::Rounds;
 use crate::dashboard::model::{AuditReport, AuditState, AuditTally, AuditType};
 
-/// For one step of an audit: longer than those take that judge what differs, or that go at the slowest pace. Redis has limits of
-/// its own: what says nothing for so long is the database.
+/// For one step of an audit: longer than those take that judge what differs, or that go at the slowest pace. Redis has
+/// limits of its own: what says nothing for so long is the database.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Audits again and again.
@@ -106,8 +106,8 @@ fn write(report: &mut AuditReport, found: &[Found]) {
     report.types = found.iter().map(|found| AuditType { name: found.name, tally: found.report() }).collect();
 }
 
-/// All types together. Samples of types of different sizes are no sample of all values: their shares bound nothing together.
-/// But the share of all is a mean of those of the types, and so no lower than the lowest of these.
+/// All types together. Samples of types of different sizes are no sample of all values: their shares bound nothing
+/// together. But the share of all is a mean of those of the types, and so no lower than the lowest of these.
 fn total(found: &[Found]) -> AuditTally {
     let mut tally = Tally::default();
     found.iter().for_each(|of_type| tally += of_type.tally);

@@ -1,7 +1,7 @@
 //! The history: read when somebody asks for it, and kept, so that asking again costs a few buckets.
 //!
-//! Invariants: one reader of a range at a time, for whom all others wait, and read no more often than every [`FRESH`], whatever the
-//! number of viewers; what is kept is bounded by the steps of the ranges.
+//! Invariants: one reader of a range at a time, for whom all others wait, and read no more often than every [`FRESH`],
+//! whatever the number of viewers; what is kept is bounded by the steps of the ranges.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

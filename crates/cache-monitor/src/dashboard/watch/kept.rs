@@ -1,5 +1,5 @@
-//! What was read of steps of time, kept as soon as nothing more is added to them, so that each is read a few times and not with
-//! every look.
+//! What was read of steps of time, kept as soon as nothing more is added to them, so that each is read a few times and
+//! not with every look.
 //!
 //! Invariant: bounded by whoever calls [`Kept::forget_before`].
 

@@ -1,7 +1,7 @@
 //! The live part: reads what changes all the time, and publishes a snapshot for everybody who looks.
 //!
-//! Invariants: one reading at a time, of which every viewer gets the same text; only buckets to which something may have been
-//! added are read again. While Redis is away the snapshot says so, and shows what was read before.
+//! Invariants: one reading at a time, of which every viewer gets the same text; only buckets to which something may
+//! have been added are read again. While Redis is away the snapshot says so, and shows what was read before.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

@@ -1,8 +1,8 @@
 //! What looks at Redis and the database in the background: once for all viewers, however many there are.
 //!
-//! [`live`] composes the snapshot from what it reads itself and from what the others leave on the [`Board`]; [`history`] reads
-//! when it is asked. Invariants: nothing here ends because a server is away, and each goes on by itself when it is back; nothing
-//! here changes what is cached.
+//! [`live`] composes the snapshot from what it reads itself and from what the others leave on the [`Board`];
+//! [`history`] reads when it is asked. Invariants: nothing here ends because a server is away, and each goes on by
+//! itself when it is back; nothing here changes what is cached.
 
 mod audience;
 mod audit;

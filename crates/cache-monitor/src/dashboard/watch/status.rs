@@ -56,7 +56,8 @@ impl Status {
         self.recovered = Some(now);
     }
 
-    /// When it, or a process that had lost it, came back last; that is now if it answers now while it is still said to be away.
+    /// When it, or a process that had lost it, came back last; that is now if it answers now while it is still said to
+    /// be away.
     pub(crate) fn recovered(&self, now: SystemTime) -> Option<SystemTime> {
         if self.state == EndpointState::Away { Some(now) } else { self.recovered }
     }

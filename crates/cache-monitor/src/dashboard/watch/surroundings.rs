@@ -31,8 +31,8 @@ impl Surroundings {
         })
     }
 
-    /// Whether a process has come, or come back, that may add what it counted long ago, because it could not reach Redis. It says so
-    /// itself, or is not among those before, or tells now how its breaker changed then.
+    /// Whether a process has come, or come back, that may add what it counted long ago, because it could not reach
+    /// Redis. It says so itself, or is not among those before, or tells now how its breaker changed then.
     pub(super) fn tell_of_a_return_since(&self, before: &Self, now: SystemTime) -> bool {
         let known = |process: &Process| before.processes.iter().find(|it| it.id == process.id);
         let came = |process: &Process| known(process).is_none_or(|it| process.uses_redis && !it.uses_redis);

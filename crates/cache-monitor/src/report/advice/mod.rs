@@ -1,7 +1,8 @@
 //! What follows from the numbers, per type: whether caching is worth it, and what another TTL would change.
 //!
-//! Whether it is worth it: a read through the cache costs `h × hit + (1 − h) × miss`, one past it `load`; so it pays from the
-//! hit rate `(miss − load) / (miss − hit)` on. The costs are medians of this run, `h` is what production counted.
+//! Whether it is worth it: a read through the cache costs `h × hit + (1 − h) × miss`, one past it `load`; so it pays
+//! from the hit rate `(miss − load) / (miss − hit)` on. The costs are medians of this run, `h` is what production
+//! counted.
 
 mod ttl;
 mod words;
@@ -155,7 +156,8 @@ impl Costs {
 }
 
 impl Measured {
-    /// A hit on average, each tier weighted by its hits in production, or in this run where production tells nothing of them.
+    /// A hit on average, each tier weighted by its hits in production, or in this run where production tells nothing of
+    /// them.
     fn hit_us(&self, used: Option<&Used>) -> Option<f64> {
         let hits = || self.times.iter().filter(|times| times.kind == Kind::Hit);
         let in_production =

@@ -1,10 +1,10 @@
 //! What another TTL would change, from what production counted.
 //!
-//! Where a key is asked for at random with rate λ and kept for T, `λT / (1 + λT)` of its reads hit (Jung, Berger, Balakrishnan,
-//! Modeling TTL-based Internet Caches, INFOCOM 2003), so from hits and misses at T follow those at 2T and T/2. The counters
-//! cannot tell expiries from first reads and from invalidations, and keys are asked for unevenly. Each of these makes the true
-//! effect smaller (unevenness by Jensen's inequality), so what is said is a bound, and is called one. Loads ahead of an expiry are
-//! left out.
+//! Where a key is asked for at random with rate λ and kept for T, `λT / (1 + λT)` of its reads hit (Jung, Berger,
+//! Balakrishnan, Modeling TTL-based Internet Caches, INFOCOM 2003), so from hits and misses at T follow those at 2T and
+//! T/2. The counters cannot tell expiries from first reads and from invalidations, and keys are asked for unevenly.
+//! Each of these makes the true effect smaller (unevenness by Jensen's inequality), so what is said is a bound, and is
+//! called one. Loads ahead of an expiry are left out.
 
 use cli_support::render::to_f64;
 use serde::Serialize;
