@@ -1,7 +1,7 @@
 //! Running a program whose arguments, variables and files may be anything, and looking at all that comes of it.
 //!
-//! Invariant: it ends. What takes longer than it may is interrupted, then killed, and told; a service is asked to end as
-//! soon as it says where it listens. None of that is a failure here: the caller judges.
+//! Invariant: it ends. What takes longer than it may is interrupted, then killed, and told; a service is asked to end
+//! as soon as it says where it listens. None of that is a failure here: the caller judges.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;

@@ -1,6 +1,7 @@
 //! Running one program to its end.
 //!
-//! Invariant: the environment is what the test says and nothing else; a program that hangs is killed and fails the test.
+//! Invariant: the environment is what the test says and nothing else; a program that hangs is killed and fails the
+//! test.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

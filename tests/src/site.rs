@@ -21,8 +21,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Users that no test has go down from here.
 const NOBODY: i32 = i32::MAX;
 
-/// Limits so wide that no test depends on how busy the machine is, and no L1, so that each answer says whether Redis had
-/// it; the tests of L1 turn it on.
+/// Limits so wide that no test depends on how busy the machine is, and no L1, so that each answer says whether Redis
+/// had it; the tests of L1 turn it on.
 const PATIENT: [(&str, &str); 12] = [
     ("BILLING__REDIS__CONNECT_TIMEOUT_MS", "30000"),
     ("BILLING__REDIS__COMMAND_TIMEOUT_MS", "30000"),

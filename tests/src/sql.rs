@@ -5,7 +5,8 @@ use sea_orm::{
 };
 use tokio::runtime::Handle;
 
-/// As SQLAlchemy leaves an SQLite connection: foreign keys are not checked. What is written need not survive the machine.
+/// As SQLAlchemy leaves an SQLite connection: foreign keys are not checked. What is written need not survive the
+/// machine.
 const SQLITE_SESSION: &str = "PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF; PRAGMA busy_timeout = 60000";
 
 /// A connection of another program that stays open.

@@ -1,10 +1,12 @@
-//! One bad row costs itself. Rows of every kind that a database can hold and our columns cannot, in every column of every
-//! table, and values of every kind under every key: what is asked of them is answered by name, and nothing else suffers.
+//! One bad row costs itself. Rows of every kind that a database can hold and our columns cannot, in every column of
+//! every table, and values of every kind under every key: what is asked of them is answered by name, and nothing else
+//! suffers.
 //!
-//! Columns are those of the database, types those that `cache-admin stats` lists. A short run takes each column twice with
-//! values drawn from a fixed seed. `BILLING_BAD_ROWS_ROUNDS` sets how many times each column is taken, and
+//! Columns are those of the database, types those that `cache-admin stats` lists. A short run takes each column twice
+//! with values drawn from a fixed seed. `BILLING_BAD_ROWS_ROUNDS` sets how many times each column is taken, and
 //! `BILLING_BAD_ROWS_SEED` the seed; a run says both, and a failure the smallest rows that show it:
-//! `BILLING_BAD_ROWS_ROUNDS=100 cargo xtask test --no-lint --only system-tests -- --test system bad_rows -- --nocapture`.
+//! `BILLING_BAD_ROWS_ROUNDS=100 cargo xtask test --no-lint --only system-tests -- --test system bad_rows --
+//! --nocapture`.
 
 mod asking;
 mod case;

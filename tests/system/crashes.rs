@@ -1,8 +1,8 @@
-//! A service dies at each of the four points at which a death could leave something old in Redis; the relay of whoever lives
-//! makes up for it.
+//! A service dies at each of the four points at which a death could leave something old in Redis; the relay of whoever
+//! lives makes up for it.
 //!
-//! The dead process had no time for anything: the failpoint aborts it, as `kill -9` would. Every other test of a crash is one
-//! of chance (`history`); these name the point.
+//! The dead process had no time for anything: the failpoint aborts it, as `kill -9` would. Every other test of a crash
+//! is one of chance (`history`); these name the point.
 
 use serde_json::json;
 use system_tests::{BILLING_SERVICE, Backend, Client, Program, Service, Site};

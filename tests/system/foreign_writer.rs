@@ -1,5 +1,5 @@
-//! A writer that knows nothing of this project, such as a Python process or a person with psql, leaves in the outbox what
-//! its transaction made wrong.
+//! A writer that knows nothing of this project, such as a Python process or a person with psql, leaves in the outbox
+//! what its transaction made wrong.
 
 use std::collections::BTreeSet;
 

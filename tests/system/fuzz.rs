@@ -1,11 +1,12 @@
-//! Whatever programs are given, they end as documented: command lines, the environment, `.env`, settings files, and requests
-//! to the example service and the dashboard, all structured and hostile at once. No panic, no exit code or status that no
-//! document has, nothing that steers a terminal, and no secret in anything that is printed, logged or answered: a password of
-//! its own stands in every place that can hold one, and is searched for.
+//! Whatever programs are given, they end as documented: command lines, the environment, `.env`, settings files, and
+//! requests to the example service and the dashboard, all structured and hostile at once. No panic, no exit code or
+//! status that no document has, nothing that steers a terminal, and no secret in anything that is printed, logged or
+//! answered: a password of its own stands in every place that can hold one, and is searched for.
 //!
-//! A short run takes some inputs of each kind from a fixed seed. `BILLING_FUZZ_ROUNDS` sets how many times as many, each
-//! round from the next seed, and `BILLING_FUZZ_SEED` the first; a run says both, and a failure the smallest input that shows it:
-//! `BILLING_FUZZ_ROUNDS=100 cargo xtask test --no-lint --only system-tests -- --test system fuzz -- --nocapture`.
+//! A short run takes some inputs of each kind from a fixed seed. `BILLING_FUZZ_ROUNDS` sets how many times as many,
+//! each round from the next seed, and `BILLING_FUZZ_SEED` the first; a run says both, and a failure the smallest input
+//! that shows it: `BILLING_FUZZ_ROUNDS=100 cargo xtask test --no-lint --only system-tests -- --test system fuzz --
+//! --nocapture`.
 
 mod arguments;
 mod assignments;

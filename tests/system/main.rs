@@ -1,7 +1,7 @@
 //! The whole system, as a user has it: built programs, real servers, several processes.
 //!
-//! `cargo xtask test --only system-tests` builds the programs and starts what is needed. Each file is one promise; tests
-//! that need a database run on both.
+//! `cargo xtask test --only system-tests` builds the programs and starts what is needed. Each file is one promise;
+//! tests that need a database run on both.
 
 mod bad_rows;
 mod browser;

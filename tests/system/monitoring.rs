@@ -1,5 +1,5 @@
-//! The files for Prometheus and Grafana, and the page that explains the metrics, against what a running service and a running
-//! dashboard export.
+//! The files for Prometheus and Grafana, and the page that explains the metrics, against what a running service and a
+//! running dashboard export.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -217,8 +217,9 @@ fn panel_expressions() -> Vec<(String, String)> {
     panels.flat_map(of_panel).chain(queries).collect()
 }
 
-/// The metrics of an expression of PromQL, with the labels it selects and groups each by. Not a parser: names of ours are found by
-/// their prefix, the labels of a selector stand in braces behind them, and those of an aggregation in `by (…)` before them.
+/// The metrics of an expression of PromQL, with the labels it selects and groups each by. Not a parser: names of ours
+/// are found by their prefix, the labels of a selector stand in braces behind them, and those of an aggregation in `by
+/// (…)` before them.
 fn used_by(expression: &str) -> Vec<(String, BTreeSet<String>)> {
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == ':';
     let mut used = Vec::new();

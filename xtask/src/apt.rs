@@ -4,8 +4,8 @@ use std::process::Command;
 
 use crate::process::stdout_of;
 
-/// The packages of which apt has a version to install. A package may be listed without one: on Ubuntu a name that is kept for
-/// a snap. All of them where apt cannot be asked.
+/// The packages of which apt has a version to install. A package may be listed without one: on Ubuntu a name that is
+/// kept for a snap. All of them where apt cannot be asked.
 pub(crate) fn installable<'a>(packages: &[&'a str]) -> Vec<&'a str> {
     match stdout_of(Command::new("apt-cache").env("LC_ALL", "C").arg("policy").args(packages)) {
         Ok(policy) => with_candidate(packages, &policy),

@@ -1,7 +1,7 @@
 //! `cargo xtask chaos`: the services under faults for as long as one likes, against servers that this task starts.
 //!
-//! Invariant: what runs here is what `cargo xtask test` runs in its short form. Exit code 1 means that a promise was broken;
-//! the history that shows it is on stdout, with the seed.
+//! Invariant: what runs here is what `cargo xtask test` runs in its short form. Exit code 1 means that a promise was
+//! broken; the history that shows it is on stdout, with the seed.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! `cargo xtask deny`: what we depend on may be handed on, comes from where it should, stands there once, and has no known
-//! vulnerability (`deny.toml`). The program is built once into the target directory.
+//! `cargo xtask deny`: what we depend on may be handed on, comes from where it should, stands there once, and has no
+//! known vulnerability (`deny.toml`). The program is built once into the target directory.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

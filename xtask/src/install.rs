@@ -175,8 +175,8 @@ enum OnFailure {
 /// Another installation may hold apt's lock for a while, on a fresh machine above all.
 const APT: &str = "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300";
 
-/// What comes before an installation, if anything does. One list may fail (a mirror, a third-party source) and the package
-/// still be there.
+/// What comes before an installation, if anything does. One list may fail (a mirror, a third-party source) and the
+/// package still be there.
 fn update(manager: Manager, elevation: Elevation) -> Option<CommandLine> {
     let why = "know the packages".to_owned();
     let words = elevated(elevation, &format!("{APT} update"));

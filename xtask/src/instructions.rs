@@ -1,9 +1,10 @@
-//! Instruction counts of the read path, held to bounds: unlike times they repeat on a machine that does other things too.
+//! Instruction counts of the read path, held to bounds: unlike times they repeat on a machine that does other things
+//! too.
 //!
-//! `benches/hot_path` of `billing-cache` does one operation many times within one function; valgrind's callgrind counts what
-//! is executed there. Which read is sampled next is drawn outside of the count, because how many are is a matter of time. A
-//! count differs by about a hundredth from run to run, one of hits in memory hardly, and all by more from one compiler to the
-//! next.
+//! `benches/hot_path` of `billing-cache` does one operation many times within one function; valgrind's callgrind counts
+//! what is executed there. Which read is sampled next is drawn outside of the count, because how many are is a matter
+//! of time. A count differs by about a hundredth from run to run, one of hits in memory hardly, and all by more from
+//! one compiler to the next.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,8 +17,8 @@ use crate::process::{self, find_program, say, step};
 use crate::redis;
 use crate::workspace::{Scratch, cargo};
 
-/// Counting is turned on and off where these functions are entered and left: on within the work, off where it draws the next
-/// read to sample.
+/// Counting is turned on and off where these functions are entered and left: on within the work, off where it draws the
+/// next read to sample.
 const COLLECTED: [&str; 2] = ["--toggle-collect=*counts::measured*", "--toggle-collect=*picked_or_first*"];
 
 /// How many instructions an operation may take, a tenth more than it took with the toolchain of `rust-toolchain.toml`.
@@ -40,7 +41,8 @@ const UNCOUNTED_HIT: &str = "l1-hit-uncounted";
 /// The difference of the two.
 const COUNTING: &str = "counting a hit";
 
-/// How many instructions more than an uncounted hit a counted one may take: to find the slot of its thread, and to add 1.
+/// How many instructions more than an uncounted hit a counted one may take: to find the slot of its thread, and to add
+/// 1.
 const MOST_FOR_COUNTING: f64 = 8.0;
 
 /// Whether callgrind and the bounds are for this machine.

@@ -1,7 +1,7 @@
 //! Servers on which the tests run once more: Valkey, and the oldest Redis that is supported.
 //!
-//! Package managers have neither everywhere, so both come from wheels that `tests/python` pins. Invariant: nothing of a wheel
-//! is run but its server; which tests a server is spared is said by name.
+//! Package managers have neither everywhere, so both come from wheels that `tests/python` pins. Invariant: nothing of a
+//! wheel is run but its server; which tests a server is spared is said by name.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -36,8 +36,8 @@ pub(crate) const SUITES: [Suite; 2] = [
 ];
 
 impl OtherServer {
-    /// In the names of the tests that are not run on it: the wheels are built without TLS, and before Redis 7 ACL rules cannot
-    /// take single subcommands away, as the tests of a cluster do.
+    /// In the names of the tests that are not run on it: the wheels are built without TLS, and before Redis 7 ACL rules
+    /// cannot take single subcommands away, as the tests of a cluster do.
     pub(crate) fn spared(self) -> &'static [&'static str] {
         match self {
             Self::Valkey => &["tls"],

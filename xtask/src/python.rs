@@ -1,6 +1,6 @@
-//! Python environments, each with what a file of requirements pins: one for the tests that look from the other side (the client
-//! library of the platform's processes, the reference parser of metrics), one for what the benchmarks compare with; and wheels
-//! that are only a way to a program.
+//! Python environments, each with what a file of requirements pins: one for the tests that look from the other side
+//! (the client library of the platform's processes, the reference parser of metrics), one for what the benchmarks
+//! compare with; and wheels that are only a way to a program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,8 +15,8 @@ pub(crate) fn can_make_environments() -> bool {
     succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]))
 }
 
-/// The Python of a virtual environment in `directory` that has what the file pins; made when there is none, or one of other
-/// requirements.
+/// The Python of a virtual environment in `directory` that has what the file pins; made when there is none, or one of
+/// other requirements.
 pub(crate) fn with_requirements(directory: &Path, requirements: &Path, why: &str) -> Result<PathBuf> {
     let python = python_in(directory);
     if !has_requirements(directory, requirements) {
@@ -33,8 +33,8 @@ pub(crate) fn has_requirements(directory: &Path, requirements: &Path) -> bool {
     is_made_of(directory, requirements) && succeeds(Command::new(python_in(directory)).args(["-c", ""]))
 }
 
-/// Unpacks what the file pins into `directory`, for the programs in it: without the packages that it would take to import it,
-/// and whatever the version of this Python, which has to have pip.
+/// Unpacks what the file pins into `directory`, for the programs in it: without the packages that it would take to
+/// import it, and whatever the version of this Python, which has to have pip.
 pub(crate) fn unpacked(python: &Path, requirements: &Path, directory: &Path, why: &str) -> Result<()> {
     if is_made_of(directory, requirements) {
         return Ok(());

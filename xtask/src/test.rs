@@ -1,5 +1,5 @@
-//! `cargo xtask test`: format, conventions, lints, build, and every test, against servers that this task starts; and the tests
-//! of what depends on the make of the server once more on others.
+//! `cargo xtask test`: format, conventions, lints, build, and every test, against servers that this task starts; and
+//! the tests of what depends on the make of the server once more on others.
 //!
 //! Invariant: what runs here in a checkout on a fresh machine is what continuous integration runs, and the last lines
 //! are cargo's.

@@ -1,5 +1,5 @@
-//! The crate `cached` with its Redis store: what `#[concurrent_cached(redis = true)]` does around an asynchronous function,
-//! written out, so that a write can remove the key.
+//! The crate `cached` with its Redis store: what `#[concurrent_cached(redis = true)]` does around an asynchronous
+//! function, written out, so that a write can remove the key.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,10 @@
-//! A side of the comparison as a process: `peers SIDE` reads works from stdin and answers each with what it took. The sides in
-//! Python and Node speak the same lines; `cargo xtask bench` asks all of them in turn, so that their rounds are interleaved.
+//! A side of the comparison as a process: `peers SIDE` reads works from stdin and answers each with what it took. The
+//! sides in Python and Node speak the same lines; `cargo xtask bench` asks all of them in turn, so that their rounds
+//! are interleaved.
 //!
-//! A work is a line such as `{"work":"hit","tasks":64,"operations":200,"first":1}`, an answer one such as `{"seconds":0.5}` or
-//! `{"lacks":"no read of many keys"}`. `peers seed` fills the database. BENCH_REDIS_PORT and BENCH_DATABASE_URL name the servers.
+//! A work is a line such as `{"work":"hit","tasks":64,"operations":200,"first":1}`, an answer one such as
+//! `{"seconds":0.5}` or `{"lacks":"no read of many keys"}`. `peers seed` fills the database. BENCH_REDIS_PORT and
+//! BENCH_DATABASE_URL name the servers.
 
 mod cached_redis;
 mod in_process;

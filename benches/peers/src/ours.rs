@@ -51,7 +51,8 @@ impl Side for Ours {
         Ok(())
     }
 
-    /// What was loaded is in memory once it was read from Redis again: the announcement of the fill ends the first entry.
+    /// What was loaded is in memory once it was read from Redis again: the announcement of the fill ends the first
+    /// entry.
     async fn hold(&self, count: i32) -> Result<()> {
         let ids: Vec<i32> = (1..=count).collect();
         for _ in 0..PASSES {

@@ -1,4 +1,5 @@
-//! The limit: GET on one multiplexed connection, and the decoding, with nothing around them. It reads what our side has cached.
+//! The limit: GET on one multiplexed connection, and the decoding, with nothing around them. It reads what our side has
+//! cached.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Countries and regions, as tax rates know them. They come from users and become parts of Redis keys.
 //!
-//! Invariant: what is held here cannot build another type's key, split a key from its lease in a Redis Cluster, or act as
-//! a pattern. So a [`Region`] refuses `:`, braces, glob characters and control characters.
+//! Invariant: what is held here cannot build another type's key, split a key from its lease in a Redis Cluster, or act
+//! as a pattern. So a [`Region`] refuses `:`, braces, glob characters and control characters.
 
 use std::fmt;
 use std::str::FromStr;

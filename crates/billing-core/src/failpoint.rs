@@ -1,7 +1,7 @@
 //! Named points at which a process can be made to die, for tests of what a crash leaves behind.
 //!
-//! Compiled in only with the feature `failpoints`, which nothing but the tests turns on. The variable BILLING_FAILPOINT names the
-//! point at which this process aborts.
+//! Compiled in only with the feature `failpoints`, which nothing but the tests turns on. The variable BILLING_FAILPOINT
+//! names the point at which this process aborts.
 
 /// Dies here if BILLING_FAILPOINT says so.
 #[cfg(feature = "failpoints")]

@@ -1,7 +1,7 @@
 //! Text from outside, such as a cached value, a row or the answer of a server, as it may be shown.
 //!
-//! Invariant: what is shown cannot steer a terminal, break a line, or change the order in which people read: everything that
-//! could is written as JSON writes it, `\u009b`. Each program passes all such text through this one function.
+//! Invariant: what is shown cannot steer a terminal, break a line, or change the order in which people read: everything
+//! that could is written as JSON writes it, `\u009b`. Each program passes all such text through this one function.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -19,8 +19,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// As [`printable`], with line ends kept: for texts of several lines, and for JSON, where what is escaped can only stand in
-/// strings and stays the same to whoever parses it.
+/// As [`printable`], with line ends kept: for texts of several lines, and for JSON, where what is escaped can only
+/// stand in strings and stays the same to whoever parses it.
 #[must_use]
 pub fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")

@@ -1,7 +1,7 @@
 //! What every program does first: it starts the runtime, and begins to log.
 //!
-//! Invariants: a system that gives the process too little is said in a sentence, where tokio would panic; a line of the log
-//! steers no terminal, whatever stands in its fields. Called by the main functions of the tools and of services.
+//! Invariants: a system that gives the process too little is said in a sentence, where tokio would panic; a line of the
+//! log steers no terminal, whatever stands in its fields. Called by the main functions of the tools and of services.
 
 use std::env::VarError;
 use std::fmt::Display;
@@ -78,8 +78,8 @@ pub fn log_filter<F: FromStr<Err: Display>>(talk: Talk) -> (F, Option<String>) {
     )
 }
 
-/// Where a log goes, an event at a time, as `tracing-subscriber` writes it. Without colours: they could not be told from those
-/// that a field brings along, of which that crate escapes only some.
+/// Where a log goes, an event at a time, as `tracing-subscriber` writes it. Without colours: they could not be told
+/// from those that a field brings along, of which that crate escapes only some.
 #[derive(Debug)]
 pub struct LogLines<W>(pub W);
 

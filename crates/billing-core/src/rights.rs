@@ -1,9 +1,9 @@
 //! What the database user may do, each right tried in a way that changes nothing.
 //!
-//! PostgreSQL looks at the rights of a statement before it runs it, also of one that it only explains, so EXPLAIN tries a
-//! right and fires no trigger. Whether anything can be written at all, which a user, a database or a whole server may forbid,
-//! is tried by a write of no row in a transaction that is taken back. Whoever makes the service write further tables or columns
-//! adds them here; a test runs the service with exactly these rights. Called by `cache-admin doctor`.
+//! PostgreSQL looks at the rights of a statement before it runs it, also of one that it only explains, so EXPLAIN tries
+//! a right and fires no trigger. Whether anything can be written at all, which a user, a database or a whole server may
+//! forbid, is tried by a write of no row in a transaction that is taken back. Whoever makes the service write further
+//! tables or columns adds them here; a test runs the service with exactly these rights. Called by `cache-admin doctor`.
 
 use std::fmt;
 
@@ -102,8 +102,8 @@ fn is_denied(error: &DbErr) -> bool {
     sql_state(error).is_some_and(|state| state == DENIED)
 }
 
-/// The sequence from which the ids of a table are drawn by whoever inserts; none of an identity column, which needs no right.
-/// Asked and not tried: a number that is drawn is gone.
+/// The sequence from which the ids of a table are drawn by whoever inserts; none of an identity column, which needs no
+/// right. Asked and not tried: a number that is drawn is gone.
 async fn sequence(database: &Database, table: &str) -> Result<Option<MissingRights>, DatabaseError> {
     let sql = format!(
         "SELECT s.oid::regclass::text FROM pg_attrdef a \

@@ -1,8 +1,8 @@
 //! The settings of a process: defaults < `.env` < file < environment < flags.
 //!
-//! Invariants: an empty variable is an unset one; the environment of the process is read and never changed; no value is turned
-//! into one of another kind, and each number has a range; no error shows a secret; each value is known with where it comes
-//! from. `config/default.toml` is compiled in and documents every key.
+//! Invariants: an empty variable is an unset one; the environment of the process is read and never changed; no value is
+//! turned into one of another kind, and each number has a range; no error shows a secret; each value is known with
+//! where it comes from. `config/default.toml` is compiled in and documents every key.
 
 mod dot_env;
 mod expansion;

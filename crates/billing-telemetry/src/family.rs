@@ -53,7 +53,8 @@ pub enum Value {
     Count(u64),
     /// Of a gauge or an info.
     Number(f64),
-    /// Of a histogram: how many values lie above the bound before and up to this one, in ascending order up to infinity.
+    /// Of a histogram: how many values lie above the bound before and up to this one, in ascending order up to
+    /// infinity.
     Buckets {
         /// Bounds with counts of their own.
         buckets: Vec<(f64, u64)>,

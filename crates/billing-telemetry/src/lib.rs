@@ -1,8 +1,8 @@
 //! What the processes of the cache show to monitoring: metrics in the text format of Prometheus (OpenMetrics 1.0).
 //!
-//! Invariant: nothing is counted here. [`process_metrics`] and [`installation_metrics`] put what the cache and the dashboard
-//! know already into [`Family`]s, and [`Exposition`] writes these down. Labels are bounded: a type of the registry, or a word of a
-//! list in this crate; never a key. `docs/metrics.md` has all metrics.
+//! Invariant: nothing is counted here. [`process_metrics`] and [`installation_metrics`] put what the cache and the
+//! dashboard know already into [`Family`]s, and [`Exposition`] writes these down. Labels are bounded: a type of the
+//! registry, or a word of a list in this crate; never a key. `docs/metrics.md` has all metrics.
 
 mod buckets;
 mod counted;

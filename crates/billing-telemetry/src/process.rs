@@ -1,6 +1,7 @@
 //! The metrics of a process that reads and writes through the cache.
 //!
-//! Invariant: nothing here asks Redis or the database, so a scrape costs neither anything and works while both are away.
+//! Invariant: nothing here asks Redis or the database, so a scrape costs neither anything and works while both are
+//! away.
 
 use std::time::Duration;
 

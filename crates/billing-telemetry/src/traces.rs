@@ -1,7 +1,7 @@
 //! Traces: the spans of the cache, sent to an OpenTelemetry collector by OTLP over HTTP. Only with the feature `otel`.
 //!
-//! The libraries make plain `tracing` spans of level TRACE, which cost a comparison as long as nobody listens. A [`Traces`] is the
-//! layer that listens, to spans only: what is logged stays a matter of `RUST_LOG`.
+//! The libraries make plain `tracing` spans of level TRACE, which cost a comparison as long as nobody listens. A
+//! [`Traces`] is the layer that listens, to spans only: what is logged stays a matter of `RUST_LOG`.
 
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ const SEND_DEADLINE: Duration = Duration::from_secs(10);
 pub struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Spans are sent in batches, by a thread of their own, to where the standard variables say: `OTEL_EXPORTER_OTLP_ENDPOINT`
-    /// (`http://localhost:4318` if unset) and its relatives; `OTEL_SERVICE_NAME` replaces `service`. There is no TLS: the
-    /// collector stands beside the process.
+    /// Spans are sent in batches, by a thread of their own, to where the standard variables say:
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` (`http://localhost:4318` if unset) and its relatives; `OTEL_SERVICE_NAME` replaces
+    /// `service`. There is no TLS: the collector stands beside the process.
     ///
     /// # Errors
     /// A variable that says nothing usable.

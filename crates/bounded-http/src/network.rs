@@ -1,7 +1,7 @@
 //! Whom a connection counts for.
 //!
-//! Invariant: whoever has one address has one network. A customer of an IPv6 provider has a whole /64, and so as many addresses
-//! as he likes: they are one.
+//! Invariant: whoever has one address has one network. A customer of an IPv6 provider has a whole /64, and so as many
+//! addresses as he likes: they are one.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

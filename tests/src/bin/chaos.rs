@@ -1,7 +1,7 @@
 //! The long form of the history check: cycles through the faults until the time is over, and prints a table.
 //!
-//! `cargo xtask chaos` builds and starts what this needs. Data goes to stdout, talk to stderr; exit code 1 if a promise was
-//! broken.
+//! `cargo xtask chaos` builds and starts what this needs. Data goes to stdout, talk to stderr; exit code 1 if a promise
+//! was broken.
 
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 

@@ -1,7 +1,7 @@
 //! The process of a browser.
 //!
-//! It is driven through two pipes (`--remote-debugging-pipe`), not through a port: nobody else can reach it, and it ends
-//! as soon as the test has closed its end, or the system has for a test that was killed.
+//! It is driven through two pipes (`--remote-debugging-pipe`), not through a port: nobody else can reach it, and it
+//! ends as soon as the test has closed its end, or the system has for a test that was killed.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Several services under faults, with clients that remember what they were told.
 //!
-//! A [`Round`] is one fault, from health to health: clients read and write all the time and write a history down, the fault
-//! begins and ends, every process is asked until it shows what the database holds, and the history is judged.
+//! A [`Round`] is one fault, from health to health: clients read and write all the time and write a history down, the
+//! fault begins and ends, every process is asked until it shows what the database holds, and the history is judged.
 
 pub(crate) mod asking;
 mod clients;

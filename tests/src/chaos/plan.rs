@@ -1,5 +1,5 @@
-//! What the clients of one round read and write: things of this round, so that no round depends on an earlier one, and a
-//! few of the round before, which nobody changes any more.
+//! What the clients of one round read and write: things of this round, so that no round depends on an earlier one, and
+//! a few of the round before, which nobody changes any more.
 
 use std::collections::BTreeMap;
 

@@ -20,7 +20,8 @@ pub(crate) const RECOVERY_MS: u64 = 5_000;
 const BOUNDS: Bounds = Bounds { l1_staleness_ms: L1_STALENESS_MS, recovery_ms: RECOVERY_MS };
 const HEALTHY_BEFORE: Duration = Duration::from_millis(400);
 const HEALTHY_AFTER: Duration = Duration::from_millis(500);
-/// A service that does not use Redis by then never will; how long it took is told by the table, and depends on the machine.
+/// A service that does not use Redis by then never will; how long it took is told by the table, and depends on the
+/// machine.
 const PATIENCE_MS: u64 = 60_000;
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// The tier of an answer that came past Redis.
@@ -139,8 +140,8 @@ impl Chaos {
     }
 }
 
-/// Asks every service for every key until each shows what the database holds, none comes past Redis and each service has
-/// answered from Redis.
+/// Asks every service for every key until each shows what the database holds, none comes past Redis and each service
+/// has answered from Redis.
 fn converge(fleet: &Fleet, recorder: &Recorder, keys: &[Key], truth: &Truth, since: Moment) -> Vec<Violation> {
     let deadline = recorder.now().plus_millis(PATIENCE_MS);
     let mut violations = Vec::new();
@@ -169,8 +170,8 @@ fn converge(fleet: &Fleet, recorder: &Recorder, keys: &[Key], truth: &Truth, sin
     violations
 }
 
-/// From the end of the fault until the last service answered from Redis, of which there may be several servers, and went
-/// past none of them any more.
+/// From the end of the fault until the last service answered from Redis, of which there may be several servers, and
+/// went past none of them any more.
 fn recovery_ms(history: &History, fault_ended: Moment) -> u64 {
     let after = |place: usize| {
         let reads = || history.reads.iter().filter(|read| read.process.place == place && read.started > fault_ended);

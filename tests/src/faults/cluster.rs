@@ -1,7 +1,8 @@
 //! Three masters and their replicas: failovers of one of them, and slots on their way to another master.
 //!
-//! A replica may lag behind what its master acknowledged, so a failover that nobody asked for forgets; the one by hand waits
-//! for the replica. Only the keys of one master are concerned each time, and who stands there is known by an invoice.
+//! A replica may lag behind what its master acknowledged, so a failover that nobody asked for forgets; the one by hand
+//! waits for the replica. Only the keys of one master are concerned each time, and who stands there is known by an
+//! invoice.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! What can go wrong, each bounded in time: a name, what it means, and a function that does it and undoes it.
 //!
-//! Invariant: when a fault's function returns, the system is whole again: Redis answers, every wire passes, every service
-//! runs. What the services make of that is judged from then on.
+//! Invariant: when a fault's function returns, the system is whole again: Redis answers, every wire passes, every
+//! service runs. What the services make of that is judged from then on.
 
 mod cluster;
 mod network;

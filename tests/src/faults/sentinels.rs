@@ -1,7 +1,8 @@
 //! A primary, its replica and their sentinels: failovers, with and without a death.
 //!
-//! A replica may lag behind what the primary acknowledged, so all of these forget. Until the old primary follows the new one,
-//! or is left, there are two, and a service at one of them hears late of what was told to the other: so long the fault goes on.
+//! A replica may lag behind what the primary acknowledged, so all of these forget. Until the old primary follows the
+//! new one, or is left, there are two, and a service at one of them hears late of what was told to the other: so long
+//! the fault goes on.
 
 use std::thread;
 use std::time::Duration;
@@ -99,7 +100,8 @@ fn fail_over_to(scene: &Scene<'_>, new: &RedisServer) {
     done(scene.group().wait_until_primary(new));
 }
 
-/// A replica hears nothing any more when its primary is told of a credit note, so that only the relay knows of that later.
+/// A replica hears nothing any more when its primary is told of a credit note, so that only the relay knows of that
+/// later.
 pub(super) fn forget_a_credit(scene: &mut Scene<'_>, primary: &RedisServer, replica: &RedisServer) {
     let (reader, writer) = (scene.any_place(), scene.any_place());
     scene.read_quietly(reader);

@@ -1,7 +1,7 @@
 //! Certificates for one test: an authority that nobody else believes, and what it signs, as files.
 //!
-//! Invariant: all files lie in one directory, which goes with the value and which other users of the machine may read: a
-//! server may run as one of them.
+//! Invariant: all files lie in one directory, which goes with the value and which other users of the machine may read:
+//! a server may run as one of them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -124,7 +124,8 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Removes a directory in which a connection that is being closed in the background may still write its last checkpoint.
+/// Removes a directory in which a connection that is being closed in the background may still write its last
+/// checkpoint.
 async fn remove(directory: &Path) -> std::io::Result<()> {
     let ends = Instant::now() + CLOSING_DEADLINE;
     loop {

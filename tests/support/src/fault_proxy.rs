@@ -1,8 +1,8 @@
-//! A wire between one program and its server (Redis, PostgreSQL) that can fail: delay, stall, refuse, reset, or lead to another
-//! server.
+//! A wire between one program and its server (Redis, PostgreSQL) that can fail: delay, stall, refuse, reset, or lead to
+//! another server.
 //!
-//! Invariants: bytes are never lost, doubled or put in another order while a connection lives, and what was sent before a
-//! stall arrives after it even if the sender has gone, as on a real network; one proxy's faults touch no other proxy.
+//! Invariants: bytes are never lost, doubled or put in another order while a connection lives, and what was sent before
+//! a stall arrives after it even if the sender has gone, as on a real network; one proxy's faults touch no other proxy.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

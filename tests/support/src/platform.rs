@@ -1,8 +1,8 @@
-//! The platform's own database, as it stands before this project is installed: the tables of its models, and rows of its
-//! older and newer versions.
+//! The platform's own database, as it stands before this project is installed: the tables of its models, and rows of
+//! its older and newer versions.
 //!
-//! Invariant: a column that the platform's models let be NULL is nullable here, and has no default: its defaults are made in
-//! Python. Used by every test of adoption.
+//! Invariant: a column that the platform's models let be NULL is nullable here, and has no default: its defaults are
+//! made in Python. Used by every test of adoption.
 
 use sea_orm::DbBackend;
 
@@ -11,7 +11,8 @@ use sea_orm::DbBackend;
 pub enum Origin {
     /// `create_all` of the models, on either database.
     Models,
-    /// The platform's chain of migrations, which is written for PostgreSQL alone: some defaults on the server, fewer indexes.
+    /// The platform's chain of migrations, which is written for PostgreSQL alone: some defaults on the server, fewer
+    /// indexes.
     Migrations,
 }
 

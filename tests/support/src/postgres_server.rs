@@ -1,7 +1,7 @@
 //! A small PostgreSQL of one's own that speaks TLS. Whoever needs none takes a database on the server of the test run.
 //!
-//! Invariants: a server counts as started only when its own `postmaster.pid` says ready with the process id of our child;
-//! PostgreSQL refuses to run as root, so it gets another user then.
+//! Invariants: a server counts as started only when its own `postmaster.pid` says ready with the process id of our
+//! child; PostgreSQL refuses to run as root, so it gets another user then.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, chown};

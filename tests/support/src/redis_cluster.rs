@@ -1,7 +1,7 @@
 //! Masters of a Redis Cluster on the loopback, each with a replica if failovers are wanted.
 //!
-//! Invariant: nothing is remembered here of who owns what. It is read from the nodes whenever it is asked for, and counts
-//! only when all that run agree.
+//! Invariant: nothing is remembered here of who owns what. It is read from the nodes whenever it is asked for, and
+//! counts only when all that run agree.
 
 mod founding;
 mod slot_move;
@@ -32,8 +32,8 @@ struct Members {
 
 /// Nodes that know each other and share all slots; all end when it is dropped.
 ///
-/// A node is killed, started again, paused and resumed as any [`RedisServer`]; started again it is empty and still who it
-/// was.
+/// A node is killed, started again, paused and resumed as any [`RedisServer`]; started again it is empty and still who
+/// it was.
 #[derive(Debug)]
 pub struct RedisCluster {
     servers: Vec<RedisServer>,
@@ -146,7 +146,8 @@ impl RedisCluster {
         Ok(replica)
     }
 
-    /// Waits until all nodes except `old`, which may be dead or hang, know `new` for the owner of slots and `old` for none.
+    /// Waits until all nodes except `old`, which may be dead or hang, know `new` for the owner of slots and `old` for
+    /// none.
     ///
     /// # Errors
     /// Not within a minute.
@@ -161,8 +162,8 @@ impl RedisCluster {
         })
     }
 
-    /// Waits until all nodes run and agree, every slot has an owner and none is on its way, every master has its replica
-    /// again, and that follows.
+    /// Waits until all nodes run and agree, every slot has an owner and none is on its way, every master has its
+    /// replica again, and that follows.
     ///
     /// # Errors
     /// Not within a minute.
@@ -235,8 +236,8 @@ impl RedisCluster {
     }
 }
 
-/// Runs a command that may be run twice, again as long as the answer is late: machines are busy, and who moves a key answers
-/// nobody else.
+/// Runs a command that may be run twice, again as long as the answer is late: machines are busy, and who moves a key
+/// answers nobody else.
 fn ask<T: redis::FromRedisValue>(server: &RedisServer, words: &[&str]) -> Result<T> {
     let is_late = |error: &anyhow::Error| {
         error.chain().any(|cause| match cause.downcast_ref::<redis::RedisError>() {

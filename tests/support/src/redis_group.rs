@@ -1,7 +1,7 @@
 //! A primary, its replica and three sentinels over them, on the loopback: what a failover needs.
 //!
-//! Invariant: the sentinels know each other and the replica before anybody is told of them, so that a failover can begin at
-//! once.
+//! Invariant: the sentinels know each other and the replica before anybody is told of them, so that a failover can
+//! begin at once.
 
 use anyhow::{Context, Result};
 

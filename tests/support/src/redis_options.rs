@@ -43,8 +43,8 @@ impl RedisOptions {
         self
     }
 
-    /// Speaks TLS on its port, and nothing else there, with a server's identity of this authority. [`RedisServer::command`]
-    /// goes by a socket of Unix then.
+    /// Speaks TLS on its port, and nothing else there, with a server's identity of this authority.
+    /// [`RedisServer::command`] goes by a socket of Unix then.
     #[must_use]
     pub fn tls(mut self, authority: &Authority, identity: &Identity, clients: ClientCertificates) -> Self {
         let demanded = if clients == ClientCertificates::Demanded { "yes" } else { "no" };

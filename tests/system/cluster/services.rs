@@ -1,5 +1,5 @@
-//! Services see each other's writes whichever master holds the key, follow slots that go elsewhere, and get over the death of
-//! a master.
+//! Services see each other's writes whichever master holds the key, follow slots that go elsewhere, and get over the
+//! death of a master.
 
 use serde_json::json;
 use system_tests::{BILLING_SERVICE, Backend, Client, Service, Site, Topology};

@@ -1,5 +1,5 @@
-//! An hour that never was, so that charts have something to show: what was really counted, repeated for each minute, more or
-//! less of it.
+//! An hour that never was, so that charts have something to show: what was really counted, repeated for each minute,
+//! more or less of it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

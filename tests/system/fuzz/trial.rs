@@ -1,7 +1,7 @@
 //! One run of one program: what it is given, and what must hold whatever that was.
 //!
-//! It ends with an exit code that the documentation has, without a panic, and prints text that steers no terminal and holds
-//! no secret.
+//! It ends with an exit code that the documentation has, without a panic, and prints text that steers no terminal and
+//! holds no secret.
 
 use std::ffi::OsString;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! What an operation costs whom: processor time of the service, of Redis and of the database, and bytes to and from Redis; what
-//! a key of each type takes in Redis, and what a process takes. `docs/capacity.md` calculates with these.
+//! What an operation costs whom: processor time of the service, of Redis and of the database, and bytes to and from
+//! Redis; what a key of each type takes in Redis, and what a process takes. `docs/capacity.md` calculates with these.
 
 use std::process::Command;
 use std::time::Duration;

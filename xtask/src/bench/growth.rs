@@ -1,7 +1,7 @@
 //! How the cost of an L2 hit grows: with the keys in Redis, with the tasks of a process, and with the processes.
 //!
-//! Ours and the limit in turn, in one run. The work of a record is the number on the axis. Beside the time of a read stands
-//! whose processor time it was.
+//! Ours and the limit in turn, in one run. The work of a record is the number on the axis. Beside the time of a read
+//! stands whose processor time it was.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};

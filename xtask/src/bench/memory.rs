@@ -13,8 +13,8 @@ use crate::process::say;
 const FILLED: u32 = 2_000;
 /// Entries of a process before and after what is measured: with the first, connections and buffers have their size.
 const HELD: [u32; 2] = [1_000, 5_000];
-/// Those that hold invoices in the process, and the invoices alone. Not bentocache: memory that is collected now and then says
-/// nothing about what an entry takes.
+/// Those that hold invoices in the process, and the invoices alone. Not bentocache: memory that is collected now and
+/// then says nothing about what an entry takes.
 const HOLDERS: [Peer; 4] = [Peer::Ours, Peer::Raw, Peer::Moka, Peer::Cashews];
 
 /// What Redis holds for a cached invoice.

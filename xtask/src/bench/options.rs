@@ -23,7 +23,8 @@ pub(crate) struct Options {
     /// The most keys in Redis that reads are spread over, as far as the memory allows
     #[arg(long, default_value_t = MOST_KEYS)]
     pub(super) most_keys: u64,
-    /// Where the report goes; default: docs/benchmarks.md after a full run, a file of the target directory after a quick one
+    /// Where the report goes; default: docs/benchmarks.md after a full run, a file of the target directory after a
+    /// quick one
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
     /// Measure nothing: write the page again from the figures of earlier runs

@@ -1,6 +1,8 @@
-//! The sides in place: our own and the limit, and what a user would pick instead, each from its registry in a pinned version.
+//! The sides in place: our own and the limit, and what a user would pick instead, each from its registry in a pinned
+//! version.
 //!
-//! They live in `benches/peers`, which is no part of the workspace. A side that cannot be had on this machine leaves a dash.
+//! They live in `benches/peers`, which is no part of the workspace. A side that cannot be had on this machine leaves a
+//! dash.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -35,8 +35,8 @@ pub(crate) struct Summary {
     pub(crate) median: f64,
     pub(crate) upper_quartile: f64,
     pub(crate) most: f64,
-    /// Between these lies the median of all the rounds that there could be, in 95 of 100 cases: order statistics, whatever the
-    /// distribution. `None` with fewer rounds than six.
+    /// Between these lies the median of all the rounds that there could be, in 95 of 100 cases: order statistics,
+    /// whatever the distribution. `None` with fewer rounds than six.
     pub(crate) interval: Option<(f64, f64)>,
 }
 
@@ -53,8 +53,8 @@ impl Summary {
     }
 }
 
-/// How many of so many sorted rounds lie below the interval, and as many above. From the normal approximation of the binomial
-/// distribution, towards the wider interval.
+/// How many of so many sorted rounds lie below the interval, and as many above. From the normal approximation of the
+/// binomial distribution, towards the wider interval.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

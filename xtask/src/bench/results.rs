@@ -1,4 +1,5 @@
-//! What runs found, as it is kept in the target directory: each part of the suite with its command and its circumstances.
+//! What runs found, as it is kept in the target directory: each part of the suite with its command and its
+//! circumstances.
 //!
 //! A part that is run again replaces its figures, so that a report can be put together part by part.
 

@@ -80,8 +80,8 @@ pub(crate) fn sections(records: &Records) -> String {
     sections.into_iter().map(table).collect::<Vec<_>>().join("\n\n")
 }
 
-/// A row for each work and side, a column for each figure; the cell is the median with least and most, after the ratio where
-/// the figure is compared.
+/// A row for each work and side, a column for each figure; the cell is the median with least and most, after the ratio
+/// where the figure is compared.
 pub(crate) fn figures(records: &Records, columns: &[Column<'_>]) -> String {
     let all = || columns.iter().flat_map(|column| records.section(column.section));
     let figures = distinct(all().map(|record| (&record.figure, &record.unit)));
@@ -113,7 +113,8 @@ fn figure_cell(records: &Records, record: &Record) -> String {
     format!("{ratio}{}", spread(summary))
 }
 
-/// A row for each work, a column for each side; the cell is the ratio to one of the sides, and for that side the time itself.
+/// A row for each work, a column for each side; the cell is the ratio to one of the sides, and for that side the time
+/// itself.
 pub(crate) fn matrix(records: &Records, section: &str, base_side: &str) -> String {
     by_side(records, section, "time", matrix_cell, base_side)
 }

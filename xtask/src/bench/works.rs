@@ -66,8 +66,8 @@ enum Readiness {
 }
 
 impl Work {
-    /// Each side does the work once a round, and another one begins each round; what comes before the first does not count.
-    /// Of the records, which belong to the sides in their order, those without rounds have a note.
+    /// Each side does the work once a round, and another one begins each round; what comes before the first does not
+    /// count. Of the records, which belong to the sides in their order, those without rounds have a note.
     pub(crate) fn in_turn(&self, sides: &mut [Side], records: &mut [Record], rounds: u32) -> Result<()> {
         let mut operations = Vec::new();
         for (side, record) in sides.iter_mut().zip(&mut *records) {

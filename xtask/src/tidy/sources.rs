@@ -8,6 +8,8 @@ use std::path::Path;
 use super::finding::{Finding, SourceFile};
 
 const MAX_LINES: usize = 500;
+/// Of a line of prose; rustfmt holds the code to the same.
+const MAX_COLUMNS: usize = 120;
 
 /// Written in two halves, so that this file does not find itself.
 const UNFINISHED: [(&str, &str); 4] = [
@@ -36,6 +38,7 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
         findings.extend(check_beginning(file));
         findings.extend(check_name(file));
         findings.extend(check_length(file));
+        findings.extend(check_width(file));
         findings.extend(check_lines(file, &UNFINISHED, usize::MAX, str::to_owned));
     }
     if file.path.starts_with("crates") {
@@ -58,6 +61,15 @@ fn check_length(file: &SourceFile) -> Option<Finding> {
     let lines = lines_of_code(file);
     let advice = format!("{lines} lines without the tests, {MAX_LINES} are allowed: split it by concept");
     (lines > MAX_LINES).then(|| file.finding(MAX_LINES + 1, advice))
+}
+
+/// What has no blank, such as an address, cannot be broken.
+fn check_width(file: &SourceFile) -> Vec<Finding> {
+    let is_wide = |line: &str| line.chars().count() > MAX_COLUMNS;
+    let prose = |line: &str| line.trim_start().strip_prefix("//").is_some_and(|text| text.trim_end().contains(' '));
+    let numbered = file.text.lines().enumerate();
+    let advice = format!("wrap this comment at {MAX_COLUMNS} columns");
+    numbered.filter(|(_, line)| is_wide(line) && prose(line)).map(|(at, _)| file.finding(at + 1, &*advice)).collect()
 }
 
 fn check_lines(
@@ -135,6 +147,13 @@ mod tests {
         assert_one("a.rs", &format!("{code}fn g() {{}}\n"), "a.rs:501: 501 lines");
         assert_eq!(advices("a.rs", &format!("{code}#[cfg(test)]\nmod tests {{\n}}\n")), [""; 0]);
         assert_eq!(advices("crates/a/tests/long.rs", &code.repeat(2)), [""; 0]);
+    }
+
+    #[test]
+    fn comments_are_wrapped() {
+        let of = |words: usize| format!("//! x\n/// {}\nfn f() {{}}\n", "word ".repeat(words).trim_end());
+        assert_eq!(advices("a.rs", &of(23)), [""; 0]);
+        assert_one("a.rs", &of(24), "a.rs:2: wrap this comment at 120 columns");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The tests that `docs/consistency.md` names exist: a promise without its test is a claim.
 //!
-//! A name is `file::test`, where `file.rs` holds the test, or `file::*` for all tests of a file. In backticks whatever has
-//! `::` and begins with a small letter is such a name.
+//! A name is `file::test`, where `file.rs` holds the test, or `file::*` for all tests of a file. In backticks whatever
+//! has `::` and begins with a small letter is such a name.
 
 use std::path::Path;
 

@@ -1,7 +1,8 @@
-//! The walks through the code in `docs/architecture.md` name files and functions that exist, and few enough files to follow.
+//! The walks through the code in `docs/architecture.md` name files and functions that exist, and few enough files to
+//! follow.
 //!
-//! A step is `path/of/file.rs: function` in backticks, the path as short as it is clear. A walk is a section whose heading
-//! stands in the table below.
+//! A step is `path/of/file.rs: function` in backticks, the path as short as it is clear. A walk is a section whose
+//! heading stands in the table below.
 
 use std::collections::BTreeSet;
 use std::path::Path;

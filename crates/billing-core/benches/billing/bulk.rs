@@ -1,5 +1,5 @@
-//! Many rows of one type at once: what the relay needs for them by single invalidations and by one clear of the type, which
-//! says where `relay.clear_type_above` should be; and how soon one more change is applied beside them.
+//! Many rows of one type at once: what the relay needs for them by single invalidations and by one clear of the type,
+//! which says where `relay.clear_type_above` should be; and how soon one more change is applied beside them.
 
 use std::time::{Duration, Instant};
 

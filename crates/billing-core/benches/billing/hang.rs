@@ -1,5 +1,5 @@
-//! Redis hangs under load: the longest that a read waited until the breaker was open, and what reads cost from then on, over
-//! the bare load. A server of its own is stopped (SIGSTOP); the time limits are the defaults.
+//! Redis hangs under load: the longest that a read waited until the breaker was open, and what reads cost from then on,
+//! over the bare load. A server of its own is stopped (SIGSTOP); the time limits are the defaults.
 
 use std::time::{Duration, Instant};
 
@@ -108,7 +108,8 @@ where
     Ok(all)
 }
 
-/// Stops the server under readers in full flow; answers the longest read that any of them made until the breaker was open.
+/// Stops the server under readers in full flow; answers the longest read that any of them made until the breaker was
+/// open.
 async fn wait_until_open(service: &BillingService, server: &RedisServer, ids: &[i32]) -> anyhow::Result<Duration> {
     let read_until_open = |id: i32| {
         let service = service.clone();

@@ -1,8 +1,8 @@
 //! What the cache costs and saves, as ratios of two sides measured in turn in one run: `cargo xtask bench`.
 //!
-//! Needs BENCH_REDIS_PORT and BENCH_DATABASE_URL of servers that it may fill; `cargo xtask bench` starts such. Each round runs
-//! both sides, in changing order, since the machine's speed drifts; what counts is the median of the rounds' ratios, which
-//! `cargo xtask bench` makes of the JSON lines that this prints.
+//! Needs BENCH_REDIS_PORT and BENCH_DATABASE_URL of servers that it may fill; `cargo xtask bench` starts such. Each
+//! round runs both sides, in changing order, since the machine's speed drifts; what counts is the median of the rounds'
+//! ratios, which `cargo xtask bench` makes of the JSON lines that this prints.
 
 mod bulk;
 mod data;

@@ -1,4 +1,5 @@
-//! The price of invalidation: a payment with triggers, outbox and invalidation against the same transaction without them.
+//! The price of invalidation: a payment with triggers, outbox and invalidation against the same transaction without
+//! them.
 
 use billing_core::cached;
 use billing_core::migration;

@@ -1,9 +1,9 @@
 //! A billing service over HTTP, in the shape in which one would write it over `billing-core`.
 //!
-//! `cargo run -p billing-core --example billing-service -- --listen 127.0.0.1:8100`. Any number of them share one database and
-//! one Redis. The header `X-Cache` of a read says where the answer came from; the header `X-Invalidation: pending` of a write
-//! says that Redis could not be told yet. `/metrics` is for Prometheus; `/settings` shows what is in force. With
-//! the feature `otel` traces go to a collector.
+//! `cargo run -p billing-core --example billing-service -- --listen 127.0.0.1:8100`. Any number of them share one
+//! database and one Redis. The header `X-Cache` of a read says where the answer came from; the header `X-Invalidation:
+//! pending` of a write says that Redis could not be told yet. `/metrics` is for Prometheus; `/settings` shows what is
+//! in force. With the feature `otel` traces go to a collector.
 
 mod health;
 mod in_force;
@@ -33,7 +33,8 @@ use in_force::InForce;
 
 /// How long requests may take to end when the process is asked to; a client that says nothing cannot keep it alive.
 const GRACE: Duration = Duration::from_secs(5);
-/// A balancer in front has one address: it gets half of the connections, and cannot take those that probes and scrapes need.
+/// A balancer in front has one address: it gets half of the connections, and cannot take those that probes and scrapes
+/// need.
 const CONNECTIONS_OF_ONE: usize = 256;
 
 /// A billing service over HTTP.

@@ -1,5 +1,5 @@
-//! Errors as JSON: a code that programs can rely on and a sentence for people. Also the bodies of requests, whose errors
-//! have the same shape.
+//! Errors as JSON: a code that programs can rely on and a sentence for people. Also the bodies of requests, whose
+//! errors have the same shape.
 
 use std::time::Duration;
 
@@ -62,7 +62,8 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed", message)
     }
 
-    /// What is wrong with a body, and with which field of it. The place in the text would help nobody: a client made it.
+    /// What is wrong with a body, and with which field of it. The place in the text would help nobody: a client made
+    /// it.
     fn of_body(field: &str, error: &serde_json::Error) -> Self {
         if !error.is_data() {
             return Self::malformed(format!("the body is no JSON: {error}"));

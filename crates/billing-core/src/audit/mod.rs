@@ -1,8 +1,9 @@
 //! Audit: compares what is cached with the database, and says how much of it is right.
 //!
-//! Invariants: it changes nothing, fills nothing and counts nothing as a read of the cache; memory is constant, however many
-//! keys there are; what it calls stale is stale, whatever is written meanwhile (`settle.rs` says why). Whoever runs an
-//! [`Audit`] may pause between its steps, and repairs what it finds by [`Cache::invalidate`](billing_cache::Cache::invalidate).
+//! Invariants: it changes nothing, fills nothing and counts nothing as a read of the cache; memory is constant, however
+//! many keys there are; what it calls stale is stale, whatever is written meanwhile (`settle.rs` says why). Whoever
+//! runs an [`Audit`] may pause between its steps, and repairs what it finds by
+//! [`Cache::invalidate`](billing_cache::Cache::invalidate).
 
 mod comparison;
 mod difference;
@@ -133,7 +134,8 @@ pub struct Audit {
 /// What one step of an audit did.
 #[derive(Debug, Default)]
 pub struct Step {
-    /// Keys that Redis looked at, ours or not. With [`Extent::Sample`] all are looked at before the first value is judged.
+    /// Keys that Redis looked at, ours or not. With [`Extent::Sample`] all are looked at before the first value is
+    /// judged.
     pub looked_at: u64,
     /// Values that were judged; those found to differ are judged at the end or when there are many.
     pub judged: Vec<Judged>,
@@ -166,8 +168,8 @@ impl Audit {
         })
     }
 
-    /// The next step; `None` at the end. Each is short but those that judge what differs, which wait a little. What a step
-    /// that is dropped had begun to look at is not looked at again.
+    /// The next step; `None` at the end. Each is short but those that judge what differs, which wait a little. What a
+    /// step that is dropped had begun to look at is not looked at again.
     ///
     /// # Errors
     /// Redis or the database cannot be used; the audit is over then.

@@ -1,9 +1,9 @@
 //! A random sample of keys, of a fixed size for each type, from a walk over all of them.
 //!
 //! Each key gets a random number, a keyed hash of its text; the keys with the smallest numbers are the sample (bottom-k
-//! sampling). So each key has the same probability, one that the walk gives twice too, and memory is that of the sample. The
-//! walk sees every name all the same: asking Redis for keys from random places of its table would be faster but not fair,
-//! since keys that stand together are drawn together.
+//! sampling). So each key has the same probability, one that the walk gives twice too, and memory is that of the
+//! sample. The walk sees every name all the same: asking Redis for keys from random places of its table would be faster
+//! but not fair, since keys that stand together are drawn together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};

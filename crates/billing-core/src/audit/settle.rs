@@ -2,36 +2,38 @@
 //!
 //! # Why there is no false alarm
 //!
-//! The outbox serves as a version of the key, as the counter of a seqlock does: it is read before and after the two looks,
-//! and the looks count only if it stood still. One round is
+//! The outbox serves as a version of the key, as the counter of a seqlock does: it is read before and after the two
+//! looks, and the looks count only if it stood still. One round is
 //!
 //! 1. note the history of Redis and a moment *m* of the database;
 //! 2. read the outbox: which of the keys have an invalidation that this history does not carry yet;
 //! 3. look up the cached values; 4. load those of the database;
 //! 5. read the outbox: which keys have an invalidation that was committed after *m*; and the history again.
 //!
-//! A key is *quiet* in the round if 2 and 5 found nothing for it and the history is the same. In a quiet round a healthy
-//! system shows no difference, by three facts of the protocol (`docs/protocol.md`):
+//! A key is *quiet* in the round if 2 and 5 found nothing for it and the history is the same. In a quiet round a
+//! healthy system shows no difference, by three facts of the protocol (`docs/protocol.md`):
 //!
-//! - *the row is written in the transaction that changes the value*: no row at 5 means that the value of the database was
-//!   one and the same from *m* until after 4;
-//! - *a row is marked after Redis was told*: every change until *m* had its row by 2, and was marked there, so its INVALIDATE
-//!   had been applied before 3;
-//! - *a value is filled only under a lease that was granted before its load, and that an INVALIDATE revokes*: so what 3 found
-//!   was loaded after the last change until *m*, or between *m* and 3, and in both cases it is the one value of the database.
+//! - *the row is written in the transaction that changes the value*: no row at 5 means that the value of the database
+//!   was one and the same from *m* until after 4;
+//! - *a row is marked after Redis was told*: every change until *m* had its row by 2, and was marked there, so its
+//!   INVALIDATE had been applied before 3;
+//! - *a value is filled only under a lease that was granted before its load, and that an INVALIDATE revokes*: so what 3
+//!   found was loaded after the last change until *m*, or between *m* and 3, and in both cases it is the one value of
+//!   the database.
 //!
-//! No clock is read and no time is waited for in this: it holds for a writer that stalls between commit and INVALIDATE for
-//! an hour, for a value that changes to and fro, and whatever the order in which rows of the outbox become visible. It needs
-//! that rows live longer than a round, which they do: at least `relay.retention_margin_seconds`.
+//! No clock is read and no time is waited for in this: it holds for a writer that stalls between commit and INVALIDATE
+//! for an hour, for a value that changes to and fro, and whatever the order in which rows of the outbox become visible.
+//! It needs that rows live longer than a round, which they do: at least `relay.retention_margin_seconds`.
 //!
-//! Both reads of the outbox are needed. The test of a busy system (`audit_busy`), with verdicts at the first quiet difference,
-//! raises no alarm; without step 2 it does after some tens of checks, without step 5 after some thousands.
+//! Both reads of the outbox are needed. The test of a busy system (`audit_busy`), with verdicts at the first quiet
+//! difference, raises no alarm; without step 2 it does after some tens of checks, without step 5 after some thousands.
 //!
-//! One thing changes values without any write: time, where a loader sets `valid_until`. An entry ends at that moment, but by
-//! the clocks of Redis and of whoever filled it. So a difference must also last, in quiet rounds and on the same bytes, for
-//! [`CLOCK_TOLERANCE`], by which those clocks may differ from ours.
+//! One thing changes values without any write: time, where a loader sets `valid_until`. An entry ends at that moment,
+//! but by the clocks of Redis and of whoever filled it. So a difference must also last, in quiet rounds and on the same
+//! bytes, for [`CLOCK_TOLERANCE`], by which those clocks may differ from ours.
 //!
-//! A key that is never quiet is not called stale but [`Outcome::Pending`], with the age of the invalidation it waits for.
+//! A key that is never quiet is not called stale but [`Outcome::Pending`], with the age of the invalidation it waits
+//! for.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -47,8 +49,8 @@ use crate::outbox::Histories;
 use crate::outbox::trail::{self, Moment, Since};
 use crate::time::now;
 
-/// The most by which clocks of Redis, of services and of this process may differ before a value that changes by itself is
-/// taken for stale.
+/// The most by which clocks of Redis, of services and of this process may differ before a value that changes by itself
+/// is taken for stale.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 /// A key that was never quiet for so long is pending. Longer than a relay needs with default settings: invalidation
 /// deadline, grace and poll interval together.
@@ -63,8 +65,8 @@ struct Suspect {
     inexcusable: Option<(Instant, Standing)>,
 }
 
-/// Looks at values that were found to differ until each is judged: for no longer than [`PATIENCE`] and [`CLOCK_TOLERANCE`]
-/// together, besides the time that Redis and the database take.
+/// Looks at values that were found to differ until each is judged: for no longer than [`PATIENCE`] and
+/// [`CLOCK_TOLERANCE`] together, besides the time that Redis and the database take.
 ///
 /// May be dropped at any await.
 pub(super) async fn settle(cache: &BillingCache, keys: BTreeSet<AnyKey>) -> Result<Vec<Judged>, AuditError> {

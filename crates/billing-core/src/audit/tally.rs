@@ -63,9 +63,11 @@ impl Tally {
         (judged > 0).then(|| to_f64(self.right) / to_f64(judged))
     }
 
-    /// What the share of right ones is at least, with 95 % confidence; `None` where nothing is uncertain, or nothing known.
+    /// What the share of right ones is at least, with 95 % confidence; `None` where nothing is uncertain, or nothing
+    /// known.
     ///
-    /// The rule of three where the sample holds no wrong one, the one-sided score interval (Wilson, 1927) where it does.
+    /// The rule of three where the sample holds no wrong one, the one-sided score interval (Wilson, 1927) where it
+    /// does.
     #[must_use]
     pub fn right_share_at_least(&self, confidence: Confidence) -> Option<f64> {
         let judged = self.right + self.wrong();
@@ -76,7 +78,8 @@ impl Tally {
         Some((1.0 - wrong).max(0.0))
     }
 
-    /// The nines of the share of right ones: 3 for 99.9 % and more. `None` if none is wrong, for there is no end to them then.
+    /// The nines of the share of right ones: 3 for 99.9 % and more. `None` if none is wrong, for there is no end to
+    /// them then.
     #[must_use]
     pub fn nines(&self) -> Option<u32> {
         let (wrong, judged) = (u128::from(self.wrong()), u128::from(self.right + self.wrong()));

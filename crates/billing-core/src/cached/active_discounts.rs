@@ -1,7 +1,7 @@
 //! `active_discounts`: the discounts that are valid now, by id, under one key.
 //!
-//! Invariant: a list of ours is not stored beyond the moment at which it changes by itself, when a discount starts or ends, and
-//! no list, whoever stored it, is served beyond the moment at which a discount in it ends.
+//! Invariant: a list of ours is not stored beyond the moment at which it changes by itself, when a discount starts or
+//! ends, and no list, whoever stored it, is served beyond the moment at which a discount in it ends.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};

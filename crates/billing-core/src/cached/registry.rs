@@ -47,8 +47,8 @@ pub trait RegisteredType: Send + Sync {
         limit: u64,
     ) -> BoxFuture<'a, Result<Vec<String>, DatabaseError>>;
 
-    /// Loads the values with these texts, in their order; what is no key of the type is left out. `progress` hears of each
-    /// batch.
+    /// Loads the values with these texts, in their order; what is no key of the type is left out. `progress` hears of
+    /// each batch.
     fn load_texts<'a>(
         &'a self,
         cache: &'a BillingCache,
@@ -57,7 +57,8 @@ pub trait RegisteredType: Send + Sync {
         progress: &'a mut (dyn FnMut(WarmedUp) + Send),
     ) -> BoxFuture<'a, Result<WarmedUp, WarmUpError<DatabaseError>>>;
 
-    /// Compares cached values of this type, as they were looked up, with the database: one load, which begins after the call.
+    /// Compares cached values of this type, as they were looked up, with the database: one load, which begins after the
+    /// call.
     fn compare<'a>(
         &'a self,
         cache: &'a BillingCache,
@@ -71,8 +72,8 @@ pub trait RegisteredType: Send + Sync {
     fn probe<'a>(&'a self, cache: &'a BillingCache, limit: u64)
     -> BoxFuture<'a, Result<Arc<dyn Probe>, DatabaseError>>;
 
-    /// The one key that stands in `space` under this text, to be measured in the space of `cache`; `None` if it is no key of
-    /// this type.
+    /// The one key that stands in `space` under this text, to be measured in the space of `cache`; `None` if it is no
+    /// key of this type.
     fn probe_of(&self, cache: &BillingCache, space: &KeySpace, text: &str) -> Option<Arc<dyn Probe>>;
 }
 

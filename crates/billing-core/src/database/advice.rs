@@ -1,6 +1,7 @@
 //! What to do after an error of the database that says what it needs: a login, a lock, a right, a place to write.
 //!
-//! Used by the errors of this module and, through them, by every tool. What is not known here has the advice of its caller.
+//! Used by the errors of this module and, through them, by every tool. What is not known here has the advice of its
+//! caller.
 
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr};

@@ -5,8 +5,8 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use super::{Database, DatabaseError};
 
 impl Database {
-    /// Whether the server knows in which encoding texts are, and so takes none in another one. SQLite always takes any bytes,
-    /// and gives them as they are.
+    /// Whether the server knows in which encoding texts are, and so takes none in another one. SQLite always takes any
+    /// bytes, and gives them as they are.
     pub async fn has_encoding(&self) -> Result<bool, DatabaseError> {
         if self.backend() == DbBackend::Sqlite {
             return Ok(true);

@@ -1,4 +1,5 @@
-//! Which database it is, whatever name it is reached by: what two services must agree on before they share keys of Redis.
+//! Which database it is, whatever name it is reached by: what two services must agree on before they share keys of
+//! Redis.
 
 use std::path::Path;
 

@@ -56,8 +56,8 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(30);
 /// More connections make SQLite no faster: one writes, the others wait for the disk.
 const MAX_SQLITE_CONNECTIONS: u32 = 4;
 
-/// Rows that SQLite's thread may be ahead of the reader. With sqlx's 50 the two wake each other all the time while a batch
-/// of invoices is read.
+/// Rows that SQLite's thread may be ahead of the reader. With sqlx's 50 the two wake each other all the time while a
+/// batch of invoices is read.
 const SQLITE_ROWS_AHEAD: usize = 1_000;
 
 /// What to do when the SQLite file is not there. PostgreSQL databases are never created.
@@ -181,8 +181,8 @@ impl Database {
         &self.sight
     }
 
-    /// Whether a statement failed because the columns of its table were changed under its prepared plan. It can be tried once
-    /// more, from the beginning of its transaction: no connection from before is used any more.
+    /// Whether a statement failed because the columns of its table were changed under its prepared plan. It can be
+    /// tried once more, from the beginning of its transaction: no connection from before is used any more.
     pub(crate) fn renews_plans_after(&self, error: &DbErr) -> bool {
         self.stale_plans.note(error)
     }
@@ -230,8 +230,8 @@ async fn open_sqlite(
     Ok(Database::over_sqlite(pool.map_err(|error| cannot_connect(&description, error))?, description))
 }
 
-/// An empty file that only its owner can read: it will hold what customers owe. SQLite gives its side files the same mode.
-/// Where the file cannot be made, SQLite says why.
+/// An empty file that only its owner can read: it will hold what customers owe. SQLite gives its side files the same
+/// mode. Where the file cannot be made, SQLite says why.
 fn make_private(path: &Path) {
     let mut options = std::fs::OpenOptions::new();
     #[cfg(unix)]
@@ -261,8 +261,8 @@ fn sqlite_options(settings: &DatabaseSettings, file: &SqliteFile) -> SqliteConne
     if file.mode == SqliteMode::ReadOnly {
         return options.read_only(true);
     }
-    // WAL: readers see a snapshot and never wait for the writer. FULL: what is acknowledged survives a power cut; NORMAL would
-    // lose the commits since the last checkpoint.
+    // WAL: readers see a snapshot and never wait for the writer. FULL: what is acknowledged survives a power cut;
+    // NORMAL would lose the commits since the last checkpoint.
     options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
 }
 

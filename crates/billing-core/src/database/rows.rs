@@ -1,8 +1,8 @@
 //! Rows of the platform, converted one by one.
 //!
-//! Invariant: a row that cannot be read costs what depends on it and nothing else, so it is an error of its own, with table
-//! and id, and never a failure of the database. Every read of an entity that other programs write comes through here; used
-//! by the loaders and the service.
+//! Invariant: a row that cannot be read costs what depends on it and nothing else, so it is an error of its own, with
+//! table and id, and never a failure of the database. Every read of an entity that other programs write comes through
+//! here; used by the loaders and the service.
 
 use std::marker::PhantomData;
 use std::num::TryFromIntError;
@@ -142,8 +142,8 @@ pub(crate) async fn row<E: EntityTrait, C: ConnectionTrait>(
     Ok(row.map(|row| row.model()).transpose()?)
 }
 
-/// Stores a new row and gives it as it was stored. The database chooses its id, which is beyond ours if one there already is:
-/// then the row is unreadable, and its transaction must not commit.
+/// Stores a new row and gives it as it was stored. The database chooses its id, which is beyond ours if one there
+/// already is: then the row is unreadable, and its transaction must not commit.
 pub(crate) async fn insert<A: ActiveModelTrait, C: ConnectionTrait>(
     connection: &C,
     new: A,

@@ -1,7 +1,7 @@
 //! Settings of the database connection.
 //!
-//! Invariants: the URL is a secret from the moment it is read; the defaults stand in `config/default.toml` and nowhere else.
-//! Filled by the configuration, read by [`super::Database::connect`].
+//! Invariants: the URL is a secret from the moment it is read; the defaults stand in `config/default.toml` and nowhere
+//! else. Filled by the configuration, read by [`super::Database::connect`].
 
 use std::time::Duration;
 

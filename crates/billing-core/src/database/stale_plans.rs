@@ -1,9 +1,9 @@
 //! Plans that a change of a table's columns made useless: "cached plan must not change result type".
 //!
 //! Invariant: a connection that may hold such a plan is closed when it is next asked for. PostgreSQL refuses a prepared
-//! statement whose columns have changed, the driver keeps it, and so each connection from before the change would fail for
-//! ever. Whoever meets the error tells it here and tries once more, on a connection that was made later. The hooks of the pool
-//! ask it.
+//! statement whose columns have changed, the driver keeps it, and so each connection from before the change would fail
+//! for ever. Whoever meets the error tells it here and tries once more, on a connection that was made later. The hooks
+//! of the pool ask it.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! TLS to PostgreSQL: the parameters of the URL, and what a failed handshake means.
 //!
-//! Invariant: whoever asks for a check gets it or is refused. The driver passes over parameters that it does not know, and takes
-//! `require` beside a file of authorities for no check at all, where libpq makes one.
+//! Invariant: whoever asks for a check gets it or is refused. The driver passes over parameters that it does not know,
+//! and takes `require` beside a file of authorities for no check at all, where libpq makes one.
 
 use std::env::VarError;
 use std::path::Path;
@@ -31,8 +31,8 @@ const UNHEEDED: [&str; 8] = [
 const VARIABLES: [(&str, &str); 4] =
     [("PGSSLMODE", "sslmode"), ("PGSSLROOTCERT", "sslrootcert"), ("PGSSLCERT", "sslcert"), ("PGSSLKEY", "sslkey")];
 
-/// The parameters of a URL as the driver has them, and those of them that only a variable of the environment has, with the
-/// files that they name tried; else what is wrong with them.
+/// The parameters of a URL as the driver has them, and those of them that only a variable of the environment has, with
+/// the files that they name tried; else what is wrong with them.
 pub(super) fn parameters(
     query: &str,
     variable: impl Fn(&str) -> Result<Option<String>, String>,

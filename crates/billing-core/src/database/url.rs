@@ -63,8 +63,8 @@ fn postgres(rest: &str) -> Result<Box<PgConnectOptions>, DatabaseError> {
         .map_err(|_| invalid(PERCENT_ENCODED))
 }
 
-/// Whether a slash, a question mark or a hash ends the address within its password: the rest would be taken for the name of
-/// the database, which everybody may see, and its beginning for a port.
+/// Whether a slash, a question mark or a hash ends the address within its password: the rest would be taken for the
+/// name of the database, which everybody may see, and its beginning for a port.
 fn is_cut_password(address: &str, query: &str) -> bool {
     let address = address.trim_start_matches('/');
     let (place, name) = address.split_once(['/', '#']).unwrap_or((address, ""));

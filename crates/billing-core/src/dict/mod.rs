@@ -2,7 +2,8 @@
 //!
 //! Invariant: byte for byte what section 3 of the contract says: key order, decimals as strings, times as
 //! `isoformat()`, absent as `null`. Fields beyond ours are ignored on reading, because Python processes write these
-//! values too; a field that is missing is not `null`, and the value does not decode. Made by `Model::to_dict` and the loaders; golden files in `tests/golden/` hold the bytes.
+//! values too; a field that is missing is not `null`, and the value does not decode. Made by `Model::to_dict` and the
+//! loaders; golden files in `tests/golden/` hold the bytes.
 
 mod credit_note;
 mod discount;

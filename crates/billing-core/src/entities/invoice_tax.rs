@@ -38,8 +38,8 @@ impl Model {
         self.rate.or_else(|| self.possible_rates()?.only())
     }
 
-    /// The rate, where the percentage that the row of `tax_rates` has today may be asked too: it counts where there is no
-    /// copy and it makes this tax of what was taxed.
+    /// The rate, where the percentage that the row of `tax_rates` has today may be asked too: it counts where there is
+    /// no copy and it makes this tax of what was taxed.
     #[must_use]
     pub fn rate_beside(&self, of_today: Option<Percent>) -> Option<Percent> {
         self.rate.or_else(|| self.possible_rates()?.choose(of_today))

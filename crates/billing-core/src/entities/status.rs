@@ -29,7 +29,8 @@ macro_rules! status_words {
                 Self::ALL.iter().copied().find(|status| status.as_str() == word)
             }
 
-            /// The status of a column, which is the first one where the column is NULL; none if the word is unknown here.
+            /// The status of a column, which is the first one where the column is NULL; none if the word is unknown
+            /// here.
             #[must_use]
             pub fn of_column(word: Option<&str>) -> Option<Self> {
                 word.map_or(Some(Self::$null), Self::parse)

@@ -1,7 +1,7 @@
 //! What is looked for: its name, whether it is a problem, what to do about it.
 //!
-//! Invariant: a check is a problem only if what is served is wrong by it; what is refused by its name, or served as it stands and
-//! for people to judge, is not. The questions are in `question.rs`.
+//! Invariant: a check is a problem only if what is served is wrong by it; what is refused by its name, or served as it
+//! stands and for people to judge, is not. The questions are in `question.rs`.
 
 /// Something that rows of the platform may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,8 +1,8 @@
 //! What stands in the platform's tables that no rule takes, or that cannot be served: counted and named, never changed.
 //!
-//! Invariants: everything is computed in SQL, so a row that cannot be read is no obstacle; a table is looked at some thousand
-//! ids at a time, the newest first, so that no statement is long; what there was no time for is said to be so. Called by
-//! `cache-admin doctor`, and for the tax rates by a service that starts.
+//! Invariants: everything is computed in SQL, so a row that cannot be read is no obstacle; a table is looked at some
+//! thousand ids at a time, the newest first, so that no statement is long; what there was no time for is said to be so.
+//! Called by `cache-admin doctor`, and for the tax rates by a service that starts.
 
 mod check;
 mod finding;
@@ -34,8 +34,8 @@ pub enum Depth {
     TaxRates,
 }
 
-/// Looks at the platform's rows, for at most this time. What cannot be asked is told in its finding and keeps nothing else from
-/// being asked.
+/// Looks at the platform's rows, for at most this time. What cannot be asked is told in its finding and keeps nothing
+/// else from being asked.
 pub async fn examine(database: &Database, depth: Depth, limit: Duration) -> Vec<Finding> {
     let deadline = Instant::now() + limit;
     let mut findings = Vec::new();

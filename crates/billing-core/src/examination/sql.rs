@@ -1,7 +1,7 @@
 //! What both databases are asked in their own words.
 //!
-//! Invariants: no answer holds an amount, and every text of one is read as bytes where the database does not vouch for it;
-//! SQLite's amounts may be REAL, so they are compared in rounded cents, as REAL, which no sum overflows.
+//! Invariants: no answer holds an amount, and every text of one is read as bytes where the database does not vouch for
+//! it; SQLite's amounts may be REAL, so they are compared in rounded cents, as REAL, which no sum overflows.
 
 use sea_orm::DbBackend;
 

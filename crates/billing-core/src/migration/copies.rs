@@ -1,8 +1,8 @@
 //! Copies that nobody has made: of lines from before our columns, and of lines that were written past the triggers.
 //!
-//! Invariant: a name is that of the row today, which the platform shows; a rate is one that makes the tax of the line to
-//! the cent, or it stays unknown. Computed in exact decimals, a batch at a time. Called by [`super::migrate`], and by
-//! `cache-admin doctor` for what could not be filled.
+//! Invariant: a name is that of the row today, which the platform shows; a rate is one that makes the tax of the line
+//! to the cent, or it stays unknown. Computed in exact decimals, a batch at a time. Called by [`super::migrate`], and
+//! by `cache-admin doctor` for what could not be filled.
 
 use std::collections::BTreeMap;
 

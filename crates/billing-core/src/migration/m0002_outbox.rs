@@ -1,7 +1,7 @@
 //! Our additions: the outbox, copies of names and rates on invoices, and indexes for the loaders.
 //!
-//! Invariant: only what is added here is written to; the platform's columns keep their values. Copies are filled for old
-//! rows by [`super::copies`], and for rows of writers that do not know the columns by triggers. Run by
+//! Invariant: only what is added here is written to; the platform's columns keep their values. Copies are filled for
+//! old rows by [`super::copies`], and for rows of writers that do not know the columns by triggers. Run by
 //! [`super::Migrator`]; what is missing later is made again by [`super::objects`].
 
 use sea_orm::{DbBackend, DbErr};

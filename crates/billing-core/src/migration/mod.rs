@@ -68,13 +68,13 @@ pub struct MigrationReport {
 
 /// Bring the database to what this version needs; the triggers follow `declarations`.
 ///
-/// One transaction: concurrent calls wait for each other, a failure or a future dropped before the commit changes nothing. On PostgreSQL
-/// a table in long use by another transaction fails it after ten seconds (`is_transient`), rather than letting all
-/// writers queue behind it.
+/// One transaction: concurrent calls wait for each other, a failure or a future dropped before the commit changes
+/// nothing. On PostgreSQL a table in long use by another transaction fails it after ten seconds (`is_transient`),
+/// rather than letting all writers queue behind it.
 ///
 /// # Errors
-/// [`DatabaseError::NewerTriggers`] where a newer version has migrated already; [`DatabaseError::MissingColumns`] of the
-/// platform's tables; [`DatabaseError::Migrate`].
+/// [`DatabaseError::NewerTriggers`] where a newer version has migrated already; [`DatabaseError::MissingColumns`] of
+/// the platform's tables; [`DatabaseError::Migrate`].
 pub async fn migrate(database: &Database, declarations: &[TypeDependencies]) -> Result<MigrationReport, DatabaseError> {
     run(database, declarations).await.map_err(|error| match error {
         DatabaseError::Statement(source) => DatabaseError::Migrate { database: database.describe().to_owned(), source },

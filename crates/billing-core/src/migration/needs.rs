@@ -1,5 +1,5 @@
-//! Whether the platform's tables have the columns that triggers and loaders need, of types that they can read; and whether
-//! the outbox has those that cannot be made again for the rows that are there.
+//! Whether the platform's tables have the columns that triggers and loaders need, of types that they can read; and
+//! whether the outbox has those that cannot be made again for the rows that are there.
 //!
 //! Invariant: a trigger on a column that is not there would make every write to its table fail, so this is asked before
 //! anything is changed. A table that is missing lacks nothing: it is made. Called by [`super::migrate`] and

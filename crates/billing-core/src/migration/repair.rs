@@ -1,7 +1,7 @@
 //! Triggers and copies made right, and what was served wrong meanwhile made unreadable.
 //!
-//! Invariant: of a database that was in use, each type whose changes a trigger may have missed gets a row in the outbox that
-//! clears it, in the same transaction in which the trigger is made. Called by [`super::migrate`].
+//! Invariant: of a database that was in use, each type whose changes a trigger may have missed gets a row in the outbox
+//! that clears it, in the same transaction in which the trigger is made. Called by [`super::migrate`].
 
 use std::collections::BTreeSet;
 

@@ -13,8 +13,8 @@ use super::percent::Percent;
 /// 100.00 percent in hundredths.
 const HUNDRED: i128 = 10_000;
 
-/// The percentages of two decimals, from 0.00 to 100.00, that give one amount as their portion of another: those between
-/// two bounds, both included, or none.
+/// The percentages of two decimals, from 0.00 to 100.00, that give one amount as their portion of another: those
+/// between two bounds, both included, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PossibleRates {
     hundredths: RangeInclusive<i128>,
@@ -60,7 +60,8 @@ fn none() -> RangeInclusive<i128> {
     1..=0
 }
 
-/// The least rate, in hundredths of a percent, whose exact portion of `whole` cents is at least `half_cents` halves of one.
+/// The least rate, in hundredths of a percent, whose exact portion of `whole` cents is at least `half_cents` halves of
+/// one.
 fn at_least(half_cents: i128, whole: i128) -> i128 {
     let exact = half_cents * (HUNDRED / 2);
     exact.div_euclid(whole) + i128::from(exact.rem_euclid(whole) != 0)

@@ -1,7 +1,8 @@
-//! What the outbox adds to the numbers of the cache: how long it took until Redis was told of a write, and how much waits.
+//! What the outbox adds to the numbers of the cache: how long it took until Redis was told of a write, and how much
+//! waits.
 //!
-//! Invariant: a write is measured by whoever told Redis first: its writer, from the return of the commit, or a relay, by
-//! the age of its row. A row that is applied again, to another server or after a failover, is not measured again.
+//! Invariant: a write is measured by whoever told Redis first: its writer, from the return of the commit, or a relay,
+//! by the age of its row. A row that is applied again, to another server or after a failover, is not measured again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Marks relayed rows in the background, in batches, off the path of the writer.
 //!
-//! Invariant: nothing depends on a mark. One that is lost, because the queue was full or the process died, means that the
-//! relay invalidates the same keys once more.
+//! Invariant: nothing depends on a mark. One that is lost, because the queue was full or the process died, means that
+//! the relay invalidates the same keys once more.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,8 @@ pub(super) type Relayed = HashMap<Option<History>, BTreeSet<i64>>;
 #[derive(Clone, Debug)]
 pub(super) struct Marker(Arc<Mutex<Option<mpsc::Sender<Relayed>>>>);
 
-/// The mark of one commit; the task does not end before it was given or dropped. Without a queue if the marker was closed.
+/// The mark of one commit; the task does not end before it was given or dropped. Without a queue if the marker was
+/// closed.
 #[derive(Debug)]
 pub(super) struct Mark(Option<mpsc::Sender<Relayed>>);
 

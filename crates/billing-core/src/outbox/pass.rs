@@ -1,8 +1,8 @@
 //! One pass of the relay over the outbox: which rows it takes, what it tells Redis of them, and how it marks them.
 //!
-//! Invariants (`protocol.md`, section 5): a row is marked after Redis was told, with the history Redis was told in; whatever has
-//! to be cleared is cleared once a pass, for rows that were there before the clear began; no row stops a pass by what stands in
-//! it. Run by `relay.rs`, one pass after the other.
+//! Invariants (`protocol.md`, section 5): a row is marked after Redis was told, with the history Redis was told in;
+//! whatever has to be cleared is cleared once a pass, for rows that were there before the clear began; no row stops a
+//! pass by what stands in it. Run by `relay.rs`, one pass after the other.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -83,12 +83,13 @@ impl<'a> Pass<'a> {
         Ok(relayed + self.clear_put_aside().await?)
     }
 
-    /// Applies the rows that are needed, but for those of the types to skip; says how many. The types with the fewest rows come
-    /// first, and of each its newest rows, so that a change of one row does not wait for a change of thousands.
+    /// Applies the rows that are needed, but for those of the types to skip; says how many. The types with the fewest
+    /// rows come first, and of each its newest rows, so that a change of one row does not wait for a change of
+    /// thousands.
     ///
-    /// Starts from the lowest id each time, because a row may become visible after one with a higher id. Ends with the highest
-    /// id there is now: writers add rows faster than a pass takes them, and what they acknowledge from now on they tell the
-    /// servers that are connected now.
+    /// Starts from the lowest id each time, because a row may become visible after one with a higher id. Ends with the
+    /// highest id there is now: writers add rows faster than a pass takes them, and what they acknowledge from now on
+    /// they tell the servers that are connected now.
     pub(super) async fn relay(&mut self, needed: &Needed, skip: &BTreeSet<&'static str>) -> Result<u64, RelayError> {
         let connection = self.cache.source().connection();
         let last = rows::last_id(connection).await?;
@@ -123,11 +124,13 @@ impl<'a> Pass<'a> {
         Ok(relayed)
     }
 
-    /// Applies what was marked since the last look as applied to another history: during a failover some processes still
-    /// write to the old primary, and what they acknowledge after the replay only the old primary was told. Answers the ids.
+    /// Applies what was marked since the last look as applied to another history: during a failover some processes
+    /// still write to the old primary, and what they acknowledge after the replay only the old primary was told.
+    /// Answers the ids.
     ///
-    /// They keep their marks, if they have any: the relays of the old primary apply the marks of the new one in the same way,
-    /// and would otherwise mark each other's rows by turns. Those for which a type has to be cleared are put aside.
+    /// They keep their marks, if they have any: the relays of the old primary apply the marks of the new one in the
+    /// same way, and would otherwise mark each other's rows by turns. Those for which a type has to be cleared are put
+    /// aside.
     pub(super) async fn relay_applied_elsewhere(
         &mut self,
         told: &BTreeSet<i64>,
@@ -160,15 +163,17 @@ impl<'a> Pass<'a> {
         Ok(told)
     }
 
-    /// Whether a type has more rows than are worth applying one by one: of a type with one key, more than one batch. Not while
-    /// a part of a cluster is away, which would have to be cleared too; and not of all rows, few of which are needed.
+    /// Whether a type has more rows than are worth applying one by one: of a type with one key, more than one batch.
+    /// Not while a part of a cluster is away, which would have to be cleared too; and not of all rows, few of which are
+    /// needed.
     fn is_crowded(&self, needed: &Needed, name: &str, count: u64) -> bool {
         let can_be = self.primaries.are_all() && !matches!(needed, Needed::Everything);
         let has_one_key = cached::find(name).is_some_and(|cached| cached.only_key(self.cache).is_some());
         can_be && count > if has_one_key { BATCH as u64 } else { self.settings.clear_type_above }
     }
 
-    /// What waits for a clear of its type; nothing while a part of a cluster is away, since it waits as the rows of that part do.
+    /// What waits for a clear of its type; nothing while a part of a cluster is away, since it waits as the rows of
+    /// that part do.
     pub(super) fn take_put_aside(&mut self) -> PutAside {
         let put_aside = std::mem::take(&mut self.put_aside);
         if self.is_replay || self.primaries.are_all() { put_aside } else { PutAside::new() }
@@ -192,8 +197,8 @@ impl<'a> Pass<'a> {
         self.is_uncleared = true;
     }
 
-    /// Applies the wanted rows; nothing if there are none. PostgreSQL's locks keep two relays from doing the same work with
-    /// pending rows; else it may be done twice, which does no harm.
+    /// Applies the wanted rows; nothing if there are none. PostgreSQL's locks keep two relays from doing the same work
+    /// with pending rows; else it may be done twice, which does no harm.
     async fn relay_batch(&mut self, needed: &Needed, wanted: Wanted) -> Result<Option<Batch>, RelayError> {
         match (self.cache.source().backend(), needed) {
             (DbBackend::Postgres, Needed::Pending { .. }) => {
@@ -238,8 +243,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Tells Redis what the rows say, each key once, and puts aside those for which a type has to be cleared. Answers the rows
-    /// that it was told, by the history in which it was.
+    /// Tells Redis what the rows say, each key once, and puts aside those for which a type has to be cleared. Answers
+    /// the rows that it was told, by the history in which it was.
     async fn apply(&mut self, rows: &[OutboxRow]) -> Relayed {
         let targets: Vec<(&OutboxRow, Target)> = rows.iter().map(|row| (row, row.target(self.cache))).collect();
         let keys = targets.iter().filter_map(|(_, target)| target.key());

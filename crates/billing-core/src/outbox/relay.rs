@@ -1,12 +1,12 @@
 //! The relay: applies the invalidations that nobody has applied yet, and applies again those that Redis may have lost.
 //!
-//! Every process of the service runs one. It takes rows left by a crash, by a Redis that was away, and by writers that know
-//! nothing of the cache; on PostgreSQL it is woken by `NOTIFY`, on SQLite it looks regularly.
+//! Every process of the service runs one. It takes rows left by a crash, by a Redis that was away, and by writers that
+//! know nothing of the cache; on PostgreSQL it is woken by `NOTIFY`, on SQLite it looks regularly.
 //!
-//! Invariants (`protocol.md`, section 5): rows are taken by their state, never by "id greater than the last seen"; a row is
-//! marked after Redis was told, with the history Redis was told in, that of the shard of its key; every look takes rows that were
-//! lately marked with other histories, not only the look after a reconnection; a row is retired only when it carries a history of today and
-//! is older than its retention.
+//! Invariants (`protocol.md`, section 5): rows are taken by their state, never by "id greater than the last seen"; a
+//! row is marked after Redis was told, with the history Redis was told in, that of the shard of its key; every look
+//! takes rows that were lately marked with other histories, not only the look after a reconnection; a row is retired
+//! only when it carries a history of today and is older than its retention.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -110,7 +110,8 @@ struct Admitted {
     layout: Option<LayoutNumber>,
     /// When the last look began, by the clock of the database.
     looked: NaiveDateTime,
-    /// Rows applied elsewhere that these servers were told of too; those of the last look, since older ones are not seen again.
+    /// Rows applied elsewhere that these servers were told of too; those of the last look, since older ones are not
+    /// seen again.
     told: BTreeSet<i64>,
     /// Which rows were there when.
     seen: Seen,
@@ -140,7 +141,8 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
                 let pause = Duration::from_millis(settings.poll_interval_ms).max(POLL_MIN);
                 match reached {
                     Reached::All => pause,
-                    // Many rows may wait for a part of a cluster that is away; looking at them is not to be all that goes on.
+                    // Many rows may wait for a part of a cluster that is away; looking at them is not to be all that
+                    // goes on.
                     Reached::Some => pause.max((began.elapsed() * 4).min(BACKOFF_MAX)),
                 }
             }
@@ -161,8 +163,8 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
     }
 }
 
-/// Brings the outbox to rest for the servers that are connected now, and lets reads use them. Rows of a part of a cluster that
-/// is away wait for it; they keep no others waiting.
+/// Brings the outbox to rest for the servers that are connected now, and lets reads use them. Rows of a part of a
+/// cluster that is away wait for it; they keep no others waiting.
 async fn catch_up(
     cache: &BillingCache,
     settings: &RelaySettings,
@@ -198,8 +200,8 @@ async fn catch_up(
         }
         return pass.result().map(|()| reached);
     }
-    // Other data: what was acknowledged may be undone. Or the same data over another connection: while there was none, others
-    // may have told a server that took this one's place for a while, and the rows say so.
+    // Other data: what was acknowledged may be undone. Or the same data over another connection: while there was none,
+    // others may have told a server that took this one's place for a while, and the rows say so.
     new.iter().for_each(|primary| cache.suspend_reads(primary.connection));
     // A mark says in which history the shard was that had the key then; by now the key may be another one's.
     let needed =
@@ -259,8 +261,8 @@ async fn retire_regularly(cache: BillingCache, settings: RelaySettings) {
 /// Redis does not tell its history, or the database fails.
 pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, RelayError> {
     let primaries = cache.primaries().await?;
-    // Those of another history that were left after a failover get the mark of this one, so that they can be retired. They are
-    // applied once more; by now nobody uses the old primary, so nobody marks them back.
+    // Those of another history that were left after a failover get the mark of this one, so that they can be retired.
+    // They are applied once more; by now nobody uses the old primary, so nobody marks them back.
     let histories = Histories::of(&primaries);
     if histories.are_known() {
         let after = Duration::from_secs(settings.retention_margin_seconds);

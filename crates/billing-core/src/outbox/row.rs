@@ -1,8 +1,8 @@
 //! One row of the outbox: what is read of it, and what it comes down to.
 //!
-//! Invariant: reading a row never fails for what stands in it. Other programs write here too, and SQLite keeps any bytes in
-//! any column: texts come as bytes, times are read only where the driver can take them, and a key that cannot be told is an
-//! answer, not an error. Read by `rows.rs` and `trail.rs`.
+//! Invariant: reading a row never fails for what stands in it. Other programs write here too, and SQLite keeps any
+//! bytes in any column: texts come as bytes, times are read only where the driver can take them, and a key that cannot
+//! be told is an answer, not an error. Read by `rows.rs` and `trail.rs`.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -31,10 +31,11 @@ const SQLITE_TIME: &str = "%Y-%m-%d %H:%M:%f000";
 /// Which rows a pass of the relay takes.
 #[derive(Clone, Debug)]
 pub(super) enum Needed {
-    /// Those nobody has applied, but for young ones that their writer is about to apply: not written so long ago, by the clock
-    /// of the database, and not there when this id was the highest, as long ago by the clock of the relay.
+    /// Those nobody has applied, but for young ones that their writer is about to apply: not written so long ago, by
+    /// the clock of the database, and not there when this id was the highest, as long ago by the clock of the relay.
     Pending { older_than: Duration, seen: Option<i64> },
-    /// Those, young or not, and all that were applied to other histories than these; all there are if some are not known.
+    /// Those, young or not, and all that were applied to other histories than these; all there are if some are not
+    /// known.
     Replay { into: Histories },
     /// All there are.
     Everything,
@@ -225,8 +226,8 @@ pub(super) async fn page<C: ConnectionTrait>(
     rows.order_by_asc(Column::Id).limit(PAGE).into_model().all(connection).await
 }
 
-/// How many of these rows are still pending. They are looked for by their ids alone: where PostgreSQL's statistics know of no
-/// pending rows, it would go through all of them for each statement.
+/// How many of these rows are still pending. They are looked for by their ids alone: where PostgreSQL's statistics know
+/// of no pending rows, it would go through all of them for each statement.
 pub(super) async fn count_pending<C: ConnectionTrait>(connection: &C, ids: &[i64]) -> Result<u64, DbErr> {
     let mut pending = 0;
     for chunk in ids.chunks(MARK_CHUNK) {
@@ -282,8 +283,8 @@ pub(super) async fn mark_relayed<C: ConnectionTrait>(
     mark(connection, ids, now(connection), history_value(history)).await
 }
 
-/// The same for those that are still pending: a late mark must not hide that a row was applied to a later history. As in
-/// [`count_pending`], the ids alone say where to look.
+/// The same for those that are still pending: a late mark must not hide that a row was applied to a later history. As
+/// in [`count_pending`], the ids alone say where to look.
 pub(super) async fn mark_relayed_if_pending<C: ConnectionTrait>(
     connection: &C,
     ids: &BTreeSet<i64>,

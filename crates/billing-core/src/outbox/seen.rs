@@ -1,8 +1,8 @@
 //! Which rows of the outbox were there at which moment, by the clock of this process.
 //!
-//! Invariant: an id is noted with a moment at which it was the highest that could be seen, or a later one. Rows are stamped by
-//! the clock of the database, which may be set back, and by other programs, which may write any time; a relay that went by
-//! those alone would let such a row wait. Kept by `relay.rs`.
+//! Invariant: an id is noted with a moment at which it was the highest that could be seen, or a later one. Rows are
+//! stamped by the clock of the database, which may be set back, and by other programs, which may write any time; a
+//! relay that went by those alone would let such a row wait. Kept by `relay.rs`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 //! The look at the triggers of a running service: without them nobody would see what other programs change.
 //!
-//! Invariant: a type of a *blind* table, one without an enabled trigger of ours for an event, is read past the cache from the
-//! look that finds it until a look finds that it sees again, and the type was cleared since. A trigger that merely differs is
-//! said and no more. SQLite is looked at whenever its schema has moved: at each write, in its transaction, and at each look of
-//! the relay; PostgreSQL every minute.
+//! Invariant: a type of a *blind* table, one without an enabled trigger of ours for an event, is read past the cache
+//! from the look that finds it until a look finds that it sees again, and the type was cleared since. A trigger that
+//! merely differs is said and no more. SQLite is looked at whenever its schema has moved: at each write, in its
+//! transaction, and at each look of the relay; PostgreSQL every minute.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -58,7 +58,8 @@ pub(super) async fn look_if_due(cache: &BillingCache) -> Result<(), DbErr> {
     if is_due { look_at_triggers(cache).await } else { Ok(()) }
 }
 
-/// In a write transaction of SQLite, which nobody's change of the schema can pass: what it is about to write must be read.
+/// In a write transaction of SQLite, which nobody's change of the schema can pass: what it is about to write must be
+/// read.
 pub(super) async fn look_before_write<C: ConnectionTrait>(cache: &BillingCache, transaction: &C) -> Result<(), DbErr> {
     if cache.source().backend() != DbBackend::Sqlite {
         return Ok(());

@@ -1,7 +1,8 @@
-//! The outbox as a trail: which invalidations of some keys are on their way, which came since a moment, which were the last.
+//! The outbox as a trail: which invalidations of some keys are on their way, which came since a moment, which were the
+//! last.
 //!
-//! Invariant: looks only; locks and marks nothing. Constant memory, however many rows there are: they are read in pages, and
-//! kept only where they concern the keys asked about. Used by the audit and by `cache-admin inspect`.
+//! Invariant: looks only; locks and marks nothing. Constant memory, however many rows there are: they are read in
+//! pages, and kept only where they concern the keys asked about. Used by the audit and by `cache-admin inspect`.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -59,8 +60,9 @@ pub(crate) async fn moment<C: ConnectionTrait>(connection: &C) -> Result<Moment,
     Ok(Moment::Snapshot(row.try_get_by_index(0)?))
 }
 
-/// Those of `keys` with an invalidation that the present histories do not carry yet: nobody applied it, or somebody did to a
-/// server whose data may be lost, so that a replay applies it again. If they are not known, those that nobody applied.
+/// Those of `keys` with an invalidation that the present histories do not carry yet: nobody applied it, or somebody did
+/// to a server whose data may be lost, so that a replay applies it again. If they are not known, those that nobody
+/// applied.
 pub(crate) async fn unapplied(
     cache: &BillingCache,
     histories: Histories,

@@ -1,8 +1,10 @@
-//! Rows that are applied by invalidating every key of their type, and the clears that go on beside the looks of the relay.
+//! Rows that are applied by invalidating every key of their type, and the clears that go on beside the looks of the
+//! relay.
 //!
-//! Invariants: a clear is for rows that were read before it began, since a later one may be about a value that was filled after
-//! its turn; they are marked when it has ended; a type is cleared by one task at a time. A clear walks over all keys of Redis and
-//! may take seconds, so it keeps rows of its own type waiting, and no others. Used by `relay.rs` and `pass.rs`.
+//! Invariants: a clear is for rows that were read before it began, since a later one may be about a value that was
+//! filled after its turn; they are marked when it has ended; a type is cleared by one task at a time. A clear walks
+//! over all keys of Redis and may take seconds, so it keeps rows of its own type waiting, and no others. Used by
+//! `relay.rs` and `pass.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -75,8 +77,8 @@ impl WholeType {
     }
 }
 
-/// Answers the history in which the type was cleared; nothing if it was not everywhere, and has still to be. A type with one
-/// key needs no walk.
+/// Answers the history in which the type was cleared; nothing if it was not everywhere, and has still to be. A type
+/// with one key needs no walk.
 pub(super) async fn clear(cache: &BillingCache, cache_type: &str) -> Result<Option<Option<History>>, L2Error> {
     let Some(cached) = cached::find(cache_type) else { return Ok(None) };
     if let Some(key) = cached.only_key(cache) {
@@ -114,8 +116,8 @@ impl Clears {
         }
     }
 
-    /// Waits until a clear has succeeded, for ever if none does; answers the rows that keep the mark of another history. May be
-    /// dropped.
+    /// Waits until a clear has succeeded, for ever if none does; answers the rows that keep the mark of another
+    /// history. May be dropped.
     pub(super) async fn next_done(&mut self) -> BTreeSet<i64> {
         while let Some(ended) = self.tasks.join_next().await {
             let (cache_type, applied) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));

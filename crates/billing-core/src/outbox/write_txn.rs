@@ -1,8 +1,8 @@
 //! The write transaction: the only way in which this code base changes billing tables.
 //!
-//! Invariants (`protocol.md`, section 4): what the transaction's triggers put into the outbox is invalidated after the commit
-//! and before the writer returns, also when the caller is cancelled or the outcome of the commit is unknown; rows that could
-//! not be relayed, or whose commit is not known to be done, stay pending.
+//! Invariants (`protocol.md`, section 4): what the transaction's triggers put into the outbox is invalidated after the
+//! commit and before the writer returns, also when the caller is cancelled or the outcome of the commit is unknown;
+//! rows that could not be relayed, or whose commit is not known to be done, stay pending.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -81,8 +81,8 @@ pub enum CommitError {
     /// Nothing was written.
     #[error("the database refused the transaction")]
     Refused(#[source] DbErr),
-    /// The connection broke, or the disk failed, while the commit was on its way: it may have been written. Cached values
-    /// were invalidated.
+    /// The connection broke, or the disk failed, while the commit was on its way: it may have been written. Cached
+    /// values were invalidated.
     #[error("the database failed during the commit; look whether it was written before trying again")]
     OutcomeUnknown(#[source] DbErr),
 }
@@ -122,8 +122,8 @@ impl Writer {
         Ok(WriteTxn { transaction, writer: self.clone(), outbox_before, span })
     }
 
-    /// Waits for the commits on their way, also those whose callers are gone, and until what was relayed is marked. What
-    /// other clones of this writer write afterwards is not marked but left to the relay.
+    /// Waits for the commits on their way, also those whose callers are gone, and until what was relayed is marked.
+    /// What other clones of this writer write afterwards is not marked but left to the relay.
     pub async fn close(self) {
         let task = self.marking.lock().expect("no panic while the task is taken").take();
         self.marker.close();
@@ -134,8 +134,8 @@ impl Writer {
         }
     }
 
-    /// Invalidates the keys of a write that was committed before, and whose writer may have died before he could. Goes on to
-    /// the end when the caller is dropped.
+    /// Invalidates the keys of a write that was committed before, and whose writer may have died before he could. Goes
+    /// on to the end when the caller is dropped.
     pub(crate) async fn invalidate_again(&self, keys: BTreeSet<AnyKey>) -> Pending {
         let (cache, ends) = (self.cache.clone(), Instant::now() + self.strict_wait);
         to_the_end(async move {
@@ -220,8 +220,9 @@ impl WriteTxn {
             debug!(outcome, rows = outbox.len(), "write transaction");
             match committed {
                 Err(error) if is_refusal(&error) => Err(CommitError::Refused(error)),
-                // A commit whose outcome is unknown counts as committed here: an invalidation too many does no harm. But it
-                // may come too early: a server that does it later makes old what was cached in between. So there is no mark.
+                // A commit whose outcome is unknown counts as committed here: an invalidation too many does no harm.
+                // But it may come too early: a server that does it later makes old what was cached in between. So there
+                // is no mark.
                 Err(error) => {
                     let _: Pending = writer.relay_own(&outbox, None).await;
                     Err(CommitError::OutcomeUnknown(error))

@@ -16,8 +16,8 @@ use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
 
 impl BillingService {
-    /// Creates a credit note. Those that refer to an invoice are together no more than its total; without a reference there is
-    /// no limit.
+    /// Creates a credit note. Those that refer to an invoice are together no more than its total; without a reference
+    /// there is no limit.
     ///
     /// # Errors
     /// No such user or invoice, an invoice of another user or more than its total (refused), or invalid input.
@@ -128,8 +128,8 @@ fn require_own_invoice(invoice: &LockedInvoice<'_>, user_id: i32) -> Result<(), 
     Err(Refusal::ForeignInvoice { user_id, invoice_id: invoice.id })
 }
 
-/// Refuses a note that, with those that refer to the invoice already, is more than the invoice's total. The invoice's lock
-/// keeps others from making one at the same time.
+/// Refuses a note that, with those that refer to the invoice already, is more than the invoice's total. The invoice's
+/// lock keeps others from making one at the same time.
 async fn require_creditable(
     transaction: &WriteTxn,
     invoice: &LockedInvoice<'_>,

@@ -112,7 +112,8 @@ impl BillingService {
     }
 }
 
-/// What a discount takes off: its share of the subtotal or its amount, and never more than what is left of the subtotal.
+/// What a discount takes off: its share of the subtotal or its amount, and never more than what is left of the
+/// subtotal.
 fn amount_off(invoice: &LockedInvoice<'_>, discount: &discount::Model) -> Result<Money, BillingError> {
     let details = invoice.details();
     let value = discount.value.ok_or(lacks(discount.id, "value"))?;

@@ -213,7 +213,8 @@ pub enum Refusal {
         /// The column.
         column: &'static str,
     },
-    /// A tax on the invoice cannot be computed anew: its rate was not copied onto it, and its amounts fit several or none.
+    /// A tax on the invoice cannot be computed anew: its rate was not copied onto it, and its amounts fit several or
+    /// none.
     #[error(
         "tax line {line_id} of invoice {invoice_id} has no rate, and its amounts do not tell which it was; set rate in row \
          {line_id} of invoice_taxes, or tax the invoice again with \"rates\": \"current\" for the rate of now"

@@ -46,12 +46,12 @@ impl BillingService {
     }
 
     /// Puts the tax of the invoice's country, and of the region if one is given, onto the invoice, once, however often.
-    /// A tax of this place that is there already keeps its name and its rate, unless the rates of now are asked for; a tax
-    /// of another place is replaced. Where no rate applies there is none.
+    /// A tax of this place that is there already keeps its name and its rate, unless the rates of now are asked for; a
+    /// tax of another place is replaced. Where no rate applies there is none.
     ///
     /// # Errors
-    /// No such invoice; one that is not open, would be overpaid or leave less due than is pending, or a tax that stays and
-    /// whose rate nobody can tell, or a rate that is no percentage (refused); a region that is none.
+    /// No such invoice; one that is not open, would be overpaid or leave less due than is pending, or a tax that stays
+    /// and whose rate nobody can tell, or a rate that is no percentage (refused); a region that is none.
     pub async fn calculate_invoice_taxes(
         &self,
         invoice_id: i32,

@@ -1,7 +1,8 @@
 //! Rows locked for a decision about money.
 //!
-//! Invariant: a [`LockedInvoice`] exists only inside the write transaction that locked and read it, so its amounts are those
-//! of the database at this moment; what comes out of the cache cannot become one. The same holds for a [`LockedCreditNote`].
+//! Invariant: a [`LockedInvoice`] exists only inside the write transaction that locked and read it, so its amounts are
+//! those of the database at this moment; what comes out of the cache cannot become one. The same holds for a
+//! [`LockedCreditNote`].
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, QuerySelect};
 
@@ -136,8 +137,8 @@ impl<'t> LockedInvoice<'t> {
         self.details.subtotal - self.details.total_discount
     }
 
-    /// Sets the status that follows from what is due after a change. Refuses a change that would leave the invoice overpaid, or
-    /// takes off what pending payments are for.
+    /// Sets the status that follows from what is due after a change. Refuses a change that would leave the invoice
+    /// overpaid, or takes off what pending payments are for.
     pub(super) async fn settle(self) -> Result<dict::InvoiceDetails, BillingError> {
         let mut details = Self::read(self.transaction, self.row.id).await?;
         if details.balance_due.is_negative() {

@@ -1,7 +1,7 @@
 //! The billing service: reads through the cache, writes that invalidate by themselves.
 //!
-//! Invariants: a decision about money is made on rows read and locked in the write transaction (`locked.rs`), never on a
-//! cached value; a write returns when no later read can see what was there before it, or says that this is pending.
+//! Invariants: a decision about money is made on rows read and locked in the write transaction (`locked.rs`), never on
+//! a cached value; a write returns when no later read can see what was there before it, or says that this is pending.
 
 mod commands;
 mod credit_notes;
@@ -48,9 +48,9 @@ pub struct BillingService {
 pub type ReadResult<V> = Result<Cached<V>, BillingError>;
 
 impl BillingService {
-    /// The service of a long-running process: opens the cache over this database and relays what other writers, crashes and
-    /// outages leave in the outbox. Reads use Redis once recent invalidations have been applied to it again; this waits for
-    /// that, but not longer than for a connection.
+    /// The service of a long-running process: opens the cache over this database and relays what other writers, crashes
+    /// and outages leave in the outbox. Reads use Redis once recent invalidations have been applied to it again; this
+    /// waits for that, but not longer than for a connection.
     ///
     /// # Errors
     /// Settings that cannot work. A Redis that is away is none.
@@ -73,8 +73,8 @@ impl BillingService {
         Ok(Self { writer, relay: Some(Arc::new(relay)), _examining: Some(Arc::new(examining)) })
     }
 
-    /// The service of a short-lived tool over a cache that is open already: its own writes are invalidated, the outbox is
-    /// left to the processes that relay.
+    /// The service of a short-lived tool over a cache that is open already: its own writes are invalidated, the outbox
+    /// is left to the processes that relay.
     #[must_use]
     pub fn without_relay(cache: BillingCache) -> Self {
         Self { writer: Writer::new(cache), relay: None, _examining: None }

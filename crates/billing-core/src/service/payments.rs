@@ -1,8 +1,8 @@
 //! Taking payments.
 //!
-//! Invariants: the sum of what is accepted never passes what is due less what is pending, however many payments come at once,
-//! because each holds the invoice's lock; a transaction id is paid once; who is told that a payment was taken, now or before, is told whether
-//! others can read it.
+//! Invariants: the sum of what is accepted never passes what is due less what is pending, however many payments come at
+//! once, because each holds the invoice's lock; a transaction id is paid once; who is told that a payment was taken,
+//! now or before, is told whether others can read it.
 
 use std::collections::BTreeSet;
 
@@ -57,8 +57,8 @@ impl BillingService {
         Ok(transaction.commit(payment).await?)
     }
 
-    /// A payment that was taken before. A client asks again when he got no answer, so its writer may have died after the
-    /// commit, or Redis may have been away: its invalidation is not known to be done.
+    /// A payment that was taken before. A client asks again when he got no answer, so its writer may have died after
+    /// the commit, or Redis may have been away: its invalidation is not known to be done.
     async fn payment_again(
         &self,
         invoice_id: i32,

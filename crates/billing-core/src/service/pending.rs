@@ -1,7 +1,7 @@
 //! Pending payments: money that somebody has promised, and that nobody else may pay meanwhile.
 //!
-//! Invariant: what is pending on a locked invoice is reserved. It counts in no total; whatever would leave less due than it is
-//! refused. Used by [`super::LockedInvoice`], named by [`super::Refusal`].
+//! Invariant: what is pending on a locked invoice is reserved. It counts in no total; whatever would leave less due
+//! than it is refused. Used by [`super::LockedInvoice`], named by [`super::Refusal`].
 
 use std::fmt;
 

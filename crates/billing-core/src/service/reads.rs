@@ -29,7 +29,8 @@ impl BillingService {
         Ok(each(self.cache().get_each::<Invoices>(&keys).await?))
     }
 
-    /// The tax rate of a region, else of its country; no value if neither has one. Both are asked for in one round trip.
+    /// The tax rate of a region, else of its country; no value if neither has one. Both are asked for in one round
+    /// trip.
     ///
     /// # Errors
     /// The country or region is none, or the value could not be loaded.

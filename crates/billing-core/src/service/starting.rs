@@ -1,6 +1,7 @@
 //! What a service that starts tells of the platform's rows: once, in its log.
 //!
-//! Invariants: nobody waits for it and nothing depends on it; it asks a small table, for a bounded time, and ends with the service.
+//! Invariants: nobody waits for it and nothing depends on it; it asks a small table, for a bounded time, and ends with
+//! the service.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! Tax rates: creating, changing and deleting them.
 //!
-//! Invariant: this code makes at most one default rate for a place, so that which rate applies is never a matter of luck.
+//! Invariant: this code makes at most one default rate for a place, so that which rate applies is never a matter of
+//! luck.
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,

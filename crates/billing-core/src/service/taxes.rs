@@ -101,8 +101,8 @@ impl LockedInvoice<'_> {
     }
 }
 
-/// The place that an invoice is taxed for: as it was asked for, and as the rate that applies there now names it, which may
-/// be that of the whole country.
+/// The place that an invoice is taxed for: as it was asked for, and as the rate that applies there now names it, which
+/// may be that of the whole country.
 struct Here {
     asked: TaxRateKey,
     current: Option<TaxRateKey>,

@@ -1,7 +1,7 @@
 //! The format of `.env`, as python-dotenv reads it: the platform's processes read the same file.
 //!
-//! Invariants: what python-dotenv takes for a value is the same value here (a test compares the two); no text of the file
-//! gets into an error, since it may be a password. Called by [`super::variables`] only.
+//! Invariants: what python-dotenv takes for a value is the same value here (a test compares the two); no text of the
+//! file gets into an error, since it may be a password. Called by [`super::variables`] only.
 
 /// One statement of the file. Comments and empty lines are none.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use std::ffi::OsString;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotUtf8(pub(super) String);
 
-/// The value with its references replaced: by the environment, else by what the file has set so far, else by the default.
+/// The value with its references replaced: by the environment, else by what the file has set so far, else by the
+/// default.
 pub(super) fn expanded(
     value: &str,
     environment: impl Fn(&str) -> Option<OsString>,

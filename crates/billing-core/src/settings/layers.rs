@@ -1,7 +1,7 @@
 //! The layers that settings are made of, the weakest first, and which of them each value comes from.
 //!
-//! Invariants: what is loaded and what is explained are the same layers; a secret has no text here that can be shown; what
-//! says where Redis is in a file that is named is not replaced by a `.env` that is merely found.
+//! Invariants: what is loaded and what is explained are the same layers; a secret has no text here that can be shown;
+//! what says where Redis is in a file that is named is not replaced by a `.env` that is merely found.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

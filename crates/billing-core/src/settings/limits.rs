@@ -1,7 +1,7 @@
 //! The ranges of all settings that are numbers: those of the cache, and those that only a service over a database has.
 //!
-//! Invariant: no value in its range makes a program panic, overflow or wait for ever; a test starts a service at both ends of
-//! each. Another compares them with the keys of `config/default.toml`.
+//! Invariant: no value in its range makes a program panic, overflow or wait for ever; a test starts a service at both
+//! ends of each. Another compares them with the keys of `config/default.toml`.
 
 use std::ops::RangeInclusive;
 

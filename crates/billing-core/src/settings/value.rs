@@ -1,7 +1,7 @@
 //! The values of settings, and what each may be.
 //!
-//! Invariant: nothing is turned into another kind. A number with a fraction is no port, `true` is no number, and the password
-//! `007` stays a text. No error shows a text: it may be a password that stands in the wrong place.
+//! Invariant: nothing is turned into another kind. A number with a fraction is no port, `true` is no number, and the
+//! password `007` stays a text. No error shows a text: it may be a password that stands in the wrong place.
 
 use std::fmt;
 use std::ops::RangeInclusive;

@@ -1,7 +1,7 @@
 //! The variables of the environment and of `.env`: those that are settings, and those that look like it.
 //!
-//! Invariants: the environment of the process is read and never changed; an empty variable is an unset one; no error shows a
-//! value. Of `.env`, lines that set nothing of ours are passed over, whatever they hold.
+//! Invariants: the environment of the process is read and never changed; an empty variable is an unset one; no error
+//! shows a value. Of `.env`, lines that set nothing of ours are passed over, whatever they hold.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;

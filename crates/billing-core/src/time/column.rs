@@ -1,9 +1,9 @@
 //! Times as database columns.
 //!
-//! Invariant: no stored value makes a reader panic, and what Python could not read is no time. PostgreSQL's `infinity` reads
-//! as NULL: a time that never comes, so `valid_to` is no end. `-infinity`, years before 1 and after 9999 are errors, as are
-//! SQLite's texts of other forms, numbers and blobs. The drivers' own decoding is not used, because it panics on some of
-//! these values and guesses the meaning of others. Called by SeaORM for the entities.
+//! Invariant: no stored value makes a reader panic, and what Python could not read is no time. PostgreSQL's `infinity`
+//! reads as NULL: a time that never comes, so `valid_to` is no end. `-infinity`, years before 1 and after 9999 are
+//! errors, as are SQLite's texts of other forms, numbers and blobs. The drivers' own decoding is not used, because it
+//! panics on some of these values and guesses the meaning of others. Called by SeaORM for the entities.
 
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use sea_orm::sea_query::{ArrayType, ColumnType, Nullable, Value, ValueType, ValueTypeErr};

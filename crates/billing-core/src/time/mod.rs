@@ -1,8 +1,8 @@
 //! Times of the platform: naive, in UTC, with microseconds.
 //!
-//! Invariant: a [`UtcTime`] can be stored in both databases, read by Python and shown in JSON: its year is between 1 and
-//! 9999, it has no leap second, and it is cut to microseconds, because PostgreSQL keeps no more and a cached value must
-//! equal the row it came from. Used by entities, cached shapes, request types and the service.
+//! Invariant: a [`UtcTime`] can be stored in both databases, read by Python and shown in JSON: its year is between 1
+//! and 9999, it has no leap second, and it is cut to microseconds, because PostgreSQL keeps no more and a cached value
+//! must equal the row it came from. Used by entities, cached shapes, request types and the service.
 
 mod column;
 mod json;

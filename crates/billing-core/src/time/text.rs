@@ -1,7 +1,7 @@
 //! The form of times as text: as Python's `isoformat()` writes them.
 //!
-//! Invariant: read is the one form that is written, digit by digit; what has a zone, no clock or other digits is refused,
-//! because Python could not read it or would read it otherwise. Columns of SQLite may have a little more
+//! Invariant: read is the one form that is written, digit by digit; what has a zone, no clock or other digits is
+//! refused, because Python could not read it or would read it otherwise. Columns of SQLite may have a little more
 //! ([`parse_stored`]).
 
 use std::fmt;
@@ -35,8 +35,8 @@ pub(super) fn parse(text: &str) -> Result<UtcTime, TimeError> {
     parts.time().ok_or_else(|| refused(text))
 }
 
-/// Reads the text of a column as SQLite's own functions write and read it: with a blank or a `T`, perhaps without seconds,
-/// perhaps with a zone, which is then taken into account.
+/// Reads the text of a column as SQLite's own functions write and read it: with a blank or a `T`, perhaps without
+/// seconds, perhaps with a zone, which is then taken into account.
 pub(super) fn parse_stored(text: &str) -> Result<UtcTime, TimeError> {
     let (local, ahead) = split_zone(text);
     let (date, clock) = local.split_once([' ', 'T']).ok_or_else(|| not_a_time(text))?;

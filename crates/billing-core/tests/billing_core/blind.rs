@@ -11,7 +11,8 @@ use crate::commands::{done, payment};
 use crate::relaying::{due, until, until_due_in_redis};
 use crate::world::{World, for_each_world};
 
-/// Takes the triggers of `payments` away, as the rebuilding of a table does on SQLite, and switching them off on PostgreSQL.
+/// Takes the triggers of `payments` away, as the rebuilding of a table does on SQLite, and switching them off on
+/// PostgreSQL.
 async fn blind_payments(world: &World) {
     if world.database.backend() == sea_orm::DbBackend::Sqlite {
         for event in ["insert", "update", "delete"] {

@@ -1,4 +1,5 @@
-//! Callers who give up: whatever moment they choose, a write is either undone or invalidated, and no transaction stays open.
+//! Callers who give up: whatever moment they choose, a write is either undone or invalidated, and no transaction stays
+//! open.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -1,7 +1,7 @@
 //! Tests of the billing core against real databases, one binary for all.
 //!
-//! Every test runs on SQLite and on PostgreSQL, each in a database of its own; without a PostgreSQL server they fail and
-//! say how to get one.
+//! Every test runs on SQLite and on PostgreSQL, each in a database of its own; without a PostgreSQL server they fail
+//! and say how to get one.
 
 #![allow(clippy::disallowed_methods, reason = "other programs begin as they like")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says where it runs")]

@@ -1,7 +1,7 @@
 //! The relay applies what nobody has applied yet: rows of other programs, of crashes, of an outage.
 //!
-//! A row written by SQL is what a crash between commit and invalidation leaves, and what a Python process or a person with
-//! psql leaves.
+//! A row written by SQL is what a crash between commit and invalidation leaves, and what a Python process or a person
+//! with psql leaves.
 
 use std::time::Duration;
 

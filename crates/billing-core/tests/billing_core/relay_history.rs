@@ -20,7 +20,8 @@ pub(crate) async fn hold_outbox(world: &World) -> DatabaseTransaction {
     transaction
 }
 
-/// An invoice of 50 is cached, then another program makes it 60, and every process knows. Answers what was cached first.
+/// An invoice of 50 is cached, then another program makes it 60, and every process knows. Answers what was cached
+/// first.
 pub(crate) async fn change_invoice(world: &World, service: &BillingService) -> String {
     until_due_in_redis(service, 2, 50).await;
     let old = world.cached("invoice:2").unwrap();

@@ -105,7 +105,8 @@ async fn rows_that_another_relay_holds_do_not_keep_the_others_waiting() {
     .await;
 }
 
-/// Another relay has taken a row for its own replay and not told Redis yet: skipping it would let the old value be read.
+/// Another relay has taken a row for its own replay and not told Redis yet: skipping it would let the old value be
+/// read.
 #[tokio::test]
 async fn a_replay_does_not_skip_what_another_relay_holds() {
     on_postgres(async |world| {

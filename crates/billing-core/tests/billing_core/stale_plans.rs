@@ -1,5 +1,5 @@
-//! Columns whose types are changed under running processes: prepared statements of PostgreSQL fail then, on each connection
-//! from before, and nobody is to notice.
+//! Columns whose types are changed under running processes: prepared statements of PostgreSQL fail then, on each
+//! connection from before, and nobody is to notice.
 
 use billing_core::outbox;
 use billing_core::service::BillingService;

@@ -1,7 +1,7 @@
 //! The triggers of every cached type, as they stand: a change of them is seen, and is a new version of them.
 //!
-//! Once for each release that changes them raise `VERSION` in `migration/triggers/version.rs`, so that an older `migrate`
-//! refuses to replace them; then write the golden files anew.
+//! Once for each release that changes them raise `VERSION` in `migration/triggers/version.rs`, so that an older
+//! `migrate` refuses to replace them; then write the golden files anew.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! A row that cannot be read costs what is computed from it and nothing else, and is told apart from a failing database.
+//! A row that cannot be read costs what is computed from it and nothing else, and is told apart from a failing
+//! database.
 
 use billing_core::service::{BillingError, BillingService, NewInvoice, ReadResult, TaxingRates};
 use sea_orm::DbBackend;

@@ -131,8 +131,8 @@ impl World {
     }
 }
 
-/// Ann (1) has open, paid and cancelled invoices, bob (2) an open one, cyd (3) nothing. Ids are those the tables give, so
-/// that later rows get the next ones.
+/// Ann (1) has open, paid and cancelled invoices, bob (2) an open one, cyd (3) nothing. Ids are those the tables give,
+/// so that later rows get the next ones.
 pub(crate) const ROWS: &str = "
 INSERT INTO users (username, email, hashed_password) VALUES ('ann', 'a@x', 'x'), ('bob', 'b@x', 'x'), ('cyd', 'c@x', 'x');
 INSERT INTO invoices (user_id, amount, status, due_date) VALUES

@@ -1,8 +1,8 @@
 //! The tools on a large Redis: memory, time, and what other clients feel of it. Run by `cargo xtask bench tools`.
 //!
-//! Fills a Redis of its own with many keys of ours and of others, and runs the release-built `cache-admin` as a process on
-//! it, while another client sends PING every millisecond. Where there is a bare side, it does the same work with nothing
-//! around it, in turn with ours; what counts is the median of the rounds' ratios.
+//! Fills a Redis of its own with many keys of ours and of others, and runs the release-built `cache-admin` as a process
+//! on it, while another client sends PING every millisecond. Where there is a bare side, it does the same work with
+//! nothing around it, in turn with ours; what counts is the median of the rounds' ratios.
 
 mod bare;
 mod fill;

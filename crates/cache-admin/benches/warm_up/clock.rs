@@ -1,7 +1,7 @@
 //! Compressed time: a simulated minute lasts a fifth of a second, and everything that lasts is shortened alike.
 //!
-//! What cannot be compressed is the speed of the machine: a load takes as long as it takes, and while a warm-up runs the
-//! trace stands still.
+//! What cannot be compressed is the speed of the machine: a load takes as long as it takes, and while a warm-up runs
+//! the trace stands still.
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
 //! What a warm-up is worth after a clear in the middle of the day: `cargo xtask bench warm-up`.
 //!
-//! Two services replay the morning of a day whose reads follow Zipf's law over a hot set that shifts. At noon the cache is
-//! cleared, and the same ten minutes are replayed after each kind of warm-up: none, the newest first, by use, and by an oracle
-//! that knows these ten minutes. Redis, the database and `cache-admin` are real; time is compressed (see `clock`).
+//! Two services replay the morning of a day whose reads follow Zipf's law over a hot set that shifts. At noon the cache
+//! is cleared, and the same ten minutes are replayed after each kind of warm-up: none, the newest first, by use, and by
+//! an oracle that knows these ten minutes. Redis, the database and `cache-admin` are real; time is compressed (see
+//! `clock`).
 //!
 //! Needs BENCH_REDIS_PORT and BENCH_DATABASE_URL of servers that it may fill; `cargo xtask bench warm-up` starts such.
 

@@ -1,8 +1,8 @@
 //! What people ask for: reads by Zipf's law over a hot set that shifts.
 //!
-//! Each type has so many reads as the logarithm of its keys has weight. Which key has which rank: some of the hottest are the
-//! newest, the others are anywhere; and every quarter of an hour one rank in twenty goes to another key. Everything is drawn
-//! from a seed, so that each contender meets the same reads.
+//! Each type has so many reads as the logarithm of its keys has weight. Which key has which rank: some of the hottest
+//! are the newest, the others are anywhere; and every quarter of an hour one rank in twenty goes to another key.
+//! Everything is drawn from a seed, so that each contender meets the same reads.
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -13,8 +13,8 @@ use crate::clock::Minutes;
 const SEED: u64 = 20_261_123;
 /// Reads of a simulated minute, of all services together.
 pub(crate) const READS_A_MINUTE: usize = 600;
-/// Zipf's exponent; about 0.6 to 1 was measured for web caches (Breslau et al., "Web Caching and Zipf-like Distributions",
-/// INFOCOM 1999).
+/// Zipf's exponent; about 0.6 to 1 was measured for web caches (Breslau et al., "Web Caching and Zipf-like
+/// Distributions", INFOCOM 1999).
 const EXPONENT: f64 = 0.9;
 /// So much of the ranks belongs to the newest keys, in their order.
 const NEW_AMONG_HOT: f64 = 0.3;

@@ -1,5 +1,5 @@
-//! The smallest ACL rules, as `docs/operations.md` has them, let services and tools do everything, and not one of them can
-//! be left out unnoticed.
+//! The smallest ACL rules, as `docs/operations.md` has them, let services and tools do everything, and not one of them
+//! can be left out unnoticed.
 
 use std::collections::HashMap;
 use std::slice;
@@ -44,7 +44,8 @@ pub(crate) fn make_user_without(redis: &RedisServer, user: &str, left_out: &[&st
     make_user(redis, user, &rules);
 }
 
-/// How the log names the refusal of the library's name, which only Redis 7.2 and later take; before 7 without what is set.
+/// How the log names the refusal of the library's name, which only Redis 7.2 and later take; before 7 without what is
+/// set.
 const LIBRARY_NAME: [&str; 2] = ["client|setinfo", "client"];
 
 /// The commands and keys that users were refused since the last call.

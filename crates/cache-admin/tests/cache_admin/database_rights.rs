@@ -1,4 +1,5 @@
-//! What a database user lacks is named by `doctor`, and the rights that `docs/adopting.md` lists are enough for a service.
+//! What a database user lacks is named by `doctor`, and the rights that `docs/adopting.md` lists are enough for a
+//! service.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;

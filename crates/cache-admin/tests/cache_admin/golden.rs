@@ -9,7 +9,8 @@ pub(crate) fn assert(name: &Path, shown: &str) {
     assert_golden(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cache_admin/golden").join(name), shown);
 }
 
-/// Without times, memory and histories, which no two runs share. In text the width stays, so that tables keep their shape.
+/// Without times, memory and histories, which no two runs share. In text the width stays, so that tables keep their
+/// shape.
 pub(crate) fn masked(shown: &str) -> String {
     shown.lines().map(|line| masked_line(line) + "\n").collect()
 }

@@ -1,4 +1,5 @@
-//! Redis Sentinel: tools find the primary by its sentinels, before and after a failover, and say what is wrong with them.
+//! Redis Sentinel: tools find the primary by its sentinels, before and after a failover, and say what is wrong with
+//! them.
 
 use test_support::{RedisGroup, RedisServer};
 

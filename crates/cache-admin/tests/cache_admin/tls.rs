@@ -1,5 +1,5 @@
-//! TLS to Redis: what is wrong with it is said in one sentence with the next step, and nothing is done without it that was to
-//! be done with it. That everything works over it is shown by the tests of the rights.
+//! TLS to Redis: what is wrong with it is said in one sentence with the next step, and nothing is done without it that
+//! was to be done with it. That everything works over it is shown by the tests of the rights.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! Which changes of tables nobody would see: a table that has no enabled trigger of ours for an event.
 //!
-//! Invariant: a trigger of another version counts, since it writes the outbox too; one that is disabled, or that went with its
-//! table when a schema tool rebuilt it, does not, nor does one of a table that is partitioned or inherited from. Called by the
-//! watch over running services.
+//! Invariant: a trigger of another version counts, since it writes the outbox too; one that is disabled, or that went
+//! with its table when a schema tool rebuilt it, does not, nor does one of a table that is partitioned or inherited
+//! from. Called by the watch over running services.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,8 +51,8 @@ async fn seen_on_sqlite<C: ConnectionTrait>(connection: &C) -> Result<Seen, DbEr
     Ok(seen)
 }
 
-/// `O` fires for all but replication, `A` for replication too. Who writes to a partition by its own name, or to a table that
-/// inherits, fires the triggers of that table alone.
+/// `O` fires for all but replication, `A` for replication too. Who writes to a partition by its own name, or to a table
+/// that inherits, fires the triggers of that table alone.
 async fn seen_on_postgres<C: ConnectionTrait>(connection: &C) -> Result<Seen, DbErr> {
     let sql = format!(
         "SELECT c.relname::text, t.tgtype::int FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \

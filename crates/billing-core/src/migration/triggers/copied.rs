@@ -1,4 +1,5 @@
-//! Which columns of invoice lines are copies of others, so that renaming a discount or changing a rate changes no invoice.
+//! Which columns of invoice lines are copies of others, so that renaming a discount or changing a rate changes no
+//! invoice.
 //!
 //! Invariant: a copy that a statement sets stays as it sets it. A trigger fills those of writers that do not know them,
 //! when a line is inserted and when it comes to refer to another row. Both backends make their triggers of this list.

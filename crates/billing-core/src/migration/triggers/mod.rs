@@ -1,10 +1,10 @@
 //! Our triggers: those that write the outbox, whoever changes a table, and those that copy names and rates onto lines.
 //!
-//! Invariant: every change of a row puts the keys it made wrong into `cache_invalidations`, in the same transaction: the
-//! new key on insert, the old one on delete, both on an update that moved the row, and on SQLite that of each row that is
-//! replaced. These are generated from the declarations of the cached types, those that copy from one list (`copied.rs`); a
-//! trigger whose name begins with [`PREFIX`] or [`COPY_PREFIX`] and is neither is removed.
-//! Called by [`super::migrate`]; `cache-admin doctor` asks [`check_triggers`].
+//! Invariant: every change of a row puts the keys it made wrong into `cache_invalidations`, in the same transaction:
+//! the new key on insert, the old one on delete, both on an update that moved the row, and on SQLite that of each row
+//! that is replaced. These are generated from the declarations of the cached types, those that copy from one list
+//! (`copied.rs`); a trigger whose name begins with [`PREFIX`] or [`COPY_PREFIX`] and is neither is removed. Called by
+//! [`super::migrate`]; `cache-admin doctor` asks [`check_triggers`].
 
 mod blind;
 pub(super) mod copied;
@@ -93,7 +93,8 @@ pub enum TriggerFault {
     Newer,
 }
 
-/// How the installed triggers differ from those of the declarations, by name; nothing where `migrate` would change nothing.
+/// How the installed triggers differ from those of the declarations, by name; nothing where `migrate` would change
+/// nothing.
 pub async fn check_triggers<C: ConnectionTrait>(
     connection: &C,
     declarations: &[TypeDependencies],

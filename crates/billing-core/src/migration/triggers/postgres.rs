@@ -2,9 +2,9 @@
 //!
 //! Invariants: the definition here is spelled as `pg_get_triggerdef` spells it, so that comparing them is comparing
 //! strings. The functions run with their owner's rights and a fixed search path: a writer needs no right on the outbox,
-//! and cannot redirect what they write. No statement that a function keeps a plan of names a column of `OLD` or `NEW`: after
-//! its type is changed, that plan fails every write of the connection. An update that changes nothing writes its rows, as on
-//! SQLite. Called by the parent.
+//! and cannot redirect what they write. No statement that a function keeps a plan of names a column of `OLD` or `NEW`:
+//! after its type is changed, that plan fails every write of the connection. An update that changes nothing writes its
+//! rows, as on SQLite. Called by the parent.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
@@ -32,8 +32,8 @@ pub(super) async fn expected<C: ConnectionTrait>(
     Ok(triggers(connection, tables).await?.into_iter().map(expected).collect())
 }
 
-/// `tgenabled`: `O` fires for all but replication; `D` is disabled, `R` and `A` are somebody's setting. A function without
-/// its rights or search path writes nothing for some writers, or elsewhere.
+/// `tgenabled`: `O` fires for all but replication; `D` is disabled, `R` and `A` are somebody's setting. A function
+/// without its rights or search path writes nothing for some writers, or elsewhere.
 pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
     let sql = format!(
         "SELECT t.tgname::text, t.tgrelid::regclass::text, \
@@ -201,8 +201,8 @@ fn notify() -> String {
     format!("    PERFORM pg_notify('{NOTIFY_CHANNEL}', '');\n")
 }
 
-/// EXECUTE plans each time, by the types of now: lines of invoices are few. A trigger `OF` the reference would be a part of
-/// that column, which then refuses another type.
+/// EXECUTE plans each time, by the types of now: lines of invoices are few. A trigger `OF` the reference would be a
+/// part of that column, which then refuses another type.
 fn copy_trigger(copied: &Copied, schema: &str) -> Trigger {
     let Copied { table, reference, source, columns } = copied;
     let name = format!("{COPY_PREFIX}{table}");

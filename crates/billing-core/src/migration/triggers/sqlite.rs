@@ -1,4 +1,5 @@
-//! The triggers in SQLite's words: for each table and event one that sees the rows, and one that sees what a row replaces.
+//! The triggers in SQLite's words: for each table and event one that sees the rows, and one that sees what a row
+//! replaces.
 //!
 //! Invariant: the text in `sqlite_master` is the text made here, so that comparing them is comparing strings. An update
 //! that changes nothing still writes its rows: comparing every column costs more than it saves. Called by the parent.

@@ -1,8 +1,8 @@
 //! Which rows of an SQLite table a new row can replace: those that are the same in the primary key or a unique index.
 //!
-//! `INSERT OR REPLACE` and `UPDATE OR REPLACE` delete such rows without any DELETE trigger. Invariant: every row that goes
-//! is matched; others may be matched too, for an invalidation too many does no harm. Pragmas are asked through a table, or
-//! they answer from what this connection remembers of the schema. Asked by [`super::sqlite`].
+//! `INSERT OR REPLACE` and `UPDATE OR REPLACE` delete such rows without any DELETE trigger. Invariant: every row that
+//! goes is matched; others may be matched too, for an invalidation too many does no harm. Pragmas are asked through a
+//! table, or they answer from what this connection remembers of the schema. Asked by [`super::sqlite`].
 
 use std::collections::{BTreeMap, BTreeSet};
 

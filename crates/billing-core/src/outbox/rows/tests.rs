@@ -8,7 +8,8 @@ use crate::cached::declarations;
 use crate::database::{Database, DatabaseSettings};
 use crate::migration::migrate;
 
-/// A database with many rows that were applied, whose statistics know of no pending row, and where others have come since.
+/// A database with many rows that were applied, whose statistics know of no pending row, and where others have come
+/// since.
 async fn surprised(owned: &TestDatabase, pending: u32) -> Database {
     let database = Database::connect(&DatabaseSettings::new(owned.url())).await.unwrap();
     migrate(&database, &declarations()).await.unwrap();

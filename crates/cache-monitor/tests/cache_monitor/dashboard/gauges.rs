@@ -1,4 +1,5 @@
-//! `/metrics` of a dashboard at which nobody looks: what is known is as new as it says, and what is not known is not there.
+//! `/metrics` of a dashboard at which nobody looks: what is known is as new as it says, and what is not known is not
+//! there.
 
 use std::collections::BTreeMap;
 
