@@ -60,7 +60,7 @@ pub use protocol::rate_limit::Pace;
 pub use read::answer::{Answer, Cached, ReadError, Tier};
 pub use read::cache::Cache;
 pub use read::invalidate::Invalidation;
-pub use read::many::{WarmUpError, WarmedUp};
+pub use read::warm_up::{WarmUpError, WarmedUp};
 pub use reporting::breaker_changes::BreakerChange;
 pub use reporting::hot_keys::{HotKey, HotKeys};
 pub use reporting::processes::Process;

@@ -141,7 +141,7 @@ fn written((name, value): &Assignment) -> BoxedStrategy<String> {
         format!("'{name}'={value}"),
         format!("{name}=\"{value}"),
         format!("{name}='{value}"),
-        format!("{name}"),
+        name.to_string(),
         format!("{name} {value}"),
         format!("  {name}\t=\t{value}\t"),
     ];

@@ -24,7 +24,7 @@ async fn a_service_works_or_says_why_at_both_ends_of_every_range() {
                         assert_eq!(service.ended().await.code(), Some(0), "{variables:?}: {}", service.said());
                     }
                     Err(said) => {
-                        assert!(said.contains("error: ") && !said.contains("panicked"), "{variables:?}: {said}")
+                        assert!(said.contains("error: ") && !said.contains("panicked"), "{variables:?}: {said}");
                     }
                 }
             }
