@@ -21,10 +21,9 @@ use crate::{chromium, deny, instructions, python, redis, tidy};
 
 /// The crate whose tests run the built programs.
 const SYSTEM_TESTS: &str = "system-tests";
-/// Set to 1, the pictures in the documentation are taken anew.
-const UPDATE_SCREENSHOTS: &str = "BILLING_UPDATE_SCREENSHOTS";
-/// How long some tests go on trying, and from which seed.
-const LENGTHS: [&str; 2] = ["BILLING_BAD_ROWS_", "BILLING_FUZZ_"];
+/// Variables that tests know begin so: how long some of them go on and from which seed, and which files and pictures in
+/// the repository they write anew.
+const OF_TESTS: [&str; 3] = ["BILLING_BAD_ROWS_", "BILLING_FUZZ_", "BILLING_UPDATE_"];
 /// Names the server that tests start.
 const REDIS_PROGRAM: &str = "REDIS_SERVER_BIN";
 /// What lets the tests kill a service at a named point, and the traces: both are off by default.
@@ -107,14 +106,13 @@ impl Surroundings {
             .env("BILLING_TEST_PYTHON", &self.python)
             .envs(redis::program().map(|program| (REDIS_PROGRAM, program)))
             .envs(chromium::program().map(|program| (chromium::VARIABLE, program)))
-            .envs(std::env::var_os(UPDATE_SCREENSHOTS).map(|value| (UPDATE_SCREENSHOTS, value)))
-            .envs(lengths())
+            .envs(of_tests())
     }
 }
 
-fn lengths() -> impl Iterator<Item = (OsString, OsString)> {
-    let is_length = |name: &str| LENGTHS.iter().any(|prefix| name.starts_with(prefix));
-    std::env::vars_os().filter(move |(name, _)| name.to_str().is_some_and(is_length))
+fn of_tests() -> impl Iterator<Item = (OsString, OsString)> {
+    let is_of_tests = |name: &str| OF_TESTS.iter().any(|prefix| name.starts_with(prefix));
+    std::env::vars_os().filter(move |(name, _)| name.to_str().is_some_and(is_of_tests))
 }
 
 /// Python comes from the package manager, its packages do not: they have an environment of their own.

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+use redis::{Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError};
 use secrecy::ExposeSecret;
 
 use super::error::L2Error;
@@ -146,10 +146,22 @@ fn address(has_tls: bool, host: &str, port: u16) -> ConnectionAddr {
     }
 }
 
+/// A Unix socket has no login before its path: the client takes it for a part of the path, which everybody may see.
+fn of_url(url: &str) -> Result<ConnectionInfo, L2Error> {
+    let info = url.into_connection_info()?;
+    match info.addr() {
+        ConnectionAddr::Unix(path) if path.to_string_lossy().contains('@') => {
+            let advice = "write the login of a Unix socket as unix:///path?user=USER&pass=PASSWORD";
+            Err(RedisError::from((ErrorKind::InvalidClientConfig, advice)).into())
+        }
+        _ => Ok(info),
+    }
+}
+
 /// The address in the settings. With sentinels only its login and its use of TLS count.
 fn connection_info(settings: &RedisSettings) -> Result<ConnectionInfo, L2Error> {
     if settings.has_url() {
-        return Ok(settings.url.expose_secret().into_connection_info()?);
+        return of_url(settings.url.expose_secret());
     }
     let mut redis = RedisConnectionInfo::default().set_db(i64::from(settings.db));
     if !settings.username.is_empty() {
@@ -159,4 +171,22 @@ fn connection_info(settings: &RedisSettings) -> Result<ConnectionInfo, L2Error> 
         redis = redis.set_password(settings.password.expose_secret());
     }
     Ok(address(settings.tls, &settings.host, settings.port).into_connection_info()?.set_redis_settings(redis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_in_the_path_of_a_socket_is_refused_and_not_shown() {
+        for url in ["redis+unix:///ann:hunter2@/run/redis.sock", "unix:/ann:hunter2@db/redis.sock"] {
+            let error = of_url(url).unwrap_err().to_string();
+            assert!(error.contains("unix:///path?user=USER&pass=PASSWORD") && !error.contains("hunter2"), "{error}");
+        }
+        for url in ["redis+unix://ann:hunter2@/run/redis.sock", "redis+unix://ann:hunter2@localhost/run/redis.sock"] {
+            let shown = of_url(url).map_or_else(|error| error.to_string(), |info| info.addr().to_string());
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+        assert!(of_url("unix:///run/redis.sock?user=ann&pass=hunter2").is_ok());
+    }
 }

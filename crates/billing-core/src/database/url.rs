@@ -54,7 +54,8 @@ fn split(url: &str) -> Result<(&str, &str), DatabaseError> {
 
 fn postgres(rest: &str) -> Result<Box<PgConnectOptions>, DatabaseError> {
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if is_cut_password(address, query) {
+    // Without the slashes the driver takes user and password for the name of the database, which everybody may see.
+    if !address.starts_with("//") || is_cut_password(address, query) {
         return Err(invalid(PERCENT_ENCODED));
     }
     let parameters = tls::parameters(query, tls::of_environment).map_err(|reason| invalid(&reason))?;
@@ -185,6 +186,9 @@ mod tests {
             "postgres://ann:12?hunter2@db/billing",
             "postgres://ann:12#hunter2@db/billing",
             "postgres://ann:x@127.0.0.1postgres://ann:hunter2@db/billing",
+            "postgresql+ann:hunter2@127.0.0.1",
+            "postgres:ann:hunter2@db/billing",
+            "postgres:/ann:hunter2@db/billing",
             "sqlite://ann:hunter2@db/billing",
         ] {
             let Err(error) = parse(&url.into()) else { panic!("{url} was accepted") };

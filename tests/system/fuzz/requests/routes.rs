@@ -247,7 +247,8 @@ impl Request {
 
     /// Whether an error has a code and a sentence: those of pages are pages, and HEAD wants no body.
     pub(super) fn wants_sentence(&self) -> bool {
-        !self.is_for_pages && self.method != "HEAD"
+        let is_of_page = self.is_for_pages || self.path.split('?').next() == Some("/");
+        !is_of_page && self.method != "HEAD"
     }
 
     /// Whether a server has to take it for a request: an error of what is none has no sentence.

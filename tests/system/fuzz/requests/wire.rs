@@ -20,11 +20,13 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Whether the body is an error as programs read it.
+    /// Whether the body is an error as programs read it. A header that breaks a request in two gets two answers.
     pub(super) fn is_problem(&self) -> bool {
         let body = self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let body: Option<Value> = serde_json::from_str(body).ok();
-        body.is_some_and(|body| body["error"]["code"].is_string() && body["error"]["message"].is_string())
+        let first = serde_json::Deserializer::from_str(body).into_iter::<Value>().next();
+        first
+            .and_then(Result::ok)
+            .is_some_and(|body| body["error"]["code"].is_string() && body["error"]["message"].is_string())
     }
 }
 
