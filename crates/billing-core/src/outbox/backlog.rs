@@ -1,6 +1,8 @@
-//! What stands in the outbox, for people: how much waits, for how long, and what nobody takes away.
+//! The state of the outbox for people: how many rows are pending, for how long, and which rows no relay takes away.
 //!
-//! Invariant: only reads. Called by `cache-admin doctor`, for the numbers of the cache, and for metrics.
+//! Invariant: it only reads.
+//!
+//! Used by `cache-admin doctor`, the metrics of the cache, and the exposition.
 
 use std::time::Duration;
 
@@ -16,21 +18,21 @@ use crate::database::{Database, DatabaseError};
 use crate::entities::cache_invalidation::{Column, Entity};
 use crate::time::now;
 
-/// Relays look for rows to retire so often before one counts as left behind.
+/// After this number of looks for rows to retire, an applied row that is still there counts as left behind.
 const PATIENCE_IN_LOOKS: u32 = 10;
 
-/// So many rows that cannot be read are named.
+/// Number of unreadable rows that are named.
 const EXAMPLES: usize = 3;
 
-/// A database that takes longer counts as away where it is only asked for what monitoring shows.
+/// A database that takes longer counts as unreachable when the question is only for monitoring.
 const MONITORING_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The state of the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backlog {
-    /// Rows of this build's types that nobody has applied yet.
+    /// Rows of this build's types that are not applied yet.
     pub pending: u64,
-    /// The age of the oldest of them, by the clock of the database; of none if none says when it was written.
+    /// The age of the oldest pending row, by the clock of the database; `None` if no row says when it was written.
     pub oldest_pending: Option<Duration>,
     /// Names of types that this build does not know, with their pending rows.
     pub unknown_types: Vec<(String, u64)>,
@@ -38,7 +40,7 @@ pub struct Backlog {
     pub left_behind: u64,
 }
 
-/// Looks at the outbox.
+/// Reads the state of the outbox.
 pub async fn backlog(cache: &BillingCache, settings: &RelaySettings) -> Result<Backlog, DatabaseError> {
     match look(cache, settings).await {
         Err(error) if cache.source().renews_plans_after(&error) => Ok(look(cache, settings).await?),
@@ -54,16 +56,16 @@ async fn look(cache: &BillingCache, settings: &RelaySettings) -> Result<Backlog,
     Ok(Backlog { pending, oldest_pending, unknown_types, left_behind })
 }
 
-/// What waits in the outbox, of this build's types.
+/// The pending rows of this build's types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// Rows that nobody has applied yet.
+    /// Number of rows that are not applied yet.
     pub rows: u64,
-    /// The age of the oldest of them, by the clock of the database.
+    /// The age of the oldest, by the clock of the database.
     pub oldest: Option<Duration>,
 }
 
-/// Looks only at what waits: one statement, by the index of the pending rows.
+/// Reads only the pending rows: one statement, which uses the index of pending rows.
 pub async fn waiting(database: &Database) -> Result<Waiting, DatabaseError> {
     let (rows, oldest) = match pending(database.connection()).await {
         Err(error) if database.renews_plans_after(&error) => pending(database.connection()).await?,
@@ -72,7 +74,7 @@ pub async fn waiting(database: &Database) -> Result<Waiting, DatabaseError> {
     Ok(Waiting { rows, oldest })
 }
 
-/// The same for a scrape: nothing where the database fails, or does not answer within a second.
+/// The same for a scrape; `None` if the database fails or does not answer within a second.
 pub async fn waiting_now(database: &Database) -> Option<Waiting> {
     tokio::time::timeout(MONITORING_DEADLINE, waiting(database)).await.ok()?.ok()
 }
@@ -81,7 +83,7 @@ fn known_types() -> impl Iterator<Item = &'static str> {
     CACHED_TYPES.iter().map(|cached| cached.info().name)
 }
 
-/// Rows of this build's types that nobody has applied yet, and the age of the oldest.
+/// Number of rows of this build's types that are not applied yet, and the age of the oldest.
 pub(super) async fn pending<C: ConnectionTrait>(connection: &C) -> Result<(u64, Option<Duration>), DbErr> {
     let found: Option<(i64, Option<f64>)> = Entity::find()
         .select_only()
@@ -112,16 +114,16 @@ async fn unknown_types<C: ConnectionTrait>(connection: &C) -> Result<Vec<(String
     Ok(counts.into_iter().map(|(name, count)| (shown(name), count.unsigned_abs())).collect())
 }
 
-/// Rows of types of this build that name a key which cannot be told, applied or not.
+/// Rows of this build's types whose key cannot be read, applied or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unreadable {
-    /// How many there are.
+    /// Number of these rows.
     pub rows: u64,
     /// Ids of some of them, with their types.
     pub examples: Vec<(i64, &'static str)>,
 }
 
-/// Looks for rows that cannot be read; reads every row, in pages.
+/// Counts the rows whose key cannot be read. It reads every row, in pages.
 pub async fn unreadable(cache: &BillingCache) -> Result<Unreadable, DatabaseError> {
     let connection = cache.source().connection();
     let (mut found, mut above) = (Unreadable::default(), i64::MIN);

@@ -1,8 +1,11 @@
-//! What the outbox adds to the numbers of the cache: how long it took until Redis was told of a write, and how much
-//! waits.
+//! The outbox's part of the metrics: how long it took until Redis acknowledged the invalidation of a write, and how
+//! many rows are pending.
 //!
-//! Invariant: a write is measured by whoever told Redis first: its writer, from the return of the commit, or a relay,
-//! by the age of its row. A row that is applied again, to another server or after a failover, is not measured again.
+//! Invariant: a write is measured once, by the process that invalidated first. The writer measures from the return of
+//! the commit; a relay takes the age of the row. A row that is applied again, to another server or after a failover, is
+//! not measured again.
+//!
+//! Used by the write transaction and the relay.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +16,7 @@ use tracing::debug;
 use super::backlog;
 use crate::cached::BillingCache;
 
-/// The writer told Redis of these keys so long after its commit: one value for each type among them.
+/// Records the delay between a commit and the invalidation by its writer: one value for each type among the keys.
 pub(super) fn record_of_writer<'a>(cache: &BillingCache, keys: impl Iterator<Item = &'a AnyKey>, delay: Duration) {
     let types: BTreeSet<&str> = keys.map(AnyKey::cache_type).collect();
     for cache_type in types {
@@ -21,12 +24,12 @@ pub(super) fn record_of_writer<'a>(cache: &BillingCache, keys: impl Iterator<Ite
     }
 }
 
-/// A relay told Redis of a row that nobody had applied before, and that was so old then.
+/// Records that a relay applied a row for the first time, and how old the row was.
 pub(super) fn record_of_relay(cache: &BillingCache, cache_type: &str, age: Duration) {
     cache.record(cache_type, Distribution::InvalidationDelay, nanos(age));
 }
 
-/// Records how many rows wait and how old the oldest is, as often as numbers are flushed.
+/// Records how many rows are pending and how old the oldest is, as often as the counters are flushed.
 pub(super) async fn record_backlog_regularly(cache: BillingCache) {
     let Some(pause) = cache.flush_pause() else { return };
     loop {

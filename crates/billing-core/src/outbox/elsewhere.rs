@@ -1,7 +1,9 @@
-//! Applied invalidations that the Redis of today may not carry: they were applied to another history of it, as before a
-//! failover or a restart with old data, and a relay has to apply them again.
+//! Applied invalidations that the current Redis data may not carry. They were applied to another history, for example
+//! before a failover or before a restart with old data, and a relay has to apply them again.
 //!
-//! Invariant: only reads, and asks the same as a relay does, row by row. Called by `cache-admin doctor`.
+//! Invariant: it only reads, and it decides row by row as a relay does.
+//!
+//! Used by `cache-admin doctor`.
 
 use std::time::Duration;
 
@@ -12,26 +14,26 @@ use super::row::{OutboxRow, Target};
 use super::rows::{self, Histories, Needed};
 use crate::cached::BillingCache;
 
-/// A relay that runs has marked what was left elsewhere anew by the second look for it.
+/// A running relay has marked rows that were left elsewhere again by its second look for them.
 const LOOKS: u32 = 2;
 
-/// What Redis may not carry.
+/// The rows that Redis may not carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Elsewhere {
-    /// A server does not tell its history: relays apply everything again at each connection.
+    /// A server does not report its history, so relays apply everything again at each connection.
     Unknown,
-    /// So many rows were applied to another history.
+    /// This number of rows was applied to another history.
     Rows {
-        /// How many.
+        /// Number of rows.
         rows: u64,
-        /// How many of them a relay that runs would have applied again and marked by now.
+        /// Number of these rows that a running relay would have applied and marked again by now.
         left_behind: u64,
-        /// Since when the oldest was written.
+        /// How long ago the oldest was written.
         oldest: Option<Duration>,
     },
 }
 
-/// Looks through the rows that were applied.
+/// Reads the rows that were applied.
 ///
 /// # Errors
 /// Redis does not answer, or the database fails.
@@ -44,7 +46,7 @@ pub async fn applied_elsewhere(cache: &BillingCache, settings: &RelaySettings) -
     if !histories.are_known() {
         return Ok(Elsewhere::Unknown);
     }
-    // In a cluster a row may carry the mark of a shard that has its key no longer.
+    // In a cluster a row may carry the mark of a shard that no longer has its key.
     let needed = if primaries.are_many() { Needed::Everything } else { Needed::Replay { into: histories.clone() } };
     let (mut lost, mut oldest, mut above) = (0, None, i64::MIN);
     loop {
@@ -63,7 +65,7 @@ pub async fn applied_elsewhere(cache: &BillingCache, settings: &RelaySettings) -
     Ok(Elsewhere::Rows { rows: lost, left_behind, oldest })
 }
 
-/// Whether the row is pending, or was applied to another history than that which its key is in now.
+/// Whether the row is pending, or was applied to another history than the one its key is in now.
 pub(super) fn is_needed(cache: &BillingCache, primaries: &Primaries, row: &OutboxRow) -> bool {
     let carries = |history: &History| row.redis_history.as_deref() == Some(history.as_str());
     let of_key = match row.target(cache) {

@@ -1,7 +1,9 @@
-//! Marks relayed rows in the background, in batches, off the path of the writer.
+//! Marks relayed rows in the background, in batches, so that the writer does not wait for it.
 //!
-//! Invariant: nothing depends on a mark. One that is lost, because the queue was full or the process died, means that
-//! the relay invalidates the same keys once more.
+//! Invariant: nothing depends on a mark. If one is lost, because the queue was full or the process died, the relay
+//! invalidates the same keys once more.
+//!
+//! Used by the write transaction.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -18,34 +20,34 @@ use crate::database::Database;
 
 const QUEUE: usize = 1_024;
 const BATCH: usize = 256;
-/// Long against one write; a row that is not marked yet is at worst applied once more by a relay.
+/// Long compared with one write. A row that is not marked yet is at worst applied once more by a relay.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Rows that Redis was told of, by the history in which it was.
+/// Rows that Redis has acknowledged, by the history in which it did.
 pub(super) type Relayed = HashMap<Option<History>, BTreeSet<i64>>;
 
-/// The way into the queue of the marking task, until it is closed.
+/// The sending end of the marking task's queue, until it is closed.
 #[derive(Clone, Debug)]
 pub(super) struct Marker(Arc<Mutex<Option<mpsc::Sender<Relayed>>>>);
 
-/// The mark of one commit; the task does not end before it was given or dropped. Without a queue if the marker was
-/// closed.
+/// The place of one commit in the queue. The task does not end before the mark was given or dropped. It has no queue if
+/// the marker was closed.
 #[derive(Debug)]
 pub(super) struct Mark(Option<mpsc::Sender<Relayed>>);
 
 impl Marker {
-    /// Starts the task; it ends when the marker is closed, or all clones of it are gone, and no commit is on its way.
+    /// Starts the task. It ends when the marker is closed or all its clones are dropped, and no commit is in progress.
     pub(super) fn start(database: Database) -> (Self, JoinHandle<()>) {
         let (sender, queue) = mpsc::channel(QUEUE);
         (Self(Arc::new(Mutex::new(Some(sender)))), tokio::spawn(run(database, queue)))
     }
 
-    /// Taken before a commit, so that closing waits for it.
+    /// Reserves the mark of a commit before it begins, so that closing waits for it.
     pub(super) fn expect(&self) -> Mark {
         Mark(self.0.lock().expect("no panic while the queue is taken").clone())
     }
 
-    /// Takes no more commits, whatever clones there are.
+    /// Takes no more commits from any clone.
     pub(super) fn close(&self) {
         self.0.lock().expect("no panic while the queue is taken").take();
     }
@@ -60,7 +62,7 @@ impl Mark {
     }
 }
 
-/// Takes what comes within a short while, up to a batch.
+/// Gathers what arrives within a short time, up to a batch.
 async fn gather(queue: &mut mpsc::Receiver<Relayed>, batch: &mut Vec<Relayed>) {
     let ends = Instant::now() + GATHER;
     while batch.len() < BATCH {
@@ -74,7 +76,8 @@ async fn gather(queue: &mut mpsc::Receiver<Relayed>, batch: &mut Vec<Relayed>) {
 async fn run(database: Database, mut queue: mpsc::Receiver<Relayed>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
-        // Marks that come soon go with these: on SQLite each statement takes the write lock from the next payment.
+        // Marks that arrive soon are written together: on SQLite each statement takes the write lock that the next
+        // payment needs.
         gather(&mut queue, &mut batch).await;
         let mut by_history = Relayed::new();
         for (history, ids) in batch.drain(..).flatten() {

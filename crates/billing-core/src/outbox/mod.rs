@@ -1,7 +1,8 @@
 //! The outbox: pending invalidations, written by triggers in the transaction that made a cached value wrong.
 //!
-//! Invariant: a row is marked relayed only after Redis was told, with the history Redis was told in; a row whose type
-//! this build does not know stays pending, for a build that does. [`WriteTxn`] relays the rows of its own transaction.
+//! Invariants: a row is marked relayed only after Redis acknowledged, with the history in which it did. A row whose
+//! type this build does not know stays pending for a build that knows it. [`WriteTxn`] relays the rows of its own
+//! transaction.
 
 mod backlog;
 mod delay;

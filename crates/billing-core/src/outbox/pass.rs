@@ -1,8 +1,10 @@
-//! One pass of the relay over the outbox: which rows it takes, what it tells Redis of them, and how it marks them.
+//! One pass of the relay over the outbox: which rows it takes, what it invalidates for them, and how it marks them.
 //!
-//! Invariants (`protocol.md`, section 5): a row is marked after Redis was told, with the history Redis was told in;
-//! whatever has to be cleared is cleared once a pass, for rows that were there before the clear began; no row stops a
-//! pass by what stands in it. Run by `relay.rs`, one pass after the other.
+//! Invariants (`protocol.md`, "Relay and replay"): a row is marked after Redis acknowledged, with the history in which
+//! it did. A type is cleared at most once a pass, for rows that existed before the clear began. No content of a row
+//! stops a pass.
+//!
+//! Used by `relay.rs`, which runs one pass after the other.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -21,22 +23,23 @@ use super::whole_type::{self, PutAside};
 use crate::cached::{self, BillingCache};
 use crate::{database, failpoint};
 
-/// A mark can be seen at most so long after the time it carries.
+/// A mark may become visible this long after the time it carries.
 const MARK_DELAY: TimeDelta = TimeDelta::seconds(10);
 
 /// One pass over the outbox.
 pub(super) struct Pass<'a> {
     cache: &'a BillingCache,
     settings: &'a RelaySettings,
-    /// The servers that were connected when it began.
+    /// The servers that were connected when the pass began.
     primaries: &'a Primaries,
-    /// Whether it is a replay: only then is a type cleared while a part of a cluster is away, on those that are there.
+    /// Whether this is a replay. Only a replay clears a type while a part of a cluster is away, on the primaries that
+    /// are there.
     is_replay: bool,
-    /// Those servers that could not be told something, and are left alone for the rest of the pass.
+    /// Servers on which an invalidation failed. The rest of the pass skips them.
     failed: BTreeSet<ConnectionNumber>,
     /// Whether a type could not be cleared.
     is_uncleared: bool,
-    /// What waits for its type to be cleared.
+    /// The rows that wait until their type is cleared.
     put_aside: PutAside,
 }
 
@@ -58,17 +61,17 @@ impl<'a> Pass<'a> {
         Self { cache, settings, primaries, is_replay, failed, is_uncleared: false, put_aside }
     }
 
-    /// Whether something was not done that could have been.
+    /// Whether the pass left something undone that it should have done.
     pub(super) fn is_left(&self) -> bool {
         self.is_uncleared || !self.failed.is_empty()
     }
 
-    /// Whether a type that had to be cleared was not.
+    /// Whether a type that had to be cleared was not cleared.
     pub(super) fn is_uncleared(&self) -> bool {
         self.is_uncleared
     }
 
-    /// Whether this server could not be told something.
+    /// Whether an invalidation failed on this server.
     pub(super) fn has_failed(&self, server: ConnectionNumber) -> bool {
         self.failed.contains(&server)
     }
@@ -77,19 +80,20 @@ impl<'a> Pass<'a> {
         if self.is_left() { Err(RelayError::Redis(L2Error::Away)) } else { Ok(()) }
     }
 
-    /// Applies every row that is needed, and clears what has to be cleared; says how many.
+    /// Applies every row that is needed, and clears the types that have to be cleared. Returns the number of rows
+    /// applied.
     pub(super) async fn relay_all(&mut self, needed: &Needed) -> Result<u64, RelayError> {
         let relayed = self.relay(needed, &BTreeSet::new()).await?;
         Ok(relayed + self.clear_put_aside().await?)
     }
 
-    /// Applies the rows that are needed, but for those of the types to skip; says how many. The types with the fewest
-    /// rows come first, and of each its newest rows, so that a change of one row does not wait for a change of
-    /// thousands.
+    /// Applies the rows that are needed, except those of the types in `skip`. Returns their number. The types with the
+    /// fewest rows come first, and of each type its newest rows, so that a change of one row does not wait for a change
+    /// of thousands.
     ///
-    /// Starts from the lowest id each time, because a row may become visible after one with a higher id. Ends with the
-    /// highest id there is now: writers add rows faster than a pass takes them, and what they acknowledge from now on
-    /// they tell the servers that are connected now.
+    /// It starts from the lowest id each time, because a row may become visible after one with a higher id. It ends
+    /// with the highest id that exists when it begins, because writers add rows faster than a pass takes them. What
+    /// writers acknowledge from then on, they invalidate on the servers that are connected now.
     pub(super) async fn relay(&mut self, needed: &Needed, skip: &BTreeSet<&'static str>) -> Result<u64, RelayError> {
         let connection = self.cache.source().connection();
         let last = rows::last_id(connection).await?;
@@ -124,20 +128,20 @@ impl<'a> Pass<'a> {
         Ok(relayed)
     }
 
-    /// Applies what was marked since the last look as applied to another history: during a failover some processes
-    /// still write to the old primary, and what they acknowledge after the replay only the old primary was told.
-    /// Answers the ids.
+    /// Applies the rows that were marked with another history since the last look. During a failover some processes
+    /// still write to the old primary, and after the replay only the old primary gets their invalidations. Returns the
+    /// ids.
     ///
-    /// They keep their marks, if they have any: the relays of the old primary apply the marks of the new one in the
-    /// same way, and would otherwise mark each other's rows by turns. Those for which a type has to be cleared are put
-    /// aside.
+    /// These rows keep their marks, if they have any. The relays of the old primary apply the marks of the new one in
+    /// the same way, so the two would otherwise overwrite each other's marks again and again. Rows for which a type has
+    /// to be cleared are put aside.
     pub(super) async fn relay_applied_elsewhere(
         &mut self,
         told: &BTreeSet<i64>,
         looked: NaiveDateTime,
     ) -> Result<BTreeSet<i64>, RelayError> {
         let histories = Histories::of(self.primaries);
-        // A server that hides its history gets the whole window at every connection instead.
+        // For a server that hides its history, the whole window is applied at every connection instead.
         if !histories.are_known() {
             return Ok(BTreeSet::new());
         }
@@ -153,7 +157,7 @@ impl<'a> Pass<'a> {
         }
         self.put_aside.values_mut().for_each(|rows| rows.keep_marks(&marked));
         for (history, ids) in relayed {
-            // Another history than that of the replay is found by the next look, which replays.
+            // If the history is not that of the replay, the next look finds that, and replays.
             if history.is_some() {
                 let ids = ids.difference(&marked).copied().collect();
                 rows::mark_relayed(self.cache.source().connection(), &ids, history.as_ref()).await?;
@@ -163,23 +167,23 @@ impl<'a> Pass<'a> {
         Ok(told)
     }
 
-    /// Whether a type has more rows than are worth applying one by one: of a type with one key, more than one batch.
-    /// Not while a part of a cluster is away, which would have to be cleared too; and not of all rows, few of which are
-    /// needed.
+    /// Whether a type has too many rows to apply one by one; for a type with one key, more than one batch. Not while a
+    /// part of a cluster is away, since that part would have to be cleared too. Not if all rows are looked at, since
+    /// few of them are needed.
     fn is_crowded(&self, needed: &Needed, name: &str, count: u64) -> bool {
         let can_be = self.primaries.are_all() && !matches!(needed, Needed::Everything);
         let has_one_key = cached::find(name).is_some_and(|cached| cached.only_key(self.cache).is_some());
         can_be && count > if has_one_key { BATCH as u64 } else { self.settings.clear_type_above }
     }
 
-    /// What waits for a clear of its type; nothing while a part of a cluster is away, since it waits as the rows of
-    /// that part do.
+    /// The rows that wait for a clear of their type. None while a part of a cluster is away: they then stay pending
+    /// like the rows of that part.
     pub(super) fn take_put_aside(&mut self) -> PutAside {
         let put_aside = std::mem::take(&mut self.put_aside);
         if self.is_replay || self.primaries.are_all() { put_aside } else { PutAside::new() }
     }
 
-    /// Clears each type once; says how many rows were put aside for that.
+    /// Clears each type once. Returns the number of rows that were put aside for that.
     async fn clear_put_aside(&mut self) -> Result<u64, RelayError> {
         let mut relayed = 0;
         for (cache_type, rows) in self.take_put_aside() {
@@ -197,8 +201,8 @@ impl<'a> Pass<'a> {
         self.is_uncleared = true;
     }
 
-    /// Applies the wanted rows; nothing if there are none. PostgreSQL's locks keep two relays from doing the same work
-    /// with pending rows; else it may be done twice, which does no harm.
+    /// Applies the wanted rows; `None` if there are none. On PostgreSQL, row locks keep two relays from working on the
+    /// same pending rows. Otherwise the work may be done twice, which does no harm.
     async fn relay_batch(&mut self, needed: &Needed, wanted: Wanted) -> Result<Option<Batch>, RelayError> {
         match (self.cache.source().backend(), needed) {
             (DbBackend::Postgres, Needed::Pending { .. }) => {
@@ -238,13 +242,13 @@ impl<'a> Pass<'a> {
 
     fn record_delays<'r>(&self, told: impl Iterator<Item = &'r OutboxRow>, after: Duration) {
         for row in told.filter(|row| row.is_pending) {
-            // What another program wrote may be no time; then it has no age.
+            // Another program may have written something that is no time; such a row has no age.
             row.age.iter().for_each(|age| delay::record_of_relay(self.cache, &row.cache_type, *age + after));
         }
     }
 
-    /// Tells Redis what the rows say, each key once, and puts aside those for which a type has to be cleared. Answers
-    /// the rows that it was told, by the history in which it was.
+    /// Invalidates what the rows name, each key once, and puts aside the rows for which a type has to be cleared.
+    /// Returns the rows that were applied, by the history in which Redis acknowledged.
     async fn apply(&mut self, rows: &[OutboxRow]) -> Relayed {
         let targets: Vec<(&OutboxRow, Target)> = rows.iter().map(|row| (row, row.target(self.cache))).collect();
         let keys = targets.iter().filter_map(|(_, target)| target.key());
@@ -263,7 +267,7 @@ impl<'a> Pass<'a> {
                     self.put_aside.entry(name).or_default().add_unreadable(row);
                     None
                 }
-                // Nothing was to be told; but a row without a history is never retired.
+                // There was nothing to invalidate, but a row without a history is never retired.
                 Target::Nothing | Target::UnknownType => Some(self.primaries.history_of_all()),
             };
             if let Some(history) = history {
@@ -273,7 +277,7 @@ impl<'a> Pass<'a> {
         relayed
     }
 
-    /// Whether the server that has this key is there, and has taken what it was told so far.
+    /// Whether the server that has this key is connected, and no invalidation on it failed so far.
     fn is_reachable(&self, key: &AnyKey) -> bool {
         self.primaries.of_key(key).is_some_and(|primary| !self.failed.contains(&primary.connection))
     }

@@ -1,7 +1,9 @@
 //! What an error of COMMIT says about the transaction.
 //!
-//! Invariant: "refused" is only what proves that nothing was written. A disk that fails may have the commit on it and
-//! show it after a restart, so anything else is "outcome unknown". Used by the write transaction.
+//! Invariant: an error counts as "refused" only if it proves that nothing was written. A failing disk may hold the
+//! commit and show it after a restart, so every other error means "outcome unknown".
+//!
+//! Used by the write transaction.
 
 use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::{DbErr, RuntimeErr};
@@ -18,11 +20,11 @@ pub(super) fn is_refusal(error: &DbErr) -> bool {
 }
 
 /// PostgreSQL's states have five characters. 23: a constraint that was deferred to the commit. 40: the server rolled
-/// back, but for 40003, by which it says that it does not know. P0: raised by a trigger that was deferred. These come
-/// from the transaction itself, before its commit is written. All others may come from the server's end, its disk, or a
-/// pooler in between.
+/// back, except for 40003, which means that it does not know. P0: raised by a deferred trigger. These come from the
+/// transaction itself, before its commit is written. All others may come from the shutdown of the server, its disk, or
+/// a pooler in between.
 ///
-/// SQLite's are numbers whose low byte is the primary code. After these two the transaction is still open, and is
+/// SQLite's are numbers whose low byte is the primary code. After these two codes the transaction is still open, and is
 /// rolled back.
 fn proves_nothing_written(state: &str) -> bool {
     if state.len() == 5 {
@@ -103,14 +105,13 @@ mod tests {
 
     #[test]
     fn any_other_error_leaves_the_outcome_unknown() {
-        // It does not know itself; a connection that broke, perhaps behind a pooler; an end of the server; its disk;
-        // its own.
+        // The server does not know itself; a broken connection, perhaps behind a pooler; a shutdown; the disk; an
+        // internal error.
         for state in ["40003", "08006", "08P01", "57P01", "57P02", "57014", "53100", "53200", "58030", "XX000", "XX001"]
         {
             assert!(!is_refused(state), "{state}");
         }
-        // SQLite: no transaction is open, locked, no memory, read-only, the disk fails, is full, does not sync;
-        // corrupt.
+        // SQLite: no open transaction, locked, no memory, read-only, disk error, disk full, sync failed; corrupt.
         for state in ["1", "6", "7", "8", "10", "13", "778", "1034", "11"] {
             assert!(!is_refused(state), "{state}");
         }

@@ -1,12 +1,14 @@
-//! The relay: applies the invalidations that nobody has applied yet, and applies again those that Redis may have lost.
+//! The relay: applies pending invalidations, and applies again those that Redis may have lost.
 //!
-//! Every process of the service runs one. It takes rows left by a crash, by a Redis that was away, and by writers that
-//! know nothing of the cache; on PostgreSQL it is woken by `NOTIFY`, on SQLite it looks regularly.
+//! Every process of the service runs one. It takes rows that a crash, an unreachable Redis, or writers without the
+//! cache left behind. On PostgreSQL `NOTIFY` wakes it; on SQLite it looks regularly.
 //!
-//! Invariants (`protocol.md`, section 5): rows are taken by their state, never by "id greater than the last seen"; a
-//! row is marked after Redis was told, with the history Redis was told in, that of the shard of its key; every look
-//! takes rows that were lately marked with other histories, not only the look after a reconnection; a row is retired
-//! only when it carries a history of today and is older than its retention.
+//! Invariants (`protocol.md`, "Relay and replay"): rows are taken by their state, never by "id greater than the last
+//! seen". A row is marked after Redis acknowledged, with the history of the shard of its key at that time. Every look
+//! takes the rows that were recently marked with other histories, not only the look after a reconnection. A row is
+//! retired only when it carries a current history and is older than its retention.
+//!
+//! Used by the service, which starts it and stops it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,15 +32,15 @@ use super::whole_type::Clears;
 use crate::cached::{self, BillingCache};
 use crate::migration::triggers::NOTIFY_CHANNEL;
 
-/// Between two looks for rows to retire.
+/// Pause between two looks for rows to retire.
 pub(super) const RETIRE_PAUSE: Duration = Duration::from_secs(60);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
-/// Not even a mistake in the settings makes the relay ask without a pause.
+/// Lower limit of the pause between looks, in case the settings ask for none.
 const POLL_MIN: Duration = Duration::from_millis(10);
-/// Between two attempts to listen.
+/// Pause between two attempts to listen.
 const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 
-/// How the relay behaves.
+/// Settings of the relay.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RelaySettings {
@@ -46,29 +48,29 @@ pub struct RelaySettings {
     pub poll_interval_ms: u64,
     /// A row younger than this is left to the writer who made it.
     pub grace_ms: u64,
-    /// Beyond so many pending rows of one type, the whole type is cleared instead.
+    /// Above this number of pending rows of one type, the whole type is cleared instead.
     pub clear_type_above: u64,
     /// How much longer than the TTL of their type relayed rows are kept for a replay.
     pub retention_margin_seconds: u64,
-    /// How long a write that could not tell Redis waits until a relay has; 0 turns that off.
+    /// How long a write whose invalidation failed waits until a relay has applied it; 0 turns this off.
     pub strict_wait_ms: u64,
 }
 
-/// The running relay; ends when dropped.
+/// The running relay. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Relay {
     tasks: JoinSet<()>,
     caught_up: watch::Receiver<bool>,
 }
 
-/// Why a pass stopped; what it did before stays done.
+/// Why a pass stopped. What it had done before stays done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayError {
     /// The outbox could not be read or marked.
     #[error("read the outbox")]
     Database(#[from] DbErr),
-    /// Redis could not be told.
+    /// Redis could not be asked.
     #[error("tell redis")]
     Redis(#[from] L2Error),
 }
@@ -89,44 +91,44 @@ impl Relay {
         Self { tasks, caught_up }
     }
 
-    /// Waits until the outbox has been at rest once, so that reads use Redis.
+    /// Waits until the outbox was caught up with once, so that reads use Redis.
     pub async fn caught_up(&self) {
-        // The sender lives as long as the relay; should the task have died, there is nothing to wait for.
+        // The sender lives as long as the relay. If the task died, there is nothing to wait for.
         let _ = self.caught_up.clone().wait_for(|done| *done).await;
     }
 
-    /// Ends the relay and waits for it. What it was doing is done by the next one.
+    /// Ends the relay and waits for it. The next relay does what this one left.
     pub async fn close(mut self) {
         self.tasks.shutdown().await;
     }
 }
 
-/// What was found at the looks before.
+/// What the previous looks found.
 #[derive(Default)]
 struct Admitted {
-    /// The servers that reads use: their data is known to carry every acknowledged invalidation.
+    /// The servers that reads use: their data are known to carry every acknowledged invalidation.
     in_use: Vec<Primary>,
-    /// Which layout of the keys the last complete replay was over.
+    /// The slot map that the last complete replay covered.
     layout: Option<LayoutNumber>,
     /// When the last look began, by the clock of the database.
     looked: NaiveDateTime,
-    /// Rows applied elsewhere that these servers were told of too; those of the last look, since older ones are not
-    /// seen again.
+    /// Rows applied elsewhere that were applied to these servers too. Only those of the last look, since older ones are
+    /// not seen again.
     told: BTreeSet<i64>,
-    /// Which rows were there when.
+    /// Which rows existed at which time.
     seen: Seen,
     /// The types that are being cleared beside the looks.
     clears: Clears,
 }
 
-/// Which servers a look brought to rest.
+/// Which servers a look has caught up.
 enum Reached {
     All,
     /// A part of a cluster is away.
     Some,
 }
 
-/// Relays for ever, and before that replays what a change of the Redis history made necessary.
+/// Relays for ever. Before that it replays what a change of the Redis history made necessary.
 async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, caught_up: watch::Sender<bool>) {
     let mut connections = cache.connection_changes();
     let mut admitted = Admitted::default();
@@ -141,8 +143,8 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
                 let pause = Duration::from_millis(settings.poll_interval_ms).max(POLL_MIN);
                 match reached {
                     Reached::All => pause,
-                    // Many rows may wait for a part of a cluster that is away; looking at them is not to be all that
-                    // goes on.
+                    // Many rows may wait for a part of a cluster that is away; looking at them must not take all the
+                    // time.
                     Reached::Some => pause.max((began.elapsed() * 4).min(BACKOFF_MAX)),
                 }
             }
@@ -163,8 +165,8 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
     }
 }
 
-/// Brings the outbox to rest for the servers that are connected now, and lets reads use them. Rows of a part of a
-/// cluster that is away wait for it; they keep no others waiting.
+/// Applies what is needed for the servers that are connected now, and lets reads use these servers. Rows of a part of a
+/// cluster that is away wait for that part; they do not keep other rows waiting.
 async fn catch_up(
     cache: &BillingCache,
     settings: &RelaySettings,
@@ -195,15 +197,16 @@ async fn catch_up(
         if is_done {
             (admitted.told, admitted.looked) = (told, looked);
         } else {
-            // What could not be told, or is being cleared, is looked for again.
+            // Rows that could not be applied, or whose type is being cleared, are looked for again.
             admitted.told.extend(told);
         }
         return pass.result().map(|()| reached);
     }
-    // Other data: what was acknowledged may be undone. Or the same data over another connection: while there was none,
-    // others may have told a server that took this one's place for a while, and the rows say so.
+    // Either the data are other data, so acknowledged invalidations may be undone. Or they are the same data over
+    // another connection: in between, other processes may have written to a server that took its place for a while, and
+    // the rows say so.
     new.iter().for_each(|primary| cache.suspend_reads(primary.connection));
-    // A mark says in which history the shard was that had the key then; by now the key may be another one's.
+    // A mark says the history of the shard that had the key at that time; by now another shard may have the key.
     let needed =
         if primaries.are_many() { Needed::Everything } else { Needed::Replay { into: Histories::of(&primaries) } };
     let relayed = pass.relay_all(&needed).await?;
@@ -221,7 +224,7 @@ async fn catch_up(
     Ok(reached)
 }
 
-/// Wakes the relay when PostgreSQL announces new rows, after the writer had the time to apply its own.
+/// Wakes the relay when PostgreSQL announces new rows, after the writer had the time to apply its own rows.
 async fn listen(cache: BillingCache, wake: Arc<Notify>, grace: Duration) {
     loop {
         if let Err(error) = wake_on_notification(&cache, &wake, grace).await {
@@ -236,11 +239,12 @@ async fn wake_on_notification(cache: &BillingCache, wake: &Notify, grace: Durati
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(NOTIFY_CHANNEL).await?;
     loop {
-        // Before the first notification too: what came while nobody listened was missed.
+        // Also before the first notification: rows that came while nobody listened were not announced.
         tokio::time::sleep(grace).await;
         while listener.next_buffered().is_some() {}
         wake.notify_one();
-        // `None` is a connection that was lost and restored: notifications may have been missed, so look as well.
+        // `None` means that the connection was lost and restored. Notifications may have been missed, so the relay
+        // looks as well.
         listener.try_recv().await?;
     }
 }
@@ -255,14 +259,14 @@ async fn retire_regularly(cache: BillingCache, settings: RelaySettings) {
     }
 }
 
-/// One look for rows to retire; says how many there were.
+/// Retires rows once. Returns their number.
 ///
 /// # Errors
-/// Redis does not tell its history, or the database fails.
+/// Redis does not report its history, or the database fails.
 pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, RelayError> {
     let primaries = cache.primaries().await?;
-    // Those of another history that were left after a failover get the mark of this one, so that they can be retired.
-    // They are applied once more; by now nobody uses the old primary, so nobody marks them back.
+    // Rows of another history that a failover left get the mark of this one, so that they can be retired. They are
+    // applied once more. By now no process uses the old primary, so no process marks them back.
     let histories = Histories::of(&primaries);
     if histories.are_known() {
         let after = Duration::from_secs(settings.retention_margin_seconds);

@@ -1,8 +1,10 @@
-//! One row of the outbox: what is read of it, and what it comes down to.
+//! One row of the outbox: the columns that are read, and the target that they name.
 //!
-//! Invariant: reading a row never fails for what stands in it. Other programs write here too, and SQLite keeps any
-//! bytes in any column: texts come as bytes, times are read only where the driver can take them, and a key that cannot
-//! be told is an answer, not an error. Read by `rows.rs` and `trail.rs`.
+//! Invariant: reading a row never fails because of its content. Other programs write here too, and SQLite keeps any
+//! bytes in any column. So texts are read as bytes, times are read only where the driver can take them, and a key that
+//! cannot be read is a result, not an error.
+//!
+//! Used by `rows.rs` and `trail.rs`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,38 +19,38 @@ use billing_cache::AnyKey;
 use crate::cached::{self, BillingCache, KeyOfColumns};
 use crate::entities::cache_invalidation::{Column, Entity};
 
-/// The most bytes of key columns that are read. No key is so long: what is longer is a key that cannot be told.
+/// The most bytes of key columns that are read. No key is this long; a longer one cannot be read.
 const KEY_PARTS_LIMIT: usize = 16_384;
 
-/// What a row says must be invalidated.
+/// An invalidation, as the outbox holds it.
 #[derive(Clone, Debug)]
 pub struct OutboxRow {
     /// The row's id.
     pub id: i64,
-    /// The name of the cached type; what is no text in it becomes U+FFFD, which no name has.
+    /// The name of the cached type. Bytes in it that are no text become U+FFFD, which no name has.
     pub cache_type: String,
     /// A JSON array of the key columns' values; `None` for the whole type.
     pub key_parts: Option<Vec<u8>>,
-    /// Whether nobody has applied it to Redis yet.
+    /// Whether it is not applied to Redis yet.
     pub is_pending: bool,
-    /// The history it was applied to; `None` while pending, or where that is not known.
+    /// The history it was applied to; `None` while pending, or if the history is not known.
     pub redis_history: Option<String>,
-    /// How long ago it was written, by the clock of the database; `None` if that is no time.
+    /// How long ago it was written, by the clock of the database; `None` if the column holds no time.
     pub age: Option<Duration>,
 }
 
-/// What a row comes down to for this build.
+/// What a row invalidates in this build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// One key.
     Key(AnyKey),
-    /// No value can be cached for these column values, such as a region that is no region.
+    /// No value can be cached for these column values, such as a region that does not exist.
     Nothing,
     /// Every key of the type.
     WholeType(&'static str),
-    /// A key of the type that cannot be told from the row, so that every key of the type has to be invalidated.
+    /// A key of the type that cannot be read from the row, so every key of the type must be invalidated.
     Unreadable(&'static str),
-    /// A type of another build, which must relay the row itself; also a name that cannot be read.
+    /// A type of another build, which must relay the row itself; or a name that cannot be read.
     UnknownType,
 }
 
@@ -59,7 +61,7 @@ impl Target {
         if let Self::Key(key) = self { Some(key) } else { None }
     }
 
-    /// The type, if every key of it has to be invalidated.
+    /// The type, if every key of it must be invalidated.
     #[must_use]
     pub fn whole_type(&self) -> Option<&'static str> {
         if let Self::WholeType(name) | Self::Unreadable(name) = self { Some(name) } else { None }
@@ -67,7 +69,7 @@ impl Target {
 }
 
 impl OutboxRow {
-    /// What must be invalidated in `cache`.
+    /// What the row invalidates in `cache`.
     #[must_use]
     pub fn target(&self, cache: &BillingCache) -> Target {
         let Some(cached) = cached::find(&self.cache_type) else {
@@ -82,7 +84,7 @@ impl OutboxRow {
             return Target::WholeType(name);
         };
         match columns(parts) {
-            // A row that cannot be read must not count as one that concerns nothing.
+            // A row that cannot be read must not count as one that concerns no key.
             Columns::Unreadable => Target::Unreadable(name),
             Columns::Impossible => Target::Nothing,
             Columns::Values(columns) => match cached.key_of_columns(cache, &columns) {
@@ -99,13 +101,13 @@ impl OutboxRow {
 enum Columns {
     /// As texts; NULL is `None`.
     Values(Vec<Option<String>>),
-    /// One of them is no text, and keys are texts.
+    /// One of them is not a text, and keys are texts.
     Impossible,
-    /// It is no array.
+    /// It is not an array.
     Unreadable,
 }
 
-/// Each value is taken as it was written: a number that no number type holds is still the text of a column.
+/// Each value is taken as it was written: a number too large for every number type is still the text of a column.
 fn columns(parts: &[u8]) -> Columns {
     let text = String::from_utf8_lossy(parts);
     let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(&text) else { return Columns::Unreadable };
@@ -116,7 +118,7 @@ fn columns(parts: &[u8]) -> Columns {
     }
 }
 
-/// One value; `None` if it is no text.
+/// One value; `None` if it is not a text.
 fn column(json: &str) -> Option<Option<String>> {
     match json {
         "null" => Some(None),
@@ -125,7 +127,7 @@ fn column(json: &str) -> Option<Option<String>> {
     }
 }
 
-/// Rows of the outbox, to be read as [`OutboxRow`] or as a part of it.
+/// Rows of the outbox, to be read as [`OutboxRow`] or a part of it.
 pub(super) fn select(backend: DbBackend) -> Select<Entity> {
     Entity::find()
         .select_only()
@@ -164,12 +166,12 @@ pub(super) fn bytes(backend: DbBackend, column: &'static str) -> SimpleExpr {
     }
 }
 
-/// A database without an encoding (`SQL_ASCII`) holds any bytes, and cannot convert them.
+/// A database without an encoding (`SQL_ASCII`) holds any bytes and cannot convert them.
 fn in_utf8(column: &str) -> String {
     format!("convert_to({column}, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)")
 }
 
-/// Nothing of what is too long, which is no array.
+/// A value that is too long is read as empty, which is not an array.
 fn bytes_of_key_parts(backend: DbBackend) -> SimpleExpr {
     match backend {
         DbBackend::Sqlite => Expr::cust(format!(
@@ -183,7 +185,7 @@ fn bytes_of_key_parts(backend: DbBackend) -> SimpleExpr {
     }
 }
 
-/// How long ago a row was written, in seconds by the clock of the database; NULL if that is no moment.
+/// How long ago a row was written, in seconds by the clock of the database; NULL if the column holds no point in time.
 pub(super) fn age_seconds(backend: DbBackend) -> SimpleExpr {
     match backend {
         DbBackend::Sqlite => Expr::cust("(julianday('now') - julianday(created_at)) * 86400.0"),
@@ -194,12 +196,12 @@ pub(super) fn age_seconds(backend: DbBackend) -> SimpleExpr {
     }
 }
 
-/// The age that the database told. A clock that was set back makes a row of the future.
+/// The age that the database reported. After a clock was set back, a row may lie in the future.
 pub(super) fn age(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
 }
 
-/// A time as the driver can take it: PostgreSQL has some that no calendar of ours has.
+/// A time that the driver can take: PostgreSQL has some that our calendar type cannot hold.
 pub(super) fn time(backend: DbBackend, column: &'static str) -> SimpleExpr {
     match backend {
         DbBackend::Sqlite => Expr::cust(column),
@@ -209,7 +211,7 @@ pub(super) fn time(backend: DbBackend, column: &'static str) -> SimpleExpr {
     }
 }
 
-/// A column of [`time`]; `None` if it is none.
+/// A column of [`time`]; `None` if it holds no time.
 pub(super) fn moment(row: &QueryResult, prefix: &str, column: &str) -> Option<NaiveDateTime> {
     row.try_get(prefix, column).ok().flatten()
 }

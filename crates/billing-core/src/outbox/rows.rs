@@ -1,4 +1,6 @@
-//! Reading and marking outbox rows.
+//! Reads and marks outbox rows.
+//!
+//! Used by the relay, the write transaction, and the reports on the outbox.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -16,40 +18,41 @@ use super::row::{self, OutboxRow};
 use crate::cached::CACHED_TYPES;
 use crate::entities::cache_invalidation::{Column, Entity};
 
-/// Rows marked by one statement; below the limit of bound values of both databases.
+/// Rows marked by one statement; below the limit on bound values of both databases.
 const MARK_CHUNK: usize = 1_000;
 
 /// Rows that a relay takes at once.
 pub(super) const BATCH: usize = 500;
 
-/// Rows of one page, for those who look at all of them.
+/// Rows of one page, for callers that read all of them.
 pub(super) const PAGE: u64 = 2_000;
 
-/// As the column default writes it: microseconds, so that times compare as texts.
+/// The format of the column default: microseconds, so that times compare as texts.
 const SQLITE_TIME: &str = "%Y-%m-%d %H:%M:%f000";
 
 /// Which rows a pass of the relay takes.
 #[derive(Clone, Debug)]
 pub(super) enum Needed {
-    /// Those nobody has applied, but for young ones that their writer is about to apply: not written so long ago, by
-    /// the clock of the database, and not there when this id was the highest, as long ago by the clock of the relay.
+    /// Rows that are not applied, except young ones that their writer is about to apply. A row is not young if it was
+    /// written longer ago than `older_than` by the clock of the database, or if its id is not above `seen`, the highest
+    /// id that existed that long ago by the clock of the relay.
     Pending { older_than: Duration, seen: Option<i64> },
-    /// Those, young or not, and all that were applied to other histories than these; all there are if some are not
-    /// known.
+    /// Pending rows, young or not, and all rows that were applied to other histories than these; all rows if some
+    /// histories are not known.
     Replay { into: Histories },
-    /// All there are.
+    /// All rows.
     Everything,
-    /// Those that were marked since then as applied to other histories than these.
+    /// Rows that were marked since then as applied to other histories than these.
     AppliedElsewhere { than: Histories, since: NaiveDateTime },
-    /// Those that still have the mark of another history than these after so long.
+    /// Rows that still carry the mark of another history than these after this time.
     LeftElsewhere { than: Histories, after: Duration },
 }
 
-/// The histories that Redis is in today: one, or in a cluster one for each primary and that of all together.
+/// The current histories of Redis: one, or in a cluster one for each primary and that of all together.
 #[derive(Clone, Debug)]
 pub(crate) struct Histories {
     known: BTreeSet<History>,
-    /// A primary does not tell its history.
+    /// A primary does not report its history.
     some_hide: bool,
 }
 
@@ -58,18 +61,18 @@ impl Histories {
         Self { known: primaries.histories(), some_hide: primaries.hide_history() }
     }
 
-    /// Whether none is missing.
+    /// Whether every primary reports its history.
     pub(super) fn are_known(&self) -> bool {
         !self.some_hide && !self.known.is_empty()
     }
 
-    /// Rows that were applied to one of them.
+    /// Condition: rows that were applied to one of the histories.
     fn have(&self) -> Condition {
         let marked = Condition::any().add(Column::RedisHistory.is_in(self.known.iter().map(History::as_str)));
         if self.some_hide { marked.add(Column::RedisHistory.is_null()) } else { marked }
     }
 
-    /// Rows that were applied to another one, or to one that is not known.
+    /// Condition: rows that were applied to another history, or to an unknown one.
     fn lack(&self) -> Condition {
         let others = Column::RedisHistory.is_not_in(self.known.iter().map(History::as_str));
         Condition::any().add(Column::RedisHistory.is_null()).add(others)
@@ -77,7 +80,7 @@ impl Histories {
 }
 
 impl Needed {
-    /// Only types of this build: a row of another build's type must wait for that build.
+    /// Selects only types of this build: a row of another build's type must wait for that build.
     pub(super) fn condition(&self, backend: DbBackend) -> Condition {
         let known = CACHED_TYPES.iter().map(|cached| cached.info().name);
         let condition = Condition::all().add(Column::CacheType.is_in(known));
@@ -97,8 +100,8 @@ impl Needed {
     }
 }
 
-/// A moment by the clock of the database, which writes all times of the outbox: the clocks of the processes may differ.
-/// It is the same throughout a statement, so that an index can serve it.
+/// A time in the past by the clock of the database. That clock writes all times of the outbox, since the clocks of the
+/// processes may differ. The value is the same throughout a statement, so that an index can be used.
 fn ago(backend: DbBackend, age: Duration) -> SimpleExpr {
     let seconds = age.as_secs_f64();
     match backend {
@@ -107,14 +110,14 @@ fn ago(backend: DbBackend, age: Duration) -> SimpleExpr {
     }
 }
 
-/// What time it is by the clock of the database.
+/// The time by the clock of the database.
 pub(super) async fn clock<C: ConnectionTrait>(connection: &C) -> Result<NaiveDateTime, DbErr> {
     let now = Query::select().expr_as(ago(connection.get_database_backend(), Duration::ZERO), "now").to_owned();
     let row = connection.query_one(&now).await?.ok_or_else(|| DbErr::RecordNotFound("the time".to_owned()))?;
     row.try_get("", "now")
 }
 
-/// How many rows of each type are needed, the fewest first.
+/// Number of needed rows of each type, the fewest first.
 pub(super) async fn count_by_type<C: ConnectionTrait>(
     connection: &C,
     needed: &Needed,
@@ -131,7 +134,7 @@ fn counts(backend: DbBackend, needed: &Needed) -> Select<Entity> {
     rows.filter(needed.condition(backend)).group_by(Column::CacheType)
 }
 
-/// Rows by id, with the age of each that nobody has applied yet.
+/// Rows by id, with the age of each that is not applied yet.
 pub(super) type Ages = BTreeMap<i64, Option<Duration>>;
 
 /// The needed rows of one type.
@@ -163,19 +166,19 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// The newest up to this id.
+    /// The newest rows up to this id.
     pub(super) fn newest(cache_type: &'static str, last: i64) -> Self {
         Self { cache_type, ids: i64::MIN..=last, from: Order::Desc }
     }
 
-    /// The oldest among these ids.
+    /// The oldest rows among these ids.
     pub(super) fn oldest(cache_type: &'static str, ids: RangeInclusive<i64>) -> Self {
         Self { cache_type, ids, from: Order::Asc }
     }
 }
 
-/// The needed rows that are wanted. Of pending rows, on PostgreSQL, those that no other relay holds; but a replay takes
-/// them all: while the other relay is at work, its rows are not applied yet.
+/// The needed rows that are wanted. On PostgreSQL it skips pending rows that another relay has locked. A replay takes
+/// these too: while the other relay works, its rows are not applied yet.
 pub(super) async fn take<C: ConnectionTrait>(
     connection: &C,
     needed: &Needed,
@@ -197,7 +200,7 @@ fn taken(backend: DbBackend, needed: &Needed, wanted: Wanted) -> Select<Entity> 
     }
 }
 
-/// All needed rows at once, in the order of their ids.
+/// All needed rows at once, ordered by id.
 pub(super) async fn all<C: ConnectionTrait>(connection: &C, needed: &Needed) -> Result<Vec<OutboxRow>, DbErr> {
     let rows = selected(connection.get_database_backend(), needed);
     let mut rows: Vec<OutboxRow> = rows.into_model().all(connection).await?;
@@ -205,12 +208,12 @@ pub(super) async fn all<C: ConnectionTrait>(connection: &C, needed: &Needed) -> 
     Ok(rows)
 }
 
-/// Not in an order: SQLite would go through all rows by their ids, to spare itself the sorting of a few.
+/// Unordered: with an order, SQLite would read all rows by id to avoid sorting a few.
 fn selected(backend: DbBackend, needed: &Needed) -> Select<Entity> {
     row::select(backend).filter(needed.condition(backend))
 }
 
-/// How many rows are needed.
+/// Number of needed rows.
 pub(super) async fn count<C: ConnectionTrait>(connection: &C, needed: &Needed) -> Result<u64, DbErr> {
     Ok(count_by_type(connection, needed).await?.iter().map(|(_, rows)| rows).sum())
 }
@@ -226,8 +229,8 @@ pub(super) async fn page<C: ConnectionTrait>(
     rows.order_by_asc(Column::Id).limit(PAGE).into_model().all(connection).await
 }
 
-/// How many of these rows are still pending. They are looked for by their ids alone: where PostgreSQL's statistics know
-/// of no pending rows, it would go through all of them for each statement.
+/// How many of these rows are still pending. They are selected by id alone: if PostgreSQL's statistics know of no
+/// pending rows, it would read all pending rows for each statement.
 pub(super) async fn count_pending<C: ConnectionTrait>(connection: &C, ids: &[i64]) -> Result<u64, DbErr> {
     let mut pending = 0;
     for chunk in ids.chunks(MARK_CHUNK) {
@@ -242,7 +245,7 @@ fn pending_among(ids: &[i64]) -> Select<Entity> {
     Entity::find().select_only().column_as(pending, "pending").filter(Column::Id.is_in(ids.iter().copied()))
 }
 
-/// Deletes rows of a type that were applied to one of these histories longer than `retention` ago.
+/// Deletes the rows of a type that were applied to one of these histories longer than `retention` ago.
 pub(super) async fn retire<C: ConnectionTrait>(
     connection: &C,
     cache_type: &str,
@@ -256,7 +259,7 @@ pub(super) async fn retire<C: ConnectionTrait>(
     Ok(old.exec(connection).await?.rows_affected)
 }
 
-/// The highest id so far. On SQLite, where only one transaction writes, later ids are the caller's own.
+/// The highest id so far. On SQLite, where only one transaction writes at a time, later ids are the caller's own.
 pub(super) async fn last_id<C: ConnectionTrait>(connection: &C) -> Result<i64, DbErr> {
     let last: Option<Option<i64>> =
         Entity::find().select_only().column_as(Column::Id.max(), "last").into_tuple().one(connection).await?;
@@ -274,7 +277,7 @@ pub(super) async fn own<C: ConnectionTrait>(transaction: &C, since: i64) -> Resu
     query.order_by_asc(Column::Id).into_model().all(transaction).await
 }
 
-/// Marks rows relayed to a history; `None` where the server does not tell it.
+/// Marks rows as relayed to a history; `None` if the server does not report it.
 pub(super) async fn mark_relayed<C: ConnectionTrait>(
     connection: &C,
     ids: &BTreeSet<i64>,
@@ -283,8 +286,8 @@ pub(super) async fn mark_relayed<C: ConnectionTrait>(
     mark(connection, ids, now(connection), history_value(history)).await
 }
 
-/// The same for those that are still pending: a late mark must not hide that a row was applied to a later history. As
-/// in [`count_pending`], the ids alone say where to look.
+/// The same, but only for rows that are still pending: a late mark must not hide that a row was applied to a later
+/// history. As in [`count_pending`], rows are selected by id alone.
 pub(super) async fn mark_relayed_if_pending<C: ConnectionTrait>(
     connection: &C,
     ids: &BTreeSet<i64>,

@@ -1,13 +1,15 @@
-//! Which rows of the outbox were there at which moment, by the clock of this process.
+//! Which rows of the outbox existed at which time, by the clock of this process.
 //!
-//! Invariant: an id is noted with a moment at which it was the highest that could be seen, or a later one. Rows are
-//! stamped by the clock of the database, which may be set back, and by other programs, which may write any time; a
-//! relay that went by those alone would let such a row wait. Kept by `relay.rs`.
+//! Invariant: an id is noted with a time at which it was the highest visible one, or a later time. The clock of the
+//! database stamps the rows and may be set back, and other programs may write any time. A relay that relied on these
+//! times alone would leave such a row waiting.
+//!
+//! Used by `relay.rs`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// More are not kept: those that come too soon after the others are left out.
+/// No more entries are kept. Those that follow others too soon are left out.
 const LIMIT: usize = 1_024;
 
 /// The highest ids of the last looks.
@@ -15,14 +17,14 @@ const LIMIT: usize = 1_024;
 pub(super) struct Seen(VecDeque<(Instant, i64)>);
 
 impl Seen {
-    /// This is the highest id now.
+    /// Notes that this is the highest id now.
     pub(super) fn note(&mut self, last_id: i64) {
         if self.0.len() < LIMIT && self.0.back().is_none_or(|(_, id)| *id != last_id) {
             self.0.push_back((Instant::now(), last_id));
         }
     }
 
-    /// The highest id that was seen so long ago, or longer.
+    /// The highest id that was seen this long ago or longer.
     pub(super) fn before(&mut self, age: Duration) -> Option<i64> {
         let is_old = |entry: &(Instant, i64)| entry.0.elapsed() >= age;
         while self.0.get(1).is_some_and(is_old) {

@@ -1,9 +1,11 @@
-//! The look at the triggers of a running service: without them nobody would see what other programs change.
+//! Checks the triggers of a running service. Without them the changes of other programs go unnoticed.
 //!
-//! Invariant: a type of a *blind* table, one without an enabled trigger of ours for an event, is read past the cache
-//! from the look that finds it until a look finds that it sees again, and the type was cleared since. A trigger that
-//! merely differs is said and no more. SQLite is looked at whenever its schema has moved: at each write, in its
-//! transaction, and at each look of the relay; PostgreSQL every minute.
+//! Invariant: a table is *blind* if one of its events has no enabled trigger of the cache. Its types are read past the
+//! cache from the look that finds this until a look finds the trigger again and the type was cleared since. A trigger
+//! that merely differs is only reported. SQLite is checked whenever its schema has changed: at each write, in its
+//! transaction, and at each look of the relay. PostgreSQL is checked every minute.
+//!
+//! Used by the relay and the write transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -17,10 +19,10 @@ use crate::cached::{BillingCache, declarations};
 use crate::migration::triggers::blind_types;
 use crate::migration::{TriggerDifference, check_triggers};
 
-/// Between two looks at PostgreSQL.
+/// Pause between two checks of PostgreSQL.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// What the last look found; one for all clones of a database.
+/// The result of the last check, shared by all clones of a database.
 #[derive(Debug, Default)]
 pub(crate) struct Sight {
     last: Mutex<Last>,
@@ -28,15 +30,15 @@ pub(crate) struct Sight {
 
 #[derive(Debug, Default)]
 struct Last {
-    /// When, and over which schema of SQLite.
+    /// When the last check was, and at which schema version of SQLite.
     looked: Option<(Instant, i64)>,
     differences: Vec<TriggerDifference>,
 }
 
-/// The types that a look found blind, with what goes unseen.
+/// The types that a check found blind, with the changes that go unnoticed.
 type Blind = BTreeMap<&'static str, Vec<String>>;
 
-/// Looks at the triggers now; types that see again are cleared and then read through the cache.
+/// Checks the triggers now. Types that are no longer blind are cleared and then read through the cache.
 ///
 /// # Errors
 /// Those of the database.
@@ -50,7 +52,7 @@ pub async fn look_at_triggers(cache: &BillingCache) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// The same where it is due.
+/// The same, if a check is due.
 pub(super) async fn look_if_due(cache: &BillingCache) -> Result<(), DbErr> {
     let schema = schema_version(cache.source().connection()).await?;
     let is_due =
@@ -58,8 +60,8 @@ pub(super) async fn look_if_due(cache: &BillingCache) -> Result<(), DbErr> {
     if is_due { look_at_triggers(cache).await } else { Ok(()) }
 }
 
-/// In a write transaction of SQLite, which nobody's change of the schema can pass: what it is about to write must be
-/// read.
+/// Checks in a write transaction of SQLite, during which nobody else can change the schema: the triggers must report
+/// what it is about to write.
 pub(super) async fn look_before_write<C: ConnectionTrait>(cache: &BillingCache, transaction: &C) -> Result<(), DbErr> {
     if cache.source().backend() != DbBackend::Sqlite {
         return Ok(());
@@ -85,7 +87,7 @@ async fn look<C: ConnectionTrait>(cache: &BillingCache, connection: &C, schema: 
     Ok(blind)
 }
 
-/// What is cached may have become wrong unseen.
+/// The cached values may have become wrong unnoticed, so they are cleared first.
 async fn restore(cache: &BillingCache, cache_type: &'static str) {
     match whole_type::clear(cache, cache_type).await {
         Ok(Some(_)) => {
@@ -121,7 +123,7 @@ impl Sight {
     }
 }
 
-/// Counts the changes of SQLite's schema; PostgreSQL has no such number.
+/// The schema version of SQLite, which every change of the schema increases; PostgreSQL has none.
 async fn schema_version<C: ConnectionTrait>(connection: &C) -> Result<i64, DbErr> {
     if connection.get_database_backend() != DbBackend::Sqlite {
         return Ok(0);

@@ -1,8 +1,10 @@
-//! The outbox as a trail: which invalidations of some keys are on their way, which came since a moment, which were the
-//! last.
+//! The outbox as a history of invalidations: which are pending for some keys, which came after a point in time, and
+//! which were the last.
 //!
-//! Invariant: looks only; locks and marks nothing. Constant memory, however many rows there are: they are read in
-//! pages, and kept only where they concern the keys asked about. Used by the audit and by `cache-admin inspect`.
+//! Invariant: it only reads; it locks and marks nothing. Its memory is constant, however many rows there are: they are
+//! read in pages, and kept only if they concern the keys in question.
+//!
+//! Used by the audit and by `cache-admin inspect`.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -20,16 +22,17 @@ use crate::cached::BillingCache;
 use crate::entities::cache_invalidation::{Column, Entity};
 use crate::time::now;
 
-/// A moment in the history of the database: every row is either visible by then or comes after it.
+/// A point in the history of the database: every row is either visible by then or comes after it.
 #[derive(Clone, Debug)]
 pub(crate) enum Moment {
     /// SQLite: one transaction writes at a time, so ids are in the order of commits.
     LastId(i64),
-    /// PostgreSQL: ids are given before commits, so it is the server's own account of which transactions had committed.
+    /// PostgreSQL: ids are assigned before commits, so it is the server's own record of which transactions had
+    /// committed.
     Snapshot(String),
 }
 
-/// When keys were last in need of an invalidation: for each concerned, the time of its oldest row.
+/// For each concerned key, the time of its oldest row: since when it needs an invalidation.
 pub(crate) type Since = HashMap<AnyKey, NaiveDateTime>;
 
 /// One invalidation in the outbox.
@@ -37,19 +40,19 @@ pub(crate) type Since = HashMap<AnyKey, NaiveDateTime>;
 pub struct Trace {
     /// The table whose change made the value wrong.
     pub table_name: String,
-    /// When the row was written, UTC; `None` if that is no time.
+    /// When the row was written, UTC; `None` if the column holds no time.
     pub created_at: Option<NaiveDateTime>,
-    /// Whether nobody has applied it to Redis yet.
+    /// Whether it is not applied to Redis yet.
     pub is_pending: bool,
-    /// When it was applied to Redis, UTC; `None` while it is pending, or if that is no time.
+    /// When it was applied to Redis, UTC; `None` while it is pending, or if the column holds no time.
     pub relayed_at: Option<NaiveDateTime>,
-    /// The Redis history it was applied to; `None` while pending, or where the server does not tell.
+    /// The Redis history it was applied to; `None` while it is pending, or if the server does not report it.
     pub redis_history: Option<String>,
-    /// Whether it concerned the whole type: after a TRUNCATE, or because its key cannot be told.
+    /// Whether it concerned the whole type: after a TRUNCATE, or because its key cannot be read.
     pub whole_type: bool,
 }
 
-/// The present moment.
+/// The current point.
 pub(crate) async fn moment<C: ConnectionTrait>(connection: &C) -> Result<Moment, DbErr> {
     if connection.get_database_backend() == DbBackend::Sqlite {
         return Ok(Moment::LastId(rows::last_id(connection).await?));
@@ -60,9 +63,9 @@ pub(crate) async fn moment<C: ConnectionTrait>(connection: &C) -> Result<Moment,
     Ok(Moment::Snapshot(row.try_get_by_index(0)?))
 }
 
-/// Those of `keys` with an invalidation that the present histories do not carry yet: nobody applied it, or somebody did
-/// to a server whose data may be lost, so that a replay applies it again. If they are not known, those that nobody
-/// applied.
+/// The keys of `keys` that have an invalidation which the current histories do not carry yet: it is not applied, or it
+/// was applied to a server whose data may be lost, so a replay applies it again. If the histories are not known, only
+/// the keys whose invalidation is not applied.
 pub(crate) async fn unapplied(
     cache: &BillingCache,
     histories: Histories,
@@ -76,7 +79,7 @@ pub(crate) async fn unapplied(
     concerning(cache, &condition, keys).await
 }
 
-/// Those of `keys` with an invalidation that was committed after the moment, applied or not.
+/// The keys of `keys` that have an invalidation committed after the moment, applied or not.
 pub(crate) async fn after(cache: &BillingCache, moment: &Moment, keys: &BTreeSet<AnyKey>) -> Result<Since, DbErr> {
     let after = match moment {
         Moment::LastId(id) => Column::Id.gt(*id),
@@ -146,7 +149,7 @@ fn trace(cache: &BillingCache, key: &AnyKey, found: Found) -> Option<Trace> {
     Some(Trace { table_name, created_at, is_pending, relayed_at, redis_history, whole_type })
 }
 
-/// A row, and what people want to know of it.
+/// A row with the facts that people ask for.
 struct Found {
     row: OutboxRow,
     table_name: String,
@@ -164,7 +167,7 @@ fn of_types<'a>(cache: &BillingCache, types: impl IntoIterator<Item = &'a str>) 
         .filter(Column::CacheType.is_in(types))
 }
 
-/// The first of these rows; once more where the table was changed under a prepared plan.
+/// The first of these rows. It tries once more if the table was changed under a prepared plan.
 async fn page(cache: &BillingCache, rows: Select<Entity>) -> Result<Vec<Found>, DbErr> {
     let (rows, connection) = (rows.limit(PAGE), cache.source().connection());
     match rows.clone().into_model().all(connection).await {
@@ -225,7 +228,7 @@ mod tests {
             let keys: BTreeSet<AnyKey> =
                 (1..=4).map(|id| cache.key_of_text(&format!("invoice:{id}")).unwrap()).collect();
             add_row(connection, "[1]").await;
-            // It has a lower id than rows that are there already when it is committed.
+            // When it commits, its id is lower than those of rows that are already there.
             let slow = connection.begin().await.unwrap();
             add_row(&slow, "[2]").await;
             if owned.backend_name() == "postgres" {

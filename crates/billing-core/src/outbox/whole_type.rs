@@ -1,10 +1,11 @@
-//! Rows that are applied by invalidating every key of their type, and the clears that go on beside the looks of the
+//! Rows that are applied by invalidating every key of their type, and the clears that run beside the looks of the
 //! relay.
 //!
-//! Invariants: a clear is for rows that were read before it began, since a later one may be about a value that was
-//! filled after its turn; they are marked when it has ended; a type is cleared by one task at a time. A clear walks
-//! over all keys of Redis and may take seconds, so it keeps rows of its own type waiting, and no others. Used by
-//! `relay.rs` and `pass.rs`.
+//! Invariants: a clear covers only rows that were read before it began, since a later row may be about a value that was
+//! filled after the scan passed it. The rows are marked when the clear has ended. One task at a time clears a type. A
+//! clear scans all keys of Redis and may take seconds, so only rows of its own type wait for it.
+//!
+//! Used by `relay.rs` and `pass.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -20,25 +21,25 @@ use super::row::OutboxRow;
 use super::rows::{self, Ages};
 use crate::cached::{self, BillingCache, RegisteredType};
 
-/// Rows that wait for their type to be cleared, by its name.
+/// Rows that wait until their type is cleared, by its name.
 pub(super) type PutAside = BTreeMap<&'static str, WholeType>;
 
 /// Rows of one type that are applied by clearing it.
 #[derive(Debug, Default)]
 pub(super) struct WholeType {
     ages: Ages,
-    /// How many of them name a key that cannot be told.
+    /// Number of them whose key cannot be read.
     unreadable: usize,
-    /// Those that were applied to another history, and keep the mark of it.
+    /// Rows that were applied to another history, and keep its mark.
     marked_elsewhere: BTreeSet<i64>,
 }
 
-/// What a clear was for.
+/// The rows that a clear has applied.
 #[derive(Debug, Default)]
 pub(super) struct Applied {
-    /// How many rows.
+    /// Number of rows.
     pub(super) rows: u64,
-    /// Those of them that keep the mark of another history.
+    /// The rows among them that keep the mark of another history.
     pub(super) marked_elsewhere: BTreeSet<i64>,
 }
 
@@ -56,12 +57,12 @@ impl WholeType {
         self.ages.extend(ages);
     }
 
-    /// Those of these rows that are here are marked with another history, and stay so.
+    /// The rows in `of` that are here are marked with another history, and keep that mark.
     pub(super) fn keep_marks(&mut self, of: &BTreeSet<i64>) {
         self.marked_elsewhere = self.ages.keys().filter(|id| of.contains(id)).copied().collect();
     }
 
-    /// Clears the type and marks the rows; none where a part of a cluster is away.
+    /// Clears the type and marks the rows; `None` rows if a part of a cluster is away.
     pub(super) async fn apply(self, cache: &BillingCache, cache_type: &'static str) -> Result<Applied, RelayError> {
         if self.unreadable > 0 {
             let first = self.ages.keys().next();
@@ -77,8 +78,8 @@ impl WholeType {
     }
 }
 
-/// Answers the history in which the type was cleared; nothing if it was not everywhere, and has still to be. A type
-/// with one key needs no walk.
+/// Returns the history in which the type was cleared; `None` if it was not cleared everywhere, and still must be. A
+/// type with one key needs no scan.
 pub(super) async fn clear(cache: &BillingCache, cache_type: &str) -> Result<Option<Option<History>>, L2Error> {
     let Some(cached) = cached::find(cache_type) else { return Ok(None) };
     if let Some(key) = cached.only_key(cache) {
@@ -94,7 +95,7 @@ pub(super) async fn clear(cache: &BillingCache, cache_type: &str) -> Result<Opti
     }
 }
 
-/// The clears that are going on. Dropping this ends them; their rows are pending still.
+/// The clears that are running. Dropping this ends them; their rows stay pending.
 #[derive(Debug, Default)]
 pub(super) struct Clears {
     tasks: JoinSet<(&'static str, Result<Applied, RelayError>)>,
@@ -116,7 +117,7 @@ impl Clears {
         }
     }
 
-    /// Waits until a clear has succeeded, for ever if none does; answers the rows that keep the mark of another
+    /// Waits until a clear has succeeded, for ever if none does. Returns the rows that keep the mark of another
     /// history. May be dropped.
     pub(super) async fn next_done(&mut self) -> BTreeSet<i64> {
         while let Some(ended) = self.tasks.join_next().await {

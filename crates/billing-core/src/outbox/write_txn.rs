@@ -1,8 +1,10 @@
 //! The write transaction: the only way in which this code base changes billing tables.
 //!
-//! Invariants (`protocol.md`, section 4): what the transaction's triggers put into the outbox is invalidated after the
-//! commit and before the writer returns, also when the caller is cancelled or the outcome of the commit is unknown;
-//! rows that could not be relayed, or whose commit is not known to be done, stay pending.
+//! Invariants (`protocol.md`, "Writing"): what the transaction's triggers put into the outbox is invalidated after the
+//! commit and before the writer returns, also when the caller is cancelled or the outcome of the commit is unknown.
+//! Rows that could not be relayed, or whose commit is not known to be done, stay pending.
+//!
+//! Used by the service for each of its writes.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -24,7 +26,7 @@ use crate::cached::BillingCache;
 use crate::database::to_the_end;
 use crate::failpoint;
 
-/// Between two looks of a strict write.
+/// Pause between two looks of a strict write.
 const STRICT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens write transactions over the database of a cache.
@@ -33,7 +35,7 @@ pub struct Writer {
     cache: BillingCache,
     marker: Marker,
     marking: Arc<Mutex<Option<JoinHandle<()>>>>,
-    /// How long to wait for a relay where Redis could not be told.
+    /// How long to wait for a relay if the invalidation failed.
     strict_wait: Duration,
 }
 
@@ -43,32 +45,32 @@ pub struct WriteTxn {
     transaction: DatabaseTransaction,
     writer: Writer,
     outbox_before: i64,
-    /// Ends with the transaction; without an outcome where it was rolled back.
+    /// Ends with the transaction; it has no outcome if the transaction was rolled back.
     span: Span,
 }
 
 /// Whether other processes can still read what was there before the write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pending {
-    /// No: whoever reads from now on sees the write.
+    /// No: every read from now on sees the write.
     Nothing,
-    /// Perhaps: Redis could not be told in time. This process reads its write; others may see older values until the
-    /// outbox has been relayed.
+    /// Perhaps: Redis did not acknowledge in time. This process reads its own write; others may see older values until
+    /// the outbox has been relayed.
     Invalidation,
 }
 
-/// What was written, and what is still pending.
+/// The result of a write, and whether its invalidation is still pending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Written<T> {
-    /// What was written.
+    /// The result of the write.
     pub value: T,
     /// Whether the invalidation is still pending.
     pub pending: Pending,
 }
 
 impl<T> Written<T> {
-    /// The same with another form of what was written.
+    /// The same with the value converted.
     pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Written<U> {
         Written { value: form(self.value), pending: self.pending }
     }
@@ -81,8 +83,8 @@ pub enum CommitError {
     /// Nothing was written.
     #[error("the database refused the transaction")]
     Refused(#[source] DbErr),
-    /// The connection broke, or the disk failed, while the commit was on its way: it may have been written. Cached
-    /// values were invalidated.
+    /// The connection broke, or the disk failed, during the commit: the write may be in the database. Cached values
+    /// were invalidated.
     #[error("the database failed during the commit; look whether it was written before trying again")]
     OutcomeUnknown(#[source] DbErr),
 }
@@ -95,7 +97,7 @@ impl Writer {
         Self { cache, marker, marking: Arc::new(Mutex::new(Some(task))), strict_wait: Duration::ZERO }
     }
 
-    /// The same, whose writes wait so long for a relay of any process where they could not tell Redis themselves.
+    /// The same, but a write whose own invalidation failed waits this long for a relay of any process.
     #[must_use]
     pub fn strict(self, wait: Duration) -> Self {
         Self { strict_wait: wait, ..self }
@@ -107,7 +109,7 @@ impl Writer {
         &self.cache
     }
 
-    /// Begins a transaction. On SQLite it holds the write lock from here on.
+    /// Begins a transaction. On SQLite it holds the write lock from the beginning.
     ///
     /// # Errors
     /// Those of the database.
@@ -122,8 +124,8 @@ impl Writer {
         Ok(WriteTxn { transaction, writer: self.clone(), outbox_before, span })
     }
 
-    /// Waits for the commits on their way, also those whose callers are gone, and until what was relayed is marked.
-    /// What other clones of this writer write afterwards is not marked but left to the relay.
+    /// Waits for the commits in progress, also those whose callers are gone, and until the relayed rows are marked.
+    /// Later writes of other clones of this writer are not marked but left to the relay.
     pub async fn close(self) {
         let task = self.marking.lock().expect("no panic while the task is taken").take();
         self.marker.close();
@@ -134,8 +136,8 @@ impl Writer {
         }
     }
 
-    /// Invalidates the keys of a write that was committed before, and whose writer may have died before he could. Goes
-    /// on to the end when the caller is dropped.
+    /// Invalidates the keys of an earlier committed write whose writer may have died before it invalidated them. Runs
+    /// to the end when the caller is dropped.
     pub(crate) async fn invalidate_again(&self, keys: BTreeSet<AnyKey>) -> Pending {
         let (cache, ends) = (self.cache.clone(), Instant::now() + self.strict_wait);
         to_the_end(async move {
@@ -150,7 +152,8 @@ impl Writer {
         .await
     }
 
-    /// Invalidates what the rows name, and gives the mark for those Redis was told of. The commit has just returned.
+    /// Invalidates what the rows name, and sets the mark for the rows that Redis acknowledged. The commit has just
+    /// returned.
     async fn relay_own(&self, outbox: &[OutboxRow], mark: Option<Mark>) -> Pending {
         let committed = Instant::now();
         let targets: Vec<(i64, Target)> = outbox.iter().map(|row| (row.id, row.target(&self.cache))).collect();
@@ -160,7 +163,7 @@ impl Writer {
             delay::record_of_writer(&self.cache, told.done.keys(), committed.elapsed());
         }
         let names_no_key = told.done.is_empty() && told.is_done();
-        // Nobody was told anything; but a row without a history is never retired.
+        // There was nothing to invalidate, but a row without a history is never retired.
         let of_nothing =
             if names_no_key { Some(self.history_of_all().await) } else { told.done.values().next().cloned() };
         let mut relayed = Relayed::new();
@@ -187,7 +190,7 @@ impl Writer {
         self.cache.primaries().await.ok()?.history_of_all()
     }
 
-    /// Waits until relays, of this process or of others, have applied these rows; whether they have in time.
+    /// Waits until relays, of this process or of others, have applied these rows. Returns whether they did so in time.
     async fn is_relayed_by_others(&self, outbox: &[OutboxRow]) -> bool {
         let ids: Vec<i64> = outbox.iter().map(|row| row.id).collect();
         let ends = Instant::now() + self.strict_wait;
@@ -202,7 +205,7 @@ impl Writer {
 }
 
 impl WriteTxn {
-    /// Commits, invalidates, and only then answers. Goes on to the end when the caller is dropped.
+    /// Commits, invalidates, and only then returns. Runs to the end when the caller is dropped.
     ///
     /// # Errors
     /// The database refused, or it is unknown whether it committed.
@@ -220,9 +223,9 @@ impl WriteTxn {
             debug!(outcome, rows = outbox.len(), "write transaction");
             match committed {
                 Err(error) if is_refusal(&error) => Err(CommitError::Refused(error)),
-                // A commit whose outcome is unknown counts as committed here: an invalidation too many does no harm.
-                // But it may come too early: a server that does it later makes old what was cached in between. So there
-                // is no mark.
+                // A commit with an unknown outcome counts as committed here: an unneeded invalidation does no harm. But
+                // it may come too early: if the server commits later, values that were cached in between become stale.
+                // So there is no mark.
                 Err(error) => {
                     let _: Pending = writer.relay_own(&outbox, None).await;
                     Err(CommitError::OutcomeUnknown(error))
@@ -242,7 +245,7 @@ impl Deref for WriteTxn {
     }
 }
 
-/// For logs and traces.
+/// The outcome, for logs and traces.
 fn outcome_of(committed: &Result<(), DbErr>) -> &'static str {
     match committed {
         Ok(()) => "committed",

@@ -1,4 +1,4 @@
-//! How the databases find rows of the outbox: by an index, whatever their statistics know.
+//! Both databases find rows of the outbox by an index, whatever their statistics say.
 
 use sea_orm::{QueryTrait, Statement};
 use test_support::TestDatabase;
@@ -8,8 +8,7 @@ use crate::cached::declarations;
 use crate::database::{Database, DatabaseSettings};
 use crate::migration::migrate;
 
-/// A database with many rows that were applied, whose statistics know of no pending row, and where others have come
-/// since.
+/// A database with many applied rows, whose statistics know of no pending row although some were added since.
 async fn surprised(owned: &TestDatabase, pending: u32) -> Database {
     let database = Database::connect(&DatabaseSettings::new(owned.url())).await.unwrap();
     migrate(&database, &declarations()).await.unwrap();
@@ -29,7 +28,7 @@ async fn surprised(owned: &TestDatabase, pending: u32) -> Database {
     database
 }
 
-/// The plan for any values, as a statement gets that was prepared and often run.
+/// The generic plan, as a prepared statement gets after many runs.
 async fn plan(database: &Database, statement: &Statement) -> String {
     if database.backend() == DbBackend::Sqlite {
         let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", statement.sql), ..statement.clone() };
@@ -65,7 +64,7 @@ async fn rows_that_are_known_by_their_ids_are_found_by_them_alone() {
     owned.drop_database().await.unwrap();
 }
 
-/// As many as a relay finds over and over among those that were applied.
+/// As many rows as a relay finds at every look among the applied ones.
 #[tokio::test]
 async fn a_look_of_the_relay_goes_through_no_row_that_was_applied_before_the_last_one() {
     for owned in [TestDatabase::sqlite().unwrap(), TestDatabase::postgres().await.unwrap()] {
