@@ -1,4 +1,4 @@
-//! One comparison of cached values with the database, as they happen to stand: what the audit makes its judgement of.
+//! One comparison of cached values with the database at this time. The audit bases its verdict on it.
 
 use billing_cache::{AnyKey, Standing};
 
@@ -8,18 +8,18 @@ use crate::database::DatabaseError;
 
 const HAS_JSON: &str = "a snapshot struct has a JSON form";
 
-/// What a comparison of one value found.
+/// The result of comparing one value.
 #[derive(Clone, Debug)]
 pub struct Compared {
     /// How the two relate.
     pub finding: Finding,
     /// Whether the database has a value for the key.
     pub in_database: bool,
-    /// Which row of it cannot be read, and why.
+    /// The row behind it that cannot be read, and why.
     pub unreadable: Option<String>,
 }
 
-/// How a cached value and that of the database relate.
+/// How a cached value and the database's value compare.
 #[derive(Clone, Debug)]
 pub enum Finding {
     /// Nothing is cached.
@@ -28,16 +28,16 @@ pub enum Finding {
     Same,
     /// They differ in these fields.
     Different(Differences),
-    /// What is cached is no value of the type, for this reason. The cache takes it for a miss and replaces it.
+    /// The cached bytes are no value of the type, for this reason. The cache counts them as a miss and replaces them.
     Undecodable(String),
-    /// Something is cached, and the database has a row for it that cannot be read.
+    /// A value is cached, and the database has a row for it that cannot be read.
     Unreadable(String),
 }
 
-/// Compares values with one load for all of them, which begins after they were looked up.
+/// Compares values with the result of one load for all of them, which begins after they were looked up.
 ///
-/// Both sides are put into the shape of the type first: extra fields of an older writer, the order of members, and the
-/// spelling of numbers are no difference, because no reader of the cache sees one.
+/// Both sides are first decoded as the type: extra fields of an older writer, the order of members, and the spelling of
+/// numbers are no difference, because no reader of the cache sees one.
 pub(crate) async fn compare<T: BillingType>(
     cache: &BillingCache,
     cached: &[(AnyKey, Standing)],
@@ -58,7 +58,7 @@ pub(crate) async fn compare<T: BillingType>(
     Ok(compared.collect())
 }
 
-/// Why what stands under a key is no value of the type; `None` if it is one, or nothing stands there.
+/// Why the bytes under a key are no value of the type; `None` if they are one, or nothing is stored there.
 pub(crate) fn undecodable<T: BillingType>(standing: &Standing) -> Option<String> {
     decode::<T>(standing).err()
 }
@@ -91,7 +91,7 @@ fn compare_values<T: BillingType>(cached: Option<&T::Value>, database: Option<&T
     if differences.is_empty() { Finding::Same } else { Finding::Different(differences) }
 }
 
-/// The value, if one stands there; it may be the knowledge that there is no such row.
+/// The value, if one is stored; it may record that there is no such row.
 fn decode<T: BillingType>(standing: &Standing) -> Result<Option<Option<T::Value>>, String> {
     match standing {
         Standing::Absent => Ok(None),
@@ -105,7 +105,7 @@ fn decode<T: BillingType>(standing: &Standing) -> Result<Option<Option<T::Value>
     }
 }
 
-/// The reason may quote the value, however long that is.
+/// The reason may quote the value, which may be of any length.
 fn beginning(reason: &str) -> String {
     const SHOWN: usize = 200;
     match reason.char_indices().nth(SHOWN) {

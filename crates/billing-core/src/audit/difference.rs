@@ -1,20 +1,22 @@
-//! Where two JSON values differ, field by field.
+//! The differences between two JSON values, field by field.
+//!
+//! Used by the audit.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// No report of one value gets longer than this, however long the lists in it are.
+/// Limit on the reported fields of one value, however long the lists in it are.
 const MOST: usize = 50;
 
 /// One field that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// The place of the field: `payments[2].amount`; `$` for the value as a whole.
+    /// The path of the field: `payments[2].amount`; `$` for the value as a whole.
     pub path: String,
-    /// What is cached; `None` if the field is not there.
+    /// The cached field; `None` if it is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached: Option<Value>,
-    /// What the database says; `None` if the field is not there.
+    /// The field in the database; `None` if it is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<Value>,
 }
@@ -24,12 +26,12 @@ pub struct Difference {
 pub struct Differences {
     /// The first fields, in the order of the value.
     pub fields: Vec<Difference>,
-    /// How many further ones there are.
+    /// How many further fields differ.
     pub omitted: usize,
 }
 
 impl Differences {
-    /// Between these two. Elements of lists are compared by place, members of objects by name, whatever their order.
+    /// Compares the two. Elements of lists are compared by position, members of objects by name in any order.
     #[must_use]
     pub fn between(cached: &Value, database: &Value) -> Self {
         let mut found = Self::default();
@@ -37,7 +39,7 @@ impl Differences {
         found
     }
 
-    /// Whether there are none.
+    /// Whether no field differs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()

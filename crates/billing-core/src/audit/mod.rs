@@ -1,8 +1,9 @@
-//! Audit: compares what is cached with the database, and says how much of it is right.
+//! Audit: compares what is cached with the database, and reports how much of it is right.
 //!
-//! Invariants: it changes nothing, fills nothing and counts nothing as a read of the cache; memory is constant, however
-//! many keys there are; what it calls stale is stale, whatever is written meanwhile (`settle.rs` says why). Whoever
-//! runs an [`Audit`] may pause between its steps, and repairs what it finds by
+//! Invariants: it changes nothing, fills nothing, and counts nothing as a read of the cache. Its memory is constant,
+//! however many keys there are. What it calls stale is stale, whatever is written meanwhile (`settle.rs` says why).
+//!
+//! The caller of an [`Audit`] may pause between its steps. It repairs what the audit finds with
 //! [`Cache::invalidate`](billing_cache::Cache::invalidate).
 
 mod comparison;
@@ -26,39 +27,40 @@ pub use tally::{Confidence, Tally};
 use crate::cached::{self, BillingCache, RegisteredType};
 use crate::database::DatabaseError;
 
-/// Values that differ are judged together, up to so many: each is stale only after a pause, and there may be millions.
+/// Up to this number of values that differ are judged together: each is called stale only after a pause, and there may
+/// be millions.
 const SUSPECTS: usize = 2_000;
 /// Values compared with one load.
 const BATCH: usize = 500;
 
-/// What became of one value.
+/// The verdict on one value.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It is what the database says.
+    /// It equals the database.
     Right,
-    /// It is not, and no invalidation of it is on its way.
+    /// It differs, and no invalidation of it is pending.
     Stale {
-        /// In which fields.
+        /// The fields that differ.
         differences: Differences,
     },
-    /// It is not yet: whenever it was looked at, an invalidation of it was on its way.
+    /// It differs for now: at every look an invalidation of it was pending.
     Pending {
-        /// How long the invalidation has been on its way.
+        /// How long the invalidation has been pending.
         age: Duration,
-        /// In which fields it differs.
+        /// The fields that differ.
         differences: Differences,
     },
     /// It is no value of its type.
     Undecodable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The database has a row for it that cannot be read, so that whether it is right cannot be told.
+    /// The database has a row for it that cannot be read, so the value cannot be judged.
     Unreadable {
         /// Which row, and why.
         reason: String,
     },
-    /// It was there when it was looked for, and had gone when it was looked at.
+    /// The scan found it, but it was gone when its value was looked up.
     Gone,
 }
 
@@ -76,42 +78,42 @@ impl Outcome {
         }
     }
 
-    /// Whether it must be repaired: nobody else is about to.
+    /// Whether it must be repaired: nothing else is about to repair it.
     #[must_use]
     pub fn is_wrong(&self) -> bool {
         matches!(self, Self::Stale { .. } | Self::Undecodable { .. })
     }
 }
 
-/// A value and what became of it.
+/// A value and its verdict.
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// Which value.
     pub key: AnyKey,
-    /// What became of it.
+    /// The verdict.
     pub outcome: Outcome,
 }
 
-/// Which of the cached values are looked at.
+/// Which cached values are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// All.
     All,
-    /// So many of each type, picked at random, each with the same probability; all where there are fewer.
+    /// This number of each type, picked at random with equal probability; all if there are fewer.
     Sample(usize),
 }
 
-/// The audit could not go on.
+/// Why the audit could not continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
     /// Redis cannot be used.
     #[error("look up cached values")]
     Redis(#[from] RedisUnreachable),
-    /// Redis did not tell its history.
+    /// Redis did not report its history.
     #[error("ask Redis for its history")]
     History(#[from] L2Error),
-    /// The values to compare with could not be loaded.
+    /// The database values could not be loaded.
     #[error("load the values to compare with")]
     Load(#[from] DatabaseError),
     /// The outbox could not be read.
@@ -119,11 +121,11 @@ pub enum AuditError {
     Outbox(#[from] DbErr),
 }
 
-/// A walk over cached values that judges each. Dropping it ends it, at any await.
+/// A scan of cached values that judges each. Dropping it ends it, at any await.
 #[derive(Debug)]
 pub struct Audit {
     cache: BillingCache,
-    /// Until every name was seen.
+    /// Present until the scan has seen every key name.
     walk: Option<KeyWalk>,
     sample: Option<Sample>,
     pace: Pace,
@@ -131,13 +133,12 @@ pub struct Audit {
     suspects: BTreeSet<AnyKey>,
 }
 
-/// What one step of an audit did.
+/// The result of one step of an audit.
 #[derive(Debug, Default)]
 pub struct Step {
-    /// Keys that Redis looked at, ours or not. With [`Extent::Sample`] all are looked at before the first value is
-    /// judged.
+    /// Keys that Redis scanned, ours or not. With [`Extent::Sample`] the whole scan comes before the first verdict.
     pub looked_at: u64,
-    /// Values that were judged; those found to differ are judged at the end or when there are many.
+    /// Values that were judged. Those that differ are judged at the end, or when many have gathered.
     pub judged: Vec<Judged>,
 }
 
@@ -154,7 +155,7 @@ impl Audit {
     ) -> Result<Self, AuditError> {
         let infos: Vec<_> = types.iter().map(|cached| cached.info()).collect();
         let (sample, walk_pace) = match extent {
-            // The walk waits for the comparisons, whose pace is then its own.
+            // The scan waits for the comparisons, so they set its pace.
             Extent::All => (None, Pace::unlimited()),
             Extent::Sample(size) => (Some(Sample::of(size)), pace.clone()),
         };
@@ -168,8 +169,8 @@ impl Audit {
         })
     }
 
-    /// The next step; `None` at the end. Each is short but those that judge what differs, which wait a little. What a
-    /// step that is dropped had begun to look at is not looked at again.
+    /// The next step; `None` at the end. Each step is short, except those that judge differing values, which wait a
+    /// little. If a step is dropped, the values that it had begun to look at are not looked at again.
     ///
     /// # Errors
     /// Redis or the database cannot be used; the audit is over then.
@@ -190,19 +191,19 @@ impl Audit {
         Ok(if self.suspects.is_empty() { None } else { Some(self.settle().await?) })
     }
 
-    /// How many values are still to be compared, once the walk has ended.
+    /// How many values are still to be compared, once the scan has ended.
     #[must_use]
     pub fn left(&self) -> Option<usize> {
         self.walk.is_none().then_some(self.queue.len())
     }
 
-    /// Whether all values of this type were looked at, and not only a part of them; known once the first was judged.
+    /// Whether all values of this type were checked, and not only a part of them; known once the first was judged.
     #[must_use]
     pub fn covers_all(&self, cache_type: &str) -> bool {
         self.sample.as_ref().is_none_or(|sample| sample.covers_all(cache_type))
     }
 
-    /// Takes in a step of the walk.
+    /// Takes in a step of the scan.
     fn take(&mut self, walked: Option<WalkStep>) -> Step {
         let Some(WalkStep { looked_at, keys }) = walked else {
             self.walk = None;
@@ -249,7 +250,7 @@ pub async fn judge(cache: &BillingCache, key: &AnyKey) -> Result<Outcome, AuditE
     Ok(judged.into_iter().next().map_or(Outcome::Gone, |judged| judged.outcome))
 }
 
-/// A key as it was looked at.
+/// A key with the result of looking at it.
 struct Seen {
     key: AnyKey,
     standing: Standing,

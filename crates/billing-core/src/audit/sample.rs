@@ -1,9 +1,11 @@
-//! A random sample of keys, of a fixed size for each type, from a walk over all of them.
+//! A random sample of keys, of a fixed size for each type, from a scan of all keys.
 //!
 //! Each key gets a random number, a keyed hash of its text; the keys with the smallest numbers are the sample (bottom-k
-//! sampling). So each key has the same probability, one that the walk gives twice too, and memory is that of the
-//! sample. The walk sees every name all the same: asking Redis for keys from random places of its table would be faster
-//! but not fair, since keys that stand together are drawn together.
+//! sampling). So each key has the same probability, even if the scan returns it twice, and memory is that of the
+//! sample. The scan still sees every name: asking Redis for keys at random positions of its table would be faster but
+//! not fair, since neighbouring keys are drawn together.
+//!
+//! Used by the audit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -21,17 +23,17 @@ pub(super) struct Sample {
 #[derive(Debug, Default)]
 struct Picked {
     keys: BTreeSet<(u64, AnyKey)>,
-    /// Keys were left out for want of room.
+    /// Whether keys were left out because the sample was full.
     overflowed: bool,
 }
 
 impl Sample {
-    /// An empty one for up to `size` keys of each type.
+    /// An empty sample for up to `size` keys of each type.
     pub(super) fn of(size: usize) -> Self {
         Self { size, numbers: RandomState::new(), types: BTreeMap::new() }
     }
 
-    /// One more key of the walk.
+    /// Offers one more key of the scan.
     pub(super) fn offer(&mut self, key: AnyKey) {
         let number = self.numbers.hash_one(&key);
         let picked = self.types.entry(key.cache_type()).or_default();
@@ -42,7 +44,7 @@ impl Sample {
         }
     }
 
-    /// Takes the keys out.
+    /// Takes the keys out of the sample.
     pub(super) fn take(&mut self) -> impl Iterator<Item = AnyKey> + use<'_> {
         self.types.values_mut().flat_map(|picked| std::mem::take(&mut picked.keys)).map(|(_, key)| key)
     }

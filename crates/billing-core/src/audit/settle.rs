@@ -1,9 +1,9 @@
-//! Judging a value that was found to differ: is it stale, or did a write come between the two looks?
+//! Judges a value that was found to differ: is it stale, or did a write come between the two looks?
 //!
 //! # Why there is no false alarm
 //!
-//! The outbox serves as a version of the key, as the counter of a seqlock does: it is read before and after the two
-//! looks, and the looks count only if it stood still. One round is
+//! The outbox serves as a version of the key, like the counter of a seqlock. It is read before and after the two looks,
+//! and the looks count only if it did not change in between. One round is
 //!
 //! 1. note the history of Redis and a moment *m* of the database;
 //! 2. read the outbox: which of the keys have an invalidation that this history does not carry yet;
@@ -13,24 +13,25 @@
 //! A key is *quiet* in the round if 2 and 5 found nothing for it and the history is the same. In a quiet round a
 //! healthy system shows no difference, by three facts of the protocol (`docs/protocol.md`):
 //!
-//! - *the row is written in the transaction that changes the value*: no row at 5 means that the value of the database
-//!   was one and the same from *m* until after 4;
-//! - *a row is marked after Redis was told*: every change until *m* had its row by 2, and was marked there, so its
-//!   INVALIDATE had been applied before 3;
+//! - *the row is written in the transaction that changes the value*: no row at 5 means that the database had a single
+//!   value from *m* until after 4;
+//! - *a row is marked after Redis acknowledged*: every change until *m* had its row by 2, and the row was marked there,
+//!   so its INVALIDATE had been applied before 3;
 //! - *a value is filled only under a lease that was granted before its load, and that an INVALIDATE revokes*: so what 3
-//!   found was loaded after the last change until *m*, or between *m* and 3, and in both cases it is the one value of
-//!   the database.
+//!   found was loaded after the last change until *m*, or between *m* and 3, and in both cases it is the single value
+//!   of the database.
 //!
-//! No clock is read and no time is waited for in this: it holds for a writer that stalls between commit and INVALIDATE
-//! for an hour, for a value that changes to and fro, and whatever the order in which rows of the outbox become visible.
-//! It needs that rows live longer than a round, which they do: at least `relay.retention_margin_seconds`.
+//! This needs no clock and no waiting. It holds for a writer that stalls between commit and INVALIDATE for an hour, for
+//! a value that changes back and forth, and whatever the order in which rows of the outbox become visible. It needs
+//! rows that live longer than a round, which they do: at least `relay.retention_margin_seconds`.
 //!
 //! Both reads of the outbox are needed. The test of a busy system (`audit_busy`), with verdicts at the first quiet
-//! difference, raises no alarm; without step 2 it does after some tens of checks, without step 5 after some thousands.
+//! difference, raises no alarm. Without step 2 it raises one after some tens of checks, without step 5 after some
+//! thousands.
 //!
-//! One thing changes values without any write: time, where a loader sets `valid_until`. An entry ends at that moment,
-//! but by the clocks of Redis and of whoever filled it. So a difference must also last, in quiet rounds and on the same
-//! bytes, for [`CLOCK_TOLERANCE`], by which those clocks may differ from ours.
+//! Values also change without any write, by time, if a loader sets `valid_until`. An entry ends at that moment, but by
+//! the clocks of Redis and of the process that filled it. So a difference must also last, in quiet rounds and on the
+//! same bytes, for [`CLOCK_TOLERANCE`], by which those clocks may differ from the clock of this process.
 //!
 //! A key that is never quiet is not called stale but [`Outcome::Pending`], with the age of the invalidation it waits
 //! for.
@@ -49,24 +50,24 @@ use crate::outbox::Histories;
 use crate::outbox::trail::{self, Moment, Since};
 use crate::time::now;
 
-/// The most by which clocks of Redis, of services and of this process may differ before a value that changes by itself
-/// is taken for stale.
+/// The most by which the clocks of Redis, of services and of this process may differ before a value that changes by
+/// time is called stale.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
-/// A key that was never quiet for so long is pending. Longer than a relay needs with default settings: invalidation
-/// deadline, grace and poll interval together.
+/// A key that was not quiet for this long is called pending. Longer than a relay needs with default settings:
+/// invalidation deadline, grace and poll interval together.
 const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_millis(250);
 
-/// A value that differed when it was looked at first.
+/// A value that differed at the first look.
 struct Suspect {
     key: AnyKey,
-    /// Since when it differs without an excuse, and with which bytes.
+    /// Since when it differs in quiet rounds, and with which bytes.
     inexcusable: Option<(Instant, Standing)>,
 }
 
-/// Looks at values that were found to differ until each is judged: for no longer than [`PATIENCE`] and
-/// [`CLOCK_TOLERANCE`] together, besides the time that Redis and the database take.
+/// Looks at differing values until each is judged: for at most [`PATIENCE`] and [`CLOCK_TOLERANCE`] together, plus the
+/// time that Redis and the database take.
 ///
 /// May be dropped at any await.
 pub(super) async fn settle(cache: &BillingCache, keys: BTreeSet<AnyKey>) -> Result<Vec<Judged>, AuditError> {
@@ -84,7 +85,7 @@ pub(super) async fn settle(cache: &BillingCache, keys: BTreeSet<AnyKey>) -> Resu
     }
 }
 
-/// One round; gives back those that need another one.
+/// One round. Returns the values that need another one.
 async fn round(
     cache: &BillingCache,
     open: Vec<Suspect>,
@@ -108,7 +109,7 @@ async fn round(
 }
 
 impl Suspect {
-    /// The judgement, if this round allows one.
+    /// The verdict, if this round allows one.
     fn verdict(&mut self, seen: Seen, excuse: Option<NaiveDateTime>, patience_ends: Instant) -> Option<Outcome> {
         let differences = match seen.compared.finding {
             Finding::Different(differences) => differences,
@@ -131,7 +132,7 @@ impl Suspect {
 
     fn unexcused(&mut self, standing: Standing, differences: Differences, patience_ends: Instant) -> Option<Outcome> {
         match &self.inexcusable {
-            // After the patience no new bytes begin a new wait: whoever writes them again and again writes wrong ones.
+            // After the patience, new bytes begin no new wait: a writer that keeps writing them writes wrong ones.
             Some((since, same)) if *same == standing || Instant::now() >= patience_ends => {
                 (since.elapsed() >= CLOCK_TOLERANCE).then_some(Outcome::Stale { differences })
             }
@@ -143,7 +144,7 @@ impl Suspect {
     }
 }
 
-/// What was known before the looks of a round.
+/// What was read before the looks of a round.
 struct Before {
     primaries: Primaries,
     moment: Moment,
@@ -159,7 +160,7 @@ struct Excuses {
 }
 
 impl Before {
-    /// The moment comes before the rows: what is committed between the two is found after the looks.
+    /// The moment is read before the rows: what is committed between the two is found after the looks.
     async fn read(cache: &BillingCache, keys: &BTreeSet<AnyKey>) -> Result<Self, AuditError> {
         let primaries = cache.primaries().await?;
         let moment = trail::moment(cache.source().connection()).await?;
@@ -175,7 +176,7 @@ impl Before {
 }
 
 impl Excuses {
-    /// Since when the key waits for an invalidation; `None` if it was quiet.
+    /// Since when an invalidation of the key is pending; `None` if the key was quiet.
     fn of(&self, key: &AnyKey) -> Option<NaiveDateTime> {
         self.unapplied.get(key).or_else(|| self.after.get(key)).copied().or(self.other_history)
     }

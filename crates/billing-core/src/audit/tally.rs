@@ -1,39 +1,39 @@
-//! Counting what an audit found, and how many nines that makes.
+//! Counts the verdicts of an audit, and computes how many nines the share of right values has.
 
 use serde::Serialize;
 
 use super::Outcome;
 
-/// How many values ended in which way.
+/// Number of values with each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
-    /// Values looked at and found: the sum of the five below.
+    /// Values that were checked and found: the sum of the five below.
     pub checked: u64,
-    /// They are what the database says.
+    /// They equal the database.
     pub right: u64,
-    /// They are not.
+    /// They differ from it.
     pub stale: u64,
-    /// They are not yet: an invalidation is on its way.
+    /// They differ for now: an invalidation is pending.
     pub pending: u64,
     /// They are no values of their type.
     pub undecodable: u64,
-    /// The database has a row for them that cannot be read: whether they are right cannot be told.
+    /// The database has a row for them that cannot be read, so they cannot be judged.
     pub unreadable: u64,
-    /// Had gone when they were looked at; not among the checked.
+    /// They were gone when they were looked up; not counted in `checked`.
     pub gone: u64,
 }
 
-/// How sure the share of right values is.
+/// How certain the share of right values is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confidence {
-    /// All values were looked at: the share is what it is.
+    /// All values were checked: the share is exact.
     Complete,
-    /// A random sample was: the share is at least a bound, with 95 % confidence.
+    /// A random sample was checked: the share is at least a bound, with 95 % confidence.
     Sampled,
 }
 
 impl Tally {
-    /// Counts one more.
+    /// Counts one more verdict.
     pub fn add(&mut self, outcome: &Outcome) {
         let place = match outcome {
             Outcome::Right => &mut self.right,
@@ -50,24 +50,25 @@ impl Tally {
         self.checked += 1;
     }
 
-    /// Values that somebody has to repair.
+    /// Values that must be repaired.
     #[must_use]
     pub fn wrong(&self) -> u64 {
         self.stale + self.undecodable
     }
 
-    /// The share of right ones among the right and the wrong; `None` if there are none. What is pending is neither.
+    /// The share of right values among the right and the wrong ones; `None` if there are none. Pending values are
+    /// neither.
     #[must_use]
     pub fn right_share(&self) -> Option<f64> {
         let judged = self.right + self.wrong();
         (judged > 0).then(|| to_f64(self.right) / to_f64(judged))
     }
 
-    /// What the share of right ones is at least, with 95 % confidence; `None` where nothing is uncertain, or nothing
-    /// known.
+    /// The lower bound of the share of right values, with 95 % confidence; `None` if nothing is uncertain, or nothing
+    /// is known.
     ///
-    /// The rule of three where the sample holds no wrong one, the one-sided score interval (Wilson, 1927) where it
-    /// does.
+    /// It is the rule of three if the sample holds no wrong value, and the one-sided score interval (Wilson, 1927) if
+    /// it does.
     #[must_use]
     pub fn right_share_at_least(&self, confidence: Confidence) -> Option<f64> {
         let judged = self.right + self.wrong();
@@ -78,8 +79,8 @@ impl Tally {
         Some((1.0 - wrong).max(0.0))
     }
 
-    /// The nines of the share of right ones: 3 for 99.9 % and more. `None` if none is wrong, for there is no end to
-    /// them then.
+    /// The nines of the share of right values: 3 for 99.9 % and more. `None` if none is wrong, since their number is
+    /// then unlimited.
     #[must_use]
     pub fn nines(&self) -> Option<u32> {
         let (wrong, judged) = (u128::from(self.wrong()), u128::from(self.right + self.wrong()));
@@ -102,7 +103,7 @@ impl std::ops::AddAssign for Tally {
     }
 }
 
-/// The upper bound of a share of which `found` of `among` were seen, one-sided, with 95 % confidence.
+/// The one-sided upper bound of a share, with 95 % confidence, when `found` of `among` were seen.
 fn score_bound(found: u64, among: u64) -> f64 {
     const Z: f64 = 1.644_853_626_951_472_2;
     let (n, share) = (to_f64(among), to_f64(found) / to_f64(among));
@@ -142,7 +143,7 @@ mod tests {
         assert_eq!(tally(0, 0).right_share_at_least(Confidence::Sampled), None);
     }
 
-    /// The figure that R's `prop.test(10, 1000, conf.level = 0.9, correct = FALSE)` gives: 0.0166 at most.
+    /// R's `prop.test(10, 1000, conf.level = 0.9, correct = FALSE)` gives this bound: at most 0.0166.
     #[test]
     fn a_sample_with_faults_has_the_score_interval() {
         let bound = tally(990, 10).right_share_at_least(Confidence::Sampled).unwrap();

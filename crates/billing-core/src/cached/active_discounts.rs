@@ -1,7 +1,7 @@
 //! `active_discounts`: the discounts that are valid now, by id, under one key.
 //!
-//! Invariant: a list of ours is not stored beyond the moment at which it changes by itself, when a discount starts or
-//! ends, and no list, whoever stored it, is served beyond the moment at which a discount in it ends.
+//! Invariants: a list that this code loads is not stored beyond the moment at which it changes by time, when a discount
+//! starts or ends. No list, whichever program stored it, is served beyond the moment at which a discount in it ends.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -38,7 +38,7 @@ impl CachedType for ActiveDiscounts {
         Owner::Untold
     }
 
-    /// The earliest end in the list. When a discount starts that is not in it yet, it does not tell.
+    /// The earliest end in the list. The list does not tell when a discount that is not in it yet starts.
     fn valid_until(discounts: &Vec<dict::Discount>) -> Option<SystemTime> {
         discounts.iter().filter_map(|discount| discount.valid_to).min().map(|end| end.and_utc().into())
     }
@@ -79,13 +79,14 @@ impl discount::Model {
     }
 }
 
-/// The row, unless it cannot be read: one bad discount must not take all others from everybody. Who applies it is told.
+/// The row, unless it cannot be read: one bad discount must not withhold all others from every reader. The caller that
+/// applies the bad one gets an error.
 fn readable(row: &RawRow<discount::Entity>) -> Option<discount::Model> {
     let row = row.model();
     row.inspect_err(|error| warn!(%error, "active_discounts is served without it")).ok()
 }
 
-/// How long after `moment` it is until a discount starts or ends.
+/// The time from `moment` until a discount starts or ends.
 fn next_change(discounts: &[discount::Model], moment: UtcTime) -> Option<Duration> {
     let boundaries = discounts.iter().flat_map(|discount| [discount.valid_from, discount.valid_to]);
     let next = boundaries.flatten().filter(|boundary| *boundary > moment).min()?;

@@ -1,7 +1,7 @@
 //! `invoice:{invoice_id}`: an invoice with its discounts, taxes, credit notes, payments and totals.
 //!
-//! Invariant: the details come from one snapshot of the database, never half before and half after a payment. Names and
-//! rates are those copied onto the invoice, so a renamed discount changes no invoice.
+//! Invariants: the details come from one snapshot of the database, never half before and half after a payment. Names
+//! and rates are those copied onto the invoice, so renaming a discount changes no invoice.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -86,8 +86,8 @@ impl BillingType for Invoices {
     }
 }
 
-/// The details of these invoices by id, as this connection sees them: five queries, however many invoices. A row that
-/// cannot be read costs its own invoice.
+/// The details of these invoices by id, as this connection sees them. It takes five queries, however many invoices. A
+/// row that cannot be read affects only its own invoice.
 pub(crate) async fn read_details<C: ConnectionTrait>(
     connection: &C,
     ids: &[i32],
@@ -119,7 +119,7 @@ pub(crate) async fn read_details<C: ConnectionTrait>(
     Ok(details)
 }
 
-/// Rows of one table by the invoices that they belong to, each converted or not.
+/// Rows of one table by the invoice that they belong to, each converted or unreadable.
 type ByInvoice<R> = HashMap<i32, Vec<Result<R, UnreadableRow>>>;
 
 /// The rows that belong to some invoices.
@@ -131,7 +131,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// Nothing is computed from an amount that is not there: a total is right, or it is an error.
+    /// Nothing is computed from a missing amount: a total is right, or it is an error.
     fn details_of(&mut self, invoice: &invoice::Model) -> Result<dict::InvoiceDetails, UnreadableRow> {
         let amount = invoice.amount.ok_or_else(|| lacks::<invoice::Entity>(invoice.id, invoice::Column::Amount))?;
         let discounts = lines_of(&mut self.discounts, invoice.id, discount_line)?;
@@ -205,7 +205,7 @@ fn discount_line(row: invoice_discount::Model) -> Result<DiscountLine, Unreadabl
     Ok(DiscountLine { id: row.discount_id, amount: row.amount.ok_or_else(missing)?, name: row.name })
 }
 
-/// Of the row alone: whoever changes `tax_rates` makes no invoice wrong, so none is invalidated by it.
+/// Reads this row alone: a change of `tax_rates` makes no invoice wrong, so it invalidates none.
 fn tax_line(row: invoice_tax::Model) -> Result<TaxLine, UnreadableRow> {
     let missing = || lacks::<invoice_tax::Entity>(row.id, invoice_tax::Column::TaxAmount);
     let rate = row.own_rate();

@@ -1,7 +1,7 @@
 //! The cached types of the billing module, each declared once in its own file, and the one list of them.
 //!
-//! Everything that speaks of "every type" iterates [`CACHED_TYPES`]: the cache, the command line, stats, clear,
-//! warm-up, the monitor and the triggers. A further type is one file here and two lines in this one.
+//! Everything that concerns "every type" iterates [`CACHED_TYPES`]: the cache, the command line, stats, clear, warm-up,
+//! the monitor and the triggers. A further type is one file here and two lines in this one.
 
 mod active_discounts;
 mod invoices;
@@ -34,16 +34,16 @@ pub static CACHED_TYPES: &[&dyn RegisteredType] = &[
     &Registered::<UserCreditNotes>::new(),
 ];
 
-/// A cached type of the billing module: besides its name, key, TTL and loader, which columns it depends on.
+/// A cached type of the billing module: name, key, TTL, loader, and the columns it depends on.
 pub trait BillingType: CachedType<Source = Database> {
-    /// The tables whose changes make its values wrong, and the columns that name the key.
+    /// The tables whose changes make its values wrong, and the columns that identify the key.
     const DEPENDENCIES: &'static [TableDependency];
 
-    /// The key that the values of these columns name; `None` if no value can be cached for them.
+    /// The key that the values of these columns identify; `None` if no value can be cached for them.
     fn key_of_columns(columns: &[Option<String>]) -> Option<Self::Key>;
 }
 
-/// The single integer key of an outbox row, such as an invoice id. The databases take `42.0` for the same id.
+/// The single integer key of an outbox row, such as an invoice id. The databases accept `42.0` for the same id.
 fn id_of_columns(columns: &[Option<String>]) -> Option<i32> {
     let [Some(id)] = columns else { return None };
     let whole = id

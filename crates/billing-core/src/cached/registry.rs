@@ -1,6 +1,6 @@
 //! The registry: cached types without their Rust types, for tools that treat all alike.
 //!
-//! A trait with constants behind an erased one and a visible list is the shape of crates.io's background jobs.
+//! A trait with constants behind an erased one, and a visible list: the design of crates.io's background jobs.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -34,21 +34,21 @@ pub trait RegisteredType: Send + Sync {
     /// Adds the type to a cache that is being set up.
     fn add_to(&self, builder: CacheBuilder<Database>) -> CacheBuilder<Database>;
 
-    /// The key that the column values of an outbox row name.
+    /// The key that the column values of an outbox row identify.
     fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> KeyOfColumns;
 
-    /// The key of a type that has only one.
+    /// The key, if the type has only one.
     fn only_key(&self, cache: &BillingCache) -> Option<AnyKey>;
 
-    /// The texts of up to `limit` keys worth loading where no reads are known: most often the newest.
+    /// The texts of up to `limit` keys worth loading when no reads are known; most often the newest.
     fn hot_key_texts<'a>(
         &'a self,
         cache: &'a BillingCache,
         limit: u64,
     ) -> BoxFuture<'a, Result<Vec<String>, DatabaseError>>;
 
-    /// Loads the values with these texts, in their order; what is no key of the type is left out. `progress` hears of
-    /// each batch.
+    /// Loads the values with these texts, in their order, and skips texts that are no key of the type. `progress` is
+    /// called after each batch.
     fn load_texts<'a>(
         &'a self,
         cache: &'a BillingCache,
@@ -57,47 +57,47 @@ pub trait RegisteredType: Send + Sync {
         progress: &'a mut (dyn FnMut(WarmedUp) + Send),
     ) -> BoxFuture<'a, Result<WarmedUp, WarmUpError<DatabaseError>>>;
 
-    /// Compares cached values of this type, as they were looked up, with the database: one load, which begins after the
-    /// call.
+    /// Compares cached values of this type, as they were looked up, with the database. It takes one load, which begins
+    /// after the call.
     fn compare<'a>(
         &'a self,
         cache: &'a BillingCache,
         cached: &'a [(AnyKey, Standing)],
     ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>>;
 
-    /// Why what stands under a key is no value of this type; `None` if it is one, or nothing stands there.
+    /// Why the bytes under a key are no value of this type; `None` if they are one, or nothing is stored there.
     fn undecodable(&self, standing: &Standing) -> Option<String>;
 
-    /// Something to measure: up to `limit` keys that exist; none while all tables that the type depends on are empty.
+    /// Up to `limit` existing keys to measure; none while all tables that the type depends on are empty.
     fn probe<'a>(&'a self, cache: &'a BillingCache, limit: u64)
     -> BoxFuture<'a, Result<Arc<dyn Probe>, DatabaseError>>;
 
-    /// The one key that stands in `space` under this text, to be measured in the space of `cache`; `None` if it is no
+    /// The one key that has this text in `space`, to be measured in the key space of `cache`; `None` if the text is no
     /// key of this type.
     fn probe_of(&self, cache: &BillingCache, space: &KeySpace, text: &str) -> Option<Arc<dyn Probe>>;
 }
 
-/// What the column values of an outbox row come down to.
+/// The key that the column values of an outbox row identify.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyOfColumns {
-    /// A key.
+    /// One key.
     Key(AnyKey),
     /// No value can be cached for them.
     NoKey,
-    /// They are not the columns that this build's triggers write: they may name any key.
+    /// They are not the columns that this build's triggers write, so they may identify any key.
     OtherColumns,
 }
 
 /// Which values a warm-up loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// Those that are not cached.
+    /// Values that are not cached.
     Missing,
-    /// All, so that they live anew.
+    /// All values, so that their TTL starts again.
     All,
 }
 
-/// Existing keys of one type, to be read by place.
+/// Existing keys of one type, accessed by position.
 pub trait Probe: Send + Sync {
     /// How many keys there are.
     fn len(&self) -> usize;
@@ -107,13 +107,13 @@ pub trait Probe: Send + Sync {
         self.len() == 0
     }
 
-    /// The text under which the value of this place stands in Redis.
+    /// The text under which the value of this position is stored in Redis.
     fn key_text(&self, place: usize) -> String;
 
-    /// Reads the key at this place through the cache.
+    /// Reads the key at this position through the cache.
     fn read(&self, place: usize) -> BoxFuture<'_, Result<Tier, ReadError<DatabaseError>>>;
 
-    /// Loads the key at this place from the database, past the cache.
+    /// Loads the key at this position from the database, past the cache.
     fn load(&self, place: usize) -> BoxFuture<'_, Result<(), DatabaseError>>;
 }
 
@@ -221,7 +221,7 @@ impl<T: BillingType> RegisteredType for Registered<T> {
     }
 }
 
-/// The key of a type that has only one always exists, so only its tables tell whether there is anything behind it.
+/// The key of a type that has only one always exists, so only its tables show whether there is any data.
 async fn any_has_rows(database: &Database, tables: &[TableDependency]) -> Result<bool, DatabaseError> {
     for dependency in tables {
         if has_rows(database.connection(), dependency.table).await? {
@@ -292,7 +292,7 @@ pub fn find(name: &str) -> Option<&'static dyn RegisteredType> {
     })
 }
 
-/// What the triggers are generated from.
+/// The declarations from which the triggers are generated.
 #[must_use]
 pub fn declarations() -> Vec<TypeDependencies> {
     CACHED_TYPES.iter().map(|cached| cached.dependencies()).collect()
@@ -301,7 +301,7 @@ pub fn declarations() -> Vec<TypeDependencies> {
 /// Opens the cache with every type of the list over this database.
 ///
 /// # Errors
-/// Settings that cannot work. A Redis that is away is none.
+/// Settings that cannot work. A Redis that cannot be reached is no error.
 pub async fn open_cache(
     database: Database,
     redis: &RedisSettings,
@@ -310,7 +310,7 @@ pub async fn open_cache(
     builder(database, settings).open(redis).await
 }
 
-/// A cache with every type of the list, to be opened.
+/// A builder with every type of the list.
 pub(crate) fn builder(database: Database, settings: CacheSettings) -> CacheBuilder<Database> {
     let builder = CacheBuilder::new(database, settings);
     CACHED_TYPES.iter().fold(builder, |builder, cached| cached.add_to(builder))

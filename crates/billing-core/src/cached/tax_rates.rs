@@ -1,7 +1,7 @@
 //! `tax_rate:{country}:{region}`: the default rate of a country's region, or of the country (`default`).
 //!
 //! Invariant: a region without a rate of its own is cached as absent under its own key, and never holds a copy of the
-//! country's rate; so a change of the country's rate is one key to invalidate, whatever regions were asked for.
+//! country's rate. So a change of the country's rate invalidates one key, whichever regions were read.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::migration::TableDependency;
 #[derive(Debug)]
 pub struct TaxRates;
 
-/// Which rate: of a region, or of the whole country.
+/// A place: a region, or the whole country.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaxRateKey {
     /// The country.
@@ -30,7 +30,7 @@ pub struct TaxRateKey {
 }
 
 impl TaxRateKey {
-    /// The keys to look under for a country and region, in the order in which they decide.
+    /// The keys to look up for a country and region, in the order of precedence.
     #[must_use]
     pub fn candidates(country: Country, region: Option<Region>) -> Vec<Self> {
         let country_wide = Self { country, region: None };
@@ -40,14 +40,14 @@ impl TaxRateKey {
         }
     }
 
-    /// The place that a row is for; `None` if it is none that has a key.
+    /// The place that a row is for; `None` if no key can hold it.
     fn of_row(rate: &RawRow<tax_rate::Entity>) -> Result<Option<Self>, UnreadableRow> {
         let country = rate.column::<String>(tax_rate::Column::Country)?;
         let region = rate.column::<String>(tax_rate::Column::Region)?;
         Ok(Self::of_texts(country.as_deref(), region.as_deref()))
     }
 
-    /// The place that a rate is for; `None` if it is none that has a key.
+    /// The place that a rate is for; `None` if no key can hold it.
     pub(crate) fn of_rate(rate: &tax_rate::Model) -> Option<Self> {
         Self::of_texts(rate.country.as_deref(), rate.region.as_deref())
     }
@@ -100,7 +100,7 @@ impl CachedType for TaxRates {
         Ok(keys.iter().map(|key| (key.clone(), rates.get(key).map(value).map_err(Into::into))).collect())
     }
 
-    /// Every default rate, by country; there are few, so that a page may look at all of them.
+    /// Every default rate, by country. There are few, so a page may read all of them.
     async fn hot_keys(database: &Database, after: Option<&TaxRateKey>, limit: u64) -> HotKeysResult<Self> {
         let query = tax_rate::Entity::find().filter(tax_rate::Column::IsDefault.eq(true));
         let rates = rows(database.connection(), query).await?;
@@ -121,7 +121,7 @@ impl BillingType for TaxRates {
     }
 }
 
-/// The rate that applies in a country and region, read in this transaction and not from the cache; nobody can change or
+/// The rate that applies in a country and region, read in this transaction and not from the cache. Nobody can change or
 /// delete it until the transaction ends.
 pub(crate) async fn applicable<C: ConnectionTrait>(
     transaction: &C,
@@ -148,14 +148,14 @@ fn defaults(countries: impl IntoIterator<Item = Country>) -> Select<tax_rate::En
 
 /// Default rates by their places.
 struct Rates {
-    /// Of several for one place, the oldest counts.
+    /// If a place has several, the oldest counts.
     of_places: HashMap<TaxRateKey, Result<tax_rate::Model, UnreadableRow>>,
-    /// Rows that may be for any region of their country.
+    /// Unreadable rows that may be for any region of their country.
     placeless: HashMap<Country, UnreadableRow>,
 }
 
 impl Rates {
-    /// Takes the rows as [`defaults`] orders them.
+    /// Takes the rows in the order of [`defaults`].
     fn of(rows: Vec<RawRow<tax_rate::Entity>>) -> Result<Self, UnreadableRow> {
         let mut rates = Self { of_places: HashMap::new(), placeless: HashMap::new() };
         for row in rows {
@@ -171,7 +171,7 @@ impl Rates {
         Ok(rates)
     }
 
-    /// The rate of a place; an error where it cannot be read, or where another row that cannot may be it.
+    /// The rate of a place. It is an error if the rate cannot be read, or if another unreadable row may be it.
     fn get(&self, key: &TaxRateKey) -> Result<Option<&tax_rate::Model>, UnreadableRow> {
         match (self.placeless.get(&key.country), self.of_places.get(key)) {
             (Some(error), _) | (None, Some(Err(error))) => Err(error.clone()),

@@ -75,7 +75,7 @@ impl CachedType for UserCreditNotes {
     }
 }
 
-/// The list, if every note in it can be read: one that lacks a note would look complete.
+/// The list, if every note in it can be read: a list that lacks a note would look complete.
 fn list_of(notes: &[RawRow<credit_note::Entity>]) -> LoadedOne<UserCreditNotes> {
     let notes = notes.iter().map(|note| note.model().map(|note| note.to_dict()));
     Ok(Loaded::lasting(notes.collect::<Result<_, _>>()?))

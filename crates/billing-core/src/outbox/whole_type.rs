@@ -62,7 +62,7 @@ impl WholeType {
         self.marked_elsewhere = self.ages.keys().filter(|id| of.contains(id)).copied().collect();
     }
 
-    /// Clears the type and marks the rows; `None` rows if a part of a cluster is away.
+    /// Clears the type and marks the rows. It marks none if a part of a cluster is away.
     pub(super) async fn apply(self, cache: &BillingCache, cache_type: &'static str) -> Result<Applied, RelayError> {
         if self.unreadable > 0 {
             let first = self.ages.keys().next();

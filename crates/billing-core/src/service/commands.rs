@@ -1,4 +1,4 @@
-//! What the operations are asked to do, and the checks that need no database.
+//! The commands of the operations, and the checks that need no database.
 //!
 //! Money is read from a JSON string or an exact JSON number, never through a float.
 
@@ -20,7 +20,7 @@ pub struct NewInvoice {
     pub amount: Money,
     /// When it is due, UTC.
     pub due_date: UtcTime,
-    /// Whose tax rates apply: ISO 3166-1 alpha-2.
+    /// The country whose tax rates apply: ISO 3166-1 alpha-2.
     #[serde(default = "great_britain")]
     pub billing_country: String,
 }
@@ -29,12 +29,12 @@ pub struct NewInvoice {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewPayment {
-    /// What it pays.
+    /// The invoice it pays.
     pub invoice_id: i32,
     /// How much.
     #[serde(deserialize_with = "input::exact")]
     pub amount: Money,
-    /// How: `card`, `bank_transfer`.
+    /// The method: `card`, `bank_transfer`.
     pub payment_method: String,
     /// The id of the payment at the provider; the same id twice is the same payment.
     pub transaction_id: String,
@@ -44,12 +44,12 @@ pub struct NewPayment {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewCreditNote {
-    /// Whose.
+    /// Whose credit note.
     pub user_id: i32,
     /// How much.
     #[serde(deserialize_with = "input::exact")]
     pub amount: Money,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
     /// The invoice it is about, of the same user.
     #[serde(default)]
@@ -60,27 +60,27 @@ pub struct NewCreditNote {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiscountInput {
-    /// What people call it.
+    /// Its name, for people.
     pub name: String,
-    /// More about it.
+    /// A longer description.
     #[serde(default)]
     pub description: Option<String>,
     /// A word of the platform: `promotional`, `loyalty`.
     pub discount_type: String,
-    /// Percent or money.
+    /// A percentage or an amount of money.
     #[serde(deserialize_with = "input::exact")]
     pub value: Money,
-    /// Which of the two.
+    /// Whether `value` is a percentage.
     pub is_percentage: bool,
     /// Whether it may be applied.
     #[serde(default = "yes")]
     pub is_active: bool,
-    /// From when on, UTC.
+    /// Start of validity, UTC.
     pub valid_from: UtcTime,
-    /// Until when, UTC, this moment excluded; absent for ever.
+    /// End of validity, UTC, exclusive; absent means no end.
     #[serde(default)]
     pub valid_to: Option<UtcTime>,
-    /// Which plans it is for, as the platform writes it.
+    /// The plans it is for, in the platform's format.
     #[serde(default)]
     pub applicable_plans: Option<serde_json::Value>,
 }
@@ -89,12 +89,12 @@ pub struct DiscountInput {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaxRateInput {
-    /// What stands on the invoice: `VAT`.
+    /// The name on the invoice: `VAT`.
     pub name: String,
-    /// More about it.
+    /// A longer description.
     #[serde(default)]
     pub description: Option<String>,
-    /// Percent.
+    /// In percent.
     #[serde(deserialize_with = "input::exact")]
     pub rate: Percent,
     /// ISO 3166-1 alpha-2.
@@ -102,7 +102,7 @@ pub struct TaxRateInput {
     /// Absent or empty for the whole country.
     #[serde(default)]
     pub region: Option<String>,
-    /// Whether it is the one that applies there.
+    /// Whether it is the rate that applies there.
     pub is_default: bool,
 }
 
@@ -110,10 +110,10 @@ pub struct TaxRateInput {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TaxingRates {
-    /// Those that were copied onto it, and those of now where it has none of its place.
+    /// The rates that were copied onto the invoice, and today's where it has none for its place.
     #[default]
     Copied,
-    /// Those of now.
+    /// Today's rates.
     Current,
 }
 
@@ -198,22 +198,22 @@ fn text(field: &'static str, text: &str, max_chars: usize) -> Result<(), Billing
             format_args!("has {length} characters, at most {max_chars} are allowed"),
         ));
     }
-    // PostgreSQL cannot store NUL, and the others have no place in a name either.
+    // PostgreSQL cannot store NUL, and other control characters do not belong in a name either.
     if text.chars().any(char::is_control) {
         return Err(BillingError::invalid(field, "must not contain control characters"));
     }
     Ok(())
 }
 
-/// PostgreSQL cannot store it, neither as text nor in JSON.
+/// PostgreSQL cannot store NUL, neither as text nor in JSON.
 const NUL_REFUSED: &str = "must not contain the character NUL";
 
-/// A text of any length and with line ends.
+/// A text of any length, which may have several lines.
 fn without_nul(field: &'static str, text: Option<&str>) -> Result<(), BillingError> {
     if text.is_some_and(|text| text.contains('\0')) { Err(BillingError::invalid(field, NUL_REFUSED)) } else { Ok(()) }
 }
 
-/// SQLite would keep a bare number as a number, which is no JSON text any more.
+/// SQLite would keep a bare number as a number, which is then no JSON text.
 fn storable_plans(plans: &serde_json::Value) -> Result<(), BillingError> {
     match plans {
         serde_json::Value::Number(_) => Err(BillingError::invalid("applicable_plans", "must not be a bare number")),

@@ -16,8 +16,8 @@ use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
 
 impl BillingService {
-    /// Creates a credit note. Those that refer to an invoice are together no more than its total; without a reference
-    /// there is no limit.
+    /// Creates a credit note. The notes that refer to an invoice must not exceed its total together; a note without a
+    /// reference has no limit.
     ///
     /// # Errors
     /// No such user or invoice, an invoice of another user or more than its total (refused), or invalid input.
@@ -54,8 +54,8 @@ impl BillingService {
         Ok(transaction.commit(note).await?)
     }
 
-    /// Applies a credit note to an invoice of the same user: `amount`, or else as much as remains, is due
-    /// and is not reserved for pending payments.
+    /// Applies a credit note to an invoice of the same user. Applies `amount`; if it is `None`, as much as remains on
+    /// the note, is due on the invoice, and is not reserved for pending payments.
     ///
     /// # Errors
     /// No such credit note or invoice; more than remains, than is due or than pending payments leave, another user, or
@@ -95,7 +95,7 @@ impl BillingService {
     }
 }
 
-/// All that is free; where nothing is, what is due, which is then refused by naming what it is reserved for.
+/// All that is free. If nothing is free, what is due: the refusal then says what it is reserved for.
 fn applicable_by_default(invoice: &LockedInvoice<'_>) -> Money {
     let free = invoice.free();
     if free.is_positive() { free } else { invoice.details().balance_due }
@@ -104,7 +104,7 @@ fn applicable_by_default(invoice: &LockedInvoice<'_>) -> Money {
 fn require_applicable(invoice: &LockedInvoice<'_>, note: &LockedCreditNote<'_>, amount: Money) -> Result<(), Refusal> {
     let remaining = note.remaining()?;
     let note = note.row();
-    // NULL is nobody, not the same somebody.
+    // Two NULLs are not the same user.
     if note.user_id.is_none() || note.user_id != invoice.row().user_id {
         return Err(Refusal::OtherUser { credit_note_id: note.id, invoice_id: invoice.row().id });
     }
@@ -128,8 +128,8 @@ fn require_own_invoice(invoice: &LockedInvoice<'_>, user_id: i32) -> Result<(), 
     Err(Refusal::ForeignInvoice { user_id, invoice_id: invoice.id })
 }
 
-/// Refuses a note that, with those that refer to the invoice already, is more than the invoice's total. The invoice's
-/// lock keeps others from making one at the same time.
+/// Refuses a note that, together with those that already refer to the invoice, exceeds the invoice's total. The
+/// invoice's lock keeps other writers from creating one at the same time.
 async fn require_creditable(
     transaction: &WriteTxn,
     invoice: &LockedInvoice<'_>,

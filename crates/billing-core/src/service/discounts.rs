@@ -28,7 +28,7 @@ impl BillingService {
         Ok(transaction.commit(row).await?)
     }
 
-    /// Replaces the content of a discount. Invoices it was applied to keep what they were given.
+    /// Replaces the content of a discount. Invoices it was applied to keep their amounts.
     ///
     /// # Errors
     /// No such discount, or invalid input.
@@ -70,11 +70,11 @@ impl BillingService {
         Ok(transaction.commit(row).await?)
     }
 
-    /// Takes a discount off an invoice, at most down to nothing; taxes on the invoice are computed anew.
+    /// Takes a discount off an invoice, at most down to zero. Recomputes the taxes on the invoice.
     ///
     /// # Errors
-    /// No such invoice or discount; a discount that is on the invoice already (conflict); an invoice that is not
-    /// open, would be overpaid or leave less due than is pending, or a discount outside its validity (refused).
+    /// No such invoice or discount; a discount that is on the invoice already (conflict); an invoice that is not open,
+    /// would be overpaid or leave less due than is pending, or a discount outside its validity (refused).
     pub async fn apply_discount_to_invoice(
         &self,
         invoice_id: i32,
@@ -112,8 +112,8 @@ impl BillingService {
     }
 }
 
-/// What a discount takes off: its share of the subtotal or its amount, and never more than what is left of the
-/// subtotal.
+/// The amount that a discount takes off: its percentage of the subtotal or its amount, and never more than what is left
+/// of the subtotal.
 fn amount_off(invoice: &LockedInvoice<'_>, discount: &discount::Model) -> Result<Money, BillingError> {
     let details = invoice.details();
     let value = discount.value.ok_or(lacks(discount.id, "value"))?;
@@ -145,7 +145,7 @@ async fn require_not_applied(transaction: &WriteTxn, invoice_id: i32, discount_i
     }
 }
 
-/// The row, held against changes until the transaction ends.
+/// The row, locked against changes until the transaction ends.
 async fn find(transaction: &WriteTxn, id: i32) -> Result<discount::Model, BillingError> {
     let row = row(&**transaction, discount::Entity::find_by_id(id).lock_exclusive()).await?;
     row.ok_or(BillingError::not_found(Entity::Discount, id))

@@ -1,4 +1,4 @@
-//! Why an operation was not done. Each has a code that callers can rely on and a sentence for people.
+//! Why an operation was not done. Each error has a code for programs and a sentence for people.
 
 use std::fmt;
 
@@ -20,12 +20,12 @@ pub enum BillingError {
     /// There is no such row.
     #[error("there is no {entity} {id}")]
     NotFound {
-        /// What was looked for.
+        /// The kind of row.
         entity: Entity,
         /// Its id.
         id: i32,
     },
-    /// It contradicts something that is there already.
+    /// It contradicts something that exists already.
     #[error("{0}")]
     Conflict(String),
     /// A billing rule forbids it.
@@ -42,10 +42,10 @@ pub enum BillingError {
     /// The database failed; nothing was written.
     #[error("the database failed")]
     Database(#[source] DatabaseError),
-    /// It may have been written or not.
+    /// The write may have happened or not.
     #[error(transparent)]
     OutcomeUnknown(CommitError),
-    /// A row that the operation needs is there and cannot be read. Trying again does not help, correcting the row does.
+    /// A row that the operation needs exists and cannot be read. Trying again does not help; correcting the row does.
     #[error(transparent)]
     Unreadable(UnreadableRow),
     /// A cached value could not be loaded.
@@ -53,7 +53,7 @@ pub enum BillingError {
     Read(ReadError<DatabaseError>),
 }
 
-/// What can be missing.
+/// The kinds of rows that can be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the entities")]
 #[non_exhaustive]
@@ -102,7 +102,7 @@ pub enum Refusal {
         /// The beginning of the word.
         status: String,
     },
-    /// It is marked as paid, and what paid it failed or was taken back: nobody knows whether money is missing.
+    /// It is marked as paid, but a payment of it failed or was taken back, so it is unclear whether money is missing.
     #[error("invoice {invoice_id} is marked as paid while {due} is due on it; {}", next_step(*due, pending))]
     PaidButDue {
         /// The invoice.
@@ -112,7 +112,7 @@ pub enum Refusal {
         /// Payments that may cover it.
         pending: PendingPayments,
     },
-    /// More than pending payments leave of what is due.
+    /// The amount exceeds what pending payments leave of the amount due.
     #[error(
         "{amount} is more than the {} left to pay on invoice {invoice_id}: of the {due} due {} is reserved for {pending}",
         (*due - pending.total).max(Money::ZERO), pending.total
@@ -120,47 +120,47 @@ pub enum Refusal {
     Reserved {
         /// The invoice.
         invoice_id: i32,
-        /// What was asked for.
+        /// The requested amount.
         amount: Money,
         /// What is due.
         due: Money,
-        /// What is reserved.
+        /// The reserved amount.
         pending: PendingPayments,
     },
-    /// The change would leave less to pay than pending payments are for.
+    /// The change would leave less to pay than is reserved for pending payments.
     #[error("only {due} would be due on invoice {invoice_id}, where {} is reserved for {pending}", pending.total)]
     LessThanPending {
         /// The invoice.
         invoice_id: i32,
         /// What would be due.
         due: Money,
-        /// What is reserved.
+        /// The reserved amount.
         pending: PendingPayments,
     },
-    /// More than what is due.
+    /// The amount exceeds the amount due.
     #[error("{amount} is more than the {due} due on invoice {invoice_id}")]
     ExceedsDue {
         /// The invoice.
         invoice_id: i32,
-        /// What was asked for.
+        /// The requested amount.
         amount: Money,
         /// What is due.
         due: Money,
     },
-    /// The change would leave less to pay than was paid already.
+    /// The change would leave less to pay than was already paid.
     #[error("invoice {invoice_id} would be overpaid by {by}")]
     Overpaid {
         /// The invoice.
         invoice_id: i32,
-        /// By how much.
+        /// The amount overpaid.
         by: Money,
     },
-    /// More than what remains of the credit note.
+    /// The amount exceeds what remains of the credit note.
     #[error("{amount} is more than the {remaining} that remains of credit note {credit_note_id}")]
     ExceedsCredit {
         /// The credit note.
         credit_note_id: i32,
-        /// What was asked for.
+        /// The requested amount.
         amount: Money,
         /// What remains.
         remaining: Money,
@@ -181,7 +181,7 @@ pub enum Refusal {
         /// The invoice.
         invoice_id: i32,
     },
-    /// The invoice that a credit note shall refer to belongs to another user.
+    /// The invoice that a new credit note refers to belongs to another user.
     #[error("invoice {invoice_id} does not belong to user {user_id}")]
     ForeignInvoice {
         /// The user.
@@ -203,17 +203,17 @@ pub enum Refusal {
         /// The invoice.
         invoice_id: i32,
     },
-    /// A column without which the rule cannot be applied is NULL.
+    /// A column that the rule needs is NULL.
     #[error("{entity} {id} has no {column}; set it first")]
     Incomplete {
-        /// What lacks it.
+        /// The kind of row that lacks it.
         entity: Entity,
         /// Its id.
         id: i32,
         /// The column.
         column: &'static str,
     },
-    /// A tax on the invoice cannot be computed anew: its rate was not copied onto it, and its amounts fit several or
+    /// A tax on the invoice cannot be recomputed: its rate was not copied onto it, and its amounts fit several rates or
     /// none.
     #[error(
         "tax line {line_id} of invoice {invoice_id} has no rate, and its amounts do not tell which it was; set rate in row \
@@ -225,7 +225,7 @@ pub enum Refusal {
         /// The row of `invoice_taxes`.
         line_id: i32,
     },
-    /// The rate that stands on a tax line is one that no tax has.
+    /// The rate on a tax line is outside the range of tax rates.
     #[error(
         "tax line {line_id} of invoice {invoice_id} has a rate of {rate} percent, which is not from 0 to 100; correct rate in \
          row {line_id} of invoice_taxes, or tax the invoice again with \"rates\": \"current\" for the rate of now"
@@ -238,7 +238,7 @@ pub enum Refusal {
         /// Its percentage.
         rate: Percent,
     },
-    /// Another program stored a rate that no tax has.
+    /// Another program stored a rate outside the range of tax rates.
     #[error("tax rate {tax_rate_id} is {rate} percent, which is not from 0 to 100; correct it before it is applied")]
     TaxRateOutOfRange {
         /// The tax rate.
@@ -246,7 +246,7 @@ pub enum Refusal {
         /// Its percentage.
         rate: Percent,
     },
-    /// The credit notes of the invoice would be more than the invoice itself.
+    /// The credit notes of the invoice would exceed its total.
     #[error(
         "a credit note of {amount} is more than invoice {invoice_id} leaves: its total is {total}, and other notes that refer \
          to it are {credited}; credit beyond that has no reference_invoice_id"
@@ -254,24 +254,24 @@ pub enum Refusal {
     CreditExceedsTotal {
         /// The invoice.
         invoice_id: i32,
-        /// What was asked for.
+        /// The requested amount.
         amount: Money,
-        /// The notes that refer to the invoice and are not cancelled.
+        /// The sum of the notes that refer to the invoice and are not cancelled.
         credited: Money,
         /// The invoice's total.
         total: Money,
     },
-    /// The tax rate stands on invoices.
+    /// Invoices use the tax rate.
     #[error("tax rate {tax_rate_id} stands on {invoices} invoices; set is_default to false instead")]
     TaxRateInUse {
         /// The tax rate.
         tax_rate_id: i32,
-        /// On how many.
+        /// Number of invoices.
         invoices: u64,
     },
 }
 
-/// What to do about an invoice that is marked as paid beside an amount due.
+/// The next step for an invoice that is marked as paid but has an amount due.
 fn next_step(due: Money, pending: &PendingPayments) -> String {
     if pending.ids.is_empty() {
         return format!("record what paid it, or set its status to unpaid so that {due} can be paid");
@@ -279,13 +279,13 @@ fn next_step(due: Money, pending: &PendingPayments) -> String {
     format!("{} of it is reserved for {pending}", pending.total.min(due))
 }
 
-/// The beginning of a text of the database, for a sentence that shows it with `{:?}`.
+/// The beginning of a database text, for a sentence that shows it with `{:?}`.
 pub(super) fn cut(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
 impl BillingError {
-    /// A word that programs can rely on.
+    /// A stable word for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -318,7 +318,7 @@ impl BillingError {
         Self::Invalid { field, reason: reason.to_string() }
     }
 
-    /// A country or region that came with the command.
+    /// The error for a country or region in the command.
     pub(super) fn place(error: &PlaceError) -> Self {
         let field = match error {
             PlaceError::Country(_) => "country",

@@ -16,7 +16,7 @@ use crate::entities::{InvoiceStatus, invoice, user};
 use crate::outbox::{Pending, WriteTxn, Written};
 use crate::time::now;
 
-/// Invoices marked in one transaction: each holds its row's lock until the end.
+/// Invoices marked in one transaction, which holds the lock of each row until the end.
 const OVERDUE_BATCH: u64 = 500;
 
 impl BillingService {
@@ -45,13 +45,13 @@ impl BillingService {
         Ok(transaction.commit(invoice).await?)
     }
 
-    /// Puts the tax of the invoice's country, and of the region if one is given, onto the invoice, once, however often.
-    /// A tax of this place that is there already keeps its name and its rate, unless the rates of now are asked for; a
-    /// tax of another place is replaced. Where no rate applies there is none.
+    /// Puts the tax of the invoice's country, and of the region if one is given, onto the invoice. Calling it again has
+    /// no further effect. A tax of this place that is already on the invoice keeps its name and its rate, unless
+    /// today's rates are asked for. A tax of another place is replaced. If no rate applies, the invoice has no tax.
     ///
     /// # Errors
-    /// No such invoice; one that is not open, would be overpaid or leave less due than is pending, or a tax that stays
-    /// and whose rate nobody can tell, or a rate that is no percentage (refused); a region that is none.
+    /// No such invoice; one that is not open, would be overpaid or leave less due than is pending, a tax that stays and
+    /// whose rate is not known, or a rate that is no percentage (refused); an invalid region.
     pub async fn calculate_invoice_taxes(
         &self,
         invoice_id: i32,
@@ -76,11 +76,11 @@ impl BillingService {
         Ok(transaction.commit(details).await?)
     }
 
-    /// Marks unpaid and partly paid invoices past their due date as overdue; says how many. A batch at a time, skipping
-    /// invoices that somebody is paying at this moment.
+    /// Marks unpaid and partly paid invoices past their due date as overdue. Returns their number. Works in batches,
+    /// and skips invoices that are being paid at this moment.
     ///
     /// # Errors
-    /// Those of the database. Batches before stay marked.
+    /// Those of the database. Earlier batches stay marked.
     pub async fn mark_overdue_invoices(&self) -> Result<Written<u64>, BillingError> {
         let mut marked = Written { value: 0, pending: Pending::Nothing };
         loop {

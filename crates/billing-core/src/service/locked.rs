@@ -1,8 +1,10 @@
 //! Rows locked for a decision about money.
 //!
 //! Invariant: a [`LockedInvoice`] exists only inside the write transaction that locked and read it, so its amounts are
-//! those of the database at this moment; what comes out of the cache cannot become one. The same holds for a
+//! those of the database at this moment. A value from the cache cannot become one. The same holds for a
 //! [`LockedCreditNote`].
+//!
+//! Used by every write of the service that decides about money.
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, QuerySelect};
 
@@ -52,7 +54,7 @@ pub struct LockedInvoice<'t> {
     transaction: &'t WriteTxn,
     row: invoice::Model,
     details: dict::InvoiceDetails,
-    /// What was due when it was locked.
+    /// What was due when the invoice was locked.
     due_before: Money,
 }
 
@@ -84,7 +86,7 @@ impl<'t> LockedInvoice<'t> {
         &self.details
     }
 
-    /// Refuses an invoice that is settled, withdrawn, or of a status that no rule knows.
+    /// Refuses an invoice that is settled, withdrawn, or has an unknown status.
     pub(super) fn require_open(&self) -> Result<(), Refusal> {
         let (invoice_id, due) = (self.row.id, self.details.balance_due);
         let word = self.row.status.as_deref();
@@ -101,7 +103,7 @@ impl<'t> LockedInvoice<'t> {
         }
     }
 
-    /// Refuses an amount that is more than what is due, or than pending payments leave of it.
+    /// Refuses an amount above what is due, or above what pending payments leave of it.
     pub(super) fn require_due(&self, amount: Money) -> Result<(), Refusal> {
         let (invoice_id, due) = (self.row.id, self.details.balance_due);
         if amount > due {
@@ -113,7 +115,7 @@ impl<'t> LockedInvoice<'t> {
         }
     }
 
-    /// What may be paid or credited: what is due less what is pending.
+    /// What may be paid or credited: what is due minus what is pending.
     pub(super) fn free(&self) -> Money {
         self.details.balance_due - self.pending().total
     }
@@ -132,13 +134,13 @@ impl<'t> LockedInvoice<'t> {
         self.transaction
     }
 
-    /// What taxes are computed on: the subtotal less the discounts.
+    /// The taxable amount: the subtotal minus the discounts.
     pub(super) fn taxable(&self) -> Money {
         self.details.subtotal - self.details.total_discount
     }
 
     /// Sets the status that follows from what is due after a change. Refuses a change that would leave the invoice
-    /// overpaid, or takes off what pending payments are for.
+    /// overpaid, or that takes away what pending payments need.
     pub(super) async fn settle(self) -> Result<dict::InvoiceDetails, BillingError> {
         let mut details = Self::read(self.transaction, self.row.id).await?;
         if details.balance_due.is_negative() {
@@ -159,7 +161,7 @@ impl<'t> LockedInvoice<'t> {
         Ok(details)
     }
 
-    /// Others may have promised more than is due already; then a change that takes nothing off is no worse.
+    /// Pending payments may already exceed what is due. A change that takes nothing off is then no worse.
     fn require_room_for_pending(&self, changed: &dict::InvoiceDetails) -> Result<(), Refusal> {
         let (pending, due) = (PendingPayments::of(changed), changed.balance_due);
         if due >= pending.total || due >= self.due_before {
@@ -169,7 +171,7 @@ impl<'t> LockedInvoice<'t> {
     }
 }
 
-/// The status that the amounts and the due date of an open invoice mean.
+/// The status that follows from the amounts and the due date of an open invoice.
 fn status_of(details: &dict::InvoiceDetails) -> InvoiceStatus {
     if !details.balance_due.is_positive() {
         InvoiceStatus::Paid
@@ -217,7 +219,8 @@ pub struct LockedCreditNote<'t> {
 }
 
 impl<'t> LockedCreditNote<'t> {
-    /// Locks a credit note. Whoever locks both locks the invoice first, so that two writers cannot wait for each other.
+    /// Locks a credit note. A writer that locks both locks the invoice first, so that two writers cannot wait for each
+    /// other.
     ///
     /// # Errors
     /// No such credit note, or the database failed.
@@ -239,7 +242,7 @@ impl<'t> LockedCreditNote<'t> {
         self.row.remaining_amount.ok_or(missing)
     }
 
-    /// Takes an amount off what remains, which the caller has compared.
+    /// Subtracts an amount from what remains; the caller has compared the two.
     pub(super) async fn take_off(self, amount: Money) -> Result<(), BillingError> {
         let remaining = self.remaining()? - amount;
         let status = if remaining.is_positive() { CreditNoteStatus::Partial } else { CreditNoteStatus::Applied };

@@ -1,7 +1,8 @@
-//! The billing service: reads through the cache, writes that invalidate by themselves.
+//! The billing service: reads go through the cache, writes invalidate by themselves.
 //!
 //! Invariants: a decision about money is made on rows read and locked in the write transaction (`locked.rs`), never on
-//! a cached value; a write returns when no later read can see what was there before it, or says that this is pending.
+//! a cached value. A write returns when no later read can see the values from before it, or reports that this is
+//! pending.
 
 mod commands;
 mod credit_notes;
@@ -44,16 +45,16 @@ pub struct BillingService {
     _examining: Option<Arc<JoinSet<()>>>,
 }
 
-/// What a read gives.
+/// The result of a read.
 pub type ReadResult<V> = Result<Cached<V>, BillingError>;
 
 impl BillingService {
-    /// The service of a long-running process: opens the cache over this database and relays what other writers, crashes
-    /// and outages leave in the outbox. Reads use Redis once recent invalidations have been applied to it again; this
-    /// waits for that, but not longer than for a connection.
+    /// The service of a long-running process. It opens the cache over this database, and relays what other writers,
+    /// crashes and outages leave in the outbox. Reads use Redis once recent invalidations have been applied to it
+    /// again. This call waits for that, but not longer than for a connection.
     ///
     /// # Errors
-    /// Settings that cannot work. A Redis that is away is none.
+    /// Settings that cannot work. A Redis that cannot be reached is no error.
     pub async fn open(database: Database, settings: &Settings) -> Result<Self, SetupError> {
         let mark = database.identity().await;
         let mut builder = cached::builder(database, settings.cache.clone()).admit_after_replay().announce();
@@ -66,15 +67,15 @@ impl BillingService {
         let cache = builder.open(&settings.redis).await?;
         let relay = Relay::start(cache.clone(), settings.relay.clone());
         let patience = Duration::from_millis(settings.redis.connect_timeout_ms);
-        // Redis may be away; then reads go to the database until it is back.
+        // Redis may be away; reads then go to the database until it is back.
         let _ = tokio::time::timeout(patience, relay.caught_up()).await;
         let writer = Writer::new(cache).strict(Duration::from_millis(settings.relay.strict_wait_ms));
         let examining = starting::log_findings(writer.cache().source().clone());
         Ok(Self { writer, relay: Some(Arc::new(relay)), _examining: Some(Arc::new(examining)) })
     }
 
-    /// The service of a short-lived tool over a cache that is open already: its own writes are invalidated, the outbox
-    /// is left to the processes that relay.
+    /// The service of a short-lived tool over a cache that is already open. It invalidates its own writes, and leaves
+    /// the outbox to the processes that relay.
     #[must_use]
     pub fn without_relay(cache: BillingCache) -> Self {
         Self { writer: Writer::new(cache), relay: None, _examining: None }
@@ -94,13 +95,13 @@ impl BillingService {
         Ok(self.writer.begin().await?)
     }
 
-    /// Waits for what goes on in the background; call it before the process ends.
+    /// Waits for the work in the background; call it before the process ends.
     pub async fn close(self) {
         if let Some(relay) = self.relay.and_then(Arc::into_inner) {
             relay.close().await;
         }
         let cache = self.writer.cache().clone();
-        // The last commits are counted too.
+        // Closed first, so that the last commits are counted too.
         self.writer.close().await;
         cache.flush_counters().await;
     }

@@ -1,14 +1,16 @@
-//! Writes that failed for a reason that is over by now are begun once more.
+//! Repeats writes that failed for a passing reason, once.
 //!
-//! Invariant: only what has certainly written nothing is tried again, from its BEGIN; a commit whose outcome is unknown
-//! is not. Every write of the service goes through here.
+//! Invariant: only a write that has certainly written nothing is repeated, from its BEGIN. A commit with an unknown
+//! outcome is not.
+//!
+//! Used by every write of the service.
 
 use super::{BillingError, BillingService};
 use crate::database::{DatabaseError, is_transient};
 
 impl BillingService {
-    /// Runs a write, and once more where another transaction was in the way, the connection broke before the commit, or
-    /// the columns of a table were changed under a prepared plan.
+    /// Runs a write. Runs it once more if another transaction was in the way, the connection broke before the commit,
+    /// or the columns of a table were changed under a prepared plan.
     pub(super) async fn once_more<T, W>(&self, write: impl Fn() -> W) -> Result<T, BillingError>
     where
         W: Future<Output = Result<T, BillingError>>,

@@ -1,8 +1,8 @@
 //! Taking payments.
 //!
-//! Invariants: the sum of what is accepted never passes what is due less what is pending, however many payments come at
-//! once, because each holds the invoice's lock; a transaction id is paid once; who is told that a payment was taken,
-//! now or before, is told whether others can read it.
+//! Invariants: the sum of the accepted payments never exceeds what is due minus what is pending, however many payments
+//! come at once, because each holds the invoice's lock. A transaction id is paid once. A caller that gets a payment,
+//! taken now or earlier, also learns whether other processes can read it.
 
 use std::collections::BTreeSet;
 
@@ -18,16 +18,16 @@ use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
 
 impl BillingService {
-    /// Takes a payment. The same transaction id with the same content gives the payment that was taken before.
+    /// Takes a payment. The same transaction id with the same content returns the payment that was taken before.
     ///
     /// # Errors
-    /// No such invoice; a transaction id that was used for something else, or for a payment
-    /// that was not completed (conflict); an invoice that is not open, or an amount of more than is due or than pending
-    /// payments leave (refused).
+    /// No such invoice; a transaction id that was used for something else, or for a payment that was not completed
+    /// (conflict); an invoice that is not open, or an amount above what is due or above what pending payments leave
+    /// (refused).
     pub async fn process_payment(&self, command: NewPayment) -> Result<Written<payment::Model>, BillingError> {
         command.check()?;
         match self.once_more(|| self.try_payment(&command)).await {
-            // Somebody else used the transaction id at the same moment: look again.
+            // Another writer used the transaction id at the same moment: look again.
             Err(error) if is_duplicate(&error) => self.try_payment(&command).await,
             outcome => outcome,
         }
@@ -57,8 +57,8 @@ impl BillingService {
         Ok(transaction.commit(payment).await?)
     }
 
-    /// A payment that was taken before. A client asks again when he got no answer, so its writer may have died after
-    /// the commit, or Redis may have been away: its invalidation is not known to be done.
+    /// Returns a payment that was taken before. A client asks again when it got no answer, so the writer may have died
+    /// after the commit, or Redis may have been away. Its invalidation is therefore not known to be done.
     async fn payment_again(
         &self,
         invoice_id: i32,
@@ -75,7 +75,7 @@ async fn payment_of(transaction: &WriteTxn, transaction_id: &str) -> Result<Opti
     Ok(row(&**transaction, payment::Entity::find().filter(same_id)).await?)
 }
 
-/// A payment of another program may be there and yet not be taken: who asks again must not be told that it is.
+/// Another program's payment may exist without being completed: then the caller must not learn that it was taken.
 fn same_payment(before: payment::Model, command: &NewPayment) -> Result<payment::Model, BillingError> {
     let id = &command.transaction_id;
     let same = before.invoice_id == Some(command.invoice_id)

@@ -1,7 +1,9 @@
-//! Pending payments: money that somebody has promised, and that nobody else may pay meanwhile.
+//! Pending payments: money that was promised, and that no other payment may use meanwhile.
 //!
-//! Invariant: what is pending on a locked invoice is reserved. It counts in no total; whatever would leave less due
-//! than it is refused. Used by [`super::LockedInvoice`], named by [`super::Refusal`].
+//! Invariant: what is pending on a locked invoice is reserved. It counts in no total; a change that would leave less
+//! due than is reserved is refused.
+//!
+//! Used by [`super::LockedInvoice`], shown by [`super::Refusal`].
 
 use std::fmt;
 
@@ -10,13 +12,13 @@ use crate::dict::{InvoiceDetails, PaymentLine};
 use crate::entities::PaymentStatus;
 use crate::money::Money;
 
-/// A sentence names no more of them.
+/// Limit on the ids that a sentence names.
 const NAMED: usize = 5;
 
 /// The pending payments of an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingPayments {
-    /// Their sum. A negative amount, a refund that is not made yet, makes no room.
+    /// Their sum. A negative amount, a refund that is not made yet, frees nothing.
     pub total: Money,
     /// Their ids.
     pub ids: Vec<i32>,
@@ -32,7 +34,7 @@ impl PendingPayments {
     }
 }
 
-/// Refuses an invoice with a pending payment of which nobody knows how much it reserves.
+/// Refuses an invoice with a pending payment whose amount is missing.
 pub(super) fn require_amounts(details: &InvoiceDetails) -> Result<(), Refusal> {
     let unknown = |payment: &&PaymentLine| has_pending_status(payment) && payment.amount.is_none();
     match details.payments.iter().find(unknown) {
@@ -49,7 +51,7 @@ fn has_pending_status(payment: &PaymentLine) -> bool {
     PaymentStatus::of_column(payment.status.as_deref()) == Some(PaymentStatus::Pending)
 }
 
-/// Which they are, and what ends the wait for them.
+/// Says which payments they are, and what ends the wait for them.
 impl fmt::Display for PendingPayments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named: Vec<String> = self.ids.iter().take(NAMED).map(i32::to_string).collect();

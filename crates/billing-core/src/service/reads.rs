@@ -12,12 +12,12 @@ impl BillingService {
     /// An invoice with its lines and totals; no value if there is no such invoice.
     ///
     /// # Errors
-    /// The value could not be loaded. Redis is never a reason; the same holds for every read.
+    /// The value could not be loaded. Redis is never the cause of an error; this holds for every read.
     pub async fn invoice_details(&self, invoice_id: i32) -> ReadResult<dict::InvoiceDetails> {
         Ok(self.cache().get::<Invoices>(&InvoiceId(invoice_id)).await?)
     }
 
-    /// Many invoices, in the order of the ids, each with an outcome of its own.
+    /// Many invoices, in the order of the ids, each with its own result.
     ///
     /// # Errors
     /// The database failed. A row that cannot be read is an error of its invoice alone.
@@ -29,11 +29,10 @@ impl BillingService {
         Ok(each(self.cache().get_each::<Invoices>(&keys).await?))
     }
 
-    /// The tax rate of a region, else of its country; no value if neither has one. Both are asked for in one round
-    /// trip.
+    /// The tax rate of a region, or else of its country; no value if neither has one. Both are read in one round trip.
     ///
     /// # Errors
-    /// The country or region is none, or the value could not be loaded.
+    /// An invalid country or region, or the value could not be loaded.
     pub async fn applicable_tax_rate(&self, country: &str, region: Option<&str>) -> ReadResult<dict::TaxRate> {
         let (country, region) = place(country, region)?;
         let candidates = TaxRateKey::candidates(country, region);
@@ -41,7 +40,7 @@ impl BillingService {
             [one] => vec![self.cache().get::<TaxRates>(one).await],
             many => self.cache().get_each::<TaxRates>(many).await?,
         };
-        // An error decides too: where the region's own rate cannot be read, the country's does not apply.
+        // An error is decisive too: if the region's own rate cannot be read, the country's does not apply.
         let is_decisive = |rate: &Result<Cached<_>, _>| rate.as_ref().map_or(true, |rate| rate.value.is_some());
         let decisive = rates.iter().position(is_decisive).unwrap_or(rates.len() - 1);
         Ok(rates.swap_remove(decisive)?)
@@ -63,7 +62,7 @@ impl BillingService {
         Ok(self.cache().get::<UserCreditNotes>(&UserId(user_id)).await?)
     }
 
-    /// The credit notes of many users, in the order of the ids, each with an outcome of its own.
+    /// The credit notes of many users, in the order of the ids, each with its own result.
     ///
     /// # Errors
     /// The database failed. A row that cannot be read is an error of its user alone.

@@ -1,7 +1,7 @@
-//! What a service that starts tells of the platform's rows: once, in its log.
+//! What a starting service logs about the platform's rows, once.
 //!
-//! Invariants: nobody waits for it and nothing depends on it; it asks a small table, for a bounded time, and ends with
-//! the service.
+//! Invariants: nothing waits for it or depends on it. It reads a small table, for a bounded time, and ends with the
+//! service.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::examination::{Coverage, Depth, Finding, examine};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Looks at the tax rates in the background, until what is answered is dropped.
+/// Checks the tax rates in the background, until the returned set is dropped.
 pub(super) fn log_findings(database: Database) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {

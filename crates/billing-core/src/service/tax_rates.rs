@@ -1,7 +1,6 @@
 //! Tax rates: creating, changing and deleting them.
 //!
-//! Invariant: this code makes at most one default rate for a place, so that which rate applies is never a matter of
-//! luck.
+//! Invariant: this code creates at most one default rate for a place, so that the applicable rate is never ambiguous.
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
@@ -33,7 +32,7 @@ impl BillingService {
         Ok(transaction.commit(row).await?)
     }
 
-    /// Replaces the content of a tax rate. Invoices it was applied to keep what they were given.
+    /// Replaces the content of a tax rate. Invoices it was applied to keep their amounts.
     ///
     /// # Errors
     /// No such rate, invalid input, or a second default for the same place (conflict).
@@ -60,10 +59,10 @@ impl BillingService {
         Ok(transaction.commit(row).await?)
     }
 
-    /// Deletes a tax rate that stands on no invoice.
+    /// Deletes a tax rate that no invoice uses.
     ///
     /// # Errors
-    /// No such rate, or one that stands on invoices (refused).
+    /// No such rate, or one that invoices use (refused).
     pub async fn delete_tax_rate(&self, id: i32) -> Result<Written<()>, BillingError> {
         self.once_more(|| self.try_delete_tax_rate(id)).await
     }
@@ -82,13 +81,13 @@ impl BillingService {
     }
 }
 
-/// Waits for invoices that are being taxed by it: afterwards they are seen, and can be counted.
+/// Waits for invoices that are being taxed by the rate: afterwards they are visible and can be counted.
 async fn require(transaction: &WriteTxn, id: i32) -> Result<(), BillingError> {
     let row = raw_row(&**transaction, tax_rate::Entity::find_by_id(id).lock_exclusive()).await?;
     row.map(drop).ok_or(BillingError::not_found(Entity::TaxRate, id))
 }
 
-/// Refuses a default where another row is the default already.
+/// Refuses a default if another row is the default already.
 async fn require_only_default(
     transaction: &WriteTxn,
     input: &TaxRateInput,
@@ -111,7 +110,8 @@ async fn require_only_default(
     Ok(())
 }
 
-/// Lets nobody else change tax rates until the transaction ends; they change rarely. On SQLite the transaction does.
+/// Keeps other writers from changing tax rates until the transaction ends; they change rarely. On SQLite the
+/// transaction does this by itself.
 async fn lock_table(transaction: &WriteTxn) -> Result<(), BillingError> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         transaction.execute_unprepared("LOCK TABLE tax_rates IN SHARE ROW EXCLUSIVE MODE").await?;

@@ -1,7 +1,7 @@
-//! The tax lines of an invoice: repricing them, and putting those of its place onto it.
+//! The tax lines of an invoice: recomputing them, and putting those of its place onto it.
 //!
-//! Invariant: a line keeps the rate that was copied onto it. Where there is no copy, a rate counts only if it makes the
-//! tax that stands there; if that leaves open which, nothing is computed. Called under the lock of the invoice.
+//! Invariants: a line keeps the rate that was copied onto it. Without a copy, a rate counts only if it yields the tax
+//! on the line; if several rates or none do, nothing is computed. Every caller holds the lock of the invoice.
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
@@ -15,7 +15,7 @@ use crate::outbox::WriteTxn;
 use crate::time::now;
 
 impl LockedInvoice<'_> {
-    /// Computes the taxes on the invoice anew, by the rates copied onto it, after its discounts have changed.
+    /// Recomputes the taxes on the invoice by the rates copied onto it, after its discounts have changed.
     pub(super) async fn reprice_taxes(&mut self) -> Result<(), BillingError> {
         self.read_again().await?;
         for line in self.tax_lines().await? {
@@ -26,7 +26,7 @@ impl LockedInvoice<'_> {
     }
 
     /// Puts the tax of its country, and of the region if there is one, onto the invoice, once. A line of the same place
-    /// stays, with its name and rate, unless the rates of now are asked for; the others go.
+    /// stays, with its name and rate, unless today's rates are asked for; the others are removed.
     pub(super) async fn tax(&self, region: Option<Region>, rates: TaxingRates) -> Result<(), BillingError> {
         let place = TaxRateKey { country: self.country()?, region };
         let current = applicable(&**self.transaction(), place.country, place.region.clone()).await?;
@@ -62,7 +62,7 @@ impl LockedInvoice<'_> {
         Ok(lines.iter().map(RawRow::model).collect::<Result<_, _>>()?)
     }
 
-    /// Computes the amounts of a line anew, and writes down its name and its rate where nobody has.
+    /// Recomputes the amounts of a line, and stores its name and its rate if they are missing.
     async fn reprice(&self, line: invoice_tax::Model, today: Option<tax_rate::Model>) -> Result<(), BillingError> {
         let unknown = Refusal::UnknownRate { invoice_id: self.row().id, line_id: line.id };
         let rate = line.rate_beside(today.as_ref().and_then(|today| today.rate)).ok_or(unknown)?;
@@ -101,22 +101,22 @@ impl LockedInvoice<'_> {
     }
 }
 
-/// The place that an invoice is taxed for: as it was asked for, and as the rate that applies there now names it, which
-/// may be that of the whole country.
+/// The place that an invoice is taxed for: the one that was requested, and the one of the rate that applies there
+/// today, which may be the whole country.
 struct Here {
     asked: TaxRateKey,
     current: Option<TaxRateKey>,
 }
 
 impl Here {
-    /// Whether a line by this rate is of this place.
+    /// Whether a line with this rate is of this place.
     fn is_of(&self, rate: Option<&tax_rate::Model>) -> bool {
         let place = rate.and_then(TaxRateKey::of_rate);
         place.is_some_and(|place| place == self.asked || Some(&place) == self.current.as_ref())
     }
 }
 
-/// The rate that a line refers to, as it is now; a table that was filled past its constraints may lack it.
+/// The rate that a line refers to, as it is now; it may be missing in a table that was filled past its constraints.
 async fn rate_of_today(
     transaction: &WriteTxn,
     line: &invoice_tax::Model,
