@@ -1,12 +1,14 @@
-//! Countries and regions, as tax rates know them. They come from users and become parts of Redis keys.
+//! Countries and regions of tax rates. They come from users and become parts of Redis keys.
 //!
-//! Invariant: what is held here cannot build another type's key, split a key from its lease in a Redis Cluster, or act
-//! as a pattern. So a [`Region`] refuses `:`, braces, glob characters and control characters.
+//! Invariant: a value of these types cannot form another type's key, split a key from its lease in a Redis Cluster, or
+//! act as a pattern. So a [`Region`] refuses `:`, braces, glob characters and control characters.
+//!
+//! Used by the tax rates and by the commands of the service.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The part of a key that stands for "no region"; a region cannot be called so.
+/// The part of a key that means "no region"; a region cannot have this name.
 pub const COUNTRY_WIDE: &str = "default";
 
 const REGION_MAX_CHARS: usize = 128;
@@ -16,11 +18,11 @@ const NOT_IN_REGIONS: [char; 9] = [':', '*', '?', '[', ']', '{', '}', '\\', '^']
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country([u8; 2]);
 
-/// A region of a country, by the name that tax rates give it; not empty.
+/// A region of a country, by its name in the tax rates; not empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(String);
 
-/// Why a text is no country or region.
+/// Why a text is not a country or region.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaceError {
@@ -30,7 +32,7 @@ pub enum PlaceError {
     /// Too long.
     #[error("a region has at most {REGION_MAX_CHARS} characters, this one has {0}")]
     RegionLength(usize),
-    /// A character that has a meaning in keys.
+    /// A character with a meaning in keys.
     #[error("a region must not contain {0:?}")]
     RegionCharacter(char),
     /// The word for "no region".
@@ -70,7 +72,7 @@ impl fmt::Debug for Country {
 }
 
 impl Region {
-    /// Reads a region; the empty text is no region.
+    /// Reads a region; `None` for an empty text.
     ///
     /// # Errors
     /// What makes the text unfit for a key.

@@ -1,7 +1,6 @@
-//! What to do after an error of the database that says what it needs: a login, a lock, a right, a place to write.
+//! What to do after a database error whose cause is known: a login, a lock, a right, or a place to write is missing.
 //!
-//! Used by the errors of this module and, through them, by every tool. What is not known here has the advice of its
-//! caller.
+//! Used by the errors of this module and, through them, by every tool. For other errors the caller's advice is shown.
 
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr};
@@ -26,7 +25,7 @@ pub(super) fn of_connecting(error: &sqlx::Error) -> &'static str {
     })
 }
 
-/// The next step after a statement that failed, if the error tells.
+/// The next step after a statement that failed, if the error implies one.
 #[must_use]
 pub fn of_statement(error: &DbErr) -> Option<&'static str> {
     match error {

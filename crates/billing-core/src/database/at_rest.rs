@@ -1,18 +1,21 @@
-//! Which connections of a pool may be used again: those on which no transaction is open.
+//! Which connections of a pool may be used again: those without an open transaction.
 //!
-//! Invariant: nobody gets a connection that is inside a transaction of somebody else, where a write is acknowledged by
-//! RELEASE and never committed. When a disk is full SQLite rolls back by itself; the ROLLBACK that the driver then
-//! sends fails, and the driver believes for ever that the transaction is open: its next BEGIN is a SAVEPOINT. The hooks
-//! of both pools call this.
+//! Invariant: no caller gets a connection that is inside another caller's transaction. There a write would be
+//! acknowledged by RELEASE and never committed. When a disk is full, SQLite rolls back by itself. The ROLLBACK that the
+//! driver then sends fails, and from then on the driver believes that the transaction is open: its next BEGIN is a
+//! SAVEPOINT.
+//!
+//! Used by the hooks of both pools.
 
 use sea_orm::sqlx::sqlite::SqliteConnection;
 use sea_orm::sqlx::{self, Connection};
 
-/// Whether neither the driver nor SQLite itself knows of a transaction, after everything that is queued has been done.
-/// What is not at rest is closed, which rolls back.
+/// Whether neither the driver nor SQLite has an open transaction, once all queued work is done. A connection that is
+/// not at rest is closed, which rolls back.
 pub(super) async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // Goes through the queue behind a rollback, as a ping does. The driver refuses it inside of what it believes to be
-    // a transaction; else it runs the statement, which does nothing, and asks SQLite whether a transaction is open.
+    // Passes through the queue behind a rollback, as a ping does. The driver refuses it if it believes that a
+    // transaction is open. Otherwise it runs the statement, which does nothing, and asks SQLite whether a transaction
+    // is open.
     match connection.begin_with("").await {
         Err(sqlx::Error::BeginFailed) => Ok(true),
         Ok(_) | Err(sqlx::Error::InvalidSavePointStatement) => Ok(false),

@@ -1,4 +1,4 @@
-//! What time it is at the database.
+//! The time by the clock of the database.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{Database, DatabaseError};
 use crate::time::{self, UtcTime};
 
 impl Database {
-    /// The time, in UTC: by the clock of the server; on SQLite, by that of this machine.
+    /// The time in UTC, by the clock of the server; on SQLite, by the clock of this machine.
     pub(crate) async fn now(&self) -> Result<UtcTime, DatabaseError> {
         let Some(passed) = self.clock().await? else { return Ok(time::now()) };
         let moment = passed.as_millis().try_into().ok().and_then(DateTime::<Utc>::from_timestamp_millis);
@@ -17,7 +17,7 @@ impl Database {
         moment.ok_or_else(|| DbErr::Type("the time of the database is none of the calendar".to_owned()).into())
     }
 
-    /// The time since 1970 by the clock of the server; none on SQLite, which has the clock of this machine.
+    /// The time since 1970 by the clock of the server; `None` on SQLite, which uses the clock of this machine.
     pub async fn clock(&self) -> Result<Option<Duration>, DatabaseError> {
         if self.backend() == DbBackend::Sqlite {
             return Ok(None);

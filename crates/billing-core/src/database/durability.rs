@@ -1,15 +1,17 @@
 //! Whether a commit is on disk when it is acknowledged.
+//!
+//! Used by `cache-admin doctor`.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Database, DatabaseError};
 
-/// Settings of PostgreSQL that decide it, with the value that acknowledges too early.
+/// The PostgreSQL settings that decide this, each compared with the value that acknowledges too early.
 const SETTINGS: &str = "SELECT current_setting('fsync') = 'off', current_setting('synchronous_commit') = 'off'";
 
 impl Database {
-    /// The settings by which the server acknowledges commits that are not on its disk, for this user and database; none
-    /// on SQLite, where each connection of ours syncs at a commit.
+    /// The settings that make the server acknowledge commits before they are on its disk, for this user and database.
+    /// Empty on SQLite, where each of our connections syncs at a commit.
     pub async fn settings_that_lose_commits(&self) -> Result<Vec<&'static str>, DatabaseError> {
         if self.backend() == DbBackend::Sqlite {
             return Ok(Vec::new());

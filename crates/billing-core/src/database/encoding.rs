@@ -1,12 +1,14 @@
-//! In which encoding the database keeps texts.
+//! The encoding in which the database stores texts.
+//!
+//! Used by `cache-admin doctor`.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Database, DatabaseError};
 
 impl Database {
-    /// Whether the server knows in which encoding texts are, and so takes none in another one. SQLite always takes any
-    /// bytes, and gives them as they are.
+    /// Whether the server knows the encoding of its texts, and so refuses texts in another one. SQLite accepts any
+    /// bytes and returns them unchanged.
     pub async fn has_encoding(&self) -> Result<bool, DatabaseError> {
         if self.backend() == DbBackend::Sqlite {
             return Ok(true);

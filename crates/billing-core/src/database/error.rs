@@ -1,7 +1,9 @@
-//! What can go wrong with the database, and whether trying again helps.
+//! Errors of the database, and whether trying again helps.
 //!
-//! Invariant: no message contains a password; whoever needs to react asks [`is_transient`] or [`is_unreachable`], not
-//! the text. Used by everything that talks to the database.
+//! Invariant: no message contains a password. Code that needs to react calls [`is_transient`] or [`is_unreachable`],
+//! and does not look at the text.
+//!
+//! Used by everything that accesses the database.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,13 +18,13 @@ use super::{UnreadableRow, advice};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DatabaseError {
-    /// The URL cannot be understood.
+    /// The URL cannot be parsed.
     #[error("DATABASE_URL cannot be used: {reason}")]
     InvalidUrl {
         /// What is wrong with it; never the URL itself.
         reason: String,
     },
-    /// The SQLite file is not there.
+    /// The SQLite file does not exist.
     #[error("there is no database file {}; correct DATABASE_URL, or run `cache-admin migrate` to create it", path.display())]
     MissingFile {
         /// The file, as understood from the URL.
@@ -35,7 +37,7 @@ pub enum DatabaseError {
         database: String,
         /// The next step.
         advice: &'static str,
-        /// What it answered.
+        /// The answer of the database.
         source: DbErr,
     },
     /// The database did not answer.
@@ -43,10 +45,10 @@ pub enum DatabaseError {
     ConnectTimeout {
         /// The database, without user and password.
         database: String,
-        /// How long was waited.
+        /// How long the client waited.
         waited: Duration,
     },
-    /// The tables are not there.
+    /// The tables do not exist.
     #[error("{database} has no table {table}; run `cache-admin migrate`")]
     NoSchema {
         /// The database, without user and password.
@@ -62,7 +64,7 @@ pub enum DatabaseError {
         /// Names of the migrations.
         pending: Vec<String>,
     },
-    /// Columns that triggers and loaders need are not there; nothing was changed.
+    /// Columns that triggers and loaders need are missing; nothing was changed.
     #[error(
         "{database} lacks columns that triggers and loaders need: {}; nothing was changed, add or rename them and run \
          `cache-admin migrate` again", missing.join(", ")
@@ -83,10 +85,10 @@ pub enum DatabaseError {
         database: String,
         /// The version of its triggers.
         found: u32,
-        /// That of this build.
+        /// The version of this build.
         known: u32,
     },
-    /// A migration failed; nothing of it was kept.
+    /// A migration failed; all of it was rolled back.
     #[error("cannot migrate {database}; nothing was changed, correct the cause and run `cache-admin migrate` again")]
     Migrate {
         /// The database, without user and password.
@@ -94,7 +96,7 @@ pub enum DatabaseError {
         /// The cause.
         source: DbErr,
     },
-    /// A row that somebody stored cannot be read. The database is well.
+    /// A stored row cannot be read. The database works.
     #[error(transparent)]
     UnreadableRow(#[from] UnreadableRow),
     /// A statement failed.
@@ -117,7 +119,7 @@ impl DatabaseError {
             || self.db_err().is_some_and(is_unreachable)
     }
 
-    /// The next step, where the error tells and its sentence does not say it already.
+    /// The next step, if the error implies one that its sentence does not say already.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
         match self {
@@ -136,13 +138,13 @@ impl DatabaseError {
 }
 
 /// Whether the same transaction may succeed a moment later: the connection was lost, another transaction was in the
-/// way, or the server is short of something.
+/// way, or the server lacks a resource.
 #[must_use]
 pub fn is_transient(error: &DbErr) -> bool {
     is_unreachable(error) || sql_state(error).is_some_and(|state| is_retryable(&state))
 }
 
-/// Whether the error is of the connection, not of the statement.
+/// Whether the error concerns the connection, not the statement.
 #[must_use]
 pub fn is_unreachable(error: &DbErr) -> bool {
     match error {
@@ -169,7 +171,7 @@ fn is_connection_error(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The state of the standard by which the database names the error; SQLite names a number.
+/// The standard SQLSTATE of the error; on SQLite a number.
 pub(crate) fn sql_state(error: &DbErr) -> Option<String> {
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
@@ -179,8 +181,8 @@ pub(crate) fn sql_state(error: &DbErr) -> Option<String> {
     }
 }
 
-/// PostgreSQL's states have five characters: 40 is a transaction to be repeated, 53 a shortage, 55P03 a lock, 57014 a
-/// timeout. SQLite's are numbers whose low byte is 5 (busy) or 6 (locked).
+/// PostgreSQL's states have five characters: 40 is a transaction to be repeated, 53 a lack of resources, 55P03 a lock,
+/// 57014 a timeout. SQLite's are numbers whose low byte is 5 (busy) or 6 (locked).
 fn is_retryable(state: &str) -> bool {
     if state.len() == 5 {
         return state.starts_with("40") || state.starts_with("53") || matches!(state, "55P03" | "57014");

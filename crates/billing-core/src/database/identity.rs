@@ -1,4 +1,4 @@
-//! Which database it is, whatever name it is reached by: what two services must agree on before they share keys of
+//! The identity of a database, whatever name it is reached by. Two services must agree on it before they share keys in
 //! Redis.
 
 use std::path::Path;
@@ -7,17 +7,17 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Database, DatabaseError};
 
-/// The installation of the server and the database in it. A physical replica that is promoted keeps both.
+/// The server's installation and the database in it. A physical replica that is promoted keeps both.
 const OF_POSTGRES: &str = "SELECT 'postgres:' || system_identifier || ':' || \
      (SELECT oid FROM pg_database WHERE datname = current_database()) FROM pg_control_system()";
 const FILE_OF_SQLITE: &str = "SELECT file FROM pragma_database_list WHERE name = 'main'";
 
 impl Database {
-    /// A name that only this database has, and that says nothing of where it is: PostgreSQL's system identifier and the
-    /// database's oid, or the device and inode of SQLite's file.
+    /// A name that is unique to this database, and that does not show where it is: PostgreSQL's system identifier and
+    /// the database's oid, or the device and inode of SQLite's file.
     ///
     /// # Errors
-    /// The database cannot be asked, or its file not be looked at.
+    /// The database does not answer, or its file cannot be examined.
     pub async fn identity(&self) -> Result<String, DatabaseError> {
         let is_sqlite = self.backend() == DbBackend::Sqlite;
         let sql = if is_sqlite { FILE_OF_SQLITE } else { OF_POSTGRES };

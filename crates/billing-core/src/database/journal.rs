@@ -1,4 +1,4 @@
-//! The journal of a file of SQLite, before it is opened: whoever makes it ours turns it to WAL mode, for good.
+//! The journal mode of an SQLite file before it is opened. Opening it turns it to WAL mode, permanently.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,17 +7,17 @@ use std::path::Path;
 use super::url::{DatabaseUrl, SqliteMode, parse};
 use super::{DatabaseError, DatabaseSettings};
 
-/// What a file of SQLite begins with.
+/// The first bytes of an SQLite file.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Where it says how it is written.
+/// The offset of the write version.
 const WRITE_VERSION: usize = 18;
-/// What stands there in a file that has a rollback journal.
+/// The write version of a file with a rollback journal.
 const ROLLBACK: u8 = 1;
 
-/// Whether opening this database turns a file that is there already from a rollback journal to WAL mode.
+/// Whether opening this database turns an existing file from a rollback journal to WAL mode.
 ///
 /// # Errors
-/// The URL is none.
+/// The URL is invalid.
 pub fn turns_to_wal(settings: &DatabaseSettings) -> Result<bool, DatabaseError> {
     match parse(&settings.url)? {
         DatabaseUrl::Sqlite(file) if file.mode != SqliteMode::ReadOnly => Ok(has_rollback_journal(&file.path)),
@@ -25,7 +25,7 @@ pub fn turns_to_wal(settings: &DatabaseSettings) -> Result<bool, DatabaseError> 
     }
 }
 
-/// A file that cannot be read has no journal that could be told of; opening it says why.
+/// For a file that cannot be read it is false; opening it reports why.
 fn has_rollback_journal(path: &Path) -> bool {
     let mut header = [0; WRITE_VERSION + 1];
     let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut header)).is_ok();

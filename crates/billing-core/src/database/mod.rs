@@ -1,7 +1,9 @@
-//! The database the platform already has: one handle for PostgreSQL and SQLite.
+//! The platform's existing database: one handle for PostgreSQL and SQLite.
 //!
-//! Invariant: reads that belong together run in one [`Snapshot`]; writes begin here and nowhere else; no message of
-//! this module contains a password. Used by the loaders, the write transaction, the relay, migrations and tools.
+//! Invariants: reads that belong together run in one [`Snapshot`]. Writes begin here and nowhere else. No message of
+//! this module contains a password.
+//!
+//! Used by the loaders, the write transaction, the relay, migrations and tools.
 //!
 //! Every future here may be dropped at any await: an unfinished transaction rolls back.
 
@@ -50,22 +52,22 @@ use stale_plans::StalePlans;
 pub(crate) use to_the_end::{commit, to_the_end};
 use url::{DatabaseUrl, SqliteFile, SqliteMode};
 
-/// A connection that was idle for longer is asked before it is used; asking every time doubles the round trips.
+/// A connection that was idle for longer is pinged before it is used; pinging every time doubles the round trips.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(30);
 
-/// More connections make SQLite no faster: one writes, the others wait for the disk.
+/// More connections make SQLite no faster: one writes, and the others wait for the disk.
 const MAX_SQLITE_CONNECTIONS: u32 = 4;
 
-/// Rows that SQLite's thread may be ahead of the reader. With sqlx's 50 the two wake each other all the time while a
-/// batch of invoices is read.
+/// Number of rows that SQLite's thread may be ahead of the reader. With sqlx's 50 the two wake each other all the time
+/// while a batch of invoices is read.
 const SQLITE_ROWS_AHEAD: usize = 1_000;
 
-/// What to do when the SQLite file is not there. PostgreSQL databases are never created.
+/// What to do if the SQLite file does not exist. PostgreSQL databases are never created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingFile {
     /// Fail with [`DatabaseError::MissingFile`]: a wrong path must not look like an empty shop.
     Refuse,
-    /// Make an empty one; for `cache-admin migrate`.
+    /// Create an empty file; for `cache-admin migrate`.
     Create,
 }
 
@@ -79,12 +81,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// Connect to an existing database and fail at once, with the reason, if it does not answer.
+    /// Connects to an existing database, and fails at once with the reason if it does not answer.
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
         Self::open(settings, MissingFile::Refuse).await
     }
 
-    /// Connect, and say what happens to an SQLite file that is not there. A URL with `mode=rwc` always creates it.
+    /// Connects; `missing` says what to do if the SQLite file does not exist. A URL with `mode=rwc` always creates it.
     pub async fn open(settings: &DatabaseSettings, missing: MissingFile) -> Result<Self, DatabaseError> {
         match url::parse(&settings.url)? {
             DatabaseUrl::Sqlite(file) => open_sqlite(settings, &file, missing).await,
@@ -92,10 +94,10 @@ impl Database {
         }
     }
 
-    /// A handle that connects when it is first used and makes no file: for tools that open the cache but load nothing,
-    /// and so must work while the database is away. An error of reaching it comes from its first use.
+    /// A handle that connects when it is first used, and creates no file. For tools that open the cache but load
+    /// nothing, and so must work while the database is away. If the database cannot be reached, the first use fails.
     ///
-    /// Fails only if the URL cannot be understood. Must be called in a Tokio runtime.
+    /// Fails only if the URL cannot be parsed. Must be called in a Tokio runtime.
     pub fn lazy(settings: &DatabaseSettings) -> Result<Self, DatabaseError> {
         Ok(match url::parse(&settings.url)? {
             DatabaseUrl::Sqlite(file) => {
@@ -109,7 +111,7 @@ impl Database {
         })
     }
 
-    /// The pool, for single statements; what must be consistent takes a [`Database::snapshot`].
+    /// The pool, for single statements. Reads that must be consistent use a [`Database::snapshot`].
     #[must_use]
     pub fn connection(&self) -> &DatabaseConnection {
         &self.connection
@@ -121,13 +123,13 @@ impl Database {
         self.connection.get_database_backend()
     }
 
-    /// Whether it is a file beside this process, so that asking it needs no network.
+    /// Whether it is a file on this machine, so that queries need no network.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
         self.backend() == DbBackend::Sqlite
     }
 
-    /// Which database this is, for messages: host, port and name, or the file; no user, no password.
+    /// The name of the database for messages: host, port and name, or the file; no user, no password.
     #[must_use]
     pub fn describe(&self) -> &str {
         &self.description
@@ -136,7 +138,7 @@ impl Database {
     /// A read-only transaction in which every query sees the same state.
     pub async fn snapshot(&self) -> Result<Snapshot, DatabaseError> {
         let options = match self.backend() {
-            // A plain transaction is a snapshot in WAL mode; SQLite has no levels and warns when given one.
+            // A plain transaction is a snapshot in WAL mode; SQLite has no isolation levels and warns if one is set.
             DbBackend::Sqlite => TransactionOptions::default(),
             _ => TransactionOptions {
                 isolation_level: Some(IsolationLevel::RepeatableRead),
@@ -147,8 +149,9 @@ impl Database {
         Ok(Snapshot(self.begin(options).await?))
     }
 
-    /// A transaction for writing: read committed on PostgreSQL (rows are locked by `SELECT … FOR UPDATE`), the write
-    /// lock from the start on SQLite, because a reader that turns writer there fails if another one wrote meanwhile.
+    /// A transaction for writing. On PostgreSQL it is read committed (rows are locked by `SELECT … FOR UPDATE`). On
+    /// SQLite it takes the write lock from the start, because a reader that begins to write fails there if another
+    /// transaction wrote meanwhile.
     pub(crate) async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
         let sqlite_transaction_mode = match self.backend() {
             DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
@@ -157,7 +160,7 @@ impl Database {
         self.begin(TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() }).await
     }
 
-    /// The only BEGIN of this code base. Where its caller is gone when it ends, the transaction is rolled back.
+    /// The only BEGIN of this code base. If the caller is gone when it ends, the transaction is rolled back.
     #[expect(clippy::disallowed_methods, reason = "here it runs to its end")]
     async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
         let connection = self.connection.clone();
@@ -176,18 +179,18 @@ impl Database {
         Self { connection, description: description.into(), stale_plans, sight: Arc::default() }
     }
 
-    /// What is known of its triggers.
+    /// What is known about its triggers.
     pub(crate) fn sight(&self) -> &Sight {
         &self.sight
     }
 
-    /// Whether a statement failed because the columns of its table were changed under its prepared plan. It can be
-    /// tried once more, from the beginning of its transaction: no connection from before is used any more.
+    /// Whether a statement failed because the columns of its table were changed under its prepared plan. It can then be
+    /// tried once more, from the beginning of its transaction: no connection from before the error is used any more.
     pub(crate) fn renews_plans_after(&self, error: &DbErr) -> bool {
         self.stale_plans.note(error)
     }
 
-    /// Close every connection; calls after this fail.
+    /// Closes every connection; later calls fail.
     pub async fn close(&self) -> Result<(), DatabaseError> {
         Ok(self.connection.close_by_ref().await?)
     }
@@ -198,7 +201,7 @@ impl Database {
 pub struct Snapshot(DatabaseTransaction);
 
 impl Snapshot {
-    /// Give the connection back now; dropping does the same a little later.
+    /// Returns the connection to the pool now; dropping does the same a little later.
     pub async fn finish(self) -> Result<(), DatabaseError> {
         Ok(self.0.rollback().await?)
     }
@@ -230,8 +233,8 @@ async fn open_sqlite(
     Ok(Database::over_sqlite(pool.map_err(|error| cannot_connect(&description, error))?, description))
 }
 
-/// An empty file that only its owner can read: it will hold what customers owe. SQLite gives its side files the same
-/// mode. Where the file cannot be made, SQLite says why.
+/// Creates an empty file that only its owner can read, since it will hold what customers owe. SQLite gives its side
+/// files the same mode. If the file cannot be created, SQLite says why.
 fn make_private(path: &Path) {
     let mut options = std::fs::OpenOptions::new();
     #[cfg(unix)]
@@ -261,7 +264,7 @@ fn sqlite_options(settings: &DatabaseSettings, file: &SqliteFile) -> SqliteConne
     if file.mode == SqliteMode::ReadOnly {
         return options.read_only(true);
     }
-    // WAL: readers see a snapshot and never wait for the writer. FULL: what is acknowledged survives a power cut;
+    // WAL: readers see a snapshot and never wait for the writer. FULL: an acknowledged commit survives a power cut;
     // NORMAL would lose the commits since the last checkpoint.
     options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
 }
@@ -297,8 +300,8 @@ fn postgres_pool(settings: &DatabaseSettings, stale_plans: StalePlans) -> PgPool
         .after_release(|connection, _| Box::pin(async move { Ok(seems_at_rest(connection)) }))
 }
 
-/// One connection outside of the pool: the pool tries a refused connection again until its timeout, and then only says
-/// that it timed out.
+/// Opens one connection outside of the pool. The pool retries a refused connection until its timeout, and then only
+/// reports that it timed out.
 async fn try_postgres(
     settings: &DatabaseSettings,
     options: &PgConnectOptions,

@@ -1,8 +1,10 @@
 //! Rows of the platform, converted one by one.
 //!
-//! Invariant: a row that cannot be read costs what depends on it and nothing else, so it is an error of its own, with
-//! table and id, and never a failure of the database. Every read of an entity that other programs write comes through
-//! here; used by the loaders and the service.
+//! Invariant: a row that cannot be read affects what depends on it and nothing else. So it is an error of its own, with
+//! table and id, and never a failure of the database. Every read of an entity that other programs write goes through
+//! this file.
+//!
+//! Used by the loaders and the service.
 
 use std::marker::PhantomData;
 use std::num::TryFromIntError;
@@ -16,23 +18,23 @@ use sea_orm::{
 
 use super::DatabaseError;
 
-/// Longer reasons are cut: a message must not grow with what somebody stored.
+/// Longer reasons are cut: a message must not grow with what was stored.
 const REASON_MAX_CHARS: usize = 160;
 
-/// A row that is there and cannot be read.
+/// A row that exists and cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("row {id} of {table} cannot be read: {reason}; correct it in the database")]
 pub struct UnreadableRow {
     /// The table.
     pub table: &'static str,
-    /// The id, as far as it can be told.
+    /// The id, as far as it can be read.
     pub id: String,
     /// The column and what is wrong with it; short, without control characters.
     pub reason: String,
 }
 
 impl UnreadableRow {
-    /// A row that reads, but lacks a value without which nothing can be computed.
+    /// A row that can be read, but lacks a value without which nothing can be computed.
     pub(crate) fn lacks<E: EntityTrait>(id: i32, column: E::Column) -> Self {
         let reason = format!("column {} is NULL", column.as_str());
         Self { table: table_of::<E>(), id: id.to_string(), reason }
@@ -52,12 +54,12 @@ impl<E: EntityTrait> RawRow<E> {
         E::Model::from_query_result(&self.row, "").map_err(|error| self.unreadable(&error))
     }
 
-    /// One column of a row, whatever the others hold.
+    /// One column of a row, whatever the other columns hold.
     pub(crate) fn column<T: TryGetable>(&self, column: E::Column) -> Result<Option<T>, UnreadableRow> {
         self.row.try_get_by::<Option<T>, _>(column.as_str()).map_err(|error| self.unreadable(&error))
     }
 
-    /// A whole number that the query asked for, and so cannot be NULL; of whatever width the column has.
+    /// An integer that the query selects by, and that so cannot be NULL; the column may have any width.
     pub(crate) fn key(&self, column: E::Column) -> Result<i32, UnreadableRow> {
         let key = integer(&self.row, column.as_str()).and_then(|key| i32::try_from(key).ok());
         key.ok_or_else(|| self.unreadable(&DbErr::Type(format!("column {} is not an id", column.as_str()))))
@@ -109,7 +111,7 @@ fn table_of<E: EntityTrait>() -> &'static str {
     E::default().table_name()
 }
 
-/// A whole number of any width.
+/// An integer of any width.
 pub(crate) fn integer<I: ColIdx>(row: &QueryResult, index: I) -> Option<i64> {
     let narrow = |_| row.try_get_by::<i32, _>(index).map(i64::from);
     row.try_get_by::<i64, _>(index).or_else(narrow).ok()
@@ -142,8 +144,8 @@ pub(crate) async fn row<E: EntityTrait, C: ConnectionTrait>(
     Ok(row.map(|row| row.model()).transpose()?)
 }
 
-/// Stores a new row and gives it as it was stored. The database chooses its id, which is beyond ours if one there
-/// already is: then the row is unreadable, and its transaction must not commit.
+/// Inserts a new row and returns it as it was stored. The database assigns its id. If existing ids are already beyond
+/// our range, the new row is unreadable, and its transaction must not commit.
 pub(crate) async fn insert<A: ActiveModelTrait, C: ConnectionTrait>(
     connection: &C,
     new: A,
@@ -154,7 +156,7 @@ pub(crate) async fn insert<A: ActiveModelTrait, C: ConnectionTrait>(
     Ok(RawRow::<A::Entity> { row: stored, entity: PhantomData }.model()?)
 }
 
-/// Changes a row that is there, and gives it as it is now; the columns that were not set may be unreadable.
+/// Changes an existing row and returns it as it is now; the columns that were not set may be unreadable.
 pub(crate) async fn update<A: ActiveModelTrait, C: ConnectionTrait>(
     connection: &C,
     changed: A,

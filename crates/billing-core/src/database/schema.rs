@@ -1,7 +1,8 @@
-//! Whether the tables are there, and their columns.
+//! Whether the tables and their columns exist.
 //!
-//! Invariant: asking needs no right to change anything. Called by services and tools before they start, and by the
-//! migrations.
+//! Invariant: the check needs no right to change anything.
+//!
+//! Used by services and tools before they start, and by the migrations.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
 use sea_orm_migration::MigratorTrait;
@@ -13,7 +14,7 @@ use crate::migration::Migrator;
 const PROBED: [&str; 2] = ["invoices", "cache_invalidations"];
 
 impl Database {
-    /// Fail with [`DatabaseError::NoSchema`] or [`DatabaseError::PendingMigrations`] if `cache-admin migrate` has to
+    /// Fails with [`DatabaseError::NoSchema`] or [`DatabaseError::PendingMigrations`] if `cache-admin migrate` has to
     /// run first.
     pub async fn check_schema(&self) -> Result<(), DatabaseError> {
         for table in PROBED {
@@ -32,7 +33,7 @@ impl Database {
     }
 }
 
-/// Whether an unqualified name finds a table, wherever on PostgreSQL's search path it is.
+/// Whether an unqualified name finds a table, in any schema of PostgreSQL's search path.
 pub(crate) async fn table_exists<C: ConnectionTrait>(connection: &C, table: &str) -> Result<bool, DbErr> {
     let backend = connection.get_database_backend();
     let sql = match backend {
@@ -53,7 +54,7 @@ pub(crate) struct FoundColumn {
 }
 
 impl FoundColumn {
-    /// Whether this is its name; SQLite makes no difference between upper and lower case.
+    /// Whether this is its name; SQLite ignores the case.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         match self.backend {
             DbBackend::Sqlite => self.name.eq_ignore_ascii_case(name),
@@ -62,11 +63,11 @@ impl FoundColumn {
     }
 }
 
-/// The columns of the table that an unqualified name finds; none if it finds none.
+/// The columns of the table that an unqualified name finds; empty if it finds none.
 pub(crate) async fn columns_of<C: ConnectionTrait>(connection: &C, table: &str) -> Result<Vec<FoundColumn>, DbErr> {
     let backend = connection.get_database_backend();
     let sql = match backend {
-        // Through sqlite_master, or it answers from what this connection remembers of the schema.
+        // Joins sqlite_master, because otherwise the connection answers from its remembered schema.
         DbBackend::Sqlite => {
             "SELECT c.name, c.type FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name = ?"
         }

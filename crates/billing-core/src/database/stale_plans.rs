@@ -1,9 +1,10 @@
-//! Plans that a change of a table's columns made useless: "cached plan must not change result type".
+//! Prepared plans that a change of a table's columns made useless: "cached plan must not change result type".
 //!
-//! Invariant: a connection that may hold such a plan is closed when it is next asked for. PostgreSQL refuses a prepared
-//! statement whose columns have changed, the driver keeps it, and so each connection from before the change would fail
-//! for ever. Whoever meets the error tells it here and tries once more, on a connection that was made later. The hooks
-//! of the pool ask it.
+//! Invariant: a connection that may hold such a plan is closed when it is next requested. PostgreSQL refuses a prepared
+//! statement whose columns have changed, and the driver keeps the statement, so each connection from before the change
+//! would fail for ever. Code that gets the error reports it here, and tries once more on a newer connection.
+//!
+//! Used by the hooks of the pool.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use sea_orm::sqlx::postgres::PgDatabaseError;
 use sea_orm::{DbErr, RuntimeErr};
 
-/// Where PostgreSQL raises the error; its code says only that something is not supported, and its text is translated.
+/// Where PostgreSQL raises the error. Its code only says that something is not supported, and its text is translated.
 const ROUTINE: &str = "RevalidateCachedQuery";
 
 /// Since when plans are known to be stale, for all clones.
@@ -19,7 +20,7 @@ const ROUTINE: &str = "RevalidateCachedQuery";
 pub(super) struct StalePlans(Arc<Mutex<Option<Instant>>>);
 
 impl StalePlans {
-    /// Whether the error is of such a plan; from now on no connection is used that was made before.
+    /// Whether the error is caused by such a plan. From now on, connections from before are not used.
     pub(super) fn note(&self, error: &DbErr) -> bool {
         let is_stale = is_of_stale_plan(error);
         if is_stale {
@@ -28,7 +29,7 @@ impl StalePlans {
         is_stale
     }
 
-    /// Whether a connection of this age may hold one.
+    /// Whether a connection of this age may hold such a plan.
     pub(super) fn may_be_in(&self, age: Duration) -> bool {
         let since = *self.0.lock().expect("no panic while the moment is set");
         since.is_some_and(|since| since.elapsed() <= age)

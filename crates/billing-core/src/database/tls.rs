@@ -1,7 +1,9 @@
 //! TLS to PostgreSQL: the parameters of the URL, and what a failed handshake means.
 //!
-//! Invariant: whoever asks for a check gets it or is refused. The driver passes over parameters that it does not know,
-//! and takes `require` beside a file of authorities for no check at all, where libpq makes one.
+//! Invariant: a check that the URL asks for is made, or the URL is refused. The driver ignores parameters that it does
+//! not know. It also makes no check for `require` with a file of authorities, where libpq makes one.
+//!
+//! Used by the parent.
 
 use std::env::VarError;
 use std::path::Path;
@@ -15,7 +17,7 @@ use sea_orm::sqlx;
 
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// Parameters of libpq that make a connection safer, and that nobody here would heed.
+/// Parameters of libpq that make a connection safer, and that neither the driver nor this code supports.
 const UNHEEDED: [&str; 8] = [
     "channel_binding",
     "require_auth",
@@ -31,8 +33,8 @@ const UNHEEDED: [&str; 8] = [
 const VARIABLES: [(&str, &str); 4] =
     [("PGSSLMODE", "sslmode"), ("PGSSLROOTCERT", "sslrootcert"), ("PGSSLCERT", "sslcert"), ("PGSSLKEY", "sslkey")];
 
-/// The parameters of a URL as the driver has them, and those of them that only a variable of the environment has, with
-/// the files that they name tried; else what is wrong with them.
+/// Returns the parameters of a URL in the driver's form, and those that are set only by an environment variable. The
+/// files that they name are tried. The error says what is wrong with them.
 pub(super) fn parameters(
     query: &str,
     variable: impl Fn(&str) -> Result<Option<String>, String>,
@@ -58,7 +60,7 @@ pub(super) fn parameters(
     Ok(Serializer::new(String::new()).extend_pairs(parameters).finish())
 }
 
-/// A variable of the environment, which may be there and no text.
+/// An environment variable; it may be set and not be a text.
 pub(super) fn of_environment(name: &str) -> Result<Option<String>, String> {
     match std::env::var(name) {
         Ok(value) => Ok(Some(value)),
@@ -86,7 +88,7 @@ fn of_variable(name: &str, reason: &str) -> String {
     format!("{variable} is not right: {reason}")
 }
 
-/// Other spellings, of SQLAlchemy with asyncpg (`ssl`) and of the driver.
+/// Other spellings: those of SQLAlchemy with asyncpg (`ssl`), and those of the driver.
 fn as_libpq(name: &str) -> &str {
     match name {
         "ssl" | "ssl-mode" => "sslmode",
@@ -118,7 +120,7 @@ fn read(name: &str, path: &str) -> Result<Vec<u8>, String> {
     read_file(Path::new(path), LARGEST_FILE).map_err(|error| format!("cannot read {path} ({name}): {error}"))
 }
 
-/// The next step after a connection that TLS kept from being made.
+/// The next step after TLS prevented a connection.
 pub(super) fn advice(error: &sqlx::Error) -> Option<&'static str> {
     Some(match (fault(error), error) {
         (Some(TlsFault::InvalidCertificate(fault)), _) => of_certificate(fault),

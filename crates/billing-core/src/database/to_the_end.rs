@@ -1,6 +1,6 @@
-//! What must not stop half-way runs in a task of its own: BEGIN, COMMIT and what follows it.
+//! Runs work that must not stop half-way in a task of its own: BEGIN, COMMIT and what follows it.
 //!
-//! Invariant: a caller who is dropped stops waiting and nothing else. A BEGIN that is dropped on its way leaves a
+//! Invariant: if a caller is dropped, it only stops waiting. A BEGIN that is dropped before its answer leaves a
 //! transaction open on PostgreSQL, in which the next user of the connection would write.
 
 use std::panic::resume_unwind;
@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 use sea_orm::{DatabaseTransaction, DbErr};
 use tracing::Instrument;
 
-/// Runs the work to its end, also when the caller is dropped; a panic of it is one of the caller.
+/// Runs the work to its end, also when the caller is dropped. A panic in it becomes a panic of the caller.
 pub(crate) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     let task = tokio::spawn(work.in_current_span());
     task.await.unwrap_or_else(|error| resume_unwind(error.into_panic()))

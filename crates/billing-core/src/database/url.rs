@@ -1,7 +1,8 @@
 //! `DATABASE_URL`, as the platform's Python processes and Rust programs write it.
 //!
-//! Invariant: a URL that works for the platform means the same database here; nothing of it gets into an error. Called
-//! by [`super::Database::open`] only.
+//! Invariants: a URL that works for the platform means the same database here. No part of it appears in an error.
+//!
+//! Used by [`super::Database::open`] only.
 //!
 //! SQLAlchemy counts slashes: `sqlite:///billing.db` is relative, `sqlite:////var/billing.db` absolute. Rust programs
 //! write `sqlite:///var/billing.db` for the latter. Three slashes are taken as SQLAlchemy means them, unless the
@@ -64,15 +65,15 @@ fn postgres(rest: &str) -> Result<Box<PgConnectOptions>, DatabaseError> {
         .map_err(|_| invalid(PERCENT_ENCODED))
 }
 
-/// Whether a slash, a question mark or a hash ends the address within its password: the rest would be taken for the
-/// name of the database, which everybody may see, and its beginning for a port.
+/// Whether a slash, a question mark or a hash in the password ends the address too early. The rest would then be taken
+/// for the database name, which is shown in messages, and the beginning of the password for a port.
 fn is_cut_password(address: &str, query: &str) -> bool {
     let address = address.trim_start_matches('/');
     let (place, name) = address.split_once(['/', '#']).unwrap_or((address, ""));
     name.contains('@') || (query.contains('@') && !place.contains('@'))
 }
 
-/// Give our connections a name in `pg_stat_activity`, unless the URL has one.
+/// Names our connections in `pg_stat_activity`, unless the URL has a name.
 fn named(options: PgConnectOptions) -> PgConnectOptions {
     match options.get_application_name() {
         Some(_) => options,

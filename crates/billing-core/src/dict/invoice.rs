@@ -1,6 +1,6 @@
 //! The shapes of an invoice: the row, and the details under `invoice:{invoice_id}`.
 //!
-//! Invariant: field order is the contract's key order; `subtotal` equals `amount`, and the totals are those of the
+//! Invariants: field order is the contract's key order. `subtotal` equals `amount`, and the totals are those of the
 //! lines. The row is made by `invoice::Model::to_dict`, the details by the loader of invoices from one snapshot.
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub struct Invoice {
     pub billing_country: Option<String>,
 }
 
-/// An invoice with everything that changes what is due.
+/// An invoice with everything that affects what is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvoiceDetails {
     /// The invoice's id.
@@ -56,7 +56,7 @@ pub struct InvoiceDetails {
     pub total_tax: Money,
     /// Credit notes applied.
     pub credit_notes: Vec<CreditNoteLine>,
-    /// Sum of the credit notes' parts.
+    /// Sum of the credit notes' applied amounts.
     pub total_credit: Money,
     /// Payments of every status.
     pub payments: Vec<PaymentLine>,
@@ -102,22 +102,22 @@ pub struct TaxLine {
     /// Its name when it was applied.
     #[serde(deserialize_with = "nullable")]
     pub name: Option<String>,
-    /// Its percentage when it was applied; `None` if nobody wrote it down and the amounts fit several.
+    /// Its percentage when it was applied; `None` if it was not stored and the amounts fit several.
     #[serde(deserialize_with = "nullable")]
     pub rate: Option<Percent>,
-    /// The tax.
+    /// The amount of the tax.
     pub amount: Money,
 }
 
-/// A part of a credit note on an invoice.
+/// The part of a credit note that is applied to an invoice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreditNoteLine {
     /// The credit note's id.
     #[serde(deserialize_with = "nullable")]
     pub id: Option<i32>,
-    /// What was applied.
+    /// The amount applied.
     pub amount: Money,
-    /// When, UTC.
+    /// When it was applied, UTC.
     #[serde(deserialize_with = "nullable")]
     pub applied_at: Option<UtcTime>,
 }
@@ -130,13 +130,13 @@ pub struct PaymentLine {
     /// What was paid.
     #[serde(deserialize_with = "nullable")]
     pub amount: Option<Money>,
-    /// The platform's word for how.
+    /// The payment method, in the platform's words.
     #[serde(deserialize_with = "nullable")]
     pub payment_method: Option<String>,
-    /// The status word of the row; only completed ones count.
+    /// The status word of the row; only completed payments count.
     #[serde(deserialize_with = "nullable")]
     pub status: Option<String>,
-    /// When, UTC.
+    /// When it was made, UTC.
     #[serde(deserialize_with = "nullable")]
     pub created_at: Option<UtcTime>,
 }
@@ -157,7 +157,7 @@ impl invoice::Model {
         }
     }
 
-    /// The country without the blanks PostgreSQL pads a `char(2)` with.
+    /// The country without the blanks with which PostgreSQL pads a `char(2)`.
     #[must_use]
     pub fn country_code(&self) -> Option<&str> {
         self.billing_country.as_deref().map(str::trim_end)

@@ -1,9 +1,10 @@
 //! The JSON shapes under the Redis keys: `to_dict` of the platform.
 //!
-//! Invariant: byte for byte what section 3 of the contract says: key order, decimals as strings, times as
-//! `isoformat()`, absent as `null`. Fields beyond ours are ignored on reading, because Python processes write these
-//! values too; a field that is missing is not `null`, and the value does not decode. Made by `Model::to_dict` and the
-//! loaders; golden files in `tests/golden/` hold the bytes.
+//! Invariant: the bytes are exactly those of section 3 of the contract: key order, decimals as strings, times as
+//! `isoformat()`, absent as `null`. Unknown fields are ignored on reading, because Python processes write these values
+//! too. A missing field is not `null`, and the value does not decode.
+//!
+//! Made by `Model::to_dict` and the loaders; golden files in `tests/golden/` hold the bytes.
 
 mod credit_note;
 mod discount;

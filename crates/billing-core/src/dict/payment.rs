@@ -1,5 +1,4 @@
-//! The shape of a payment: its columns in their order. It is answered by services, and cached only as a line of an
-//! invoice.
+//! The shape of a payment: its columns in their order. Services return it; it is cached only as a line of an invoice.
 
 use serde::{Deserialize, Serialize};
 

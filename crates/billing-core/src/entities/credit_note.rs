@@ -15,9 +15,9 @@ pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key)]
     pub id: i32,
-    /// Whose credit.
+    /// The owner of the credit.
     pub user_id: Option<i32>,
-    /// What it was issued for.
+    /// The amount at issue.
     pub amount: Option<Money>,
     /// What is not applied yet.
     pub remaining_amount: Option<Money>,
@@ -33,7 +33,7 @@ pub struct Model {
     pub applied_at: Option<UtcTime>,
 }
 
-/// No relations: loaders ask for many rows of one table by id.
+/// No relations: loaders select many rows of one table by id.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -19,13 +19,13 @@ pub struct Model {
     pub credit_note_id: Option<i32>,
     /// The invoice.
     pub invoice_id: Option<i32>,
-    /// What was applied.
+    /// The amount applied.
     pub amount: Option<Money>,
     /// UTC.
     pub applied_at: Option<UtcTime>,
 }
 
-/// No relations: loaders ask for many rows of one table by id.
+/// No relations: loaders select many rows of one table by id.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -25,13 +25,13 @@ pub struct Model {
     pub value: Option<Money>,
     /// How to read `value`.
     pub is_percentage: Option<bool>,
-    /// Switched on.
+    /// Whether it is switched on.
     pub is_active: Option<bool>,
     /// First moment of validity, UTC.
     pub valid_from: Option<UtcTime>,
-    /// First moment at which it is no longer valid, UTC; none is for ever.
+    /// First moment at which it is no longer valid, UTC; `None` means no end.
     pub valid_to: Option<UtcTime>,
-    /// Any JSON; null is every plan.
+    /// Any JSON; null means every plan.
     pub applicable_plans: Option<Json>,
     /// UTC.
     pub created_at: Option<UtcTime>,
@@ -39,7 +39,7 @@ pub struct Model {
     pub updated_at: Option<UtcTime>,
 }
 
-/// No relations: loaders ask for many rows of one table by id.
+/// No relations: loaders select many rows of one table by id.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

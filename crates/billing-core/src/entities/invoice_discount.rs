@@ -19,7 +19,7 @@ pub struct Model {
     pub invoice_id: Option<i32>,
     /// The discount.
     pub discount_id: Option<i32>,
-    /// What was taken off.
+    /// The amount taken off.
     pub amount: Option<Money>,
     /// UTC.
     pub created_at: Option<UtcTime>,
@@ -27,7 +27,7 @@ pub struct Model {
     pub name: Option<String>,
 }
 
-/// No relations: loaders ask for many rows of one table by id.
+/// No relations: loaders select many rows of one table by id.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

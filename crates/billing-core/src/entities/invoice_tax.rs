@@ -19,7 +19,7 @@ pub struct Model {
     pub invoice_id: Option<i32>,
     /// The tax rate.
     pub tax_rate_id: Option<i32>,
-    /// What was taxed.
+    /// The taxed amount.
     pub taxable_amount: Option<Money>,
     /// The tax.
     pub tax_amount: Option<Money>,
@@ -32,14 +32,15 @@ pub struct Model {
 }
 
 impl Model {
-    /// The rate, as far as the row alone tells it: the copy, else the only one that makes this tax of what was taxed.
+    /// The rate, as far as the row alone determines it: the copy, or else the only rate that yields this tax for the
+    /// taxed amount.
     #[must_use]
     pub fn own_rate(&self) -> Option<Percent> {
         self.rate.or_else(|| self.possible_rates()?.only())
     }
 
-    /// The rate, where the percentage that the row of `tax_rates` has today may be asked too: it counts where there is
-    /// no copy and it makes this tax of what was taxed.
+    /// The rate, if the current percentage in `tax_rates` may be used too: that one counts if there is no copy and it
+    /// yields this tax for the taxed amount.
     #[must_use]
     pub fn rate_beside(&self, of_today: Option<Percent>) -> Option<Percent> {
         self.rate.or_else(|| self.possible_rates()?.choose(of_today))
@@ -50,7 +51,7 @@ impl Model {
     }
 }
 
-/// No relations: loaders ask for many rows of one table by id.
+/// No relations: loaders select many rows of one table by id.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

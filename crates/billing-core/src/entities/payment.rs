@@ -15,11 +15,11 @@ pub struct Model {
     /// Primary key.
     #[sea_orm(primary_key)]
     pub id: i32,
-    /// What it pays.
+    /// The invoice it pays.
     pub invoice_id: Option<i32>,
-    /// What was paid.
+    /// The amount paid.
     pub amount: Option<Money>,
-    /// Card, transfer and so on; the platform's words.
+    /// The payment method in the platform's words: card, transfer and so on.
     pub payment_method: Option<String>,
     /// Unique id of the payment provider.
     pub transaction_id: Option<String>,
@@ -29,7 +29,7 @@ pub struct Model {
     pub created_at: Option<UtcTime>,
 }
 
-/// No relations: loaders ask for many rows of one table by id.
+/// No relations: loaders select many rows of one table by id.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,7 +1,9 @@
 //! The status words of the contract.
 //!
-//! Invariant: a word this code does not know is no error when a row is read, and neither is NULL; rules ask
-//! [`InvoiceStatus::of_column`] and decide. Columns stay text. Used by the service and the loaders.
+//! Invariant: an unknown word is no error when a row is read, and neither is NULL; rules call
+//! [`InvoiceStatus::of_column`] and decide. Columns stay text.
+//!
+//! Used by the service and the loaders.
 
 macro_rules! status_words {
     ($(#[$doc:meta])* $name:ident, NULL is $null:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -23,14 +25,13 @@ macro_rules! status_words {
                 }
             }
 
-            /// The status of a column's word; none if the word is unknown here.
+            /// The status of a column's word; `None` if the word is unknown.
             #[must_use]
             pub fn parse(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|status| status.as_str() == word)
             }
 
-            /// The status of a column, which is the first one where the column is NULL; none if the word is unknown
-            /// here.
+            /// The status of a column. NULL means the first status; `None` if the word is unknown.
             #[must_use]
             pub fn of_column(word: Option<&str>) -> Option<Self> {
                 word.map_or(Some(Self::$null), Self::parse)
@@ -58,7 +59,7 @@ macro_rules! status_words {
 }
 
 status_words! {
-    /// Where an invoice stands.
+    /// The status of an invoice.
     InvoiceStatus, NULL is Unpaid {
         /// Nothing was paid.
         Unpaid = "unpaid",
@@ -74,7 +75,7 @@ status_words! {
 }
 
 status_words! {
-    /// Where a payment stands; only completed ones count.
+    /// The status of a payment; only completed ones count.
     PaymentStatus, NULL is Pending {
         /// Not settled yet.
         Pending = "pending",
@@ -86,7 +87,7 @@ status_words! {
 }
 
 status_words! {
-    /// Where a credit note stands.
+    /// The status of a credit note.
     CreditNoteStatus, NULL is Issued {
         /// All of it remains.
         Issued = "issued",
@@ -100,7 +101,7 @@ status_words! {
 }
 
 impl InvoiceStatus {
-    /// What takes payments, credits, discounts and taxes; no other word does, known or not.
+    /// The statuses that take payments, credits, discounts and taxes; no other word does, known or not.
     pub const OPEN: [Self; 3] = [Self::Unpaid, Self::Partial, Self::Overdue];
 
     /// Whether it is one of [`Self::OPEN`].

@@ -23,9 +23,9 @@ pub struct Model {
     pub rate: Option<Percent>,
     /// Two upper-case letters.
     pub country: Option<String>,
-    /// Null or empty is the whole country.
+    /// Null or empty means the whole country.
     pub region: Option<String>,
-    /// Whether it is the one that applies.
+    /// Whether it is the rate that applies.
     pub is_default: Option<bool>,
     /// UTC.
     pub created_at: Option<UtcTime>,
@@ -33,7 +33,7 @@ pub struct Model {
     pub updated_at: Option<UtcTime>,
 }
 
-/// No relations: loaders ask for many rows of one table by id.
+/// No relations: loaders select many rows of one table by id.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -20,7 +20,7 @@ pub struct Model {
     pub email: Option<String>,
     /// The platform's password hash.
     pub hashed_password: Option<String>,
-    /// `customer` unless said otherwise.
+    /// `customer` unless set otherwise.
     pub role: Option<String>,
     /// Whether the user may sign in.
     pub is_active: Option<bool>,
@@ -30,7 +30,7 @@ pub struct Model {
     pub updated_at: Option<UtcTime>,
 }
 
-/// No relations: loaders ask for many rows of one table by id.
+/// No relations: loaders select many rows of one table by id.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,13 +1,15 @@
-//! What is looked for: its name, whether it is a problem, what to do about it.
+//! What is looked for: its name, whether it is a problem, and what to do about it.
 //!
-//! Invariant: a check is a problem only if what is served is wrong by it; what is refused by its name, or served as it
-//! stands and for people to judge, is not. The questions are in `question.rs`.
+//! Invariant: a check is a problem only if it makes what is served wrong. Rows that are refused by name, or served as
+//! they are for people to judge, are no problem. The questions are in `question.rs`.
+//!
+//! Used by `cache-admin doctor` and by a starting service.
 
 /// Something that rows of the platform may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Check {
-    /// Invoices with a status word that is not the contract's.
+    /// Invoices with a status word that is not in the contract.
     InvoiceWords,
     /// Payments with such a word.
     PaymentWords,
@@ -17,7 +19,7 @@ pub enum Check {
     PaidCovered,
     /// Paid invoices whose due amount nothing covers.
     PaidDue,
-    /// Invoices with credit notes of more than their total.
+    /// Invoices whose credit notes exceed their total.
     CreditTotals,
     /// Invoices of countries that are no ISO codes.
     Countries,
@@ -44,7 +46,7 @@ impl Check {
         Self::Countries,
     ];
 
-    /// Short, and for itself alone.
+    /// Short and unique.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -61,18 +63,18 @@ impl Check {
         }
     }
 
-    /// Whether what is served is wrong by it: a rate that nobody can be charged.
+    /// Whether it makes what is served wrong: a rate that nobody can be charged.
     #[must_use]
     pub fn is_problem(self) -> bool {
         self == Self::TaxRates
     }
 
-    /// Whether sums were compared, so that a value says nothing of a row.
+    /// Whether sums were compared, so that a value does not describe a row.
     pub(super) fn is_of_sums(self) -> bool {
         matches!(self, Self::PaidCovered | Self::PaidDue | Self::CreditTotals)
     }
 
-    /// What the rows are that it counts.
+    /// The rows that it counts.
     pub(super) fn rows(self) -> &'static str {
         match self {
             Self::InvoiceWords => "invoices have a status by which they take no payment, credit, discount or tax",
@@ -88,7 +90,7 @@ impl Check {
         }
     }
 
-    /// What is said where there is none.
+    /// The text if there are none.
     #[must_use]
     pub fn sound(self) -> &'static str {
         match self {
@@ -103,7 +105,7 @@ impl Check {
         }
     }
 
-    /// What to do where there are some.
+    /// What to do if there are some.
     #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What the answers to a question add up to.
+//! The result of a check: the answers to a question, added up.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,40 +11,40 @@ use super::question::Question;
 use super::sql::Dialect;
 use crate::database::DatabaseError;
 
-/// Values that are kept of a check; whoever stores more of them is not told of each.
+/// Limit on the values that are kept for a check. Further distinct values are not listed.
 const MAX_VALUES: usize = 1_000;
-/// Values that a sentence names.
+/// Number of values that a sentence names.
 const NAMED: usize = 5;
 
 /// What one check found.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Which.
+    /// The check.
     pub check: Check,
-    /// How many rows.
+    /// Number of rows.
     pub rows: u64,
-    /// What they hold, the most frequent first; empty where sums were compared.
+    /// Their values, the most frequent first; empty if sums were compared.
     pub values: Vec<(String, u64)>,
-    /// The newest of them.
+    /// The id of the newest row.
     pub example: i64,
-    /// How much of the table was looked at.
+    /// How much of the table was examined.
     pub coverage: Coverage,
 }
 
-/// How much of a table was looked at.
+/// How much of a table was examined.
 #[derive(Clone, Debug)]
 pub enum Coverage {
     /// All of it.
     Whole,
-    /// There was time for the rows above this id.
+    /// The rows above this id; then the time was over.
     Above(i64),
-    /// There was no time for any.
+    /// Nothing: there was no time.
     Nothing,
     /// The database did not answer.
     Failed(Arc<DatabaseError>),
 }
 
-/// What was counted so far, for each check of a question.
+/// The counts so far, for each check of a question.
 #[derive(Debug)]
 pub(super) struct Tally(Vec<Counted>);
 
@@ -74,7 +74,7 @@ impl Tally {
         Self(question.checks.iter().map(counted).collect())
     }
 
-    /// A row of an answer: a value, how many rows hold it, the newest of them.
+    /// Adds a row of an answer: a value, the number of rows that hold it, and the newest of them.
     pub(super) fn add(&mut self, question: &Question, dialect: Dialect, row: &QueryResult) -> Result<(), DbErr> {
         let value = dialect.read(row.try_get_by_index(0)?);
         let (rows, newest): (i64, i64) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
@@ -107,7 +107,7 @@ impl Counted {
 }
 
 impl Finding {
-    /// How many, of what, and which.
+    /// How many rows, of what kind, and with which values.
     #[must_use]
     pub fn sentence(&self) -> String {
         if self.rows == 0 {

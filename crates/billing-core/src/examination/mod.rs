@@ -1,8 +1,10 @@
-//! What stands in the platform's tables that no rule takes, or that cannot be served: counted and named, never changed.
+//! Counts and names rows of the platform's tables that no rule accepts or that cannot be served. It changes nothing.
 //!
-//! Invariants: everything is computed in SQL, so a row that cannot be read is no obstacle; a table is looked at some
-//! thousand ids at a time, the newest first, so that no statement is long; what there was no time for is said to be so.
-//! Called by `cache-admin doctor`, and for the tax rates by a service that starts.
+//! Invariants: everything is computed in SQL, so a row that cannot be read does not disturb it. A table is read some
+//! thousand ids at a time, the newest first, so that no statement is long. A part that there was no time for is
+//! reported.
+//!
+//! Used by `cache-admin doctor`, and for the tax rates by a starting service.
 
 mod check;
 mod finding;
@@ -22,20 +24,20 @@ use self::question::{QUESTIONS, Question};
 use self::sql::Dialect;
 use crate::database::{Database, DatabaseError};
 
-/// Rows that one statement looks at: some tens of milliseconds.
+/// Rows that one statement reads: some tens of milliseconds.
 const CHUNK: u32 = 10_000;
 
-/// How much is asked.
+/// How much is examined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// Everything.
     All,
-    /// The tax rates: few rows, whose faults reach every invoice that is taxed.
+    /// The tax rates: few rows, whose errors affect every invoice that is taxed.
     TaxRates,
 }
 
-/// Looks at the platform's rows, for at most this time. What cannot be asked is told in its finding and keeps nothing
-/// else from being asked.
+/// Examines the platform's rows for at most this time. A question that fails is reported in its finding, and the other
+/// questions are still asked.
 pub async fn examine(database: &Database, depth: Depth, limit: Duration) -> Vec<Finding> {
     let deadline = Instant::now() + limit;
     let mut findings = Vec::new();
@@ -47,7 +49,7 @@ pub async fn examine(database: &Database, depth: Depth, limit: Duration) -> Vec<
     findings
 }
 
-/// Asks one question of a whole table.
+/// Asks one question about a whole table.
 async fn walk(database: &Database, question: &Question, deadline: Instant, tally: &mut Tally) -> Coverage {
     let mut last = i64::MAX;
     while Instant::now() < deadline {
@@ -61,7 +63,7 @@ async fn walk(database: &Database, question: &Question, deadline: Instant, tally
     Coverage::above(last)
 }
 
-/// Asks one question of the newest rows up to this id; answers the id before them, if there are rows that are older.
+/// Asks one question about the newest rows up to this id. Returns the id before them if there are older rows.
 async fn chunk(
     database: &Database,
     question: &Question,

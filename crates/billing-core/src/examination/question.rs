@@ -1,6 +1,7 @@
-//! The questions: SQL over a range of ids, whose answer is values, how many rows hold each, and the newest of those.
+//! The questions: SQL over a range of ids, which returns values, the number of rows with each, and the newest of these
+//! rows.
 //!
-//! Invariant: each reads a few thousand rows by their ids, and of other tables only what an index finds for them.
+//! Invariant: each reads a few thousand rows by id, and of other tables only what an index finds for them.
 
 use super::Depth;
 use super::check::Check;
@@ -11,17 +12,17 @@ use crate::entities::{CreditNoteStatus, InvoiceStatus, PaymentStatus};
 /// A question about the rows of a table.
 #[derive(Debug)]
 pub(super) struct Question {
-    /// Whose ids are walked.
+    /// The table whose ids are scanned.
     pub(super) table: &'static str,
-    /// What the answer is about.
+    /// The checks that the answer is for.
     pub(super) checks: &'static [Check],
-    /// With two parameters: the id before the first, and the last.
+    /// Takes two parameters: the id before the first, and the last.
     pub(super) sql: fn(Dialect) -> String,
     /// The check that a value counts for.
     pub(super) check_of: fn(&str) -> Option<Check>,
 }
 
-/// In the order in which findings are shown; small tables first, so that there is time for them.
+/// In the order in which findings are shown; small tables come first, so that there is time for them.
 pub(super) const QUESTIONS: &[Question] = &[
     Question {
         table: TAX_RATES,
@@ -91,7 +92,7 @@ impl Question {
     }
 }
 
-/// The values of a column, of rows of which this is so. NULL is no value.
+/// The values of a column, for rows that meet the condition. NULL is no value.
 fn values(dialect: Dialect, table: &str, column: &str, condition: &str) -> String {
     let value = dialect.value(column);
     format!(
@@ -105,7 +106,7 @@ fn foreign_words<'w>(dialect: Dialect, table: &str, words: impl Iterator<Item = 
     values(dialect, table, "status", &format!("CAST(status AS TEXT) NOT IN ({})", words.join(", ")))
 }
 
-/// What an invoice `i` is for, with discounts and taxes.
+/// The total of an invoice `i`, with discounts and taxes.
 fn total(dialect: Dialect) -> String {
     let subtotal = dialect.amount("i.amount");
     let discounts = dialect.sum("d.amount", "invoice_discounts d WHERE d.invoice_id = i.id");
@@ -127,7 +128,7 @@ fn paid_but_due(dialect: Dialect) -> String {
     )
 }
 
-/// Invoices that no note refers to are not looked at.
+/// Invoices that no note refers to are not read.
 fn credit_beyond_total(dialect: Dialect) -> String {
     let (total, value) = (total(dialect), dialect.value("'beyond'"));
     let counts = "(n.status <> 'cancelled' OR n.status IS NULL)";

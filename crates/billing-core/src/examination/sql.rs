@@ -1,11 +1,11 @@
-//! What both databases are asked in their own words.
+//! SQL that differs between the two databases.
 //!
-//! Invariants: no answer holds an amount, and every text of one is read as bytes where the database does not vouch for
-//! it; SQLite's amounts may be REAL, so they are compared in rounded cents, as REAL, which no sum overflows.
+//! Invariants: no answer holds an amount. Every text in an answer is read as bytes if the database does not guarantee
+//! its encoding. SQLite's amounts may be REAL, so they are compared in rounded cents, as REAL, which no sum overflows.
 
 use sea_orm::DbBackend;
 
-/// Characters of a value that are read.
+/// Number of characters of a value that are read.
 const VALUE_CHARS: u32 = 40;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) enum Dialect {
     Sqlite,
 }
 
-/// The id before the newest rows up to an id.
+/// The id before the newest `rows` rows up to an id.
 pub(super) fn id_before(table: &str, rows: u32) -> String {
     format!("SELECT CAST(id AS BIGINT) FROM {table} WHERE id <= $1 ORDER BY id DESC LIMIT 1 OFFSET {rows}")
 }
@@ -24,7 +24,7 @@ impl Dialect {
         if backend == DbBackend::Sqlite { Self::Sqlite } else { Self::Postgres }
     }
 
-    /// The beginning of a column as a text that can always be read; [`Self::read`] gives it back.
+    /// The beginning of a column as a text that can always be read; [`Self::read`] decodes it.
     pub(super) fn value(self, column: &str) -> String {
         match self {
             Self::Postgres => format!("left(CAST({column} AS TEXT), {VALUE_CHARS})"),
@@ -39,7 +39,7 @@ impl Dialect {
         }
     }
 
-    /// A column of amounts, which can be added and compared.
+    /// A column of amounts as a value that can be added and compared.
     pub(super) fn amount(self, column: &str) -> String {
         match self {
             Self::Postgres => format!("coalesce({column}, 0)"),
@@ -53,7 +53,7 @@ impl Dialect {
     }
 }
 
-/// Of a text of hexadecimal digits.
+/// The bytes of a hexadecimal text.
 fn bytes(hex: &str) -> Vec<u8> {
     let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     hex.as_bytes().chunks_exact(2).filter_map(byte).collect()
