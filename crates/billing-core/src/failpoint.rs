@@ -1,9 +1,9 @@
-//! Named points at which a process can be made to die, for tests of what a crash leaves behind.
+//! Named points at which a process can be made to abort, for tests of what a crash leaves behind.
 //!
-//! Compiled in only with the feature `failpoints`, which nothing but the tests turns on. The variable BILLING_FAILPOINT
-//! names the point at which this process aborts.
+//! Compiled in only with the feature `failpoints`, which only the tests turn on. The variable BILLING_FAILPOINT names
+//! the point at which this process aborts.
 
-/// Dies here if BILLING_FAILPOINT says so.
+/// Aborts here if BILLING_FAILPOINT names this point.
 #[cfg(feature = "failpoints")]
 pub(crate) fn hit(point: &str) {
     if std::env::var("BILLING_FAILPOINT").is_ok_and(|named| named == point) {

@@ -1,6 +1,6 @@
 //! The billing core: entities, rules, cached types and the outbox. No Redis types.
 
-// That the futures of the relay are `Send` is proven through all layers down to the sockets.
+// The proof that the relay's futures are `Send` goes through all layers down to the sockets.
 #![recursion_limit = "256"]
 
 pub mod audit;

@@ -1,12 +1,14 @@
-//! Text from outside, such as a cached value, a row or the answer of a server, as it may be shown.
+//! Shows text from outside, such as a cached value, a row, or a server's answer.
 //!
-//! Invariant: what is shown cannot steer a terminal, break a line, or change the order in which people read: everything
-//! that could is written as JSON writes it, `\u009b`. Each program passes all such text through this one function.
+//! Invariant: the shown text cannot steer a terminal, break a line, or change the order in which people read. Every
+//! character that could is written as JSON writes it: `\u009b`.
+//!
+//! Each program passes all such text through this function.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// The text, with what could steer a terminal or mislead a reader escaped.
+/// The text, with every character escaped that could steer a terminal or mislead a reader.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unprintable) {
@@ -19,14 +21,14 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// As [`printable`], with line ends kept: for texts of several lines, and for JSON, where what is escaped can only
-/// stand in strings and stays the same to whoever parses it.
+/// As [`printable`], but line ends are kept. For texts of several lines, and for JSON: there such characters occur only
+/// in strings, and a parser reads the escaped ones as the same text.
 #[must_use]
 pub fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether a character is escaped: controls, line separators, and what changes the direction of the text around it.
+/// Whether a character is escaped: controls, line separators, and characters that change the direction of text.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
     let changes_direction =
@@ -34,7 +36,7 @@ pub fn is_unprintable(c: char) -> bool {
     c.is_control() || changes_direction || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// As in a JSON string. All of them are below U+FFFF.
+/// Escapes as in a JSON string. All escaped characters are below U+FFFF.
 fn escape(c: char, out: &mut String) {
     match c {
         '\n' => out.push_str("\\n"),

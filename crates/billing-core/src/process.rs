@@ -1,7 +1,9 @@
-//! What every program does first: it starts the runtime, and begins to log.
+//! The first steps of every program: it starts the runtime and begins to log.
 //!
-//! Invariants: a system that gives the process too little is said in a sentence, where tokio would panic; a line of the
-//! log steers no terminal, whatever stands in its fields. Called by the main functions of the tools and of services.
+//! Invariants: if the system allows the process too little, the error is a sentence, where tokio would panic. No field
+//! of a log line can steer a terminal.
+//!
+//! Used by the main functions of the tools and of services.
 
 use std::env::VarError;
 use std::fmt::Display;
@@ -13,12 +15,12 @@ use tokio::runtime::Runtime;
 
 use crate::printable;
 
-/// Files that tokio and the first connections open.
+/// Number of files that tokio and the first connections open.
 const FILES_NEEDED: usize = 16;
 const LOG_VARIABLE: &str = "RUST_LOG";
 const ERRORS: &str = "error";
 
-/// The process may open or begin too little.
+/// The process may open too few files or start too few threads.
 #[derive(Debug, thiserror::Error)]
 #[error("the system gives this process too few files or threads; raise `ulimit -n` or `ulimit -u`")]
 pub struct TooLittle {
@@ -26,10 +28,10 @@ pub struct TooLittle {
     source: io::Error,
 }
 
-/// The runtime of a program.
+/// Starts the runtime of a program.
 ///
 /// # Errors
-/// The process may not open the few files, or begin the threads, that tokio needs, and without which it panics.
+/// The process may not open the few files, or start the threads, that tokio needs; tokio would panic.
 pub fn runtime() -> Result<Runtime, TooLittle> {
     let runtime = enough_files().and_then(|()| Runtime::new());
     runtime.map_err(|source| TooLittle { source })
@@ -39,17 +41,17 @@ fn enough_files() -> io::Result<()> {
     (0..FILES_NEEDED).map(|_| File::open("/dev/null")).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
-/// What a program logs where `RUST_LOG` is not set.
+/// What a program logs if `RUST_LOG` is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Talk {
-    /// Of one that runs on, and whose log somebody reads later: what goes wrong, and when it is over.
+    /// A long-running program, whose log is read later: it logs when something fails, and when it works again.
     Service,
-    /// Of a tool: it says itself what it finds, and its last line is its error.
+    /// A tool: it prints its results itself, and its last line is its error.
     Tool,
 }
 
 impl Talk {
-    /// Information of our crates is rare: that something is over of which a warning told.
+    /// Our crates log little at level INFO: that a problem of an earlier warning is over.
     fn directives(self) -> &'static str {
         match self {
             Self::Service => "warn,billing_cache=info,billing_core=info,billing_service=info,cache_monitor=info",
@@ -58,8 +60,8 @@ impl Talk {
     }
 }
 
-/// What `RUST_LOG` asks for, errors of all else included, as a filter of `tracing-subscriber`; and where it cannot be
-/// understood, what to say of it.
+/// The filter of `tracing-subscriber` that `RUST_LOG` asks for, plus the errors of all other crates. If the variable
+/// cannot be parsed, also a message about it.
 pub fn log_filter<F: FromStr<Err: Display>>(talk: Talk) -> (F, Option<String>) {
     let wanted = match std::env::var(LOG_VARIABLE) {
         Ok(wanted) if wanted.is_empty() => Err(String::new()),
@@ -78,8 +80,8 @@ pub fn log_filter<F: FromStr<Err: Display>>(talk: Talk) -> (F, Option<String>) {
     )
 }
 
-/// Where a log goes, an event at a time, as `tracing-subscriber` writes it. Without colours: they could not be told
-/// from those that a field brings along, of which that crate escapes only some.
+/// Where a log goes, one event at a time, as `tracing-subscriber` writes it. It has no colours: they could not be told
+/// from those inside a field, of which that crate escapes only some.
 #[derive(Debug)]
 pub struct LogLines<W>(pub W);
 

@@ -1,9 +1,11 @@
-//! What the database user may do, each right tried in a way that changes nothing.
+//! The rights of the database user, each tried in a way that changes nothing.
 //!
-//! PostgreSQL looks at the rights of a statement before it runs it, also of one that it only explains, so EXPLAIN tries
-//! a right and fires no trigger. Whether anything can be written at all, which a user, a database or a whole server may
-//! forbid, is tried by a write of no row in a transaction that is taken back. Whoever makes the service write further
-//! tables or columns adds them here; a test runs the service with exactly these rights. Called by `cache-admin doctor`.
+//! PostgreSQL checks the rights of a statement before it runs it, also if it only explains it. So EXPLAIN tries a right
+//! and fires no trigger. A user, a database or a whole server may forbid all writes; that is tried by a write of no row
+//! in a transaction that is rolled back. If the service begins to write further tables or columns, they must be added
+//! here; a test runs the service with exactly these rights.
+//!
+//! Used by `cache-admin doctor`.
 
 use std::fmt;
 
@@ -16,7 +18,7 @@ use crate::entities::{
 };
 use crate::migration::MIGRATIONS_TABLE;
 
-/// PostgreSQL's state of a right that is missing.
+/// PostgreSQL's state for a missing right.
 const DENIED: &str = "42501";
 
 /// Rights that are missing on one table or sequence.
@@ -28,29 +30,29 @@ pub struct MissingRights {
     pub rights: Vec<&'static str>,
 }
 
-/// What was found out about the rights of the database user.
+/// What was found about the rights of the database user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
     /// The user, as GRANT names it.
     pub user: String,
-    /// What services need and the user lacks.
+    /// Rights that services need and the user lacks.
     pub missing: Vec<MissingRights>,
     /// What could not be tried, and why.
     pub untold: Vec<String>,
 }
 
-/// What services do with a table.
+/// The rights that services need on a table.
 struct Table {
     name: &'static str,
     columns: Vec<&'static str>,
-    /// Names of rights, each with a statement that needs it and no other.
+    /// Names of rights, each with a statement that needs this right and no other.
     uses: Vec<(&'static str, String)>,
-    /// Whether its ids are drawn from a sequence by us.
+    /// Whether this code draws its ids from a sequence.
     draws_ids: bool,
 }
 
 impl MissingRights {
-    /// The statement that gives them.
+    /// The statement that grants them.
     #[must_use]
     pub fn grant(&self, user: &str) -> String {
         format!("GRANT {} ON {} TO {user}", self.rights.join(", "), self.on)
@@ -63,10 +65,10 @@ impl fmt::Display for MissingRights {
     }
 }
 
-/// Which rights the user of this database lacks; SQLite has no users.
+/// The rights that the user of this database lacks; SQLite has no users.
 ///
 /// # Errors
-/// The database cannot be asked.
+/// The database does not answer.
 pub async fn missing_rights(database: &Database) -> Result<Rights, DatabaseError> {
     let mut found = Rights::default();
     if database.backend() == DbBackend::Sqlite {
@@ -83,7 +85,7 @@ pub async fn missing_rights(database: &Database) -> Result<Rights, DatabaseError
     Ok(found)
 }
 
-/// Writes no row, in a transaction that is taken back.
+/// Writes no row, in a transaction that is rolled back.
 ///
 /// # Errors
 /// Why nothing can be written.
@@ -92,7 +94,7 @@ pub async fn try_to_write(database: &Database) -> Result<(), DatabaseError> {
     let written = transaction.execute_unprepared("UPDATE cache_invalidations SET id = id WHERE 1 = 0").await;
     transaction.rollback().await?;
     match written {
-        // That is found and named among the rights.
+        // A denied right is reported among the rights.
         Err(error) if !is_denied(&error) => Err(error.into()),
         _ => Ok(()),
     }
@@ -102,8 +104,8 @@ fn is_denied(error: &DbErr) -> bool {
     sql_state(error).is_some_and(|state| state == DENIED)
 }
 
-/// The sequence from which the ids of a table are drawn by whoever inserts; none of an identity column, which needs no
-/// right. Asked and not tried: a number that is drawn is gone.
+/// The missing right on the sequence from which an insert draws the table's ids; `None` for an identity column, which
+/// needs no right. The right is looked up, not tried, since a drawn number is lost.
 async fn sequence(database: &Database, table: &str) -> Result<Option<MissingRights>, DatabaseError> {
     let sql = format!(
         "SELECT s.oid::regclass::text FROM pg_attrdef a \

@@ -1,8 +1,10 @@
 //! The settings of a process: defaults < `.env` < file < environment < flags.
 //!
-//! Invariants: an empty variable is an unset one; the environment of the process is read and never changed; no value is
-//! turned into one of another kind, and each number has a range; no error shows a secret; each value is known with
-//! where it comes from. `config/default.toml` is compiled in and documents every key.
+//! Invariants: an empty variable counts as unset. The environment of the process is read and never changed. No value is
+//! converted to another kind, and each number has a range. No error shows a secret. Each value is known with its
+//! origin. `config/default.toml` is compiled in and documents every key.
+//!
+//! Used by every program and by the service.
 
 mod dot_env;
 mod expansion;
@@ -33,7 +35,7 @@ use crate::outbox::RelaySettings;
 /// The text of `config/default.toml`.
 pub const DEFAULT_TOML: &str = include_str!("../../../config/default.toml");
 
-/// Everything that can be set.
+/// All settings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -43,11 +45,11 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// How the cache behaves.
     pub cache: CacheSettings,
-    /// How left-over invalidations are applied.
+    /// How pending invalidations are applied.
     pub relay: RelaySettings,
 }
 
-/// What a program was told on its command line, which outranks everything else.
+/// What the command line sets; it outranks everything else.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--config FILE`.
@@ -56,14 +58,14 @@ pub struct Overrides {
     pub values: Vec<(String, String)>,
 }
 
-/// The settings of a process, and what is to be said of them.
+/// The settings of a process, with remarks about them.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What is in force.
+    /// The values in force.
     pub settings: Settings,
-    /// The same by key, with where each value comes from, in the order of the keys.
+    /// The same by key, each value with its origin, in the order of the keys.
     pub explained: Vec<Setting>,
-    /// What is set and has no effect.
+    /// Settings that have no effect.
     pub remarks: Vec<Remark>,
 }
 
@@ -76,24 +78,24 @@ pub enum SettingsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
-    /// A settings file is not written as TOML.
+    /// A settings file is not valid TOML.
     #[error("the configuration file {} is no TOML: {reason}", path.display())]
     NotToml {
         /// The file.
         path: PathBuf,
-        /// Where and why, without the text of the line: it may hold a password.
+        /// Where and why, without the text of the line, which may hold a password.
         reason: String,
     },
-    /// `.env` cannot be read, or a line of it that sets something of ours.
+    /// `.env` cannot be read, or a line in it that sets one of our variables.
     #[error("cannot read .env: {reason}")]
     DotEnv {
-        /// Which line and why, without its value: it may be a password.
+        /// Which line and why, without its value, which may be a password.
         reason: String,
     },
-    /// A variable of ours that is no text.
+    /// One of our variables is not a text.
     #[error("{place} is not UTF-8")]
     NotUtf8 {
         /// The variable.
@@ -104,28 +106,28 @@ pub enum SettingsError {
     Unknown {
         /// The variable, or the key and the file.
         place: String,
-        /// What may have been meant, or nothing.
+        /// The likely intended name, or empty.
         near: String,
     },
-    /// A value of another kind, or out of its range.
+    /// A value of another kind, or out of range.
     #[error("{place} is {found}: must be {wanted}")]
     Wrong {
         /// The variable, or the key and the file.
         place: String,
         /// Its kind, or the number.
         found: String,
-        /// What it may be.
+        /// What is allowed.
         wanted: String,
     },
-    /// A value that cannot work beside another one.
+    /// A value that cannot work together with another one.
     #[error("{source} (from {origin})")]
     Refused {
-        /// Where the value is written.
+        /// Where the value is set.
         origin: Origin,
         /// What is wrong.
         source: InvalidSetting,
     },
-    /// The settings are complete and of the right kinds, and still no settings.
+    /// The values are complete and of the right kinds, and still cannot be read as settings.
     #[error("the configuration cannot be used: {}", .0.message())]
     Invalid(toml::de::Error),
 }
@@ -139,7 +141,7 @@ impl Settings {
         Ok(Self::load_explained(overrides)?.settings)
     }
 
-    /// Reads the settings of this process, with where each value comes from.
+    /// Reads the settings of this process, each value with its origin.
     ///
     /// # Errors
     /// A sentence that names the file, variable or key to change.

@@ -1,7 +1,9 @@
-//! Histograms with few buckets, made from the fine ones in which the cache measures.
+//! Histograms with few buckets, made from the fine ones of the cache.
 //!
-//! Invariant: a bound is the largest value of one of the fine buckets, so that no value can lie on the wrong side of
-//! it. That is why the bound for a millisecond is 0.001048575.
+//! Invariant: each bound is the largest value of one of the fine buckets, so that no value is on the wrong side of it.
+//! That is why the bound for a millisecond is 0.001048575.
+//!
+//! Used by `counted.rs`.
 
 use hdrhistogram::Histogram;
 
@@ -9,7 +11,7 @@ use crate::family::Value;
 
 const NANOS_PER_SECOND: f64 = 1e9;
 
-/// Folds values in nanoseconds into buckets in seconds; `bounds`, in nanoseconds and ascending, are rounded up to those
+/// Folds values in nanoseconds into buckets in seconds. `bounds`, in nanoseconds and ascending, are rounded up to those
 /// of the fine buckets.
 #[expect(clippy::cast_precision_loss, reason = "times are less than 2^53 nanoseconds, which are 104 days")]
 pub(crate) fn fold(fine: &Histogram<u64>, bounds: &[u64]) -> Value {

@@ -1,11 +1,11 @@
-//! The metrics that are counts and histograms of the cache: which event of it is which series.
+//! The metrics that come from the counters and histograms of the cache: which event becomes which series.
 
 use billing_cache::{Distribution, Event, Numbers, Tier, TypeInfo};
 
 use crate::buckets;
 use crate::family::{Family, Value};
 
-/// A counter by type; the series of a type differ in one label, if in any.
+/// A counter by type; the series of a type differ in one label, or there is only one.
 struct Counted {
     name: &'static str,
     help: &'static str,
@@ -17,7 +17,7 @@ struct Measured {
     name: &'static str,
     help: &'static str,
     series: Series<Distribution>,
-    /// In nanoseconds, ascending: about these, see [`buckets`].
+    /// In nanoseconds, ascending; approximate, see [`buckets`].
     bounds: &'static [u64],
 }
 
@@ -28,7 +28,7 @@ enum Series<T: 'static> {
 }
 
 impl<T: Copy> Series<T> {
-    /// Each with its labels.
+    /// Each series with its labels.
     fn of_type<'a>(&'static self, cache_type: &'a str) -> Vec<(Vec<(&'static str, &'a str)>, T)> {
         let of_type = ("type", cache_type);
         match self {
@@ -40,7 +40,7 @@ impl<T: Copy> Series<T> {
     }
 }
 
-/// What a process counts of its reads and writes.
+/// The counters of reads and writes of a process.
 static COUNTED: [Counted; 10] = [
     Counted {
         name: "requests",
@@ -118,7 +118,7 @@ static COUNTED: [Counted; 10] = [
     },
 ];
 
-/// What an audit counts.
+/// The counters of an audit.
 static AUDITED: [Counted; 1] = [Counted {
     name: "audited_values",
     help: "Cached values that the audit of this process compared with the database, by what it found.",
@@ -169,7 +169,7 @@ const LOAD_BOUNDS: [u64; 10] = [
     2 * SECOND,
 ];
 
-/// A round trip; the deadline of a writer; what a relay catches up.
+/// For a round trip, the deadline of a writer, and the backlog of a relay.
 const DELAY_BOUNDS: [u64; 10] = [
     500 * MICROSECOND,
     MILLISECOND,
@@ -196,7 +196,7 @@ const AGE_BOUNDS: [u64; 9] = [
     24 * 3_600 * SECOND,
 ];
 
-/// What a process measures of its reads and writes.
+/// The measurements of reads and writes of a process.
 static MEASURED: [Measured; 4] = [
     Measured {
         name: "request_duration",

@@ -1,6 +1,7 @@
 //! Families of metrics as text, written by the library of the Prometheus project.
 //!
-//! Each page is a registry of its own with one collector: the numbers exist already, so no metric lives in a registry.
+//! Each page is a registry of its own with one collector. The numbers exist already, so no metric is kept in a
+//! registry.
 
 use std::fmt;
 
@@ -11,13 +12,13 @@ use prometheus_client::registry::{self, Registry};
 
 use crate::family::{Family, Kind, Sample, Unit, Value};
 
-/// The media type of an [`Exposition`]. Prometheus reads it since version 2.5.
+/// The media type of an [`Exposition`]. Prometheus supports it since version 2.5.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What every name begins with.
+/// The prefix of every name.
 const PREFIX: &str = "billing_cache";
 
-/// Metrics to be written down, in OpenMetrics text by `to_string`.
+/// Metrics to be written; `to_string` gives OpenMetrics text.
 #[derive(Clone, Debug)]
 pub struct Exposition(Vec<Family>);
 

@@ -1,21 +1,21 @@
-//! Metrics as data: families of samples, before anybody writes them down.
+//! Metrics as data: families of samples, independent of their text format.
 
 /// A metric with all its series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Family {
-    /// Without the prefix, the unit, and `_total`.
+    /// The name without the prefix, the unit, and `_total`.
     pub name: &'static str,
-    /// One sentence for whoever sees the metric for the first time.
+    /// One sentence for a reader who sees the metric for the first time.
     pub help: &'static str,
-    /// The end of its name.
+    /// The last part of its name.
     pub unit: Option<Unit>,
-    /// What its values are.
+    /// The kind of its values.
     pub kind: Kind,
-    /// Its series; none where the value is not known.
+    /// Its series; empty if the value is not known.
     pub samples: Vec<Sample>,
 }
 
-/// What the values of a metric are numbers of; a metric without one counts things.
+/// The unit of a metric's values; a metric without one counts things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Seconds.
@@ -24,23 +24,23 @@ pub enum Unit {
     Bytes,
 }
 
-/// What a metric's values mean to whoever reads them.
+/// How to read a metric's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Only grows while the process lives.
     Counter,
-    /// Is what it is now.
+    /// The current value.
     Gauge,
     /// A distribution of values.
     Histogram,
-    /// Always 1: the labels say something.
+    /// Always 1: the labels hold the information.
     Info,
 }
 
 /// One series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// What tells it from the other series of its metric.
+    /// The labels that distinguish it from the other series of its metric.
     pub labels: Vec<(&'static str, String)>,
     /// Its value now.
     pub value: Value,
@@ -53,10 +53,10 @@ pub enum Value {
     Count(u64),
     /// Of a gauge or an info.
     Number(f64),
-    /// Of a histogram: how many values lie above the bound before and up to this one, in ascending order up to
+    /// Of a histogram: the number of values above the previous bound and up to this one, in ascending order up to
     /// infinity.
     Buckets {
-        /// Bounds with counts of their own.
+        /// Bounds, each with its own count.
         buckets: Vec<(f64, u64)>,
         /// The sum of all values.
         sum: f64,
@@ -84,14 +84,14 @@ impl Family {
         Self { unit: Some(unit), ..self }
     }
 
-    /// With one series more.
+    /// Adds one series.
     pub(crate) fn with(mut self, labels: &[(&'static str, &str)], value: Value) -> Self {
         let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         self.samples.push(Sample { labels, value });
         self
     }
 
-    /// With one series more, if its value is known.
+    /// Adds one series, if its value is known.
     pub(crate) fn with_known(self, labels: &[(&'static str, &str)], value: Option<Value>) -> Self {
         match value {
             Some(value) => self.with(labels, value),
@@ -101,13 +101,13 @@ impl Family {
 }
 
 impl Value {
-    /// A number of things. Beyond 2^53 it is rounded, as all is that Prometheus keeps.
+    /// A number of things. Beyond 2^53 it is rounded, like every value in Prometheus.
     #[expect(clippy::cast_precision_loss, reason = "see above")]
     pub(crate) fn of_count(count: u64) -> Self {
         Self::Number(count as f64)
     }
 
-    /// 1 for yes.
+    /// 1 for true, 0 for false.
     pub(crate) fn of_state(holds: bool) -> Self {
         Self::Number(f64::from(u8::from(holds)))
     }

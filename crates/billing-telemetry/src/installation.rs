@@ -1,4 +1,7 @@
-//! The metrics of a whole installation: what no service knows alone, and the dashboard asks Redis and the database for.
+//! The metrics of a whole installation: what no service knows alone, and what the dashboard reads from Redis and the
+//! database.
+//!
+//! Used by the dashboard.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,24 +11,24 @@ use crate::counted;
 use crate::family::{Family, Unit, Value};
 use crate::process::{Outbox, build, outbox_families};
 
-/// What the dashboard knows; `None` is what it could not find out.
+/// The facts that the dashboard knows; `None` for what it could not find out.
 #[derive(Clone, Debug, Default)]
 pub struct Installation {
     /// The cached types, in the order of the registry.
     pub types: Vec<TypeInfo>,
-    /// Whether Redis answered; nothing before it was asked.
+    /// Whether Redis answered; `None` before it was asked.
     pub redis_up: Option<bool>,
-    /// Memory of the Redis server; nothing while it is away.
+    /// Memory of the Redis server; `None` while it is away.
     pub memory: Option<RedisMemory>,
-    /// Keys and memory by type, as of the last complete survey; nothing while Redis is away.
+    /// Keys and memory by type, from the last complete key statistics; `None` while Redis is away.
     pub survey: Option<Surveyed>,
-    /// Processes that flushed their numbers lately; nothing while Redis is away.
+    /// Processes that flushed their counters recently; `None` while Redis is away.
     pub processes: Option<Processes>,
     /// The background audit.
     pub audit: AuditState,
-    /// What this process counted since it started: the results of its audits.
+    /// The counters of this process since it started: the results of its audits.
     pub counted: Numbers,
-    /// The outbox; nothing where the database did not tell.
+    /// The outbox; `None` if the database did not answer.
     pub outbox: Option<Outbox>,
 }
 
@@ -34,18 +37,18 @@ pub struct Installation {
 pub struct RedisMemory {
     /// Used, in bytes.
     pub used: u64,
-    /// The limit in bytes; 0 for none.
+    /// The limit in bytes; 0 means none.
     pub limit: u64,
     /// Keys evicted since the server started, of all programs that use it.
     pub evicted_keys: u64,
 }
 
-/// What a survey found.
+/// The result of key statistics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surveyed {
-    /// When it ended.
+    /// When they were completed.
     pub completed: SystemTime,
-    /// Its types.
+    /// Their types.
     pub types: Vec<TypeKeys>,
 }
 
@@ -56,25 +59,25 @@ pub struct TypeKeys {
     pub cache_type: &'static str,
     /// How many keys there are.
     pub keys: u64,
-    /// Their memory in bytes, estimated from a sample; none where the server does not tell.
+    /// Their memory in bytes, estimated from a sample; `None` if the server does not report it.
     pub memory: Option<u64>,
 }
 
 /// Processes that share the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Processes {
-    /// Those that flushed lately.
+    /// Processes that flushed recently.
     pub alive: u64,
-    /// Those of them whose breaker is not closed.
+    /// Those whose breaker is not closed.
     pub breakers_open: u64,
 }
 
-/// How the background audit stands.
+/// The state of the background audit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditState {
-    /// The pause between two audits; none where there are none.
+    /// The pause between two audits; `None` if there are none.
     pub interval: Option<Duration>,
-    /// When the last one came to its end; nothing before the first has.
+    /// When the last audit was completed; `None` before the first was.
     pub completed: Option<SystemTime>,
 }
 
@@ -156,7 +159,7 @@ fn unix_time(at: SystemTime) -> Value {
 mod tests {
     use super::*;
 
-    /// Each gauge of these metrics that has a value.
+    /// The names of the gauges that have a value.
     fn told(known: &Installation) -> Vec<&'static str> {
         let families = installation_metrics(known).into_iter();
         families

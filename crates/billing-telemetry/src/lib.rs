@@ -1,8 +1,8 @@
-//! What the processes of the cache show to monitoring: metrics in the text format of Prometheus (OpenMetrics 1.0).
+//! The metrics of the cache's processes for monitoring, in the text format of Prometheus (OpenMetrics 1.0).
 //!
-//! Invariant: nothing is counted here. [`process_metrics`] and [`installation_metrics`] put what the cache and the
-//! dashboard know already into [`Family`]s, and [`Exposition`] writes these down. Labels are bounded: a type of the
-//! registry, or a word of a list in this crate; never a key. `docs/metrics.md` has all metrics.
+//! Invariants: nothing is counted here. [`process_metrics`] and [`installation_metrics`] turn what the cache and the
+//! dashboard already know into [`Family`]s, and [`Exposition`] writes these as text. Labels are bounded: a type of the
+//! registry, or a word of a list in this crate; never a key. `docs/metrics.md` lists all metrics.
 
 mod buckets;
 mod counted;

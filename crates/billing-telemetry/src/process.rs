@@ -1,7 +1,7 @@
 //! The metrics of a process that reads and writes through the cache.
 //!
-//! Invariant: nothing here asks Redis or the database, so a scrape costs neither anything and works while both are
-//! away.
+//! Invariant: nothing here sends a request to Redis or the database, so a scrape costs neither anything and works while
+//! both are away.
 
 use std::time::Duration;
 
@@ -10,16 +10,17 @@ use billing_cache::{BreakerState, Cache, Source, TypeInfo};
 use crate::counted;
 use crate::family::{Family, Unit, Value};
 
-/// What stands in the outbox, as whoever asks for the metrics found it.
+/// The state of the outbox, as the caller read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outbox {
-    /// Rows that nobody has applied yet.
+    /// Number of rows that are not applied yet.
     pub pending: u64,
-    /// Age of the oldest of them; zero if there is none.
+    /// Age of the oldest; zero if there is none.
     pub oldest: Duration,
 }
 
-/// What this process counted, and how it stands with Redis. `outbox` is `None` where the database did not tell.
+/// The counters of this process and the state of its Redis connection. `outbox` is `None` if the database did not
+/// answer.
 #[must_use]
 pub fn process_metrics<S: Source>(cache: &Cache<S>, outbox: Option<Outbox>) -> Vec<Family> {
     let types: Vec<TypeInfo> = cache.types().copied().collect();
@@ -45,7 +46,7 @@ fn breaker(state: BreakerState) -> Family {
         .fold(family, |family, other| family.with(&[("state", other.as_str())], Value::of_state(other == state)))
 }
 
-/// The same of a service and of the dashboard: they ask one database.
+/// The same for a service and for the dashboard: they read one database.
 pub(crate) fn outbox_families(outbox: Option<Outbox>) -> [Family; 3] {
     [
         Family::gauge("database_up", "Whether the database answered this scrape.")

@@ -1,7 +1,7 @@
 //! Traces: the spans of the cache, sent to an OpenTelemetry collector by OTLP over HTTP. Only with the feature `otel`.
 //!
-//! The libraries make plain `tracing` spans of level TRACE, which cost a comparison as long as nobody listens. A
-//! [`Traces`] is the layer that listens, to spans only: what is logged stays a matter of `RUST_LOG`.
+//! The libraries create plain `tracing` spans of level TRACE, which cost a comparison while nobody listens. A
+//! [`Traces`] provides the layer that listens, to spans only: `RUST_LOG` still decides what is logged.
 
 use std::time::Duration;
 
@@ -17,23 +17,23 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-/// The crates whose spans are sent; their modules too.
+/// The crates whose spans are sent, with their modules.
 const TARGETS: [&str; 2] = ["billing_cache", "billing_core"];
 
-/// A collector that takes longer for a batch loses it.
+/// If a collector takes longer for a batch, the batch is lost.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Spans on their way to a collector.
+/// Spans that are being sent to a collector.
 #[derive(Clone, Debug)]
 pub struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Spans are sent in batches, by a thread of their own, to where the standard variables say:
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT` (`http://localhost:4318` if unset) and its relatives; `OTEL_SERVICE_NAME` replaces
-    /// `service`. There is no TLS: the collector stands beside the process.
+    /// Sends spans in batches, by a thread of its own, to the address in the standard variables:
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` (`http://localhost:4318` if unset) and its relatives. `OTEL_SERVICE_NAME` replaces
+    /// `service`. There is no TLS: the collector runs beside the process.
     ///
     /// # Errors
-    /// A variable that says nothing usable.
+    /// A variable without a usable value.
     pub fn over_http(service: &'static str) -> Result<Self, ExporterBuildError> {
         let exporter = SpanExporter::builder().with_http().with_http_client(Client::new()).build()?;
         Ok(Self::over(exporter, service))
@@ -42,14 +42,14 @@ impl Traces {
     /// The same to this collector, such as `http://localhost:4318`, whatever the variables say.
     ///
     /// # Errors
-    /// An address that is none.
+    /// An invalid address.
     pub fn over_http_to(collector: &str, service: &'static str) -> Result<Self, ExporterBuildError> {
         let builder = SpanExporter::builder().with_http().with_http_client(Client::new());
         let exporter = builder.with_endpoint(format!("{collector}/v1/traces")).build()?;
         Ok(Self::over(exporter, service))
     }
 
-    /// The same over another exporter.
+    /// The same with another exporter.
     #[must_use]
     pub fn over(exporter: impl ExportsSpans + 'static, service: &'static str) -> Self {
         let named = std::env::var_os("OTEL_SERVICE_NAME").is_some_and(|name| !name.is_empty());
@@ -58,7 +58,7 @@ impl Traces {
         Self(SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter).build())
     }
 
-    /// What a subscriber needs to hear the spans.
+    /// The layer with which a subscriber receives the spans.
     pub fn layer<S>(&self) -> impl Layer<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -67,10 +67,11 @@ impl Traces {
         layer.with_location(false).with_threads(false).with_target(false).with_filter(filter_fn(is_sent))
     }
 
-    /// Sends what waits. Blocks until it is sent or given up; call it before the process ends, off the async threads.
+    /// Sends the remaining spans. Blocks until they are sent or given up; call it before the process ends, outside of
+    /// the async threads.
     ///
     /// # Errors
-    /// The collector did not take it.
+    /// The collector did not take them.
     pub fn flush(&self) -> Result<(), OTelSdkError> {
         self.0.force_flush()
     }
@@ -81,7 +82,7 @@ fn is_sent(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && TARGETS.contains(&crate_of_span)
 }
 
-/// A client that blocks: batches are sent by a thread that has nothing else to do.
+/// A blocking client: batches are sent by a thread that does nothing else.
 #[derive(Debug)]
 struct Client(ureq::Agent);
 

@@ -1,9 +1,11 @@
 //! HTTP for programs that strangers can reach: what `axum::serve` does, with limits.
 //!
-//! Invariants: there are at most [`Limits::connections`] connections, of which one network has at most its share; a
-//! head has a largest size and a longest time, and a connection that sends none ends; a client that takes nothing of
-//! its answer loses its connection; when the program ends, requests have [`Limits::grace`] to end. Bodies are read by
-//! the handlers, so their time is limited there.
+//! Invariants: there are at most [`Limits::connections`] connections, of which one network has at most its share. The
+//! head of a request has a largest size and a longest time, and a connection that sends none ends. A client that reads
+//! nothing of its answer loses its connection. When the program ends, requests have [`Limits::grace`] to finish. The
+//! handlers read the bodies, so they must limit that time.
+//!
+//! Used by the dashboard and the example service.
 
 mod limits;
 mod network;

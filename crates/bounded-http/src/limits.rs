@@ -1,21 +1,22 @@
-//! How much one client, and all of them together, may ask of the process.
+//! How much one client, and all clients together, may take of the process.
 
 use std::time::Duration;
 
 /// The limits of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at a time. Each takes a file of the process; many systems allow 1,024.
+    /// Number of connections at a time. Each takes a file of the process; many systems allow 1,024.
     pub connections: usize,
-    /// Those of them that one [`Network`](crate::Network) may have; one more is closed unanswered.
+    /// Number of them that one [`Network`](crate::Network) may have; a further one is closed without an answer.
     pub connections_of_one: usize,
-    /// The head of a request, in bytes; a longer one is answered with 431.
+    /// Largest head of a request, in bytes; a longer one is answered with 431.
     pub longest_head: usize,
-    /// From the begin of a connection, or the end of an answer, until the next head is there; then the connection ends.
+    /// Longest time from the beginning of a connection, or the end of an answer, until the next head has arrived; then
+    /// the connection ends.
     pub wait_for_head: Duration,
-    /// From when the buffers of the system are full until the client reads on; then the connection ends.
+    /// Longest time from when the buffers of the system are full until the client reads on; then the connection ends.
     pub standstill: Duration,
-    /// For requests that go on when the program is asked to end.
+    /// Time that running requests have to finish when the program is asked to end.
     pub grace: Duration,
 }
 

@@ -1,22 +1,22 @@
-//! Whom a connection counts for.
+//! The network that a connection counts for.
 //!
-//! Invariant: whoever has one address has one network. A customer of an IPv6 provider has a whole /64, and so as many
-//! addresses as he likes: they are one.
+//! Invariant: one address belongs to one network. A customer of an IPv6 provider has a whole /64, and can use any
+//! number of its addresses, so they count as one network.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 address, or the /64 that an IPv6 address lies in.
+/// An IPv4 address, or the /64 of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network(IpAddr);
 
 const PREFIX: u128 = !0 << 64;
 
 impl Network {
-    /// That of this address.
+    /// The network of this address.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
-        // A socket that listens on both shows IPv4 as ::ffff:a.b.c.d.
+        // A socket that listens on both protocols shows IPv4 as ::ffff:a.b.c.d.
         Self(match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & PREFIX)),
             v4 @ IpAddr::V4(_) => v4,

@@ -22,7 +22,7 @@ use crate::limits::Limits;
 use crate::network::Network;
 use crate::shares::Shares;
 
-/// After an error of the system, such as too many open files, which does not go away by asking at once.
+/// Pause after an error of the system, such as too many open files, which lasts longer than an immediate retry.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(200);
 
 type Stream = Pin<Box<TimeoutStream<TcpStream>>>;
@@ -37,7 +37,7 @@ pub enum Ending {
     GivenUp,
 }
 
-/// Answers requests until `end` resolves. Handlers learn their client's address by [`ConnectInfo`].
+/// Answers requests until `end` resolves. Handlers get their client's address from [`ConnectInfo`].
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, end: impl Future<Output = ()>) -> Ending {
     let connections = GracefulShutdown::new();
     tokio::select! {
@@ -64,7 +64,7 @@ async fn accept(
             tokio::time::sleep(PAUSE_AFTER_ERROR).await;
             continue;
         };
-        // Who has too many is not even told so: an answer would cost what the limit is to save.
+        // A network with too many connections gets no answer: the answer would cost what the limit saves.
         let Some(share) = shares.take(Network::of(peer.ip())) else { continue };
         let talk = talk(patient(stream, limits.standstill), peer, router.clone(), limits, connections.watcher());
         tokio::spawn(async move {
@@ -74,7 +74,7 @@ async fn accept(
     }
 }
 
-/// A connection whose writing fails after so long without progress.
+/// A connection on which writing fails after this time without progress.
 fn patient(stream: TcpStream, standstill: Duration) -> Stream {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(standstill));
@@ -92,7 +92,7 @@ async fn talk(stream: Stream, peer: SocketAddr, router: Router, limits: Limits, 
         .header_read_timeout(limits.wait_for_head)
         .max_buf_size(limits.longest_head)
         .serve_connection(TokioIo::new(stream), service);
-    // An error is one of the client: it went away, or sent no HTTP.
+    // An error is the client's: it went away, or sent no HTTP.
     let _ = pin!(watcher.watch(connection)).await;
 }
 

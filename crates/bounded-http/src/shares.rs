@@ -1,6 +1,8 @@
-//! How many connections each network has.
+//! Number of connections of each network.
 //!
 //! Invariant: a network without a connection is not remembered, so there are no more entries than connections.
+//!
+//! Used by `server.rs`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -23,12 +25,12 @@ pub(crate) struct Share {
 }
 
 impl Shares {
-    /// Nobody has a connection yet; a network may have as many as this.
+    /// No connections yet; a network may have up to `most`.
     pub(crate) fn of(most: usize) -> Self {
         Self { counts: Arc::default(), most }
     }
 
-    /// A connection more for this network, unless it has its share.
+    /// Takes one more connection for this network, unless it has its share already.
     pub(crate) fn take(&self, network: Network) -> Option<Share> {
         let mut counts = self.counts();
         let count = counts.entry(network).or_default();

@@ -1,7 +1,7 @@
-//! `/healthz`: whether this process can answer, and what became of the last write it was asked for.
+//! `/healthz`: whether this process can answer, and the outcome of its last write.
 //!
-//! Healthy is who can answer. Redis is not needed for that, and while a disk is full reads go on; so the state of Redis
-//! and the fate of the last write are told, and do not take the process out of service.
+//! A process that can answer is healthy. It does not need Redis for that, and while a disk is full reads go on. So the
+//! state of Redis and the outcome of the last write are reported, but do not take the process out of service.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -15,11 +15,11 @@ use billing_core::service::BillingService;
 
 use crate::problem::Problem;
 
-/// At the start it is neither of these.
+/// The initial value is neither of these.
 const STORED: u8 = 1;
 const FAILED: u8 = 2;
 
-/// What became of the last write that got as far as the database.
+/// The outcome of the last write that reached the database.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastWrite(Arc<AtomicU8>);
 
@@ -37,7 +37,7 @@ impl LastWrite {
     }
 }
 
-/// Remembers what became of a write. One that a rule refuses says nothing about the database.
+/// Remembers the outcome of a write. A write that a rule refuses says nothing about the database.
 pub(crate) async fn remember(Extension(last): Extension<LastWrite>, request: Request, next: Next) -> Response {
     let is_write = request.method() != Method::GET;
     let response = next.run(request).await;
@@ -62,7 +62,7 @@ pub(crate) async fn health(
         Err(_) => "away",
     };
     let last_write = last.as_str();
-    // Their tables lack triggers, so nobody would see what other programs change.
+    // Their tables lack triggers, so the changes of other programs go unnoticed.
     let past_cache = service.cache().types_past_cache();
     let is_degraded = last_write == "failed" || !past_cache.is_empty();
     let body = serde_json::json!({

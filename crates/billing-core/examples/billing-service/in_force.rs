@@ -1,4 +1,4 @@
-//! The settings in force and where each is written: on stderr at the start, and at `/settings`. Secrets are hidden.
+//! The settings in force and their origins: on stderr at the start, and at `/settings`. Secrets are hidden.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use axum::extract::State;
 use billing_core::settings::{Loaded, Origin, Setting};
 use serde::Serialize;
 
-/// What `/settings` answers.
+/// The answer of `/settings`.
 #[derive(Debug, Serialize)]
 pub(crate) struct InForce {
     settings: Vec<InForceSetting>,
-    /// What is set and has no effect.
+    /// Settings that have no effect.
     remarks: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ impl InForce {
         }
     }
 
-    /// What is not as by default, and what has no effect, a line each.
+    /// The settings that differ from the defaults, and those without effect, one a line.
     pub(crate) fn lines(&self) -> Vec<String> {
         let changed = self.settings.iter().filter(|setting| !setting.is_default);
         let changed =

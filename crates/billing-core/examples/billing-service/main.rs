@@ -1,9 +1,9 @@
-//! A billing service over HTTP, in the shape in which one would write it over `billing-core`.
+//! A billing service over HTTP, as you would write it with `billing-core`.
 //!
 //! `cargo run -p billing-core --example billing-service -- --listen 127.0.0.1:8100`. Any number of them share one
 //! database and one Redis. The header `X-Cache` of a read says where the answer came from; the header `X-Invalidation:
-//! pending` of a write says that Redis could not be told yet. `/metrics` is for Prometheus; `/settings` shows what is
-//! in force. With the feature `otel` traces go to a collector.
+//! pending` of a write says that Redis has not acknowledged the invalidation yet. `/metrics` is for Prometheus;
+//! `/settings` shows the settings in force. With the feature `otel` traces go to a collector.
 
 mod health;
 mod in_force;
@@ -31,9 +31,9 @@ use bounded_http::{Ending, Limits};
 use clap::Parser;
 use in_force::InForce;
 
-/// How long requests may take to end when the process is asked to; a client that says nothing cannot keep it alive.
+/// How long requests may take to finish when the process is asked to end; a silent client cannot keep it alive.
 const GRACE: Duration = Duration::from_secs(5);
-/// A balancer in front has one address: it gets half of the connections, and cannot take those that probes and scrapes
+/// A load balancer has one address. It gets half of the connections, and cannot take those that probes and scrapes
 /// need.
 const CONNECTIONS_OF_ONE: usize = 256;
 
@@ -71,7 +71,7 @@ async fn run() -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(arguments.listen);
     let listener = listener.await.with_context(|| format!("listen on {}", arguments.listen))?;
     let asked = asked_to_end()?;
-    // The first line says where, for whoever asked for any port.
+    // The first line names the address, since the port may have been 0.
     say(&format!("listening on http://{}", listener.local_addr()?));
     in_force.lines().iter().for_each(|line| say(line));
     let limits = Limits { connections_of_one: CONNECTIONS_OF_ONE, grace: GRACE, ..Limits::default() };
@@ -117,12 +117,12 @@ fn routes(service: BillingService, in_force: InForce) -> Router {
         .method_not_allowed_fallback(problem::no_such_method)
 }
 
-/// One line on stderr. Where nobody can read it, the service goes on.
+/// Prints one line on stderr. If nobody can read it, the service goes on.
 fn say(line: &str) {
     drop(writeln!(std::io::stderr(), "{}", printable(line)));
 }
 
-/// Ctrl-C, or the signal with which service managers end a process; heard from the call on.
+/// Resolves on Ctrl-C, or on the signal with which service managers end a process. It listens from this call on.
 #[cfg(unix)]
 fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -135,7 +135,7 @@ fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Ctrl-C.
+/// Resolves on Ctrl-C.
 #[cfg(not(unix))]
 fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
     Ok(async { drop(tokio::signal::ctrl_c().await) })

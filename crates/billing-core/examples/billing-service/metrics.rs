@@ -1,4 +1,5 @@
-//! `/metrics`: what this process counted, for Prometheus. Redis is not asked; the database once, for the outbox.
+//! `/metrics`: what this process counted, for Prometheus. A scrape sends one query to the database, for the outbox, and
+//! none to Redis.
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;

@@ -1,5 +1,5 @@
-//! Errors as JSON: a code that programs can rely on and a sentence for people. Also the bodies of requests, whose
-//! errors have the same shape.
+//! Errors as JSON: a code for programs and a sentence for people. Also the bodies of requests, whose errors have the
+//! same shape.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const UNAVAILABLE: &str = "the database cannot be used at the moment";
-/// A body is a few fields: whoever takes longer to send one keeps a connection for no good.
+/// A body is a few fields: a client that takes longer to send one only keeps a connection busy.
 const LONGEST_BODY: Duration = Duration::from_secs(10);
-/// What `serde_path_to_error` calls the body itself.
+/// The name that `serde_path_to_error` gives to the body itself.
 const WHOLE_BODY: &str = ".";
 /// A sentence quotes what was sent; no client needs more of it back.
 const REASON_MAX_CHARS: usize = 300;
@@ -62,8 +62,8 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed", message)
     }
 
-    /// What is wrong with a body, and with which field of it. The place in the text would help nobody: a client made
-    /// it.
+    /// What is wrong with a body, and with which field of it. The position in the text is left out: a program wrote the
+    /// text, so the position helps nobody.
     fn of_body(field: &str, error: &serde_json::Error) -> Self {
         if !error.is_data() {
             return Self::malformed(format!("the body is no JSON: {error}"));
@@ -88,14 +88,14 @@ impl From<BillingError> for Problem {
             BillingError::Refused(_) | BillingError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             // Not "try again": only a payment may be sent twice without being made twice.
             BillingError::OutcomeUnknown(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            // Not "try again" either: somebody has to correct the row that is named.
+            // Not "try again" either: the row that is named must be corrected first.
             BillingError::Unreadable(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         if status.is_server_error() {
             tracing::error!(error = &error as &dyn std::error::Error, "request failed");
         }
-        // The causes are for the operator; the client is told only that it may try again.
+        // The causes are for the operator; the client only learns that it may try again.
         if status == StatusCode::SERVICE_UNAVAILABLE {
             Self::unavailable(UNAVAILABLE)
         } else {
@@ -147,7 +147,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     }
 }
 
-/// The parameters after the question mark; their types refuse those that they do not know, as those of bodies do.
+/// The query parameters. Their types refuse unknown parameters, as those of bodies do.
 pub(crate) struct Parameters<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
@@ -159,7 +159,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// Routes that take no parameters refuse all: who sends one expects it to be heeded.
+/// Routes without parameters refuse all of them: a client that sends one expects it to have an effect.
 pub(crate) async fn without_parameters(request: Request, next: Next) -> Result<Response, Problem> {
     match request.uri().query() {
         None | Some("") => Ok(next.run(request).await),

@@ -1,4 +1,4 @@
-//! Reads: each answers the cached JSON shape, and says in `X-Cache` where it came from.
+//! Reads: each returns the cached JSON shape, and says in `X-Cache` where it came from.
 
 use axum::Json;
 use axum::extract::State;
@@ -42,7 +42,7 @@ pub(crate) async fn applicable_tax_rate(
     Ok(found(rate, || format!("there is no tax rate for {}", place.country)))
 }
 
-/// That there is no such thing may be cached knowledge too.
+/// The absence of a row may be cached too.
 fn found<V: Serialize + Send + Sync>(cached: Cached<V>, missing: impl FnOnce() -> String) -> Response {
     let tier = [("X-Cache", cached.tier.as_str())];
     match cached.value {

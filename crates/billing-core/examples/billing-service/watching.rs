@@ -1,4 +1,4 @@
-//! What the process tells while it runs: logs on stderr, and with the feature `otel` traces.
+//! The log of the process on stderr, and with the feature `otel` its traces.
 
 use billing_core::process::{self, LogLines, Talk};
 use tracing_subscriber::layer::SubscriberExt;
@@ -8,19 +8,19 @@ use tracing_subscriber::{EnvFilter, Layer};
 #[cfg(feature = "otel")]
 use billing_telemetry::traces::Traces;
 
-/// Logs and traces that have begun.
+/// Logs and traces that have been started.
 pub(crate) struct Watching {
     #[cfg(feature = "otel")]
     traces: Traces,
 }
 
-/// Begins to log, and to trace.
+/// Starts the log and the traces.
 pub(crate) fn start() -> anyhow::Result<Watching> {
     let (filter, passed_over) = process::log_filter::<EnvFilter>(Talk::Service);
     passed_over.iter().for_each(|said| crate::say(&format!("warning: {said}")));
     let writer = || LogLines(std::io::stderr());
     let logs = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
-    // The layer would complain on stderr that stderr cannot be written, and panic.
+    // Otherwise the layer would complain on stderr that stderr cannot be written, and panic.
     let logs = logs.log_internal_errors(false);
     let logs = logs.with_filter(filter);
     let subscriber = tracing_subscriber::registry().with(logs);
@@ -36,7 +36,7 @@ pub(crate) fn start() -> anyhow::Result<Watching> {
 }
 
 impl Watching {
-    /// Sends the traces that still wait.
+    /// Sends the remaining traces.
     pub(crate) async fn end(self) {
         #[cfg(feature = "otel")]
         match tokio::task::spawn_blocking(move || self.traces.flush()).await {

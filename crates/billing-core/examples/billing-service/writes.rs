@@ -42,7 +42,7 @@ pub(crate) async fn apply_discount(
 #[serde(deny_unknown_fields)]
 pub(crate) struct TaxesBody {
     region: Option<String>,
-    /// `copied`, unless it says `current`.
+    /// `copied`, unless `current` is given.
     #[serde(default)]
     rates: TaxingRates,
 }
@@ -88,7 +88,7 @@ pub(crate) async fn apply_credit_note(
     Ok(answer(StatusCode::OK, service.apply_credit_note_to_invoice(note_id, invoice_id, amount).await?))
 }
 
-/// The platform sends the amount as a parameter, others in the body.
+/// The platform sends the amount as a parameter, other clients in the body.
 fn one_amount(parameter: Option<&str>, body: Option<Money>) -> Result<Option<Money>, Problem> {
     let parameter = parameter.map(str::parse).transpose();
     let parameter: Option<Money> = parameter.map_err(|error| Problem::invalid(format!("amount: {error}")))?;

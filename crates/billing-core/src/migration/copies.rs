@@ -1,8 +1,9 @@
-//! Copies that nobody has made: of lines from before our columns, and of lines that were written past the triggers.
+//! Fills missing copies: in lines from before our columns existed, and in lines that were written past the triggers.
 //!
-//! Invariant: a name is that of the row today, which the platform shows; a rate is one that makes the tax of the line
-//! to the cent, or it stays unknown. Computed in exact decimals, a batch at a time. Called by [`super::migrate`], and
-//! by `cache-admin doctor` for what could not be filled.
+//! Invariant: a name is the current one of the row, which the platform shows. A rate is one that yields the tax of the
+//! line to the cent, or it stays unknown. Computed in exact decimals, a batch at a time.
+//!
+//! Used by [`super::migrate`], and by `cache-admin doctor` for copies that could not be filled.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +14,19 @@ use super::triggers::copied::{COPIED, Copied};
 use crate::entities::invoice_tax;
 use crate::money::{Money, Percent, PossibleRates};
 
-/// Lines whose rates are found at once.
+/// Number of lines whose rates are computed at once.
 const BATCH: usize = 1_000;
 
 /// A copied column that some lines lack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingCopies {
-    /// The column, with its table before it.
+    /// The column, as `table.column`.
     pub column: String,
-    /// In how many lines.
+    /// Number of these lines.
     pub lines: u64,
 }
 
-/// Lines that lack a copy: after [`super::migrate`] those of which nobody can tell it.
+/// Counts the lines that lack a copy. After [`super::migrate`] these are the lines whose copy cannot be determined.
 pub async fn missing_copies<C: ConnectionTrait>(connection: &C) -> Result<Vec<MissingCopies>, DbErr> {
     let mut missing = Vec::new();
     for Copied { table, columns, .. } in COPIED {
@@ -40,7 +41,7 @@ pub async fn missing_copies<C: ConnectionTrait>(connection: &C) -> Result<Vec<Mi
     Ok(missing)
 }
 
-/// Makes the copies that can be told; says how many.
+/// Fills the copies that can be determined. Returns their number.
 pub(super) async fn fill<C: ConnectionTrait>(connection: &C) -> Result<u64, DbErr> {
     let mut filled = 0;
     for copied in &COPIED {
@@ -71,12 +72,12 @@ async fn fill_rates<C: ConnectionTrait>(connection: &C) -> Result<u64, DbErr> {
     }
 }
 
-/// What a rate is told by; `None` for what cannot be read.
+/// The values that determine a rate; `None` if they cannot be read.
 struct Line {
     id: i64,
     taxable_amount: Option<Money>,
     tax_amount: Option<Money>,
-    /// The rate that the row of `tax_rates` has today.
+    /// The current rate in the row of `tax_rates`.
     of_today: Option<Percent>,
 }
 

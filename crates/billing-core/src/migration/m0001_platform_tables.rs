@@ -1,8 +1,9 @@
-//! The nine tables of the platform, where they are missing.
+//! The nine tables of the platform, if they are missing.
 //!
-//! Invariant: a table that exists is left as it is. The statements are what SQLAlchemy would make of the contract
-//! (section 4), with server defaults, so that other programs can leave columns out. Run by [`super::Migrator`]; the
-//! tables are made, and their columns asked for, by [`super::objects`] and [`super::needs`].
+//! Invariant: an existing table is left as it is. The statements are what SQLAlchemy would make of the contract
+//! (section 4), with server defaults, so that other programs can leave columns out.
+//!
+//! Run by [`super::Migrator`]; [`super::objects`] creates the tables, and [`super::needs`] checks their columns.
 
 use sea_orm::{DbBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
@@ -34,13 +35,13 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// All of them, as they would be made.
+/// The statements that create all of them.
 pub(super) fn tables(backend: DbBackend) -> Vec<Object> {
     let dialect = Dialect::of(backend);
     TABLES.iter().map(|(table, columns)| Object::table(table, dialect.create_table(table, columns))).collect()
 }
 
-/// The words in which the backends differ.
+/// The words in which the databases differ.
 struct Dialect {
     id: &'static str,
     time: &'static str,
@@ -67,7 +68,7 @@ impl Dialect {
     }
 }
 
-/// In an order in which each refers only to those before it.
+/// Ordered so that each table refers only to earlier ones.
 pub(super) const TABLES: [(&str, &str); 9] = [
     (
         "users",

@@ -1,8 +1,9 @@
-//! What makes a database ready: missing tables, our columns and the outbox, and the triggers of the cached types.
+//! Makes a database ready: missing tables, our columns and the outbox, and the triggers of the cached types.
 //!
-//! Invariant: everything happens in one transaction, so that a failure leaves the database as it was; nothing of the
-//! platform's rows and columns is changed; running it again changes nothing; what a newer version made is left to it.
-//! Called by `cache-admin migrate`, tests and the demo.
+//! Invariants: everything happens in one transaction, so a failure leaves the database as it was. The platform's rows
+//! and columns are not changed. A second run changes nothing. What a newer version made is left alone.
+//!
+//! Used by `cache-admin migrate`, tests and the demo.
 
 mod copies;
 mod m0001_platform_tables;
@@ -27,10 +28,10 @@ pub use triggers::{
     check_triggers, expected_triggers, install_triggers, installed_triggers, newer_than_this_build,
 };
 
-/// Key of the advisory lock that lets one process migrate at a time; any number no other program uses ("billcach").
+/// Key of the advisory lock that lets one process migrate at a time: a number that no other program uses ("billcach").
 const ADVISORY_LOCK: i64 = 0x6269_6c6c_6361_6368;
 
-/// A name of our own: the platform may keep its own migrations in the default table.
+/// Our own table: the platform may keep its migrations in the default one.
 pub(crate) const MIGRATIONS_TABLE: &str = "billing_cache_migrations";
 
 /// The migrations of this crate, in order.
@@ -50,31 +51,31 @@ impl MigratorTrait for Migrator {
 /// What [`migrate`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationReport {
-    /// Names of the migrations applied now, in order; empty if all had been.
+    /// Names of the migrations applied now, in order; empty if all were applied before.
     pub applied: Vec<String>,
-    /// Tables, columns and indexes that a migration had made, and that had to be made again.
+    /// Tables, columns and indexes of earlier migrations that were missing and had to be made again.
     pub mended: Vec<String>,
-    /// Whether the triggers had to be replaced.
+    /// Whether the triggers were replaced.
     pub triggers: TriggerChange,
-    /// Triggers that were not as they should be, in a database that had been migrated before.
+    /// Triggers that were missing or different in a database that had been migrated before.
     pub faults: Vec<TriggerDifference>,
-    /// Cached types of which changes may have gone unseen: relays clear them.
+    /// Cached types whose changes may have gone unnoticed: relays clear them.
     pub cleared: BTreeSet<&'static str>,
-    /// Copies of names and rates that were filled in lines.
+    /// Number of copies of names and rates that were filled in lines.
     pub filled: u64,
-    /// Columns of other types than those of the contract.
+    /// Columns whose types differ from the contract.
     pub columns: Vec<ColumnFault>,
 }
 
-/// Bring the database to what this version needs; the triggers follow `declarations`.
+/// Brings the database to what this version needs; the triggers follow `declarations`.
 ///
-/// One transaction: concurrent calls wait for each other, a failure or a future dropped before the commit changes
-/// nothing. On PostgreSQL a table in long use by another transaction fails it after ten seconds (`is_transient`),
-/// rather than letting all writers queue behind it.
+/// One transaction: concurrent calls wait for each other, and a failure or a future dropped before the commit changes
+/// nothing. On PostgreSQL it fails after ten seconds (`is_transient`) if another transaction uses a table for long;
+/// otherwise all writers would queue behind it.
 ///
 /// # Errors
-/// [`DatabaseError::NewerTriggers`] where a newer version has migrated already; [`DatabaseError::MissingColumns`] of
-/// the platform's tables; [`DatabaseError::Migrate`].
+/// [`DatabaseError::NewerTriggers`] if a newer version has migrated already; [`DatabaseError::MissingColumns`] of the
+/// platform's tables; [`DatabaseError::Migrate`].
 pub async fn migrate(database: &Database, declarations: &[TypeDependencies]) -> Result<MigrationReport, DatabaseError> {
     run(database, declarations).await.map_err(|error| match error {
         DatabaseError::Statement(source) => DatabaseError::Migrate { database: database.describe().to_owned(), source },
@@ -114,7 +115,7 @@ async fn refuse_newer(database: &Database, transaction: &DatabaseTransaction) ->
     }
 }
 
-/// The columns of other types, if none is missing.
+/// Returns the columns of other types, or an error if a column is missing.
 async fn refuse_missing_columns(
     database: &Database,
     transaction: &DatabaseTransaction,
@@ -128,7 +129,7 @@ async fn refuse_missing_columns(
     Err(DatabaseError::MissingColumns { database: database.describe().to_owned(), missing })
 }
 
-/// SQLite needs no lock of its own: the transaction holds the write lock already.
+/// SQLite needs no lock of its own: the transaction already holds the write lock.
 async fn lock(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Sqlite {
         return Ok(());

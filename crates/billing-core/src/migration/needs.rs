@@ -1,19 +1,20 @@
-//! Whether the platform's tables have the columns that triggers and loaders need, of types that they can read; and
-//! whether the outbox has those that cannot be made again for the rows that are there.
+//! Checks whether the platform's tables have the columns that triggers and loaders need, in types that they can read,
+//! and whether the outbox has the columns that cannot be added again to existing rows.
 //!
-//! Invariant: a trigger on a column that is not there would make every write to its table fail, so this is asked before
-//! anything is changed. A table that is missing lacks nothing: it is made. Called by [`super::migrate`] and
-//! `cache-admin doctor`.
+//! Invariant: a trigger on a missing column would make every write to its table fail, so this is checked before
+//! anything is changed. A missing table has no faults: it is created.
+//!
+//! Used by [`super::migrate`] and `cache-admin doctor`.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use super::m0001_platform_tables::TABLES;
 use crate::database::{FoundColumn, columns_of};
 
-/// A column that is not there, or not of the type of the contract.
+/// A column that is missing, or not of the contract's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnFault {
-    /// The column, with its table before it.
+    /// The column, as `table.column`.
     pub column: String,
     /// The type that it should have.
     pub needed: &'static str,
@@ -24,14 +25,14 @@ pub struct ColumnFault {
 /// What is wrong with a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ColumnFaultKind {
-    /// It is not there: triggers and loaders that name it fail.
+    /// It is missing: triggers and loaders that name it fail.
     Missing,
     /// Its values cannot be read.
     Unreadable {
         /// Its type.
         found: String,
     },
-    /// It may hold values that cannot be read, and holds all of the contract too.
+    /// It holds all values of the contract, but may also hold values that cannot be read.
     Wider {
         /// Its type.
         found: String,
@@ -39,7 +40,7 @@ pub enum ColumnFaultKind {
 }
 
 impl ColumnFault {
-    /// Whether what depends on it fails.
+    /// Whether triggers or loaders that use it fail.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         !matches!(self.kind, ColumnFaultKind::Wider { .. })
@@ -57,7 +58,7 @@ impl std::fmt::Display for ColumnFault {
     }
 }
 
-/// What is wrong with the columns of the platform's tables, in the order of the contract.
+/// The faults of the columns in the platform's tables, in the order of the contract.
 pub async fn check_columns<C: ConnectionTrait>(connection: &C) -> Result<Vec<ColumnFault>, DbErr> {
     let backend = connection.get_database_backend();
     let mut faults = Vec::new();
@@ -76,11 +77,11 @@ pub async fn check_columns<C: ConnectionTrait>(connection: &C) -> Result<Vec<Col
     Ok(faults)
 }
 
-/// The others have no value to begin with.
+/// The columns that cannot be added again; the others are NULL in a new row.
 const OUTBOX: [(&str, Kind); 4] =
     [("id", Kind::Integer), ("cache_type", Kind::Text), ("table_name", Kind::Text), ("created_at", Kind::Time)];
 
-/// Those of a table that is there: one that is missing is made.
+/// The missing columns of an existing outbox; a missing table is created.
 async fn missing_of_outbox<C: ConnectionTrait>(connection: &C) -> Result<Vec<ColumnFault>, DbErr> {
     let found = columns_of(connection, "cache_invalidations").await?;
     let is_missing = |column: &str| !found.is_empty() && !found.iter().any(|found| found.is_called(column));
@@ -103,7 +104,7 @@ enum Kind {
     Json,
 }
 
-/// Names and kinds of the columns of a table, as the contract writes them.
+/// Names and kinds of the columns of a table, in the contract's notation.
 fn needed(columns: &'static str) -> impl Iterator<Item = (&'static str, Kind)> {
     columns.split(",\n").filter_map(|column| {
         let (name, kind) = column.trim().split_once(' ')?;
@@ -148,7 +149,7 @@ impl Kind {
         }
     }
 
-    /// The driver reads a value as the type that the server tells, and no other.
+    /// The driver reads a value only as the type that the server reports.
     fn fits_postgres(self, found: &str) -> Fit {
         let is_one_of = |types: &[&str]| {
             let name = found.split('(').next().unwrap_or(found).trim();
@@ -159,7 +160,7 @@ impl Kind {
             Self::Text => is_one_of(&["text", "character varying", "character", "name", "citext"]),
             Self::Boolean => is_one_of(&["boolean"]),
             Self::Json => is_one_of(&["json", "jsonb"]),
-            // With a precision it is `timestamp(3) without time zone`.
+            // With a precision, the type is `timestamp(3) without time zone`.
             Self::Time if found.starts_with("timestamp") && found.ends_with("without time zone") => Fit::Same,
             Self::Time => Fit::Other,
             Self::Decimal => match found.strip_prefix("numeric") {
@@ -170,7 +171,7 @@ impl Kind {
         }
     }
 
-    /// A value has a type of its own here, whatever its column says; the column only hints at what is stored.
+    /// In SQLite each value has its own type; the type of the column only hints at it.
     fn fits_sqlite(self, found: &str) -> Fit {
         let is_float = ["REAL", "FLOA", "DOUB"].iter().any(|float| found.contains(float));
         let scale = found.split_once(',').map(|(_, scale)| scale.trim_matches([' ', ')']));

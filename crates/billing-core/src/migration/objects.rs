@@ -1,7 +1,8 @@
-//! Tables, columns and indexes that there must be, and those that are missing.
+//! Required tables, columns and indexes, and which of them are missing.
 //!
-//! Invariant: what is there is left alone and not locked, so that running it again costs a few questions. Called by the
-//! migrations, and by each [`super::migrate`] for what was dropped since.
+//! Invariant: what exists is left alone and not locked, so that a second run costs a few queries.
+//!
+//! Used by the migrations, and by each [`super::migrate`] for what was dropped since.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
@@ -9,12 +10,12 @@ use super::m0001_platform_tables::tables;
 use super::m0002_outbox::additions;
 use crate::database::{columns_of, table_exists};
 
-/// Something that there must be.
+/// A required table, column or index.
 pub(super) struct Object {
     kind: Kind,
-    /// Of a column with its table before it.
+    /// For a column, as `table.column`.
     name: String,
-    /// Makes it.
+    /// The statement that creates it.
     sql: String,
 }
 
@@ -60,7 +61,7 @@ impl Object {
     }
 }
 
-/// Makes those that are missing, in their order; says which.
+/// Creates the missing ones, in their order. Returns their names.
 pub(super) async fn make_missing<C: ConnectionTrait>(connection: &C, objects: &[Object]) -> Result<Vec<String>, DbErr> {
     let mut made = Vec::new();
     for object in objects {
@@ -72,7 +73,7 @@ pub(super) async fn make_missing<C: ConnectionTrait>(connection: &C, objects: &[
     Ok(made)
 }
 
-/// Makes all that is missing of the platform's and of ours; says what.
+/// Creates all that is missing of the platform's tables and of our additions. Returns the names.
 pub(super) async fn mend<C: ConnectionTrait>(connection: &C) -> Result<Vec<String>, DbErr> {
     let backend = connection.get_database_backend();
     let mut made = make_missing(connection, &tables(backend)).await?;

@@ -1,7 +1,9 @@
-//! Triggers and copies made right, and what was served wrong meanwhile made unreadable.
+//! Repairs triggers and copies, and invalidates what may have been cached wrong meanwhile.
 //!
-//! Invariant: of a database that was in use, each type whose changes a trigger may have missed gets a row in the outbox
-//! that clears it, in the same transaction in which the trigger is made. Called by [`super::migrate`].
+//! Invariant: in a database that was in use, each type whose changes a trigger may have missed gets an outbox row that
+//! clears it, in the same transaction in which the trigger is made.
+//!
+//! Used by [`super::migrate`].
 
 use std::collections::BTreeSet;
 
@@ -14,16 +16,16 @@ use super::triggers::{
     remove_triggers,
 };
 
-/// How the database was found.
+/// The state of the database before the repair.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
-    /// It had no trigger and no outbox: nothing was cached from it.
+    /// It had no trigger and no outbox, so nothing was cached from it.
     pub(super) is_new: bool,
-    /// The outbox was gone, and with it what was pending.
+    /// The outbox was missing, and with it the pending rows.
     pub(super) lost_outbox: bool,
 }
 
-/// What was done.
+/// The result of the repair.
 pub(super) struct Repaired {
     pub(super) triggers: TriggerChange,
     pub(super) faults: Vec<TriggerDifference>,
@@ -42,7 +44,7 @@ pub(super) async fn triggers_and_copies<C: ConnectionTrait>(
         let cleared = clear(connection, &unseen(declarations, &faults, 0, found)).await?;
         return Ok(Repaired { triggers: TriggerChange::Unchanged, faults, cleared, filled });
     }
-    // A trigger that somebody has broken must not keep the copies from being filled.
+    // A broken trigger must not prevent the copies from being filled.
     remove_triggers(connection).await?;
     let filled = copies::fill(connection).await?;
     let triggers = create_triggers(connection, declarations).await?;
@@ -53,7 +55,7 @@ pub(super) async fn triggers_and_copies<C: ConnectionTrait>(
     Ok(Repaired { triggers, faults, cleared, filled })
 }
 
-/// The types, and the tables of which changes may have gone unseen.
+/// The types, each with the tables whose changes may have gone unnoticed.
 fn unseen(
     declarations: &[TypeDependencies],
     faults: &[TriggerDifference],
@@ -75,7 +77,7 @@ fn unseen(
     declarations.iter().flat_map(of_type).collect()
 }
 
-/// Also one that differs: whether it is disabled, and what it does, is not asked.
+/// True also for a trigger that differs: this does not examine whether it is disabled or what it does.
 fn let_changes_pass(fault: &TriggerDifference) -> bool {
     fault.name.starts_with(PREFIX) && matches!(fault.fault, TriggerFault::Missing | TriggerFault::Differs)
 }

@@ -12,13 +12,13 @@ use super::percent::Percent;
 
 /// An amount in the currency's major unit with two digits, as a `numeric(10,2)` column holds it.
 ///
-/// [`Money::new`] guards what may be stored. Sums and differences are exact and may leave the column's range (the total
-/// of a large invoice is no column); [`Money::checked_add`] is for results that are going to be stored.
+/// [`Money::new`] checks what may be stored. Sums and differences are exact and may exceed the column's range, since
+/// the total of a large invoice is not stored in a column. [`Money::checked_add`] is for results that will be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money(Decimal);
 
 impl Money {
-    /// No money.
+    /// Zero.
     pub const ZERO: Self = Self(Decimal::from_parts(0, 0, 0, false, 2));
     /// The largest amount the column holds: 99 999 999.99.
     pub const MAX: Self = Self(Decimal::from_parts(1_410_065_407, 2, 0, false, 2));
@@ -28,7 +28,7 @@ impl Money {
         <Self as FixedDecimal>::new(value)
     }
 
-    /// The amount of so many minor units (cents, pence); any `i32` of them fits the column.
+    /// The amount of this number of minor units (cents, pence); any `i32` fits the column.
     #[must_use]
     pub fn from_minor(units: i32) -> Self {
         Self(Decimal::new(units.into(), 2))
@@ -57,19 +57,19 @@ impl Money {
         Self::new(self.0 - other.0)
     }
 
-    /// Exactly nothing.
+    /// Whether it is exactly zero.
     #[must_use]
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }
 
-    /// Less than nothing.
+    /// Whether it is less than zero.
     #[must_use]
     pub fn is_negative(self) -> bool {
         self < Self::ZERO
     }
 
-    /// More than nothing.
+    /// Whether it is more than zero.
     #[must_use]
     pub fn is_positive(self) -> bool {
         self > Self::ZERO

@@ -1,8 +1,10 @@
 //! Amounts and percentages as database columns.
 //!
-//! Invariant: what is read is what was written. PostgreSQL has NUMERIC. SQLite keeps whatever its affinity made of the
-//! value, INTEGER, REAL or TEXT; a REAL is printed with two decimals, which gives back every amount of up to fifteen
-//! digits, and our columns have ten. Called by SeaORM for the entities. Sums are made in Rust, never by SQLite.
+//! Invariant: a value is read as it was written. PostgreSQL has NUMERIC. SQLite stores what its affinity made of the
+//! value: INTEGER, REAL or TEXT. A REAL is printed with two decimals, which gives back every amount of up to fifteen
+//! digits, and our columns have ten. Sums are made in Rust, never by SQLite.
+//!
+//! Used by SeaORM for the entities.
 
 use rust_decimal::Decimal;
 use sea_orm::sea_query::{ArrayType, ColumnType, Nullable, Value, ValueType, ValueTypeErr};
@@ -14,7 +16,7 @@ use super::amount::Money;
 use super::decimal::{self, FixedDecimal, MoneyError};
 use super::percent::Percent;
 
-/// Fifteen significant digits survive a double; two of them are decimals.
+/// Fifteen significant digits survive in a double; two of them are decimals.
 const MAX_EXACT_REAL: f64 = 1e13;
 
 fn read<T: FixedDecimal, I: ColIdx>(result: &QueryResult, index: I) -> Result<T, TryGetError> {
@@ -38,7 +40,7 @@ fn read_sqlite<I: ColIdx>(row: &SqliteRow, index: I) -> Result<Decimal, TryGetEr
     number.map_err(|error| in_column(index, &error).into())
 }
 
-/// The value as its storage class, whatever type the column was declared with.
+/// The value by its storage class, whatever the declared type of the column.
 fn stored<'r, T, I>(row: &'r SqliteRow, index: I) -> Result<T, DbErr>
 where
     T: Decode<'r, Sqlite>,
@@ -122,7 +124,7 @@ mod tests {
     /// 99 999 999.99 in cents.
     const MAX_MINOR: i64 = 9_999_999_999;
 
-    /// The way of an amount through an SQLite column with REAL storage: its text becomes the nearest double.
+    /// What happens to an amount in an SQLite column with REAL storage: its text becomes the nearest double.
     fn through_real(minor: i64) -> Decimal {
         let text = Decimal::new(minor, 2).to_string();
         from_real(text.parse().unwrap()).unwrap()

@@ -1,7 +1,8 @@
-//! What amounts and percentages have in common: two decimals, a range, a plain notation.
+//! The common parts of amounts and percentages: two decimals, a range, a plain notation.
 //!
-//! Invariant: a value that would have to be rounded is refused. Called by the types of this folder only; the trait is
-//! public because request types name it through [`super::input`].
+//! Invariant: a value that would have to be rounded is refused.
+//!
+//! Used by the types of this folder only; the trait is public because request types name it through [`super::input`].
 
 use rust_decimal::Decimal;
 use thiserror::Error;
@@ -9,17 +10,17 @@ use thiserror::Error;
 /// Both columns of the contract have two decimals.
 pub(super) const SCALE: u32 = 2;
 
-/// A bound far above any sum of columns and far below what would overflow a `Decimal` in a sum: 10^20.
+/// A limit far above any sum of columns, and far below what would overflow a `Decimal` in a sum: 10^20.
 const MAX_SUM: Decimal = Decimal::from_parts(1_661_992_960, 1_808_227_885, 5, false, 0);
 
-/// Why something is no amount or percentage.
+/// Why a value is not an amount or percentage.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MoneyError {
     /// Not a plain decimal number.
     #[error("`{text}` is not a decimal number; write it like 12.50")]
     NotANumber {
-        /// The beginning of what was given.
+        /// The beginning of the given text.
         text: String,
     },
     /// It would have to be rounded.
@@ -27,7 +28,7 @@ pub enum MoneyError {
     TooPrecise {
         /// `amount` or `percentage`.
         what: &'static str,
-        /// The value given.
+        /// The given value.
         value: Decimal,
     },
     /// The column cannot hold it.
@@ -35,7 +36,7 @@ pub enum MoneyError {
     OutOfRange {
         /// `amount` or `percentage`.
         what: &'static str,
-        /// The value given.
+        /// The given value.
         value: Decimal,
         /// The largest absolute value.
         max: Decimal,
@@ -44,14 +45,14 @@ pub enum MoneyError {
 
 /// A decimal of fixed scale with the range of its column: [`super::Money`] or [`super::Percent`].
 pub trait FixedDecimal: Copy {
-    /// What an error message calls it.
+    /// The name in error messages.
     const NAME: &'static str;
     /// Precision and scale of the column.
     const COLUMN: (u32, u32);
     /// The largest absolute value the column holds.
     const MAX: Decimal;
 
-    /// Take a value that is known to have two decimals.
+    /// Wraps a value that is known to have two decimals.
     #[doc(hidden)]
     fn wrap(value: Decimal) -> Self;
 
@@ -63,7 +64,7 @@ pub trait FixedDecimal: Copy {
         within::<Self>(value, Self::MAX)
     }
 
-    /// A value that was stored or computed before: two decimals, but a sum may exceed the column.
+    /// A value that was stored or computed before. It has two decimals, but a sum may exceed the column.
     fn computed(value: Decimal) -> Result<Self, MoneyError> {
         within::<Self>(value, MAX_SUM)
     }
@@ -79,7 +80,7 @@ fn within<T: FixedDecimal>(value: Decimal, max: Decimal) -> Result<T, MoneyError
     Ok(fixed(value))
 }
 
-/// Bring a value of at most two significant decimals to exactly two, and -0 to 0.
+/// Brings a value of at most two significant decimals to exactly two, and -0 to 0.
 pub(super) fn fixed<T: FixedDecimal>(mut value: Decimal) -> T {
     value.rescale(SCALE);
     if value.is_zero() {
@@ -88,7 +89,7 @@ pub(super) fn fixed<T: FixedDecimal>(mut value: Decimal) -> T {
     T::wrap(value)
 }
 
-/// Read plain notation: digits, an optional minus and decimal point. No exponent, no separators, no rounding.
+/// Reads plain notation: digits, an optional minus and decimal point. No exponent, no separators, no rounding.
 pub(super) fn parse(text: &str) -> Result<Decimal, MoneyError> {
     if !is_plain(text) {
         return Err(not_a_number(text));

@@ -1,11 +1,12 @@
 //! Amounts and percentages in request bodies: a JSON string or an exact JSON number.
 //!
-//! Invariant: the digits the caller wrote are the digits that count; a number is read from its text, never through a
-//! float, and what does not fit is refused, not rounded. Called by request types:
-//! `#[serde(deserialize_with = "billing_core::money::input::exact")] amount: Money`.
+//! Invariant: the digits that the caller wrote count. A number is read from its text, never through a float, and a
+//! value that does not fit is refused, not rounded.
 //!
-//! The number's text is only there when the body is read by `serde_json` directly; inside `#[serde(flatten)]`,
-//! `untagged` or internally tagged types serde has already made a float of it, and then reading fails.
+//! Used by request types: `#[serde(deserialize_with = "billing_core::money::input::exact")] amount: Money`.
+//!
+//! The number's text is available only if `serde_json` reads the body directly. Inside `#[serde(flatten)]`, `untagged`
+//! or internally tagged types serde has already converted it to a float, and reading fails.
 
 use rust_decimal::Decimal;
 use serde::de::{Deserialize, Deserializer, Error};
@@ -13,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::decimal::{self, FixedDecimal, MoneyError};
 
-/// Read a required field.
+/// Reads a required field.
 pub fn exact<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -23,7 +24,7 @@ where
     from_json(raw.get()).map_err(D::Error::custom)
 }
 
-/// Read an optional field; add `#[serde(default)]` so that it may be missing.
+/// Reads an optional field; add `#[serde(default)]` so that it may be missing.
 pub fn exact_option<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,7 +1,9 @@
 //! The JSON form of amounts and percentages in the cache: a string with two decimals.
 //!
-//! Invariant: a JSON number is refused, because what wrote it may have passed the amount through a float; a cached
-//! value with one then counts as undecodable and is replaced. Called by serde for the shapes of `dict`.
+//! Invariant: a JSON number is refused, because its writer may have passed the amount through a float. A cached value
+//! with one counts as undecodable and is replaced.
+//!
+//! Used by serde for the shapes of `dict`.
 
 use std::fmt;
 use std::marker::PhantomData;

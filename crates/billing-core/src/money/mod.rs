@@ -1,8 +1,10 @@
 //! Amounts of money and percentages, as the platform's columns hold them.
 //!
-//! Invariant: an amount is an exact decimal with two digits, from the request to the column to the cache. Nothing here
-//! rounds except [`Money::portion`], and no value passes through a float, except the one SQLite itself stores
-//! (see `column.rs`). Used by every entity, every cached shape and every rule of the service.
+//! Invariants: an amount is an exact decimal with two digits, from the request to the column to the cache. Nothing here
+//! rounds except [`Money::portion`]. No value passes through a float, except the one that SQLite itself stores (see
+//! `column.rs`).
+//!
+//! Used by every entity, every cached shape and every rule of the service.
 
 mod amount;
 mod column;

@@ -1,7 +1,9 @@
 //! A percentage as a `numeric(5,2)` column holds it.
 //!
-//! Invariant: two decimals, within the column's range; whether it makes sense as a rate is asked, not assumed. Used by
-//! tax rates and percentage discounts.
+//! Invariant: it has two decimals and is within the column's range. Whether it makes sense as a rate is checked
+//! separately.
+//!
+//! Used by tax rates and percentage discounts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,14 +12,14 @@ use rust_decimal::Decimal;
 
 use super::decimal::{self, FixedDecimal, MoneyError};
 
-/// A percentage with two decimals; `7.50` means 7.5 of a hundred.
+/// A percentage with two decimals; `7.50` means 7.5 percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percent(Decimal);
 
 impl Percent {
-    /// Nothing of it.
+    /// 0 percent.
     pub const ZERO: Self = Self(Decimal::from_parts(0, 0, 0, false, 2));
-    /// All of it.
+    /// 100 percent.
     pub const HUNDRED: Self = Self(Decimal::from_parts(10_000, 0, 0, false, 2));
     /// The largest percentage the column holds: 999.99.
     pub const MAX: Self = Self(Decimal::from_parts(99_999, 0, 0, false, 2));

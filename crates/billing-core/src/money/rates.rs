@@ -1,7 +1,9 @@
-//! Which percentages can have made one amount of another: how a rate is found that nobody wrote down.
+//! The percentages that may have produced one amount from another. This finds a rate that was not stored.
 //!
-//! Invariant: a percentage is among them exactly if [`Money::portion`] gives the amount; computed in whole cents and
-//! hundredths of a percent. Used for lines of taxes without a copied rate.
+//! Invariant: a percentage is among them exactly if [`Money::portion`] gives the amount. It is computed in whole cents
+//! and hundredths of a percent.
+//!
+//! Used for tax lines without a copied rate.
 
 use std::ops::RangeInclusive;
 
@@ -14,14 +16,14 @@ use super::percent::Percent;
 const HUNDRED: i128 = 10_000;
 
 /// The percentages of two decimals, from 0.00 to 100.00, that give one amount as their portion of another: those
-/// between two bounds, both included, or none.
+/// between two inclusive bounds, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PossibleRates {
     hundredths: RangeInclusive<i128>,
 }
 
 impl PossibleRates {
-    /// The percentages of which the portion of `whole` is `portion`, to the cent.
+    /// The percentages whose portion of `whole` is `portion`, to the cent.
     #[must_use]
     pub fn that_give(portion: Money, whole: Money) -> Self {
         // Rounding half away from zero is the same on both sides of zero.
@@ -48,7 +50,7 @@ impl PossibleRates {
         (low == high).then(|| Percent::new(Decimal::from_i128_with_scale(low, 2)).ok()).flatten()
     }
 
-    /// The percentage that is offered, if it is one of them, else the only one.
+    /// The offered percentage, if it is one of them; otherwise the only one.
     #[must_use]
     pub fn choose(&self, offered: Option<Percent>) -> Option<Percent> {
         offered.filter(|rate| self.contains(*rate)).or_else(|| self.only())
@@ -60,14 +62,14 @@ fn none() -> RangeInclusive<i128> {
     1..=0
 }
 
-/// The least rate, in hundredths of a percent, whose exact portion of `whole` cents is at least `half_cents` halves of
-/// one.
+/// The smallest rate, in hundredths of a percent, whose exact portion of `whole` cents is at least `half_cents` half
+/// cents.
 fn at_least(half_cents: i128, whole: i128) -> i128 {
     let exact = half_cents * (HUNDRED / 2);
     exact.div_euclid(whole) + i128::from(exact.rem_euclid(whole) != 0)
 }
 
-/// An amount has two decimals, always.
+/// An amount always has two decimals.
 fn cents(amount: Money) -> i128 {
     amount.to_decimal().mantissa()
 }
@@ -141,7 +143,7 @@ mod tests {
             }
         }
 
-        /// The only one is the only one, and never nothing where there is a tax.
+        /// A rate is the only one exactly if no other rate gives the portion; it is 0 only if the portion is zero.
         #[test]
         fn the_only_rate_is_no_other(whole in -20_000_i64..=20_000, hundredths in 0_i64..=10_000) {
             let (whole, portion) = (money(whole), money(whole).portion(percent(hundredths)));

@@ -1,20 +1,22 @@
 //! The format of `.env`, as python-dotenv reads it: the platform's processes read the same file.
 //!
-//! Invariants: what python-dotenv takes for a value is the same value here (a test compares the two); no text of the
-//! file gets into an error, since it may be a password. Called by [`super::variables`] only.
+//! Invariants: every value is the same as python-dotenv reads it (a test compares the two). No text of the file appears
+//! in an error, since it may be a password.
+//!
+//! Used by [`super::variables`] only.
 
-/// One statement of the file. Comments and empty lines are none.
+/// One statement of the file. Comments and empty lines are not statements.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Statement {
     /// `NAME=value`, or `NAME` alone, which has no value.
     Binding { line: usize, name: String, value: Option<String> },
-    /// Something else. Python passes it over with a warning; `name` is what it begins with.
+    /// Anything else. Python skips it with a warning; `name` is its beginning.
     Unparsed { line: usize, name: String },
 }
 
-/// The statements of this text, in their order. References to other variables are still in the values.
+/// The statements of this text, in their order. References to other variables are not expanded yet.
 pub(super) fn statements(text: &str) -> Vec<Statement> {
-    // Python opens text files so.
+    // Python opens text files in this way.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut reader = Reader { text: &text, at: 0 };
     std::iter::from_fn(|| reader.next_statement()).flatten().collect()
@@ -25,11 +27,11 @@ struct Reader<'a> {
     at: usize,
 }
 
-/// What stands here is no binding.
+/// The text at this position is not a binding.
 struct NoBinding;
 
 impl<'a> Reader<'a> {
-    /// The next statement; none for a comment, and nothing at the end of the text.
+    /// The next statement: an inner `None` for a comment, and `None` at the end of the text.
     fn next_statement(&mut self) -> Option<Option<Statement>> {
         self.take_while(is_space);
         self.peek()?;
@@ -59,7 +61,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The name; none before a comment.
+    /// The name; `None` before a comment.
     fn name(&mut self) -> Result<Option<String>, NoBinding> {
         let name = match self.peek() {
             Some('#') => return Ok(None),
@@ -81,7 +83,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What stands between quotes. A quote after a backslash does not end it, unless no other one does.
+    /// The text between quotes. A quote after a backslash does not end it, unless no other quote does.
     fn quoted(&mut self, quote: char) -> Result<&'a str, NoBinding> {
         let text = &self.text[self.at + 1..];
         let (mut escaped, mut last_escaped) = (false, None);
@@ -127,7 +129,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What Python takes for white space: four separators more than Rust.
+/// White space as Python defines it: four separators more than Rust.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
@@ -137,7 +139,7 @@ fn is_blank(c: char) -> bool {
     is_space(c) && c != '\n'
 }
 
-/// The name that a statement which is none seems to mean.
+/// The name that an invalid statement seems to set.
 fn name_at(text: &str) -> String {
     let text = text.trim_start_matches('\u{feff}');
     let text = text.strip_prefix("export").filter(|after| after.starts_with(is_blank)).unwrap_or(text);
@@ -165,7 +167,7 @@ fn unescaped(text: &str, quote: char) -> String {
     unescaped
 }
 
-/// What a backslash and this character stand for, in these quotes.
+/// The character that a backslash and this character stand for, in these quotes.
 fn escaped(after: char, quote: char) -> Option<char> {
     Some(match after {
         '\\' | '\'' => after,

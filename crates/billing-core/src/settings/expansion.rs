@@ -1,15 +1,18 @@
-//! `${NAME}` and `${NAME:-default}` in the values of `.env`, as python-dotenv expands them: `$NAME` alone is a text.
+//! Expands `${NAME}` and `${NAME:-default}` in the values of `.env`, as python-dotenv does: `$NAME` alone is plain
+//! text.
 //!
-//! Invariant: the environment outranks what stands above in the file, as it does for the settings themselves.
+//! Invariant: the environment outranks earlier lines of the file, as it does for the settings themselves.
+//!
+//! Used for the values of `.env`.
 
 use std::ffi::OsString;
 
-/// A reference to a variable of the environment whose value is not UTF-8.
+/// A reference to an environment variable whose value is not UTF-8.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotUtf8(pub(super) String);
 
-/// The value with its references replaced: by the environment, else by what the file has set so far, else by the
-/// default.
+/// The value with its references replaced: by the environment, otherwise by what the file has set so far, otherwise by
+/// the default.
 pub(super) fn expanded(
     value: &str,
     environment: impl Fn(&str) -> Option<OsString>,
@@ -34,7 +37,7 @@ pub(super) fn expanded(
     Ok(expanded)
 }
 
-/// Name and default of what follows `${`, and what follows its brace.
+/// Name and default after `${`, and the text after the closing brace.
 fn reference(text: &str) -> Option<(&str, &str, &str)> {
     let (inside, after) = text.split_once('}')?;
     match inside.split_once(':') {

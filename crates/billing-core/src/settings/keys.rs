@@ -1,6 +1,8 @@
 //! The names of settings: their keys, and the variables that set them.
 //!
 //! Invariant: the keys are those of `config/default.toml`; nothing lists them twice.
+//!
+//! Used by the other files of this folder.
 
 use std::sync::LazyLock;
 
@@ -29,16 +31,16 @@ pub(super) const VARIABLES: [(&str, &str); 16] = [
 ];
 /// Names another settings file.
 pub(super) const CONFIG_VARIABLE: &str = "BILLING_CONFIG";
-/// What all our variables without a name of their own begin with.
+/// Prefix of all our variables without a name of their own.
 const OURS: &str = "BILLING_";
-/// Sections and keys of settings stand between two underscores.
+/// Prefix of variables for any key; two underscores separate sections and keys.
 const GENERIC: &str = "BILLING__";
 /// Variables of this project's own tests and tasks.
 const OF_TESTS: [&str; 5] =
     ["BILLING_TEST_", "BILLING_UPDATE_", "BILLING_FAILPOINT", "BILLING_CHAOS_", "BILLING_AUDIT_CHECKS"];
-/// The settings of cached types, which anybody may add.
+/// The settings of cached types; any type may have some.
 const TYPES: &str = "cache.types.";
-/// Names that differ by more than this are not near.
+/// Names that are less similar than this are not suggested.
 const NEAR: f64 = 0.8;
 
 static DEFAULTS: LazyLock<Layer> = LazyLock::new(|| {
@@ -58,7 +60,7 @@ pub(super) fn defaults() -> &'static Layer {
     &DEFAULTS
 }
 
-/// What the setting of this key may be; none if there is no such setting.
+/// The allowed values of this key; `None` if there is no such setting.
 pub(super) fn kind(key: &str) -> Option<Kind> {
     let (pattern, default) = match of_type(key) {
         None => (key.to_owned(), DEFAULTS.get(key)?),
@@ -77,13 +79,13 @@ fn of_type(key: &str) -> Option<&str> {
     Some(key)
 }
 
-/// The key that a variable sets, whether or not there is such a setting.
+/// The key that a variable sets, whether or not the setting exists.
 pub(super) fn of_variable(name: &str) -> Option<String> {
     let own = VARIABLES.iter().find(|(variable, _)| *variable == name).map(|(_, key)| (*key).to_owned());
     own.or_else(|| Some(after(name, GENERIC)?.to_lowercase().replace("__", ".")))
 }
 
-/// The variable that sets this key: its own name, or the name that any key has.
+/// The variable that sets this key: its own name, or the generic one.
 pub(super) fn variable_of(key: &str) -> String {
     let own = VARIABLES.iter().find(|(_, set)| *set == key);
     own.map_or_else(|| generic_variable(key), |(variable, _)| (*variable).to_owned())
@@ -98,23 +100,23 @@ pub(super) fn is_ours(name: &str) -> bool {
     name == CONFIG_VARIABLE || of_variable(name).is_some()
 }
 
-/// Whether a variable is ours, or looks like it.
+/// Whether a variable is ours, or looks like ours.
 pub(super) fn concerns_us(name: &str) -> bool {
     is_ours(name) || (after(name, OURS).is_some() && !OF_TESTS.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-/// What follows a prefix, however it is written.
+/// The rest of the name after a prefix, in upper or lower case.
 fn after<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     let (begin, rest) = name.split_at_checked(prefix.len())?;
     begin.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// The key that somebody may have meant.
+/// The existing key closest to this one.
 pub(super) fn nearest(key: &str) -> Option<&'static str> {
     most_like(key, DEFAULTS.keys().map(|known| (known.as_str(), known.clone())))
 }
 
-/// The variable that somebody may have meant: the key without regard to underscores and dots.
+/// The variable closest to this one; underscores and dots of the key are ignored.
 pub(super) fn nearest_variable(name: &str) -> Option<String> {
     let plain = |text: &str| text.to_lowercase().replace(['.', '_'], "");
     let wanted = plain(after(name, OURS)?);

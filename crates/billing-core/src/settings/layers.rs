@@ -1,7 +1,9 @@
-//! The layers that settings are made of, the weakest first, and which of them each value comes from.
+//! The layers of the settings, the weakest first, and the layer that each value comes from.
 //!
-//! Invariants: what is loaded and what is explained are the same layers; a secret has no text here that can be shown;
-//! what says where Redis is in a file that is named is not replaced by a `.env` that is merely found.
+//! Invariants: loading and explaining use the same layers. A secret has no text here that can be shown. If a file that
+//! was named explicitly says where Redis is, a `.env` that is merely found does not replace that.
+//!
+//! Used by `settings.rs`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,16 +16,16 @@ use super::value::{Value, Wrong};
 use super::variables::{Assignment, Variables};
 use super::{Overrides, SettingsError};
 
-/// Settings whose values nobody sees.
+/// Settings whose values are never shown.
 const SECRETS: [&str; 4] = ["redis.password", "redis.url", "redis.sentinel_password", "database.url"];
 
-/// What says where Redis is, each in its way.
+/// The settings that say where Redis is, each in a different way.
 pub(super) const ADDRESSES: [&str; 4] = ["redis.url", "redis.cluster_nodes", "redis.sentinels", "redis.host"];
 
 /// Shown instead of a secret that is set.
 pub const HIDDEN: &str = "(hidden)";
 
-/// Where the value of a setting is written.
+/// Where the value of a setting is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// `config/default.toml`, which is compiled in.
@@ -50,21 +52,21 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// A setting as people may see it.
+/// A setting as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// Such as `redis.host`.
+    /// The key, such as `redis.host`.
     pub key: String,
-    /// Its value, empty where it is empty; [`HIDDEN`] for a secret.
+    /// Its value; [`HIDDEN`] for a secret that is set.
     pub value: String,
-    /// Where the value is written.
+    /// Where the value is set.
     pub origin: Origin,
 }
 
-/// Values by key, and where each is written.
+/// Values by key, each with its origin.
 pub(super) type Layer = BTreeMap<String, (Value, Origin)>;
 
-/// All layers of a process in one: defaults, `.env`, file, environment, flags.
+/// All layers of a process merged: defaults, `.env`, file, environment, flags.
 pub(super) fn merged(overrides: &Overrides, variables: &Variables) -> Result<Layer, SettingsError> {
     let named = overrides.file.clone().or_else(|| variables.value(CONFIG_VARIABLE).map(PathBuf::from));
     let file = named.map(file).transpose()?.unwrap_or_default();
@@ -92,7 +94,7 @@ pub(super) fn explain(merged: &Layer) -> Vec<Setting> {
     merged.iter().map(setting).collect()
 }
 
-/// The layer as the tables that it is made of.
+/// The layer as nested tables.
 pub(super) fn as_table(merged: Layer) -> Table {
     let mut root = Table::new();
     for (key, (value, _)) in merged {
@@ -148,7 +150,7 @@ fn table_in(path: &std::path::Path) -> Result<Table, SettingsError> {
     })
 }
 
-/// What these variables set. A variable with a name of its own outranks `BILLING__SECTION__KEY`.
+/// The values that these variables set. A variable with a name of its own outranks `BILLING__SECTION__KEY`.
 fn of_variables(variables: &[Assignment]) -> Result<Layer, SettingsError> {
     let mut layer = Layer::new();
     let has_own_name = |assignment: &&Assignment| keys::VARIABLES.iter().any(|(name, _)| *name == assignment.name);

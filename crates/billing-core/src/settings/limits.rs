@@ -1,13 +1,13 @@
-//! The ranges of all settings that are numbers: those of the cache, and those that only a service over a database has.
+//! The ranges of all numeric settings: those of the cache, and those that only a service with a database has.
 //!
 //! Invariant: no value in its range makes a program panic, overflow or wait for ever; a test starts a service at both
-//! ends of each. Another compares them with the keys of `config/default.toml`.
+//! ends of each. Another test compares them with the keys of `config/default.toml`.
 
 use std::ops::RangeInclusive;
 
 use billing_cache::{HOUR_MS, LIMITS, Limit, YEAR_SECONDS};
 
-/// PostgreSQL takes limits of statements up to 24 days; a day is long.
+/// PostgreSQL accepts statement timeouts up to 24 days; a day is long enough.
 const DAY_MS: u64 = 24 * HOUR_MS;
 
 const OF_SERVICES: [Limit; 10] = [
@@ -23,7 +23,7 @@ const OF_SERVICES: [Limit; 10] = [
     ("relay.strict_wait_ms", 0..=HOUR_MS),
 ];
 
-/// All settings that are numbers, and what each may be; `*` stands for the name of a cached type.
+/// All numeric settings with their ranges; `*` stands for the name of a cached type.
 pub fn number_ranges() -> impl Iterator<Item = Limit> {
     LIMITS.into_iter().chain(OF_SERVICES)
 }

@@ -1,4 +1,6 @@
-//! What is set and has no effect: allowed, and seldom meant. Said by `doctor`, and once when a program starts.
+//! Settings that have no effect: allowed, but seldom intended.
+//!
+//! Reported by `doctor`, and once when a program starts.
 
 use std::fmt;
 
@@ -8,25 +10,25 @@ use super::layers::Layer;
 use super::value::Value;
 use super::variables::Variables;
 
-/// What `redis.url` replaces, if it is set.
+/// The keys that `redis.url` replaces, if it is set.
 const REPLACED: [&str; 5] = ["redis.host", "redis.port", "redis.db", "redis.username", "redis.password"];
 
-/// Something that is set and has no effect.
+/// A setting that has no effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remark {
-    /// What says where Redis is, and what `redis.url` replaces of it; each a key with where it is written.
+    /// The Redis URL and the settings that it replaces, each as a key with its origin.
     ReplacedByUrl {
         /// The URL.
         url: String,
-        /// What it replaces.
+        /// The settings it replaces.
         replaced: Vec<String>,
     },
-    /// A variable that begins like ours: one underscore instead of two, or a name that is no setting's.
+    /// A variable that begins like ours, but has one underscore instead of two, or names no setting.
     NoVariable {
-        /// The variable, and its line if it stands in `.env`.
+        /// The variable, with its line if it is set in `.env`.
         place: String,
-        /// What may have been meant.
+        /// The likely intended name.
         near: Option<String>,
     },
 }
@@ -64,7 +66,7 @@ pub(super) fn remarks(merged: &Layer, variables: &Variables) -> Vec<Remark> {
     replaced_by_url(merged).into_iter().chain(no_variables(variables)).collect()
 }
 
-/// `REDIS_URL` is a variable of the platform too, for other things.
+/// `REDIS_URL` is also a variable of the platform, for other purposes.
 fn replaced_by_url(merged: &Layer) -> Option<Remark> {
     let set = |key: &str| merged.get(key).filter(|(value, origin)| *origin != Origin::Default && !value.is_empty());
     let (_, url) = set("redis.url")?;

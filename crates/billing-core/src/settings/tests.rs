@@ -1,4 +1,4 @@
-//! What settings are made of, what is refused, and what is said of it.
+//! Tests of the layers of settings, of what is refused, and of the messages about it.
 
 mod python;
 

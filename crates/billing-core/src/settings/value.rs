@@ -1,7 +1,9 @@
-//! The values of settings, and what each may be.
+//! The values of settings, and which values each may have.
 //!
-//! Invariant: nothing is turned into another kind. A number with a fraction is no port, `true` is no number, and the
-//! password `007` stays a text. No error shows a text: it may be a password that stands in the wrong place.
+//! Invariant: no value is converted to another kind. A number with a fraction is not a port, `true` is not a number,
+//! and the password `007` stays a text. No error shows a text, since it may be a misplaced password.
+//!
+//! Used by the other files of this folder.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -16,16 +18,16 @@ pub(super) enum Value {
     Switch(bool),
 }
 
-/// What a setting may be.
+/// The values that a setting may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
-    /// A whole number in this range.
+    /// An integer in this range.
     Number(RangeInclusive<u64>),
     Switch,
 }
 
-/// A value of another kind, or out of range: what was found, and what is wanted.
+/// A value of another kind, or out of range: what was found, and what is allowed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) found: String,
@@ -33,7 +35,7 @@ pub(super) struct Wrong {
 }
 
 impl Kind {
-    /// That of the key, whose default is of the same kind.
+    /// The kind of the key, whose default has the same kind.
     pub(super) fn of(key: &str, default: &Value) -> Self {
         match default {
             Value::Text(_) => Self::Text,
@@ -42,7 +44,7 @@ impl Kind {
         }
     }
 
-    /// The value that a text of a variable or a flag stands for.
+    /// Reads a value from the text of a variable or a flag.
     pub(super) fn read(&self, text: &str) -> Result<Value, Wrong> {
         let value = match self {
             Self::Text => return Ok(Value::Text(text.to_owned())),
@@ -52,7 +54,7 @@ impl Kind {
         value.map_or_else(|| Err(self.wrong(kind_of_text(text).to_owned())), |value| self.checked(value))
     }
 
-    /// The value that stands in a file.
+    /// Checks a value from a file.
     pub(super) fn take(&self, written: toml::Value) -> Result<Value, Wrong> {
         match (self, written) {
             (Self::Text, toml::Value::String(text)) => Ok(Value::Text(text)),
@@ -108,7 +110,7 @@ impl From<Value> for toml::Value {
     }
 }
 
-/// As variables are often written.
+/// The usual spellings in variables.
 fn switch(text: &str) -> Option<bool> {
     match text.to_lowercase().as_str() {
         "true" | "1" | "on" | "yes" => Some(true),

@@ -1,7 +1,9 @@
-//! The variables of the environment and of `.env`: those that are settings, and those that look like it.
+//! The variables of the environment and of `.env` that are settings or look like settings.
 //!
-//! Invariants: the environment of the process is read and never changed; an empty variable is an unset one; no error
-//! shows a value. Of `.env`, lines that set nothing of ours are passed over, whatever they hold.
+//! Invariants: the environment of the process is read and never changed. An empty variable counts as unset. No error
+//! shows a value. Lines of `.env` that set none of our variables are skipped, whatever they contain.
+//!
+//! Used by `layers.rs` and `remarks.rs`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -20,20 +22,20 @@ pub(super) struct Assignment {
     pub(super) name: String,
     pub(super) value: String,
     pub(super) origin: Origin,
-    /// As errors name it: `REDIS_PORT`, or `.env line 3: REDIS_PORT`.
+    /// Its name in errors: `REDIS_PORT`, or `.env line 3: REDIS_PORT`.
     pub(super) place: String,
 }
 
-/// What is set, in the order of the names.
+/// The variables that are set, ordered by name.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
     pub(super) of_process: Vec<Assignment>,
-    /// Without those that the process sets too.
+    /// Without those that the environment sets too.
     pub(super) of_dot_env: Vec<Assignment>,
 }
 
 impl Variables {
-    /// The variables of this process, and those of this `.env` file, if it exists.
+    /// Reads the variables of this process, and those of this `.env` file if it exists.
     pub(super) fn of_this_process(dot_env: &Path) -> Result<Self, SettingsError> {
         let of_process = of_environment(std::env::vars_os())?;
         let set: HashMap<&str, ()> = of_process.iter().map(|assignment| (assignment.name.as_str(), ())).collect();
@@ -42,7 +44,7 @@ impl Variables {
         Ok(Self { of_process, of_dot_env })
     }
 
-    /// All of them, whatever outranks what.
+    /// All of them, in both layers.
     pub(super) fn all(&self) -> impl Iterator<Item = &Assignment> {
         self.of_dot_env.iter().chain(&self.of_process)
     }
@@ -54,7 +56,7 @@ impl Variables {
     }
 }
 
-/// Those of these variables that are ours, or look like it.
+/// The variables among these that are ours, or look like ours.
 pub(super) fn of_environment(
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Vec<Assignment>, SettingsError> {
@@ -75,7 +77,8 @@ fn of_file(path: &Path) -> Result<Vec<Assignment>, SettingsError> {
     }
 }
 
-/// The text of the file; none where there is none. A directory of this name, such as a virtual environment, is none.
+/// The text of the file; `None` if it does not exist. A directory of this name, such as a virtual environment, does not
+/// count.
 fn text_of(path: &Path) -> Result<Option<String>, SettingsError> {
     if !std::fs::metadata(path).is_ok_and(|it| !it.is_dir()) {
         return Ok(None);
@@ -99,13 +102,13 @@ fn is_writable_by_all(file: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::mode(file) & 0o002 != 0
 }
 
-/// Not known where rights are no bits.
+/// Unknown on systems whose rights are not bits.
 #[cfg(not(unix))]
 fn is_writable_by_all(_: &Metadata) -> bool {
     false
 }
 
-/// The variables of this text that are ours, or look like it; the last of several with one name counts.
+/// The variables of this text that are ours, or look like ours; of several with one name the last counts.
 pub(super) fn of_text(
     text: &str,
     environment: impl Fn(&str) -> Option<OsString>,
@@ -141,7 +144,7 @@ pub(super) fn of_text(
     Ok(ours.into_values().collect())
 }
 
-/// Python takes the byte order mark for a part of the first name, and so does not know it.
+/// Python takes the byte order mark for a part of the first name, and so does not find that variable.
 fn refuse_mark(line: usize, name: &str) -> Result<(), SettingsError> {
     match name.strip_prefix('\u{feff}').filter(|name| keys::is_ours(name)) {
         None => Ok(()),

@@ -1,9 +1,11 @@
 //! Times as database columns.
 //!
-//! Invariant: no stored value makes a reader panic, and what Python could not read is no time. PostgreSQL's `infinity`
-//! reads as NULL: a time that never comes, so `valid_to` is no end. `-infinity`, years before 1 and after 9999 are
-//! errors, as are SQLite's texts of other forms, numbers and blobs. The drivers' own decoding is not used, because it
-//! panics on some of these values and guesses the meaning of others. Called by SeaORM for the entities.
+//! Invariant: no stored value makes a reader panic, and a value that Python cannot read is an error. PostgreSQL's
+//! `infinity` reads as NULL, a time that never comes: as `valid_to` it means no end. `-infinity` and years before 1 or
+//! after 9999 are errors, as are SQLite's texts of other forms, numbers and blobs. The drivers' own decoding is not
+//! used, because it panics on some of these values and guesses the meaning of others.
+//!
+//! Used by SeaORM for the entities.
 
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use sea_orm::sea_query::{ArrayType, ColumnType, Nullable, Value, ValueType, ValueTypeErr};
@@ -15,7 +17,7 @@ use sea_orm::{ActiveValue, ColIdx, DbErr, IntoActiveValue, QueryResult, RuntimeE
 
 use super::{UtcTime, text};
 
-/// PostgreSQL's own numbers for the ends of time.
+/// PostgreSQL's own numbers for infinite times.
 const INFINITY: i64 = i64::MAX;
 const MINUS_INFINITY: i64 = i64::MIN;
 

@@ -1,6 +1,6 @@
 //! The JSON form of times, in the cache and in request bodies: the text that Python's `isoformat()` writes.
 //!
-//! Called by serde for the shapes of `dict` and for the request types.
+//! Used by serde for the shapes of `dict` and for the request types.
 
 use std::fmt;
 

@@ -1,8 +1,10 @@
 //! Times of the platform: naive, in UTC, with microseconds.
 //!
-//! Invariant: a [`UtcTime`] can be stored in both databases, read by Python and shown in JSON: its year is between 1
-//! and 9999, it has no leap second, and it is cut to microseconds, because PostgreSQL keeps no more and a cached value
-//! must equal the row it came from. Used by entities, cached shapes, request types and the service.
+//! Invariant: a [`UtcTime`] can be stored in both databases, read by Python and shown in JSON. Its year is between 1
+//! and 9999, and it has no leap second. It is cut to microseconds, because PostgreSQL keeps no more and a cached value
+//! must equal the row it came from.
+//!
+//! Used by entities, cached shapes, request types and the service.
 
 mod column;
 mod json;
@@ -14,29 +16,29 @@ use std::str::FromStr;
 
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, SubsecRound, TimeDelta, Timelike, Utc};
 
-/// The years that Python's `datetime` knows.
+/// The years that Python's `datetime` supports.
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
-/// chrono's way to write the 60th second.
+/// chrono's representation of the 60th second.
 const LEAP_SECOND_NANOS: u32 = 1_000_000_000;
 
 /// A time in UTC that a column of the platform holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UtcTime(NaiveDateTime);
 
-/// Why something is no time of the platform.
+/// Why a value is not a time of the platform.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimeError {
-    /// Another form than [`UtcTime::from_str`] reads.
+    /// The text has another form than [`UtcTime::from_str`] reads.
     #[error("{text:?} is not a time of the form 2026-11-22T19:04:00, in UTC and without a zone")]
     NotATime {
-        /// The beginning of what was given.
+        /// The beginning of the given text.
         text: String,
     },
     /// No column and no Python process can hold it.
     #[error("{text} is out of range; years are from 1 to 9999, seconds from 0 to 59")]
     OutOfRange {
-        /// The beginning of what was given.
+        /// The beginning of the given text.
         text: String,
     },
 }
@@ -74,13 +76,13 @@ impl UtcTime {
     }
 }
 
-/// The present moment in UTC, cut to microseconds.
+/// The current time in UTC, cut to microseconds.
 #[must_use]
 pub fn now() -> UtcTime {
     UtcTime(Utc::now().naive_utc().trunc_subsecs(6))
 }
 
-/// A time as Python's `isoformat()` writes it: microseconds only where they are not zero.
+/// A time as Python's `isoformat()` writes it: with microseconds only if they are not zero.
 #[must_use]
 pub fn to_isoformat(time: NaiveDateTime) -> String {
     text::Isoformat(time).to_string()
@@ -122,7 +124,7 @@ impl fmt::Debug for UtcTime {
     }
 }
 
-/// Formats and parts of the time are chrono's.
+/// Gives access to chrono's formats and parts of the time.
 impl Deref for UtcTime {
     type Target = NaiveDateTime;
 
@@ -131,7 +133,7 @@ impl Deref for UtcTime {
     }
 }
 
-/// Stops at the end of the year 9999.
+/// Saturates at the end of the year 9999.
 impl Add<TimeDelta> for UtcTime {
     type Output = Self;
 
@@ -141,7 +143,7 @@ impl Add<TimeDelta> for UtcTime {
     }
 }
 
-/// Stops at the beginning of the year 1.
+/// Saturates at the beginning of the year 1.
 impl Sub<TimeDelta> for UtcTime {
     type Output = Self;
 
@@ -151,7 +153,7 @@ impl Sub<TimeDelta> for UtcTime {
     }
 }
 
-/// Stops at the end of the year 9999.
+/// Saturates at the end of the year 9999.
 impl Add<Days> for UtcTime {
     type Output = Self;
 

@@ -1,8 +1,10 @@
-//! The form of times as text: as Python's `isoformat()` writes them.
+//! The text form of times, as Python's `isoformat()` writes them.
 //!
-//! Invariant: read is the one form that is written, digit by digit; what has a zone, no clock or other digits is
-//! refused, because Python could not read it or would read it otherwise. Columns of SQLite may have a little more
-//! ([`parse_stored`]).
+//! Invariant: only the form that is written is read, digit by digit. A text with a zone, without a clock time, or with
+//! other digits is refused, because Python could not read it or would read it differently. Columns of SQLite may differ
+//! a little ([`parse_stored`]).
+//!
+//! Used by the other files of this folder.
 
 use std::fmt;
 
@@ -10,7 +12,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 
 use super::{TimeError, UtcTime};
 
-/// No message quotes more characters.
+/// Number of characters that a message quotes at most.
 const QUOTED: usize = 40;
 
 /// The text as Python writes a time.
@@ -18,7 +20,7 @@ pub(super) struct Isoformat(pub(super) NaiveDateTime);
 
 impl fmt::Display for Isoformat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By hand: a format string is read anew for each time, and a batch of invoices has thousands.
+        // Written by hand: a format string is parsed again for each time, and a batch of invoices has thousands.
         let (date, time) = (self.0.date(), self.0.time());
         write!(f, "{date}T{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())?;
         match time.nanosecond() / 1_000 {
@@ -35,8 +37,8 @@ pub(super) fn parse(text: &str) -> Result<UtcTime, TimeError> {
     parts.time().ok_or_else(|| refused(text))
 }
 
-/// Reads the text of a column as SQLite's own functions write and read it: with a blank or a `T`, perhaps without
-/// seconds, perhaps with a zone, which is then taken into account.
+/// Reads a column's text as SQLite's own functions write and read it: with a blank or a `T`, perhaps without seconds,
+/// and perhaps with a zone, which is then subtracted.
 pub(super) fn parse_stored(text: &str) -> Result<UtcTime, TimeError> {
     let (local, ahead) = split_zone(text);
     let (date, clock) = local.split_once([' ', 'T']).ok_or_else(|| not_a_time(text))?;
@@ -47,7 +49,7 @@ pub(super) fn parse_stored(text: &str) -> Result<UtcTime, TimeError> {
     utc.ok_or_else(|| refused(text))
 }
 
-/// The text without its zone, and how far that is ahead of UTC.
+/// The text without its zone, and how far that zone is ahead of UTC.
 fn split_zone(text: &str) -> (&str, TimeDelta) {
     if let Some(local) = text.strip_suffix('Z') {
         return (local, TimeDelta::zero());
@@ -62,7 +64,7 @@ fn split_zone(text: &str) -> (&str, TimeDelta) {
     zone.map_or((text, TimeDelta::zero()), |ahead| (&text[..at], ahead))
 }
 
-/// The numbers of a time, in a form that is right; whether there is such a time is another question.
+/// The numbers of a time in the right form; whether such a time exists is checked later.
 struct Parts {
     date: [u32; 3],
     clock: [u32; 3],
@@ -95,7 +97,7 @@ fn numbers(text: &str, between: char, lengths: [usize; 3]) -> Option<[u32; 3]> {
     parts.next().is_none().then_some(numbers)
 }
 
-/// A number of exactly so many digits.
+/// A number of exactly `length` digits.
 fn digits(text: &str, length: usize) -> Option<u32> {
     let is_number = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok())?
@@ -105,7 +107,7 @@ pub(super) fn not_a_time(text: &str) -> TimeError {
     TimeError::NotATime { text: beginning(text) }
 }
 
-/// The form is right, the time is none that can be stored.
+/// The form is right, but the time cannot be stored.
 fn refused(text: &str) -> TimeError {
     TimeError::OutOfRange { text: beginning(text) }
 }

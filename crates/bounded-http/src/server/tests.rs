@@ -1,4 +1,4 @@
-//! The server, asked by clients that mean no good.
+//! Tests of the server with hostile clients.
 
 use std::convert::Infallible;
 
@@ -16,7 +16,7 @@ use super::*;
 const DEADLINE: Duration = Duration::from_secs(60);
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n";
 
-/// A server that says who asks.
+/// A server that answers with the client's address.
 struct Server {
     address: SocketAddr,
     end: oneshot::Sender<()>,
@@ -43,9 +43,9 @@ impl Server {
     }
 }
 
-/// The answer to a request; none where the connection is closed.
+/// The answer to a request; `None` if the connection is closed.
 async fn ask(client: &mut TcpStream) -> Option<String> {
-    // Where it is closed already, reading tells.
+    // If it is closed already, reading shows that.
     let _ = client.write_all(REQUEST).await;
     tokio::time::timeout(DEADLINE, answer(client)).await.expect("an answer, or an end")
 }
@@ -120,7 +120,7 @@ async fn a_client_that_does_not_read_loses_its_connection() {
     let mut client = server.client("127.0.0.1").await;
     client.write_all(REQUEST).await.unwrap();
     assert_eq!(client.read_u8().await.unwrap(), b'H');
-    // It would keep its place as long as it is there.
+    // It would keep its place as long as it exists.
     let gets_in = async {
         loop {
             let mut next = server.client("127.0.0.1").await;

@@ -1,8 +1,9 @@
-//! Which changes of tables nobody would see: a table that has no enabled trigger of ours for an event.
+//! Finds blind tables: those without an enabled trigger of ours for an event, so that its changes go unnoticed.
 //!
-//! Invariant: a trigger of another version counts, since it writes the outbox too; one that is disabled, or that went
-//! with its table when a schema tool rebuilt it, does not, nor does one of a table that is partitioned or inherited
-//! from. Called by the watch over running services.
+//! Invariant: a trigger of another version counts, since it writes the outbox too. A trigger does not count if it is
+//! disabled, if a schema tool dropped it with its table, or if its table is partitioned or inherited from.
+//!
+//! Used by the check of running services (`outbox/sight.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,15 +11,15 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{PREFIX, TypeDependencies};
 
-/// What happens to rows, with PostgreSQL's bit for it in `tgtype`.
+/// Events on rows, each with PostgreSQL's bit for it in `tgtype`.
 const EVENTS: [(&str, i32); 3] = [("INSERT", 4), ("DELETE", 8), ("UPDATE", 16)];
-/// Only PostgreSQL has it.
+/// An event that only PostgreSQL has.
 const TRUNCATE: (&str, i32) = ("TRUNCATE", 32);
 
-/// The events of each table that a trigger of ours sees.
+/// The events of each table for which a trigger of ours is enabled.
 type Seen = BTreeMap<String, BTreeSet<&'static str>>;
 
-/// The types whose tables lack triggers, each with what goes unseen: `payments (INSERT)`.
+/// The types whose tables lack triggers, each with the changes that go unnoticed: `payments (INSERT)`.
 pub(crate) async fn blind_types<C: ConnectionTrait>(
     connection: &C,
     declarations: &[TypeDependencies],
@@ -51,8 +52,8 @@ async fn seen_on_sqlite<C: ConnectionTrait>(connection: &C) -> Result<Seen, DbEr
     Ok(seen)
 }
 
-/// `O` fires for all but replication, `A` for replication too. Who writes to a partition by its own name, or to a table
-/// that inherits, fires the triggers of that table alone.
+/// `O` fires for all but replication, `A` for replication too. A write to a partition by its own name, or to a table
+/// that inherits, fires only the triggers of that table.
 async fn seen_on_postgres<C: ConnectionTrait>(connection: &C) -> Result<Seen, DbErr> {
     let sql = format!(
         "SELECT c.relname::text, t.tgtype::int FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \

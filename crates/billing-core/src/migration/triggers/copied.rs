@@ -1,10 +1,12 @@
-//! Which columns of invoice lines are copies of others, so that renaming a discount or changing a rate changes no
-//! invoice.
+//! The columns of invoice lines that are copies of other columns, so that renaming a discount or changing a rate
+//! changes no invoice.
 //!
-//! Invariant: a copy that a statement sets stays as it sets it. A trigger fills those of writers that do not know them,
-//! when a line is inserted and when it comes to refer to another row. Both backends make their triggers of this list.
+//! Invariant: a copy that a statement sets stays as it is. For writers that do not know these columns, a trigger fills
+//! them when a line is inserted, and when it begins to refer to another row.
+//!
+//! Used by both databases' triggers.
 
-/// Beginning of the names of the triggers that copy, and of their functions.
+/// Prefix of the names of the triggers that copy, and of their functions.
 pub const COPY_PREFIX: &str = "billing_copy_";
 
 /// Lines that copy columns of the rows they refer to.
@@ -25,7 +27,7 @@ pub(in crate::migration) const COPIED: [Copied; 2] = [
 ];
 
 impl Copied {
-    /// One of the forms of a column, for each, with this between them.
+    /// Applies `form` to each column, and joins the results with `between`.
     pub(super) fn each(&self, between: &str, form: impl Fn(&str) -> String) -> String {
         self.columns.iter().map(|column| form(column)).collect::<Vec<_>>().join(between)
     }

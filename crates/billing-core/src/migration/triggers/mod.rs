@@ -1,10 +1,11 @@
-//! Our triggers: those that write the outbox, whoever changes a table, and those that copy names and rates onto lines.
+//! Our triggers. Some write the outbox, whichever program changes a table; others copy names and rates onto lines.
 //!
 //! Invariant: every change of a row puts the keys it made wrong into `cache_invalidations`, in the same transaction:
-//! the new key on insert, the old one on delete, both on an update that moved the row, and on SQLite that of each row
-//! that is replaced. These are generated from the declarations of the cached types, those that copy from one list
-//! (`copied.rs`); a trigger whose name begins with [`PREFIX`] or [`COPY_PREFIX`] and is neither is removed. Called by
-//! [`super::migrate`]; `cache-admin doctor` asks [`check_triggers`].
+//! the new key on insert, the old one on delete, both on an update that moved the row, and on SQLite the key of each
+//! row that is replaced. These triggers are generated from the declarations of the cached types, those that copy from
+//! one list (`copied.rs`). Any other trigger whose name begins with [`PREFIX`] or [`COPY_PREFIX`] is removed.
+//!
+//! Used by [`super::migrate`]; `cache-admin doctor` calls [`check_triggers`].
 
 mod blind;
 pub(super) mod copied;
@@ -21,7 +22,7 @@ pub(crate) use blind::blind_types;
 pub use copied::COPY_PREFIX;
 pub use version::{VERSION, newer_than_this_build};
 
-/// Beginning of the names of all invalidation triggers and their functions.
+/// Prefix of the names of all invalidation triggers and their functions.
 pub const PREFIX: &str = "billing_cache_";
 
 /// The channel on which PostgreSQL announces new outbox rows.
@@ -32,7 +33,7 @@ pub const NOTIFY_CHANNEL: &str = "cache_invalidations";
 pub struct TableDependency {
     /// The table.
     pub table: &'static str,
-    /// The columns whose values are the parts of the key, in order; none for a type with one key.
+    /// The columns whose values are the parts of the key, in order; empty for a type with one key.
     pub key_columns: &'static [&'static str],
 }
 
@@ -45,22 +46,22 @@ pub struct TypeDependencies {
     pub tables: &'static [TableDependency],
 }
 
-/// A trigger of ours, as it is or as it should be.
+/// A trigger of ours, as it is installed or as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InstalledTrigger {
     /// Its name.
     pub name: String,
     /// The table it watches.
     pub table: String,
-    /// What it does, in the database's own words: the statement on SQLite; on PostgreSQL its definition, a line end,
-    /// and the body of its function. A trigger that was disabled differs from every expected one.
+    /// Its definition in the database's own text: the statement on SQLite; on PostgreSQL its definition, a line end,
+    /// and the body of its function. A disabled trigger differs from every expected one.
     pub sql: String,
 }
 
-/// What installing did.
+/// The result of installing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TriggerChange {
-    /// They were as they should be.
+    /// They were already right.
     Unchanged,
     /// All were dropped and made again.
     Replaced {
@@ -69,7 +70,7 @@ pub enum TriggerChange {
     },
 }
 
-/// A trigger that is not as the declarations ask.
+/// A trigger that differs from the declarations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TriggerDifference {
     /// Its name.
@@ -83,18 +84,17 @@ pub struct TriggerDifference {
 /// What is wrong with a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TriggerFault {
-    /// It is not there: changes of its table go unseen.
+    /// It is missing: changes of its table go unnoticed.
     Missing,
-    /// It does something else than this version's, or is disabled.
+    /// Its definition differs from this version's, or it is disabled.
     Differs,
-    /// It has our name, and no declaration asks for it.
+    /// It has a name of ours, and no declaration asks for it.
     Unexpected,
     /// A newer version of this crate made it.
     Newer,
 }
 
-/// How the installed triggers differ from those of the declarations, by name; nothing where `migrate` would change
-/// nothing.
+/// How the installed triggers differ from those of the declarations, by name; empty if `migrate` would change nothing.
 pub async fn check_triggers<C: ConnectionTrait>(
     connection: &C,
     declarations: &[TypeDependencies],
@@ -125,7 +125,7 @@ fn fault(installed: Option<&InstalledTrigger>, expected: Option<&InstalledTrigge
     }
 }
 
-/// Make the installed triggers those of the declarations. Run it in a transaction: in between, changes go unseen.
+/// Makes the installed triggers those of the declarations. Run it in a transaction: in between, changes go unnoticed.
 pub async fn install_triggers<C: ConnectionTrait>(
     connection: &C,
     declarations: &[TypeDependencies],
@@ -146,7 +146,7 @@ pub(super) async fn remove_triggers<C: ConnectionTrait>(connection: &C) -> Resul
     }
 }
 
-/// Makes the triggers of the declarations, of which none may be there.
+/// Creates the triggers of the declarations; none of them may exist.
 pub(super) async fn create_triggers<C: ConnectionTrait>(
     connection: &C,
     declarations: &[TypeDependencies],
@@ -159,7 +159,7 @@ pub(super) async fn create_triggers<C: ConnectionTrait>(
     Ok(TriggerChange::Replaced { count: expected_triggers(connection, declarations).await?.len() })
 }
 
-/// The triggers of ours in the database, by name.
+/// Our triggers in the database, by name.
 pub async fn installed_triggers<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
     let mut triggers = match connection.get_database_backend() {
         DbBackend::Sqlite => sqlite::installed(connection).await?,
@@ -169,7 +169,7 @@ pub async fn installed_triggers<C: ConnectionTrait>(connection: &C) -> Result<Ve
     Ok(triggers)
 }
 
-/// The triggers that the declarations ask for on the tables of this database as they are, by name.
+/// The triggers that the declarations ask for on the current tables of this database, by name.
 pub async fn expected_triggers<C: ConnectionTrait>(
     connection: &C,
     declarations: &[TypeDependencies],
@@ -194,7 +194,7 @@ struct WatchedKey {
     columns: &'static [&'static str],
 }
 
-/// The declarations turned around, by table, in the order of their first mention.
+/// The declarations grouped by table, in the order of their first mention.
 fn by_table(declarations: &[TypeDependencies]) -> Vec<WatchedTable> {
     let mut tables: Vec<WatchedTable> = Vec::new();
     for declaration in declarations {

@@ -1,10 +1,12 @@
-//! The triggers in PostgreSQL's words: for each table and event one that sees all rows of a statement at once.
+//! The triggers for PostgreSQL: for each table and event one trigger, which sees all rows of a statement at once.
 //!
-//! Invariants: the definition here is spelled as `pg_get_triggerdef` spells it, so that comparing them is comparing
+//! Invariants: the definition here is spelled as `pg_get_triggerdef` spells it, so that the two are compared as
 //! strings. The functions run with their owner's rights and a fixed search path: a writer needs no right on the outbox,
-//! and cannot redirect what they write. No statement that a function keeps a plan of names a column of `OLD` or `NEW`:
-//! after its type is changed, that plan fails every write of the connection. An update that changes nothing writes its
-//! rows, as on SQLite. Called by the parent.
+//! and cannot redirect what they write. No statement whose plan a function keeps names a column of `OLD` or `NEW`:
+//! after the type of the column is changed, that plan would fail every write of the connection. An update that changes
+//! nothing writes its rows, as on SQLite.
+//!
+//! Used by the parent.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
@@ -19,7 +21,8 @@ struct Trigger {
     body: String,
 }
 
-/// Those of the tables, and those that copy, from the schemas in which they find their sources.
+/// The triggers of the watched tables, and those that copy; the latter name the schemas in which their sources are
+/// found.
 pub(super) async fn expected<C: ConnectionTrait>(
     connection: &C,
     tables: &[WatchedTable],
@@ -32,8 +35,8 @@ pub(super) async fn expected<C: ConnectionTrait>(
     Ok(triggers(connection, tables).await?.into_iter().map(expected).collect())
 }
 
-/// `tgenabled`: `O` fires for all but replication; `D` is disabled, `R` and `A` are somebody's setting. A function
-/// without its rights or search path writes nothing for some writers, or elsewhere.
+/// `tgenabled`: `O` fires for all but replication; `D` is disabled, `R` and `A` were set by an administrator. A
+/// function without its rights or search path writes nothing for some writers, or writes elsewhere.
 pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
     let sql = format!(
         "SELECT t.tgname::text, t.tgrelid::regclass::text, \
@@ -124,11 +127,11 @@ async fn triggers<C: ConnectionTrait>(connection: &C, tables: &[WatchedTable]) -
     Ok(triggers)
 }
 
-/// What happens to rows, and the tables of them that PostgreSQL lends to a trigger for it.
+/// An event, and the transition tables that PostgreSQL provides to its trigger.
 struct Event {
     name: &'static str,
     referencing: &'static str,
-    /// What those are called in it.
+    /// The names of these tables.
     rows: &'static [&'static str],
 }
 
@@ -138,7 +141,8 @@ const EVENTS: [Event; 3] = [
     Event { name: "DELETE", referencing: "OLD TABLE AS removed", rows: &["removed"] },
 ];
 
-/// A plan over the rows of a statement depends on their table, so that it is made anew after a column has changed.
+/// The plan of a query over the rows of a statement depends on their table, so it is made again after a column has
+/// changed.
 fn rows_trigger(table: &WatchedTable, Event { name: event, referencing, rows }: Event) -> Trigger {
     let name = format!("{PREFIX}{}_{}", table.name, event.to_lowercase());
     let definition = format!(
@@ -171,7 +175,7 @@ fn truncate_trigger(table: &WatchedTable) -> Trigger {
 
 const INSERT_INTO: &str = "    INSERT INTO cache_invalidations (cache_type, key_parts, table_name)";
 
-/// However many rows a statement changes.
+/// Each key once, however many rows a statement changes.
 fn each_once(keys: &[String]) -> String {
     match keys {
         [only] => format!("SELECT DISTINCT {only}"),
@@ -187,7 +191,7 @@ fn values(table: &WatchedTable, key: &WatchedKey, key_parts: &str) -> String {
     format!("'{}', {key_parts}, '{}'", key.cache_type, table.name)
 }
 
-/// A JSON array without blanks, as SQLite's `json_array` writes it; `json_build_array` would put some in.
+/// A JSON array without blanks, as SQLite's `json_array` writes it; `json_build_array` would insert some.
 fn key_parts(key: &WatchedKey) -> String {
     let parts: Vec<_> = key.columns.iter().map(|column| format!("coalesce(to_json({column})::text, 'null')")).collect();
     if parts.is_empty() {
@@ -201,8 +205,8 @@ fn notify() -> String {
     format!("    PERFORM pg_notify('{NOTIFY_CHANNEL}', '');\n")
 }
 
-/// EXECUTE plans each time, by the types of now: lines of invoices are few. A trigger `OF` the reference would be a
-/// part of that column, which then refuses another type.
+/// EXECUTE plans each time, with the current column types; that is cheap enough, since invoices have few lines. A
+/// trigger `OF` the reference column would depend on it, and PostgreSQL would then refuse to change the column's type.
 fn copy_trigger(copied: &Copied, schema: &str) -> Trigger {
     let Copied { table, reference, source, columns } = copied;
     let name = format!("{COPY_PREFIX}{table}");

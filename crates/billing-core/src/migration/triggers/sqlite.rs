@@ -1,8 +1,10 @@
-//! The triggers in SQLite's words: for each table and event one that sees the rows, and one that sees what a row
+//! The triggers for SQLite: for each table and event one trigger that sees the rows, and one that sees what a row
 //! replaces.
 //!
-//! Invariant: the text in `sqlite_master` is the text made here, so that comparing them is comparing strings. An update
-//! that changes nothing still writes its rows: comparing every column costs more than it saves. Called by the parent.
+//! Invariant: the text here is the text in `sqlite_master`, so that the two are compared as strings. An update that
+//! changes nothing still writes its rows: comparing every column costs more than it saves.
+//!
+//! Used by the parent.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
@@ -10,7 +12,7 @@ use super::copied::{COPIED, COPY_PREFIX, Copied};
 use super::unique::{self, Replacement};
 use super::{InstalledTrigger, PREFIX, WatchedKey, WatchedTable, version};
 
-/// Those of the tables as they are: which rows can be replaced is a matter of their indexes.
+/// The triggers of the current tables; their indexes decide which rows can be replaced.
 pub(super) async fn expected<C: ConnectionTrait>(
     connection: &C,
     tables: &[WatchedTable],
@@ -97,7 +99,7 @@ fn inserts_where_moved(table: &WatchedTable) -> String {
         .collect()
 }
 
-/// The whole type where it cannot be told which rows go.
+/// The whole type, if it cannot be determined which rows are replaced.
 fn inserts_of_replaced(table: &WatchedTable, replacement: &Replacement) -> String {
     let insert = |key: &WatchedKey| match &replacement.matched {
         Some(matched) => {
@@ -121,7 +123,7 @@ fn key_parts(key: &WatchedKey, row: &str) -> String {
     format!("json_array({})", columns.join(", "))
 }
 
-/// JSON takes no blob, and a trigger that fails fails the statement of its writer. No key is made of one.
+/// JSON takes no blob, and a trigger that fails makes its writer's statement fail. No key is made of a blob.
 fn part(column: &str) -> String {
     format!("iif(typeof({column}) = 'blob', NULL, {column})")
 }

@@ -1,37 +1,41 @@
-//! Which rows of an SQLite table a new row can replace: those that are the same in the primary key or a unique index.
+//! Which rows of an SQLite table a new row can replace: those that are equal in the primary key or a unique index.
 //!
-//! `INSERT OR REPLACE` and `UPDATE OR REPLACE` delete such rows without any DELETE trigger. Invariant: every row that
-//! goes is matched; others may be matched too, for an invalidation too many does no harm. Pragmas are asked through a
-//! table, or they answer from what this connection remembers of the schema. Asked by [`super::sqlite`].
+//! `INSERT OR REPLACE` and `UPDATE OR REPLACE` delete such rows without firing a DELETE trigger.
+//!
+//! Invariant: every row that is replaced is matched. Other rows may be matched too, since an unneeded invalidation does
+//! no harm. Pragmas are joined with `sqlite_master`, because otherwise the connection answers from its remembered
+//! schema.
+//!
+//! Used by [`super::sqlite`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-/// Columns in which two rows of a table cannot be the same.
+/// Columns in which no two rows of a table are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct UniqueKey {
     columns: Vec<KeyColumn>,
-    /// It holds for some rows, or of expressions: which columns decide on it is not known.
+    /// The index is partial or contains expressions, so it is not known which columns decide.
     is_conditional: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct KeyColumn {
     name: String,
-    /// What counts as the same.
+    /// The collation that decides what is equal.
     collation: String,
 }
 
-/// Where a new row replaces an old one, in SQL about the rows `NEW` and `replaced`.
+/// When a new row replaces an old one, in SQL about the rows `NEW` and `replaced`.
 pub(super) struct Replacement {
-    /// Whether `replaced` may be one that goes. `None` if that cannot be told: any may be.
+    /// Whether `replaced` may be replaced. `None` if that cannot be determined: any row may be.
     pub(super) matched: Option<String>,
-    /// Whether an update can replace anything: it changes a column of a key. `None` if that cannot be told.
+    /// Whether an update can replace anything: it changes a column of a key. `None` if that cannot be determined.
     pub(super) moved: Option<String>,
 }
 
-/// The keys of a table as it is now; none if there is no such table.
+/// The unique keys of a table as it is now; empty if there is no such table.
 pub(super) async fn keys<C: ConnectionTrait>(connection: &C, table: &str) -> Result<BTreeSet<UniqueKey>, DbErr> {
     let mut keys = indexes(connection, table).await?;
     keys.insert(primary_key(connection, table).await?);
@@ -39,7 +43,7 @@ pub(super) async fn keys<C: ConnectionTrait>(connection: &C, table: &str) -> Res
     Ok(keys)
 }
 
-/// That of a table without one is empty. The rowid is the primary key where that is an INTEGER, and has no index.
+/// The primary key; empty if the table has none. An INTEGER primary key is the rowid, and has no index.
 async fn primary_key<C: ConnectionTrait>(connection: &C, table: &str) -> Result<UniqueKey, DbErr> {
     let sql = "SELECT c.name FROM sqlite_master t, pragma_table_info(t.name) c \
                WHERE t.type = 'table' AND t.name = ? AND c.pk > 0 ORDER BY c.pk";
@@ -69,7 +73,7 @@ async fn indexes<C: ConnectionTrait>(connection: &C, table: &str) -> Result<BTre
 }
 
 impl Replacement {
-    /// By any of these keys; `None` if there are none.
+    /// The replacement by any of these keys; `None` if there are none.
     pub(super) fn by(keys: &BTreeSet<UniqueKey>) -> Option<Self> {
         let matched: Option<Vec<String>> = keys.iter().map(UniqueKey::matched).collect();
         let moved: Option<Vec<BTreeSet<String>>> = keys.iter().map(UniqueKey::moved).collect();
@@ -82,7 +86,7 @@ impl Replacement {
 }
 
 impl UniqueKey {
-    /// A key of expressions alone may be the same for any two rows.
+    /// `None` for a key of expressions alone: any two rows may be equal in it.
     fn matched(&self) -> Option<String> {
         let same = |KeyColumn { name, collation }: &KeyColumn| {
             let name = quoted(name);

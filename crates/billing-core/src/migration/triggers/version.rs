@@ -1,16 +1,17 @@
-//! Which version of this crate made a trigger: it stands in the trigger's own text.
+//! The version of this crate that made a trigger, stored in the trigger's own text.
 //!
-//! There it needs no table, no row and no right but that of reading the catalogue, lasts exactly as long as the
-//! trigger, and comes with it through a dump and a restore. A trigger without it was made before versions were written
-//! down. Read by [`super::check_triggers`] and [`crate::migration::migrate`].
+//! Stored there, it needs no table, no row, and no right but to read the catalogue. It lasts exactly as long as the
+//! trigger, and survives a dump and a restore. A trigger without it was made before versions were recorded.
+//!
+//! Used by [`super::check_triggers`] and [`crate::migration::migrate`].
 
 use super::InstalledTrigger;
 
-/// The version of the triggers that this build makes. It is raised with every change of their texts, also where a
-/// cached type is added: an older `migrate` then refuses to replace them by its own.
+/// The version of the triggers that this build makes. Every change of their texts raises it, also when a cached type is
+/// added: an older `migrate` then refuses to replace them by its own.
 pub const VERSION: u32 = 3;
 
-/// Of triggers without a version in their texts.
+/// The version of triggers that have none in their texts.
 const UNMARKED: u32 = 1;
 
 const MARK: &str = "billing_cache triggers, version ";

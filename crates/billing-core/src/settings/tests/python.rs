@@ -1,4 +1,4 @@
-//! `.env` beside the real python-dotenv: what both read from the same text.
+//! Compares our reading of `.env` with the real python-dotenv on the same texts.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -34,7 +34,7 @@ impl Python {
         Self { process, texts, values }
     }
 
-    /// The variables of ours that it reads from the text, but for empty ones.
+    /// Our variables that it reads from the text, except empty ones.
     fn read(&mut self, text: &str) -> BTreeMap<String, String> {
         writeln!(self.texts, "{}", serde_json::to_string(text).unwrap()).unwrap();
         let mut line = String::new();
@@ -52,14 +52,14 @@ impl Drop for Python {
     }
 }
 
-/// What we read; none if a line of ours is refused, which Python passes over with a warning.
+/// The variables that we read; `None` if one of our lines is refused, which Python skips with a warning.
 fn ours(text: &str) -> Option<BTreeMap<String, String>> {
     let environment = |name: &str| (name == SET.0).then(|| OsString::from(SET.1));
     let read = of_text(text, environment).ok()?;
     Some(read.into_iter().map(|assignment| (assignment.name, assignment.value)).collect())
 }
 
-/// Pieces of which texts consist that are nearly files.
+/// Pieces that are combined into texts that resemble files.
 fn piece() -> impl Strategy<Value = &'static str> {
     let names =
         prop_oneof![Just("REDIS_HOST"), Just("REDIS_PASSWORD"), Just("DATABASE_URL"), Just("A"), Just("MY-VAR")];
