@@ -2,6 +2,8 @@
 //!
 //! Compiled in only with the feature `failpoints`, which only the tests turn on. The variable BILLING_FAILPOINT names
 //! the point at which this process aborts.
+//!
+//! Used by the write transaction and the relay.
 
 /// Aborts here if BILLING_FAILPOINT names this point.
 #[cfg(feature = "failpoints")]

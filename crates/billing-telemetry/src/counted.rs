@@ -1,4 +1,6 @@
 //! The metrics that come from the counters and histograms of the cache: which event becomes which series.
+//!
+//! Used by `process.rs` and `installation.rs`.
 
 use billing_cache::{Distribution, Event, Numbers, Tier, TypeInfo};
 

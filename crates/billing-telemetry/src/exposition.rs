@@ -2,6 +2,8 @@
 //!
 //! Each page is a registry of its own with one collector. The numbers exist already, so no metric is kept in a
 //! registry.
+//!
+//! Used by the pages `/metrics`.
 
 use std::fmt;
 

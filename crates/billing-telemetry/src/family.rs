@@ -1,4 +1,6 @@
 //! Metrics as data: families of samples, independent of their text format.
+//!
+//! Used by the other files of this crate.
 
 /// A metric with all its series.
 #[derive(Clone, Debug, PartialEq)]

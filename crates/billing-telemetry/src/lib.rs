@@ -3,6 +3,8 @@
 //! Invariants: nothing is counted here. [`process_metrics`] and [`installation_metrics`] turn what the cache and the
 //! dashboard already know into [`Family`]s, and [`Exposition`] writes these as text. Labels are bounded: a type of the
 //! registry, or a word of a list in this crate; never a key. `docs/metrics.md` lists all metrics.
+//!
+//! Used by the dashboard and by services.
 
 mod buckets;
 mod counted;

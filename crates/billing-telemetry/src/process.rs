@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing here sends a request to Redis or the database, so a scrape costs neither anything and works while
 //! both are away.
+//!
+//! Used by services.
 
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 //!
 //! The libraries create plain `tracing` spans of level TRACE, which cost a comparison while nobody listens. A
 //! [`Traces`] provides the layer that listens, to spans only: `RUST_LOG` still decides what is logged.
+//!
+//! Used by the example service.
 
 use std::time::Duration;
 

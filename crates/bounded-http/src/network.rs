@@ -2,6 +2,8 @@
 //!
 //! Invariant: one address belongs to one network. A customer of an IPv6 provider has a whole /64, and can use any
 //! number of its addresses, so they count as one network.
+//!
+//! Used by the shares of connections, and by the dashboard for its login.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

@@ -22,7 +22,7 @@ use crate::limits::Limits;
 use crate::network::Network;
 use crate::shares::Shares;
 
-/// Pause after an error of the system, such as too many open files, which lasts longer than an immediate retry.
+/// Pause after a system error, such as too many open files: an immediate retry would fail again.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(200);
 
 type Stream = Pin<Box<TimeoutStream<TcpStream>>>;

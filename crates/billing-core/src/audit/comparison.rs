@@ -1,4 +1,6 @@
 //! One comparison of cached values with the database at this time. The audit bases its verdict on it.
+//!
+//! Used by the audit, by way of the registry.
 
 use billing_cache::{AnyKey, Standing};
 

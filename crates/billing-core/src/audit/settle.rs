@@ -35,6 +35,8 @@
 //!
 //! A key that is never quiet is not called stale but [`Outcome::Pending`], with the age of the invalidation it waits
 //! for.
+//!
+//! Used by the parent.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -59,7 +61,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_millis(250);
 
-/// A value that differed at the first look.
+/// A value to judge: one that differed at a first look, or the one that the caller asked about.
 struct Suspect {
     key: AnyKey,
     /// Since when it differs in quiet rounds, and with which bytes.

@@ -1,4 +1,6 @@
 //! Counts the verdicts of an audit, and computes how many nines the share of right values has.
+//!
+//! Used by `cache-admin verify` and by the dashboard.
 
 use serde::Serialize;
 

@@ -38,7 +38,7 @@ impl CachedType for ActiveDiscounts {
         Owner::Untold
     }
 
-    /// The earliest end in the list. The list does not tell when a discount that is not in it yet starts.
+    /// The earliest end in the list. The list does not show when a discount that is not in it yet starts.
     fn valid_until(discounts: &Vec<dict::Discount>) -> Option<SystemTime> {
         discounts.iter().filter_map(|discount| discount.valid_to).min().map(|end| end.and_utc().into())
     }
@@ -79,8 +79,8 @@ impl discount::Model {
     }
 }
 
-/// The row, unless it cannot be read: one bad discount must not withhold all others from every reader. The caller that
-/// applies the bad one gets an error.
+/// The row, or `None` if it cannot be read: one bad discount must not withhold all others from every reader. A caller
+/// that applies the bad one gets an error.
 fn readable(row: &RawRow<discount::Entity>) -> Option<discount::Model> {
     let row = row.model();
     row.inspect_err(|error| warn!(%error, "active_discounts is served without it")).ok()

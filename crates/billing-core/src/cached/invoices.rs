@@ -205,7 +205,7 @@ fn discount_line(row: invoice_discount::Model) -> Result<DiscountLine, Unreadabl
     Ok(DiscountLine { id: row.discount_id, amount: row.amount.ok_or_else(missing)?, name: row.name })
 }
 
-/// Reads this row alone: a change of `tax_rates` makes no invoice wrong, so it invalidates none.
+/// Reads the line's own row alone. So a change of `tax_rates` makes no invoice wrong, and invalidates none.
 fn tax_line(row: invoice_tax::Model) -> Result<TaxLine, UnreadableRow> {
     let missing = || lacks::<invoice_tax::Entity>(row.id, invoice_tax::Column::TaxAmount);
     let rate = row.own_rate();

@@ -1,6 +1,6 @@
 //! The cached types of the billing module, each declared once in its own file, and the one list of them.
 //!
-//! Everything that concerns "every type" iterates [`CACHED_TYPES`]: the cache, the command line, stats, clear, warm-up,
+//! Everything that handles "every type" iterates [`CACHED_TYPES`]: the cache, the command line, stats, clear, warm-up,
 //! the monitor and the triggers. A further type is one file here and two lines in this one.
 
 mod active_discounts;

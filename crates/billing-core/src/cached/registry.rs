@@ -1,6 +1,8 @@
 //! The registry: cached types without their Rust types, for tools that treat all alike.
 //!
 //! A trait with constants behind an erased one, and a visible list: the design of crates.io's background jobs.
+//!
+//! Used by the outbox, the audit and the tools.
 
 use std::fmt;
 use std::marker::PhantomData;

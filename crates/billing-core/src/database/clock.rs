@@ -1,4 +1,6 @@
 //! The time by the clock of the database.
+//!
+//! Used by the loader of active discounts and by `cache-admin doctor`.
 
 use std::time::Duration;
 

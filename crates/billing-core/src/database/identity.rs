@@ -1,5 +1,7 @@
 //! The identity of a database, whatever name it is reached by. Two services must agree on it before they share keys in
 //! Redis.
+//!
+//! Used by the service when it starts, and by `cache-admin doctor`.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! The journal mode of an SQLite file before it is opened. Opening it turns it to WAL mode, permanently.
+//!
+//! Used by `cache-admin migrate`.
 
 use std::fs::File;
 use std::io::Read;

@@ -59,7 +59,7 @@ impl<E: EntityTrait> RawRow<E> {
         self.row.try_get_by::<Option<T>, _>(column.as_str()).map_err(|error| self.unreadable(&error))
     }
 
-    /// An integer that the query selects by, and that so cannot be NULL; the column may have any width.
+    /// An id by which the query selects, and which so cannot be NULL; the column may have any integer width.
     pub(crate) fn key(&self, column: E::Column) -> Result<i32, UnreadableRow> {
         let key = integer(&self.row, column.as_str()).and_then(|key| i32::try_from(key).ok());
         key.ok_or_else(|| self.unreadable(&DbErr::Type(format!("column {} is not an id", column.as_str()))))

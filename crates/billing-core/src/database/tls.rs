@@ -1,7 +1,7 @@
-//! TLS to PostgreSQL: the parameters of the URL, and what a failed handshake means.
+//! TLS to PostgreSQL: the parameters of the URL, and the meaning of a failed handshake.
 //!
 //! Invariant: a check that the URL asks for is made, or the URL is refused. The driver ignores parameters that it does
-//! not know. It also makes no check for `require` with a file of authorities, where libpq makes one.
+//! not know. For `require` with a file of authorities it makes no check, although libpq makes one.
 //!
 //! Used by the parent.
 
@@ -33,8 +33,8 @@ const UNHEEDED: [&str; 8] = [
 const VARIABLES: [(&str, &str); 4] =
     [("PGSSLMODE", "sslmode"), ("PGSSLROOTCERT", "sslrootcert"), ("PGSSLCERT", "sslcert"), ("PGSSLKEY", "sslkey")];
 
-/// Returns the parameters of a URL in the driver's form, and those that are set only by an environment variable. The
-/// files that they name are tried. The error says what is wrong with them.
+/// The parameters of a URL in the driver's form, with those that only an environment variable sets. The files that they
+/// name are tried. The error says what is wrong.
 pub(super) fn parameters(
     query: &str,
     variable: impl Fn(&str) -> Result<Option<String>, String>,

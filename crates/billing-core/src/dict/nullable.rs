@@ -1,4 +1,6 @@
 //! A field that may be `null`, and must be present.
+//!
+//! Used by the other files of this folder.
 
 use serde::{Deserialize, Deserializer};
 

@@ -1,4 +1,6 @@
 //! The result of a check: the answers to a question, added up.
+//!
+//! Used by the parent; shown by `cache-admin doctor`, and logged by a starting service.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,7 +13,7 @@ use super::question::Question;
 use super::sql::Dialect;
 use crate::database::DatabaseError;
 
-/// Limit on the values that are kept for a check. Further distinct values are not listed.
+/// Number of distinct values that are kept for a check; further ones only count as rows.
 const MAX_VALUES: usize = 1_000;
 /// Number of values that a sentence names.
 const NAMED: usize = 5;

@@ -2,6 +2,8 @@
 //! rows.
 //!
 //! Invariant: each reads a few thousand rows by id, and of other tables only what an index finds for them.
+//!
+//! Used by the parent and by `finding.rs`.
 
 use super::Depth;
 use super::check::Check;

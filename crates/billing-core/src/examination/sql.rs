@@ -2,6 +2,8 @@
 //!
 //! Invariants: no answer holds an amount. Every text in an answer is read as bytes if the database does not guarantee
 //! its encoding. SQLite's amounts may be REAL, so they are compared in rounded cents, as REAL, which no sum overflows.
+//!
+//! Used by the other files of this folder.
 
 use sea_orm::DbBackend;
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: it only reads.
 //!
-//! Used by `cache-admin doctor`, the metrics of the cache, and the exposition.
+//! Used by `cache-admin doctor`, for the stored counters, and for the `/metrics` pages.
 
 use std::time::Duration;
 

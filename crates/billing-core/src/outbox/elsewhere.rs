@@ -14,7 +14,7 @@ use super::row::{OutboxRow, Target};
 use super::rows::{self, Histories, Needed};
 use crate::cached::BillingCache;
 
-/// A running relay has marked rows that were left elsewhere again by its second look for them.
+/// By its second look for such rows, a running relay has applied and marked them again.
 const LOOKS: u32 = 2;
 
 /// The rows that Redis may not carry.

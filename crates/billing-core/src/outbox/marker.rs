@@ -30,8 +30,8 @@ pub(super) type Relayed = HashMap<Option<History>, BTreeSet<i64>>;
 #[derive(Clone, Debug)]
 pub(super) struct Marker(Arc<Mutex<Option<mpsc::Sender<Relayed>>>>);
 
-/// The place of one commit in the queue. The task does not end before the mark was given or dropped. It has no queue if
-/// the marker was closed.
+/// The mark of one commit. The task does not end before the mark was given or dropped. It has no queue if the marker
+/// was closed.
 #[derive(Debug)]
 pub(super) struct Mark(Option<mpsc::Sender<Relayed>>);
 
@@ -42,7 +42,7 @@ impl Marker {
         (Self(Arc::new(Mutex::new(Some(sender)))), tokio::spawn(run(database, queue)))
     }
 
-    /// Reserves the mark of a commit before it begins, so that closing waits for it.
+    /// Taken before a commit, so that closing waits for its mark.
     pub(super) fn expect(&self) -> Mark {
         Mark(self.0.lock().expect("no panic while the queue is taken").clone())
     }

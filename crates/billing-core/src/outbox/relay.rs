@@ -70,7 +70,7 @@ pub enum RelayError {
     /// The outbox could not be read or marked.
     #[error("read the outbox")]
     Database(#[from] DbErr),
-    /// Redis could not be asked.
+    /// Redis could not be reached, or did not acknowledge.
     #[error("tell redis")]
     Redis(#[from] L2Error),
 }

@@ -3,7 +3,8 @@
 //! Invariant: a table is *blind* if one of its events has no enabled trigger of the cache. Its types are read past the
 //! cache from the look that finds this until a look finds the trigger again and the type was cleared since. A trigger
 //! that merely differs is only reported. SQLite is checked whenever its schema has changed: at each write, in its
-//! transaction, and at each look of the relay. PostgreSQL is checked every minute.
+//! transaction, and at each look of the relay. PostgreSQL is checked every minute. While a type is read past the cache,
+//! each look of the relay checks, on both databases.
 //!
 //! Used by the relay and the write transaction.
 
@@ -19,7 +20,7 @@ use crate::cached::{BillingCache, declarations};
 use crate::migration::triggers::blind_types;
 use crate::migration::{TriggerDifference, check_triggers};
 
-/// Pause between two checks of PostgreSQL.
+/// Pause between two checks of PostgreSQL while no type is read past the cache.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// The result of the last check, shared by all clones of a database.

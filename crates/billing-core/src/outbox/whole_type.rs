@@ -117,8 +117,8 @@ impl Clears {
         }
     }
 
-    /// Waits until a clear has succeeded, for ever if none does. Returns the rows that keep the mark of another
-    /// history. May be dropped.
+    /// Waits until a clear has succeeded; if none does, it waits for ever. Returns the rows that keep the mark of
+    /// another history. May be dropped.
     pub(super) async fn next_done(&mut self) -> BTreeSet<i64> {
         while let Some(ended) = self.tasks.join_next().await {
             let (cache_type, applied) = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));

@@ -1,4 +1,6 @@
 //! Why an operation was not done. Each error has a code for programs and a sentence for people.
+//!
+//! Returned by every operation of the service.
 
 use std::fmt;
 

@@ -19,7 +19,7 @@ use crate::money::Money;
 use crate::outbox::WriteTxn;
 use crate::time::now;
 
-/// An invoice that no other writer can change until the transaction ends: what decisions about money are made on.
+/// An invoice that no other writer can change until the transaction ends. Decisions about money are made on it.
 ///
 /// ```
 /// # use billing_core::money::Money;
@@ -35,7 +35,7 @@ use crate::time::now;
 /// }
 /// ```
 ///
-/// What the cache answers is of another type, and nothing turns it into this one:
+/// A value from the cache has another type, and nothing converts it into this one:
 ///
 /// ```compile_fail,E0308
 /// # use billing_core::money::Money;

@@ -3,6 +3,8 @@
 //! Invariants: a decision about money is made on rows read and locked in the write transaction (`locked.rs`), never on
 //! a cached value. A write returns when no later read can see the values from before it, or reports that this is
 //! pending.
+//!
+//! Used by services, and by tools that write.
 
 mod commands;
 mod credit_notes;

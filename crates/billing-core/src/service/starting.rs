@@ -2,6 +2,8 @@
 //!
 //! Invariants: nothing waits for it or depends on it. It reads a small table, for a bounded time, and ends with the
 //! service.
+//!
+//! Used by [`super::BillingService::open`].
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The tax lines of an invoice: recomputing them, and putting those of its place onto it.
+//! The tax lines of an invoice: recomputes them, and puts the tax of the invoice's place onto it.
 //!
 //! Invariants: a line keeps the rate that was copied onto it. Without a copy, a rate counts only if it yields the tax
 //! on the line; if several rates or none do, nothing is computed. Every caller holds the lock of the invoice.

@@ -116,7 +116,7 @@ pub(super) fn nearest(key: &str) -> Option<&'static str> {
     most_like(key, DEFAULTS.keys().map(|known| (known.as_str(), known.clone())))
 }
 
-/// The variable closest to this one; underscores and dots of the key are ignored.
+/// The variable closest to this one, compared without underscores and dots.
 pub(super) fn nearest_variable(name: &str) -> Option<String> {
     let plain = |text: &str| text.to_lowercase().replace(['.', '_'], "");
     let wanted = plain(after(name, OURS)?);

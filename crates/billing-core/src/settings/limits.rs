@@ -2,6 +2,8 @@
 //!
 //! Invariant: no value in its range makes a program panic, overflow or wait for ever; a test starts a service at both
 //! ends of each. Another test compares them with the keys of `config/default.toml`.
+//!
+//! Used by `value.rs`.
 
 use std::ops::RangeInclusive;
 

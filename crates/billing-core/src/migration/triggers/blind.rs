@@ -1,4 +1,4 @@
-//! Finds blind tables: those without an enabled trigger of ours for an event, so that its changes go unnoticed.
+//! Finds blind tables: those whose changes go unnoticed, because an event has no enabled trigger of ours.
 //!
 //! Invariant: a trigger of another version counts, since it writes the outbox too. A trigger does not count if it is
 //! disabled, if a schema tool dropped it with its table, or if its table is partitioned or inherited from.

@@ -1,5 +1,5 @@
-//! The triggers for SQLite: for each table and event one trigger that sees the rows, and one that sees what a row
-//! replaces.
+//! The triggers for SQLite: for each table and event one trigger that sees the rows, and one that sees the rows that
+//! they replace.
 //!
 //! Invariant: the text here is the text in `sqlite_master`, so that the two are compared as strings. An update that
 //! changes nothing still writes its rows: comparing every column costs more than it saves.
