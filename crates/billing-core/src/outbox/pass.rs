@@ -23,7 +23,7 @@ use super::whole_type::{self, PutAside};
 use crate::cached::{self, BillingCache};
 use crate::{database, failpoint};
 
-/// A mark may become visible this long after the time it carries.
+/// A mark becomes visible at most this long after the time it carries.
 const MARK_DELAY: TimeDelta = TimeDelta::seconds(10);
 
 /// One pass over the outbox.

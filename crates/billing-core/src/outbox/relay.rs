@@ -202,9 +202,9 @@ async fn catch_up(
         }
         return pass.result().map(|()| reached);
     }
-    // Either the data are other data, so acknowledged invalidations may be undone. Or they are the same data over
-    // another connection: in between, other processes may have written to a server that took its place for a while, and
-    // the rows say so.
+    // Either these are other data, in which acknowledged invalidations may be undone. Or they are the same data over
+    // another connection: in between, other processes may have invalidated on a server that took its place for a while,
+    // and the rows say so.
     new.iter().for_each(|primary| cache.suspend_reads(primary.connection));
     // A mark says the history of the shard that had the key at that time; by now another shard may have the key.
     let needed =

@@ -44,7 +44,7 @@ pub struct OutboxRow {
 pub enum Target {
     /// One key.
     Key(AnyKey),
-    /// No value can be cached for these column values, such as a region that does not exist.
+    /// No value can be cached for these column values, such as an invalid region.
     Nothing,
     /// Every key of the type.
     WholeType(&'static str),

@@ -44,7 +44,7 @@ pub(super) enum Needed {
     Everything,
     /// Rows that were marked since then as applied to other histories than these.
     AppliedElsewhere { than: Histories, since: NaiveDateTime },
-    /// Rows that still carry the mark of another history than these after this time.
+    /// Rows that were marked longer ago than `after`, and still carry the mark of another history than these.
     LeftElsewhere { than: Histories, after: Duration },
 }
 

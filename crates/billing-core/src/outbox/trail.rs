@@ -52,7 +52,7 @@ pub struct Trace {
     pub whole_type: bool,
 }
 
-/// The current point.
+/// The current point in this history.
 pub(crate) async fn moment<C: ConnectionTrait>(connection: &C) -> Result<Moment, DbErr> {
     if connection.get_database_backend() == DbBackend::Sqlite {
         return Ok(Moment::LastId(rows::last_id(connection).await?));

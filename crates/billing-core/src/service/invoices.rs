@@ -45,9 +45,9 @@ impl BillingService {
         Ok(transaction.commit(invoice).await?)
     }
 
-    /// Puts the tax of the invoice's country, and of the region if one is given, onto the invoice. Calling it again has
-    /// no further effect. A tax of this place that is already on the invoice keeps its name and its rate, unless
-    /// today's rates are asked for. A tax of another place is replaced. If no rate applies, the invoice has no tax.
+    /// Puts the tax of the invoice's country, and of the region if one is given, onto the invoice: once, however often
+    /// it is called. A tax of this place that is already on the invoice keeps its name and its rate, unless today's
+    /// rates are asked for. A tax of another place is replaced. If no rate applies, the invoice has no tax.
     ///
     /// # Errors
     /// No such invoice; one that is not open, would be overpaid or leave less due than is pending, a tax that stays and

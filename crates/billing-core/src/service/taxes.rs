@@ -1,7 +1,8 @@
 //! The tax lines of an invoice: recomputes them, and puts the tax of the invoice's place onto it.
 //!
 //! Invariants: a line keeps the rate that was copied onto it. Without a copy, a rate counts only if it yields the tax
-//! on the line; if several rates or none do, nothing is computed. Every caller holds the lock of the invoice.
+//! on the line: today's rate of its row, or else the only possible one. If that leaves the rate open, nothing is
+//! computed. Every caller holds the lock of the invoice.
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
