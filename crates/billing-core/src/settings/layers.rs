@@ -22,6 +22,8 @@ const SECRETS: [&str; 4] = ["redis.password", "redis.url", "redis.sentinel_passw
 /// The settings that say where Redis is, each in a different way.
 pub(super) const ADDRESSES: [&str; 4] = ["redis.url", "redis.cluster_nodes", "redis.sentinels", "redis.host"];
 
+const PORT: &str = "redis.port";
+
 /// Shown instead of a secret that is set.
 pub const HIDDEN: &str = "(hidden)";
 
@@ -72,7 +74,8 @@ pub(super) fn merged(overrides: &Overrides, variables: &Variables) -> Result<Lay
     let file = named.map(file).transpose()?.unwrap_or_default();
     let mut found = of_variables(&variables.of_dot_env)?;
     if ADDRESSES.iter().any(|key| file.contains_key(*key)) {
-        found.retain(|key, _| !ADDRESSES.contains(&key.as_str()));
+        // A port belongs to its host.
+        found.retain(|key, _| key != PORT && !ADDRESSES.contains(&key.as_str()));
     }
     let mut merged = keys::defaults().clone();
     for layer in [found, file, of_variables(&variables.of_process)?, flags(&overrides.values)?] {

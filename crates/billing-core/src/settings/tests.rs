@@ -224,8 +224,8 @@ fn a_dot_env_file_gives_way_to_a_file_that_is_named() {
         let of_dot_env = of_text(dot_env, |_| None).unwrap();
         Settings::resolve(&overrides, &Variables { of_dot_env, ..variables }).unwrap().settings.redis
     };
-    let redis = over("REDIS_HOST=found\nREDIS_PASSWORD=found\nREDIS_URL=redis://found\n", &[]);
-    assert_eq!((redis.host.as_str(), redis.url.expose_secret()), ("named", ""));
+    let redis = over("REDIS_HOST=found\nREDIS_PORT=7000\nREDIS_PASSWORD=found\nREDIS_URL=redis://found\n", &[]);
+    assert_eq!((redis.host.as_str(), redis.port, redis.url.expose_secret()), ("named", 6_379, ""));
     assert_eq!(redis.password.expose_secret(), "found");
     assert_eq!(over("", &[("REDIS_HOST", "set")]).host, "set");
 }
