@@ -1,7 +1,7 @@
 //! Hot keys: how often keys are read, added up in Redis over all processes.
 //!
 //! In Redis they are next to the counters and flushed with them.
-//! `billing_cache:{numbers}:reads:{half-life}:{landmark}:{type}` is a sorted set of key texts by decayed reads. The
+//! `billing_cache:{numbers}:reads:{half-life}s:{landmark}:{type}` is a sorted set of key texts by decayed reads. The
 //! same name without the type is a sorted set of the sum of each type. Scores under one landmark are weights that can
 //! be added unchanged (see `popularity`). A reader also adds those of the previous landmark, divided by 2^64. Nothing
 //! is ever aged by rewriting, so the processes need to agree only on the clock. The half-life is part of the name, so
