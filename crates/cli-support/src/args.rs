@@ -1,7 +1,7 @@
-//! The arguments every tool takes, and the settings they make.
+//! The arguments that every tool takes, and the settings that result from them.
 //!
-//! Invariant: a flag outranks the environment, the settings file, `.env` and the defaults, or is refused; it is never
-//! silently without effect. What else is without effect is said on stderr.
+//! Invariant: a flag outranks the environment, the settings file, `.env` and the defaults, or it is refused; it is
+//! never silently ignored. Anything else that has no effect is reported on stderr.
 
 use std::path::PathBuf;
 
@@ -12,10 +12,10 @@ use secrecy::ExposeSecret;
 
 use crate::exit::{usage, warn};
 
-/// The heading of flags that set what services know as settings, and whose variables are those of the services.
+/// The help heading of flags that set a key of the settings. Their variables are those of the services.
 pub(crate) const SETTINGS: &str = "Settings";
 
-/// What goes to stdout.
+/// The format of stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Tables for people
@@ -58,21 +58,22 @@ impl CommonArgs {
         self.settings_with(Vec::new())
     }
 
-    /// As [`settings`](Self::settings), with further keys such as `cache.key_space` that the tool decides.
+    /// Like [`settings`](Self::settings), with further keys such as `cache.key_space` that the tool sets itself.
     ///
     /// # Errors
-    /// As [`settings`](Self::settings).
+    /// The same as for [`settings`](Self::settings).
     pub fn settings_with(&self, further: Vec<(String, String)>) -> Result<Settings> {
         let loaded = self.load(further)?;
-        // What the platform sets for other things is said by `doctor`, and not again by each command.
+        // `doctor` reports the other remarks, such as variables that the platform sets for other purposes. The other
+        // commands do not repeat them.
         loaded.remarks.iter().filter(|remark| matches!(remark, Remark::NoVariable { .. })).for_each(warn);
         Ok(loaded.settings)
     }
 
-    /// As [`settings`](Self::settings), with where each value comes from, and what is without effect.
+    /// Like [`settings`](Self::settings), with the source of each value, and with what has no effect.
     ///
     /// # Errors
-    /// As [`settings`](Self::settings).
+    /// The same as for [`settings`](Self::settings).
     pub fn settings_explained(&self) -> Result<Loaded> {
         self.load(Vec::new())
     }
@@ -88,7 +89,7 @@ impl CommonArgs {
             redis if !redis.cluster_nodes.trim().is_empty() => {
                 Some((*flag, "redis.cluster_nodes", "REDIS_CLUSTER_NODES"))
             }
-            // They know where it is; the number of the database they do not.
+            // Sentinels know the host and port, but not the number of the database.
             redis if !redis.sentinels.is_empty() && *key != "redis.db" => {
                 Some((*flag, "redis.sentinels", "REDIS_SENTINELS"))
             }

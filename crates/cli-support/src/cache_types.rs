@@ -1,30 +1,30 @@
 //! `--type`: the registered cached types by name and alias, or all of them.
 //!
-//! Invariant: what can be chosen is what is registered; no tool lists the types by hand.
+//! Invariant: you can choose exactly the registered types; no tool lists the types by hand.
 
 use billing_core::cached::{self, CACHED_TYPES, RegisteredType};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 const ALL: &str = "all";
 
-/// What was chosen with `--type`.
+/// The choice made with `--type`.
 #[derive(Clone, Copy)]
 pub enum TypeChoice {
     /// Every registered type.
     All,
-    /// One of them.
+    /// One registered type.
     One(&'static dyn RegisteredType),
 }
 
 impl TypeChoice {
-    /// Takes the names and aliases of the registered types, and `all`: `#[arg(long, value_parser =
+    /// Accepts the names and aliases of the registered types, and `all`: `#[arg(long, value_parser =
     /// TypeChoice::parser())]`.
     #[must_use]
     pub fn parser() -> impl TypedValueParser<Value = Self> {
         PossibleValuesParser::new(possible_values()).map(|name| Self::named(&name))
     }
 
-    /// Whether it stands for every type.
+    /// Whether every type is chosen.
     #[must_use]
     pub fn is_all(self) -> bool {
         matches!(self, Self::All)

@@ -2,17 +2,17 @@
 
 use std::process::ExitCode;
 
-/// What the exit code of a tool means.
+/// The meaning of a tool's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Code {
-    /// Done.
+    /// Success.
     Fine = 0,
-    /// The answer is no, or a part of the work failed.
+    /// The answer is no, or part of the work failed.
     No = 1,
     /// Wrong arguments or settings.
     Usage = 2,
-    /// Redis or the database could not be reached, or the database is not ready.
+    /// Redis or the database cannot be reached, or the database is not ready.
     Unreachable = 3,
     /// Ctrl-C.
     Interrupted = 130,

@@ -1,9 +1,9 @@
-//! Reading the command line, with a variable of the environment for every flag.
+//! Reads the command line. Every flag can also be set by an environment variable.
 //!
-//! Invariants: a flag outranks its variable; an empty variable is an unset one; help shows the names of variables and
-//! never their values. A flag of a command has the command in its variable's name, `CACHE_ADMIN_WARMUP_LIMIT`, so that
-//! a variable meant for one command, such as a type to warm up, is never taken by another, which may remove it.
-//! Settings keep the names that services use.
+//! Invariants: a flag outranks its variable; an empty variable counts as unset; help shows the names of variables but
+//! never their values. The variable of a command's flag contains the command, as in `CACHE_ADMIN_WARMUP_LIMIT`, so that
+//! a variable meant for one command, such as a type to warm up, is never used by another command, which may delete it.
+//! Settings keep the variable names that services use.
 
 use anstyle::AnsiColor;
 use billing_core::printable_lines;
@@ -13,7 +13,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory, Parser};
 use crate::args::SETTINGS;
 use crate::exit::say;
 
-/// The arguments of this process; ends it where they cannot be understood, or after `--help`.
+/// The arguments of this process. Ends the process if they are invalid, and after `--help`.
 #[must_use]
 pub fn parse<C: Parser>() -> C {
     let mut command = command::<C>();
@@ -21,8 +21,8 @@ pub fn parse<C: Parser>() -> C {
     read(&mut command).unwrap_or_else(|error| end(&error.format(&mut command)))
 }
 
-/// Ends the process with what was asked for, such as help, or with what is wrong. That quotes what was typed, without
-/// colours: none of clap's could be told from those.
+/// Ends the process with the requested output, such as help, or with an error. The error quotes the input, so it is
+/// printed without clap's colours: they could not be told apart from escape sequences in the input.
 fn end(error: &clap::Error) -> ! {
     if !error.use_stderr() {
         error.exit();
@@ -33,7 +33,7 @@ fn end(error: &clap::Error) -> ! {
     std::process::exit(error.exit_code())
 }
 
-/// The command line, with its variables.
+/// The command line with its variables.
 #[must_use]
 pub fn command<C: CommandFactory>() -> Command {
     let command = C::command();

@@ -1,7 +1,7 @@
-//! How a tool ends: exit codes, the sentence an error makes, and what is logged meanwhile.
+//! How a tool ends: its exit code, its error message, and its log.
 //!
-//! Invariant: an error is printed once, here, as one line on stderr. The causes decide the exit code by their types,
-//! never by their texts.
+//! Invariant: an error is printed once, here, as one line on stderr. The types of the causes decide the exit code,
+//! never their texts.
 
 use std::error::Error;
 use std::fmt;
@@ -25,17 +25,17 @@ use crate::interruption::Interrupted;
 pub use crate::interruption::{Ending, interruptible, until_interrupted};
 pub use billing_core::process::Talk;
 
-/// The arguments or settings cannot be used; makes [`Code::Usage`].
+/// The arguments or settings cannot be used; leads to [`Code::Usage`].
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
 
-/// The error of wrong arguments.
+/// An error for wrong arguments.
 pub fn usage(sentence: impl Into<String>) -> anyhow::Error {
     Usage(sentence.into()).into()
 }
 
-/// Runs a tool: logs go to stderr, an error becomes a sentence, and the result an exit code.
+/// Runs a tool: logs go to stderr, an error becomes one line there, and the result becomes the exit code.
 pub fn run(talk: Talk, work: impl Future<Output = Result<Code>>) -> ExitCode {
     log_to_stderr(talk);
     let runtime = match process::runtime() {
@@ -49,7 +49,7 @@ pub fn run(talk: Talk, work: impl Future<Output = Result<Code>>) -> ExitCode {
         print_error(&error);
         code_of(&error)
     });
-    // Name resolution cannot be cancelled and may take long; whoever pressed Ctrl-C does not wait for it.
+    // Name resolution cannot be cancelled and may take long. After Ctrl-C the process does not wait for it.
     runtime.shutdown_background();
     code.into()
 }
@@ -60,7 +60,7 @@ pub fn print_error(error: &anyhow::Error) {
     say(format_args!("{red}error:{red:#} {}", sentence_with_advice(error)));
 }
 
-/// The sentence of an error, and the next step where the database tells of one that the sentence lacks.
+/// The message of an error. If the database suggests a next step that the message lacks, it is added.
 #[must_use]
 pub fn sentence_with_advice(error: &anyhow::Error) -> String {
     let sentence = sentence(error);
@@ -70,18 +70,18 @@ pub fn sentence_with_advice(error: &anyhow::Error) -> String {
     }
 }
 
-/// Prints a line on stderr that is no error.
+/// Prints a warning on stderr.
 pub fn warn(what: &impl fmt::Display) {
     let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
     say(format_args!("{yellow}warning:{yellow:#} {}", one_line(what)));
 }
 
-/// Prints a line on stderr. Where nobody can read it, the work goes on, and the exit code still tells how it ended.
+/// Prints a line on stderr. If stderr cannot be written, the work continues; the exit code still reports the result.
 pub fn say(line: fmt::Arguments<'_>) {
     drop(writeln!(anstream::stderr().lock(), "{line}"));
 }
 
-/// The exit code that an error asks for.
+/// The exit code for an error.
 #[must_use]
 pub fn code_of(error: &anyhow::Error) -> Code {
     error.chain().find_map(code_of_cause).unwrap_or(Code::No)
@@ -105,7 +105,7 @@ fn code_of_cause(cause: &(dyn Error + 'static)) -> Option<Code> {
 }
 
 fn as_database_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a DatabaseError> {
-    // The loads of the cache share their errors.
+    // Loads of the cache share their errors in an `Arc`.
     let shared = || cause.downcast_ref::<Arc<DatabaseError>>().map(Arc::as_ref);
     cause.downcast_ref::<DatabaseError>().or_else(shared)
 }
@@ -126,7 +126,7 @@ fn code_of_database(error: &DatabaseError) -> Option<Code> {
     }
 }
 
-/// The error and its causes, joined by colons. A cause that its effect already quotes is not said twice.
+/// The error and its causes, joined by colons. A cause that is already quoted by the error above it is not repeated.
 #[must_use]
 pub fn sentence(error: &anyhow::Error) -> String {
     let mut sentence = String::new();
@@ -153,7 +153,7 @@ fn log_to_stderr(talk: Talk) {
     let (filter, passed_over) = process::log_filter::<EnvFilter>(talk);
     let writer = || LogLines(std::io::stderr());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
-    // It would complain on stderr that stderr cannot be written, and panic.
+    // On a failed write to stderr it would print an error to stderr, and panic.
     log.log_internal_errors(false).init();
     passed_over.iter().for_each(warn);
 }

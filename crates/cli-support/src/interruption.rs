@@ -1,6 +1,6 @@
-//! Ctrl-C: work that it ends as a whole, and work of which a part is worth showing.
+//! Ctrl-C: for work that it cancels completely, and for work whose partial result is shown.
 //!
-//! Invariant: from the first wait on, an interruption is remembered, so that none is lost between two pieces of work.
+//! Invariant: from the first wait on, an interruption is remembered, so that it is not lost between two pieces of work.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -11,15 +11,15 @@ use tokio::sync::watch;
 
 use crate::code::Code;
 
-/// Ctrl-C was pressed; makes [`Code::Interrupted`].
+/// Ctrl-C was pressed; leads to [`Code::Interrupted`].
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted: {0}")]
 pub(crate) struct Interrupted(&'static str);
 
-/// Does the work unless Ctrl-C is pressed first; `consequence` says what that means for what was done so far.
+/// Does the work unless Ctrl-C is pressed first; `consequence` says what that means for the work done so far.
 ///
 /// # Errors
-/// Those of the work, or [`Code::Interrupted`].
+/// The errors of the work, or [`Code::Interrupted`].
 pub async fn interruptible<T>(consequence: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         done = work => done,
@@ -27,24 +27,24 @@ pub async fn interruptible<T>(consequence: &'static str, work: impl Future<Outpu
     }
 }
 
-/// Whether a piece of work came to its end.
+/// Whether a piece of work was completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Ending {
-    /// It did.
+    /// It was completed.
     Complete,
     /// Ctrl-C came first.
     Interrupted,
 }
 
 impl Ending {
-    /// Whether the work came to its end.
+    /// Whether the work was completed.
     #[must_use]
     pub fn is_complete(self) -> bool {
         self == Self::Complete
     }
 
-    /// Ends a command that has shown its result, whole or partial; `consequence` says what an interruption means.
+    /// Ends a command that has shown its result, complete or partial; `consequence` says what an interruption means.
     ///
     /// # Errors
     /// [`Code::Interrupted`].
@@ -53,10 +53,10 @@ impl Ending {
     }
 }
 
-/// Does the work until Ctrl-C is pressed, and drops it there; what it has noted by then is the partial result.
+/// Does the work until Ctrl-C is pressed, and drops it then; what the work has recorded by then is the partial result.
 ///
 /// # Errors
-/// Those of the work.
+/// The errors of the work.
 pub async fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<Ending> {
     tokio::select! {
         done = work => done.map(|()| Ending::Complete),
@@ -64,12 +64,12 @@ pub async fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result
     }
 }
 
-/// Resolves when Ctrl-C was pressed since the first call.
+/// Resolves once Ctrl-C is pressed, or if it was pressed since the first call.
 async fn come() {
     static COME: OnceLock<watch::Receiver<bool>> = OnceLock::new();
     let mut come = COME.get_or_init(listen).clone();
     if come.wait_for(|come| *come).await.is_err() {
-        // The system refuses to tell: the signal ends the process, as if nobody listened.
+        // The system refuses the signal handler. The signal then ends the process, as without a handler.
         std::future::pending::<()>().await;
     }
 }

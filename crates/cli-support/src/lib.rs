@@ -1,9 +1,10 @@
-//! What the command-line tools share: arguments, opening what they work on, exit codes, Ctrl-C, rendering, progress,
-//! the throttle, watching, manuals.
+//! Shared by the command-line tools: arguments, opening the cache and the database, exit codes, Ctrl-C, rendering,
+//! progress, the rate limit, `--watch`, manuals.
 //!
-//! Invariants: data goes to stdout and everything else to stderr; an error is one sentence and holds no password; an
-//! exit code means the same in every tool. Called by `cache-admin` and `cache-monitor`, whose commands stay free of all
-//! this.
+//! Invariants: data goes to stdout and everything else to stderr; an error is one sentence without a password; an exit
+//! code means the same in every tool.
+//!
+//! Used by `cache-admin` and `cache-monitor`, so that their commands contain none of this.
 
 pub mod args;
 pub mod cache_types;

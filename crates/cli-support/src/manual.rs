@@ -1,4 +1,4 @@
-//! Shell completions and man pages, from the same definitions as the command line itself.
+//! Shell completions and man pages, generated from the definition of the command line.
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,7 @@ Examples, with TOOL for the name of this program:
 }
 
 impl Manual {
-    /// Prints or writes what was asked for about this command line.
+    /// Prints or writes the requested pages or script for this command line.
     ///
     /// # Errors
     /// The directory cannot be written.

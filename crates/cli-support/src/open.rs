@@ -1,7 +1,7 @@
-//! Opening what a tool works on, with the checks that make its error a sentence instead of a surprise on the way.
+//! Opens the cache and the database, with checks that find common problems early and report them in one sentence.
 //!
-//! Invariant: a tool that needs no database asks none: it can look at the cache, and empty it, while the database is
-//! away.
+//! Invariant: a tool that does not need the database does not connect to it, so it can inspect and clear the cache
+//! while the database is unreachable.
 
 use anyhow::Result;
 use billing_core::cached::{self, BillingCache, CACHED_TYPES};
@@ -9,22 +9,22 @@ use billing_core::database::{Database, DatabaseError};
 use billing_core::settings::Settings;
 use sea_orm::DbBackend;
 
-/// The cache, with Redis there and the database left alone until something is loaded. It is like that of
+/// The cache, after checking Redis. The database is not used until something is loaded. Otherwise like
 /// [`cache_to_look_at`].
 ///
 /// # Errors
-/// Redis is away, or settings that cannot work.
+/// Redis cannot be reached, or the settings cannot work.
 pub async fn cache_alone(settings: &Settings) -> Result<BillingCache> {
     let cache = cache_to_look_at(settings).await?;
     cache.check_redis().await?;
     Ok(cache)
 }
 
-/// The cache for those who only look: Redis and the database may be away, now or later. Nothing is read through it, so
-/// it has no L1, asks Redis for no announcements, and leaves nothing in it.
+/// The cache for inspection only: Redis and the database may be unreachable, now or later. Nothing is read through it,
+/// so it has no L1, asks Redis for no invalidation messages, and leaves nothing in Redis.
 ///
 /// # Errors
-/// Settings that cannot work.
+/// The settings cannot work.
 pub async fn cache_to_look_at(settings: &Settings) -> Result<BillingCache> {
     let mut cache = settings.cache.clone();
     for cached in CACHED_TYPES {
@@ -33,38 +33,38 @@ pub async fn cache_to_look_at(settings: &Settings) -> Result<BillingCache> {
     Ok(cached::open_cache(Database::lazy(&settings.database)?, &settings.redis, cache).await?)
 }
 
-/// The cache for work that waits: Redis and the database may be away, now or later.
+/// The cache for tools that wait for servers: Redis and the database may be unreachable, now or later.
 ///
 /// # Errors
-/// Settings that cannot work.
+/// The settings cannot work.
 pub async fn cache_that_waits(settings: &Settings) -> Result<BillingCache> {
     Ok(cached::open_cache(Database::lazy(&settings.database)?, &settings.redis, settings.cache.clone()).await?)
 }
 
-/// The cache over its database, with Redis there and the tables in place.
+/// The cache with its database, after checking Redis and the tables.
 ///
 /// # Errors
-/// Redis or the database is away, the database is not migrated, or settings that cannot work.
+/// Redis or the database cannot be reached, the database is not migrated, or the settings cannot work.
 pub async fn cache(settings: &Settings) -> Result<BillingCache> {
     let cache = cached::open_cache(database(settings).await?, &settings.redis, settings.cache.clone()).await?;
     cache.check_redis().await?;
     Ok(cache)
 }
 
-/// The database, with its tables in place.
+/// The database, after checking its tables.
 ///
 /// # Errors
-/// The database is away or not migrated.
+/// The database cannot be reached or is not migrated.
 pub async fn database(settings: &Settings) -> Result<Database> {
     let database = Database::connect(&settings.database).await?;
     database.check_schema().await?;
     Ok(database)
 }
 
-/// Why this database, which failed, cannot be used: its pool would only say that it waited too long. Makes no file.
+/// Finds out why this database failed, because its pool only reports a timeout. Never creates a file.
 ///
 /// # Errors
-/// The database is away or not migrated.
+/// The database cannot be reached or is not migrated.
 pub async fn check_database(database: &Database, settings: &Settings) -> Result<()> {
     if database.backend() == DbBackend::Postgres {
         Database::connect(&settings.database).await?.close().await?;

@@ -1,5 +1,5 @@
-//! Progress on stderr, for people who wait: how far, how fast, how long still. Only on a terminal, and gone when the
-//! work is done.
+//! Progress on stderr: how much is done, the rate, and the remaining time. It is shown only on a terminal, and
+//! disappears when the work is done.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// A line that shows how far the work is. Dropping it removes the line, also when the work failed or was interrupted.
+/// A line that shows the progress. Dropping it removes the line, also after a failure or an interruption.
 #[derive(Debug)]
 pub struct Progress(ProgressBar);
 
@@ -19,7 +19,7 @@ impl Progress {
         Self::styled(ProgressBar::new(total), "{msg} {wide_bar} {human_pos} of {human_len}, {rate}, {eta} left", what)
     }
 
-    /// Work whose size is not known before its end.
+    /// Work whose size is not known in advance.
     #[must_use]
     pub fn open_ended(what: &str) -> Self {
         Self::styled(ProgressBar::new_spinner(), "{msg} {spinner} {human_pos}, {rate}, {elapsed}", what)
@@ -31,7 +31,7 @@ impl Progress {
         total.map_or_else(|| Self::open_ended(what), |total| Self::of(what, total))
     }
 
-    /// So many more are done.
+    /// Adds this many finished items.
     pub fn add(&self, done: u64) {
         self.0.inc(done);
     }
@@ -50,7 +50,7 @@ impl Progress {
 /// `1,234/s`
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative, and is rounded")]
 fn write_rate(state: &ProgressState, out: &mut dyn Write) {
-    // A line that cannot be written is not worth an error.
+    // A failed write of the progress line is ignored.
     let _ = write!(out, "{}/s", HumanCount(state.per_sec().round() as u64));
 }
 

@@ -1,8 +1,7 @@
-//! Rendering: reports on stdout, as text or JSON; tables and numbers as people read them.
+//! Rendering: prints reports on stdout, as text or JSON; formats tables and numbers for people.
 //!
-//! Invariants: nothing is computed here. A report holds its numbers; both renderings show the same ones. No text from
-//! outside gets out as it is: in tables, texts and JSON alike, what could steer a terminal or mislead a reader is
-//! escaped.
+//! Invariants: nothing is computed here. A report holds its numbers; both renderings show the same ones. Text from
+//! outside is always escaped, in tables, texts and JSON alike, if it could control a terminal or mislead a reader.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -14,19 +13,19 @@ use serde::Serialize;
 
 use crate::args::Format;
 
-/// What a command found or did. Its JSON is what it serializes to.
+/// The result of a command. Its JSON is its serialization.
 pub trait Report: Serialize {
     /// The report for people, without a line end at its end.
     fn to_text(&self) -> String;
 }
 
-/// What colours begin with, and all that steers a terminal.
+/// The start of a colour, and of every other sequence that controls a terminal.
 const ESCAPE: &str = "\x1b[";
 
-/// Shown where there is no number.
+/// Shown in place of a number that does not exist.
 pub const NONE: &str = "-";
 
-/// Prints a report on stdout. A reader who has gone away, such as `head`, is no error.
+/// Prints a report on stdout. A closed pipe, as after `| head`, is no error.
 ///
 /// # Errors
 /// Stdout cannot be written.
@@ -39,7 +38,7 @@ pub fn show(report: &impl Report, format: Format) -> Result<()> {
     Ok(())
 }
 
-/// A report for people. Of what could steer a terminal only colours are left.
+/// A report for people. Of all sequences that control a terminal, only colours are kept.
 #[must_use]
 pub fn text(report: &impl Report) -> String {
     let (text, mut shown) = (report.to_text(), String::new());
@@ -56,16 +55,16 @@ pub fn text(report: &impl Report) -> String {
     shown
 }
 
-/// Whether anybody still reads stdout.
+/// Whether the reader of stdout is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// Yes, as far as is known.
     There,
-    /// No: as after `| head`.
+    /// No: the pipe is closed, as after `| head`.
     Gone,
 }
 
-/// Prints a text and a line end on stdout, without colours where nobody sees them.
+/// Prints a text and a line end on stdout, without colours if stdout does not show them.
 ///
 /// # Errors
 /// Stdout cannot be written.
@@ -77,7 +76,7 @@ pub fn print(text: &str) -> Result<Reader> {
     }
 }
 
-/// A report as one line of JSON, for a stream of them.
+/// A report as one line of JSON, for a stream of reports.
 ///
 /// # Errors
 /// The report has no JSON form.
@@ -85,7 +84,7 @@ pub fn json_line(report: &impl Report) -> Result<String> {
     serde_json::to_string(report).map(|json| printable_lines(&json)).context("write the report as JSON")
 }
 
-/// A report as `--format json` prints it, without a line end at its end.
+/// A report as `--format json` prints it, without a final line end.
 ///
 /// # Errors
 /// The report has no JSON form.
@@ -93,18 +92,18 @@ pub fn json(report: &impl Report) -> Result<String> {
     serde_json::to_string_pretty(report).map(|json| printable_lines(&json)).context("write the report as JSON")
 }
 
-/// The text of a report, with a word that it is only a part if the work was interrupted.
+/// The text of a report, with a note that it is partial if the work was interrupted.
 #[must_use]
 pub fn marked_if_partial(complete: bool, text: String) -> String {
     if complete { text } else { format!("{text}\n\npartial: interrupted before its end") }
 }
 
-/// A table of one name, on the left, and its numbers, on the right. Units belong into the head.
+/// A table with a name on the left and numbers on the right. Units go into the head.
 pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     labelled_table(1, head, rows)
 }
 
-/// As [`table`], with so many names on the left.
+/// Like [`table`], with `labels` names on the left.
 pub fn labelled_table(labels: usize, head: impl Into<Row>, rows: impl IntoIterator<Item = impl Into<Row>>) -> String {
     let mut table = styled();
     table.set_header(head).add_rows(rows.into_iter().map(|row| escaped(row.into())));
@@ -112,7 +111,7 @@ pub fn labelled_table(labels: usize, head: impl Into<Row>, rows: impl IntoIterat
     table.to_string()
 }
 
-/// A table of names and what they are.
+/// A table of names and descriptions.
 #[must_use]
 pub fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut table = styled();
@@ -130,11 +129,11 @@ fn styled() -> Table {
     table
 }
 
-/// What a colour repeats; it never says anything that no word says.
+/// A colour. It only repeats what a word says too.
 pub use anstyle::AnsiColor as Colour;
 
-/// The text in a colour, for reports that [`show`] prints: where nobody sees colours, or wants none, it takes them
-/// away.
+/// The text in a colour, for reports that [`show`] prints: it removes the colour if stdout shows none or the user wants
+/// none.
 #[must_use]
 pub fn coloured(text: &str, colour: Colour) -> String {
     let style = colour.on_default();
@@ -185,13 +184,13 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// `97.3` for a share of 0.973; [`NONE`] where nothing was counted.
+/// `97.3` for a share of 0.973; [`NONE`] if nothing was counted.
 #[must_use]
 pub fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| NONE.to_owned(), |share| format!("{:.1}", share * 100.0))
 }
 
-/// A count as a number with a fraction, for shares and averages; exact to 53 bits.
+/// A count as a floating-point number, for shares and averages; exact up to 53 bits.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "what is shown has four digits")]
 pub fn to_f64(number: u64) -> f64 {

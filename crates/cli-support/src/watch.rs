@@ -1,7 +1,7 @@
-//! `--watch SECONDS`: a report again and again, until Ctrl-C.
+//! `--watch SECONDS`: repeats a report until Ctrl-C.
 //!
-//! Invariants: Ctrl-C is the end that was wanted, so it is no error; a server that goes away ends nothing, and is said
-//! once each time.
+//! Invariants: Ctrl-C is the normal end and no error; a server that cannot be reached does not end the loop, and is
+//! reported each time.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::code::Code;
 use crate::exit;
 use crate::render::{self, Reader, Report};
 
-/// Clears the screen and goes to its corner.
+/// Clears the screen and moves the cursor to the top left.
 const FRESH_SCREEN: &str = "\x1b[2J\x1b[H";
 
-/// Looks at once and then every `period`, and shows each report: on a terminal in the place of the one before, else
-/// below it; as JSON one document a line. Ends on Ctrl-C, or when nobody reads any more.
+/// Makes a report at once and then every `period`. On a terminal each report replaces the previous one, otherwise it is
+/// printed below it; JSON is one document per line. Ends on Ctrl-C, or when stdout is closed.
 ///
 /// # Errors
-/// Those of `look`, but for a server that cannot be reached: that is said, and the next look may succeed.
+/// The errors of `look`, except that a server cannot be reached: that is reported, and the next attempt may succeed.
 pub async fn repeat<R: Report>(period: Duration, format: Format, look: impl AsyncFn() -> Result<R>) -> Result<Code> {
     let mut beats = tokio::time::interval(period);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
