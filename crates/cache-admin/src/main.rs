@@ -1,7 +1,7 @@
 //! `cache-admin`: the operator's tool for the billing cache and its database.
 //!
-//! Invariants: nothing it does touches a key of another program or holds up the server; every command may be
-//! interrupted without harm. Here are the arguments; each command is one file in `commands`, and what it prints one in
+//! Invariants: it never touches a key of another program and never blocks the server; every command may be interrupted
+//! without harm. This file holds the arguments; each command is a file in `commands`, and its output is a file in
 //! `reports`.
 
 mod commands;

@@ -15,7 +15,7 @@ use crate::args::Format;
 
 /// The result of a command. Its JSON is its serialization.
 pub trait Report: Serialize {
-    /// The report for people, without a line end at its end.
+    /// The report for people, without a final line end.
     fn to_text(&self) -> String;
 }
 

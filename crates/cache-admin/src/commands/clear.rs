@@ -1,4 +1,4 @@
-//! `clear`: an operator empties cached types. Our keys of those types and their leases, and nothing else.
+//! `clear`: removes all cached values of some types: the keys of those types and their leases, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -78,7 +78,7 @@ impl Work {
     }
 
     async fn clear_values(&self, cache: &BillingCache, ids: &[String]) -> Result<(Vec<Cleared>, Ending)> {
-        // A set: an id given twice is counted once.
+        // A set, so that an id given twice is counted once.
         let texts: Result<BTreeSet<String>> = ids.iter().map(|id| text_of(cache, &self.types[0], id)).collect();
         let texts: Vec<String> = texts?.into_iter().collect();
         let cleared = async { Ok(cache.clear_keys(&texts, self.mode).await?) };

@@ -1,5 +1,5 @@
-//! `inspect`: all there is to know of one cached value, and whether it is what the database says. While the database is
-//! away, all but that is shown. With `--list`, which values there are to inspect.
+//! `inspect`: shows everything about one cached value, and compares it with the database. If the database cannot be
+//! reached, everything except the comparison is shown. `--list` shows which values can be inspected.
 
 use std::collections::BTreeSet;
 
@@ -16,9 +16,9 @@ use super::ids;
 use crate::reports::inspect::{InDatabase, InspectReport};
 use crate::reports::key_list::KeyList;
 
-/// Invalidations shown.
+/// Number of invalidations shown.
 const LAST: usize = 10;
-/// They are kept in memory, each once.
+/// The maximum of `--limit`. The keys are kept in memory, each once.
 const MOST_LISTED: i64 = 100_000;
 
 const EXAMPLES: &str = "\
@@ -89,7 +89,7 @@ impl Arguments {
     }
 }
 
-/// Keys of these types, each once, until there are `limit` of them.
+/// Up to `limit` keys of these types, each once.
 async fn list(cache: &BillingCache, types: &[TypeInfo], limit: usize) -> Result<KeyList> {
     let mut walk = cache.walk(types, Pace::unlimited()).await?;
     let mut keys = BTreeSet::new();
@@ -105,9 +105,9 @@ async fn list(cache: &BillingCache, types: &[TypeInfo], limit: usize) -> Result<
     Ok(KeyList { keys, complete: true })
 }
 
-/// What the database says of the value.
+/// Compares the value with the database.
 async fn ask_database(settings: &Settings, cache: &BillingCache, key: &AnyKey, state: &KeyState) -> Result<InDatabase> {
-    // A connection of its own, whose error says more than that of the pool behind the cache.
+    // Opens a separate connection first, because its error is clearer than the error of the pool behind the cache.
     open::database(settings).await?.close().await?;
     let invalidations = last_of(cache, key, LAST).await.context("read the outbox")?;
     let outcome = if state.standing == Standing::Absent { None } else { Some(judge(cache, key).await?) };

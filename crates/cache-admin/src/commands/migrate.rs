@@ -1,4 +1,4 @@
-//! `migrate`: makes the database ready. An SQLite file that is not there is made; a PostgreSQL database is not.
+//! `migrate`: prepares the database. A missing SQLite file is created; a missing PostgreSQL database is not.
 
 use anyhow::Result;
 use billing_core::cached::declarations;

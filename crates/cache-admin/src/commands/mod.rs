@@ -1,4 +1,4 @@
-//! The commands, one a file: arguments, and from settings to a report.
+//! The commands, one per file: arguments, and the way from settings to a report.
 
 pub(crate) mod clear;
 pub(crate) mod doctor;

@@ -1,4 +1,4 @@
-//! `seed`: fills an empty database with demonstration data, the same for the same seed.
+//! `seed`: fills an empty database with demonstration data. The same seed gives the same data.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use cli_support::{Code, CommonArgs, open, render};
 use crate::reports::seed::SeedReport;
 use crate::seed::{self, Plan, insert};
 
-/// Nobody waits for this write, and its many keys shall be invalidated before it ends.
+/// No user waits for this write, and its many keys should be invalidated before it ends.
 const INVALIDATION_DEADLINE_MS: &str = "60000";
 
 const EXAMPLES: &str = "\

@@ -1,4 +1,4 @@
-//! `stats`: what stands in Redis by cached type, and what the processes counted. Asks the database nothing.
+//! `stats`: shows what Redis contains by cached type, and what the processes counted. Does not use the database.
 
 use std::time::Duration;
 
@@ -50,12 +50,12 @@ async fn look(arguments: &Arguments, common: &CommonArgs) -> Result<StatsReport>
     Ok(work.report(Ending::Complete))
 }
 
-/// A survey of the keys, and what it is shown with.
+/// Collects keyspace statistics, with what is needed to show them.
 struct Work {
     endpoint: String,
     hours: u64,
     usage: Numbers,
-    /// How many keys the survey will look at.
+    /// Number of keys to scan.
     keys: Option<u64>,
     surveying: Surveying<Database>,
 }

@@ -1,5 +1,5 @@
-//! `verify`: compares cached values with the database, and repairs what is wrong if told to. The answer is no, exit
-//! code 1, as soon as one value was found wrong, repaired or not: somebody has to find out why.
+//! `verify`: compares cached values with the database, and repairs wrong values with `--repair`. The exit code is 1 if
+//! any value was wrong, repaired or not, because the cause should be investigated; also if a row could not be read.
 
 use std::collections::BTreeSet;
 
@@ -54,13 +54,13 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
     Ok(if report.found_wrong() { Code::No } else { code })
 }
 
-/// An audit, and what it has found so far.
+/// An audit, and its findings so far.
 struct Work {
     cache: BillingCache,
     audit: Audit,
     repair: bool,
     sample: Option<u32>,
-    /// How many keys Redis holds.
+    /// Number of keys in Redis.
     keys: Option<u64>,
     types: Vec<VerifiedType>,
     findings: Findings,
@@ -98,7 +98,7 @@ impl Work {
         Ok(())
     }
 
-    /// Repairs first what is then reported as repaired.
+    /// Repairs the values before they are reported as repaired.
     async fn take(&mut self, judged: Vec<Judged>) -> Result<()> {
         let wrong: BTreeSet<AnyKey> =
             judged.iter().filter(|judged| judged.outcome.is_wrong()).map(|judged| judged.key.clone()).collect();
@@ -125,7 +125,7 @@ impl Work {
     }
 }
 
-/// In a task of its own: an invalidation must not be dropped half-way.
+/// Runs in a separate task, because an invalidation must not be dropped half-way.
 async fn invalidate(cache: &BillingCache, keys: BTreeSet<AnyKey>) -> Result<()> {
     let telling = cache.clone();
     let told = tokio::spawn(async move { telling.invalidate(keys).await }).await.context("repair")?;

@@ -1,7 +1,7 @@
-//! `warmup`: loads the values worth having into a cold cache, once or all the time (`--auto`).
+//! `warmup`: loads the most useful values into a cold cache, once or continuously (`--auto`).
 //!
-//! `plan` says which keys and in what order, `round` loads them, `auto` does so again and again. A type that fails does
-//! not keep the others from being loaded.
+//! `plan` chooses the keys and their order, `round` loads them, `auto` repeats that. If one type fails, the others are
+//! still loaded.
 
 mod auto;
 mod memory;
@@ -30,7 +30,7 @@ Examples:
   cache-admin warmup --from newest
   cache-admin warmup --auto
   cache-admin warmup --format json | jq .types";
-/// After a cold start, or where counters are turned off.
+/// The note after a cold start, or if counters are turned off.
 const GUESSED: &str = "no reads are known yet, so the newest were taken";
 
 #[derive(Args)]
@@ -124,7 +124,7 @@ async fn plan(cache: &BillingCache, arguments: &Arguments) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Until Ctrl-C, which is the usual end.
+/// Runs until Ctrl-C, which is the normal end.
 async fn keep_warm(mut keeper: auto::Keeper<'_>, common: &CommonArgs) -> Result<Code> {
     let _ = exit::until_interrupted(keeper.run()).await?;
     render::show(&keeper.finish().await, common.format)?;
@@ -141,7 +141,7 @@ impl Arguments {
     }
 }
 
-/// That a server was away explains more than that something failed.
+/// An unreachable server is the more important result than another failure.
 fn worse(before: Code, now: Code) -> Code {
     if before == Code::Unreachable { before } else { now }
 }

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 #[derive(Serialize)]
 pub(crate) struct ClearReport {
-    /// Whether all keys were looked at; else the numbers are those of the time before the interruption.
+    /// Whether all keys were scanned; otherwise the numbers are those before the interruption.
     pub(crate) complete: bool,
-    /// Whether it was only counted.
+    /// Whether keys were only counted.
     pub(crate) dry_run: bool,
     pub(crate) types: Vec<ClearedType>,
 }

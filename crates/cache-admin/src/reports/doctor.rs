@@ -1,4 +1,4 @@
-//! The report of `doctor`: what was found, whether it is well, and what to do where it is not.
+//! The report of `doctor`: the findings, their levels, and the remedies.
 
 use std::fmt::Write as _;
 
@@ -10,13 +10,13 @@ use serde::Serialize;
 
 #[derive(Serialize)]
 pub(crate) struct DoctorReport {
-    /// Where Redis is expected, without secrets.
+    /// The address of Redis in the settings, without secrets.
     pub(crate) redis: String,
-    /// Which database, without user and password.
+    /// The database, without user and password.
     pub(crate) database: String,
     pub(crate) findings: Vec<Finding>,
     pub(crate) counts: Counts,
-    /// What is in force, in the order of the keys.
+    /// The settings in force, in the order of the keys.
     pub(crate) settings: Vec<SettingInForce>,
     #[serde(skip)]
     pub(crate) shown: Shown,
@@ -25,14 +25,14 @@ pub(crate) struct DoctorReport {
 /// Which settings the text shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// Those that are not the default.
+    /// Settings that differ from the default.
     Changed,
     All,
 }
 
 const DEFAULT: &str = "default";
 
-/// What a check is about.
+/// The subject of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Subject {
@@ -46,26 +46,26 @@ pub(crate) enum Subject {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Level {
     Ok,
-    /// What it takes to check it is away or forbidden.
+    /// The check could not be made, because something it needs is unreachable or forbidden.
     NotChecked,
-    /// What is served and stored is right, and something is worse than it need be. It does not change the exit code.
+    /// Served and stored values are right, but something could be better. Does not change the exit code.
     Note,
-    /// What is served or stored is wrong or will be, or what keeps it right does not work.
+    /// Served or stored values are wrong or will be, or a mechanism that keeps them right does not work.
     Problem,
 }
 
-/// What one check found.
+/// The finding of one check.
 #[derive(Debug, Serialize)]
 pub(crate) struct Finding {
     pub(crate) subject: Subject,
     pub(crate) check: &'static str,
     pub(crate) level: Level,
     pub(crate) found: String,
-    /// A command or a setting; none where all is well.
+    /// A command or a setting; `None` if all is well.
     pub(crate) remedy: Option<String>,
 }
 
-/// Numbers of findings by level.
+/// The number of findings by level.
 #[derive(Serialize)]
 pub(crate) struct Counts {
     pub(crate) ok: usize,
@@ -159,7 +159,7 @@ impl Report for DoctorReport {
 }
 
 impl DoctorReport {
-    /// The last line, where there is something to name: whoever looks sees it first.
+    /// The last line, which names the problems, because it is what a user sees first; `None` if there are no problems.
     fn problems(&self) -> Option<String> {
         let problems = self.findings.iter().filter(|finding| finding.level == Level::Problem);
         let names: Vec<String> =
@@ -189,7 +189,7 @@ impl DoctorReport {
 }
 
 impl Level {
-    /// The word says it; the colour only repeats it.
+    /// The colour only repeats the word.
     fn to_text(self) -> String {
         let (word, colour) = match self {
             Self::Ok => ("ok", Colour::Green),
@@ -206,7 +206,7 @@ impl Finding {
         let found = format!("  {}  {:<13} {}", self.level.to_text(), self.check, printable(&self.found));
         match self.remedy.as_deref().map(printable) {
             None => format!("{found}\n"),
-            // There are many of them, and they say little.
+            // One line each, because there can be many of them and they are less important.
             Some(remedy) if self.level == Level::NotChecked => format!("{found} -> {remedy}\n"),
             Some(remedy) => format!("{found}\n{:<29}-> {remedy}\n", ""),
         }

@@ -1,18 +1,18 @@
-//! Fields that differ, as people read them; shared by `inspect` and `verify`.
+//! The differing fields, formatted for people; used by `inspect` and `verify`.
 
 use billing_core::audit::Difference;
 use cli_support::render::NONE;
 use serde_json::Value;
 
-/// Characters of one value, at most.
+/// Maximum number of characters of one value.
 const WIDTH: usize = 48;
 
-/// Path, cached and database of each field.
+/// The path, the cached value and the database value of each field.
 pub(super) fn rows<'a>(fields: impl Iterator<Item = &'a Difference>) -> impl Iterator<Item = [String; 3]> {
     fields.map(|field| [field.path.clone(), shown(field.cached.as_ref()), shown(field.database.as_ref())])
 }
 
-/// JSON on one line; what is not there is neither `null` nor an empty text.
+/// JSON on one line. An absent value is shown differently from `null` and from an empty text.
 fn shown(value: Option<&Value>) -> String {
     let Some(value) = value else { return NONE.to_owned() };
     let text = value.to_string();

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::fields;
 
-/// Characters of a value in the text; JSON has it as a whole.
+/// Maximum number of characters of a value in the text; the JSON contains all of it.
 const SHOWN: usize = 20_000;
 
 const WRONG: &str = "\
@@ -28,13 +28,13 @@ next:
   cache-admin inspect KEY            again: a relay is about to apply the invalidation
   cache-admin doctor                 if it stays pending: does a service run, and does it reach Redis?";
 
-/// What the database says of a value, when it was asked.
+/// The result of the comparison with the database.
 pub(crate) struct InDatabase {
-    /// Whether it has a value.
+    /// Whether the database has the value.
     pub(crate) exists: bool,
-    /// How what is cached compares with it; none if nothing is cached.
+    /// How the cached value compares with the database; `None` if nothing is cached.
     pub(crate) outcome: Option<Outcome>,
-    /// Which row of it cannot be read, and why.
+    /// Which row of the value cannot be read, and why.
     pub(crate) unreadable: Option<String>,
     pub(crate) invalidations: Vec<Trace>,
 }
@@ -52,34 +52,34 @@ pub(crate) struct InspectReport {
     #[serde(rename = "type")]
     cache_type: &'static str,
     verdict: &'static str,
-    /// None if nothing is cached.
+    /// `None` if nothing is cached.
     cached: Option<Stood>,
     lease: Option<Lease>,
-    /// None if the database was not reached.
+    /// `None` if the database was not reached.
     database: Option<Compared>,
     database_error: Option<String>,
 }
 
-/// What stands in Redis.
+/// The content of Redis.
 #[derive(Serialize)]
 struct Stood {
-    /// None if it is no JSON.
+    /// `None` if it is not JSON.
     value: Option<Value>,
-    /// What it is instead of JSON, as far as it is text.
+    /// The content as text, if it is not JSON.
     raw: Option<String>,
     decodes: bool,
     /// Why it does not decode.
     reason: Option<String>,
     /// Length of the JSON.
     bytes: Option<usize>,
-    /// What it takes on the server.
+    /// The memory it uses on the server.
     memory_bytes: Option<u64>,
-    /// None if it never expires.
+    /// `None` if it never expires.
     ttl_seconds: Option<f64>,
     expires_at: Option<String>,
 }
 
-/// A load is in flight.
+/// A load is in progress.
 #[derive(Serialize)]
 struct Lease {
     ttl_seconds: f64,
@@ -90,7 +90,7 @@ struct Compared {
     exists: bool,
     /// Which row cannot be read, and why.
     unreadable: Option<String>,
-    /// Of the invalidation that is on its way.
+    /// Age of the pending invalidation.
     pending_seconds: Option<f64>,
     fields: Vec<Difference>,
     fields_omitted: usize,
@@ -102,7 +102,7 @@ struct Compared {
 struct Invalidated {
     created_at: String,
     table_name: String,
-    /// None while it is pending.
+    /// `None` while it is pending.
     relayed_at: Option<String>,
     redis_history: Option<String>,
     whole_type: bool,
@@ -157,7 +157,7 @@ impl Stood {
     }
 }
 
-/// When a value that lives for so many milliseconds more has its end; what ends after the year 9999 ends with it.
+/// When a value with this remaining time to live expires. A time after the year 9999 is shown as the end of that year.
 fn ends_at(ttl_ms: u64) -> String {
     let left = i64::try_from(ttl_ms).ok().and_then(TimeDelta::try_milliseconds).unwrap_or(TimeDelta::MAX);
     (now() + left).to_string()
@@ -183,7 +183,7 @@ impl Compared {
 
 impl Invalidated {
     fn of(row: Trace) -> Self {
-        // Another program may have written what is no time.
+        // Another program may have written a value that is no time.
         let time = |time: Option<_>| time.map_or_else(|| "unreadable".to_owned(), to_isoformat);
         Self {
             created_at: time(row.created_at),
@@ -215,7 +215,7 @@ impl Report for InspectReport {
 }
 
 impl InspectReport {
-    /// What to do about it. First of all to look: after a repair the difference is gone.
+    /// The suggested next steps. Inspecting comes first, because a repair removes the difference.
     fn next_steps(&self) -> Option<&'static str> {
         match self.verdict {
             "stale" | "undecodable" => Some(WRONG),
@@ -308,10 +308,10 @@ impl Compared {
     }
 }
 
-/// Enough of a history to tell two apart.
+/// Enough characters to tell two histories apart.
 const OF_HISTORY: usize = 12;
 
-/// At most so many characters of a text.
+/// The first `shown` characters of a text.
 fn beginning(text: &str, shown: usize) -> String {
     match text.char_indices().nth(shown) {
         Some((end, _)) => format!("{}…", &text[..end]),

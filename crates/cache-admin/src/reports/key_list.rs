@@ -7,9 +7,9 @@ use serde::Serialize;
 
 #[derive(Serialize)]
 pub(crate) struct KeyList {
-    /// As they stand in Redis, sorted.
+    /// The texts of the keys in Redis, sorted.
     pub(crate) keys: BTreeSet<String>,
-    /// Whether these are all.
+    /// Whether the list is complete.
     pub(crate) complete: bool,
 }
 

@@ -11,26 +11,26 @@ note: the file is in WAL mode from now on: two more files stand beside it (-wal,
 #[derive(Serialize)]
 pub(crate) struct MigrateReport {
     database: String,
-    /// Whether a file of SQLite had another journal before.
+    /// Whether an SQLite file had another journal mode before.
     turned_to_wal: bool,
     /// Migrations applied now, in order.
     applied: Vec<String>,
-    /// What had been dropped and was made again.
+    /// Dropped tables and columns that were created again.
     mended: Vec<String>,
-    /// Triggers installed now; none if they were as they should be.
+    /// Number of triggers installed now; `None` if all were correct.
     triggers_installed: Option<usize>,
-    /// Triggers that were missing, in a database that was in use.
+    /// Number of triggers that were missing in a database that was in use.
     triggers_missing: usize,
-    /// Triggers that were disabled, of an older version, or changed by somebody.
+    /// Number of triggers that were disabled, of an older version, or changed by somebody.
     triggers_differing: usize,
-    /// Cached types of which changes may have gone unseen; services clear them.
+    /// Cached types whose changes may have been missed; services clear them.
     cleared: Vec<&'static str>,
-    /// Names and rates that were copied onto lines of invoices.
+    /// Number of names and rates copied onto invoice lines.
     copies_filled: u64,
-    /// Columns of other types than those of the contract.
+    /// Columns whose types differ from the contract.
     columns: Vec<String>,
-    /// How many of them hold values that cannot be read: `doctor` calls them a problem, as the text does. They come
-    /// first.
+    /// Number of those columns with values that cannot be read; they come first. The text calls them a problem, like
+    /// `doctor`.
     #[serde(skip)]
     unreadable_columns: usize,
 }
@@ -66,7 +66,7 @@ impl MigrateReport {
         if done.is_empty() { "up to date".to_owned() } else { done.join("; ") }
     }
 
-    /// What may have gone wrong before, and what to run next.
+    /// Possible earlier problems, and the commands to run next.
     fn next(&self) -> Vec<String> {
         let (missing, differing) = (self.triggers_missing, self.triggers_differing);
         let mut lines = Vec::new();
@@ -84,7 +84,7 @@ impl MigrateReport {
     }
 }
 
-/// The worst first.
+/// The worst fault first.
 fn by_severity(faults: &[ColumnFault]) -> impl Iterator<Item = &ColumnFault> {
     let (fatal, others): (Vec<_>, Vec<_>) = faults.iter().partition(|fault| fault.is_fatal());
     fatal.into_iter().chain(others)

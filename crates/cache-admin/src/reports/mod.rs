@@ -1,4 +1,4 @@
-//! What the commands found or did, with its two renderings. Nothing is computed here.
+//! The results of the commands, rendered as text and as JSON. Nothing is computed here.
 
 pub(crate) mod clear;
 pub(crate) mod doctor;

@@ -7,16 +7,16 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct SeedReport {
     pub(crate) seed: u64,
-    /// The moment that the data takes for the present, UTC.
+    /// The time that the data uses as the present, UTC.
     pub(crate) now: String,
-    /// In the order in which they were written.
+    /// In the order of writing.
     pub(crate) tables: Vec<TableRows>,
-    /// Whether other processes may still see what they had cached before.
+    /// Whether other processes may still serve values that they had cached before.
     pub(crate) invalidation_pending: bool,
     pub(crate) seconds: f64,
 }
 
-/// How many rows a table was given.
+/// The number of rows written to a table.
 #[derive(Serialize)]
 pub(crate) struct TableRows {
     pub(crate) table: String,

@@ -11,15 +11,15 @@ const ESTIMATED: &str =
 const FOREIGN: &str = "keys of other programs are counted, not measured: `redis-cli --memkeys` shows the largest ones, and walks over \
      every key";
 
-/// What the server does not tell, or not to this user.
+/// Shown if the server does not report a value, or not to this user.
 const UNKNOWN: &str = "unknown";
 
 #[derive(Serialize)]
 pub(crate) struct StatsReport {
-    /// Whether all keys were looked at; else the numbers of keys are those seen before the interruption.
+    /// Whether all keys were scanned; otherwise the numbers of keys are those before the interruption.
     pub(crate) complete: bool,
     pub(crate) server: Server,
-    /// Hits and misses are those of so many hours.
+    /// Hits and misses cover this many hours.
     pub(crate) hours: u64,
     pub(crate) types: Vec<TypeStats>,
     /// The cached values of all types together.
@@ -48,24 +48,24 @@ pub(crate) struct TypeStats {
 pub(crate) struct Total {
     pub(crate) keys: u64,
     pub(crate) measured: u64,
-    /// None where the server does not tell of a type.
+    /// `None` if the server does not report the memory of a type.
     pub(crate) bytes: Option<u64>,
-    /// The errors of the types are independent of each other, so their squares add up.
+    /// The errors of the types are independent of each other, so their squares are added.
     pub(crate) bytes_error: Option<u64>,
 }
 
 #[derive(Serialize)]
 pub(crate) struct Counted {
     pub(crate) hits: u64,
-    /// Those of them that needed no Redis.
+    /// The hits that needed no Redis.
     pub(crate) hits_l1: u64,
     pub(crate) misses: u64,
     pub(crate) bypassed: u64,
-    /// From 0 to 1; none where nothing was read.
+    /// From 0 to 1; `None` if nothing was read.
     pub(crate) hit_rate: Option<f64>,
 }
 
-/// Keys that are no cached values.
+/// Keys that are not cached values.
 #[derive(Serialize)]
 pub(crate) struct Others {
     pub(crate) leases: u64,

@@ -7,30 +7,30 @@ use serde::Serialize;
 
 use super::fields;
 
-/// Findings in JSON, at most.
+/// Maximum number of findings in JSON.
 const LISTED: usize = 1_000;
-/// Findings in the text, at most.
+/// Maximum number of findings in the text.
 const SHOWN: usize = 20;
-/// Fields of one finding in the text, at most.
+/// Maximum number of fields of one finding in the text.
 const FIELDS_SHOWN: usize = 5;
 
 #[derive(Serialize)]
 pub(crate) struct VerifyReport {
-    /// Whether it was not interrupted.
+    /// False after an interruption.
     complete: bool,
-    /// How many values of each type were wanted; none for all.
+    /// The requested number of values per type; `None` for all.
     sample: Option<u32>,
     types: Vec<VerifiedType>,
     total: Total,
     findings: Vec<Finding>,
-    /// Further ones, which are counted but not listed.
+    /// Number of findings that are counted but not listed.
     findings_omitted: u64,
 }
 
 #[derive(Serialize)]
 pub(crate) struct VerifiedType {
     pub(crate) name: &'static str,
-    /// Whether the values are a part of those there are.
+    /// Whether only some of the values were compared.
     sampled: bool,
     #[serde(flatten)]
     pub(crate) tally: Tally,
@@ -39,12 +39,12 @@ pub(crate) struct VerifiedType {
     share: Share,
 }
 
-/// How much is right, from 0 to 1, among what is right or wrong.
+/// The share of right values, from 0 to 1, among values known to be right or wrong.
 #[derive(Default, Serialize)]
 struct Share {
     right_share: Option<f64>,
     nines: Option<u32>,
-    /// With 95 % confidence; none where all values were looked at.
+    /// With 95 % confidence; `None` if all values were compared.
     right_share_at_least: Option<f64>,
 }
 
@@ -64,7 +64,7 @@ struct Finding {
     #[serde(rename = "type")]
     cache_type: &'static str,
     outcome: &'static str,
-    /// Of the invalidation it waits for.
+    /// Age of the pending invalidation.
     pending_seconds: Option<f64>,
     /// Why it does not decode, or which row cannot be read.
     reason: Option<String>,
@@ -72,7 +72,7 @@ struct Finding {
     fields_omitted: usize,
 }
 
-/// What was found, up to a bound.
+/// The findings, up to a limit.
 #[derive(Default)]
 pub(crate) struct Findings {
     listed: Vec<Finding>,
@@ -84,7 +84,7 @@ impl VerifiedType {
         Self { name, sampled: false, tally: Tally::default(), repaired: 0, share: Share::default() }
     }
 
-    /// Computes what follows from the counts, once they are complete.
+    /// Computes the shares, once the counts are complete.
     pub(crate) fn conclude(&mut self, covers_all: bool) {
         self.sampled = !covers_all;
         self.share = Share::of(&self.tally, if covers_all { Confidence::Complete } else { Confidence::Sampled });
@@ -133,14 +133,14 @@ impl VerifyReport {
     pub(crate) fn new(complete: bool, sample: Option<u32>, types: Vec<VerifiedType>, findings: Findings) -> Self {
         let mut tally = Tally::default();
         types.iter().for_each(|row| tally += row.tally);
-        // Types of different sizes are sampled alike, so that there is no bound for all of them together.
+        // Types of different sizes have samples of the same size, so there is no bound for all types together.
         let share = Share::of(&tally, Confidence::Complete);
         let total = Total { tally, repaired: types.iter().map(|row| row.repaired).sum(), share };
         let Findings { listed, omitted } = findings;
         Self { complete, sample, types, total, findings: listed, findings_omitted: omitted }
     }
 
-    /// Whether a value was wrong, even if it is repaired by now, or could not be told from a wrong one.
+    /// Whether a value was wrong, even if it is repaired by now, or could not be compared because a row is unreadable.
     pub(crate) fn found_wrong(&self) -> bool {
         self.total.tally.wrong() + self.total.tally.unreadable > 0
     }
@@ -221,7 +221,7 @@ impl Finding {
     }
 }
 
-/// With four digits, cut and not rounded: 100 only where all are right.
+/// With four digits, truncated instead of rounded: 100 is shown only if all are right.
 fn percent(share: Option<f64>) -> String {
     match share {
         None => NONE.to_owned(),

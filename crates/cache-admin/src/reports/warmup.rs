@@ -6,9 +6,9 @@ use serde::Serialize;
 
 #[derive(Serialize)]
 pub(crate) struct WarmupReport {
-    /// Whether it was not interrupted.
+    /// False after an interruption.
     pub(crate) complete: bool,
-    /// What whoever asked for something else must know.
+    /// A note, if the order differs from the requested one.
     pub(crate) note: Option<&'static str>,
     pub(crate) types: Vec<WarmedType>,
 }
@@ -16,25 +16,25 @@ pub(crate) struct WarmupReport {
 #[derive(Serialize)]
 pub(crate) struct WarmedType {
     pub(crate) name: &'static str,
-    /// Loaded and stored.
+    /// Number of values loaded and stored.
     pub(crate) loaded: usize,
-    /// Cached already, or being loaded by a reader.
+    /// Already cached, or being loaded by a reader.
     pub(crate) skipped: usize,
     /// Loaded, but changed meanwhile or refused by Redis.
     pub(crate) not_stored: usize,
-    /// Not loaded because of the error; none if it is not known how many.
+    /// Not loaded because of the error; `None` if the number is unknown.
     pub(crate) failed: Option<u64>,
     pub(crate) seconds: f64,
     pub(crate) error: Option<String>,
-    /// So many keys were wanted because they are asked for.
+    /// Number of keys chosen because they are read.
     pub(crate) by_use: usize,
-    /// So many were wanted because they are new.
+    /// Number of keys chosen because they are new.
     pub(crate) newest: usize,
-    /// Not loaded because the time for it was over, or because of Ctrl-C.
+    /// Not loaded because the database time was used up, or because of Ctrl-C.
     pub(crate) left: u64,
-    /// Reads of the keys that are cached now, as a share of all reads of the type; none where no reads are known.
+    /// Reads of the keys that are cached now, as a share of all reads of the type; `None` if no reads are known.
     pub(crate) reads_covered: Option<f64>,
-    /// How long the database took.
+    /// Total database time.
     pub(crate) database_seconds: f64,
 }
 
@@ -50,7 +50,7 @@ impl Report for WarmupReport {
 }
 
 impl WarmedType {
-    /// The line of several rounds: what was done is added up, what was wanted is that of the last.
+    /// The row for several rounds: results are added up, chosen keys are those of the last round.
     pub(crate) fn after(self, before: Option<Self>) -> Self {
         let Some(before) = before else { return self };
         Self {

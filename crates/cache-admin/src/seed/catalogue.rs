@@ -1,4 +1,4 @@
-//! What an internet provider sells by: the tax rates of its countries, as they are in 2026, and its discounts.
+//! The catalogue of an internet provider: the tax rates of its countries as of 2026, and its discounts.
 
 use billing_core::money::{Money, Percent};
 use billing_core::time::UtcTime;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::rows::{Discount, TaxRate};
 
-/// Name, percent, country, region (empty for the whole country), whether it is the one that applies.
+/// Name, percent, country, region (empty for the whole country), whether it is the default rate.
 const TAX_RATES: [(&str, &str, &str, &str, bool); 35] = [
     ("VAT", "20.00", "GB", "", true),
     ("VAT (reduced)", "5.00", "GB", "", false),
@@ -48,7 +48,7 @@ const TAX_RATES: [(&str, &str, &str, &str, bool); 35] = [
     ("Consumption tax", "10.00", "JP", "", true),
 ];
 
-/// A discount; its times are minutes from now.
+/// A discount. Its times are minutes from now.
 struct Offer {
     name: &'static str,
     kind: &'static str,
@@ -61,7 +61,7 @@ struct Offer {
 }
 
 const DAY: i64 = 24 * 60;
-/// Stands for a moment within the next 10 to 60 minutes.
+/// A placeholder for a time within the next 10 to 60 minutes.
 const SOON: i64 = 0;
 
 #[rustfmt::skip]

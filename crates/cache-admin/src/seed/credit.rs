@@ -1,4 +1,4 @@
-//! Credit notes, and what of them was applied to later invoices of the same customer.
+//! Credit notes, and their applications to later invoices of the same customer.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ const REASONS: [&str; 5] = [
     "Speed below what the plan promises",
     "Goodwill",
 ];
-/// One customer in so many has credit notes.
+/// One customer in this many has credit notes.
 const ONE_IN: u32 = 4;
 const MOST_NOTES: i32 = 3;
 
@@ -36,7 +36,7 @@ pub(super) fn generate(rng: &mut StdRng, plan: &Plan, drafts: &mut [Draft], data
             notes.extend((0..rng.random_range(1..=MOST_NOTES)).map(|_| issue(rng, plan, user_id, own, drafts)));
         }
     }
-    // By time, as the platform would have numbered them.
+    // By time, because the platform would have numbered them in this order.
     notes.sort_by_key(|note| (note.created_at, note.user_id));
     for (id, note) in (1..).zip(notes) {
         let own = of_user.get(&note.user_id).map_or(&[][..], Vec::as_slice);
@@ -46,7 +46,7 @@ pub(super) fn generate(rng: &mut StdRng, plan: &Plan, drafts: &mut [Draft], data
     }
 }
 
-/// A note for one of the customer's invoices, if there is one by then; its id is given later.
+/// A note that refers to an earlier invoice of the customer, if there is one. Its id is set later.
 fn issue(rng: &mut StdRng, plan: &Plan, user_id: i32, own: &[usize], drafts: &[Draft]) -> CreditNote {
     let created_at = plan.now - TimeDelta::seconds(rng.random_range(3_600..300 * 86_400));
     let before: Vec<i32> = own
@@ -73,7 +73,7 @@ fn cancelled(note: CreditNote) -> CreditNote {
     CreditNote { status: CreditNoteStatus::Cancelled.into(), ..note }
 }
 
-/// Applies the note to the customer's next invoices, or to some of them.
+/// Applies the note to later invoices of the customer, skipping some of them.
 fn apply(
     rng: &mut StdRng,
     mut note: CreditNote,
@@ -98,7 +98,7 @@ fn apply(
     note
 }
 
-/// All that remains and is due, or sometimes only half.
+/// The smaller of the remaining credit and the amount due, or sometimes only half of it.
 fn amount_of(rng: &mut StdRng, note: &CreditNote, draft: &Draft) -> Money {
     let most = note.remaining_amount.min(draft.due());
     if rng.random_ratio(1, 3) { most.portion("50".parse().expect("a percentage")) } else { most }

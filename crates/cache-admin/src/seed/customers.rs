@@ -1,4 +1,4 @@
-//! The customers: who they are, and where they pay taxes.
+//! The customers, and where they pay taxes.
 
 use chrono::TimeDelta;
 use fake::Fake;
@@ -9,19 +9,19 @@ use rand::rngs::StdRng;
 use super::dataset::Plan;
 use super::rows::{TaxRate, User};
 
-/// No password hash looks like this, so nobody can sign in as one of these users.
+/// No password has this hash, so nobody can log in as one of these users.
 const NO_PASSWORD: &str = "!no-login-demonstration-data";
-/// Hong Kong knows no tax of this kind: some customers pay none.
+/// Hong Kong has no such tax, so some customers pay none.
 const UNTAXED_COUNTRY: &str = "HK";
-/// Of a hundred customers, so many live in the country that the provider started in, and so many pay no tax.
+/// Percentage of customers in the provider's home country; the next constant is the percentage that pays no tax.
 const AT_HOME: u32 = 45;
 const UNTAXED: u32 = 3;
 
-/// A user, and what the platform knows of them elsewhere.
+/// A user, and what the platform stores about the user elsewhere.
 pub(super) struct Customer {
     pub(super) user: User,
     pub(super) country: String,
-    /// The rate of their region or country.
+    /// The rate of the customer's region or country.
     pub(super) tax_rate: Option<TaxRate>,
 }
 
@@ -42,7 +42,7 @@ fn customer(rng: &mut StdRng, plan: &Plan, id: i32, rates: &[&TaxRate]) -> Custo
 
 fn user(rng: &mut StdRng, plan: &Plan, id: i32) -> User {
     let (first, last): (String, String) = (FirstName().fake_with_rng(rng), LastName().fake_with_rng(rng));
-    // The number makes the name unique; it must not be cut off with the rest.
+    // The number makes the name unique, so it must not be cut off with the rest.
     let name: String =
         format!("{first}.{last}").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').take(48).collect();
     let username = format!("{}.{id}", name.to_ascii_lowercase());

@@ -1,4 +1,4 @@
-//! What to make, and what was made.
+//! The plan of the demonstration data, and the resulting rows.
 
 use billing_core::time::UtcTime;
 
@@ -6,17 +6,17 @@ use super::rows::{
     CreditNote, CreditNoteApplication, Discount, Invoice, InvoiceDiscount, InvoiceTax, Payment, TaxRate, User,
 };
 
-/// What to make.
+/// What to generate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) users: i32,
     pub(crate) invoices: i32,
     pub(crate) seed: u64,
-    /// Everything happened before this moment; some discounts start and end soon after it.
+    /// Everything happened before this time, except that some discounts start or end soon after it.
     pub(crate) now: UtcTime,
 }
 
-/// The rows of every table, with ids from 1 on in the order of their creation.
+/// The rows of every table, with ids from 1 in the order of creation.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Dataset {
     pub(crate) users: Vec<User>,

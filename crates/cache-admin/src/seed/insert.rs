@@ -1,7 +1,8 @@
-//! Writing the demonstration data into an empty database.
+//! Writes the demonstration data into an empty database.
 //!
-//! Invariants: one write transaction, so that all of it is there or nothing, and so that what was cached as absent is
-//! invalidated; the ids are those of the data, and PostgreSQL's sequences go on after them.
+//! Invariants: everything is written in one write transaction, so that all of the data exists or none, and so that
+//! values cached as absent are invalidated; the ids are those of the data, and the sequences of PostgreSQL continue
+//! after them.
 
 use anyhow::{Context, Result};
 use billing_core::database::Database;
@@ -18,10 +19,10 @@ use sea_orm::{
 use super::dataset::Dataset;
 use crate::reports::seed::TableRows;
 
-/// Rows of one statement; with twelve columns they stay below the limits of bound values of both databases.
+/// Rows per statement. With twelve columns this stays below the limits of both databases for bound values.
 const CHUNK: usize = 1_000;
 
-/// Writes everything, or refuses a database that is not empty.
+/// Writes all data; refuses a database that is not empty.
 pub(crate) async fn insert(service: &BillingService, data: Dataset) -> Result<Written<Vec<TableRows>>> {
     let transaction = service.begin_write().await?;
     require_empty(service.cache().source(), &transaction).await?;
@@ -40,7 +41,7 @@ pub(crate) async fn insert(service: &BillingService, data: Dataset) -> Result<Wr
     transaction.commit(done).await.context("write the rows")
 }
 
-/// Tables that others depend on: when these are empty, all are.
+/// The tables that all others depend on. If these are empty, all tables are.
 async fn require_empty(database: &Database, transaction: &DatabaseTransaction) -> Result<()> {
     let counts = [
         ("users", user::Entity::find().count(transaction).await?),
@@ -82,7 +83,7 @@ impl Insert<'_> {
     }
 }
 
-/// Lets PostgreSQL give out ids after those of the rows; SQLite does so by itself.
+/// Makes PostgreSQL continue with ids after those of the rows. SQLite does that by itself.
 async fn continue_sequence(transaction: &DatabaseTransaction, table: &str) -> Result<()> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let sql = format!("SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}");

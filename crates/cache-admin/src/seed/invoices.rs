@@ -1,4 +1,4 @@
-//! Invoices with their discounts and taxes, as they were when they were made; nothing is paid yet.
+//! Invoices with their discounts and taxes, as they were when they were created, before any payment.
 
 use billing_core::entities::InvoiceStatus;
 use billing_core::money::{Money, Percent};
@@ -14,14 +14,14 @@ use super::rows::{Discount, Invoice, InvoiceDiscount, InvoiceTax};
 /// Monthly prices in minor units.
 const PRICES: [i32; 7] = [1_999, 2_499, 2_999, 3_999, 5_499, 7_999, 14_900];
 const SETUP_FEE: i32 = 4_900;
-/// How far back invoices go, in minutes.
+/// Maximum age of an invoice, in minutes.
 const SPAN: i64 = 540 * 24 * 60;
 
-/// An invoice whose status is still open.
+/// An invoice without its final status.
 pub(super) struct Draft {
     pub(super) invoice: Invoice,
     pub(super) total: Money,
-    /// What credit notes took off, and when the last one did.
+    /// The sum of applied credit notes, and the time of the last one.
     pub(super) credited: Money,
     pub(super) last_credit_at: Option<UtcTime>,
 }
@@ -34,7 +34,7 @@ impl Draft {
 
 pub(super) fn generate(rng: &mut StdRng, plan: &Plan, customers: &[Customer], data: &mut Dataset) -> Vec<Draft> {
     let mut ages: Vec<i64> = (0..plan.invoices).map(|_| rng.random_range(1..SPAN)).collect();
-    // The oldest first: the newest invoice has the highest id.
+    // The oldest first, so that the newest invoice has the highest id.
     ages.sort_unstable_by(|left, right| right.cmp(left));
     let made = (1..).zip(ages).filter_map(|(id, age)| {
         let customer = customers.choose(rng)?;
@@ -69,7 +69,7 @@ fn subtotal(rng: &mut StdRng) -> Money {
     Money::from_minor(price + usage + setup)
 }
 
-/// Takes a discount that was valid then off some invoices.
+/// Applies a discount that was valid at the time to some invoices.
 fn discount_of(rng: &mut StdRng, invoice_id: i32, subtotal: Money, at: UtcTime, data: &mut Dataset) -> Money {
     if !rng.random_ratio(1, 4) {
         return Money::ZERO;
@@ -89,7 +89,7 @@ fn discount_of(rng: &mut StdRng, invoice_id: i32, subtotal: Money, at: UtcTime, 
     amount
 }
 
-/// Whether it could be applied then. One that is switched off now was on at the time.
+/// Whether the discount could be applied at the time. A discount that is switched off now was on then.
 fn was_valid_at(discount: &Discount, at: UtcTime) -> bool {
     discount.valid_from <= at && discount.valid_to.is_none_or(|end| at < end)
 }
@@ -102,7 +102,7 @@ fn amount_off(discount: &Discount, subtotal: Money) -> Money {
     }
 }
 
-/// Taxes what is left after the discounts.
+/// Adds taxes on the amount after discounts.
 fn tax_of(invoice_id: i32, taxable: Money, at: UtcTime, customer: &Customer, data: &mut Dataset) -> Money {
     let Some(rate) = &customer.tax_rate else { return Money::ZERO };
     let tax_amount = taxable.portion(rate.rate);

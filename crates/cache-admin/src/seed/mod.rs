@@ -1,8 +1,8 @@
 //! Demonstration data: the customers of an internet provider and what they were billed.
 //!
-//! Invariants: the same plan makes the same rows, on every database; the rows obey the billing rules, so that the
-//! service could have made them (sums, statuses, validity of discounts). Made in memory by [`generate`], written by
-//! [`insert`].
+//! Invariants: the same plan gives the same rows on every database; the rows obey the billing rules (sums, statuses,
+//! validity of discounts), so that the service could have written them. [`generate`] makes them in memory, [`insert`]
+//! writes them.
 
 mod catalogue;
 mod credit;
@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 
 pub(crate) use dataset::{Dataset, Plan};
 
-/// Makes the rows.
+/// Generates the rows.
 pub(crate) fn generate(plan: &Plan) -> Dataset {
     let mut rng = StdRng::seed_from_u64(plan.seed);
     let mut data = Dataset {

@@ -1,4 +1,4 @@
-//! Payments, and the statuses of invoices that follow from them.
+//! Payments, and the invoice statuses that follow from them.
 
 use billing_core::entities::{InvoiceStatus, PaymentStatus};
 use billing_core::money::{Money, Percent};
@@ -18,11 +18,11 @@ enum Behaviour {
     PaysAll,
     PaysPart,
     PaysNothing,
-    /// The invoice was withdrawn instead.
+    /// The invoice was cancelled.
     Withdrawn,
 }
 
-/// Pays the invoices, or not, and gives them their statuses.
+/// Pays the invoices or leaves them unpaid, and sets their statuses.
 pub(super) fn settle(rng: &mut StdRng, plan: &Plan, drafts: Vec<Draft>, data: &mut Dataset) {
     for draft in drafts {
         let invoice = settle_one(rng, plan, draft, data);
@@ -34,7 +34,7 @@ fn settle_one(rng: &mut StdRng, plan: &Plan, draft: Draft, data: &mut Dataset) -
     let due = draft.due();
     let behaviour = behaviour(rng, plan, &draft);
     let paid_at = match behaviour {
-        // A credit note paid for it all.
+        // Credit notes have paid all of it.
         _ if due.is_zero() => draft.last_credit_at,
         Behaviour::PaysAll => Some(pay_all(rng, plan, &draft, data)),
         Behaviour::PaysPart => pay_part(rng, plan, &draft, data),
@@ -52,7 +52,7 @@ fn settle_one(rng: &mut StdRng, plan: &Plan, draft: Draft, data: &mut Dataset) -
     Invoice { status: status.into(), paid_at, ..draft.invoice }
 }
 
-/// Most pay what is past its date; what was credited is not withdrawn.
+/// Most invoices past their due date are paid. An invoice with applied credit is not cancelled.
 fn behaviour(rng: &mut StdRng, plan: &Plan, draft: &Draft) -> Behaviour {
     let past_due = draft.invoice.due_date < plan.now;
     let [all, part, nothing] = if past_due { [86, 5, 6] } else { [40, 15, 42] };
@@ -64,7 +64,8 @@ fn behaviour(rng: &mut StdRng, plan: &Plan, draft: &Draft) -> Behaviour {
     }
 }
 
-/// Pays all at once or in two parts, sometimes after a card was refused; says when.
+/// Pays the whole amount at once or in two parts, sometimes after a failed attempt; returns the time of the last
+/// payment.
 fn pay_all(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> UtcTime {
     let due = draft.due();
     let at = moment_after(rng, plan, draft.invoice.created_at);
@@ -82,7 +83,7 @@ fn pay_all(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> 
     at
 }
 
-/// Pays a part and leaves a part; says when it was paid after all, because nothing could be left.
+/// Pays a part of the amount. If no part is possible, pays all of it and returns the time.
 fn pay_part(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> Option<UtcTime> {
     let due = draft.due();
     let amount = part_of(rng, due);
@@ -95,7 +96,7 @@ fn pay_part(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) ->
     None
 }
 
-/// Pays nothing that counts: perhaps a payment is on its way, or failed.
+/// Pays nothing; there may be a pending or failed payment.
 fn leave_open(rng: &mut StdRng, plan: &Plan, draft: &Draft, data: &mut Dataset) -> Option<UtcTime> {
     let at = moment_after(rng, plan, draft.invoice.created_at);
     let status = match rng.random_range(0..6) {
@@ -113,7 +114,7 @@ fn part_of(rng: &mut StdRng, due: Money) -> Money {
     due.portion(part)
 }
 
-/// Within two weeks, and not in the future.
+/// A time within two weeks after `moment`, and not in the future.
 fn moment_after(rng: &mut StdRng, plan: &Plan, moment: UtcTime) -> UtcTime {
     let most = (plan.now - moment).num_seconds().clamp(0, 14 * 86_400);
     moment + TimeDelta::seconds(rng.random_range(0..=most))

@@ -1,7 +1,7 @@
-//! The rows of the demonstration: as the platform's tables have them, and complete.
+//! The rows of the demonstration data, with all columns of the platform's tables.
 //!
-//! Invariant: no column is NULL that a platform without history would fill, unlike in the entities, which read what
-//! others left. Written by [`super::insert`].
+//! Invariant: no column is NULL that a newly installed platform would fill. The entities allow NULL, because they read
+//! rows that older programs wrote. Written by [`super::insert`].
 
 #![expect(clippy::needless_update, reason = "the derive ends every row with `..Default::default()`")]
 

@@ -1,4 +1,4 @@
-//! The data obeys the billing rules, as a reader of the tables would check them.
+//! Checks that the data obeys the billing rules, from the view of a reader of the tables.
 
 use std::collections::{HashMap, HashSet};
 

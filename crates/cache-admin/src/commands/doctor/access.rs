@@ -1,4 +1,5 @@
-//! What the database user may do, and whether anything can be written at all: each tried without changing anything.
+//! The rights of the database user, and whether the database can be written at all. Each is tried without changing
+//! anything.
 
 use billing_core::database::{Database, DatabaseError};
 use billing_core::rights::{self, Rights};

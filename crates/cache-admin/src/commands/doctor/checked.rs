@@ -1,16 +1,16 @@
-//! What the checks of one server found, and what could not be checked.
+//! The findings of the checks of one server, and the checks that could not be made.
 
 use cli_support::Code;
 
 use crate::reports::doctor::{Finding, Level, Subject};
 
-/// The remedy for what was not checked because its server is away.
+/// The remedy for checks that were not made because the server cannot be reached.
 pub(super) const RECONNECT: &str = "repair the connection first";
 
-/// What the checks of one server found.
+/// The findings of the checks of one server.
 pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
-    /// That of an unreachable or unready server.
+    /// `Code::Fine`, or the code for a server that cannot be reached or is not ready.
     pub(super) code: Code,
 }
 
@@ -21,7 +21,7 @@ impl Checked {
     }
 }
 
-/// The checks that a server could not be asked for.
+/// Findings for checks that could not be made.
 pub(super) fn not_checked(subject: Subject, checks: &[&'static str], why: &str, remedy: &str) -> Vec<Finding> {
     checks.iter().map(|check| subject.not_checked(check, why, remedy)).collect()
 }

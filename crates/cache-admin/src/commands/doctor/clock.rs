@@ -1,11 +1,11 @@
-//! Clocks: L1 and the relay compare times of this machine with times that others wrote.
+//! Clocks: L1 and the relay compare times of this machine with times written by other machines.
 
 use billing_cache::ClockOffset;
 use billing_core::settings::Settings;
 
 use crate::reports::doctor::{Finding, Subject};
 
-/// From here on, what becomes valid or ends at a moment does so visibly earlier or later than elsewhere.
+/// Above this difference, events that depend on a time visibly happen earlier or later than on other machines.
 const NOTE_ABOVE_MS: u64 = 1_000;
 
 const REMEDY: &str = "synchronise the clocks (NTP, chrony) of this machine and of the server";

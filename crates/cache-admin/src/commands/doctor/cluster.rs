@@ -1,5 +1,5 @@
-//! Redis Cluster: who is master and replica, whether every slot has a master that stays, and whether the nodes of the
-//! settings answer.
+//! Redis Cluster: which nodes are primaries and replicas, whether every slot has a primary and is not being moved, and
+//! whether the nodes in the settings answer.
 
 use billing_cache::{ClusterError, ClusterFacts, L2Error, MasterFacts};
 use billing_core::cached::BillingCache;
@@ -10,14 +10,14 @@ use crate::reports::doctor::{Finding, Level, Subject};
 
 const SUBJECT: Subject = Subject::Redis;
 
-/// What is not well, and what to do about it.
+/// A problem and its remedy.
 struct Fault {
     level: Level,
     found: String,
     remedy: String,
 }
 
-/// Asked also while a master is away: the others know of it.
+/// Also asked while a primary is unreachable, because the other nodes know about it.
 pub(super) async fn check(cache: &BillingCache) -> Finding {
     match cache.examine_cluster().await {
         Ok(Some(facts)) => judge(&facts),
@@ -41,7 +41,7 @@ fn judge(facts: &ClusterFacts) -> Finding {
     }
 }
 
-/// The worst first.
+/// The worst fault first.
 fn faults(facts: &ClusterFacts) -> Vec<Fault> {
     let ClusterFacts { masters, uncovered_slots, moving_slots, silent, .. } = facts;
     let mut faults = Vec::new();
@@ -73,7 +73,7 @@ fn faults(facts: &ClusterFacts) -> Vec<Fault> {
     faults
 }
 
-/// The addresses of the masters of which this is so, if there are any.
+/// The addresses of the primaries for which `is_so` holds; `None` if there are none.
 fn names(masters: &[MasterFacts], is_so: impl Fn(&MasterFacts) -> bool) -> Option<String> {
     let names: Vec<String> =
         masters.iter().filter(|master| is_so(master)).map(|master| name(&master.address)).collect();
@@ -98,7 +98,7 @@ fn count_of(slots: usize) -> String {
     count(slots as u64)
 }
 
-/// Of one node: others may answer.
+/// The error of one node; other nodes may answer.
 fn why(error: &L2Error) -> String {
     match error {
         L2Error::Cluster(ClusterError::Away { address, source }) => format!("{address} does not answer: {source}"),

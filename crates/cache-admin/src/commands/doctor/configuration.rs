@@ -1,4 +1,4 @@
-//! Settings that work and are seldom meant. Those that cannot work end the tool before.
+//! Settings that work but are rarely intended. Settings that cannot work already ended the tool with an error.
 
 use billing_core::settings::{Origin, Remark, Setting, Settings};
 

@@ -1,4 +1,4 @@
-//! The database: there, migrated, with its triggers, with an outbox that is emptied, and rows that rules take.
+//! The database: whether it answers, is migrated, has its triggers, relays its outbox, and holds valid rows.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,7 +20,7 @@ use crate::reports::doctor::{Finding, Subject};
 const SUBJECT: Subject = Subject::Database;
 const MIGRATE: &str = "cache-admin migrate";
 const RUN_A_SERVICE: &str = "start a service with these settings and let it reach Redis; its relay does the rest";
-/// Checks of a database that is migrated, in their order.
+/// The checks of a migrated database, in this order.
 const OF_SCHEMA: [&str; 10] = [
     "columns",
     "rights",
@@ -33,12 +33,12 @@ const OF_SCHEMA: [&str; 10] = [
     "replay",
     "unreadable rows",
 ];
-/// Of these, what is read from the outbox in one go.
+/// Those of [`OF_SCHEMA`] that are read from the outbox together.
 const OF_OUTBOX: [&str; 3] = ["outbox", "unknown types", "retirement"];
 
-/// Relays look twice a second; what is older has met something that is in the way.
+/// A relay looks at the outbox twice a second. An older pending row means that something is wrong.
 const LATE: Duration = Duration::from_secs(10);
-/// By now somebody has read a value that is wrong.
+/// By now a stale value has probably been served.
 const TOO_LATE: Duration = Duration::from_secs(60);
 
 pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked {
@@ -64,7 +64,7 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
     Checked::fine(findings)
 }
 
-/// The check that failed, and those that it keeps from being made.
+/// The failed check, and the checks that cannot be made because of it.
 fn away(check: &'static str, prevented: &[&'static str], error: DatabaseError) -> Checked {
     let remedy = match error {
         DatabaseError::NoSchema { .. } | DatabaseError::PendingMigrations { .. } => MIGRATE,
@@ -81,8 +81,8 @@ fn away(check: &'static str, prevented: &[&'static str], error: DatabaseError) -
     Checked { findings, code: exit::code_of(&error) }
 }
 
-/// Without them triggers and loaders fail; those of wider types hold amounts that cannot be read only if somebody
-/// stores them.
+/// Triggers and loaders fail if a column is missing. A column with a wider type only matters if somebody stores a value
+/// that cannot be read.
 async fn columns(database: &Database) -> Finding {
     match check_columns(database.connection()).await {
         Ok(faults) if faults.is_empty() => SUBJECT.ok("columns", "those of the contract, with its types"),
@@ -125,7 +125,7 @@ async fn triggers(database: &Database) -> Finding {
     }
 }
 
-/// One too many only writes rows that nobody needs.
+/// A trigger too many only causes unneeded outbox rows.
 fn wrong_triggers(differences: &[TriggerDifference]) -> Finding {
     let names: Vec<String> = differences.iter().map(describe).collect();
     let names = names.join(", ");
@@ -161,7 +161,7 @@ fn pending(backlog: &Backlog) -> Finding {
     if backlog.pending == 0 {
         return SUBJECT.ok("outbox", "no invalidation is pending");
     }
-    // Other programs may write what is no time.
+    // Another program may have written a value that is no time.
     let Some(oldest) = backlog.oldest_pending else {
         let rows = format!("{} invalidations pending, which do not tell since when", count(backlog.pending));
         return SUBJECT.note("outbox", rows, RUN_A_SERVICE);
@@ -176,7 +176,7 @@ fn pending(backlog: &Backlog) -> Finding {
     }
 }
 
-/// What was applied to a history of Redis that has gone.
+/// Invalidations that were applied to a Redis history that is gone.
 async fn replay(cache: &BillingCache, settings: &Settings) -> Finding {
     match outbox::applied_elsewhere(cache, &settings.relay).await {
         Ok(elsewhere) => judge_elsewhere(elsewhere),
@@ -257,7 +257,7 @@ async fn durability(database: &Database) -> Finding {
     }
 }
 
-/// Nothing where there is one, as nearly everywhere.
+/// `None` if the database has an encoding, as nearly every database does.
 async fn encoding(database: &Database) -> Option<Finding> {
     let found = "SQL_ASCII: texts may be any bytes, and a row with one that is no UTF-8 fails whatever is read with it";
     let remedy = "move this database to one of encoding UTF8 (pg_dump, createdb --encoding UTF8, pg_restore)";

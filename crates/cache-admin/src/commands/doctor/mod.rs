@@ -1,7 +1,8 @@
-//! `doctor`: whether Redis, the database and the settings are fit for the cache, and what to do where they are not.
+//! `doctor`: checks whether Redis, the database and the settings are fit for the cache, and names a remedy for each
+//! problem.
 //!
-//! Invariants: it looks past the breaker and changes nothing; what could not be checked is said to be so, never to be
-//! well.
+//! Invariants: it bypasses the breaker and changes nothing; a check that could not be made is reported as such, never
+//! as `ok`.
 
 mod access;
 mod checked;
@@ -63,7 +64,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
     Ok(code(&report, [redis.code, database.code]))
 }
 
-/// That a server was away explains more than that there is a problem.
+/// An unreachable server is the more important result than a problem.
 fn code(report: &DoctorReport, of_servers: [Code; 2]) -> Code {
     let has_problem = report.counts.problem > 0;
     let of_server = of_servers.into_iter().find(|code| *code != Code::Fine);

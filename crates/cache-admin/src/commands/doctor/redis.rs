@@ -1,4 +1,4 @@
-//! Redis: there, a primary, with room, with the rights we need, and fast enough.
+//! Redis: whether it answers, is a primary, has free memory, grants the rights that we need, and is fast enough.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ use super::{clock, cluster, sentinels, tls};
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Redis;
-/// Checks of what `INFO` tells, in their order.
+/// The checks that use `INFO`, in this order.
 const OF_INFO: [&str; 6] = ["version", "role", "memory", "eviction", "persistence", "replicas"];
-/// The other checks of a server that answers, in their order.
+/// The other checks of a server that answers, in this order.
 const OF_TRIALS: [&str; 7] = ["sentinels", "tls", "rights", "announcements", "scripts", "latency", "clock"];
 
-/// RESP3, which announces changes, came with it.
+/// The first version with RESP3, which invalidation messages need.
 const OLDEST: (u32, u32) = (6, 0);
-/// The tests run on it.
+/// The oldest version that the tests use.
 const OLDEST_TESTED: (u32, u32) = (6, 2);
-/// Of the memory limit; the rest is soon used by whoever comes first.
+/// Percentage of the memory limit. What remains above it is soon used up.
 const NEARLY_FULL_PERCENT: u64 = 90;
-/// Of the limit of a command: what is slower leaves little room for a bad moment.
+/// Percentage of the timeout of a command. A slower server leaves little room for peaks.
 const SLUGGISH_PERCENT: u32 = 20;
 
 pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked {
@@ -50,7 +50,8 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
     }
 }
 
-/// Another database whose services use the same keys: neither may answer with the other's rows.
+/// Another database whose services use the same keys. Neither may serve rows of the other, so the services of this
+/// database bypass Redis.
 async fn other_database(cache: &BillingCache) -> Option<Finding> {
     let (holder, mine) = (cache.source_in_use().await.ok()??, cache.source().identity().await.ok()?);
     let found =
@@ -59,7 +60,7 @@ async fn other_database(cache: &BillingCache) -> Option<Finding> {
     (holder != mine).then(|| SUBJECT.problem("database", found, remedy))
 }
 
-/// One primary.
+/// Judges one primary.
 fn judge(examination: Examination, settings: &Settings) -> Examined {
     let mut findings = of_info(&examination.server, &settings.redis);
     findings.extend(of_trials(&examination, settings));
@@ -128,7 +129,7 @@ fn memory(info: &ServerInfo) -> Finding {
     if share < NEARLY_FULL_PERCENT {
         SUBJECT.ok("memory", found)
     } else if info.maxmemory_policy == "noeviction" {
-        // Invalidations need no memory, so what is cached stays right.
+        // Invalidations need no memory, so cached values stay correct.
         let found = format!("{found}: when it is full, writes of every program are refused, but not invalidations");
         SUBJECT.note("memory", found, "raise maxmemory, or CONFIG SET maxmemory-policy volatile-lru")
     } else {
@@ -223,7 +224,7 @@ fn rights(missing: &Missing, settings: &RedisSettings) -> Finding {
     }
 }
 
-/// A rule gives what the user lacks; what the server does not know no rule gives.
+/// An ACL rule grants a right that the user lacks. No rule helps with a command that the server does not know.
 fn remedy_of(Missing { rights, unknown, .. }: &Missing, settings: &RedisSettings) -> String {
     let names = |rules: &[AclRule]| rules.iter().map(|right| right.rule.as_str()).collect::<Vec<_>>().join(" ");
     let grant = (!rights.is_empty()).then(|| format!("ACL SETUSER {} {}", user(settings), names(rights)));
@@ -242,7 +243,7 @@ fn lack(right: &AclRule) -> String {
     format!("{} ({consequence})", right.rule)
 }
 
-/// As the settings name it; a URL may name another.
+/// The user in the settings. A URL may name another user, so `USER` stands for it.
 fn user(settings: &RedisSettings) -> &str {
     match settings.username.as_str() {
         _ if !settings.url.expose_secret().is_empty() => "USER",

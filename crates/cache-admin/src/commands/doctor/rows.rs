@@ -1,4 +1,4 @@
-//! The platform's rows: what no rule takes, and what cannot be served.
+//! The platform's rows: rows that break a rule, and rows that cannot be served.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use cli_support::render::count;
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Database;
-/// Of all tables together; the newest rows are looked at first.
+/// The time limit of all tables together. The newest rows are examined first.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The names of the checks, in their order.
@@ -36,7 +36,7 @@ fn judge(found: &examination::Finding) -> Finding {
     }
 }
 
-/// Why some rows were not looked at, and what to do about it.
+/// Why some rows were not examined, and the remedy.
 fn rest(coverage: &Coverage) -> Option<(String, &'static str)> {
     let later = "run cache-admin doctor again when the database is less busy";
     let seconds = LIMIT.as_secs();

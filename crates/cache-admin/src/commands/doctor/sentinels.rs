@@ -1,4 +1,4 @@
-//! Redis Sentinel: which server is the primary, which replicas could take over, and whether enough sentinels are there
+//! Redis Sentinel: which server is the primary, which replicas could take over, and whether there are enough sentinels
 //! to decide it.
 
 use billing_cache::{L2Error, SentinelFacts};
@@ -6,7 +6,7 @@ use billing_cache::{L2Error, SentinelFacts};
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Redis;
-/// With fewer none can be lost: a majority decides.
+/// A majority decides, so with fewer sentinels none may fail.
 const FEWEST: usize = 3;
 
 pub(super) fn judge(sentinels: &Result<Option<SentinelFacts>, L2Error>) -> Finding {

@@ -1,19 +1,19 @@
-//! Several primaries, each of which was checked in the same way: of each check the worst that was found.
+//! Combines the findings of several primaries with the same checks: the worst finding of each check is reported.
 
 use std::cmp::Reverse;
 
 use crate::reports::doctor::Finding;
 
-/// What was found on one of them.
+/// The findings of one primary.
 pub(super) struct Examined {
     /// Host and port.
     pub(super) name: String,
-    /// In the same order for all.
+    /// In the same order for all primaries.
     pub(super) findings: Vec<Finding>,
 }
 
-/// Of each check the worst finding, with the name of the primary and how many others are like it. What was found alike
-/// everywhere needs no name.
+/// The worst finding of each check, with the name of its primary and the number of others at the same level. If all
+/// primaries have the same finding, no name is given.
 pub(super) fn worst(examined: Vec<Examined>) -> Vec<Finding> {
     let mut columns: Vec<(String, std::vec::IntoIter<Finding>)> =
         examined.into_iter().map(|Examined { name, findings }| (name, findings.into_iter())).collect();
@@ -23,7 +23,7 @@ pub(super) fn worst(examined: Vec<Examined>) -> Vec<Finding> {
     std::iter::from_fn(|| worst_of(row())).collect()
 }
 
-/// None of none.
+/// `None` if there are no findings.
 fn worst_of(found: Vec<(String, Finding)>) -> Option<Finding> {
     let same = |(_, finding): &(String, Finding)| finding.found == found[0].1.found;
     let are_alike = found.iter().all(same);

@@ -1,4 +1,4 @@
-//! TLS to Redis: in use or not, who is believed, and certificates that end soon.
+//! TLS to Redis: whether it is in use, which certificates are trusted, and certificates that expire soon.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use billing_cache::{L2Error, TlsFacts, Validity};
 use crate::reports::doctor::{Finding, Subject};
 
 const SUBJECT: Subject = Subject::Redis;
-/// Of a certificate's whole life: by then it should have been renewed, however long that life is.
+/// A note is due in the last fifth of a certificate's lifetime, however long that is: by then it should have been
+/// renewed.
 const LAST_PART: u32 = 5;
 const DAY_SECONDS: u64 = 24 * 3600;
 

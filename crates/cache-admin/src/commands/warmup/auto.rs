@@ -1,12 +1,12 @@
-//! `warmup --auto`: keeps what people ask for cached, until Ctrl-C.
+//! `warmup --auto`: keeps the most-read values cached, until Ctrl-C.
 //!
-//! Each round asks Redis for the remaining lives of the wanted keys, in pipelines of PTTL. That is exact whatever
-//! happened: a value that was cleared, evicted, expired or lost with a restart is missing, and one near its end is
-//! renewed. A new connection wakes the loop, so that a restart is noticed at once; the history id only says why values
-//! are missing.
+//! Each round asks Redis for the remaining times to live of the wanted keys, in pipelines of PTTL. That is exact in
+//! every case: a value that was cleared, evicted, expired or lost in a restart is missing, and a value close to its
+//! expiry is renewed. A new connection wakes the loop, so that a restart is noticed at once; the history id only shows
+//! why values are missing.
 //!
-//! Invariant: nothing that goes wrong with Redis or the database ends it, not even at its start. It waits longer each
-//! time, and says so once.
+//! Invariant: no failure of Redis or the database ends the loop, not even at the start. After each failure the loop
+//! pauses longer; only the first failure in a row is reported.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,12 +24,12 @@ use super::round::Loader;
 use super::tally::Tallies;
 use crate::reports::warmup::{WarmedType, WarmupReport};
 
-/// The longest pause while something is wrong, unless the interval is longer.
+/// The longest pause after failures, unless the interval is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// When a greater share of what is wanted is missing, something happened that is worth a line.
+/// If a larger share of the wanted values is missing, a line is printed.
 const LOSS: f64 = 0.2;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct Keeper<'a> {
     cache: &'a BillingCache,
     loader: Loader<'a>,
@@ -38,33 +38,33 @@ pub(super) struct Keeper<'a> {
     interval: Duration,
     memory: Memory,
     connections: watch::Receiver<u64>,
-    /// Those of all primaries when all were there last.
+    /// The history ids of all primaries when all of them were last reachable.
     histories: BTreeSet<History>,
     state: State,
     total: Vec<WarmedType>,
     settings: &'a Settings,
-    /// Whether Redis and the database were found to be usable once.
+    /// Whether Redis and the database have been usable once.
     has_begun: bool,
 }
 
 /// What to keep warm, and how often to look.
 pub(super) struct Wanted {
     pub(super) choice: TypeChoice,
-    /// At most so many values of each type.
+    /// Maximum number of values of each type.
     pub(super) limit: u64,
     pub(super) interval: Duration,
 }
 
-/// What was said last.
+/// The state that was reported last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Cold,
     Warm,
-    /// So many rounds in a row have failed.
+    /// Number of failed rounds in a row.
     InTrouble(u32),
 }
 
-/// What a round did.
+/// The result of a round.
 struct Outcome {
     wanted: usize,
     missing: usize,
@@ -97,7 +97,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Goes on for ever. May be dropped at any await.
+    /// Never ends by itself. May be dropped at any await.
     pub(super) async fn run(&mut self) -> Result<()> {
         loop {
             match self.round().await {
@@ -112,13 +112,13 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// What all rounds did together.
+    /// The sum of all rounds.
     pub(super) async fn finish(self) -> WarmupReport {
         self.cache.flush_counters().await;
         WarmupReport { complete: true, note: None, types: self.total }
     }
 
-    /// Whatever is away is named with the next step, as where a tool ends for it.
+    /// Reports an unreachable server with its remedy, like the tools that end because of it.
     async fn begin(&mut self) -> Result<()> {
         self.cache.check_redis().await?;
         open::check_database(self.cache.source(), self.settings).await?;
@@ -167,8 +167,8 @@ impl<'a> Keeper<'a> {
         self.state = State::Warm;
     }
 
-    /// Whether a primary has come back, or was succeeded by another one, since all were there last: one history has
-    /// gone and another one has come. A primary that joins a cluster, or leaves it, changes only one of the two.
+    /// Whether a primary was restarted or replaced since all primaries were last reachable: a known history is gone and
+    /// a new one has appeared. A primary that joins or leaves a cluster causes only one of the two.
     async fn note_restarts(&mut self) -> bool {
         let Ok(primaries) = self.cache.primaries().await else { return false };
         if !primaries.are_all() {
@@ -190,7 +190,7 @@ impl<'a> Keeper<'a> {
         };
     }
 
-    /// Twice as long after each round that failed.
+    /// The interval, doubled with each failed round.
     fn pause(&self) -> Duration {
         match self.state {
             State::InTrouble(rounds) => {
@@ -221,7 +221,7 @@ impl Outcome {
     }
 }
 
-/// One line for whoever watches.
+/// Prints a line on stderr for the person who watches.
 fn say(sentence: &str) {
     exit::say(format_args!("{sentence}"));
 }

@@ -1,19 +1,19 @@
-//! What was asked for when it was last looked, for when Redis has forgotten: a Redis that restarts empty has lost the
-//! reads together with the values.
+//! Remembers the hot keys of earlier rounds, because a Redis that restarts empty has lost the read statistics together
+//! with the values.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use billing_cache::{HotKey, HotKeys};
 
-/// The hot keys of each type, as they were last known; they fade with the half-life of reads.
+/// The last known hot keys of each type. They fade with the half-life of reads.
 pub(super) struct Memory {
     half_life: Option<Duration>,
     types: HashMap<&'static str, (Instant, HotKeys)>,
 }
 
 impl Memory {
-    /// Remembers nothing: for whoever looks once.
+    /// Remembers nothing; for a single round.
     pub(super) fn none() -> Self {
         Self { half_life: None, types: HashMap::new() }
     }
@@ -22,8 +22,8 @@ impl Memory {
         Self { half_life: Some(half_life), types: HashMap::new() }
     }
 
-    /// What was found, or what is left of what was known before where that is more; up to `limit` keys, the hottest
-    /// first.
+    /// The found keys merged with the faded keys from before, with the higher rate of each; up to `limit` keys, the
+    /// hottest first.
     pub(super) fn recall(&mut self, cache_type: &'static str, found: HotKeys, limit: usize) -> HotKeys {
         let Some(half_life) = self.half_life else { return found };
         let now = Instant::now();

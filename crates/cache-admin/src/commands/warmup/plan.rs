@@ -1,7 +1,7 @@
-//! The plan of a warm-up: which keys, in what order.
+//! The plan of a warm-up: which keys to load, and in what order.
 //!
-//! What people ask for comes first, by expected benefit: reads of the key by time × time that a load of its type takes.
-//! What a cached value saves is exactly that. Then come the newest, for as long as little is known of reads.
+//! Keys that are read come first, by expected benefit: reads of the key per hour × load time of its type. That is the
+//! time that a cached value saves. The newest keys follow, in case few reads are known.
 
 use std::collections::HashSet;
 
@@ -12,32 +12,32 @@ use cli_support::{TypeChoice, render};
 
 use super::memory::Memory;
 
-/// The time of loads is that of so many hours.
+/// Load times are averaged over this many hours.
 const HOURS: u64 = 24;
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct Plan {
     pub(super) types: Vec<PlannedType>,
-    /// In the order in which they shall be loaded.
+    /// In the order of loading.
     pub(super) keys: Vec<Wanted>,
 }
 
-/// What is wanted of one type.
+/// What to load of one type.
 pub(super) struct PlannedType {
     pub(super) cached: &'static dyn RegisteredType,
-    /// How many keys are wanted because they are asked for.
+    /// Number of keys chosen because they are read.
     pub(super) by_use: usize,
-    /// How many are wanted because they are new.
+    /// Number of keys chosen because they are new.
     pub(super) newest: usize,
-    /// Reads of all keys of the type, wanted or not.
+    /// Reads of all keys of the type, chosen or not.
     pub(super) reads_per_hour: f64,
-    /// Why it could not be found out what is wanted.
+    /// Why the keys could not be listed.
     pub(super) error: Option<anyhow::Error>,
 }
 
-/// A key to be loaded.
+/// A key to load.
 pub(super) struct Wanted {
-    /// The place of its type in the plan.
+    /// The index of its type in the plan.
     pub(super) place: usize,
     pub(super) text: String,
     pub(super) reads_per_hour: f64,
@@ -55,12 +55,12 @@ impl Plan {
         Self { types: choice.types().into_iter().map(planned).collect(), keys: Vec::new() }
     }
 
-    /// How many keys are wanted because they are asked for.
+    /// Number of keys chosen because they are read.
     pub(super) fn by_use(&self) -> usize {
         self.types.iter().map(|planned| planned.by_use).sum()
     }
 
-    /// Up to `limit` keys of each type that people ask for; none where no reads are known.
+    /// Up to `limit` keys of each type that are read; none if no reads are known.
     ///
     /// # Errors
     /// Redis cannot be used.
@@ -86,7 +86,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Adds the newest keys of each type, after all others, until it has `limit`.
+    /// Appends the newest keys of each type, until the type has `limit` keys.
     pub(super) async fn add_newest(&mut self, cache: &BillingCache, limit: u64) {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut known: HashSet<String> = self.keys.iter().map(|wanted| wanted.text.clone()).collect();
@@ -105,7 +105,7 @@ impl Plan {
     }
 }
 
-/// More are asked for than there is room for, because some are known already.
+/// Asks for `limit` keys and not only for `room`, because some of them are in the plan already.
 async fn newest(cache: &BillingCache, cached: &dyn RegisteredType, limit: usize, room: usize) -> Result<Vec<String>> {
     if room == 0 {
         return Ok(Vec::new());
@@ -114,7 +114,7 @@ async fn newest(cache: &BillingCache, cached: &dyn RegisteredType, limit: usize,
     texts.context("list the keys to load").with_context(|| format!("warm up {}", cached.info().name))
 }
 
-/// What a reader waits for a load of each type, in microseconds; the mean of the others where that is not known.
+/// The mean load time of each type for a reader, in microseconds. If it is unknown, the mean of the known ones is used.
 fn load_costs(types: &[PlannedType], usage: &Numbers) -> Vec<f64> {
     let known = types.iter().map(|planned| {
         let count = |event| render::to_f64(usage.count(planned.cached.info().name, event));

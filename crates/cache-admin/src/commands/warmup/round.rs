@@ -1,9 +1,9 @@
-//! One round of a warm-up: looks how long the wanted values have to live, loads what is missing, and renews what is
-//! near its end, in the order of the plan.
+//! One round of a warm-up: reads the remaining time to live of the wanted values, loads missing values, and renews
+//! values close to their expiry, in the order of the plan.
 //!
-//! Invariants: nothing is loaded that lives long enough; what is loaded is stored under leases, so that no write is
-//! undone and no reader waits; after the time for the database is spent, at most one more batch is loaded, sized by the
-//! pace so far.
+//! Invariants: a value that lives long enough is not loaded; loaded values are stored under leases, so that no write is
+//! undone and no reader waits; once the database time is used up, at most one more batch is loaded, whose size follows
+//! from the speed so far.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,27 +16,27 @@ use cli_support::{Progress, render};
 use super::plan::{Plan, PlannedType, Wanted};
 use super::tally::{Tallies, Tally};
 
-/// A value with less than this share of its TTL left is near its end. More than what a service refreshes ahead, so that
-/// readers find nothing left to do.
+/// A value with less than this share of its TTL left is renewed. The share is larger than that of a service's refresh
+/// ahead, so that readers have nothing to refresh.
 const NEAR_END: f64 = 0.2;
-/// The first batch under a limit of time, as long as it is not known how long a load takes.
+/// The size of the first batch under a time limit, while the duration of a load is unknown.
 const FIRST_BATCH: usize = 50;
 
-/// How much a round may do.
+/// The limits of a round.
 pub(super) struct Limits {
-    /// How long the database may take for all loads of a round together.
+    /// Maximum total database time of all loads of a round.
     pub(super) database_time: Option<Duration>,
     pub(super) pace: Pace,
-    /// Most keys of one batch.
+    /// Maximum number of keys in a batch.
     pub(super) batch: usize,
 }
 
-/// Loads plans, one round each.
+/// Loads plans, one per round.
 pub(super) struct Loader<'a> {
     cache: &'a BillingCache,
     limits: Limits,
-    /// Values that are left alone until then even if they are near their end, by key. A value that ends by itself soon
-    /// would be near its end again as soon as it is renewed.
+    /// Keys that are not renewed again before this time, even if they are close to their expiry. Without it, a value
+    /// with a very short life would be renewed in every round.
     renewed: HashMap<String, Instant>,
 }
 
@@ -45,10 +45,10 @@ impl<'a> Loader<'a> {
         Self { cache, limits, renewed: HashMap::new() }
     }
 
-    /// Loads what the plan wants.
+    /// Loads the keys of the plan.
     ///
     /// # Errors
-    /// Redis cannot be used. What goes wrong with one type stands in its tally, and the others are loaded.
+    /// Redis cannot be used. An error of one type is recorded in its tally, and the other types are loaded.
     pub(super) async fn round(&mut self, plan: &Plan, tallies: &mut Tallies) -> Result<()> {
         let now = Instant::now();
         self.renewed.retain(|_, not_before| *not_before > now);
@@ -65,7 +65,7 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// How many keys come next; none if the time is spent.
+    /// The size of the next batch; `None` if the database time is used up.
     fn next_batch(&self, plan: &Plan, tallies: &Tallies) -> Option<usize> {
         let most = self.limits.pace.step(self.limits.batch);
         let Some(limit) = self.limits.database_time else { return Some(most) };
@@ -119,7 +119,7 @@ fn affordable(left: Duration, spent: Duration, loaded: usize) -> usize {
     (left.as_secs_f64() / spent.as_secs_f64().max(1e-9) * render::to_f64(loaded as u64)) as usize
 }
 
-/// The TTL in force.
+/// The configured TTL of the type.
 fn ttl_of(cache: &BillingCache, planned: &PlannedType) -> Duration {
     let info = planned.cached.info();
     cache.types().find(|registered| registered.name == info.name).map_or(info.ttl, |registered| registered.ttl)
@@ -130,7 +130,7 @@ struct Share {
     ttl: Duration,
     missing: Vec<String>,
     near_end: Vec<String>,
-    /// How many live long enough.
+    /// Number of keys that live long enough.
     fresh: usize,
     reads_per_hour: f64,
 }

@@ -1,4 +1,4 @@
-//! What became of the keys of a plan, type by type, and the lines of the report that says so.
+//! Counts the results for the keys of a plan by type, and makes the rows of the report.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ use cli_support::{exit, render};
 use super::plan::{Plan, PlannedType};
 use crate::reports::warmup::WarmedType;
 
-/// What became of the keys of each type of a plan.
+/// The results of all types of a plan.
 pub(super) struct Tallies(pub(super) Vec<Tally>);
 
-/// What became of the keys of one type.
+/// The results of one type.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) done: WarmedUp,
-    /// How many keys were missing.
+    /// Number of missing keys.
     pub(super) missing: usize,
-    /// Reads an hour of the keys that are cached now.
+    /// Reads per hour of the keys that are cached now.
     pub(super) covered: f64,
     pub(super) elapsed: Duration,
-    /// What this process had counted for loads when the round began, in microseconds.
+    /// The load time that this process had counted when the round began, in microseconds.
     load_micros_before: u64,
     pub(super) error: Option<anyhow::Error>,
 }
 
 impl Tally {
-    /// How long the database took for loads of the type.
+    /// The database time of the loads of the type.
     pub(super) fn database_time(&self, cache: &BillingCache, planned: &PlannedType) -> Duration {
         let counted = cache.count_of(planned.cached.info().name, Event::LoadMicros);
         Duration::from_micros(counted.saturating_sub(self.load_micros_before))
@@ -64,7 +64,7 @@ impl Tally {
 }
 
 impl Tallies {
-    /// Nothing done yet. A type whose keys could not be listed is not loaded.
+    /// Empty tallies. A type whose keys could not be listed is not loaded.
     pub(super) fn of(cache: &BillingCache, plan: &Plan) -> Self {
         let tally = |planned: &PlannedType| Tally {
             load_micros_before: cache.count_of(planned.cached.info().name, Event::LoadMicros),
@@ -73,23 +73,23 @@ impl Tallies {
         Self(plan.types.iter().map(tally).collect())
     }
 
-    /// How many keys were missing.
+    /// Number of missing keys.
     pub(super) fn missing(&self) -> usize {
         self.0.iter().map(|tally| tally.missing).sum()
     }
 
-    /// How many values were stored.
+    /// Number of stored values.
     pub(super) fn stored(&self) -> usize {
         self.0.iter().map(|tally| tally.done.stored).sum()
     }
 
-    /// What went wrong, of each type at most one thing.
+    /// The errors, at most one per type.
     pub(super) fn errors<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a anyhow::Error> {
         self.0.iter().zip(&plan.types).filter_map(|(tally, planned)| planned.error.as_ref().or(tally.error.as_ref()))
     }
 
-    /// Of each type the first value that Redis refused. What was changed meanwhile is not stored either, and is no
-    /// failure.
+    /// The first value of each type that Redis refused. A value that changed meanwhile is not stored either, but that
+    /// is no failure.
     pub(super) fn refusals(&self) -> impl Iterator<Item = anyhow::Error> {
         let refused =
             self.0.iter().filter_map(|tally| Some((tally.done.not_stored, tally.done.first_refusal.as_ref()?)));
@@ -98,7 +98,7 @@ impl Tallies {
         })
     }
 
-    /// Of each type the first value that could not be made, though the database could be asked.
+    /// The first value of each type that could not be built although the database answered.
     pub(super) fn failures(&self) -> impl Iterator<Item = anyhow::Error> {
         let failed = self.0.iter().filter_map(|tally| Some((tally.done.failed, tally.done.first_failure.as_ref()?)));
         failed.map(|(failed, first)| {
@@ -106,20 +106,20 @@ impl Tallies {
         })
     }
 
-    /// The first thing that went wrong.
+    /// The first error.
     pub(super) fn into_error(self, plan: Plan) -> Option<anyhow::Error> {
         let errors = self.0.into_iter().zip(plan.types).filter_map(|(tally, planned)| planned.error.or(tally.error));
         errors.into_iter().next()
     }
 
-    /// The share of the reads of all types whose keys are cached now.
+    /// The share of all reads, over all types, whose keys are cached now.
     pub(super) fn reads_covered(&self, plan: &Plan) -> Option<f64> {
         let reads: f64 = plan.types.iter().map(|planned| planned.reads_per_hour).sum();
         let covered: f64 = self.0.iter().map(|tally| tally.covered).sum();
         (reads > 0.0).then(|| (covered / reads).min(1.0))
     }
 
-    /// The lines of the report.
+    /// The rows of the report.
     pub(super) fn rows(&self, cache: &BillingCache, plan: &Plan) -> Vec<WarmedType> {
         self.0.iter().zip(&plan.types).map(|(tally, planned)| tally.row(cache, planned)).collect()
     }
