@@ -1,6 +1,6 @@
-//! The command line of the monitor, and the plan it makes.
+//! The command line of the monitor, and the measurement plan made from it.
 //!
-//! Invariant: whatever gets past this file can be measured; what cannot is refused here, with exit code 2.
+//! Invariant: arguments that pass this file can be measured; all others are refused here, with exit code 2.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ const MOST_KEYS: u64 = 1_000_000;
 const MOST_TASKS: u64 = 1_000;
 const HIGHEST_EXPONENT: f64 = 10.0;
 
-/// One line a paragraph: clap wraps them to the terminal.
+/// One line per paragraph: clap wraps them to the terminal.
 const AFTER_HELP: &str = "\
 Examples:
   cache-monitor --iterations 100                          every type, 100 requests each
@@ -97,7 +97,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
 }
 
-/// What is done instead of a measurement.
+/// Commands other than a measurement.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve a web page with live and past figures of the cache
@@ -107,13 +107,13 @@ pub(crate) enum Command {
 }
 
 impl Arguments {
-    /// How to draw keys. Without `--seed`, each call gives another seed, short enough to be typed again.
+    /// How to draw keys. Without `--seed`, each call returns another seed, short enough to be typed again.
     pub(crate) fn draw(&self) -> Draw {
         let seed = self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
         Draw { seed, exponent: self.zipf }
     }
 
-    /// The command that asks for the same keys again.
+    /// The command that requests the same keys again.
     pub(crate) fn again(&self, draw: Draw) -> String {
         let Self { iterations, keys, .. } = self;
         let Draw { seed, exponent } = draw;

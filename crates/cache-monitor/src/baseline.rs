@@ -1,6 +1,7 @@
-//! `--baseline FILE`: an earlier report, to compare with.
+//! `--baseline FILE`: an earlier report to compare with.
 //!
-//! Invariant: what gets past this file can be compared: the same schema, types, number of tasks and kind of build.
+//! Invariant: a report that passes this file can be compared: it has the same schema, types, number of tasks and kind
+//! of build.
 
 use std::path::{Path, PathBuf};
 
@@ -11,22 +12,22 @@ use serde::Deserialize;
 
 use crate::report::SCHEMA_VERSION;
 
-/// Reports of this program are a few kilobytes.
+/// Reports of this program have a few kilobytes.
 const LARGEST: u64 = 16 << 20;
 
-/// What this run does, as far as a baseline must have done the same.
+/// The properties of this run that a baseline must share.
 #[derive(Debug)]
 pub(crate) struct Expected<'a> {
     /// The names of the types.
     pub(crate) types: Vec<&'a str>,
-    /// Tasks that ask at the same time.
+    /// Number of tasks that send requests at the same time.
     pub(crate) concurrency: u64,
 }
 
 /// An earlier report.
 #[derive(Debug)]
 pub(crate) struct Baseline {
-    /// Where it stands.
+    /// The path of its file.
     pub(crate) file: String,
     /// When it was measured.
     pub(crate) measured_at: String,
@@ -70,7 +71,7 @@ struct Median {
 
 impl Baseline {
     /// # Errors
-    /// A usage error that says why the file is no report that this run can be compared with.
+    /// A usage error that says why this run cannot be compared with the file.
     pub(crate) fn read(path: &Path, expected: &Expected<'_>) -> Result<Self> {
         let refuse = |reason: String| usage(format!("--baseline {}: {reason}", path.display()));
         let text = read_file(path, LARGEST).map_err(|error| refuse(format!("cannot be read: {error}")))?;

@@ -1,20 +1,20 @@
-//! Ctrl-C and its kin: the run ends in an orderly way, so that nothing of it stays in Redis.
+//! Ctrl-C and SIGTERM: the run ends in an orderly way, so that nothing of it remains in Redis.
 //!
-//! Invariant: from [`Interruption::listen`] on, these signals end the process no more; whoever holds the value waits
-//! for it beside the work, and comes to an end.
+//! Invariant: from [`Interruption::listen`] on, these signals no longer end the process. The holder of the value waits
+//! for it beside the work, and then ends by itself.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Whether somebody wants the run to end.
+/// Whether the run should end.
 #[derive(Clone, Debug)]
 pub(crate) struct Interruption(watch::Receiver<bool>);
 
 impl Interruption {
-    /// Begins to listen for SIGINT and SIGTERM; not for SIGHUP, which `nohup` may have turned off.
+    /// Starts to listen for SIGINT and SIGTERM; not for SIGHUP, which `nohup` may have turned off.
     ///
     /// # Errors
-    /// The system refuses.
+    /// The system refuses the signal handler.
     pub(crate) fn listen() -> std::io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -31,7 +31,7 @@ impl Interruption {
         Ok(Self(receiver))
     }
 
-    /// Resolves when it comes. May be dropped at any await.
+    /// Resolves on an interruption. May be dropped at any await.
     pub(crate) async fn wait(&mut self) {
         // An error means that the runtime is shutting down, which is an interruption too.
         let _ = self.0.wait_for(|come| *come).await;

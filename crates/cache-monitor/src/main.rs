@@ -1,7 +1,7 @@
-//! `cache-monitor`: what the billing cache is worth, measured; and how it does, watched ([`dashboard`]).
+//! `cache-monitor`: measures the benefit of the billing cache, and shows its state over time ([`dashboard`]).
 //!
-//! A measurement: arguments → session → runner → report → rendering. Invariant: the values of production are neither
-//! read nor written, of its bookkeeping only the counters are read; the run leaves nothing in Redis.
+//! A measurement: arguments → session → runner → report → rendering. Invariant: cached values of production are neither
+//! read nor written, and of its bookkeeping only the counters are read; the run leaves nothing in Redis.
 
 mod arguments;
 mod baseline;

@@ -1,6 +1,7 @@
-//! What was measured of one cached type, pair by pair: a request through the cache, and a load of the same key past it.
+//! The measurements of one cached type, in pairs: a request through the cache, and a direct load of the same key.
 //!
-//! Invariants: "database" times are of true loads only; each pair adds to both sides, so the sides have equal counts.
+//! Invariants: "database" times are times of real loads only; each pair adds to both sides, so the sides have equal
+//! counts.
 
 use std::time::{Duration, Instant};
 
@@ -8,40 +9,40 @@ use billing_cache::Tier;
 
 use crate::statistics::{Latencies, PairRatios};
 
-/// A request and, right before or after it, a load of the same key.
+/// A request and a load of the same key directly before or after it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pair {
-    /// What answered the request.
+    /// The tier that answered the request.
     pub(crate) tier: Tier,
-    /// How long the request took.
+    /// The duration of the request.
     pub(crate) request: Duration,
-    /// How long the load took.
+    /// The duration of the load.
     pub(crate) load: Duration,
-    /// When the first of the two began.
+    /// When the first of the two started.
     pub(crate) began: Instant,
 }
 
-/// What was measured of one type.
+/// The measurements of one type.
 #[derive(Debug)]
 pub(crate) struct Measurement {
-    /// Loads past the cache.
+    /// Direct loads from the database.
     pub(crate) database: Latencies,
-    /// Requests by what answered them, for each of [`Tier::ALL`].
+    /// Requests by the tier that answered them, for each of [`Tier::ALL`].
     pub(crate) tiers: Vec<OfTier>,
-    /// All hits beside the loads of their pairs, whatever the tier.
+    /// The ratios of all hits to the loads of their pairs, in any tier.
     pub(crate) hits: PairRatios,
-    /// When the first pair began and the last one ended.
+    /// When the first pair started and the last one ended.
     span: Option<(Instant, Instant)>,
 }
 
 /// The requests that one tier answered.
 #[derive(Debug)]
 pub(crate) struct OfTier {
-    /// Which tier.
+    /// The tier.
     pub(crate) tier: Tier,
-    /// How long they took.
+    /// The durations of the requests.
     pub(crate) latencies: Latencies,
-    /// How long they took beside the loads of their pairs.
+    /// The ratios of the requests to the loads of their pairs.
     pub(crate) ratios: PairRatios,
 }
 
@@ -66,12 +67,12 @@ impl Measurement {
         answered.ratios.record(pair.request, pair.load);
     }
 
-    /// Pairs so far.
+    /// Number of pairs so far.
     pub(crate) fn count(&self) -> u64 {
         self.database.count()
     }
 
-    /// From the beginning of the first pair to the end of the last one.
+    /// From the start of the first pair to the end of the last one.
     pub(crate) fn elapsed(&self) -> Duration {
         self.span.map_or(Duration::ZERO, |(began, ended)| ended - began)
     }

@@ -1,7 +1,8 @@
-//! `--json FILE` and its kin: the report as a file that is either whole or not there.
+//! `--json FILE` and similar flags: writes the report to a file, completely or not at all.
 //!
-//! Invariants: a measurement does not begin if its file cannot be written; an older file is replaced in one step, keeps
-//! its mode, and a link to it stays one; what is no regular file (a pipe, a device, `/dev/stdout`) is written through.
+//! Invariants: a measurement does not start if its file cannot be written; an older file is replaced in one step, keeps
+//! its mode, and a link to it remains a link; a path that is not a regular file (a pipe, a device, `/dev/stdout`) is
+//! written directly.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Write};
@@ -13,29 +14,29 @@ use anyhow::{Context, Result};
 use cli_support::usage;
 use tempfile::NamedTempFile;
 
-/// The mode of a new file, of which the process takes its umask away.
+/// The mode of a new file, before the umask is applied.
 const NEW: u32 = 0o666;
-/// More links in a row are a circle.
+/// Maximum number of links in a chain. More are a cycle.
 const MOST_LINKS: usize = 40;
 
 /// A place where a report can be written.
 #[derive(Debug)]
 pub(crate) struct OutputFile {
-    /// As it was named.
+    /// The path from the command line.
     path: PathBuf,
     target: Target,
 }
 
 #[derive(Debug)]
 enum Target {
-    /// A regular file, or none yet, that is replaced as a whole.
+    /// A regular file, or a file that does not exist yet. It is replaced as a whole.
     Replaced { path: PathBuf, directory: PathBuf, mode: Option<Permissions> },
-    /// Something that is open already.
+    /// Something that is already open.
     Through(File),
 }
 
 impl OutputFile {
-    /// Makes sure that a report can be written where the flag says, and opens what is no regular file.
+    /// Checks that a report can be written to the path, and opens it if it is not a regular file.
     ///
     /// # Errors
     /// A usage error that says what is wrong with the path.
@@ -47,7 +48,7 @@ impl OutputFile {
     /// Writes the text and a line end.
     ///
     /// # Errors
-    /// The file cannot be written; an older one is as it was.
+    /// The file cannot be written; an older file is unchanged.
     pub(crate) fn write(&self, text: &str) -> Result<()> {
         self.target.write(text).with_context(|| format!("write the report to {}", self.path.display()))
     }
@@ -70,7 +71,7 @@ impl Target {
         }
     }
 
-    /// Tries to write the old file, and to create one next to it.
+    /// Checks that the old file is writable, and that a new one can be created next to it.
     fn replaced(path: PathBuf, old: Option<&Metadata>) -> Result<Self, String> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = parent.unwrap_or(Path::new(".")).to_owned();
@@ -100,7 +101,8 @@ impl Target {
     }
 }
 
-/// What the process itself writes to: a file that is opened anew would be written from its beginning.
+/// The standard stream of the process, if the path names one: a file behind it would be overwritten from the start if
+/// it were opened again.
 fn standard_stream(path: &Path) -> Option<io::Result<File>> {
     let clone = match path.to_str()? {
         "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => io::stdout().as_fd().try_clone_to_owned(),
@@ -110,12 +112,12 @@ fn standard_stream(path: &Path) -> Option<io::Result<File>> {
     Some(clone.map(File::from))
 }
 
-/// What links lead to, which may not be there yet.
+/// The target of the links, which may not exist yet.
 fn behind_links(path: &Path) -> Option<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         match fs::read_link(&path) {
-            // The links of /proc lead to what has no path.
+            // Links in /proc may have targets without a path.
             Ok(_) if path.starts_with("/proc") => return Some(path),
             Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
             Err(_) => return Some(path),
@@ -124,7 +126,7 @@ fn behind_links(path: &Path) -> Option<PathBuf> {
     None
 }
 
-/// A pipe is waited for here, until somebody reads it.
+/// Opening a pipe waits here until somebody reads it.
 fn open(path: &Path) -> Result<File, String> {
     File::options().write(true).open(path).map_err(|error| format!("cannot be written: {error}"))
 }

@@ -1,6 +1,6 @@
-//! Where the report goes: stdout, and the files of the command line.
+//! The outputs of the report: stdout, and the files from the command line.
 //!
-//! Invariant: a measurement does not begin if one of its files cannot be written.
+//! Invariant: a measurement does not start if one of its files cannot be written.
 
 use anyhow::Result;
 use billing_core::printable_lines;
@@ -30,7 +30,7 @@ impl Outputs {
         })
     }
 
-    /// The files first: a reader of stdout who has gone away does not keep them from being written.
+    /// Writes the files first, so that a closed stdout does not prevent them.
     ///
     /// # Errors
     /// A file or stdout cannot be written.

@@ -1,7 +1,7 @@
 //! One run: open, measure, clear, judge, show.
 //!
-//! Invariant: between the first request and the end of the process stands the clear, whether the measurement succeeded,
-//! failed or was interrupted.
+//! Invariant: the clear always runs between the first request and the end of the process, whether the measurement
+//! succeeded, failed or was interrupted.
 
 use anyhow::{Result, anyhow};
 use billing_cache::RedisUnreachable;
@@ -18,7 +18,7 @@ use crate::session::Session;
 use crate::workload::TraceFile;
 use crate::{trial_space, usage as counters};
 
-/// Does what the command line asks for.
+/// Runs the measurement that the command line describes.
 pub(crate) async fn run(arguments: &Arguments) -> Result<Code> {
     let outputs = Outputs::prepare(arguments)?;
     let baseline = read_baseline(arguments)?;
@@ -51,7 +51,8 @@ fn nothing_to_measure(session: &Session) -> anyhow::Error {
     anyhow!("there is nothing to measure: {database} has no rows; fill it, for example with `cache-admin seed`")
 }
 
-/// A clear that fails is said at once, with what becomes of the keys: the caller may have a more important error.
+/// A failed clear is reported at once, with the consequence for the keys, because the caller may have a more important
+/// error.
 async fn clear(session: &Session) -> Result<(), RedisUnreachable> {
     let cleared = trial_space::clear(session.cache(), session.written()).await;
     if cleared.is_err() {
@@ -61,7 +62,7 @@ async fn clear(session: &Session) -> Result<(), RedisUnreachable> {
     cleared
 }
 
-/// What is left to do when everything has been measured.
+/// The steps that follow a measurement.
 struct Conclusion<'a> {
     arguments: &'a Arguments,
     session: Session,
@@ -71,7 +72,7 @@ struct Conclusion<'a> {
 }
 
 impl Conclusion<'_> {
-    /// Reports what was measured, and what that means for the exit code.
+    /// Reports the measurements, and returns the exit code.
     async fn draw(self, ended: Ended) -> Result<Code> {
         let outcomes = self.session.outcomes();
         if outcomes.iter().all(|outcome| outcome.measurement.count() == 0) {
@@ -86,7 +87,7 @@ impl Conclusion<'_> {
         Ok(code_of(&report, self.arguments))
     }
 
-    /// A part of a measurement is not judged.
+    /// A partial measurement is not judged.
     fn judge(&self, report: &MonitorReport) -> Option<Gate> {
         let wanted = self.arguments.fail_under.filter(|_| !report.interrupted);
         wanted.map(|percent| report::judge(report, self.baseline.as_ref(), percent))

@@ -1,12 +1,13 @@
-//! Works through a workload with so many tasks, each of them asking, waiting and asking again (a closed loop).
+//! Runs a workload with a number of tasks. Each task sends a request, waits for the answer, and sends the next one (a
+//! closed loop).
 //!
-//! Invariants: the two sides of a pair change places from request to request, so that neither profits from what the
-//! other has warmed; a read is never dropped half way, because its load would go on and could fill a key after the
-//! clear; every task has ended when [`Runner::run`] returns.
+//! Invariants: the two sides of a pair change their order from request to request, so that neither profits from what
+//! the other one has warmed up; a read is never dropped half-way, because its load would continue and could fill a key
+//! after the clear; every task has ended when [`Runner::run`] returns.
 //!
-//! A closed loop does not show how long people would wait who come at their own pace while the system stalls
-//! (coordinated omission: Tene, How NOT to Measure Latency): while a task waits, it asks nothing. Reports say so; the
-//! comparison of the two sides of a pair is not touched by it.
+//! A closed loop does not show how long independent users would wait while the system stalls, because a waiting task
+//! sends no requests (coordinated omission: Tene, How NOT to Measure Latency). Reports say so. The comparison of the
+//! two sides of a pair is not affected.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,55 +23,55 @@ use crate::interruption::Interruption;
 use crate::measurement::{Measurement, Pair};
 use crate::workload::{Request, TraceFailure, Workload};
 
-/// Loads by which the connections are opened and the statements prepared, before anything is counted.
+/// Rounds of loads that open connections and prepare statements before anything is counted.
 const WARM_UP_ROUNDS: usize = 3;
 /// A request that loads may need a second connection.
 const FEWEST_CONNECTIONS: usize = 2;
 
-/// Why a measurement ended before its time.
+/// Why a measurement ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Stopped {
-    /// Somebody pressed Ctrl-C.
+    /// Ctrl-C or SIGTERM.
     #[error("interrupted")]
     Interrupted,
-    /// What is measured is not there any more.
+    /// Redis cannot be reached any more.
     #[error("the measurement was stopped, because without Redis it would be untrue: {0}")]
     RedisLost(#[source] RedisUnreachable),
-    /// A request failed; only the database can be the reason.
+    /// A request failed. Only the database can be the cause.
     #[error("the measurement was stopped")]
     Read(#[from] ReadError<DatabaseError>),
-    /// A load past the cache failed.
+    /// A direct load failed.
     #[error("the measurement was stopped: load past the cache")]
     Load(#[from] DatabaseError),
-    /// The log of requests cannot be read.
+    /// The access log cannot be read.
     #[error(transparent)]
     Trace(#[from] TraceFailure),
 }
 
-/// What was measured so far, by the place of the type.
+/// The measurements so far, by the index of the type.
 pub(crate) type Sheets = Arc<Vec<Mutex<Measurement>>>;
 
-/// Sheets for so many types.
+/// Empty sheets for this many types.
 pub(crate) fn blank_sheets(types: usize) -> Sheets {
     Arc::new((0..types).map(|_| Mutex::new(Measurement::new())).collect())
 }
 
-/// How to work through a workload.
+/// The tasks and conditions of a run.
 #[derive(Clone)]
 pub(crate) struct Runner {
-    /// The cache, in a key space of its own.
+    /// The cache, in a separate key space.
     pub(crate) cache: BillingCache,
-    /// Tasks that ask at the same time.
+    /// Number of tasks that send requests at the same time.
     pub(crate) tasks: usize,
-    /// So many of the first requests of a type are not counted.
+    /// The first requests of a type, up to this number, are not counted.
     pub(crate) warm_up: u64,
-    /// Ends it before its time.
+    /// Ends the run early.
     pub(crate) interruption: Interruption,
 }
 
 impl Runner {
-    /// Opens the connections to the database. The connection to Redis is warm from its greeting. No key comes into the
-    /// cache by this.
+    /// Opens the connections to the database. The connection to Redis has been used already, so it is open. This stores
+    /// no key in the cache.
     pub(crate) async fn open_connections(&self, probe: &dyn Probe) -> Result<(), Stopped> {
         let mut interruption = self.interruption.clone();
         for _ in 0..WARM_UP_ROUNDS {
@@ -83,8 +84,8 @@ impl Runner {
         Ok(())
     }
 
-    /// Makes every request of the workload; `progress` hears of each. What was measured until an error is in the
-    /// sheets.
+    /// Makes every request of the workload, and calls `progress` after each. The sheets contain the measurements up to
+    /// an error.
     pub(crate) async fn run(
         &self,
         workload: &Arc<Workload>,
@@ -108,7 +109,7 @@ impl Runner {
         self.join(tasks, &halt).await
     }
 
-    /// Waits for all tasks; the first error, or an interruption, makes the others come to an end.
+    /// Waits for all tasks. The first error or an interruption makes the other tasks end.
     async fn join(&self, mut tasks: JoinSet<Result<(), Stopped>>, halt: &watch::Sender<bool>) -> Result<(), Stopped> {
         let mut interruption = self.interruption.clone();
         let mut outcome = Ok(());
@@ -128,7 +129,7 @@ impl Runner {
     }
 }
 
-/// By the Thue-Morse sequence, which repeats itself nowhere: no period of a recorded log can favour one side.
+/// Follows the Thue-Morse sequence, which has no period, so that no periodic log can favour one side.
 fn loads_first(number: u64) -> bool {
     number.count_ones().is_multiple_of(2)
 }
@@ -138,7 +139,7 @@ fn panic_on(error: JoinError) -> Result<(), Stopped> {
     std::panic::resume_unwind(error.into_panic())
 }
 
-/// One of those that ask.
+/// One task.
 struct Task {
     cache: BillingCache,
     workload: Arc<Workload>,
@@ -160,7 +161,7 @@ impl Task {
         Ok(())
     }
 
-    /// `None` when there are no more or the run is to end.
+    /// `None` if there are no more requests or the run should end.
     async fn next_request(&mut self) -> Result<Option<Request>, Stopped> {
         tokio::select! {
             biased;
@@ -169,7 +170,7 @@ impl Task {
         }
     }
 
-    /// `None` if the run is to end before the pair is whole.
+    /// `None` if the run should end before the pair is complete.
     async fn measure(&mut self, request: &Request) -> Result<Option<Pair>, Stopped> {
         let began = Instant::now();
         if loads_first(request.number) {
@@ -196,7 +197,7 @@ impl Task {
         let tier = request.probe.read(request.place).await?;
         let duration = started.elapsed();
         if tier == Tier::Bypassed {
-            // A single timeout is counted. A server that is gone ends the measurement.
+            // A single timeout is counted as a bypass. If the server is gone, the measurement ends.
             self.cache.check_redis().await.map_err(Stopped::RedisLost)?;
         }
         Ok((tier, duration))

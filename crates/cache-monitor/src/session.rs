@@ -1,6 +1,6 @@
-//! What is measured with what: the types, their keys or a recorded log, and the sheets that the numbers go to.
+//! A session: the types to measure, their keys or a recorded log, and the sheets for the numbers.
 //!
-//! Invariant: every key that may have been written is known to [`Session::written`], however the measurement ends.
+//! Invariant: [`Session::written`] knows every key that may have been written, however the measurement ends.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -36,19 +36,19 @@ struct Candidate {
     probe: Arc<dyn Probe>,
 }
 
-/// Where the requests come from.
+/// The source of the requests.
 enum Source {
     /// Drawn from the keys of the candidates.
     Drawn { draw: Draw, iterations: u64, keys_limit: u64, again: String },
-    /// A recorded log, from this file.
+    /// A recorded log from this file.
     Recorded { workload: Arc<Workload>, file: String },
 }
 
 impl Session {
-    /// Opens the cache in a key space of its own, and lists the keys to measure or begins to read the log.
+    /// Opens the cache in a separate key space, and lists the keys to measure or starts to read the log.
     ///
     /// # Errors
-    /// Redis or the database is away or fails, or settings that cannot work.
+    /// Redis or the database cannot be reached or fails, or the settings cannot work.
     pub(crate) async fn prepare(
         arguments: &Arguments,
         production: &Settings,
@@ -56,7 +56,7 @@ impl Session {
     ) -> Result<Self> {
         let cache = open::cache(&trial_space::apart(production.clone())).await?;
         let interruption = Interruption::listen().context("listen for Ctrl-C")?;
-        // The keys of a log come from the log; one of the database warms the connections up.
+        // With a log, the keys come from the log. One key from the database is enough to open the connections.
         let limit = if trace.is_some() { 1 } else { arguments.keys };
         let candidates = candidates(&cache, arguments, production, limit).await.context("list the keys to measure")?;
         let source = match trace {
@@ -74,13 +74,13 @@ impl Session {
         &self.runner.cache
     }
 
-    /// Whether there is nothing to ask for.
+    /// Whether there is nothing to request.
     pub(crate) fn has_nothing(&self) -> bool {
         let no_keys = self.candidates.iter().all(|candidate| candidate.probe.is_empty());
         matches!(self.source, Source::Drawn { .. }) && no_keys
     }
 
-    /// Makes all requests. What was measured until an error is kept.
+    /// Makes all requests. Measurements made before an error are kept.
     pub(crate) async fn measure(&self) -> Result<(), Stopped> {
         match &self.source {
             Source::Drawn { draw, iterations, .. } => self.measure_drawn(*draw, *iterations).await,
@@ -121,7 +121,7 @@ impl Session {
         }
     }
 
-    /// The numbers of each type. They are taken out: a second call has none.
+    /// The numbers of each type. They are removed, so a second call returns none.
     pub(crate) fn outcomes(&self) -> Vec<TypeOutcome> {
         let types = self.candidates.iter().zip(self.sheets.iter());
         let outcome = |(candidate, sheet): (&Candidate, &std::sync::Mutex<Measurement>)| TypeOutcome {
@@ -136,7 +136,7 @@ impl Session {
         types.map(outcome).collect()
     }
 
-    /// What was asked for.
+    /// The workload.
     pub(crate) fn workload_report(&self) -> WorkloadReport {
         match &self.source {
             Source::Drawn { draw, iterations, keys_limit, .. } => WorkloadReport::Zipf {
@@ -152,7 +152,7 @@ impl Session {
         }
     }
 
-    /// What a reader must know of the log.
+    /// Notes about the log for a reader of the report.
     pub(crate) fn notes(&self) -> Vec<String> {
         let Source::Recorded { workload, file } = &self.source else { return Vec::new() };
         let Tally { lines, foreign, first_foreign, .. } = log_of(workload).tally();
@@ -168,7 +168,7 @@ impl Session {
         notes
     }
 
-    /// Why a measurement that came to its end made no request.
+    /// Why a completed measurement made no request.
     pub(crate) fn why_no_request(&self) -> String {
         let Source::Recorded { workload, file } = &self.source else { return "no request was made".to_owned() };
         let Tally { lines, replayed, first_foreign, .. } = log_of(workload).tally();
@@ -184,7 +184,7 @@ impl Session {
         }
     }
 
-    /// The command that asks for the same keys again; `None` for a log.
+    /// The command that requests the same keys again; `None` for a log.
     pub(crate) fn the_same_again(&self) -> Option<String> {
         match &self.source {
             Source::Drawn { again, .. } => Some(again.clone()),
@@ -203,7 +203,7 @@ async fn candidates(
     for cached in arguments.types() {
         let declared = cached.info();
         let set = production.cache.types.get(declared.name).and_then(|set| set.ttl_seconds);
-        // The cache knows the TTLs in force.
+        // The cache knows the TTLs of the measurement.
         let info = *cache.types().find(|info| info.name == declared.name).expect("every type is in the cache");
         let ttl = set.map_or(declared.ttl, Duration::from_secs);
         candidates.push(Candidate { info, ttl, probe: cached.probe(cache, limit).await? });

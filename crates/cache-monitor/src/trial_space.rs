@@ -1,7 +1,7 @@
-//! The key space of a measurement: apart from every production key, and gone afterwards.
+//! The key space of a measurement: separate from all production keys, and removed afterwards.
 //!
-//! Invariant: what a measurement writes begins with a prefix that no other process uses, is removed at its end whatever
-//! the end is, and expires soon even if the process is killed. No counters are kept of it.
+//! Invariant: every key that a measurement writes begins with a prefix that no other process uses. The keys are removed
+//! at the end, however it ends, and expire soon even if the process is killed. Counters are not flushed.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use billing_cache::{ClearMode, RedisUnreachable};
 use billing_core::cached::{BillingCache, CACHED_TYPES};
 use billing_core::settings::Settings;
 
-/// What a killed measurement leaves is gone after so long.
+/// Keys of a killed measurement expire after this time.
 pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(120);
 
-/// Keys removed at once.
+/// Number of keys removed at once.
 const CLEAR_BATCH: usize = 10_000;
 
-/// These settings, with a key space of its own and short TTLs.
+/// These settings with a separate key space and short TTLs.
 pub(crate) fn apart(mut settings: Settings) -> Settings {
     let cache = &mut settings.cache;
-    // Below the configured space, which an ACL may demand.
+    // Within the configured key space, because an ACL may require that.
     cache.key_space = format!("{}cache-monitor:{}-{:08x}:", cache.key_space, std::process::id(), rand::random::<u32>());
     cache.counters_flush_ms = 0;
     for info in CACHED_TYPES.iter().map(|cached| cached.info()) {
@@ -30,7 +30,7 @@ pub(crate) fn apart(mut settings: Settings) -> Settings {
     settings
 }
 
-/// Removes these keys, with their leases. They are known, so nothing else in Redis is looked at, however much there is.
+/// Removes these keys and their leases. The keys are known, so nothing else in Redis is scanned, whatever its size.
 pub(crate) async fn clear(
     cache: &BillingCache,
     keys: impl IntoIterator<Item = String>,

@@ -1,4 +1,4 @@
-//! What all routes share.
+//! The state that all routes share.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ pub(crate) type App = Arc<Shared>;
 pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) audience: Arc<Audience>,
-    /// The newest snapshot; none until Redis was asked first.
+    /// The newest snapshot; `None` until Redis was first asked.
     pub(crate) published: watch::Receiver<Option<Published>>,
-    /// What the tasks in the background found since.
+    /// The newest results of the background tasks.
     pub(crate) board: Arc<Board>,
     pub(crate) histories: Histories,
     pub(crate) cache: BillingCache,

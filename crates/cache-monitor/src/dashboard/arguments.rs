@@ -9,7 +9,7 @@ use billing_cache::Pace;
 use clap::Args;
 use secrecy::SecretString;
 
-/// Rarer than once a day nobody would see.
+/// Longest pause: results that change less than daily would never be seen.
 const LONGEST_PAUSE_SECONDS: u64 = 24 * 3600;
 const LARGEST_SAMPLE: u32 = 1_000_000;
 
@@ -56,26 +56,26 @@ pub(crate) struct Arguments {
     rate: NonZeroU32,
 }
 
-/// What is done regularly in the background: how often, and how fast.
+/// A regular background task: how often, and how fast.
 #[derive(Clone, Debug)]
 pub(crate) struct Rounds {
-    /// From the end of one round to the beginning of the next.
+    /// From the end of one round to the start of the next.
     pub(crate) every: Duration,
     pub(crate) pace: Pace,
 }
 
 impl Arguments {
-    /// The surveys; `None` if there shall be none.
+    /// The rounds of keyspace statistics; `None` if they are off.
     pub(super) fn surveys(&self) -> Option<Rounds> {
         self.rounds(self.survey_seconds)
     }
 
-    /// The audits; `None` if there shall be none.
+    /// The rounds of audits; `None` if they are off.
     pub(super) fn audits(&self) -> Option<Rounds> {
         self.rounds(self.audit_seconds)
     }
 
-    /// How many values of each type an audit compares.
+    /// Number of values of each type that an audit compares.
     pub(super) fn audit_sample(&self) -> usize {
         self.audit_sample as usize
     }
@@ -92,7 +92,7 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
     address.ok_or_else(|| "write an address and a port, such as 127.0.0.1:8050 or [::1]:8050".to_owned())
 }
 
-/// Never refuses: clap would show the value.
+/// Never fails, because clap would print the value in its error.
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
 fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))

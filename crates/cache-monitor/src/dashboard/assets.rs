@@ -1,7 +1,8 @@
-//! The files of the page, compiled in: there is nothing to install, and nothing comes from elsewhere.
+//! The files of the page, compiled into the program: nothing has to be installed, and nothing is fetched from other
+//! sites.
 //!
-//! Invariant: a file is answered under the names of [`FILES`] only; no path leads to the file system. Browsers ask
-//! again each time, and get the file only if it has changed.
+//! Invariant: only the names in [`FILES`] are answered; no path leads to the file system. Browsers ask each time, and
+//! get a file only if it has changed.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -25,7 +26,7 @@ pub(crate) enum Viewers {
     NeedNoLogin,
 }
 
-/// Those that are served under `/assets/`.
+/// The files served under `/assets/`.
 macro_rules! files {
     ($($name:literal),* $(,)?) => { &[$(File { name: $name, text: include_str!(concat!("assets/", $name)) }),*] };
 }
@@ -66,7 +67,7 @@ impl File<'_> {
         }
     }
 
-    /// Different for different contents.
+    /// An ETag that differs for different contents.
     fn tag(&self) -> String {
         let mut hasher = DefaultHasher::new();
         self.text.hash(&mut hasher);
@@ -84,12 +85,12 @@ impl File<'_> {
     }
 }
 
-/// Whether a list of tags has this one; proxies that compress put `W/` before it.
+/// Whether a list of tags contains this tag. Proxies that compress put `W/` in front of it.
 fn names(list: &[u8], tag: &[u8]) -> bool {
     list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).any(|one| one.strip_prefix(b"W/").unwrap_or(one) == tag)
 }
 
-/// How the button to log out stands in the page: hidden, for those who did not log in.
+/// The logout button in the page. It stays hidden for viewers who did not log in.
 const LOGOUT: &str = r#"<form id="logout" method="post" action="/logout" hidden>"#;
 
 /// `GET /`
@@ -103,7 +104,7 @@ pub(crate) fn page(headers: &HeaderMap, viewers: Viewers) -> Response {
     }
 }
 
-/// The form to log in with.
+/// The login form.
 pub(crate) fn login_form() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, LOGIN.media_type()), (header::CACHE_CONTROL, "no-store")], LOGIN.text)
 }
@@ -127,7 +128,7 @@ mod tests {
         }
     }
 
-    /// The Content-Security-Policy would refuse them silently.
+    /// Otherwise the Content-Security-Policy would silently block them.
     #[test]
     fn the_pages_have_no_inline_script_or_style() {
         for page in [PAGE, LOGIN] {

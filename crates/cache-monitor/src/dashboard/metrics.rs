@@ -1,8 +1,8 @@
-//! `/metrics`: what the dashboard knows beside the services, for Prometheus.
+//! `/metrics`: metrics for Prometheus that the services do not have.
 //!
-//! Invariants: a scrape does not ask Redis, of which it tells the newest snapshot, at most half a minute old where
-//! nobody looks at the page; the database is asked one question, as by a service, so that both say the same. What is
-//! not known has no value.
+//! Invariants: a scrape does not query Redis but uses the newest snapshot, which is at most half a minute old if nobody
+//! views the page; it asks the database one question, the same that a service asks, so that both report the same. An
+//! unknown number has no value.
 
 use std::time::{Duration, SystemTime};
 
@@ -27,7 +27,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
 
 fn installation(app: &Shared, waiting: Option<Waiting>) -> Installation {
     let of_redis = app.published.borrow().as_ref().map(|published| of_redis(&published.snapshot)).unwrap_or_default();
-    // Of a Redis that is away nobody knows what stands in it.
+    // While Redis is unreachable, its content is unknown.
     let survey = app.board.survey_report();
     let survey = of_redis.redis_up.is_some_and(|up| up).then(|| surveyed(&survey)).flatten();
     Installation {
@@ -40,7 +40,8 @@ fn installation(app: &Shared, waiting: Option<Waiting>) -> Installation {
     }
 }
 
-/// What a snapshot tells of Redis; nothing while it is away, though the page goes on to show what was.
+/// The part of a snapshot about Redis. It is empty while Redis is unreachable, although the page continues to show old
+/// values.
 fn of_redis(snapshot: &Snapshot) -> Installation {
     match snapshot.redis.state {
         EndpointState::NotAsked => Installation::default(),

@@ -1,8 +1,7 @@
-//! `cache-monitor dashboard`: a page that shows how the cache does, live and over time.
+//! `cache-monitor dashboard`: a page that shows the state of the cache, live and over time.
 //!
-//! Command line → listener and access → background tasks that look ([`watch`]) → routes ([`routes`]). Invariants:
-//! nothing that is cached is changed; Redis and the database may be away at any time; no secret is in a page, an
-//! answer, a log or an error.
+//! Command line → listener and access → background tasks ([`watch`]) → routes ([`routes`]). Invariants: no cached value
+//! is changed; Redis and the database may be unreachable at any time; no page, answer, log or error contains a secret.
 
 mod access;
 mod app;
@@ -34,7 +33,7 @@ use crate::interruption::Interruption;
 /// Serves until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// Wrong arguments or settings, or an address that cannot be listened on.
+/// Wrong arguments or settings, or an address on which it cannot listen.
 pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Code> {
     let token = Token::of(arguments)?;
     let Loaded { settings, remarks, .. } = common.settings_explained()?;
@@ -61,17 +60,17 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
         cache: cache.clone(),
         interruption: interruption.clone(),
     });
-    // The first line says where, for whoever asked for any port.
+    // The first line shows the address, because the operating system may have chosen the port.
     exit::say(format_args!("dashboard at http://{address}/"));
     remarks.iter().for_each(exit::warn);
     server::serve(listener, routes::router(app), interruption).await;
     drop(watching);
-    // What audits found since the last flush.
+    // Sends what audits counted since the last flush.
     cache.flush_counters().await;
     Ok(Code::Fine)
 }
 
-/// What is looked at, and how.
+/// What to watch, and how.
 struct Watched<'a> {
     arguments: &'a Arguments,
     settings: Settings,
@@ -81,7 +80,7 @@ struct Watched<'a> {
     board: &'a Arc<Board>,
 }
 
-/// Starts the tasks in the background. They end when the set is dropped.
+/// Starts the background tasks. They end when the set is dropped.
 fn watch_all(watched: Watched<'_>) -> (Receiver<Option<Published>>, JoinSet<()>) {
     let Watched { arguments, settings, types, cache, audience, board } = watched;
     let publish = Sender::new(None);

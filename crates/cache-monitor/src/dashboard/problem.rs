@@ -1,4 +1,4 @@
-//! Errors as JSON: a code that programs can rely on and a sentence for people; the shape that the example service has.
+//! Errors as JSON: a stable code for programs and a sentence for people, in the same form as in the example service.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Problem {
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
-    /// `wait` is told in whole seconds, the last one begun included.
+    /// `wait` is rounded up to whole seconds.
     pub(crate) fn too_many_guesses(wait: Duration) -> Self {
         let message = "too many wrong tokens came from this address; wait a little";
         let seconds = wait.as_secs() + 1;

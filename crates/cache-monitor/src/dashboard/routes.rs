@@ -1,4 +1,4 @@
-//! The routes, and the answers that are data.
+//! The routes, and their answers except for files.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -25,18 +25,19 @@ use super::model::{EndpointState, Range};
 use super::problem::Problem;
 use super::watch::{Published, Seat};
 
-/// A page that lost its stream asks again after so long.
+/// A page that lost its event stream reconnects after this time.
 const RETRY: Duration = Duration::from_millis(2_000);
-/// Proxies end what says nothing for long.
+/// Proxies close connections that are silent for long.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
-/// All that is answered.
+/// All routes.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/assets/{name}", get(assets::file))
         .route("/api/live", get(live))
-        // Half a megabyte a day. The stream of events must not wait in a compressor until a block is full.
+        // Half a megabyte for a day. The event stream is not compressed, because a compressor would delay events until
+        // a block is full.
         .route("/api/history", get(history).layer(CompressionLayer::new()))
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
@@ -59,12 +60,12 @@ async fn live(State(app): State<App>) -> Response {
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx would hold the events back.
+    // Otherwise nginx would buffer the events.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 
-/// The snapshot there is, and each new one. A reader who is slow misses some, and never gets an old one.
+/// The current snapshot, and each new one. A slow reader misses some, but never gets an old one.
 fn snapshots(
     mut published: watch::Receiver<Option<Published>>,
     seat: Seat,
@@ -77,7 +78,7 @@ fn snapshots(
     })
 }
 
-/// `None` when there will be no more.
+/// `None` if there will be no more.
 async fn next(published: &mut watch::Receiver<Option<Published>>) -> Option<std::sync::Arc<str>> {
     loop {
         published.changed().await.ok()?;
@@ -101,7 +102,7 @@ async fn history(State(app): State<App>, wanted: Result<Query<Wanted>, QueryReje
     Ok(axum::Json(app.histories.of(range, redis.as_ref()).await).into_response())
 }
 
-/// Healthy is who answers; the servers that are watched are told, and may be away.
+/// The dashboard is healthy if it answers. The states of the watched servers are reported, and they may be unreachable.
 async fn health(State(app): State<App>) -> Response {
     let states = app.published.borrow().as_ref().map(|it| (it.snapshot.redis.state, it.snapshot.database.state));
     let (redis, database) = states.unwrap_or((EndpointState::NotAsked, EndpointState::NotAsked));

@@ -1,4 +1,4 @@
-//! The address of the dashboard, and the limits of its connections.
+//! The listening socket of the dashboard, and its connection limits.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::interruption::Interruption;
 /// Listens on this address.
 ///
 /// # Errors
-/// A usage error that says why not, and what to do.
+/// A usage error with the reason and the remedy.
 pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let next = match error.kind() {
@@ -27,8 +27,8 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// Answers requests until it is interrupted.
+/// Serves requests until it is interrupted.
 pub(crate) async fn serve(listener: TcpListener, router: Router, mut interruption: Interruption) {
-    // Requests that still go on are given up with the process: they change nothing.
+    // Requests still in progress are dropped when the process ends, because they change nothing.
     let _ = bounded_http::serve(listener, router, Limits::default(), interruption.wait()).await;
 }

@@ -1,7 +1,7 @@
-//! From counts and histograms to the numbers of the page.
+//! Turns counts and histograms into the numbers of the page.
 //!
-//! Invariant: a pure function of [`Numbers`]: the same stretch of time makes the same report, in the snapshot and in
-//! the history.
+//! Invariant: a pure function of [`Numbers`]: the same period gives the same report, in the snapshot and in the
+//! history.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,8 @@ const MICROSECOND_NANOS: f64 = 1e3;
 const MILLISECOND_NANOS: f64 = 1e6;
 const SECOND_NANOS: f64 = 1e9;
 
-/// The numbers of each of these types, and of all together with what belongs to none. `length` is that of the stretch.
+/// The numbers of each of these types, and of all together including events without a type. `length` is the length of
+/// the period.
 pub(crate) fn summarize(
     numbers: &Numbers,
     types: &[&'static str],
@@ -28,13 +29,13 @@ pub(crate) fn summarize(
         .collect();
     let everything: Vec<&str> = types.iter().copied().chain([PROCESS_WIDE]).collect();
     let mut total = Counted { numbers, names: &everything }.report(length);
-    // Each type has its own load times: the sum of what they save, not what their mean would save.
+    // The types have different load times, so the savings are summed per type instead of computed from the mean.
     let saved: Vec<f64> = reports.values().filter_map(|report| report.saved_seconds).collect();
     total.saved_seconds = (!saved.is_empty()).then(|| saved.iter().sum());
     (total, reports)
 }
 
-/// What audits found in this stretch.
+/// The results of audits in this period.
 pub(crate) fn audit_counts(numbers: &Numbers, types: &[&'static str]) -> AuditCounts {
     let counted = Counted { numbers, names: types };
     AuditCounts {
@@ -45,7 +46,7 @@ pub(crate) fn audit_counts(numbers: &Numbers, types: &[&'static str]) -> AuditCo
     }
 }
 
-/// The most that waited in the outbox in this stretch.
+/// The peak of the outbox backlog in this period.
 pub(crate) fn backlog_peak(numbers: &Numbers) -> BacklogPeak {
     let max = |distribution| {
         let histogram = numbers.histogram(PROCESS_WIDE, distribution);
@@ -55,12 +56,12 @@ pub(crate) fn backlog_peak(numbers: &Numbers) -> BacklogPeak {
     BacklogPeak { rows_max: rows, oldest_max_seconds: age.map(|nanos| to_f64(nanos) / SECOND_NANOS) }
 }
 
-/// Requests of these types in this stretch.
+/// The requests for these types in this period.
 pub(crate) fn requests(numbers: &Numbers, types: &[&'static str]) -> u64 {
     Counted { numbers, names: types }.requests()
 }
 
-/// The numbers of some types, taken together.
+/// The numbers of some types together.
 struct Counted<'a> {
     numbers: &'a Numbers,
     names: &'a [&'a str],
@@ -138,9 +139,8 @@ impl Counted<'_> {
         }
     }
 
-    /// Hits × (mean load − mean hit), tier by tier. Hits of L1 are measured one in many; without a measured one they
-    /// take no time, which is wrong by less than a microsecond each. Without a measured load or hit of L2 nothing can
-    /// be said.
+    /// Hits × (mean load − mean hit), for each tier. L1 hits are sampled; without a sample they count as zero time,
+    /// which is wrong by less than a microsecond each. `None` if no load or no L2 hit was measured.
     fn saved_seconds(&self) -> Option<f64> {
         let load = mean(&self.histogram(Distribution::LoadTime))?;
         let (hit_l1, hit_l2) = (self.count(Event::HitL1), self.count(Event::HitL2));
@@ -154,12 +154,12 @@ impl Counted<'_> {
     }
 }
 
-/// In nanoseconds; `None` of nothing.
+/// In nanoseconds; `None` if it is empty.
 fn mean(histogram: &Histogram<u64>) -> Option<f64> {
     (!histogram.is_empty()).then(|| histogram.mean())
 }
 
-/// How many there are, and p50, p95, p99 and the largest in this unit.
+/// The count, and p50, p95, p99 and the maximum in this unit.
 fn quantiles(histogram: &Histogram<u64>, unit_nanos: f64) -> (u64, [Option<f64>; 4]) {
     let of = |nanos: u64| (!histogram.is_empty()).then(|| to_f64(nanos) / unit_nanos);
     let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|quantile| histogram.value_at_quantile(quantile));
@@ -195,7 +195,7 @@ mod tests {
         CACHED_TYPES.iter().map(|cached| cached.info().name).collect()
     }
 
-    /// A cache that counts what it is told, over a Redis that is away.
+    /// A cache that counts, with a Redis that is unreachable.
     async fn counting() -> BillingCache {
         let mut settings = Settings::defaults();
         (settings.redis.host, settings.redis.port) = ("127.0.0.1".to_owned(), 1);
@@ -286,7 +286,7 @@ mod tests {
         assert_about(peak.oldest_max_seconds, 2.0);
     }
 
-    /// Values of a histogram are right within an eighth.
+    /// Values of a histogram are exact to one eighth.
     #[track_caller]
     fn assert_about(found: Option<f64>, wanted: f64) {
         let found = found.expect("something was measured");

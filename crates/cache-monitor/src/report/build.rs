@@ -1,6 +1,6 @@
-//! From measurements to the report.
+//! Builds the report from measurements.
 //!
-//! Invariant: no percentile and no improvement that the samples cannot bear gets into a report.
+//! Invariant: a report contains no percentile and no improvement for which there are too few samples.
 
 use std::time::Duration;
 
@@ -16,57 +16,57 @@ use super::{
 use crate::measurement::{Measurement, OfTier};
 use crate::statistics::{CONFIDENCE, Estimate, Latencies, MIN_SAMPLES, Percentile, Support};
 
-/// The name of loads past the cache, next to the names of the tiers.
+/// The name of direct loads, beside the names of the tiers.
 const DATABASE: &str = "database";
 
-/// Under which conditions was measured.
+/// The conditions of a measurement.
 #[derive(Debug)]
 pub(crate) struct Conditions {
-    /// Whether the database is a file beside this process, so that a load needs no network.
+    /// Whether the database is a file on this machine, so that a load needs no network.
     pub(crate) is_embedded: bool,
-    /// When it ended: UTC, ISO 8601.
+    /// When the measurement ended: UTC, ISO 8601.
     pub(crate) measured_at: String,
-    /// Which database.
+    /// The database.
     pub(crate) database: String,
-    /// Which Redis.
+    /// The Redis server.
     pub(crate) redis: String,
-    /// What was asked for.
+    /// The workload.
     pub(crate) workload: WorkloadReport,
-    /// Tasks that asked at the same time.
+    /// Number of tasks that sent requests at the same time.
     pub(crate) concurrency: u64,
-    /// Requests of each type that were not counted.
+    /// Number of requests of each type that were not counted.
     pub(crate) warmup: u64,
-    /// Whether it came to its end.
+    /// Whether it was completed.
     pub(crate) ended: Ended,
-    /// What production counted; an error says why that is not known.
+    /// The counters of production, or the reason why they are unknown.
     pub(crate) usage: Result<Numbers, String>,
-    /// What else is to be said.
+    /// Further notes.
     pub(crate) notes: Vec<String>,
 }
 
 /// How a measurement ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// By itself.
+    /// All requests were made.
     Complete,
-    /// By Ctrl-C.
+    /// Ctrl-C ended it.
     Interrupted,
 }
 
-/// What came out for one type.
+/// The result for one type.
 #[derive(Debug)]
 pub(crate) struct TypeOutcome {
     /// The type, with the TTL in force during the measurement.
     pub(crate) info: TypeInfo,
     /// The TTL in production.
     pub(crate) ttl: Duration,
-    /// How many keys were drawn from; `None` when a log was replayed.
+    /// Number of keys to choose from; `None` if a log was replayed.
     pub(crate) keys: Option<u64>,
     /// Empty if there was no request.
     pub(crate) measurement: Measurement,
 }
 
-/// Puts the report together.
+/// Builds the report.
 pub(crate) fn build(conditions: Conditions, outcomes: &[TypeOutcome]) -> MonitorReport {
     let usage = conditions.usage.as_ref().ok();
     let types: Vec<TypeReport> = outcomes.iter().map(|outcome| type_report(outcome, usage)).collect();
@@ -106,7 +106,7 @@ fn type_report(outcome: &TypeOutcome, usage: Option<&Numbers>) -> TypeReport {
 }
 
 fn measured(measurement: &Measurement) -> Measured {
-    // L1 only where it is on and was of use; a row of zeros would say nothing.
+    // L1 is shown only if it answered a request; a row of zeros would say nothing.
     let used = |of_tier: &&OfTier| of_tier.tier != Tier::L1 || of_tier.latencies.count() > 0;
     let tiers: Vec<&OfTier> = measurement.tiers.iter().filter(used).collect();
     let hits = tiers.iter().filter(|of_tier| of_tier.tier.is_hit());
@@ -203,7 +203,7 @@ impl Improvement {
 }
 
 impl Gain {
-    /// `None` where one of them took no time that could be measured.
+    /// `None` if one of them was too short to be measured.
     fn of((database, hit): (f64, f64)) -> Option<Self> {
         (database > 0.0 && hit > 0.0).then(|| Self::of_ratio(hit / database))
     }
@@ -214,7 +214,7 @@ impl Gain {
 }
 
 impl PairedGain {
-    /// The smaller the ratio, the larger the gain.
+    /// A smaller ratio is a larger gain.
     fn of(ratio: Estimate) -> Self {
         Self {
             pairs: ratio.pairs,
@@ -226,7 +226,7 @@ impl PairedGain {
     }
 }
 
-/// To three digits after the point, which is a nanosecond where the unit is a microsecond.
+/// Rounds to three decimal places, which is a nanosecond if the unit is a microsecond.
 pub(super) fn rounded(number: f64) -> f64 {
     (number * 1e3).round() / 1e3
 }

@@ -1,7 +1,7 @@
-//! The charts of the HTML page, as SVG: how times are distributed, and what each tier gains.
+//! The charts of the HTML page, as SVG: the distributions of times, and the gain of each tier.
 //!
 //! Invariants: a chart shows fields of the report and nothing else; series differ by their markers as well as by
-//! colour; every colour is one of [`PALETTE`], which has each for a light and a dark page.
+//! colour; every colour is in [`PALETTE`], which has a light and a dark variant of each.
 
 use std::error::Error;
 use std::ops::{Add, Range};
@@ -18,13 +18,14 @@ type AtPoint<C, B> = <EmptyElement<C, B> as Add<Polygon<(i32, i32)>>>::Output;
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Chart<'a, 'b, Y> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<plotters::coord::combinators::LogCoord<f64>, Y>>;
 
-/// A colour on a light page and what it becomes on a dark one.
+/// A colour for a light page, and its replacement for a dark page.
 pub(super) struct Colour {
     pub(super) light: RGBColor,
     pub(super) dark: RGBColor,
 }
 
-/// Okabe and Ito's colours, which people who confuse red and green can tell apart, made lighter for the dark page.
+/// The colours of Okabe and Ito, which people with red-green blindness can tell apart. They are lighter for the dark
+/// page.
 pub(super) const PALETTE: [Colour; 6] = [
     Colour { light: INK, dark: RGBColor(0xE6, 0xED, 0xF3) },
     Colour { light: FAINT, dark: RGBColor(0x3D, 0x44, 0x4D) },
@@ -46,10 +47,10 @@ const LEGEND_HEIGHT: u32 = 30;
 const ROW_HEIGHT: u32 = 34;
 const AXIS_HEIGHT: u32 = 70;
 const LABEL_WIDTH: u32 = 220;
-/// Room for half of the last label of an axis.
+/// Room for half of the last axis label.
 const RIGHT_MARGIN: u32 = 36;
 const FONT: (&str, i32) = ("sans-serif", 16);
-/// Markers stand at every so many point.
+/// There is a marker at every this many points.
 const MARKER_EVERY: usize = 4;
 
 /// How a source is drawn.
@@ -77,14 +78,14 @@ impl Look {
         }
     }
 
-    /// The marker around a point of the chart, in pixels, so that it keeps its shape on a logarithmic axis.
+    /// The marker at a point of the chart, in pixels, so that it keeps its shape on a logarithmic axis.
     fn marker_at<C, B: DrawingBackend>(self, point: C) -> AtPoint<C, B> {
         EmptyElement::at(point) + Polygon::new(self.marker.corners(), self.colour.filled())
     }
 }
 
 impl Marker {
-    /// In pixels around the middle.
+    /// In pixels relative to the centre.
     fn corners(self) -> Vec<(i32, i32)> {
         match self {
             Self::Square => vec![(-4, -4), (4, -4), (4, 4), (-4, 4)],
@@ -95,14 +96,14 @@ impl Marker {
     }
 }
 
-/// How the times of a type are distributed, by what answered; `None` with too few samples of everything.
+/// The distribution of a type's times, by source; `None` if every source has too few samples.
 pub(super) fn distribution(of_type: &TypeReport) -> Option<String> {
     let times: Vec<&Times> = of_type.measured.iter().flat_map(|measured| &measured.times).collect();
     let shown: Vec<&Times> = times.into_iter().filter(|times| !times.distribution.is_empty()).collect();
     (!shown.is_empty()).then(|| svg(CURVE_HEIGHT, |area| draw_distribution(area, &shown)))
 }
 
-/// What each tier gains, with its interval; `None` with too few samples of everything.
+/// The gain of each tier, with its confidence interval; `None` if every tier has too few samples.
 pub(super) fn improvements(report: &MonitorReport) -> Option<String> {
     let gains: Vec<GainRow> = report.gain_rows().collect();
     let height = AXIS_HEIGHT + ROW_HEIGHT * u32::try_from(gains.len()).expect("there are few types and tiers");
@@ -112,7 +113,7 @@ pub(super) fn improvements(report: &MonitorReport) -> Option<String> {
 fn svg(height: u32, draw: impl FnOnce(&Area<'_>) -> Drawn) -> String {
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
-    // The backend writes into a string, and every coordinate is finite.
+    // The backend writes into a string, and every coordinate is finite, so drawing cannot fail.
     draw(&area).and_then(|()| Ok(area.present()?)).expect("nothing can fail while a string is written");
     drop(area);
     svg
@@ -148,7 +149,7 @@ fn draw_distribution(area: &Area<'_>, shown: &[&Times]) -> Drawn {
     Ok(())
 }
 
-/// Above the plot, where no curve runs.
+/// Above the plot, where there is no curve.
 fn draw_legend(area: &Area<'_>, shown: &[&Times]) -> Drawn {
     let style = FONT.into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
     let columns = area.split_evenly((1, shown.len()));
@@ -160,7 +161,7 @@ fn draw_legend(area: &Area<'_>, shown: &[&Times]) -> Drawn {
     Ok(())
 }
 
-/// What a tier of a type gains.
+/// The gain of a tier of a type.
 struct GainRow {
     label: String,
     look: Look,
@@ -221,7 +222,7 @@ fn draw_gain(area: &Area<'_>, chart: &mut Chart<'_, '_, RangedCoordf64>, gain: &
     Ok(())
 }
 
-/// The whole decades around some positive numbers.
+/// The range of full decades that contains these positive numbers.
 fn decades(numbers: impl Iterator<Item = f64>) -> Range<f64> {
     let (low, high) = numbers.fold((f64::MAX, f64::MIN_POSITIVE), |(low, high), n| (low.min(n), high.max(n)));
     let floor = 10_f64.powf(low.max(1e-3).log10().floor());
@@ -238,7 +239,7 @@ fn duration(us: f64) -> String {
     }
 }
 
-/// As the SVG writes it.
+/// The colour in the notation of SVG.
 pub(super) fn hex(RGBColor(red, green, blue): RGBColor) -> String {
     format!("#{red:02X}{green:02X}{blue:02X}")
 }

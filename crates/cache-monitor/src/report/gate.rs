@@ -1,8 +1,9 @@
-//! `--fail-under`: whether the cache is still worth what it should be, for continuous integration.
+//! `--fail-under`: whether the cache still gives the required benefit, for continuous integration.
 //!
-//! The figure is the median over pairs of a hit and a load of the same key at the same moment: a machine that is slow
-//! today is slow for both. It passes if the whole of its confidence interval is enough, and fails if none of it is.
-//! Else it cannot be told, as of a type with too few hits: a gate that passes what it cannot tell is none.
+//! The figure is the median over pairs of a hit and a load of the same key at the same time, because a slow machine
+//! slows both. A type passes if its whole confidence interval is at or above the required value, and fails if none of
+//! it is. Otherwise the result is unknown, as it is for a type with too few hits. An unknown result does not pass,
+//! since otherwise the gate would be useless.
 
 use serde::Serialize;
 
@@ -10,30 +11,30 @@ use super::build::rounded;
 use super::{MonitorReport, PairedGain, TypeReport};
 use crate::baseline::Baseline;
 
-/// What was asked for, and whether it is so.
+/// The requirement, and the result.
 #[derive(Debug, Serialize)]
 pub(crate) struct Gate {
     /// The percentage of the command line.
     pub(crate) fail_under_percent: f64,
-    /// What was compared with; `None` if the percentage stands for itself.
+    /// The report to compare with; `None` if the percentage applies to the measurement itself.
     pub(crate) baseline: Option<BaselineReport>,
-    /// That of all types together.
+    /// The result for all types together.
     pub(crate) outcome: Outcome,
-    /// Each type with a figure to judge.
+    /// The types with a figure to judge.
     pub(crate) verdicts: Vec<Verdict>,
-    /// The types without one.
+    /// The types without a figure.
     pub(crate) not_judged: Vec<NotJudged>,
 }
 
-/// How a gate, or one type under it, ends.
+/// The result of the gate, or of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// It is certainly enough.
     Passed,
-    /// It is certainly not.
+    /// It is certainly not enough.
     Failed,
-    /// It cannot be told.
+    /// It is uncertain.
     Unknown,
 }
 
@@ -42,45 +43,45 @@ pub(crate) enum Outcome {
 pub(crate) struct NotJudged {
     /// The name of the type.
     pub(crate) name: String,
-    /// Why it has none.
+    /// Why there is no figure.
     pub(crate) why: &'static str,
 }
 
 /// The earlier report.
 #[derive(Debug, Serialize)]
 pub(crate) struct BaselineReport {
-    /// Where it stands.
+    /// The path of its file.
     pub(crate) file: String,
     /// When it was measured.
     pub(crate) measured_at: String,
 }
 
-/// One type under the gate.
+/// The result for one type.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Verdict {
     /// The name of the type.
     pub(crate) name: String,
-    /// What is judged.
+    /// What the figure measures.
     pub(crate) figure: Figure,
-    /// The least that passes.
+    /// The lowest value that passes.
     pub(crate) required: f64,
     /// The median.
     pub(crate) measured: f64,
-    /// The worse end of its interval, 95 % sure.
+    /// The lower end of the 95 % confidence interval.
     pub(crate) measured_low: f64,
-    /// The better end.
+    /// The upper end.
     pub(crate) measured_high: f64,
     /// Whether it is enough.
     pub(crate) outcome: Outcome,
 }
 
-/// What is judged.
+/// What the figure measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Figure {
     /// How many times as fast as a load a hit is.
     SpeedUp,
-    /// How many percent of a load a hit saves.
+    /// How much shorter than a load a hit is, in percent.
     SavedPercent,
 }
 
@@ -103,7 +104,7 @@ pub(crate) fn judge(report: &MonitorReport, baseline: Option<&Baseline>, percent
     }
 }
 
-/// What is to be said of a type, or why nothing is.
+/// The result for a type, or why there is none.
 fn verdict(of_type: &TypeReport, baseline: Option<&Baseline>, percent: f64) -> Result<Verdict, &'static str> {
     let measured = of_type.measured.as_ref().ok_or("no rows, or no request")?;
     let PairedGain { median, low, high, .. } = measured.improvement.ok_or("too few hits: ask for more --iterations")?;
@@ -118,7 +119,7 @@ fn verdict(of_type: &TypeReport, baseline: Option<&Baseline>, percent: f64) -> R
 }
 
 impl Outcome {
-    /// One type that fails is enough.
+    /// The gate fails if one type fails.
     fn of(verdicts: &[Verdict], not_judged: &[NotJudged]) -> Self {
         let any = |outcome| verdicts.iter().any(|verdict| verdict.outcome == outcome);
         if any(Self::Failed) {
@@ -157,7 +158,7 @@ mod tests {
         }
     }
 
-    /// The sample, without the type that has no rows.
+    /// The sample report, without the type that has no rows.
     fn report() -> MonitorReport {
         let mut report = sample::report();
         report.types.retain(|of_type| of_type.name == sample::INVOICES);

@@ -1,7 +1,7 @@
-//! The report as one HTML page: advice first, charts with the tables behind them, conditions last.
+//! The report as an HTML page: the advice first, then charts with their tables, the conditions last.
 //!
-//! Invariants: the page needs nothing from elsewhere and runs no script, which its policy also forbids; every text is
-//! escaped by the template; a chart says in words what it shows, and its numbers stand in a table beside it.
+//! Invariants: the page is self-contained and runs no script, and its policy forbids both; every text is escaped by the
+//! template; each chart is described in words, and a table beside it has its numbers.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -9,12 +9,12 @@ use super::charts::{self, PALETTE, hex};
 use super::tables::{Table, answered_by};
 use super::{Improvement, MonitorReport, SupportReport, Times, TypeReport};
 
-/// No scripts, no pictures, nothing fetched.
+/// Forbids scripts, images and all requests.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 const STYLE: &str = include_str!("report.css");
 
 impl MonitorReport {
-    /// The page, without a line end at its end.
+    /// The page, without a final line end.
     pub(crate) fn to_html(&self) -> String {
         let page = html! {
             (DOCTYPE)
@@ -129,7 +129,7 @@ fn section(id: &str, heading: &str, content: &Markup) -> Markup {
     html! { section aria-labelledby=(id) { h2 id=(id) { (heading) } (content) } }
 }
 
-/// The chart is one picture to a screen reader; the table beside it has its numbers.
+/// A screen reader sees the chart as one image; the table beside it has the numbers.
 fn figure(svg: &str, in_words: &str, caption: &str) -> Markup {
     html! {
         figure {
@@ -161,7 +161,7 @@ fn cells(row: &[String], labels: usize) -> Markup {
     }
 }
 
-/// The charts carry the colours of a light page; on a dark one each of them becomes another.
+/// The charts have the colours of a light page; on a dark page each colour is replaced.
 fn dark_colours() -> String {
     let rules = PALETTE.iter().map(|colour| {
         let (light, dark) = (hex(colour.light), hex(colour.dark));

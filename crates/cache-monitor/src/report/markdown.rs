@@ -1,12 +1,12 @@
-//! The report as Markdown, for a pull request or a wiki: the same tables in GitHub's dialect.
+//! The report as Markdown, for a pull request or a wiki: the same tables in the dialect of GitHub.
 //!
-//! Invariant: no text of the report is taken for markup.
+//! Invariant: no text of the report is interpreted as markup.
 
 use super::MonitorReport;
 use super::tables::Table;
 
 impl MonitorReport {
-    /// The report, without a line end at its end.
+    /// The report, without a final line end.
     pub(crate) fn to_markdown(&self) -> String {
         let mut parts =
             vec!["# What the cache is worth".to_owned(), escaped(&format!("Measured at {}.", self.measured_at))];

@@ -1,6 +1,6 @@
-//! What the monitor found, as data. Its JSON is described in `docs/cache-monitor.schema.json`.
+//! The result of the monitor, as data. `docs/cache-monitor.schema.json` describes its JSON.
 //!
-//! Invariant: every number that is shown anywhere is a field here; the renderings add none.
+//! Invariant: every number shown anywhere is a field here; the renderings compute none.
 
 mod advice;
 mod build;
@@ -21,7 +21,7 @@ pub(crate) use advice::Advice;
 pub(crate) use build::{Conditions, Ended, TypeOutcome, build};
 pub(crate) use gate::{Gate, Outcome, judge};
 
-/// Raised whenever a reader of older reports would misread newer ones.
+/// Increased whenever a reader of older reports would misread newer ones.
 pub(crate) const SCHEMA_VERSION: u64 = 2;
 
 /// The whole report.
@@ -31,56 +31,56 @@ pub(crate) struct MonitorReport {
     pub(crate) schema_version: u64,
     /// When the measurement ended: UTC, ISO 8601.
     pub(crate) measured_at: String,
-    /// Which database, without user and password.
+    /// The database, without user and password.
     pub(crate) database: String,
-    /// Which Redis, without user and password.
+    /// The Redis server, without user and password.
     pub(crate) redis: String,
-    /// What was asked for.
+    /// The workload.
     pub(crate) workload: WorkloadReport,
-    /// Tasks that asked at the same time.
+    /// Number of tasks that sent requests at the same time.
     pub(crate) concurrency: u64,
-    /// Requests of each type that were made first and not counted.
+    /// Number of requests of each type that were made first and not counted.
     pub(crate) warmup: u64,
-    /// Measured with a build that is slower than what runs in production.
+    /// True for a debug build, which is slower than the build that runs in production.
     pub(crate) debug_build: bool,
-    /// Somebody ended it before its time: the numbers are right, and fewer than asked for.
+    /// True after an interruption: the numbers are right, but there are fewer than requested.
     pub(crate) interrupted: bool,
     /// All types together.
     pub(crate) total: Requests,
-    /// Each type that was to be measured, in the order of the registry.
+    /// The measured types, in the order of the registry.
     pub(crate) types: Vec<TypeReport>,
-    /// What `--fail-under` says of it; `None` without that flag.
+    /// The result of `--fail-under`; `None` without that flag.
     pub(crate) gate: Option<Gate>,
-    /// Sentences on what a reader of the numbers must know.
+    /// Notes that are needed to read the numbers correctly.
     pub(crate) notes: Vec<String>,
 }
 
-/// What was asked for.
+/// The workload.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub(crate) enum WorkloadReport {
-    /// Keys drawn at random.
+    /// Keys drawn at random from a Zipf distribution.
     Zipf {
         /// Requests of each type.
         iterations: u64,
-        /// Keys of each type to draw from, at most.
+        /// Maximum number of keys of each type to draw from.
         keys_limit: u64,
         /// Exponent of the distribution of the keys.
         zipf_exponent: f64,
-        /// Gives the same sequence of keys again.
+        /// Gives the same key sequence again.
         seed: u64,
     },
     /// A recorded access log.
     Trace {
-        /// Which one; `-` is standard input.
+        /// The path of the log; `-` is standard input.
         file: String,
-        /// Lines that are not empty.
+        /// Number of lines that are not empty.
         lines: u64,
-        /// Keys of the types that are measured.
+        /// Number of keys of the measured types.
         replayed: u64,
-        /// Keys of other types of ours.
+        /// Number of keys of other cached types.
         other_types: u64,
-        /// Lines that are no keys of ours.
+        /// Number of lines that are no keys of this cache.
         foreign: u64,
     },
 }
@@ -90,43 +90,43 @@ pub(crate) enum WorkloadReport {
 pub(crate) struct TypeReport {
     /// Its name.
     pub(crate) name: String,
-    /// Its key scheme.
+    /// The pattern of its keys.
     pub(crate) pattern: String,
-    /// How many existing keys were drawn from; 0: there are no rows in the database; `None` when a log was replayed.
+    /// Number of existing keys to draw from; 0 if the database has no rows; `None` if a log was replayed.
     pub(crate) keys: Option<u64>,
-    /// How long a value was cached during the measurement, at most.
+    /// Maximum time that a value was cached during the measurement.
     pub(crate) ttl_seconds: u64,
-    /// What was measured; `None` if there was no request.
+    /// The measurements; `None` if there was no request.
     pub(crate) measured: Option<Measured>,
-    /// What follows from it; `None` if nothing was measured.
+    /// The advice; `None` if nothing was measured.
     pub(crate) advice: Option<Advice>,
 }
 
-/// What was measured of one type.
+/// The measurements of one type.
 #[derive(Debug, Serialize)]
 pub(crate) struct Measured {
-    /// From its first request to the end of its last one.
+    /// From the start of the first request to the end of the last one.
     pub(crate) elapsed_seconds: f64,
-    /// How the requests were answered.
+    /// The number of requests by answer.
     pub(crate) requests: Requests,
-    /// The times of each source: the database first, then the tiers.
+    /// The times by source: the database first, then the tiers.
     pub(crate) times: Vec<Times>,
-    /// What all hits together gain over the database, in whatever tier; `None` with too few samples.
+    /// The gain of all hits over the database, in any tier; `None` with too few samples.
     pub(crate) improvement: Option<PairedGain>,
-    /// What each tier that answers from the cache gains over the database.
+    /// The gain of each tier of hits over the database.
     pub(crate) improvements: Vec<Improvement>,
 }
 
-/// How requests through the cache were answered. `requests = hits + misses + bypassed`.
+/// The number of requests through the cache by answer. `requests = hits + misses + bypassed`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Requests {
-    /// All of them.
+    /// All requests.
     pub(crate) requests: u64,
-    /// Found in the cache, in whatever tier.
+    /// Found in the cache, in any tier.
     pub(crate) hits: u64,
     /// Loaded by the cache.
     pub(crate) misses: u64,
-    /// Loaded past the cache, because Redis could not be used.
+    /// Loaded without the cache, because Redis could not be used.
     pub(crate) bypassed: u64,
     /// Share of hits from 0 to 1; `None` without requests.
     pub(crate) hit_rate: Option<f64>,
@@ -134,17 +134,17 @@ pub(crate) struct Requests {
     pub(crate) miss_rate: Option<f64>,
 }
 
-/// What a source is to the one who asks.
+/// The kind of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
-    /// A load past the cache.
+    /// A direct load from the database.
     Load,
     /// A request that found its value in the cache.
     Hit,
     /// A request that loaded and filled.
     Miss,
-    /// A request that went past Redis.
+    /// A request that bypassed Redis.
     Bypass,
 }
 
@@ -153,83 +153,83 @@ pub(crate) enum Kind {
 pub(crate) struct Times {
     /// `database`, or the name of a tier.
     pub(crate) source: &'static str,
-    /// What it is.
+    /// The kind of the source.
     pub(crate) kind: Kind,
-    /// How many there were.
+    /// Number of operations.
     pub(crate) count: u64,
-    /// `None` of nothing.
+    /// `None` if there were none.
     pub(crate) mean_us: Option<f64>,
-    /// The percentiles, each with what the samples can say of it.
+    /// The percentiles, each with the support by the samples.
     pub(crate) percentiles: Vec<PercentileTime>,
-    /// How the times are distributed; empty with too few samples.
+    /// The distribution of the times; empty with too few samples.
     pub(crate) distribution: Vec<Share>,
 }
 
-/// A percentile of some times.
+/// One percentile of the times.
 #[derive(Debug, Serialize)]
 pub(crate) struct PercentileTime {
-    /// Such as `p99`.
+    /// A name such as `p99`.
     pub(crate) name: &'static str,
     /// `None` with too few samples.
     pub(crate) us: Option<f64>,
-    /// What the samples can say of it.
+    /// How well the samples support it.
     pub(crate) support: SupportReport,
 }
 
-/// What the samples can say of a percentile.
+/// How well the samples support a percentile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SupportReport {
-    /// Enough of them lie above it.
+    /// At least ten samples lie above it.
     Good,
-    /// Fewer than ten do.
+    /// Fewer than ten samples lie above it.
     Uncertain,
-    /// Not even one does.
+    /// No sample lies above it.
     TooFew,
 }
 
 /// A point of a distribution.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Share {
-    /// This share of the operations, from 0 to 1,
+    /// The share of the operations, from 0 to 1, …
     pub(crate) share: f64,
-    /// took so long at most.
+    /// … that took at most this long.
     pub(crate) us: f64,
 }
 
-/// What the hits of a tier gain over loads from the database.
+/// The gain of the hits of a tier over loads from the database.
 #[derive(Debug, Serialize)]
 pub(crate) struct Improvement {
     /// The tier.
     pub(crate) tier: &'static str,
-    /// Of the means; `None` with too few samples.
+    /// The gain of the means; `None` with too few samples.
     pub(crate) of_means: Option<Gain>,
-    /// Of the medians; `None` with too few samples.
+    /// The gain of the medians; `None` with too few samples.
     pub(crate) of_medians: Option<Gain>,
-    /// The median of the pairs of a hit and a load of the same key at the same moment; `None` with too few samples.
+    /// The median gain of pairs of a hit and a load of the same key at the same time; `None` with too few samples.
     pub(crate) of_pairs: Option<PairedGain>,
 }
 
-/// One time against another.
+/// One time compared with another.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Gain {
-    /// How much shorter, in percent of the database's time; negative if it is longer.
+    /// How much shorter it is, in percent of the database's time; negative if it is longer.
     pub(crate) percent: f64,
-    /// How many times as fast.
+    /// How many times as fast it is.
     pub(crate) factor: f64,
 }
 
-/// The median gain of pairs, and the interval that holds the true one with `confidence`.
+/// The median gain of pairs, and the interval that contains the true one with probability `confidence`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct PairedGain {
-    /// How many pairs.
+    /// Number of pairs.
     pub(crate) pairs: u64,
-    /// How often such an interval holds the true median.
+    /// The share of such intervals that contain the true median.
     pub(crate) confidence: f64,
     /// The median.
     pub(crate) median: Gain,
-    /// The lower end.
+    /// The lower end of the interval.
     pub(crate) low: Gain,
-    /// The upper end.
+    /// The upper end of the interval.
     pub(crate) high: Gain,
 }

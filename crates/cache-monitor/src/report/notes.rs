@@ -1,4 +1,4 @@
-//! Sentences on what a reader of the numbers must know.
+//! Notes that are needed to read the numbers correctly.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{Requests, TypeReport};
 const ON_SQLITE: &str = "a load from an SQLite file takes about 0.1 ms, without a network or a server: measure on your own \
     database what the cache is worth there";
 
-/// All of them, those that concern everything first and last.
+/// All notes. Notes about the whole measurement come first and last.
 pub(super) fn notes(conditions: &Conditions, types: &[TypeReport]) -> Vec<String> {
     let debug_build = "measured with a debug build, which is slower than what runs in production";
     let interrupted = "interrupted: these are the requests that were made until then";

@@ -1,4 +1,4 @@
-//! A report that is the same on every machine, for the tests of the renderings.
+//! A report that is equal on every machine, for the tests of the renderings.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub(super) const INVOICES: &str = "invoices";
 /// A type without rows.
 pub(super) const EMPTY: &str = "tax_rates";
 
-/// What another kind of build would not say is left out.
+/// The sample report. Differences between debug and release builds are removed.
 pub(super) fn report() -> MonitorReport {
     let outcomes = [outcome(EMPTY, Some(0), Measurement::new()), outcome(INVOICES, Some(60), measurement())];
     let mut report = build(conditions(), &outcomes);
@@ -32,14 +32,14 @@ pub(super) fn report() -> MonitorReport {
     report
 }
 
-/// The same, judged.
+/// The same report, with a gate.
 pub(super) fn gated_report() -> MonitorReport {
     let mut report = report();
     report.gate = Some(judge(&report, None, 99.0));
     report
 }
 
-/// Fails if the file under `tests/golden` is another text.
+/// Fails if the file under `tests/golden` differs.
 pub(super) fn assert_golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     test_support::assert_golden(&path, &format!("{text}\n"));
@@ -50,7 +50,7 @@ fn outcome(name: &str, keys: Option<u64>, measurement: Measurement) -> TypeOutco
     TypeOutcome { info, ttl: info.ttl, keys, measurement }
 }
 
-/// Times that spread as times do, without chance.
+/// Times with a realistic spread, but without randomness.
 fn measurement() -> Measurement {
     let mut measurement = Measurement::new();
     for number in 0..1_200_u32 {

@@ -1,4 +1,4 @@
-//! The tables of the report, the same for every rendering: heads with units, and cells as people read them.
+//! The tables of the report, equal in all renderings: heads with units, and cells formatted for people.
 //!
 //! Invariant: nothing is computed here.
 
@@ -15,10 +15,10 @@ const NO_ROWS: &str = "no rows in the database";
 const TOO_FEW: &str = "too few";
 const UNCERTAIN: &str = "~";
 
-/// A table of names, on the left, and numbers, on the right.
+/// A table with names on the left and numbers on the right.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// So many columns are names.
+    /// The number of columns with names.
     pub(super) labels: usize,
     pub(super) head: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
@@ -31,7 +31,7 @@ impl Table {
 }
 
 impl MonitorReport {
-    /// Under which conditions was measured.
+    /// The conditions of the measurement.
     pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = self.workload.facts();
         facts.extend([
@@ -54,7 +54,7 @@ impl MonitorReport {
     pub(super) fn times_table(&self) -> Table {
         let head = ["type", "answered by", "count", "mean (µs)", "p50 (µs)", "p95 (µs)", "p99 (µs)", "p99.9 (µs)"];
         let rows = self.measured().flat_map(|(name, measured)| {
-            // Most runs bypass nothing, and need no row to say so.
+            // Most runs have no bypassed requests, so a row for them is shown only if there are any.
             let shown = measured.times.iter().filter(|times| times.count > 0 || times.kind != Kind::Bypass);
             shown.map(move |times| times_row(name, times))
         });
@@ -80,13 +80,13 @@ impl MonitorReport {
         self.types.iter().filter_map(|of_type| Some((of_type.name.as_str(), of_type.measured.as_ref()?)))
     }
 
-    /// What follows, type by type.
+    /// The advice by type.
     pub(super) fn advice(&self) -> impl Iterator<Item = (&str, &[String])> {
         let with_advice = self.types.iter().filter_map(|of_type| Some((of_type, of_type.advice.as_ref()?)));
         with_advice.map(|(of_type, advice)| (of_type.name.as_str(), advice.sentences.as_slice()))
     }
 
-    /// Explains the marks, if there are any.
+    /// Explains the marks in the tables, if there are any.
     pub(super) fn legend(&self) -> Vec<String> {
         let times = || self.measured().flat_map(|(_, measured)| &measured.times).filter(|times| times.count > 0);
         let any =
@@ -134,7 +134,7 @@ impl Gate {
         Table::new(2, head, self.verdicts.iter().map(verdict_row))
     }
 
-    /// What was compared with what.
+    /// What the gate compared.
     pub(super) fn sentence(&self) -> String {
         let percent = self.fail_under_percent;
         let outcome = match self.outcome {
@@ -212,7 +212,7 @@ fn improvement_row(name: &str, improvement: &Improvement) -> [String; 6] {
     [name.to_owned(), tier.to_owned(), mean(&saved), mean(&faster), pairs(&saved), pairs(&faster)]
 }
 
-/// Two digits where one would leave nothing to tell apart.
+/// Two decimal places if one would hide the differences.
 fn saved(percent: f64) -> String {
     if percent > 99.0 { format!("{percent:.2}") } else { format!("{percent:.1}") }
 }
@@ -243,7 +243,7 @@ fn verdict_row(verdict: &Verdict) -> [String; 7] {
     ]
 }
 
-/// Two digits where one would leave little of the number.
+/// Two decimal places if one would leave too few digits.
 fn micros(value: Option<f64>) -> String {
     match value {
         Some(value) if value < 10.0 => format!("{value:.2}"),

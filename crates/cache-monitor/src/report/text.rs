@@ -1,4 +1,4 @@
-//! The report for people at a terminal: tables, what follows from them, and what is to be said about them.
+//! The report for a terminal: tables, advice and notes.
 
 use cli_support::Report;
 use cli_support::render;

@@ -1,6 +1,6 @@
 //! Many durations of one kind of operation, in constant memory.
 //!
-//! Invariants: the count and the mean are exact; percentiles are within 0.1 %.
+//! Invariants: the count and the mean are exact; percentiles are exact to 0.1 %.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use hdrhistogram::Histogram;
 
 use super::MIN_SAMPLES;
 
-/// Longer ones count as this long; no operation may take nearly so much.
+/// Longer durations count as this long. No operation may take nearly as long.
 const LONGEST: Duration = Duration::from_secs(600);
 const SIGNIFICANT_DIGITS: u8 = 3;
 const NANOS_PER_MICRO: f64 = 1_000.0;
-/// The shares at which a distribution is drawn, as far as there are samples for them.
+/// The shares at which a distribution is drawn, if there are enough samples for them.
 const CURVE: [f64; 25] = [
     0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85,
     0.90, 0.95, 0.98, 0.99, 0.995, 0.999,
@@ -36,24 +36,25 @@ impl Latencies {
         self.sum += duration;
     }
 
-    /// How many there were.
+    /// Number of durations.
     pub(crate) fn count(&self) -> u64 {
         self.nanos.len()
     }
 
-    /// The mean in microseconds, `None` of nothing.
+    /// The mean in microseconds; `None` if there are no durations.
     pub(crate) fn mean_us(&self) -> Option<f64> {
         (self.count() > 0).then(|| self.sum.as_secs_f64() * 1e6 / self.count() as f64)
     }
 
-    /// The distribution as pairs of a share and the microseconds that it did not exceed, both rising; empty of too few.
+    /// The distribution as pairs of a share and the time in microseconds that it did not exceed, both ascending; empty
+    /// if there are too few samples.
     pub(crate) fn curve(&self) -> Vec<(f64, f64)> {
         let borne = |share: f64| share.min(1.0 - share) * self.count() as f64 >= 1.0;
         let shares = CURVE.into_iter().filter(|share| self.count() >= MIN_SAMPLES && borne(*share));
         shares.filter_map(|share| Some((share, self.quantile_us(share)?))).collect()
     }
 
-    /// The duration in microseconds that this share of them did not exceed, `None` of nothing.
+    /// The time in microseconds that this share of the durations did not exceed; `None` if there are no durations.
     pub(crate) fn quantile_us(&self, quantile: f64) -> Option<f64> {
         (self.count() > 0).then(|| self.nanos.value_at_quantile(quantile) as f64 / NANOS_PER_MICRO)
     }

@@ -1,6 +1,6 @@
-//! The arithmetic of many samples: what they say, and how sure that is.
+//! The statistics of many samples, and their certainty.
 //!
-//! Invariants: constant memory however many samples there are; nothing is said that the number of samples cannot bear.
+//! Invariants: constant memory, whatever the number of samples; no result for which there are too few samples.
 
 mod latencies;
 mod pair_ratios;

@@ -1,10 +1,10 @@
-//! What a hit costs beside a load of the same key at the same moment: the median of the ratios of pairs, and how sure
-//! it is.
+//! The cost of a hit relative to a load of the same key at the same time: the median of the ratios of pairs, and its
+//! confidence interval.
 //!
-//! A machine that is slow for a while is slow for both sides of a pair, so ratios of pairs are steady where times are
-//! not. The confidence interval of the median is read off the ranks of the ratios (sign test), so it assumes nothing
-//! about how they are distributed: Conover, Practical Nonparametric Statistics, 3rd edition, section 3.2; Campbell and
-//! Gardner, British Medical Journal 296 (1988), page 1454. It takes pairs for independent of each other.
+//! A machine that is slow for a while slows both sides of a pair, so ratios are stable when times are not. The
+//! confidence interval of the median follows from the ranks of the ratios (sign test), so it assumes nothing about
+//! their distribution: Conover, Practical Nonparametric Statistics, 3rd edition, section 3.2; Campbell and Gardner,
+//! British Medical Journal 296 (1988), page 1454. It assumes that pairs are independent of each other.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use hdrhistogram::Histogram;
 
 use super::MIN_SAMPLES;
 
-/// How often an interval is to hold the true median.
+/// The probability that an interval contains the true median.
 pub(crate) const CONFIDENCE: f64 = 0.95;
 /// The normal deviate of [`CONFIDENCE`].
 const DEVIATE: f64 = 1.96;
-/// Ratios are kept in billionths, so that an L1 hit of a ten-thousandth of a load has five digits.
+/// Ratios are stored in billionths, so that an L1 hit of a ten-thousandth of a load has five digits.
 const UNITS: f64 = 1e9;
 /// Larger ratios count as this large.
 const LARGEST: u64 = 1_000_000_000_000;
@@ -26,10 +26,10 @@ const SIGNIFICANT_DIGITS: u8 = 3;
 #[derive(Debug)]
 pub(crate) struct PairRatios(Histogram<u64>);
 
-/// A ratio and the interval that holds the true one with [`CONFIDENCE`].
+/// A ratio, and the interval that contains the true one with probability [`CONFIDENCE`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Estimate {
-    /// How many pairs it is of.
+    /// Number of pairs.
     pub(crate) pairs: u64,
     /// The median of the ratios of hit to load.
     pub(crate) median: f64,
@@ -51,7 +51,7 @@ impl PairRatios {
         self.0.saturating_record(units.max(1));
     }
 
-    /// The median and its interval; `None` of too few pairs.
+    /// The median and its interval; `None` if there are too few pairs.
     pub(crate) fn estimate(&self) -> Option<Estimate> {
         let pairs = self.0.len();
         let (low, high) = ranks_around_median(pairs);
@@ -63,14 +63,14 @@ impl PairRatios {
         })
     }
 
-    /// The ratio of this rank, from 1.
+    /// The ratio with this rank, starting at 1.
     fn at_rank(&self, rank: f64) -> f64 {
-        // Half a rank less, so that no rounding makes it the next one.
+        // Half a rank less, so that rounding does not select the next one.
         self.0.value_at_quantile((rank - 0.5) / self.0.len() as f64) as f64 / UNITS
     }
 }
 
-/// The ranks, from 1, that enclose the median of so many samples.
+/// The ranks, starting at 1, that enclose the median of this many samples.
 fn ranks_around_median(samples: u64) -> (f64, f64) {
     let samples = samples as f64;
     let (middle, reach) = (samples / 2.0, DEVIATE * samples.sqrt() / 2.0);
@@ -118,7 +118,7 @@ mod tests {
         let mut random = StdRng::seed_from_u64(11);
         let holds = (0..400)
             .filter(|_| {
-                // Skewed, as latencies are; the median is 0.25.
+                // Skewed like latencies; the median is 0.25.
                 let found = ratios((0..60).map(|_| random.random::<f64>().powi(2))).estimate().unwrap();
                 found.low <= 0.2502 && 0.2498 <= found.high
             })

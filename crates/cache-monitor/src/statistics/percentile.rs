@@ -1,35 +1,35 @@
-//! The percentiles of a report, and how many samples each of them needs.
+//! The percentiles of a report, and the number of samples that each of them needs.
 //!
-//! A percentile with no sample above it is only the largest sample under another name, so one that the samples cannot
-//! bear is not given; one with few samples above it is given and marked.
+//! A percentile without a sample above it is only the maximum under another name, so it is not reported. A percentile
+//! with few samples above it is reported and marked.
 
 /// With fewer samples there are no percentiles and no improvement at all.
 pub(crate) const MIN_SAMPLES: u64 = 20;
 /// With fewer samples expected above it, a percentile is marked as uncertain.
 pub(crate) const MIN_ABOVE: u64 = 10;
 
-/// A percentile, by how many samples it takes to have one above it.
+/// A percentile, defined by the number of samples it takes to have one above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Percentile {
     /// Its name in reports.
     pub(crate) name: &'static str,
-    /// One sample in so many lies above it.
+    /// One in this many samples lies above it.
     one_in: u32,
 }
 
-/// What so many samples can say of a percentile.
+/// How well a number of samples supports a percentile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Support {
     /// At least [`MIN_ABOVE`] samples lie above it.
     Good,
-    /// Fewer do: it is little else than one of the slowest samples.
+    /// Fewer do, so it depends on a few of the slowest samples.
     Uncertain,
-    /// Not even one does.
+    /// None does.
     TooFew,
 }
 
 impl Percentile {
-    /// The ones that are reported.
+    /// The reported percentiles.
     pub(crate) const ALL: [Self; 4] = [
         Self { name: "p50", one_in: 2 },
         Self { name: "p95", one_in: 20 },
@@ -42,7 +42,7 @@ impl Percentile {
         1.0 - 1.0 / f64::from(self.one_in)
     }
 
-    /// What so many samples can say of it.
+    /// How well this many samples support it.
     pub(crate) fn support(self, samples: u64) -> Support {
         let one_in = u64::from(self.one_in);
         if samples < one_in.max(MIN_SAMPLES) {

@@ -1,4 +1,5 @@
-//! Which keys are asked for, and in which order: some often, most seldom, as users do (Zipf's law).
+//! Which keys are requested, and in which order: a few often, most rarely, like the keys that users request (Zipf's
+//! law).
 //!
 //! Invariant: the same seed, exponent and number of keys give the same sequence.
 
@@ -9,13 +10,13 @@ use rand_distr::{Distribution, Zipf};
 /// How keys are drawn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Draw {
-    /// Where the random numbers begin.
+    /// The seed of the random numbers.
     pub(crate) seed: u64,
-    /// How uneven the draw is: 0 is even; the higher, the more often the first keys come.
+    /// How uneven the draw is: 0 is even; the higher it is, the more often the first keys are drawn.
     pub(crate) exponent: f64,
 }
 
-/// An endless sequence of places in a list of keys, the first place drawn most often.
+/// An endless sequence of indices into a list of keys, the first index being the most frequent.
 #[derive(Debug)]
 pub(crate) struct KeySequence {
     random: StdRng,
@@ -24,14 +25,14 @@ pub(crate) struct KeySequence {
 }
 
 impl KeySequence {
-    /// Places in a list of `keys` keys; `None` if the list is empty.
+    /// Indices into a list of `keys` keys; `None` if the list is empty.
     pub(crate) fn new(draw: Draw, keys: usize) -> Option<Self> {
         let last = keys.checked_sub(1)?;
         let ranks = Zipf::new(keys as f64, draw.exponent).expect("the arguments allow no exponent below 0");
         Some(Self { random: StdRng::seed_from_u64(draw.seed), ranks, last })
     }
 
-    /// The next place.
+    /// The next index.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

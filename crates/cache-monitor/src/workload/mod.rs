@@ -1,7 +1,7 @@
-//! What is asked for: keys drawn at random, or the lines of a recorded access log.
+//! The requests: keys drawn at random, or the lines of a recorded access log.
 //!
-//! Invariant: all tasks of a run draw from one workload, so the sequence of keys does not depend on how many tasks
-//! there are.
+//! Invariant: all tasks of a run draw from one workload, so the sequence of keys does not depend on the number of
+//! tasks.
 
 mod key_sequence;
 mod trace;
@@ -13,20 +13,20 @@ use billing_core::cached::Probe;
 pub(crate) use key_sequence::{Draw, KeySequence};
 pub(crate) use trace::{RecordedRequests, Tally, TraceFailure, TraceFile};
 
-/// One key to be asked for.
+/// One request for a key.
 #[derive(Clone)]
 pub(crate) struct Request {
-    /// Its number among those of its type, from 0, warm-up included.
+    /// The number of the request within its type, starting at 0, including the warm-up.
     pub(crate) number: u64,
-    /// The place of its type among those that are measured.
+    /// The index of its type among the measured types.
     pub(crate) type_index: usize,
     /// Reads and loads it.
     pub(crate) probe: Arc<dyn Probe>,
-    /// Where it stands in the probe.
+    /// The index of the key in the probe.
     pub(crate) place: usize,
 }
 
-/// Where requests come from, for any number of tasks.
+/// The source of requests, for any number of tasks.
 pub(crate) enum Workload {
     /// Keys of one type, drawn at random.
     Drawn(Box<Mutex<DrawnRequests>>),
@@ -35,12 +35,12 @@ pub(crate) enum Workload {
 }
 
 impl Workload {
-    /// So many requests for keys of one type.
+    /// This many requests for keys of one type.
     pub(crate) fn drawn(type_index: usize, probe: Arc<dyn Probe>, sequence: KeySequence, requests: u64) -> Self {
         Self::Drawn(Box::new(Mutex::new(DrawnRequests { type_index, probe, sequence, requests, next: 0 })))
     }
 
-    /// The next request; `None` when there are no more. May be dropped at any await.
+    /// The next request; `None` if there are no more. May be dropped at any await.
     ///
     /// # Errors
     /// The log cannot be read.

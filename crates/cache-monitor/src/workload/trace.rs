@@ -1,8 +1,8 @@
-//! `--trace FILE`: a recorded access log, one key a line as it stands in Redis, replayed in its order.
+//! `--trace FILE`: a recorded access log with one Redis key per line, replayed in its order.
 //!
-//! Invariants: memory does not grow with the log, only with the different keys in it, up to a limit; a line that is no
-//! key of ours is counted, never guessed at; no such line is shown, since it may be anybody's secret; a log that comes
-//! slowly, such as a pipe, holds up nothing but itself.
+//! Invariants: memory grows only with the number of different keys in the log, up to a limit; a line that is no key of
+//! this cache is counted, and its meaning is not guessed; such a line is never printed, because it may contain a
+//! secret; a slow log, such as a pipe, blocks only the reading of the log.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -20,11 +20,11 @@ use super::Request;
 
 /// Stands for standard input.
 const STDIN: &str = "-";
-/// A longer line is no key of anybody.
+/// Maximum length of a line in bytes. No key is longer.
 const LONGEST_LINE: u64 = 1024;
-/// So many lines that are no keys are told.
+/// Number of invalid lines whose line numbers are reported.
 const TOLD_LINES: usize = 3;
-/// So many different keys are remembered for the clear at the end; others are left to expire.
+/// Number of different keys that are remembered for the clear at the end. Other keys expire by themselves.
 const MOST_REMEMBERED: usize = 1_000_000;
 /// Requests read ahead of the tasks.
 const READ_AHEAD: usize = 256;
@@ -35,18 +35,18 @@ pub(crate) struct TraceFile {
     input: Box<dyn Read + Send>,
 }
 
-/// What the lines of a log were.
+/// The number of lines by kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     /// Lines that are not empty.
     pub(crate) lines: u64,
-    /// Keys of the types that are measured.
+    /// Keys of the measured types.
     pub(crate) replayed: u64,
-    /// Keys of our other types.
+    /// Keys of other cached types.
     pub(crate) other_types: u64,
-    /// Lines that are no keys of ours.
+    /// Lines that are no keys of this cache.
     pub(crate) foreign: u64,
-    /// The numbers of the first few of those.
+    /// The line numbers of the first few of those.
     pub(crate) first_foreign: Vec<u64>,
 }
 
@@ -58,14 +58,14 @@ pub(crate) struct TraceFailure {
     source: io::Error,
 }
 
-/// The requests of a log, as they come.
+/// The requests of a log, as they are read.
 pub(crate) struct RecordedRequests {
     receiver: tokio::sync::Mutex<mpsc::Receiver<io::Result<Request>>>,
     journal: Arc<Mutex<Journal>>,
     path: PathBuf,
 }
 
-/// What was seen of the log so far.
+/// The results of reading the log so far.
 #[derive(Debug, Default)]
 struct Journal {
     tally: Tally,
@@ -76,7 +76,7 @@ struct Journal {
 
 impl TraceFile {
     /// # Errors
-    /// A usage error: there is no such file, or it is none that can be read.
+    /// A usage error: the file does not exist or cannot be read.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let input: Box<dyn Read + Send> = if path.as_os_str() == STDIN {
             Box::new(io::stdin())
@@ -86,10 +86,10 @@ impl TraceFile {
         Ok(Self { path: path.to_owned(), input })
     }
 
-    /// Begins to read, in a thread of its own, which ends when the log or its reader does.
+    /// Starts to read in a separate thread, which ends when the log ends or the receiver is dropped.
     ///
     /// # Errors
-    /// There can be no more threads.
+    /// No thread can be created.
     pub(crate) fn read(
         self,
         cache: &BillingCache,
@@ -122,12 +122,12 @@ impl RecordedRequests {
         request.map_err(|source| TraceFailure { path: self.path.clone(), source })
     }
 
-    /// What the lines were so far.
+    /// The number of lines so far.
     pub(crate) fn tally(&self) -> Tally {
         lock(&self.journal).tally.clone()
     }
 
-    /// The keys that were asked for, as they stand in the key space of the measurement.
+    /// The requested keys, with the prefix of the measurement's key space.
     pub(crate) fn written(&self) -> HashSet<String> {
         std::mem::take(&mut lock(&self.journal).written)
     }
@@ -158,7 +158,7 @@ impl Reader {
         }
     }
 
-    /// The request that a line stands for, if any, entered into the journal before anybody can make it.
+    /// The request for a line, if there is one. It is recorded in the journal before any task can make it.
     fn take(&self, line_number: u64, line: &str) -> Option<Request> {
         if line.is_empty() {
             return None;
@@ -198,14 +198,14 @@ impl Tally {
     }
 }
 
-/// What a line is.
+/// The kind of a line.
 enum Found {
     Measured { type_index: usize, probe: Arc<dyn Probe> },
     OtherType,
     Foreign,
 }
 
-/// The types whose keys are known.
+/// The types whose keys are recognized.
 struct Known {
     cache: BillingCache,
     space: KeySpace,
@@ -225,7 +225,7 @@ impl Known {
     }
 }
 
-/// Reads one line, of which at most [`LONGEST_LINE`] bytes are kept; false at the end.
+/// Reads one line, of which at most [`LONGEST_LINE`] bytes are kept; returns false at the end.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     if input.by_ref().take(LONGEST_LINE).read_until(b'\n', line)? == 0 {

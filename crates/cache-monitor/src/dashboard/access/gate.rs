@@ -1,7 +1,7 @@
-//! What opens where the token is shown.
+//! Checks the token that a viewer sends.
 //!
-//! Invariant: a token is looked at only if its network need not wait, and looking and noting that it was wrong are one
-//! step: many requests at once are no more guesses than as many in a row.
+//! Invariant: a token is checked only if its network does not have to wait, and the check and the recording of a wrong
+//! token are one step, so that many concurrent requests get no more guesses than sequential ones.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::guesses::Guesses;
 use super::sessions::Sessions;
 use super::token::Token;
 
-/// The token, and who has shown it or another one.
+/// The token, the sessions of viewers who logged in with it, and the recent wrong tokens.
 #[derive(Debug)]
 pub(super) struct Gate {
     token: Token,
@@ -20,12 +20,12 @@ pub(super) struct Gate {
     guesses: Mutex<Guesses>,
 }
 
-/// What became of a token that was shown.
+/// The result of checking a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Right,
     Wrong,
-    /// It was not looked at; the next one will be after this time.
+    /// It was not checked; the next one is checked after this time.
     TooSoon(Duration),
 }
 
@@ -34,7 +34,7 @@ impl Gate {
         Self { token, sessions: Sessions::default(), guesses: Mutex::default() }
     }
 
-    /// Looks at a token that somebody of this network shows.
+    /// Checks a token from this network.
     pub(super) fn judge(&self, shown: &str, network: Network) -> Verdict {
         let now = Instant::now();
         let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,34 +1,34 @@
-//! Who showed wrong tokens lately, and has to wait before another one is looked at.
+//! The rate limit for wrong tokens, by network.
 //!
-//! Each network may be wrong [`FREE`] times, and once more every [`EVERY`]: a person who mistypes does not notice, and
-//! whoever tries is at twelve guesses a minute. Invariants: a network that has to wait learns nothing of the token it
-//! shows; no other network waits for it; at most [`MOST`] networks are remembered.
+//! Each network may send [`FREE`] wrong tokens, and one more every [`EVERY`]: a person who mistypes does not notice the
+//! limit, and an attacker has twelve guesses a minute. Invariants: a network that has to wait learns nothing about the
+//! token it sends; no other network waits because of it; at most [`MOST`] networks are remembered.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bounded_http::Network;
 
-/// Wrong tokens without a pause.
+/// Number of wrong tokens without a pause.
 const FREE: u32 = 8;
-/// For one of them to be forgotten.
+/// Time until one wrong token is forgotten.
 const EVERY: Duration = Duration::from_secs(5);
-/// Who has more networks than this guesses that much faster anyway.
+/// Number of remembered networks. An attacker with more networks can guess faster, whatever the limit.
 const MOST: usize = 4_096;
 
-/// When all wrong tokens of a network will be forgotten.
+/// The time when all wrong tokens of a network will be forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Guesses(HashMap<Network, Instant>);
 
 impl Guesses {
-    /// How long this network has to wait before it may show a token; `None` if not at all.
+    /// How long this network has to wait before it may send a token; `None` if it may send one now.
     pub(super) fn wait_of(&self, network: Network, now: Instant) -> Option<Duration> {
         let forgotten = self.0.get(&network)?.saturating_duration_since(now);
         let wait = forgotten.saturating_sub(EVERY * (FREE - 1));
         (!wait.is_zero()).then_some(wait)
     }
 
-    /// It showed a wrong token.
+    /// Records a wrong token.
     pub(super) fn note(&mut self, network: Network, now: Instant) {
         if self.0.len() >= MOST && !self.0.contains_key(&network) {
             self.make_room(now);

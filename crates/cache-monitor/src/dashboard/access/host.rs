@@ -1,7 +1,8 @@
-//! Which names a browser may ask for.
+//! The host names that are answered.
 //!
-//! Invariant: no page of another site can make a browser read the dashboard by giving its own name the address of this
-//! machine (DNS rebinding): a name is answered only if the operator gave it. An address cannot be given away like this.
+//! Invariant: no page of another site can make a browser read the dashboard by pointing its own name to the address of
+//! this machine (DNS rebinding). A name is answered only if the operator allowed it. Addresses are safe, because nobody
+//! else can redirect them.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -20,7 +21,7 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     /// # Errors
-    /// A usage error if a name is none.
+    /// A usage error if a name is not a host name.
     pub(crate) fn new(listening: SocketAddr, names: &[String]) -> Result<Self> {
         let names = names.iter().map(|name| checked(name.trim())).collect::<Result<_>>()?;
         Ok(Self { listening, names })

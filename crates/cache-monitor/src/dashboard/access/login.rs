@@ -1,4 +1,4 @@
-//! Logging in, by a form for people that trades the token for a session, and logging out.
+//! Login by a form, which exchanges the token for a session, and logout.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::dashboard::app::App;
 use crate::dashboard::assets;
 use crate::dashboard::problem::Problem;
 
-/// A form is a few bytes: whoever takes longer does so on purpose.
+/// Time limit for a form of a few bytes. A client that takes longer does so on purpose.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// No form is longer, in bytes.
+/// Maximum length of a form, in bytes.
 pub(crate) const LONGEST_FORM: usize = 4_096;
 
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ struct Login {
     token: String,
 }
 
-/// `POST /login`. A wrong token leads back to the form, which says so.
+/// `POST /login`. A wrong token leads back to the form, with a message.
 pub(crate) async fn log_in(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -46,7 +46,7 @@ pub(crate) async fn log_in(
     }
 }
 
-/// `POST /logout`: the session ends here, and the browser forgets it.
+/// `POST /logout`: ends the session, and removes the cookie from the browser.
 pub(crate) async fn log_out(State(app): State<App>, headers: HeaderMap) -> Response {
     if let Some(gate) = &app.access.gate {
         cookies(&headers).for_each(|session| gate.sessions.end(session));
@@ -54,7 +54,7 @@ pub(crate) async fn log_out(State(app): State<App>, headers: HeaderMap) -> Respo
     with_cookie(to("/"), "", Duration::ZERO, cookie_scope(&headers))
 }
 
-/// The form, to whoever asked for the page.
+/// The login form, as the answer to a request for the page.
 pub(super) fn form() -> Response {
     (StatusCode::UNAUTHORIZED, assets::login_form()).into_response()
 }
@@ -63,7 +63,7 @@ fn to(path: &'static str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
 }
 
-/// Behind a proxy that speaks TLS the cookie stays with TLS. Whoever lies about it harms only himself.
+/// Behind a proxy that speaks TLS, the cookie is limited to TLS. A client that forges the header harms only itself.
 fn cookie_scope(headers: &HeaderMap) -> &'static str {
     if headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https") { "; Secure" } else { "" }
 }

@@ -1,8 +1,8 @@
-//! Who may see what: in front of every answer.
+//! Access control, in front of all routes.
 //!
-//! Invariants: a request passes the checks of its host, its method and its token, in this order, before anything is
-//! looked at for it; every answer, refusals included, carries the headers that keep a browser from doing more with it
-//! than to show it.
+//! Invariants: a request has to pass the checks of its host, its method and its token, in this order, before it is
+//! processed; every answer, including refusals, has the headers that keep a browser from doing anything with it except
+//! to show it.
 
 mod gate;
 mod guesses;
@@ -30,11 +30,11 @@ const COOKIE: &str = "cache_monitor_session";
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src \
     'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Who is answered.
+/// The allowed hosts, and the token check.
 #[derive(Debug)]
 pub(crate) struct Access {
     hosts: Hosts,
-    /// None where everybody who reaches the address may look.
+    /// `None` if no token is needed: then everybody who reaches the address may see the dashboard.
     gate: Option<Gate>,
 }
 
@@ -43,14 +43,14 @@ impl Access {
         Self { hosts, gate: token.map(Gate::new) }
     }
 
-    /// Whether viewers log in, and so may log out.
+    /// Whether viewers log in, and so can log out.
     pub(crate) fn has_gate(&self) -> bool {
         self.gate.is_some()
     }
 
     fn refusal(&self, network: Network, request: &Request) -> Option<Response> {
         let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
-        // Probes may not know the name; they learn nothing that is worth hiding.
+        // Health probes may use any host name; the answer tells them nothing secret.
         if path != "/healthz" && !only_host(headers).is_some_and(|host| self.hosts.allow(host)) {
             return Some(Problem::wrong_host().into_response());
         }
@@ -58,7 +58,7 @@ impl Access {
             return Some(Problem::wrong_method(method).into_response());
         }
         let gate = self.gate.as_ref().filter(|_| !is_public(path))?;
-        // Who has logged in does not wait because a neighbour guesses.
+        // A viewer who is logged in does not wait because another one of the same network guesses.
         if cookies(headers).any(|session| gate.sessions.know(session)) {
             return None;
         }
@@ -78,7 +78,8 @@ fn is_taken(method: &Method, path: &str) -> bool {
     }
 }
 
-/// The code of the page holds no secret, and the login form needs its style. A session that has ended may be left.
+/// Paths that need no token. The code of the page holds no secret, and the login form needs its style. Logout also
+/// works with a session that has ended.
 fn is_public(path: &str) -> bool {
     matches!(path, "/healthz" | "/login" | "/logout") || path.starts_with("/assets/")
 }
@@ -87,7 +88,7 @@ fn who_are_you(path: &str) -> Response {
     if path == "/" { login::form() } else { Problem::unauthorized().into_response() }
 }
 
-/// The host, where it is said once.
+/// The `Host` header, if there is exactly one.
 fn only_host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?;
@@ -103,14 +104,14 @@ fn bearer_of(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The values of our cookie, of which a browser may send several.
+/// The values of our cookie. A browser may send several.
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
-/// Stands in front of all routes.
+/// The middleware in front of all routes.
 pub(crate) async fn guard(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -136,7 +137,7 @@ fn protect(headers: &mut HeaderMap) {
     for (name, value) in always {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // What is no file of ours is data.
+    // Anything without a cache policy is data and must not be stored.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 

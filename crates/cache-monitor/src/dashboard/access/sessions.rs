@@ -1,6 +1,6 @@
-//! Who has logged in: random values that browsers keep in a cookie instead of the token.
+//! The sessions of viewers who logged in: browsers keep random values in a cookie instead of the token.
 //!
-//! Invariant: a bounded number of sessions, each of which ends by itself; a value says nothing of the token.
+//! Invariant: the number of sessions is limited, and each expires; a value reveals nothing about the token.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use subtle::{Choice, ConstantTimeEq};
 
-/// A day of work.
+/// A working day.
 pub(crate) const LIFE: Duration = Duration::from_secs(12 * 3600);
-/// More than so many people do not look at once; the oldest has to log in again.
+/// Maximum number of sessions. Beyond it, the oldest viewer has to log in again.
 const MOST: usize = 256;
 const RANDOM_BYTES: usize = 32;
 
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Session {
 }
 
 impl Sessions {
-    /// Begins a session, and answers its value.
+    /// Starts a session, and returns its value.
     pub(crate) fn begin(&self) -> String {
         let random: [u8; RANDOM_BYTES] = rand::random();
         let value = random.iter().fold(String::with_capacity(2 * RANDOM_BYTES), |mut hex, byte| {
@@ -47,7 +47,7 @@ impl Sessions {
         value
     }
 
-    /// Whether a session with this value goes on. How long that takes says nothing of the values there are.
+    /// Whether a session with this value exists. The time that this takes reveals nothing about existing values.
     pub(crate) fn know(&self, shown: &str) -> bool {
         let (now, sessions) = (Instant::now(), self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let valid = sessions.iter().filter(|session| session.ends > now);

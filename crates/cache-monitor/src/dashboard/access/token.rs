@@ -1,7 +1,7 @@
-//! The token that viewers have to show.
+//! The token that viewers need.
 //!
-//! Invariants: it is in no message and no answer; a comparison takes as long for a token that is nearly right as for
-//! one that is all wrong.
+//! Invariants: it is never in a message or an answer; comparing takes the same time for a nearly correct token as for
+//! an entirely wrong one.
 
 use std::fs::File;
 use std::io;
@@ -18,25 +18,25 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::dashboard::arguments::Arguments;
 
-/// The bit of a file's mode that lets every user read it.
+/// The mode bit of a file that lets every user read it.
 const READABLE_BY_ALL: u32 = 0o004;
 
-/// Fewer characters could be found out by trying.
+/// Minimum length. A shorter token could be found by trying.
 const SHORTEST: usize = 16;
 
-/// What whoever guesses at this token tries first.
+/// Words that an attacker on this dashboard tries first.
 const NEAR_BY: [&str; 4] = ["billing", "cache", "dashboard", "monitor"];
 
-/// What viewers have to show.
+/// The token that viewers need.
 #[derive(Clone, Debug)]
 pub(crate) struct Token(SecretString);
 
 impl Token {
-    /// The token of the command line; none only on the loopback.
+    /// The token from the command line. Only the loopback address works without one.
     ///
     /// # Errors
-    /// A usage error that says what to do: there is none and the address is not the loopback, the file cannot be read,
-    /// or the token could be guessed.
+    /// A usage error with the remedy: the token is missing although the address is not the loopback, the file cannot be
+    /// read, or the token is easy to guess.
     pub(crate) fn of(arguments: &Arguments) -> Result<Option<Self>> {
         let token = match (&arguments.token, &arguments.token_file) {
             (Some(token), _) => Some(Self::checked("--token", token.expose_secret())?),
@@ -78,7 +78,7 @@ impl Token {
     }
 }
 
-/// The text of a file, of which only the first line counts, and its mode.
+/// The text of a file and its mode. Only the first line is used.
 fn read(file: &Path) -> io::Result<(SecretString, u32)> {
     let file = File::open(file)?;
     let mode = file.metadata()?.permissions().mode();

@@ -1,4 +1,4 @@
-//! How the numbers went: the answer of `/api/history`.
+//! The numbers over time: the answer of `/api/history`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::snapshot::EndpointState;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
-/// How far back, and in which steps.
+/// The time range, and its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Range {
     #[serde(rename = "15m")]
@@ -37,7 +37,7 @@ impl Range {
         })
     }
 
-    /// How many steps there are, the one that goes on included.
+    /// The number of steps, including the current one.
     pub(crate) fn steps(self) -> u64 {
         match self {
             Self::QuarterHour => 15,
@@ -47,7 +47,7 @@ impl Range {
         }
     }
 
-    /// Of what the steps are made.
+    /// The buckets that the steps are summed from.
     pub(crate) fn resolution(self) -> Resolution {
         match self {
             Self::QuarterHour | Self::Hour | Self::Day => Resolution::Minute,
@@ -56,15 +56,15 @@ impl Range {
     }
 }
 
-/// The answer: a point for each step that could be read, oldest first, also for those in which nothing happened.
+/// The answer: a point for each step that could be read, the oldest first, including steps without events.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct History {
     pub(crate) schema_version: u32,
     pub(crate) range: Range,
     pub(crate) step_seconds: u64,
-    /// Where Redis is away, the points are those that were read before.
+    /// If Redis is unreachable, the points are those read before.
     pub(crate) redis: EndpointState,
-    /// When the newest numbers were read, in seconds since 1970; `None` before that.
+    /// When the newest numbers were read, in seconds since 1970; `None` if never.
     pub(crate) read_at: Option<f64>,
     pub(crate) points: Vec<Point>,
 }
@@ -72,24 +72,24 @@ pub(crate) struct History {
 /// One step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Point {
-    /// When it begins, in seconds since 1970.
+    /// The start of the step, in seconds since 1970.
     pub(crate) at: u64,
     pub(crate) total: NumbersReport,
     pub(crate) types: BTreeMap<&'static str, NumbersReport>,
     pub(crate) backlog: BacklogPeak,
     pub(crate) audit: AuditCounts,
-    /// How often a process began to skip Redis.
+    /// How often the breaker of a process opened.
     pub(crate) breaker_open_changes: u64,
 }
 
-/// The most that waited in the outbox; `None` where nobody looked.
+/// The peak of the outbox backlog; `None` if nobody looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct BacklogPeak {
     pub(crate) rows_max: Option<u64>,
     pub(crate) oldest_max_seconds: Option<f64>,
 }
 
-/// What audits found.
+/// The results of audits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct AuditCounts {
     pub(crate) right: u64,

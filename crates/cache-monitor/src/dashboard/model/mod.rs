@@ -1,6 +1,6 @@
-//! What the dashboard says over HTTP, as JSON: the shapes of `docs/cache-monitor-dashboard.schema.json`.
+//! The JSON that the dashboard sends over HTTP, as described in `docs/cache-monitor-dashboard.schema.json`.
 //!
-//! Invariant: nothing is computed here. A number that is not known is `null`, never 0.
+//! Invariant: nothing is computed here. An unknown number is `null`, never 0.
 
 mod history;
 mod numbers;
@@ -13,5 +13,5 @@ pub(crate) use snapshot::{
     MemoryReport, OutboxReport, ProcessReport, Snapshot, SurveyReport, SurveyState, SurveyType, TtlBucket, TypeReport,
 };
 
-/// One more with every change that a reader could stumble over.
+/// Increased with every incompatible change.
 pub(crate) const SCHEMA_VERSION: u32 = 2;

@@ -1,25 +1,25 @@
-//! What was counted and measured in one stretch of time, of one cached type or of all.
+//! The counts and measurements of one period, for one cached type or for all.
 
 use serde::Serialize;
 
-/// The numbers of one stretch of time.
+/// The numbers of one period.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct NumbersReport {
-    /// Reads that were answered: the sum of the four that follow.
+    /// Answered reads: the sum of the next four fields.
     pub(crate) requests: u64,
-    /// `None` for a stretch without length.
+    /// `None` for a period of length zero.
     pub(crate) requests_per_second: Option<f64>,
     pub(crate) hit_l1: u64,
     pub(crate) hit_l2: u64,
     pub(crate) misses: u64,
-    /// Reads that went past Redis, because it could not be used.
+    /// Reads that bypassed Redis, because it could not be used.
     pub(crate) bypassed: u64,
-    /// Hits among the requests, from 0 to 1; `None` without requests.
+    /// The share of hits among the requests, from 0 to 1; `None` without requests.
     pub(crate) hit_rate: Option<f64>,
     pub(crate) l1_rate: Option<f64>,
     pub(crate) l2_rate: Option<f64>,
     pub(crate) latency: Latencies,
-    /// What all readers together would have waited longer without the cache; `None` where no load was measured.
+    /// How much longer all readers together would have waited without the cache; `None` if no load was measured.
     pub(crate) saved_seconds: Option<f64>,
     pub(crate) miss_reasons: MissReasons,
     pub(crate) loads: u64,
@@ -33,13 +33,13 @@ pub(crate) struct NumbersReport {
     pub(crate) redis_errors: u64,
     pub(crate) invalidations: u64,
     pub(crate) invalidations_pending: u64,
-    /// From the commit of a write until Redis was told.
+    /// From the commit of a write until Redis acknowledged the invalidation.
     pub(crate) invalidation_delay: Delays,
-    /// Age of values when they were served.
+    /// The age of values when they were served.
     pub(crate) age_at_serve: Ages,
 }
 
-/// Why reads were not answered from the cache.
+/// The reasons for misses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct MissReasons {
     pub(crate) cold: u64,
@@ -50,7 +50,7 @@ pub(crate) struct MissReasons {
     pub(crate) bypassed: u64,
 }
 
-/// Times of reads, by where the answer came from, and of the database alone.
+/// The durations of reads, by the source of the answer, and of the database alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Latencies {
     pub(crate) l1: Latency,
@@ -60,7 +60,7 @@ pub(crate) struct Latencies {
     pub(crate) database: Latency,
 }
 
-/// A distribution of times, in microseconds; all but the count `None` where nothing was measured.
+/// A distribution of durations, in microseconds. Without measurements, everything except the count is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Latency {
     pub(crate) count: u64,
@@ -70,7 +70,7 @@ pub(crate) struct Latency {
     pub(crate) max_us: Option<f64>,
 }
 
-/// The same in milliseconds.
+/// A distribution of durations, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Delays {
     pub(crate) count: u64,
@@ -80,7 +80,7 @@ pub(crate) struct Delays {
     pub(crate) max_ms: Option<f64>,
 }
 
-/// The same in seconds.
+/// A distribution of durations, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Ages {
     pub(crate) count: u64,

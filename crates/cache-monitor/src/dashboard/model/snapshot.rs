@@ -1,10 +1,10 @@
-//! How things stand: the event `snapshot` of `/api/live`.
+//! The current state: the event `snapshot` of `/api/live`.
 
 use serde::Serialize;
 
 use super::NumbersReport;
 
-/// How things stand.
+/// The current state.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Snapshot {
     pub(crate) schema_version: u32,
@@ -12,21 +12,21 @@ pub(crate) struct Snapshot {
     pub(crate) refresh_seconds: u64,
     pub(crate) redis: Endpoint,
     pub(crate) database: Endpoint,
-    /// Whether any request was counted within what is kept; `None` until that was looked for.
+    /// Whether the retained counters contain any request; `None` until this is known.
     pub(crate) has_data: Option<bool>,
-    /// How long the stretch is that `total` and `types` are about.
+    /// The length of the period that `total` and `types` cover.
     pub(crate) window_seconds: u64,
-    /// `None` until Redis was read once.
+    /// `None` until Redis was first read.
     pub(crate) total: Option<NumbersReport>,
     pub(crate) types: Vec<TypeReport>,
     pub(crate) memory: Option<MemoryReport>,
     pub(crate) survey: SurveyReport,
-    /// `None` until they were read once, which is when somebody looks.
+    /// `None` until they were first read, which happens when somebody views the page.
     pub(crate) hot_keys: Option<Vec<HotKeyReport>>,
-    /// `None` until Redis was read once.
+    /// `None` until Redis was first read.
     pub(crate) processes: Option<Vec<ProcessReport>>,
     pub(crate) outbox: Option<OutboxReport>,
-    /// `None` until Redis was read once.
+    /// `None` until Redis was first read.
     pub(crate) breaker_changes: Option<Vec<BreakerChangeReport>>,
     pub(crate) audit: AuditReport,
 }
@@ -35,10 +35,10 @@ pub(crate) struct Snapshot {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Endpoint {
     pub(crate) state: EndpointState,
-    /// Without user and password.
+    /// The address, without user and password.
     pub(crate) endpoint: String,
     pub(crate) error: Option<String>,
-    /// Since when it is in this state.
+    /// The time since when it is in this state.
     pub(crate) since: String,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct TypeReport {
     pub(crate) name: &'static str,
     pub(crate) ttl_seconds: u64,
     pub(crate) l1: bool,
-    /// `None` until Redis was read once.
+    /// `None` until Redis was first read.
     pub(crate) numbers: Option<NumbersReport>,
 }
 
@@ -63,13 +63,13 @@ pub(crate) struct TypeReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct MemoryReport {
     pub(crate) used_bytes: u64,
-    /// `None` for no limit.
+    /// `None` if there is no limit.
     pub(crate) limit_bytes: Option<u64>,
     pub(crate) policy: String,
     pub(crate) evicted_keys: u64,
 }
 
-/// What stands in Redis. While a survey runs, it shows what the one before found.
+/// The content of Redis. While a scan runs, the results of the previous one are shown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct SurveyReport {
     pub(crate) state: SurveyState,
@@ -89,17 +89,17 @@ pub(crate) enum SurveyState {
 pub(crate) struct SurveyType {
     pub(crate) name: &'static str,
     pub(crate) keys: u64,
-    /// An estimate where there are many keys; none where the server does not tell.
+    /// An estimate if there are many keys; `None` if the server does not report it.
     pub(crate) memory_bytes: Option<u64>,
-    /// Numbers of keys by time to live, shortest first; no key is in two of them.
+    /// Numbers of keys by time to live, the shortest first; each key is counted once.
     pub(crate) ttl: Vec<TtlBucket>,
-    /// Keys that never expire: a foreign hand.
+    /// Keys that never expire. This cache does not write such keys.
     pub(crate) no_expiry: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct TtlBucket {
-    /// `None` for the longest.
+    /// `None` for the last bucket.
     pub(crate) up_to_seconds: Option<u64>,
     pub(crate) keys: u64,
 }
@@ -108,7 +108,7 @@ pub(crate) struct TtlBucket {
 pub(crate) struct HotKeyReport {
     #[serde(rename = "type")]
     pub(crate) cache_type: &'static str,
-    /// As it stands in Redis. Anyone can write to Redis: it is text and nothing else.
+    /// The text of the key in Redis. Any program can write to Redis, so this is untrusted text.
     pub(crate) key: String,
     pub(crate) reads_per_hour: f64,
 }
@@ -124,11 +124,11 @@ pub(crate) struct ProcessReport {
     pub(crate) breaker: &'static str,
     pub(crate) uses_redis: bool,
     pub(crate) l1_live: Option<bool>,
-    /// Keys that the process serves from nowhere but the database, until Redis was told of a write.
+    /// Number of keys that the process serves only from the database, because an invalidation is unconfirmed.
     pub(crate) suspects: u64,
 }
 
-/// Invalidations that wait.
+/// Pending invalidations.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct OutboxReport {
     pub(crate) pending: u64,
@@ -143,7 +143,7 @@ pub(crate) struct BreakerChangeReport {
     pub(crate) reason: String,
 }
 
-/// What the last audit found. While one runs, it shows what the one before found.
+/// The results of the last audit. While one runs, the results of the previous one are shown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct AuditReport {
     pub(crate) state: AuditState,
@@ -171,7 +171,7 @@ pub(crate) struct AuditType {
     pub(crate) tally: AuditTally,
 }
 
-/// How many values were found to be what, and how sure that makes of the others.
+/// The number of values by result, and a bound for the values that were not compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct AuditTally {
     pub(crate) checked: u64,
@@ -181,8 +181,9 @@ pub(crate) struct AuditTally {
     pub(crate) undecodable: u64,
     pub(crate) unreadable: u64,
     pub(crate) right_share: Option<f64>,
-    /// With 95 % confidence, of the total by the worst type; `None` where all values were compared, or none.
+    /// With 95 % confidence; for the total it is the bound of the worst type. `None` if all values were compared, or
+    /// none.
     pub(crate) right_share_at_least: Option<f64>,
-    /// `None` where no wrong value was found.
+    /// `None` if no wrong value was found.
     pub(crate) nines: Option<u32>,
 }

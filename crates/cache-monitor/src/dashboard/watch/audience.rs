@@ -1,18 +1,18 @@
-//! Who looks: how many streams there may be, and whether anybody is there to look things up for.
+//! The viewers: limits the number of event streams, and tells the background tasks whether anybody is viewing.
 //!
-//! Invariant: a bounded number of seats; whoever leaves, however it happens, gives the seat back.
+//! Invariant: the number of streams is limited; a stream that ends for any reason frees its place.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// Streams at a time: a wall of screens, and not a flood.
+/// Maximum number of concurrent streams: enough for a wall of screens, but not for a flood.
 const SEATS: usize = 64;
-/// Who asked lately may ask again.
+/// A viewer without a stream counts as present for this long.
 const LINGERS: Duration = Duration::from_secs(30);
 
-/// Those who look at the dashboard.
+/// The viewers of the dashboard.
 #[derive(Debug)]
 pub(crate) struct Audience {
     seats: Arc<Semaphore>,
@@ -20,7 +20,7 @@ pub(crate) struct Audience {
     come: Notify,
 }
 
-/// The place of one stream; free when dropped.
+/// The place of one stream, freed on drop.
 #[derive(Debug)]
 pub(crate) struct Seat {
     _permit: OwnedSemaphorePermit,
@@ -33,28 +33,28 @@ impl Default for Audience {
 }
 
 impl Audience {
-    /// A seat for a stream, if one is free.
+    /// Reserves a place for a stream, if one is free.
     pub(crate) fn attend(&self) -> Option<Seat> {
         let permit = Arc::clone(&self.seats).try_acquire_owned().ok()?;
         self.come.notify_waiters();
         Some(Seat { _permit: permit })
     }
 
-    /// Somebody asked once.
+    /// Records a single request.
     pub(crate) fn note(&self) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.come.notify_waiters();
     }
 
-    /// Whether anybody looks.
+    /// Whether anybody is viewing.
     pub(super) fn is_there(&self) -> bool {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         self.seats.available_permits() < SEATS || asked.is_some_and(|asked| asked.elapsed() < LINGERS)
     }
 
-    /// Waits for `busy` where somebody looks; else for `idle`, or until somebody comes.
+    /// Waits for `busy` if somebody is viewing; otherwise for `idle`, or until a viewer arrives.
     pub(super) async fn pause(&self, busy: Duration, idle: Duration) {
-        // Listens before it looks whether anybody is there: nobody comes unnoticed in between.
+        // Registered before the check, so that a viewer who arrives in between is not missed.
         let come = self.come.notified();
         if self.is_there() {
             return tokio::time::sleep(busy).await;

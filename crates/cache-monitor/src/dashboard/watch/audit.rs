@@ -1,6 +1,6 @@
-//! The background audit: a slow comparison of a sample with the database, again and again. It never repairs.
+//! The background audit: slowly compares a sample with the database, and repeats that. It never repairs.
 //!
-//! What it finds is counted for the types too, so that it stands in the history, and in the numbers of other programs.
+//! Its results are also added to the counters of the types, so that they appear in the history and in other programs.
 //! Invariant: an audit ends, whatever Redis and the database do.
 
 use std::sync::Arc;
@@ -19,20 +19,21 @@ use super::{RETRY, text_of};
 use crate::dashboard::arguments::Rounds;
 use crate::dashboard::model::{AuditReport, AuditState, AuditTally, AuditType};
 
-/// For one step of an audit: longer than those take that judge what differs, or that go at the slowest pace. Redis has
-/// limits of its own: what says nothing for so long is the database.
+/// Time limit of one step of an audit. It is longer than steps that judge differences, and longer than steps at the
+/// lowest rate limit. Redis commands have their own timeouts, so a step that exceeds this limit is waiting for the
+/// database.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Audits again and again.
+/// Repeats audits.
 pub(crate) struct Auditor {
     pub(crate) cache: BillingCache,
     pub(crate) rounds: Rounds,
-    /// How many values of each type.
+    /// Number of values of each type.
     pub(crate) sample: usize,
     pub(crate) board: Arc<Board>,
 }
 
-/// What one audit found of a type.
+/// The results of one audit for a type.
 struct Found {
     name: &'static str,
     tally: Tally,
@@ -40,7 +41,7 @@ struct Found {
 }
 
 impl Auditor {
-    /// Does not end.
+    /// Never ends by itself.
     pub(crate) async fn go_on(self) {
         loop {
             self.board.audit.send_modify(|report| report.state = AuditState::Running);
@@ -82,12 +83,12 @@ fn event_of(outcome: &Outcome) -> Option<Event> {
         Outcome::Stale { .. } => Some(Event::AuditStale),
         Outcome::Pending { .. } => Some(Event::AuditPending),
         Outcome::Undecodable { .. } => Some(Event::AuditUndecodable),
-        // Counted by the audit alone: no value is right or wrong by it.
+        // Not added to the counters of the type, because neither says that a value is right or wrong.
         Outcome::Unreadable { .. } | Outcome::Gone => None,
     }
 }
 
-/// Said once for each reason: it is tried again every half a minute.
+/// Logged once per reason, because a failed audit is repeated every half minute.
 fn note_failure(report: &mut AuditReport, error: String) {
     if report.error.as_ref() != Some(&error) {
         warn!(error, "an audit did not end, and is tried again");
@@ -106,8 +107,8 @@ fn write(report: &mut AuditReport, found: &[Found]) {
     report.types = found.iter().map(|found| AuditType { name: found.name, tally: found.report() }).collect();
 }
 
-/// All types together. Samples of types of different sizes are no sample of all values: their shares bound nothing
-/// together. But the share of all is a mean of those of the types, and so no lower than the lowest of these.
+/// The sum of all types. Samples of types of different sizes are not a sample of all values, so they give no common
+/// bound. But the overall share is a mean of the shares of the types, so it is not below the lowest one.
 fn total(found: &[Found]) -> AuditTally {
     let mut tally = Tally::default();
     found.iter().for_each(|of_type| tally += of_type.tally);

@@ -1,4 +1,4 @@
-//! Where the tasks in the background leave what they found, for the snapshot.
+//! Where the background tasks store their results for the snapshot.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::dashboard::model::{
     AuditReport, AuditState, AuditTally, AuditType, OutboxReport, SurveyReport, SurveyState,
 };
 
-/// What was found last.
+/// The newest results.
 #[derive(Debug)]
 pub(crate) struct Board {
     pub(super) survey: watch::Sender<SurveyReport>,
@@ -18,7 +18,7 @@ pub(crate) struct Board {
     pub(super) database: watch::Sender<DatabaseState>,
 }
 
-/// What is known of the database.
+/// The state of the database.
 #[derive(Clone, Debug)]
 pub(super) struct DatabaseState {
     pub(super) status: Status,
@@ -26,7 +26,7 @@ pub(super) struct DatabaseState {
 }
 
 impl Board {
-    /// Nothing is known yet. `audits_every` is `None` where there are none.
+    /// A board without results. `audits_every` is `None` if audits are off.
     pub(crate) fn blank(types: &[TypeFacts], database: &str, audits_every: Option<Duration>) -> Self {
         let state = if audits_every.is_some() { AuditState::Waiting } else { AuditState::Off };
         let unchecked = |facts: &TypeFacts| AuditType { name: facts.name, tally: AuditTally::default() };
@@ -44,7 +44,7 @@ impl Board {
         }
     }
 
-    /// The newest survey.
+    /// The newest keyspace statistics.
     pub(crate) fn survey_report(&self) -> SurveyReport {
         self.survey.borrow().clone()
     }

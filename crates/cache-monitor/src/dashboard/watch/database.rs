@@ -1,6 +1,6 @@
-//! Whether the database answers, and what waits in its outbox.
+//! Watches whether the database answers, and its outbox backlog.
 //!
-//! Invariant: a database that hangs is one that does not answer.
+//! Invariant: a database that hangs counts as unreachable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::dashboard::model::OutboxReport;
 
 const BUSY: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(60);
-/// A look takes no longer. With the settings there are it is enough to learn why a connection cannot be had.
+/// Time limit of a query. With the default settings this is long enough to find out why there is no connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Looks at the database again and again.
+/// Queries the database regularly.
 pub(crate) struct DatabaseWatch {
     pub(crate) cache: BillingCache,
     pub(crate) settings: Settings,
@@ -30,7 +30,7 @@ pub(crate) struct DatabaseWatch {
 }
 
 impl DatabaseWatch {
-    /// Does not end.
+    /// Never ends by itself.
     pub(crate) async fn go_on(self) {
         loop {
             let looked = tokio::time::timeout(PATIENCE, self.look()).await;
@@ -60,7 +60,7 @@ impl DatabaseWatch {
     }
 }
 
-/// It said nothing for so long.
+/// The error for a database that did not answer in time.
 pub(super) fn silence(database: &Database, waited: Duration) -> anyhow::Error {
     let (database, seconds) = (database.describe(), waited.as_secs());
     anyhow!("{database} did not answer within {seconds} s; is it stopped, or does a query wait for a lock?")

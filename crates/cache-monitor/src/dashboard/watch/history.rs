@@ -1,7 +1,7 @@
-//! The history: read when somebody asks for it, and kept, so that asking again costs a few buckets.
+//! The history: read on request, and kept, so that the next request needs only a few buckets.
 //!
-//! Invariants: one reader of a range at a time, for whom all others wait, and read no more often than every [`FRESH`],
-//! whatever the number of viewers; what is kept is bounded by the steps of the ranges.
+//! Invariants: each range has one reader at a time, and all other requests wait for it; a range is read at most once
+//! per [`FRESH`], whatever the number of viewers; the memory is limited by the number of steps of the ranges.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -17,9 +17,9 @@ use super::status::Status;
 use crate::dashboard::model::{EndpointState, History, Point, Range, SCHEMA_VERSION};
 use crate::dashboard::summary;
 
-/// Who asks again sooner gets the same.
+/// A request within this time gets the previous answer.
 const FRESH: Duration = Duration::from_secs(2);
-/// Buckets that are in memory at a time, while their sums are made.
+/// Maximum number of buckets in memory while they are summed.
 const BUCKETS_AT_ONCE: u64 = 120;
 
 /// The history in all ranges.
@@ -29,10 +29,10 @@ pub(crate) struct Histories {
     ranges: [Mutex<RangeOfPoints>; Range::ALL.len()],
 }
 
-/// What Redis has of some steps.
+/// The data of some steps in Redis.
 struct Counted<'a> {
     buckets: Vec<Bucket>,
-    /// Those of other steps too.
+    /// Includes the changes of other steps.
     changes: &'a [BreakerChange],
 }
 
@@ -40,7 +40,7 @@ struct RangeOfPoints {
     range: Range,
     points: Kept<Point>,
     asked_at: Option<Instant>,
-    /// When the step that went on then was read last.
+    /// When the step that was current then was last read.
     read_at: Option<SystemTime>,
     redis: EndpointState,
 }
@@ -50,14 +50,14 @@ impl Histories {
         Self { cache, types, ranges: Range::ALL.map(|range| Mutex::new(RangeOfPoints::new(range))) }
     }
 
-    /// The points of this range, up to now. `redis` is what is known of it; nothing before it was asked first.
+    /// The points of this range, up to now. `redis` is the known state of Redis; `None` before it was first asked.
     pub(crate) async fn of(&self, range: Range, redis: Option<&Status>) -> History {
         let mut points = self.ranges[range as usize].lock().await;
         let now = SystemTime::now();
         let recovered = redis.and_then(|redis| redis.recovered(now));
         if points.asked_at.is_none_or(|at| at.elapsed() >= FRESH) {
             let refreshed = self.refresh(&mut points, now, recovered).await;
-            // The snapshot says why.
+            // The snapshot contains the reason.
             points.redis = if refreshed.is_ok() { EndpointState::Ok } else { EndpointState::Away };
             points.asked_at = Some(Instant::now());
         }
@@ -94,7 +94,7 @@ impl RangeOfPoints {
         Self { range, points, asked_at: None, read_at: None, redis: EndpointState::NotAsked }
     }
 
-    /// The last one goes on.
+    /// The last step is the current one.
     fn steps(&self, now: SystemTime) -> RangeInclusive<u64> {
         let last = self.points.step_at(now);
         (last + 1).saturating_sub(self.range.steps())..=last
@@ -104,7 +104,7 @@ impl RangeOfPoints {
         self.range.step().as_secs() / self.range.resolution().length().as_secs()
     }
 
-    /// The beginnings of the first and the last bucket.
+    /// The start times of the first and the last bucket.
     fn bounds(&self, steps: &RangeInclusive<u64>) -> (SystemTime, SystemTime) {
         let end = self.points.start_of(steps.end() + 1);
         (self.points.start_of(*steps.start()), end - self.range.resolution().length())

@@ -1,6 +1,6 @@
-//! The keys that are read most, of all types together.
+//! The most-read keys of all types together.
 //!
-//! Invariant: read rarely: Redis sends all keys that it knows of a type, up to `cache.usage_keys`.
+//! Invariant: they are read rarely, because Redis sends all keys that it knows of a type, up to `cache.usage_keys`.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::dashboard::model::HotKeyReport;
 const MOST: usize = 20;
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The hottest keys, as they were when they were read last.
+/// The hottest keys of the last read.
 #[derive(Debug, Default)]
 pub(super) struct HottestKeys {
     read_at: Option<Instant>,
@@ -20,7 +20,7 @@ pub(super) struct HottestKeys {
 }
 
 impl HottestKeys {
-    /// Reads them if that was long ago.
+    /// Reads them if the last read was long ago.
     pub(super) async fn refresh(&mut self, cache: &BillingCache) -> Result<(), RedisUnreachable> {
         if self.read_at.is_some_and(|read_at| read_at.elapsed() < EVERY) {
             return Ok(());
@@ -40,7 +40,7 @@ impl HottestKeys {
         Ok(())
     }
 
-    /// Nothing until they were read once.
+    /// `None` until they were first read.
     pub(super) fn report(&self) -> Option<Vec<HotKeyReport>> {
         self.read_at.map(|_| self.keys.clone())
     }

@@ -1,7 +1,7 @@
-//! What was read of steps of time, kept as soon as nothing more is added to them, so that each is read a few times and
-//! not with every look.
+//! Keeps the data of time steps once nothing more is added to them, so that each step is read a few times instead of on
+//! every request.
 //!
-//! Invariant: bounded by whoever calls [`Kept::forget_before`].
+//! Invariant: the size is bounded if the caller uses [`Kept::forget_before`].
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -9,16 +9,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use billing_cache::Resolution;
 
-/// Processes add what they counted a few seconds later, and their clocks differ a little.
+/// Processes flush their counts some seconds later, and their clocks differ slightly.
 pub(super) const SETTLES: Duration = Duration::from_secs(120);
-/// A process that cannot reach Redis keeps what it counted in so many buckets, and adds it when it is back.
+/// A process that cannot reach Redis keeps its counts for this many buckets, and flushes them when Redis is back.
 const BUCKETS_ADDED_LATE: u32 = 60;
 
-/// Values by step; a step is named by its number since 1970.
+/// Values by step; a step is identified by its number since 1970.
 #[derive(Clone, Debug)]
 pub(super) struct Kept<V> {
     length: Duration,
-    /// How much later something may be added to a step.
+    /// How long after its end a step may still receive counts.
     late: Duration,
     values: BTreeMap<u64, Value<V>>,
 }
@@ -30,24 +30,24 @@ struct Value<V> {
 }
 
 impl<V> Kept<V> {
-    /// Nothing yet, of steps of this length that are sums of buckets of this resolution.
+    /// Empty, for steps of this length that are sums of buckets of this resolution.
     pub(super) fn of_length(length: Duration, resolution: Resolution) -> Self {
         Self { length, late: resolution.length() * BUCKETS_ADDED_LATE + SETTLES, values: BTreeMap::new() }
     }
 
-    /// The step that this moment lies in.
+    /// The step that contains this time.
     pub(super) fn step_at(&self, time: SystemTime) -> u64 {
         time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / self.length.as_secs()
     }
 
-    /// When a step begins.
+    /// The start time of a step.
     pub(super) fn start_of(&self, step: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(step * self.length.as_secs())
     }
 
-    /// What has to be read, again or for the first time: stretches without a gap, each of at most `most` steps.
+    /// The steps to read, again or for the first time, as ranges of at most `most` steps.
     ///
-    /// `recovered` is when Redis or a process came back last: old counts are added then.
+    /// `recovered` is when Redis or a process last came back: old counts are flushed then.
     pub(super) fn to_read(
         &self,
         steps: RangeInclusive<u64>,
@@ -71,7 +71,7 @@ impl<V> Kept<V> {
         self.values.get(&step).is_some_and(|value| value.read_at >= complete)
     }
 
-    /// Puts what was read of a step at this moment, or a little later.
+    /// Stores the data of a step that was read at this time or slightly later.
     pub(super) fn put(&mut self, step: u64, read_at: SystemTime, value: V) {
         self.values.insert(step, Value { value, read_at });
     }
@@ -84,7 +84,7 @@ impl<V> Kept<V> {
         self.values = self.values.split_off(&step);
     }
 
-    /// All there is, the oldest first.
+    /// All values, the oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
         self.values.iter().map(|(step, kept)| (*step, &kept.value))
     }

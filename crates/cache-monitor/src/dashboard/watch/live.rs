@@ -1,7 +1,7 @@
-//! The live part: reads what changes all the time, and publishes a snapshot for everybody who looks.
+//! The live part: reads everything that changes continuously, and publishes a snapshot for all viewers.
 //!
-//! Invariants: one reading at a time, of which every viewer gets the same text; only buckets to which something may
-//! have been added are read again. While Redis is away the snapshot says so, and shows what was read before.
+//! Invariants: there is one read at a time, and every viewer gets the same text; only buckets that may have changed are
+//! read again. While Redis is unreachable the snapshot says so, and shows the values read before.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -24,16 +24,17 @@ use crate::dashboard::model::{EndpointState, SCHEMA_VERSION, Snapshot, TypeRepor
 use crate::dashboard::summary;
 
 const REFRESH: Duration = Duration::from_secs(2);
-/// Where nobody looks.
+/// The pause while nobody is viewing.
 const IDLE: Duration = Duration::from_secs(30);
-/// A Redis that takes longer to answer is said to be away; a page that stands still would say nothing.
+/// A Redis that takes longer to answer counts as unreachable, because otherwise the page would stand still without a
+/// reason.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// So many whole minutes and the one that goes on are shown as "now".
+/// This many complete minutes and the current one are shown as "now".
 const MINUTES: u64 = 5;
-/// All that is kept.
+/// The whole time for which counters are kept.
 const EVERYTHING_HOURS: u64 = 31 * 24;
 
-/// A snapshot, as it is sent.
+/// A snapshot in the form that is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Published {
     pub(crate) snapshot: Arc<Snapshot>,
@@ -41,7 +42,7 @@ pub(crate) struct Published {
     pub(crate) redis: Status,
 }
 
-/// Reads and publishes.
+/// Reads the data and publishes snapshots.
 pub(crate) struct Live {
     cache: BillingCache,
     types: Vec<TypeFacts>,
@@ -49,19 +50,19 @@ pub(crate) struct Live {
     audience: Arc<Audience>,
     redis: Status,
     minutes: Kept<Numbers>,
-    /// When the minutes were read last.
+    /// When the minutes were last read.
     read_at: Option<SystemTime>,
     surroundings: Surroundings,
     hot_keys: HottestKeys,
     data: Data,
 }
 
-/// Whether any request is among all that is kept.
+/// Whether the retained counters contain any request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Data {
     #[default]
     NotLookedFor,
-    /// What comes later comes with the last minutes.
+    /// Later requests appear in the last minutes.
     NoneYet,
     Found,
 }
@@ -92,7 +93,7 @@ impl Live {
         }
     }
 
-    /// Does not end.
+    /// Never ends by itself.
     pub(crate) async fn go_on(mut self, publish: watch::Sender<Option<Published>>) {
         loop {
             let begun = Instant::now();
@@ -149,11 +150,11 @@ impl Live {
         Ok(())
     }
 
-    /// Looks through all that is kept once, and then only at the last minutes.
+    /// Searches all retained counters once, and then only the last minutes.
     async fn look_for_data(&mut self) -> Result<(), RedisUnreachable> {
         let names = self.names();
         let any_in = |numbers: &Numbers| summary::requests(numbers, &names) > 0;
-        // It may have come back empty.
+        // Redis may have come back empty.
         let known = if self.redis.state() == EndpointState::Away { Data::NotLookedFor } else { self.data };
         let found = match known {
             Data::Found => true,
@@ -164,7 +165,7 @@ impl Live {
         Ok(())
     }
 
-    /// The numbers of the last minutes, and how long these are.
+    /// The numbers of the last minutes, and the length of that period.
     fn recent(&self) -> (Numbers, Duration) {
         let mut sum = Numbers::default();
         self.minutes.iter().for_each(|(_, numbers)| sum += numbers);
@@ -220,7 +221,7 @@ fn silence(endpoint: &str) -> String {
     format!("Redis at {endpoint} did not answer within {seconds} s; is it stopped, or busy (redis-cli slowlog get 10)?")
 }
 
-/// For programs, and for terminals: keys and the words of servers come from outside.
+/// For programs and for terminals. It is escaped, because keys and error messages of servers come from outside.
 fn json_of(snapshot: &impl Serialize) -> String {
     printable_lines(&serde_json::to_string(snapshot).expect("a snapshot has a JSON form"))
 }

@@ -1,8 +1,8 @@
-//! What looks at Redis and the database in the background: once for all viewers, however many there are.
+//! The background tasks that watch Redis and the database, once for all viewers.
 //!
-//! [`live`] composes the snapshot from what it reads itself and from what the others leave on the [`Board`];
-//! [`history`] reads when it is asked. Invariants: nothing here ends because a server is away, and each goes on by
-//! itself when it is back; nothing here changes what is cached.
+//! [`live`] builds the snapshot from what it reads itself and from the results of the other tasks on the [`Board`];
+//! [`history`] reads on request. Invariants: no task ends because a server is unreachable, and each continues by itself
+//! when the server is back; no task changes cached values.
 
 mod audience;
 mod audit;
@@ -31,20 +31,20 @@ pub(crate) use history::Histories;
 pub(crate) use live::{Live, Published};
 pub(crate) use survey::Surveyor;
 
-/// After a failure a round is tried again so soon, if it would not come sooner.
+/// After a failure a round is repeated after this time, or after its normal pause if that is shorter.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// What does not change of a cached type.
+/// The constant facts of a cached type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TypeFacts {
     pub(crate) name: &'static str,
     pub(crate) ttl: Duration,
-    /// Whether services hold values in their memory.
+    /// Whether services keep values in L1.
     pub(crate) l1: bool,
 }
 
 impl TypeFacts {
-    /// Those of all types, as services with these settings have them.
+    /// The facts of all types, for services with these settings.
     pub(crate) fn of(settings: &Settings) -> Vec<Self> {
         let of_type = |info: billing_cache::TypeInfo| {
             let set = settings.cache.types.get(info.name).cloned().unwrap_or_default();

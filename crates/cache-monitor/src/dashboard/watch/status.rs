@@ -14,18 +14,18 @@ pub(crate) struct Status {
     state: EndpointState,
     error: Option<String>,
     since: SystemTime,
-    /// When it, or a process that had lost it, came back last.
+    /// When the server, or a process that had lost it, last came back.
     recovered: Option<SystemTime>,
 }
 
 impl Status {
-    /// Of one that was not asked yet.
+    /// The state of a server that was not asked yet.
     pub(super) fn of(endpoint: &str) -> Self {
         let (state, since) = (EndpointState::NotAsked, SystemTime::now());
         Self { endpoint: endpoint.to_owned(), state, error: None, since, recovered: None }
     }
 
-    /// It answered, or did not for this reason.
+    /// Records an answer (`None`) or the reason why there was none.
     pub(super) fn set(&mut self, error: Option<String>) {
         let state = if error.is_none() { EndpointState::Ok } else { EndpointState::Away };
         if state != self.state {
@@ -38,7 +38,7 @@ impl Status {
         (self.state, self.error) = (state, error);
     }
 
-    /// For the log: that it went, and that it came back.
+    /// Logs that the server was lost or came back.
     fn tell(&self, error: Option<&str>) {
         match (error, self.state) {
             (Some(error), _) => warn!(server = self.endpoint, error, "a server does not answer"),
@@ -51,13 +51,13 @@ impl Status {
         self.state
     }
 
-    /// A process that had lost it alone is back.
+    /// Records that a process which alone had lost the server is back.
     pub(super) fn note_return(&mut self, now: SystemTime) {
         self.recovered = Some(now);
     }
 
-    /// When it, or a process that had lost it, came back last; that is now if it answers now while it is still said to
-    /// be away.
+    /// When the server, or a process that had lost it, last came back. While the server is still recorded as
+    /// unreachable, that is now, because the caller is about to get an answer.
     pub(crate) fn recovered(&self, now: SystemTime) -> Option<SystemTime> {
         if self.state == EndpointState::Away { Some(now) } else { self.recovered }
     }

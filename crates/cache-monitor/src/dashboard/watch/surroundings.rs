@@ -1,4 +1,4 @@
-//! What Redis knows besides numbers: its memory, the services that are alive, and how their breakers changed.
+//! What Redis reports apart from the counters: its memory, the running services, and the changes of their breakers.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,11 +9,11 @@ use super::kept::SETTLES;
 use super::text_of;
 use crate::dashboard::model::{BreakerChangeReport, MemoryReport, ProcessReport};
 
-/// Changes of the breakers are told so far back, and no more of them.
+/// Breaker changes are shown for this long; the next constant is their maximum number.
 const CHANGES_BACK: Duration = Duration::from_secs(24 * 3600);
 const MOST_CHANGES: usize = 100;
 
-/// As it was when it was read last.
+/// The values of the last read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Surroundings {
     memory: Option<MemoryUse>,
@@ -31,13 +31,14 @@ impl Surroundings {
         })
     }
 
-    /// Whether a process has come, or come back, that may add what it counted long ago, because it could not reach
-    /// Redis. It says so itself, or is not among those before, or tells now how its breaker changed then.
+    /// Whether a process has appeared or returned that may flush old counts, because it could not reach Redis. It
+    /// counts as returned if it reports that it uses Redis again, if it was not in the list before, or if it reports an
+    /// old breaker change only now.
     pub(super) fn tell_of_a_return_since(&self, before: &Self, now: SystemTime) -> bool {
         let known = |process: &Process| before.processes.iter().find(|it| it.id == process.id);
         let came = |process: &Process| known(process).is_none_or(|it| process.uses_redis && !it.uses_redis);
         let late = |change: &BreakerChange| change.at + SETTLES < now && !before.changes.contains(change);
-        // What was found first is no news.
+        // The first read has nothing to compare with.
         before.is_read() && (self.processes.iter().any(came) || self.changes.iter().any(late))
     }
 
@@ -46,7 +47,7 @@ impl Surroundings {
         Some(MemoryReport { used_bytes, limit_bytes, policy, evicted_keys })
     }
 
-    /// Nothing until they were read once, as the changes.
+    /// `None` until the processes were first read. The same applies to the changes.
     pub(super) fn processes(&self, now: SystemTime) -> Option<Vec<ProcessReport>> {
         self.is_read().then(|| self.processes.iter().map(|process| report(process, now)).collect())
     }
@@ -73,7 +74,7 @@ fn report(process: &Process, now: SystemTime) -> ProcessReport {
         pid: process.pid,
         program: process.program.clone(),
         started_at: text_of(process.started),
-        // The clocks of two machines differ.
+        // The clocks of two machines may differ.
         seen_seconds_ago: now.duration_since(process.seen).unwrap_or_default().as_secs_f64(),
         breaker: process.breaker.as_str(),
         uses_redis: process.uses_redis,

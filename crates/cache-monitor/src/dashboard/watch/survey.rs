@@ -1,4 +1,4 @@
-//! What stands in Redis, by type: one slow walk over all names, again and again.
+//! The keyspace statistics by type: one slow scan of all keys, repeated.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ use crate::dashboard::model::{SurveyReport, SurveyState, SurveyType, TtlBucket};
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Surveys again and again.
+/// Repeats scans.
 pub(crate) struct Surveyor {
     pub(crate) cache: BillingCache,
     pub(crate) rounds: Rounds,
@@ -22,7 +22,7 @@ pub(crate) struct Surveyor {
 }
 
 impl Surveyor {
-    /// Does not end. Why a survey failed is said by the state of Redis.
+    /// Never ends by itself. The state of Redis says why a scan failed.
     pub(crate) async fn go_on(self) {
         loop {
             let before = self.board.survey.borrow().clone();

@@ -1,8 +1,8 @@
-//! What follows from the numbers, per type: whether caching is worth it, and what another TTL would change.
+//! The advice per type: whether caching is worth it, and what another TTL would change.
 //!
-//! Whether it is worth it: a read through the cache costs `h × hit + (1 − h) × miss`, one past it `load`; so it pays
-//! from the hit rate `(miss − load) / (miss − hit)` on. The costs are medians of this run, `h` is what production
-//! counted.
+//! A read through the cache costs `h × hit + (1 − h) × miss`, a direct read costs `load`. So caching saves time from
+//! the hit rate `(miss − load) / (miss − hit)` on. The costs are medians of this run; `h` is the hit rate that
+//! production counted.
 
 mod ttl;
 mod words;
@@ -17,59 +17,60 @@ use super::{Kind, Measured, Times};
 use crate::statistics::MIN_SAMPLES;
 use crate::usage::HOURS;
 
-/// Less than this share of a load is called no difference.
+/// A difference of less than this share of a load does not count.
 const NOTABLE: f64 = 0.1;
-/// A miss takes the lease in one trip to Redis and fills in another.
+/// Round trips of a miss to Redis: one takes the lease, one fills.
 const TRIPS_OF_A_MISS: f64 = 2.0;
 
-/// What follows for one type. Times are medians in microseconds.
+/// The advice for one type. Times are medians in microseconds.
 #[derive(Debug, Serialize)]
 pub(crate) struct Advice {
-    /// Whether to cache.
+    /// Whether caching is worth it.
     pub(crate) verdict: Verdict,
-    /// What reads cost.
+    /// The costs of reads.
     #[serde(flatten)]
     pub(crate) costs: Costs,
-    /// From this hit rate on, 0 to 1, caching saves time; `None`: never, as a hit takes as long as a load.
+    /// From this hit rate on, 0 to 1, caching saves time; `None` if it never does, because a hit takes as long as a
+    /// load.
     pub(crate) break_even_hit_rate: Option<f64>,
-    /// What production counted, and what that means; `None` without usage data.
+    /// The counters of production, and their consequences; `None` without them.
     pub(crate) production: Option<Production>,
     /// The TTL in production.
     pub(crate) ttl_seconds: u64,
-    /// What other TTLs would change at most; empty where nothing can be said.
+    /// The maximum effect of other TTLs; empty if it is unknown.
     pub(crate) ttl_effects: Vec<TtlEffect>,
-    /// The same in words.
+    /// The advice in words.
     pub(crate) sentences: Vec<String>,
 }
 
-/// Whether to cache.
+/// Whether caching is worth it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
     /// Reads are notably faster than loads.
     WorthIt,
-    /// They are about as fast.
+    /// Reads and loads take about the same time.
     LittleDifference,
-    /// They are notably slower.
+    /// Reads are notably slower than loads.
     NotWorthIt,
-    /// It depends on the hit rate, which is not known.
+    /// It depends on the hit rate, which is unknown.
     Unknown,
 }
 
-/// What reads cost, as medians in microseconds; means where there are too few for a median.
+/// The costs of reads, as medians in microseconds; as means if there are too few samples for a median.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Costs {
-    /// A load past the cache.
+    /// A direct load from the database.
     pub(crate) load_us: f64,
-    /// A hit, in the mix of tiers that production has, else in that of this run.
+    /// A hit, weighted by the tiers of hits in production, or of this run if those are unknown.
     pub(crate) hit_us: f64,
     /// A request that loads and fills.
     pub(crate) miss_us: f64,
-    /// Too few misses were measured: theirs is taken as a load and two hits of L2.
+    /// True if too few misses were measured. The cost of a miss is then estimated as a load and two L2 hits.
     pub(crate) miss_estimated: bool,
 }
 
-/// What production counted of one type.
+/// The counters of production for one type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Used {
     pub(super) hits_l1: u64,
@@ -79,29 +80,29 @@ pub(crate) struct Used {
     pub(super) invalidated: u64,
 }
 
-/// What production counted, and what that means.
+/// The counters of production, and their consequences.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Production {
-    /// The counters are of so many hours.
+    /// The counters cover this many hours.
     pub(crate) hours: u64,
     /// All reads.
     pub(crate) reads: u64,
-    /// Each of them saved the database a load.
+    /// Each hit saved the database a load.
     pub(crate) hits: u64,
-    /// Reads that loaded.
+    /// Reads that loaded from the database.
     pub(crate) misses: u64,
     /// Keys invalidated by writes.
     pub(crate) invalidated: u64,
     /// Share of hits from 0 to 1.
     pub(crate) hit_rate: f64,
-    /// A read on average, if hits and misses cost what they cost here.
+    /// The average duration of a read, if hits and misses take as long as in this run.
     pub(crate) read_us: f64,
-    /// Time of the database that hits saved.
+    /// The database time that hits saved.
     pub(crate) database_seconds_saved: f64,
 }
 
 impl Used {
-    /// What production counted of a type; `None` if it is too little to go by.
+    /// The counters of production for a type; `None` if there are too few reads.
     pub(crate) fn of(usage: &Numbers, cache_type: &str) -> Option<Self> {
         let count = |event| usage.count(cache_type, event);
         let used = Self {
@@ -128,7 +129,7 @@ impl Used {
 }
 
 impl Costs {
-    /// `None` if there were too few loads or hits: of a handful one pause of the machine decides.
+    /// `None` if there were too few loads or hits: a single pause of the machine would determine the result.
     pub(crate) fn of(measured: &Measured, used: Option<&Used>) -> Option<Self> {
         let hits: u64 = measured.times.iter().filter(|times| times.kind == Kind::Hit).map(|times| times.count).sum();
         let loads = measured.times.iter().find(|times| times.kind == Kind::Load)?;
@@ -156,8 +157,8 @@ impl Costs {
 }
 
 impl Measured {
-    /// A hit on average, each tier weighted by its hits in production, or in this run where production tells nothing of
-    /// them.
+    /// The average duration of a hit. Each tier is weighted by its hits in production, or in this run if those are
+    /// unknown.
     fn hit_us(&self, used: Option<&Used>) -> Option<f64> {
         let hits = || self.times.iter().filter(|times| times.kind == Kind::Hit);
         let in_production =
@@ -174,7 +175,8 @@ impl Measured {
 }
 
 impl Times {
-    /// The median, or the mean of too few for it: one pause of the machine would move a mean, and with it the advice.
+    /// The median, or the mean if there are too few samples. A single pause of the machine changes a mean, and thereby
+    /// the advice.
     fn typical_us(&self) -> Option<f64> {
         let median = self.percentiles.iter().find(|percentile| percentile.name == "p50");
         median.and_then(|median| median.us).or(self.mean_us)
@@ -198,7 +200,7 @@ impl Production {
 }
 
 impl Advice {
-    /// What follows; `ttl_seconds` is the TTL in production.
+    /// The advice; `ttl_seconds` is the TTL in production.
     pub(crate) fn of(costs: Costs, used: Option<Used>, ttl_seconds: u64) -> Self {
         let production = used.map(|used| Production::of(used, costs));
         let mut advice = Self {
@@ -256,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_longer_ttl_saves_loads_and_a_shorter_one_costs_some() {
-        // One expiry for each hit: λT = 1, so at 2T a third of the reads load, at T/2 two thirds.
+        // As many expiries as hits: λT = 1, so at 2T a third of the reads load, at T/2 two thirds.
         let effects = ttl_effects(used(600, 600, 0), 300);
         assert_eq!(effects.iter().map(|effect| effect.ttl_seconds).collect::<Vec<_>>(), [600, 150]);
         assert_eq!(effects.iter().map(|effect| effect.loads_change).collect::<Vec<_>>(), [-200.0, 200.0]);

@@ -1,4 +1,4 @@
-//! The advice in words.
+//! Puts the advice into words.
 //!
 //! Invariant: nothing is computed here.
 
@@ -37,7 +37,7 @@ impl Advice {
 }
 
 impl Production {
-    /// What no TTL changes.
+    /// Invalidations, which a TTL does not change.
     fn writes_in_words(self) -> Option<String> {
         let Self { misses, invalidated, .. } = self;
         let all = render::count(misses);
