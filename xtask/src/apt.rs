@@ -1,11 +1,11 @@
-//! What apt can install: of names of which it does not know one, it installs none.
+//! Asks apt which packages it can install. If one package name is unknown, `apt-get install` installs none.
 
 use std::process::Command;
 
 use crate::process::stdout_of;
 
-/// The packages of which apt has a version to install. A package may be listed without one: on Ubuntu a name that is
-/// kept for a snap. All of them where apt cannot be asked.
+/// The packages that apt can install. A package may be listed without a version, such as a name that Ubuntu reserves
+/// for a snap. Returns all packages if apt cannot be asked.
 pub(crate) fn installable<'a>(packages: &[&'a str]) -> Vec<&'a str> {
     match stdout_of(Command::new("apt-cache").env("LC_ALL", "C").arg("policy").args(packages)) {
         Ok(policy) => with_candidate(packages, &policy),
@@ -13,7 +13,7 @@ pub(crate) fn installable<'a>(packages: &[&'a str]) -> Vec<&'a str> {
     }
 }
 
-/// From what `apt-cache policy` prints: a paragraph a package, none for unknown ones.
+/// Parses the output of `apt-cache policy`: one paragraph per package, none for unknown packages.
 fn with_candidate<'a>(packages: &[&'a str], policy: &str) -> Vec<&'a str> {
     let mut found = Vec::new();
     let mut package = "";

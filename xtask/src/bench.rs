@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: one suite, one page. Everything runs against servers that this task or a benchmark starts.
 //!
-//! A full run writes `docs/benchmarks.md`; a quick one, or a part, never does. The figures of all are kept in
-//! `target/xtask/bench`, and `--from` makes the page of them again.
+//! A full run writes `docs/benchmarks.md`; a quick run or a single part never does. The figures of every run are kept
+//! in `target/xtask/bench`, and `--from` builds the page from them again.
 
 mod compare;
 mod costs;

@@ -1,7 +1,7 @@
-//! `cargo xtask chaos`: the services under faults for as long as one likes, against servers that this task starts.
+//! `cargo xtask chaos`: runs the services under faults for any length of time, against servers that this task starts.
 //!
-//! Invariant: what runs here is what `cargo xtask test` runs in its short form. Exit code 1 means that a promise was
-//! broken; the history that shows it is on stdout, with the seed.
+//! Invariant: `cargo xtask test` runs the same in a short form. Exit code 1 means that a guarantee was violated; stdout
+//! then shows the history and the seed.
 
 use std::process::Command;
 
@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     step("the build", &mut test::programs())?;
     let directory = Scratch::new("postgres")?;
     let server = PostgresServer::start(directory.path())?;
-    // Not through cargo, which would not pass the signal on that lets the services end.
+    // Started directly, because cargo would not pass on the signal that lets the services end.
     let mut chaos = Command::new(target_directory()?.join("debug").join("chaos"));
     without_ours(chaos.args(options.arguments()))
         .env("BILLING_TEST_POSTGRES_URL", postgres::url(server.port))

@@ -1,22 +1,23 @@
-//! Finding a Chromium for the tests that look at pages.
+//! Finds a Chromium for the tests that inspect pages.
 //!
-//! Any browser of the family will do: the tests speak the DevTools protocol.
+//! Any browser of this family works, because the tests use the DevTools protocol.
 
 use std::path::PathBuf;
 
 use crate::process::find_program;
 
-/// What names the browser to the tests, and to this task where none of the usual places has it.
+/// The variable that names the browser for the tests, and for this task if the browser is not in one of the usual
+/// places.
 pub(crate) const VARIABLE: &str = "BILLING_TEST_CHROMIUM";
 
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-/// Where Homebrew puts an application, which is in no `PATH`.
+/// Where Homebrew installs an application, which is not in `PATH`.
 const APPLICATIONS: [&str; 2] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/// `BILLING_TEST_CHROMIUM`, or a browser of `PATH` or of the applications.
+/// `BILLING_TEST_CHROMIUM`, or a browser in `PATH` or among the applications.
 pub(crate) fn program() -> Option<PathBuf> {
     let chosen = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
     let in_path = || NAMES.iter().find_map(|name| find_program(name, &[]));

@@ -1,8 +1,8 @@
-//! What must happen at the end of a task, however it ends: return, error, panic, Ctrl-C, SIGTERM, a closed terminal.
+//! The actions at the end of a task, however it ends: return, error, panic, Ctrl-C, SIGTERM, a closed terminal.
 //!
-//! Invariant: each registered action runs exactly once, the latest first: when its guard is dropped, or by the signal
-//! handler, whichever comes first. Actions run under the lock of the list, so the handler neither overtakes one that is
-//! under way nor ends the program before it is done, and nothing new is registered meanwhile.
+//! Invariant: each registered action runs exactly once, the latest first: when its guard is dropped, or in the signal
+//! handler, whichever comes first. Actions run under the lock of the list, so the handler waits for a running action
+//! before it ends the program, and nothing new is registered meanwhile.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -43,7 +43,7 @@ impl Drop for AtEnd {
     }
 }
 
-/// From now on Ctrl-C and its relatives run what is registered and end the program.
+/// From now on Ctrl-C and similar signals run the registered actions and end the program.
 pub(crate) fn on_interrupt() -> Result<()> {
     let handler = || {
         INTERRUPTED.store(true, Ordering::SeqCst);
@@ -57,9 +57,9 @@ pub(crate) fn on_interrupt() -> Result<()> {
     ctrlc::set_handler(handler).context("set the handler for Ctrl-C")
 }
 
-/// After an interrupt the steps fail one by one because their servers end: that is no error to report.
+/// After an interrupt, steps fail because their servers end. These errors are not reported.
 pub(crate) fn let_interrupt_finish() {
-    // The terminal sends the signal to the children too, so a failing child may be noticed before the signal is.
+    // The terminal sends the signal to the children too, so a child may fail before this process sees the signal.
     std::thread::sleep(Duration::from_millis(50));
     while INTERRUPTED.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_secs(1));

@@ -1,7 +1,8 @@
-//! `cargo xtask demo`: everything on a machine that has only a Rust toolchain, with servers and data of its own.
+//! `cargo xtask demo`: shows everything on a machine that has only a Rust toolchain, with separate servers and data.
 //!
-//! Invariants: nothing of a developer's environment is read (variables, `.env`, servers); what is started is ended and
-//! what is created is removed, also on Ctrl-C; the payment part checks what it shows, and fails if it is not so.
+//! Invariants: the developer's environment is not used (variables, `.env`, servers); everything that is started is
+//! ended and everything that is created is removed, also on Ctrl-C; the payment part checks what it shows, and fails if
+//! that is wrong.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -65,7 +66,7 @@ fn build(options: &Options) -> Result<()> {
     process::run("the build", &mut command)
 }
 
-/// The servers, the data and the programs of one demo.
+/// The servers, the data and the programs of a demo.
 struct Stage {
     redis: RedisServer,
     directory: Scratch,
@@ -84,7 +85,8 @@ impl Stage {
         Ok(stage)
     }
 
-    /// All five of the contract, the empty one too: what is set here is not looked for in a `.env`.
+    /// All five variables of the contract, including the empty one: a variable that is set is not looked up in a
+    /// `.env`.
     fn variables(&self) -> [(&'static str, String); 5] {
         let database = self.directory.path().join("billing.sqlite");
         [
@@ -122,7 +124,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The service told Redis what it counted when it ended.
+    /// The service flushed its counters to Redis when it ended.
     fn watch_it(&self) -> Result<()> {
         say("\n# what the service did, on the dashboard; open it in a browser while your own services run");
         let dashboard = Server::start(self, &DASHBOARD)?;
@@ -138,11 +140,11 @@ impl Stage {
     }
 }
 
-/// A program that listens.
+/// A program that listens on a port.
 struct Listener {
     program: &'static str,
     arguments: &'static [&'static str],
-    /// How a person starts it.
+    /// The command line that a person would use.
     shown: &'static str,
 }
 
@@ -155,7 +157,7 @@ const BILLING_SERVICE: Listener = Listener {
 const DASHBOARD: Listener =
     Listener { program: "cache-monitor", arguments: &["dashboard"], shown: "cache-monitor dashboard" };
 
-/// It runs, on a port of its own.
+/// A running program on a separate port.
 struct Server {
     port: u16,
     _running: Running,
@@ -181,7 +183,7 @@ impl Server {
     }
 }
 
-/// An invoice that a payment can be made on; looking at it puts it into the cache.
+/// An invoice that accepts a payment. Reading it puts it into the cache.
 struct Invoice {
     id: u64,
 }
@@ -206,11 +208,11 @@ fn open_invoice(client: &Client) -> Result<Invoice> {
 fn can_be_paid(details: &Value) -> Result<bool> {
     let status = text(details, "status")?;
     let open = ["unpaid", "partial", "overdue"].contains(&status);
-    // More than the payment is due, so that the invoice is still open afterwards.
+    // More than the payment is due, so the invoice is still open afterwards.
     Ok(open && minor_units(text(details, "balance_due")?)? > minor_units(PAYMENT)?)
 }
 
-/// Shows the invoice and gives back its balance; fails if it did not come from `source`.
+/// Shows the invoice and returns its balance; fails if it did not come from `source`.
 fn show(client: &Client, invoice: &Invoice, what: &str, source: &str) -> Result<String> {
     let path = invoice.path();
     say(&format!("\n# {what}\n$ curl -i {}", client.url(&path)));
@@ -247,7 +249,7 @@ fn text<'a>(body: &'a Value, name: &str) -> Result<&'a str> {
     body[name].as_str().with_context(|| format!("the answer has no text `{name}`: {body}"))
 }
 
-/// `"12.30"` is 1230: amounts of the contract are texts with two digits after the point.
+/// `"12.30"` becomes 1230: amounts of the contract are texts with two decimal places.
 fn minor_units(amount: &str) -> Result<i64> {
     let digits = amount.split_once('.').filter(|(_, cents)| cents.len() == 2);
     let parsed = digits.and_then(|(whole, cents)| format!("{whole}{cents}").parse().ok());

@@ -1,5 +1,5 @@
-//! `cargo xtask deny`: what we depend on may be handed on, comes from where it should, stands there once, and has no
-//! known vulnerability (`deny.toml`). The program is built once into the target directory.
+//! `cargo xtask deny`: checks that dependencies have acceptable licences, come from allowed sources, are present in one
+//! version, and have no known vulnerability (`deny.toml`). cargo-deny is built once into the target directory.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ const CHECKS: [&str; 3] = ["bans", "licenses", "sources"];
 pub(crate) fn run() -> Result<()> {
     let program = program()?;
     step("what we depend on", asked(&program).arg("check").args(CHECKS))?;
-    // Its own report would be one of a failure, which a machine without a network is not.
+    // Fetched separately, because cargo-deny reports a missing network as a failed check.
     if process::stdout_of(asked(&program).args(["fetch", "db"])).is_err() {
         say("NOT CHECKED: advisories; the database of known vulnerabilities cannot be fetched here");
         return Ok(());
@@ -38,7 +38,7 @@ fn program() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Unoptimised: it runs for seconds, and its build would take minutes.
+/// Without optimisations: it runs for seconds, and an optimised build would take minutes.
 fn install(directory: &Path) -> Command {
     let mut command = cargo();
     command.args(["install", "cargo-deny", "--version", VERSION, "--locked", "--quiet", "--debug"]);

@@ -1,11 +1,11 @@
-//! Keeping what a developer exported, or has in a `.env`, out of the programs that a task runs.
+//! Keeps a developer's exported variables and `.env` away from the programs that a task runs.
 
 use std::process::Command;
 
-/// What the programs of this workspace, and the libraries in them, read from the environment.
+/// Variables that the programs of this workspace, and their libraries, read.
 const OURS: [&str; 6] = ["BILLING_", "CACHE_", "DATABASE_", "PG", "REDIS_", "SQLX_"];
 
-/// What a program needs of any environment: where things are, and how to talk to the person.
+/// Variables that every program needs: where things are, and how to interact with the user.
 const NEUTRAL: [&str; 14] = [
     "PATH",
     "HOME",
@@ -23,7 +23,7 @@ const NEUTRAL: [&str; 14] = [
     "TZ",
 ];
 
-/// Removes the variables that could point a test at a developer's servers.
+/// Removes the variables that could direct a test to a developer's servers.
 pub(crate) fn without_ours(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if starts_with_any(&name.to_string_lossy(), &OURS) {
@@ -33,7 +33,7 @@ pub(crate) fn without_ours(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Leaves only the variables that mean the same to every program.
+/// Keeps only the variables that mean the same to every program.
 pub(crate) fn only_neutral(command: &mut Command) -> &mut Command {
     command.env_clear();
     for (name, value) in std::env::vars_os() {

@@ -1,14 +1,14 @@
-//! Errors that decide the exit code: 1 the answer is no, 3 something needed could not be had, and the code of a step
-//! that failed.
+//! Errors that determine the exit code: 1 for a negative answer, 3 if something needed is not available, or the code of
+//! a failed step.
 
 use std::fmt;
 use std::process::ExitCode;
 
-/// A program or a server that the task needs cannot be had on this machine.
+/// A program or a server that the task needs is not available on this machine.
 #[derive(Debug)]
 pub(crate) struct Unavailable(pub(crate) String);
 
-/// A program that the task ran ended with a failure and has already said why.
+/// A program that the task ran has failed and has already reported why.
 #[derive(Debug)]
 pub(crate) struct StepFailed {
     pub(crate) step: String,

@@ -1,4 +1,4 @@
-//! The few HTTP requests of the demo, as its narration needs them: status, `X-Cache`, JSON.
+//! The HTTP requests of the demo: status, `X-Cache`, JSON.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Where the data came from: `l1`, `l2`, `loaded` or `bypassed`.
+    /// The source of the data: `l1`, `l2`, `loaded` or `bypassed`.
     pub(crate) source: Option<String>,
     pub(crate) body: Value,
 }
 
-/// A client that takes no proxy from the environment: everything is on the loopback.
+/// A client that uses no proxy from the environment, because everything is on the loopback.
 pub(crate) struct Client {
     agent: ureq::Agent,
     base: String,
@@ -45,7 +45,7 @@ impl Client {
 }
 
 impl Answer {
-    /// The answer, if the service did what it was asked.
+    /// The answer, if the status is a success.
     pub(crate) fn successful(self) -> Result<Self> {
         ensure!((200..300).contains(&self.status), "the service answered {}: {}", self.status, self.body);
         Ok(self)

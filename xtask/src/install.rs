@@ -1,7 +1,7 @@
-//! Servers and tools that must be on the machine, and how to get them there with its package manager.
+//! The servers and tools that a task needs, and their installation with the package manager.
 //!
-//! Invariant: nothing is installed that is there already, and every command that changes the machine is printed, with
-//! the reason, before it runs.
+//! Invariant: nothing is installed that is already present, and every command that changes the machine is printed with
+//! the reason before it runs.
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
@@ -13,7 +13,7 @@ use crate::failure::Unavailable;
 use crate::process::{find_program, run, say};
 use crate::{apt, chromium, postgres, python, redis};
 
-/// Something a task cannot do without.
+/// A program that a task needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     Redis,
@@ -47,7 +47,7 @@ impl Need {
         }
     }
 
-    /// What helps where no package does.
+    /// The advice if no package provides it.
     fn next_step(self) -> &'static str {
         match self {
             Self::Redis => "set REDIS_SERVER_BIN to the path of a redis-server",
@@ -68,10 +68,10 @@ impl Need {
             (Self::Postgres, Manager::Brew) => &["postgresql@17"],
             (Self::PythonVenv, Manager::Apt) => &["python3-venv"],
             (Self::PythonVenv, Manager::Dnf | Manager::Brew) => &["python3"],
-            // A bare container has no fonts, and with the same one everywhere pictures differ by their content alone.
+            // A bare container has no fonts. With the same font everywhere, screenshots differ only by their content.
             (Self::Chromium, Manager::Apt) => &["chromium", "fonts-dejavu-core"],
             (Self::Chromium, Manager::Dnf) => &["chromium", "dejavu-sans-fonts"],
-            // Homebrew gives up unsigned applications, and with them Chromium.
+            // Homebrew is dropping unsigned applications, and with them Chromium.
             (Self::Chromium, Manager::Brew) => &["google-chrome"],
             (Self::Valgrind, _) => &["valgrind"],
             (Self::Promtool, Manager::Dnf) => &["golang-github-prometheus"],
@@ -87,16 +87,16 @@ enum Manager {
     Brew,
 }
 
-/// How a command becomes root.
+/// How a command gets root rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Elevation {
     NotNeeded,
     Sudo,
-    /// Nobody is there who could type a password.
+    /// Nobody is present to type a password.
     SudoWithoutPrompt,
 }
 
-/// Installs what is missing of `needs`.
+/// Installs the missing ones of `needs`.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     let missing: Vec<_> = needs.iter().copied().filter(|need| !need.is_met()).collect();
     if missing.is_empty() {
@@ -148,7 +148,7 @@ fn has_person() -> Person {
     if std::io::stdin().is_terminal() && !in_ci { Person::AtTheTerminal } else { Person::Absent }
 }
 
-/// None if the manager needs root and there is no way to it.
+/// `None` if the manager needs root rights and there is no way to get them.
 fn choose_elevation(manager: Manager, root: Root, person: Person, exists: impl Fn(&str) -> bool) -> Option<Elevation> {
     match (manager, root, person) {
         (Manager::Brew, _, _) | (_, Root::Yes, _) => Some(Elevation::NotNeeded),
@@ -172,11 +172,11 @@ enum OnFailure {
     GoOn,
 }
 
-/// Another installation may hold apt's lock for a while, on a fresh machine above all.
+/// Waits for the lock of apt, because another installation may hold it for a while, especially on a fresh machine.
 const APT: &str = "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300";
 
-/// What comes before an installation, if anything does. One list may fail (a mirror, a third-party source) and the
-/// package still be there.
+/// The update of the package lists, if the manager needs one. It may fail for one list (a mirror, a third-party
+/// source), and the package may still be available.
 fn update(manager: Manager, elevation: Elevation) -> Option<CommandLine> {
     let why = "know the packages".to_owned();
     let words = elevated(elevation, &format!("{APT} update"));

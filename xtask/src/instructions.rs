@@ -1,10 +1,9 @@
-//! Instruction counts of the read path, held to bounds: unlike times they repeat on a machine that does other things
-//! too.
+//! Instruction counts of the read path, with upper bounds. Unlike times, they can be repeated on a busy machine.
 //!
-//! `benches/hot_path` of `billing-cache` does one operation many times within one function; valgrind's callgrind counts
-//! what is executed there. Which read is sampled next is drawn outside of the count, because how many are is a matter
-//! of time. A count differs by about a hundredth from run to run, one of hits in memory hardly, and all by more from
-//! one compiler to the next.
+//! `benches/hot_path` of `billing-cache` does one operation many times in one function; valgrind's callgrind counts the
+//! instructions there. The choice of the next sampled read is excluded from the count, because its frequency depends on
+//! time. A count differs by about one percent from run to run (a count of memory hits hardly at all), and by more from
+//! one compiler version to the next.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,11 +16,11 @@ use crate::process::{self, find_program, say, step};
 use crate::redis;
 use crate::workspace::{Scratch, cargo};
 
-/// Counting is turned on and off where these functions are entered and left: on within the work, off where it draws the
-/// next read to sample.
+/// Counting is toggled when these functions are entered and left: it is on inside the work, and off while the next
+/// sampled read is chosen.
 const COLLECTED: [&str; 2] = ["--toggle-collect=*counts::measured*", "--toggle-collect=*picked_or_first*"];
 
-/// How many instructions an operation may take, a tenth more than it took with the toolchain of `rust-toolchain.toml`.
+/// The maximum number of instructions of an operation: a tenth more than with the toolchain of `rust-toolchain.toml`.
 struct Bound {
     operation: &'static str,
     most: f64,
@@ -30,25 +29,25 @@ struct Bound {
 const BOUNDS: [Bound; 4] = [
     Bound { operation: HIT, most: 325.0 },
     Bound { operation: UNCOUNTED_HIT, most: 320.0 },
-    // Decoding of some 600 bytes of JSON, the runtime and the Redis client included.
+    // Includes decoding of about 600 bytes of JSON, the runtime and the Redis client.
     Bound { operation: "l2-hit", most: 25_500.0 },
-    // GET, ACQUIRE, encoding and FILL; the load itself is next to nothing.
+    // GET, ACQUIRE, encoding and FILL; the load itself is negligible.
     Bound { operation: "miss", most: 87_000.0 },
 ];
 
 const HIT: &str = "l1-hit";
 const UNCOUNTED_HIT: &str = "l1-hit-uncounted";
-/// The difference of the two.
+/// The difference between the two.
 const COUNTING: &str = "counting a hit";
 
-/// How many instructions more than an uncounted hit a counted one may take: to find the slot of its thread, and to add
+/// How many more instructions than an uncounted hit a counted one may take: to find the slot of its thread, and to add
 /// 1.
 const MOST_FOR_COUNTING: f64 = 8.0;
 
-/// Whether callgrind and the bounds are for this machine.
+/// Whether callgrind and the bounds apply to this machine.
 pub(crate) const ARE_COUNTABLE: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
 
-/// Instructions of one operation.
+/// The instructions of one operation.
 pub(crate) struct Count {
     pub(crate) operation: &'static str,
     pub(crate) instructions: f64,
@@ -56,7 +55,7 @@ pub(crate) struct Count {
     pub(crate) most: f64,
 }
 
-/// Counts where that can be done, prints, and fails if a bound is exceeded.
+/// Counts where that is possible, prints the counts, and fails if a bound is exceeded.
 pub(crate) fn within_bounds() -> Result<Vec<Count>> {
     if !ARE_COUNTABLE {
         say("instructions are counted on Linux on x86-64 only");
@@ -88,7 +87,7 @@ fn counts() -> Result<Vec<Count>> {
     Ok(counts)
 }
 
-/// Builds the benchmark, and says where it is.
+/// Builds the benchmark, and returns its path.
 fn program() -> Result<PathBuf> {
     let build = || {
         let mut command = cargo();
@@ -106,7 +105,7 @@ fn executable_in(messages: &str) -> Option<PathBuf> {
     artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from)).next_back()
 }
 
-/// Instructions of one operation.
+/// The instructions of one operation.
 fn count(program: &Path, operation: &str, directory: &Path) -> Result<f64> {
     let profile = directory.join(operation);
     let valgrind = find_program("valgrind", &[]).context("find valgrind")?;

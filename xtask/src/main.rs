@@ -1,7 +1,8 @@
-//! The tasks of a developer: `cargo xtask demo | test | chaos | bench | services | tidy | deny`.
+//! The developer tasks: `cargo xtask demo | test | chaos | bench | services | tidy | deny`.
 //!
-//! Invariants: this crate depends on no other crate of the workspace (it shells out); data goes to stdout and talk to
-//! stderr; whatever a task starts or creates ends with it (`cleanup.rs`), except the servers of `services up`.
+//! Invariants: this crate depends on no other crate of the workspace (it runs their programs); data goes to stdout and
+//! everything else to stderr; everything that a task starts or creates ends with it (`cleanup.rs`), except the servers
+//! of `services up`.
 
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 

@@ -1,4 +1,4 @@
-//! Loopback ports, and waiting until a server is there.
+//! Loopback ports, and waiting until a server answers.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A port that was free a moment ago. Whoever binds it must check that it was not taken meanwhile.
+/// A port that was free just now. The caller must check that it was not taken before it is bound.
 pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?;
     Ok(listener.local_addr()?.port())
@@ -24,15 +24,15 @@ pub(crate) fn connect(port: u16, timeout: Duration) -> std::io::Result<TcpStream
     Ok(stream)
 }
 
-/// Whether to go on waiting.
+/// The result of a probe.
 pub(crate) enum Readiness {
     Ready,
     NotYet,
-    /// It will never be ready, because of this.
+    /// It will never be ready, for this reason.
     Failed(String),
 }
 
-/// Polls until `probe` says ready; `what` names it in the error.
+/// Polls until `probe` returns ready; `what` names it in the error.
 pub(crate) fn wait_for(what: &str, deadline: Duration, mut probe: impl FnMut() -> Result<Readiness>) -> Result<()> {
     let end = Instant::now() + deadline;
     loop {

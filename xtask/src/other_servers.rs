@@ -1,7 +1,7 @@
-//! Servers on which the tests run once more: Valkey, and the oldest Redis that is supported.
+//! Other servers on which tests are repeated: Valkey, and the oldest supported Redis.
 //!
-//! Package managers have neither everywhere, so both come from wheels that `tests/python` pins. Invariant: nothing of a
-//! wheel is run but its server; which tests a server is spared is said by name.
+//! Package managers do not have both everywhere, so they come from wheels that `tests/python` pins. Invariant: only the
+//! server of a wheel is run; the tests that a server skips are listed by name.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,23 +21,23 @@ pub(crate) enum OtherServer {
     OldestRedis,
 }
 
-/// Tests that run on the other servers too.
+/// Tests that also run on the other servers.
 pub(crate) struct Suite {
     pub(crate) package: &'static str,
     pub(crate) target: &'static str,
-    /// Beginnings of the names of the tests; all of them if there is none.
+    /// Prefixes of the test names; all tests if empty.
     pub(crate) filters: &'static [&'static str],
 }
 
-/// The cache itself, and the commands that depend most on what a server is.
+/// The cache itself, and the commands that depend most on the kind of server.
 pub(crate) const SUITES: [Suite; 2] = [
     Suite { package: "billing-cache", target: "cache", filters: &[] },
     Suite { package: "cache-admin", target: "cache_admin", filters: &["acl::", "doctor::", "stats::"] },
 ];
 
 impl OtherServer {
-    /// In the names of the tests that are not run on it: the wheels are built without TLS, and before Redis 7 ACL rules
-    /// cannot take single subcommands away, as the tests of a cluster do.
+    /// Parts of the names of tests that it skips. The wheels are built without TLS. Before Redis 7, ACL rules cannot
+    /// remove single subcommands, which the tests of a cluster need.
     pub(crate) fn spared(self) -> &'static [&'static str] {
         match self {
             Self::Valkey => &["tls"],
@@ -60,7 +60,7 @@ impl OtherServer {
         }
     }
 
-    /// The server's program, unpacked below the target directory if it is not there yet.
+    /// The path of the server, which is unpacked below the target directory if it is not there yet.
     fn program(self, python: &Path, target: &Path) -> Result<PathBuf> {
         let directory = target.join("xtask").join(self.name());
         let requirements = root().join("tests").join("python").join(format!("{}.txt", self.name()));
@@ -81,7 +81,7 @@ impl fmt::Display for OtherServer {
     }
 }
 
-/// The programs of all other servers but those that are to be left out, which is said.
+/// The paths of all other servers except those of `--without`; each omission is reported.
 pub(crate) fn programs(without: &[OtherServer], python: &Path, target: &Path) -> Result<Vec<(OtherServer, PathBuf)>> {
     let mut programs = Vec::new();
     for server in OtherServer::value_variants() {

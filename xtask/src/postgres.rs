@@ -1,8 +1,7 @@
-//! Finding and starting PostgreSQL on the loopback, as root too: the server itself refuses to run as root, so it gets
-//! another user then.
+//! Finds PostgreSQL and starts it on the loopback. The server refuses to run as root, so as root it runs under another
+//! user.
 //!
-//! Invariant: a server counts as started only when its own `postmaster.pid` says ready with the process id of our
-//! child.
+//! Invariant: a server counts as started only when its `postmaster.pid` says ready with the process id of our child.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -18,38 +17,38 @@ use crate::process::{Running, end_of, find_program, run_quietly, stdout_of, succ
 
 const START_ATTEMPTS: usize = 5;
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// Test suites open a pool in every test, and tests run in parallel.
+/// Every test of a suite opens a pool, and tests run in parallel.
 const MAX_CONNECTIONS: &str = "max_connections=300";
 
-/// The fast shutdown: connections are cut, data is written.
+/// The fast shutdown: connections are closed, data is written.
 pub(crate) const END_SIGNAL: Signal = Signal::INT;
 
-/// The two programs, of one installation.
+/// The two programs of one installation.
 #[derive(Debug)]
 pub(crate) struct Programs {
     initdb: PathBuf,
     postgres: PathBuf,
 }
 
-/// Looks in `PATH` and where the packages of Debian, Fedora and Homebrew put them; the newest version first.
+/// Searches `PATH` and the directories of the packages of Debian, Fedora and Homebrew; the newest version first.
 pub(crate) fn programs() -> Option<Programs> {
     let mut directories = versioned("/usr/lib/postgresql", "", "bin");
     directories.extend(versioned("/opt/homebrew/opt", "postgresql@", "bin"));
     directories.extend(versioned("/usr/local/opt", "postgresql@", "bin"));
     directories.push("/usr/local/pgsql/bin".into());
-    // `initdb` looks for `postgres` next to itself, so a link in PATH is followed to the installation.
+    // `initdb` searches `postgres` beside itself, so a link in PATH is followed to the installation.
     let initdb = find_program("initdb", &directories)?.canonicalize().ok()?;
     let postgres = initdb.with_file_name("postgres");
     postgres.is_file().then_some(Programs { initdb, postgres })
 }
 
-/// Such as `15.18`; `None` where there is none.
+/// Such as `15.18`; `None` if PostgreSQL is not installed.
 pub(crate) fn version() -> Option<String> {
     let text = stdout_of(Command::new(programs()?.postgres).arg("--version")).ok()?;
     text.split_whitespace().nth(2).map(str::to_owned)
 }
 
-/// `parent/{prefix}{version}/child` for each version there is, the newest first.
+/// `parent/{prefix}{version}/child` for each installed version, the newest first.
 fn versioned(parent: &str, prefix: &str, child: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let version = |name: &str| name.strip_prefix(prefix)?.parse::<u32>().ok();
@@ -59,15 +58,15 @@ fn versioned(parent: &str, prefix: &str, child: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, path)| path).collect()
 }
 
-/// What a crash of the machine may cost.
+/// What may be lost in a crash of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// Everything: the data is gone after the run anyway.
+    /// Everything, because the data is deleted after the run.
     None,
     Full,
 }
 
-/// Where a server lives and how it runs.
+/// The directory of a server, and how it runs.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     programs: Programs,
@@ -76,7 +75,7 @@ pub(crate) struct Cluster {
     durability: Durability,
 }
 
-/// A user of the system that is not root.
+/// A system user that is not root.
 #[derive(Clone, Copy, Debug)]
 struct Account {
     user: u32,
@@ -84,13 +83,13 @@ struct Account {
 }
 
 impl Cluster {
-    /// Whether a cluster can live in `directory`: root's own directories are closed to the server's user.
+    /// Whether a cluster can use `directory`. The server's user cannot access root's private directories.
     pub(crate) fn can_live_in(directory: &Path) -> Result<bool> {
         let Some(account) = Account::for_servers()? else { return Ok(true) };
         Ok(succeeds(Command::new("ls").arg(directory).current_dir("/").uid(account.user).gid(account.group)))
     }
 
-    /// Uses `directory` (which exists), and initialises it if there is no data in it yet.
+    /// Uses `directory`, which exists, and initialises it if it contains no data.
     pub(crate) fn open(directory: &Path, durability: Durability) -> Result<Self> {
         let programs = programs().context("find initdb and postgres")?;
         let account = Account::for_servers()?;
@@ -101,7 +100,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The data directory; it is on the command line of the server.
+    /// The data directory. It appears on the command line of the server.
     pub(crate) fn data(&self) -> PathBuf {
         self.directory.join("data")
     }
@@ -124,7 +123,7 @@ impl Cluster {
         run_quietly("initdb", &mut command, &self.log())
     }
 
-    /// `postgres` in the foreground, on the loopback and a socket in its own directory.
+    /// `postgres` in the foreground, listening on the loopback and on a socket in its directory.
     pub(crate) fn command(&self, port: u16) -> Result<Command> {
         let mut command = self.as_account(&self.programs.postgres);
         command.arg("-D").arg(self.data());
@@ -143,7 +142,7 @@ impl Cluster {
 
     fn as_account(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        // The current directory may be closed to the other user.
+        // The other user may have no access to the current directory.
         command.current_dir(&self.directory);
         if let Some(account) = self.account {
             command.uid(account.user).gid(account.group).env("HOME", &self.directory);
@@ -151,7 +150,7 @@ impl Cluster {
         command
     }
 
-    /// Waits until the server with process id `id` takes connections.
+    /// Waits until the server with process id `id` accepts connections.
     pub(crate) fn wait_until_ready(&self, id: u32, has_ended: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
         let file = self.data().join("postmaster.pid");
         net::wait_for("PostgreSQL", START_DEADLINE, || {
@@ -164,14 +163,14 @@ impl Cluster {
     }
 }
 
-/// `postmaster.pid` has the process id in its first line and the state in its eighth.
+/// The first line of `postmaster.pid` is the process id, the eighth is the state.
 fn says_ready(postmaster_pid: &str, id: u32) -> bool {
     let lines: Vec<_> = postmaster_pid.lines().map(str::trim).collect();
     lines.first().and_then(|line| line.parse().ok()) == Some(id) && lines.get(7) == Some(&"ready")
 }
 
 impl Account {
-    /// None if we are not root, and PostgreSQL can run as who we are.
+    /// `None` if the current user is not root, so that PostgreSQL can run as this user.
     fn for_servers() -> Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -186,12 +185,12 @@ impl Account {
     }
 }
 
-/// How to reach the server as its superuser; it trusts the loopback.
+/// The URL of the superuser. The server trusts the loopback.
 pub(crate) fn url(port: u16) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/postgres")
 }
 
-/// A PostgreSQL of the task; ended when dropped.
+/// A PostgreSQL server of the task; ended when dropped.
 #[derive(Debug)]
 pub(crate) struct PostgresServer {
     pub(crate) port: u16,
@@ -199,7 +198,7 @@ pub(crate) struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// A fresh server on a free port, as fast as it gets; its files are in `directory`.
+    /// Starts a new server on a free port, configured for speed; its files are in `directory`.
     pub(crate) fn start(directory: &Path) -> Result<Self> {
         let cluster = Cluster::open(directory, Durability::None)?;
         let mut last = anyhow!("no attempt was made");

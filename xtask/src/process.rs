@@ -1,7 +1,7 @@
-//! Programs that a task runs: in the foreground as a step, or in the background as a server.
+//! The programs that a task runs: in the foreground as a step, or in the background as a server.
 //!
-//! Invariant: a child is signalled and waited for through its own handle, under a lock, so that never another process
-//! is hit; it ends with its guard or with the task (`cleanup.rs`).
+//! Invariant: a child is signalled and waited for through its own handle, under a lock, so that no other process is
+//! ever hit. It ends with its guard or with the task (`cleanup.rs`).
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ use crate::failure::StepFailed;
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 const END_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Says something to the person; data goes to stdout instead.
+/// Prints a message on stderr. Data goes to stdout instead.
 pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
 
-/// A child of this task; ended when dropped.
+/// A child process of this task; ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Arc<Mutex<Child>>,
@@ -32,7 +32,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts `command`; `end_signal` is the one that ends it in order.
+    /// Starts `command`; `end_signal` is the signal for a normal end.
     pub(crate) fn spawn(command: &mut Command, end_signal: Signal) -> Result<Self> {
         let shown = shown(command);
         let child = command.spawn().with_context(|| format!("start {shown}"))?;
@@ -46,7 +46,7 @@ impl Running {
         self.id
     }
 
-    /// Its stdin and stdout, if they are pipes; once.
+    /// Its stdin and stdout, if they are pipes. Returned once.
     pub(crate) fn pipes(&self) -> Option<(ChildStdin, ChildStdout)> {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         Some((child.stdin.take()?, child.stdout.take()?))
@@ -75,7 +75,7 @@ fn try_wait(child: &Mutex<Child>) -> Result<Option<ExitStatus>> {
     child.lock().unwrap_or_else(PoisonError::into_inner).try_wait().context("wait for a child")
 }
 
-/// Asks, waits, and insists. Errors mean that the child is gone already.
+/// Sends the signal, waits, and then kills. Errors mean that the child has ended already.
 fn end(child: &Mutex<Child>, signal: Signal) {
     let deadline = Instant::now() + END_DEADLINE;
     if matches!(try_wait(child), Ok(None)) {
@@ -102,7 +102,7 @@ pub(crate) fn run(step: &str, command: &mut Command) -> Result<()> {
     Err(StepFailed { step: step.to_owned(), code: status.code() }.into())
 }
 
-/// The same, after the command was shown as a person would type it.
+/// Like [`run`], after printing the command as a person would type it.
 pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let short = Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -110,19 +110,19 @@ pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
     run(name, command)
 }
 
-/// Runs a step whose output only matters when it fails.
+/// Runs a step whose output only matters if it fails.
 pub(crate) fn run_quietly(step: &str, command: &mut Command, log: &Path) -> Result<()> {
     to_log(command, log)?;
     run(step, command).with_context(|| format!("{}: {}", log.display(), end_of(log)))
 }
 
-/// True if the program exists and succeeds; what it prints is not shown.
+/// Whether the program exists and succeeds. Its output is not shown.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())
 }
 
-/// What a program prints to stdout, without the last line end.
+/// The stdout of a program, without the last line end.
 pub(crate) fn stdout_of(command: &mut Command) -> Result<String> {
     let shown = shown(command);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("run {shown}"))?;
@@ -135,7 +135,7 @@ pub(crate) fn stdout_of(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout).with_context(|| format!("read what {shown} printed"))?.trim_end().to_owned())
 }
 
-/// Sends everything a program prints to the end of `log`, and gives it no input.
+/// Appends all output of a program to `log`, and gives it no input.
 pub(crate) fn to_log<'command>(command: &'command mut Command, log: &Path) -> Result<&'command mut Command> {
     let file = File::options().create(true).append(true).open(log);
     let file = file.with_context(|| format!("open {}", log.display()))?;
@@ -155,7 +155,7 @@ pub(crate) fn shown(command: &Command) -> String {
     words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell if necessary.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_=./:@%+,".contains(character);
     if !word.is_empty() && word.chars().all(plain) {
@@ -164,7 +164,7 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Looks for a program in `PATH`, then in `more`.
+/// Searches a program in `PATH`, then in `more`.
 pub(crate) fn find_program(name: &str, more: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut directories: Vec<_> = std::env::split_paths(&path).collect();

@@ -1,6 +1,6 @@
-//! Python environments, each with what a file of requirements pins: one for the tests that look from the other side
-//! (the client library of the platform's processes, the reference parser of metrics), one for what the benchmarks
-//! compare with; and wheels that are only a way to a program.
+//! Python environments, each with the packages that a requirements file pins: one for the tests from the outside (the
+//! client library of the platform's processes, the reference parser of metrics), and one for the peers of the
+//! benchmarks. Also wheels that only contain a program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,13 +10,13 @@ use anyhow::{Context, Result};
 use crate::failure::Unavailable;
 use crate::process::{run, say, shown, succeeds};
 
-/// The module `ensurepip` is what Debian leaves out of python3 and puts into python3-venv.
+/// Debian moves the module `ensurepip` from python3 to python3-venv.
 pub(crate) fn can_make_environments() -> bool {
     succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]))
 }
 
-/// The Python of a virtual environment in `directory` that has what the file pins; made when there is none, or one of
-/// other requirements.
+/// The Python of a virtual environment in `directory` with the packages that the file pins. It is created if there is
+/// none, or if the present one was made from other requirements.
 pub(crate) fn with_requirements(directory: &Path, requirements: &Path, why: &str) -> Result<PathBuf> {
     let python = python_in(directory);
     if !has_requirements(directory, requirements) {
@@ -28,13 +28,13 @@ pub(crate) fn with_requirements(directory: &Path, requirements: &Path, why: &str
     Ok(python)
 }
 
-/// Whether the environment is there, works, and was made of this file as it is now.
+/// Whether the environment exists, works, and was made from the current content of this file.
 pub(crate) fn has_requirements(directory: &Path, requirements: &Path) -> bool {
     is_made_of(directory, requirements) && succeeds(Command::new(python_in(directory)).args(["-c", ""]))
 }
 
-/// Unpacks what the file pins into `directory`, for the programs in it: without the packages that it would take to
-/// import it, and whatever the version of this Python, which has to have pip.
+/// Unpacks the packages that the file pins into `directory`, for the programs in them. Packages that are only needed to
+/// import them are left out, and the version of this Python does not matter. It needs pip.
 pub(crate) fn unpacked(python: &Path, requirements: &Path, directory: &Path, why: &str) -> Result<()> {
     if is_made_of(directory, requirements) {
         return Ok(());
@@ -59,7 +59,7 @@ fn python_in(directory: &Path) -> PathBuf {
     directory.join("bin").join("python")
 }
 
-/// The copy of the file, put there when all is installed.
+/// The copy of the file, written when everything is installed.
 fn made_of(directory: &Path) -> PathBuf {
     directory.join("requirements.txt")
 }

@@ -1,6 +1,6 @@
-//! Finding and starting `redis-server` on the loopback.
+//! Finds `redis-server` and starts it on the loopback.
 //!
-//! Invariant: a server counts as started only when the one that answers has the process id of our child.
+//! Invariant: a server counts as started only when the server that answers has the process id of our child.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,19 +15,19 @@ use crate::process::{Running, end_of, find_program, to_log};
 
 const START_ATTEMPTS: usize = 5;
 const START_DEADLINE: Duration = Duration::from_secs(10);
-/// Redis ends in order at SIGTERM.
+/// The signal for a normal end.
 pub(crate) const END_SIGNAL: Signal = Signal::TERM;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// `REDIS_SERVER_BIN`, or `redis-server` of `PATH` and of the places package managers use.
+/// `REDIS_SERVER_BIN`, or `redis-server` in `PATH` and in the directories of package managers.
 pub(crate) fn program() -> Option<PathBuf> {
     let chosen = std::env::var_os("REDIS_SERVER_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
     let usual = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
     chosen.or_else(|| find_program("redis-server", &usual))
 }
 
-/// A Redis of the task, empty and without persistence; ended when dropped.
+/// A Redis server of the task, empty and without persistence; ended when dropped.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
     pub(crate) port: u16,
@@ -57,7 +57,7 @@ impl RedisServer {
         self.running.id()
     }
 
-    /// Numbers that a section of `INFO` has, of one moment.
+    /// Numbers from a section of `INFO`, all from one call.
     pub(crate) fn numbers<const N: usize>(&self, section: &str, fields: [&str; N]) -> Result<[f64; N]> {
         let text = info_text(self.port, section)?;
         let mut numbers = [0.0; N];
@@ -69,7 +69,7 @@ impl RedisServer {
     }
 }
 
-/// `redis-server` in the foreground, on the loopback, with a configuration file or with the defaults; the caller may
+/// `redis-server` in the foreground, on the loopback, with a configuration file or with the defaults. The caller may
 /// add options.
 pub(crate) fn command(config: Option<&Path>, port: u16, directory: &Path) -> Result<Command> {
     let mut command = Command::new(program().context("find redis-server")?);
@@ -101,7 +101,7 @@ pub(crate) fn process_id(port: u16) -> Result<u32> {
     id.with_context(|| format!("what answers on port {port} is no Redis"))
 }
 
-/// A section of `INFO`, asked for in the inline form of the protocol: no client needed.
+/// A section of `INFO`, requested with the inline form of the protocol, which needs no client.
 fn info_text(port: u16, section: &str) -> Result<String> {
     let mut stream = net::connect(port, ANSWER_TIMEOUT)?;
     stream.write_all(format!("INFO {section}\r\n").as_bytes())?;

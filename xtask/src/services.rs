@@ -1,7 +1,7 @@
 //! `cargo xtask services up | down | status`: a Redis and a PostgreSQL for development, in the background.
 //!
-//! Invariants: both listen on the loopback only; `down` ends a process only after it made sure that the process with
-//! the remembered id is still that server; the data of PostgreSQL survives `down` (Redis is a cache and keeps nothing).
+//! Invariants: both listen on the loopback only; `down` ends a process only after checking that the process with the
+//! stored id is still that server; the data of PostgreSQL survives `down` (Redis is a cache and keeps nothing).
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -77,7 +77,8 @@ impl Kind {
     }
 }
 
-/// What is remembered of a server, in `target/services/{name}.json`; kept after `down` for the place of the data.
+/// The stored state of a server, in `target/services/{name}.json`. It is kept after `down`, because it has the place of
+/// the data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Service {
     pid: Option<u32>,
@@ -95,12 +96,12 @@ impl Service {
         fs::write(&file, serde_json::to_string(self)?).with_context(|| format!("write {}", file.display()))
     }
 
-    /// The process id, if the process is there and still this server.
+    /// The process id, if the process exists and is still this server.
     fn running(&self, kind: Kind) -> Option<u32> {
         self.pid.filter(|pid| self.is_command_line(kind, &command_line(*pid)))
     }
 
-    /// Redis shows its address as its command line, PostgreSQL its data directory.
+    /// Redis shows its address in its command line, PostgreSQL its data directory.
     fn is_command_line(&self, kind: Kind, text: &str) -> bool {
         match kind {
             Kind::Redis => text.contains("redis-server") && text.contains(&format!(":{}", self.port)),
@@ -115,7 +116,7 @@ fn state_file(home: &Path, kind: Kind) -> PathBuf {
     home.join(format!("{}.json", kind.name()))
 }
 
-/// Empty if there is no such process, or if it has ended and nobody has noticed.
+/// Empty if there is no such process, or if it has ended but was not waited for.
 fn command_line(pid: u32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline"));
     let from_proc = bytes.map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "));
@@ -134,7 +135,7 @@ fn up(home: &Path, ports: &Ports) -> Result<()> {
     Ok(())
 }
 
-/// The port of the running server, started if need be.
+/// The port of the running server, which is started if necessary.
 fn started(home: &Path, kind: Kind, port: u16) -> Result<u16> {
     let known = Service::load(home, kind);
     if let Some(service) = known.as_ref().filter(|service| service.running(kind).is_some()) {
@@ -151,7 +152,7 @@ fn started(home: &Path, kind: Kind, port: u16) -> Result<u16> {
         None => place(home, kind)?,
     };
     let mut service = Service { pid: None, port, directory };
-    // Saved before the start too: the place of the data must not be forgotten if the start fails.
+    // Saved before the start too, so that the place of the data is not forgotten if the start fails.
     service.save(home, kind)?;
     service.pid = Some(start(kind, &service)?);
     service.save(home, kind)?;
@@ -187,7 +188,8 @@ fn start(kind: Kind, service: &Service) -> Result<u32> {
     }
 }
 
-/// Starts in a process group of its own, so that Ctrl-C in this terminal does not reach it, and gives back its id.
+/// Starts the server in a separate process group, so that Ctrl-C in this terminal does not reach it, and returns its
+/// id.
 fn start_in_background(
     command: &mut Command,
     wait: impl FnOnce(u32, &mut dyn FnMut() -> Result<bool>) -> Result<()>,

@@ -1,8 +1,8 @@
-//! `cargo xtask test`: format, conventions, lints, build, and every test, against servers that this task starts; and
-//! the tests of what depends on the make of the server once more on others.
+//! `cargo xtask test`: format, conventions, lints, build, and every test, against servers that this task starts. Tests
+//! that depend on the kind of Redis server are repeated on other servers.
 //!
-//! Invariant: what runs here in a checkout on a fresh machine is what continuous integration runs, and the last lines
-//! are cargo's.
+//! Invariant: this runs the same in a checkout on a fresh machine as in continuous integration, and the last lines are
+//! cargo's.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const SYSTEM_TESTS: &str = "system-tests";
 const OF_TESTS: [&str; 3] = ["BILLING_BAD_ROWS_", "BILLING_FUZZ_", "BILLING_UPDATE_"];
 /// Names the server that tests start.
 const REDIS_PROGRAM: &str = "REDIS_SERVER_BIN";
-/// What lets the tests kill a service at a named point, and the traces: both are off by default.
+/// Failpoints, at which tests kill a service, and traces. Both are off by default.
 const FEATURES: &str = "billing-core/failpoints,billing-telemetry/otel";
 
 #[derive(Args, Default)]
@@ -93,7 +93,7 @@ fn test_on(server: OtherServer, program: &Path, options: &Options, surroundings:
     Ok(())
 }
 
-/// What tests find in their environment.
+/// The environment of the tests.
 struct Surroundings {
     postgres: String,
     python: PathBuf,
@@ -115,7 +115,7 @@ fn of_tests() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os().filter(move |(name, _)| name.to_str().is_some_and(is_of_tests))
 }
 
-/// Python comes from the package manager, its packages do not: they have an environment of their own.
+/// Python comes from the package manager. Its packages do not: they are in a separate environment.
 fn python_of_tests(target: &Path) -> Result<PathBuf> {
     let environment = target.join("xtask").join("venv");
     let requirements = root().join("tests").join("python").join("requirements.txt");
@@ -125,14 +125,14 @@ fn python_of_tests(target: &Path) -> Result<PathBuf> {
     python::with_requirements(&environment, &requirements, "for the tests that look from the other side")
 }
 
-/// Builds what the tests of the whole system run.
+/// Builds the programs that the system tests run.
 pub(crate) fn programs() -> Command {
     let mut command = cargo();
     command.args(["build", "--workspace", "--bins", "--examples", "--features", FEATURES]);
     command
 }
 
-/// The crates that have something which is off by default, with it.
+/// Lints the crates that have optional features, with these features.
 fn clippy_of_features() -> Command {
     let mut command = cargo();
     command.args(["clippy", "-p", "billing-core", "-p", "billing-telemetry", "--all-targets"]);
@@ -153,7 +153,7 @@ impl Options {
         command
     }
 
-    /// For links that lead nowhere; the dependencies are checked by clippy already.
+    /// Checks links in the documentation. Dependencies are already checked by clippy.
     fn documentation(&self) -> Command {
         let mut command = cargo();
         command.arg("doc").args(self.packages("--workspace")).args(["--no-deps", "--quiet"]);
@@ -161,7 +161,7 @@ impl Options {
         command
     }
 
-    /// All of them, so that nothing is found missing after an hour of tests.
+    /// All needs at once, so that a missing one is not found after an hour of tests.
     fn needs(&self) -> Vec<Need> {
         let mut needs = vec![Need::Redis, Need::Postgres];
         if self.needs_programs() {
@@ -173,17 +173,17 @@ impl Options {
         needs
     }
 
-    /// The tests of the whole system run the programs and the examples; no other crate's tests need them.
+    /// The system tests run the programs and the examples; tests of other crates do not need them.
     fn build(&self) -> Option<Command> {
         self.needs_programs().then(programs)
     }
 
-    /// Whether nothing was left out.
+    /// Whether all tests run.
     fn is_everything(&self) -> bool {
         self.only.is_empty() && self.cargo_arguments.is_empty()
     }
 
-    /// Programs to run, and a browser to look at what they show.
+    /// Whether programs are needed, and a browser to inspect their pages.
     fn needs_programs(&self) -> bool {
         self.only.is_empty() || self.only.iter().any(|name| name == SYSTEM_TESTS)
     }
@@ -194,7 +194,7 @@ impl Options {
         command
     }
 
-    /// The programs of the servers that the suites run on beside Redis.
+    /// The servers other than Redis that the suites run on.
     fn other_servers(&self, python: &Path, target: &Path) -> Result<Vec<(OtherServer, PathBuf)>> {
         if self.suites().next().is_none() {
             return Ok(Vec::new());
@@ -202,7 +202,7 @@ impl Options {
         other_servers::programs(&self.without, python, target)
     }
 
-    /// None where only some tests are wanted.
+    /// Empty if only some tests are selected.
     fn suites(&self) -> impl Iterator<Item = &'static Suite> {
         let is_tested = |suite: &&Suite| self.only.is_empty() || self.only.iter().any(|name| name == suite.package);
         SUITES.iter().filter(is_tested).filter(|_| self.cargo_arguments.is_empty())
@@ -222,7 +222,7 @@ impl Options {
         let mut command = cargo();
         command.arg("test").args(self.packages("--workspace"));
         if self.only.is_empty() {
-            // Those of the programs, or cargo would build the examples once more.
+            // The features of the programs. Without them cargo would build the examples again.
             command.args(["--features", FEATURES]);
         }
         command

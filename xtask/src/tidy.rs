@@ -1,5 +1,5 @@
 //! `cargo xtask tidy`: the conventions of this code base that no compiler checks. Each check is a function from the
-//! text of a file to findings; the rules themselves are tables.
+//! text of a file to findings; the rules are tables.
 
 mod circles;
 mod documents;
@@ -20,7 +20,7 @@ use crate::process::say;
 use crate::workspace::root;
 use finding::{Finding, SourceFile};
 
-/// What a checkout must have, and why.
+/// Files that a checkout must have, and the reason.
 const REQUIRED_FILES: [(&str, &str); 10] = [
     ("README.md", "the entrance"),
     ("CONTRIBUTING.md", "how one works here"),
@@ -34,7 +34,7 @@ const REQUIRED_FILES: [(&str, &str); 10] = [
     ("config/redis.conf", "the Redis of `cargo xtask services`"),
 ];
 
-/// Prints the findings to stdout; none is success.
+/// Prints the findings to stdout; it succeeds if there are none.
 pub(crate) fn run() -> Result<()> {
     let files = read_all(root())?;
     let mut findings = check(root(), &files);
@@ -90,7 +90,7 @@ fn read_all(root: &Path) -> Result<Vec<SourceFile>> {
     Ok(files)
 }
 
-/// Not what cargo or git put there.
+/// Whether the directory is not one that cargo or git creates.
 fn is_ours(root: &Path, directory: &Path) -> bool {
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     !name.starts_with('.') && directory != root.join("target")

@@ -1,4 +1,4 @@
-//! Where things are: the root of the workspace, the target directory, the built programs; and directories that go away
+//! The paths of the workspace: its root, the target directory, the built programs; and directories that are removed
 //! with the task.
 
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a directory of the workspace")
 }
 
-/// What `cargo run` tells this program about itself. Build scripts of dependencies watch it: passed on, it would make
-/// cargo build them again whenever a person and a task take turns.
+/// Variables that `cargo run` sets for this program. Build scripts of dependencies watch them: if they were passed on,
+/// cargo would rebuild whenever a person and a task use it alternately.
 const ABOUT_THIS_CRATE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// `cargo`, of the same toolchain, in the root of the workspace.
+/// `cargo` of the same toolchain, in the root of the workspace.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
@@ -30,7 +30,7 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// The target directory, wherever the environment or a configuration file puts it.
+/// The target directory, as set by the environment or a configuration file.
 pub(crate) fn target_directory() -> Result<PathBuf> {
     let metadata = stdout_of(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata).context("parse cargo metadata")?;
@@ -38,7 +38,7 @@ pub(crate) fn target_directory() -> Result<PathBuf> {
     Ok(directory.into())
 }
 
-/// A directory under the system's temporary one; removed with the task.
+/// A directory below the system's temporary directory; removed with the task.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,

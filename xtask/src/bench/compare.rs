@@ -1,4 +1,4 @@
-//! The comparison with the peers: the works in turn, stampedes, and writes that run into reads.
+//! The comparison with the peers: works in turn, stampedes, and writes that race with reads.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -16,15 +16,15 @@ use super::works::{WORKS, Work};
 use crate::process::{self, find_program, say};
 use crate::workspace::Scratch;
 
-/// Processes that begin together wait so long for their sign.
+/// How far ahead the common start of several processes is.
 const LEAD: Duration = Duration::from_millis(100);
 const PROCESSES: u32 = 4;
 const READERS: u32 = 1_000;
 const RACES: u32 = 100;
-/// Of a round of redis-benchmark with many clients; one client takes ten times as long.
+/// For a round of redis-benchmark with many clients. With one client it takes ten times as long.
 const REQUESTS: u32 = 50_000;
 
-/// Runs everything, and prints nothing.
+/// Runs everything and prints nothing.
 pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
     let rounds = if depth == Depth::Full { 10 } else { 3 };
     let site = Site::start()?;
@@ -54,14 +54,14 @@ pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// What each side took.
+/// The time that each side takes.
 fn in_turn(sides: &mut [Side], work: &Work, rounds: u32) -> Result<Vec<Record>> {
     let mut records: Vec<Record> = sides.iter().map(|side| figure(work.label, side, "time", "µs")).collect();
     work.in_turn(sides, &mut records, rounds)?;
     Ok(records)
 }
 
-/// How many times the database is asked when many ask for one missing key: in one process, and in several.
+/// How often the database is queried when many readers request one missing key, in one process and in several.
 fn stampedes(site: &Site, sides: &mut [Side], rounds: u32) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for peer in Peer::ALL.into_iter().filter(|peer| *peer != Peer::Raw) {
@@ -98,7 +98,7 @@ fn stampede(label: &'static str, processes: &mut [Side], rounds: u32) -> [Record
     [time, loads]
 }
 
-/// Milliseconds until the last reader of a missing key has its answer, and how often the database was asked.
+/// Milliseconds until the last reader of a missing key has its answer, and the number of database queries.
 fn rush(processes: &mut [Side], round: u32) -> Result<(f64, u32)> {
     for process in &mut *processes {
         process.run(&json!({ "work": "clear" }))?;
@@ -110,7 +110,7 @@ fn rush(processes: &mut [Side], round: u32) -> Result<(f64, u32)> {
     Ok((seconds * 1e3, answers.iter().map(|answer| answer.loads).sum()))
 }
 
-/// All processes at once.
+/// Runs the work in all processes at the same time.
 pub(crate) fn together(processes: &mut [Side], work: &Value) -> Result<Vec<Answer>> {
     for process in &mut *processes {
         process.ask(work)?;
@@ -118,13 +118,13 @@ pub(crate) fn together(processes: &mut [Side], work: &Value) -> Result<Vec<Answe
     processes.iter_mut().map(Side::answer).collect()
 }
 
-/// A moment that processes can wait for, in milliseconds since 1970.
+/// A start time that processes can wait for, in milliseconds since 1970.
 pub(crate) fn soon() -> Result<u64> {
     let moment = SystemTime::now().duration_since(UNIX_EPOCH).context("read the clock")? + LEAD;
     Ok(u64::try_from(moment.as_millis())?)
 }
 
-/// Payments that run into reads, and how often the cache then shows what the database does not say.
+/// Payments that race with reads, and how often the cache is stale afterwards.
 fn races(sides: &mut [Side]) -> Vec<Record> {
     let mut records = Vec::new();
     for side in sides.iter_mut().filter(|side| side.name != RAW) {
@@ -141,7 +141,7 @@ fn stale(side: &mut Side) -> Result<f64> {
     Ok(f64::from(side.run(&json!({ "work": "race", "operations": RACES, "first": 5_000 }))?.stale))
 }
 
-/// What Redis's own benchmark makes of GETs of a cached invoice at the same concurrency; it decodes nothing.
+/// The result of redis-benchmark for GETs of a cached invoice at the same concurrency. It decodes nothing.
 fn redis_benchmark(site: &Site, work: &Work, rounds: u32) -> Result<Record> {
     let mut record = Record::new(SECTION, work.label, "redis-benchmark", "time", "µs");
     let Some(program) = find_program("redis-benchmark", &[]) else {
@@ -155,7 +155,7 @@ fn redis_benchmark(site: &Site, work: &Work, rounds: u32) -> Result<Record> {
     for _ in 0..rounds {
         let mut command = Command::new(&program);
         command.args(["-h", "127.0.0.1", "-p", &port, "-c", &clients, "-n", &requests, "--csv", "GET", "invoice:1"]);
-        // It would try for ever to reach a server that has ended, so it must end with this task.
+        // It would retry for ever if its server has ended, so it must end with this task.
         process::run("redis-benchmark", command.stdout(File::create(&output)?))?;
         record.rounds.push(1e6 / requests_a_second(&fs::read_to_string(&output)?)?);
     }

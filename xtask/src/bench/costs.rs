@@ -1,5 +1,5 @@
-//! What an operation costs whom: processor time of the service, of Redis and of the database, and bytes to and from
-//! Redis; what a key of each type takes in Redis, and what a process takes. `docs/capacity.md` calculates with these.
+//! The costs of an operation: processor time of the service, of Redis and of the database, and bytes to and from Redis.
+//! Also the memory of a key of each type in Redis, and of a process. `docs/capacity.md` calculates with these.
 
 use std::process::Command;
 use std::time::Duration;
@@ -34,19 +34,19 @@ const REDIS: &str = "processor, Redis";
 const DATABASE: &str = "processor, database";
 const TO_REDIS: &str = "to Redis";
 const FROM_REDIS: &str = "from Redis";
-/// Of one operation, with their units.
+/// The figures of one operation, with their units.
 const FIGURES: [(&str, &str); 6] =
     [("time", "µs"), (SERVICE, "µs"), (REDIS, "µs"), (DATABASE, "µs"), (TO_REDIS, "bytes"), (FROM_REDIS, "bytes")];
 /// Users and invoices of the demo data.
 const USERS: &str = "1000";
 const INVOICES: &str = "10000";
 
-/// An operation, as the sides are told it.
+/// An operation, in the form in which it is sent to the sides.
 struct Operation {
     label: &'static str,
     name: &'static str,
     tasks: u32,
-    /// Of each task.
+    /// Per task.
     operations: u32,
     sides: &'static [Peer],
 }
@@ -80,7 +80,7 @@ pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// What has been used so far.
+/// The resources used so far.
 struct Meter {
     service: Duration,
     redis: Duration,
@@ -102,7 +102,7 @@ impl Meter {
         })
     }
 
-    /// Since an earlier reading, in the order of [`FIGURES`] after the time.
+    /// The difference to an earlier reading, in the order of [`FIGURES`] after the time.
     fn since(&self, earlier: &Self) -> [f64; 5] {
         let microseconds = |now: Duration, then: Duration| now.saturating_sub(then).as_secs_f64() * 1e6;
         [
@@ -116,7 +116,7 @@ impl Meter {
 }
 
 impl Operation {
-    /// The first round does not count.
+    /// The first round is not counted.
     fn measure(&self, site: &Site, side: &mut Side, rounds: u32) -> Result<Vec<Record>> {
         let operations = f64::from(self.tasks * self.operations);
         let record = |(figure, unit)| Record::new(OPERATIONS, self.label, side.name, figure, unit);
@@ -133,27 +133,27 @@ impl Operation {
                 records.iter_mut().zip(figures).for_each(|(record, total)| record.rounds.push(total / operations));
             }
         }
-        // The raw side has no database.
+        // The raw side uses no database.
         if side.name == RAW {
             records.retain(|record| record.figure != DATABASE);
         }
         Ok(records)
     }
 
-    /// Payments go on with other invoices; what is missing is read in the same order each time.
+    /// Each round of payments uses other invoices; missing keys are read in the same order in every round.
     fn told(&self, round: u32) -> Value {
         let first = if self.name == "write" { round * self.operations + 1 } else { 1 };
         json!({ "work": self.name, "tasks": self.tasks, "operations": self.operations, "first": first })
     }
 }
 
-/// A service that has its connections, and has done nothing.
+/// A service that has opened its connections and done nothing else.
 fn process(ours: &Side) -> Result<Record> {
     let rounds = vec![resident_bytes(ours.id())? / f64::from(1 << 20)];
     Ok(Record { rounds, ..Record::new(PROCESS, "a service without load", OURS, "memory", "MiB") })
 }
 
-/// What a key of each registered type takes in Redis, of the demo data.
+/// The memory in Redis of a key of each registered type, with the demonstration data.
 fn keys() -> Result<Vec<Record>> {
     say("costs: keys of each type");
     start_up::build()?;

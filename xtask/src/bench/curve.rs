@@ -1,4 +1,4 @@
-//! How costs grow, as pictures: a line for each side, both axes logarithmic, a marker at each point that was measured.
+//! Plots of growing costs: a line per side, both axes logarithmic, a marker at each measured point.
 
 use std::error::Error;
 use std::ops::Range;
@@ -18,23 +18,23 @@ const LEGEND_HEIGHT: u32 = 30;
 const FONT: (&str, i32) = ("sans-serif", 16);
 const INK: RGBColor = RGBColor(0x1F, 0x23, 0x28);
 const FAINT: RGBColor = RGBColor(0xD0, 0xD7, 0xDE);
-/// Okabe and Ito's colours, which people who confuse red and green can tell apart.
+/// The colours of Okabe and Ito, which people with red-green blindness can tell apart.
 const LINES: [RGBColor; 4] =
     [RGBColor(0x00, 0x72, 0xB2), RGBColor(0xD5, 0x5E, 0x00), RGBColor(0x00, 0x7A, 0x59), RGBColor(0xA8, 0x3A, 0x7C)];
 
-/// A side and its points: the number on the axis, and the median of the times in microseconds.
+/// A side and its points: the number on the axis, and the median time in microseconds.
 struct Line {
     side: String,
     points: Vec<(f64, f64)>,
 }
 
-/// The picture of a section whose works are numbers; `None` if it was not measured.
+/// The plot of a section whose works are numbers; `None` if it was not measured.
 pub(crate) fn draw(records: &Records, section: &str) -> Option<String> {
     let lines = lines(records, section);
     (!lines.is_empty()).then(|| svg(&lines, axis(section)))
 }
 
-/// What the numbers of a section count; both axes are logarithmic.
+/// The meaning of the numbers of a section.
 fn axis(section: &str) -> &str {
     match section {
         "growth/keys" => "keys in Redis, one task",
@@ -60,14 +60,14 @@ fn lines(records: &Records, section: &str) -> Vec<Line> {
 fn svg(lines: &[Line], axis: &str) -> String {
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-    // The backend writes into a string, and every coordinate is finite.
+    // The backend writes into a string, and every coordinate is finite, so drawing cannot fail.
     draw_on(&area, lines, axis).and_then(|()| Ok(area.present()?)).expect("nothing can fail while a string is written");
     drop(area);
     svg
 }
 
 fn draw_on(area: &Area<'_>, lines: &[Line], axis: &str) -> Drawn {
-    // Readers with a dark page see it too.
+    // White, so that it is readable on a dark page too.
     area.fill(&WHITE)?;
     let (legend, plot) = area.split_vertically(LEGEND_HEIGHT);
     draw_legend(&legend, lines)?;
@@ -102,7 +102,7 @@ fn draw_on(area: &Area<'_>, lines: &[Line], axis: &str) -> Drawn {
     Ok(())
 }
 
-/// Above the plot, where no line runs.
+/// Above the plot, where there is no line.
 fn draw_legend(area: &Area<'_>, lines: &[Line]) -> Drawn {
     let style = FONT.into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
     let middle = i32::try_from(LEGEND_HEIGHT / 2)?;
@@ -113,7 +113,7 @@ fn draw_legend(area: &Area<'_>, lines: &[Line]) -> Drawn {
     Ok(())
 }
 
-/// What was measured, where it was measured.
+/// A mark at each measured number.
 fn marks(numbers: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut marks: Vec<f64> = numbers.collect();
     marks.sort_by(f64::total_cmp);
@@ -121,7 +121,7 @@ fn marks(numbers: impl Iterator<Item = f64>) -> Vec<f64> {
     marks
 }
 
-/// 1, 2, 5, 10, 20 … from what is no more than the least of some positive numbers to what is no less than the most.
+/// 1, 2, 5, 10, 20 …, from at most the minimum of some positive numbers to at least their maximum.
 fn steps(numbers: impl Iterator<Item = f64>) -> Vec<f64> {
     let (low, high) = numbers.fold((f64::MAX, f64::MIN_POSITIVE), |(low, high), n| (low.min(n), high.max(n)));
     let all = (-3..9).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)));

@@ -1,20 +1,20 @@
-//! Whether a run reached the numbers to reach, and by how much not.
+//! Whether a run reached the goals, and the distance to those that it missed.
 
 use super::goals::{GOALS, Goal, Measure};
 use super::record::{Record, Records};
 use super::table::{Table, number, shown_interval, shown_ratio, with_unit};
 
-/// What was measured of a goal.
+/// The measurement for a goal.
 struct Reached {
     value: f64,
-    /// Where the true median is at 95 %, where that counts.
+    /// The 95 % confidence interval of the median, if the goal uses it.
     interval: Option<(f64, f64)>,
     shown: String,
-    /// Both sides, where there are two.
+    /// The times of both sides, if there are two.
     times: String,
 }
 
-/// A row for each number to reach and each section that measured it.
+/// A row for each goal and each section that measured it.
 pub(crate) fn table(records: &Records) -> String {
     let mut table = Table::new(&["what", "on", "goal, at most", "measured", "reached", "times"]);
     for goal in GOALS {
@@ -97,7 +97,7 @@ impl Goal {
         }
     }
 
-    /// Whether a record is of the same figure, in whichever section.
+    /// Whether a record is of the same figure, in any section.
     fn is_same(&self, record: &Record) -> bool {
         record.work == self.work && record.figure == self.figure && record.side == self.side
     }

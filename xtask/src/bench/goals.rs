@@ -1,27 +1,28 @@
-//! The numbers to reach, each with where it is measured.
+//! The goals, each with the place of its measurement.
 
 use super::side::OURS;
 
-/// What of a record is held against a limit.
+/// The value of a record that is compared with the limit.
 #[derive(Clone, Copy)]
 pub(super) enum Measure {
-    /// The median of the ratios to the side it is compared with.
+    /// The median of the ratios to the record's base side.
     Ratio,
-    /// The same, where it is compared with this side.
+    /// The median of the ratios to this side.
     RatioTo(&'static str),
-    /// The same, where a hundredth counts: reached if all of the median's interval is below the limit.
+    /// The ratio for goals in which a hundredth matters: reached if the whole interval of the median is below the
+    /// limit.
     RatioInterval,
-    /// The median, times that of the same work in this section.
+    /// The median as a multiple of the same work in this section.
     TimesSection(&'static str),
     Median,
-    /// The most of all rounds.
+    /// The maximum of all rounds.
     Most,
 }
 
-/// A number to reach.
+/// A goal.
 pub(super) struct Goal {
     pub(super) what: &'static str,
-    /// Sections whose names begin so.
+    /// The prefix of the sections' names.
     pub(super) section: &'static str,
     pub(super) work: &'static str,
     pub(super) figure: &'static str,

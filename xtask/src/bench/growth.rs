@@ -1,7 +1,7 @@
-//! How the cost of an L2 hit grows: with the keys in Redis, with the tasks of a process, and with the processes.
+//! How the cost of an L2 hit grows with the number of keys in Redis, of tasks in a process, and of processes.
 //!
-//! Ours and the limit in turn, in one run. The work of a record is the number on the axis. Beside the time of a read
-//! stands whose processor time it was.
+//! Our side and the limit run in turn, in one run. The work of a record is the number on the axis. The processor time
+//! is shown beside the time of a read.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -18,18 +18,18 @@ const SIDES: [Peer; 2] = [Peer::Ours, Peer::Raw];
 const TASKS: [u32; 5] = [1, 4, 16, 64, 256];
 const PROCESSES: [u32; 4] = [1, 2, 4, 8];
 const TASKS_OF_A_PROCESS: u32 = 16;
-/// Reads of one point of a curve in one round, of all tasks and processes together.
+/// Reads per point and round, by all tasks and processes together.
 const READS: u32 = 8_192;
-/// Keys are added as long as the memory that is free would hold so many times what they are expected to take.
+/// Keys are added only if the free memory is this many times their expected size.
 const SPARE: f64 = 1.3;
-/// What is measured at each point; the processor time of services is that of all processes together.
+/// The figures of each point. The processor time of services is the sum over all processes.
 const FIGURES: [&str; 3] = ["time", "processor, services", "processor, Redis"];
 
-/// The sides' processes, and the server that they read.
+/// The processes of the sides, and the server that they read from.
 struct Field {
     site: Site,
     sides: Vec<Vec<Side>>,
-    /// In Redis.
+    /// Number of keys in Redis.
     keys: u64,
     rounds: u32,
 }
@@ -52,7 +52,7 @@ pub(crate) fn run(depth: Depth, most_keys: u64) -> Result<Vec<Record>> {
     }
     field.sides[0][0].run(&json!({ "work": "fill" }))?;
     field.populate(1_000)?;
-    // The keys come last: Redis keeps the memory.
+    // The keys come last, because Redis does not return the memory.
     let mut records = field.by_tasks()?;
     records.extend(field.by_processes()?);
     records.extend(field.by_keys(most_keys)?);
@@ -95,7 +95,7 @@ impl Field {
         Ok(records)
     }
 
-    /// A thousand keys, and ten times as many, up to `most` and as far as the memory allows.
+    /// Measures with a thousand keys, then ten times as many, and so on up to `most`, or until the memory is used up.
     fn by_keys(&mut self, most: u64) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         for keys in sizes(most) {
@@ -113,13 +113,13 @@ impl Field {
         Ok(records)
     }
 
-    /// By what the keys that are there take each.
+    /// Estimated from the average size of the present keys.
     fn has_room_for(&self, keys: u64) -> Result<bool> {
         let [used] = self.site.redis.numbers("memory", ["used_memory"])?;
         Ok(keys as f64 * (used / self.keys as f64) * SPARE < used + available_bytes()?)
     }
 
-    /// The time of a read of each side, over all tasks and processes, and whose processor time it was.
+    /// The time of a read for each side, over all tasks and processes, and its processor time.
     fn measure(&mut self, point: &Point) -> Result<Vec<Record>> {
         say(&format!("{}: {}", point.section, point.at));
         let record =
@@ -138,7 +138,7 @@ impl Field {
     }
 }
 
-/// Microseconds of a read, in the order of [`FIGURES`].
+/// The figures of a read in microseconds, in the order of [`FIGURES`].
 fn round_of(processes: &mut [Side], site: &Site, told: &Value) -> Result<[f64; FIGURES.len()]> {
     let services: Vec<u32> = processes.iter().map(Side::id).collect();
     let used = || Ok::<_, anyhow::Error>([processor_time(&services)?, processor_time(&[site.redis.id()])?]);

@@ -1,4 +1,4 @@
-//! What a report says about runs: on which machine, with which programs; when, by which command, and how busy it was.
+//! The circumstances of a run: the machine, the versions of programs, the time, the command, and the load average.
 
 use std::process::Command;
 
@@ -8,13 +8,13 @@ use crate::process::stdout_of;
 use crate::workspace::root;
 use crate::{postgres, redis};
 
-/// Names and what they are on this machine, in the order of the report.
+/// Names and their values on this machine, in the order of the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Facts(Vec<(String, String)>);
 
 impl Facts {
-    /// Looks at the machine.
+    /// Collects the facts.
     pub(crate) fn here() -> Self {
         let mut facts = Self::default();
         facts.add("revision", revision());
@@ -29,29 +29,29 @@ impl Facts {
         facts
     }
 
-    /// Adds what is known.
+    /// Adds a value if it is known.
     fn add(&mut self, name: &str, value: Option<String>) {
         self.0.extend(value.map(|value| (name.to_owned(), value)));
     }
 
-    /// A table of two columns.
+    /// A table with two columns.
     pub(crate) fn table(&self) -> String {
         let rows = self.0.iter().map(|(name, value)| format!("| {name} | {value} |"));
         ["| | |".to_owned(), "| --- | --- |".to_owned()].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
     }
 }
 
-/// The command that this task was started by, as a person types it.
+/// The command line of this task, as a person types it.
 pub(crate) fn command() -> String {
     typed(std::env::args().skip(1))
 }
 
-/// The date and the time of the day, in UTC.
+/// The current date and time, in UTC.
 pub(crate) fn now() -> String {
     program("date", &["-u", "+%Y-%m-%d %H:%M"]).unwrap_or_default()
 }
 
-/// How busy the machine was over 1, 5 and 15 minutes.
+/// The load averages over 1, 5 and 15 minutes.
 pub(crate) fn load_average() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
@@ -66,7 +66,7 @@ fn program(name: &str, arguments: &[&str]) -> Option<String> {
     stdout_of(Command::new(name).args(arguments)).ok()
 }
 
-/// `Redis server v=7.0.15 sha=…` without what follows the version.
+/// `Redis server v=7.0.15 sha=…` without the text after the version.
 fn version(program_path: &str) -> Option<String> {
     let text = program(program_path, &["--version"])?;
     let version = text.split_whitespace().find_map(|word| word.strip_prefix("v="))?;

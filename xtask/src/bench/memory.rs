@@ -1,4 +1,4 @@
-//! What a cached invoice takes: in Redis, with all that a side keeps beside it, and in the memory of a process.
+//! The memory of a cached invoice: in Redis, including everything that a side stores with it, and in a process.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -9,15 +9,16 @@ use super::side::Side;
 use super::usage::resident_bytes;
 use crate::process::say;
 
-/// Invoices that are cached in Redis.
+/// Number of invoices cached in Redis.
 const FILLED: u32 = 2_000;
-/// Entries of a process before and after what is measured: with the first, connections and buffers have their size.
+/// Number of entries in a process before and after the measurement. After the first fill, connections and buffers have
+/// reached their size.
 const HELD: [u32; 2] = [1_000, 5_000];
-/// Those that hold invoices in the process, and the invoices alone. Not bentocache: memory that is collected now and
-/// then says nothing about what an entry takes.
+/// The sides that hold invoices in the process, and the plain invoices. Bentocache is excluded, because in
+/// garbage-collected memory the growth of the process says nothing about the size of an entry.
 const HOLDERS: [Peer; 4] = [Peer::Ours, Peer::Raw, Peer::Moka, Peer::Cashews];
 
-/// What Redis holds for a cached invoice.
+/// The memory in Redis per cached invoice.
 pub(crate) fn of_redis(site: &Site, sides: &mut [Side]) -> Vec<Record> {
     let mut records = Vec::new();
     for side in sides.iter_mut().filter(|side| ![RAW, Peer::Moka.name()].contains(&side.name)) {
@@ -37,7 +38,7 @@ fn filled(site: &Site, side: &mut Side) -> Result<f64> {
     Ok((after - before) / f64::from(FILLED))
 }
 
-/// What an invoice takes in the memory of a process: how much the process grows with each.
+/// The memory of an invoice in a process: the growth of the process per invoice.
 pub(crate) fn of_processes(site: &Site) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for peer in HOLDERS {

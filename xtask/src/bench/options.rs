@@ -1,4 +1,4 @@
-//! What is measured, as the command line has it.
+//! The command line of the benchmarks.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::program::Depth;
 
-/// Of a full run, in the growth of keys.
+/// For the growth of keys in a full run.
 const MOST_KEYS: u64 = 10_000_000;
 
 #[derive(Args)]

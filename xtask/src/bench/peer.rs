@@ -1,7 +1,7 @@
-//! The sides in place: our own and the limit, and what a user would pick instead, each from its registry in a pinned
+//! The sides: our cache, the limit, and the alternatives that a user could choose, each from its registry in a pinned
 //! version.
 //!
-//! They live in `benches/peers`, which is no part of the workspace. A side that cannot be had on this machine leaves a
+//! The peers are in `benches/peers`, outside the workspace. A side that is not available on this machine is shown as a
 //! dash.
 
 use std::fs;
@@ -21,10 +21,10 @@ use crate::redis::RedisServer;
 use crate::workspace::{Scratch, cargo, root, target_directory};
 
 pub(crate) const SECTION: &str = "peers";
-/// The name of the limit: GET on one connection, and the decoding.
+/// The name of the limit: GET on one connection, plus decoding.
 pub(crate) const RAW: &str = "raw GET + decode";
 
-/// Who takes part, in the order of the columns.
+/// The sides, in the order of the columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     Ours,
@@ -63,7 +63,7 @@ impl Peer {
     }
 }
 
-/// The servers of a comparison, seeded alike, and the programs of the sides.
+/// The servers of a comparison, with equal data, and the programs of the sides.
 pub(crate) struct Site {
     programs: Programs,
     pub(crate) redis: RedisServer,
@@ -72,7 +72,7 @@ pub(crate) struct Site {
     _directories: [Scratch; 3],
 }
 
-/// What the sides are run with.
+/// The programs that run the sides.
 pub(crate) struct Programs {
     rust: PathBuf,
     python: Option<PathBuf>,
@@ -108,7 +108,7 @@ impl Site {
         self.program_of(peer).map(|mut command| Side::start(peer.name(), &mut command)).transpose()
     }
 
-    /// The same, of which our own holds invoices in its memory too.
+    /// Like [`side`](Self::side), but our own side also keeps invoices in its memory.
     pub(crate) fn holding_side(&self, peer: Peer) -> Result<Option<Side>> {
         let start = |mut command: Command| Side::start(peer.name(), command.env("BENCH_HOLD", "1"));
         self.program_of(peer).map(start).transpose()
@@ -145,7 +145,7 @@ impl Site {
         command
     }
 
-    /// Triggers are ours: the others write to a database without them.
+    /// The triggers belong to our cache. The other sides write to a database without them.
     fn command(&self, peer: Peer, program: &Path) -> Command {
         let server = if peer == Peer::Ours { &self.with_triggers } else { &self.without_triggers };
         let mut command = Command::new(program);
@@ -157,7 +157,7 @@ impl Site {
 }
 
 impl Programs {
-    /// Builds and installs them, where that was not done before.
+    /// Builds and installs them, unless that was done before.
     pub(crate) fn get() -> Result<Self> {
         let target = target_directory()?;
         Ok(Self { rust: build(&target)?, python: python(&target), node: node(&target) })
@@ -168,7 +168,7 @@ fn sources() -> PathBuf {
     root().join("benches").join("peers")
 }
 
-/// In the target directory of the workspace, whose compiled dependencies it shares where they are the same.
+/// Builds in the target directory of the workspace, to share compiled dependencies that are the same.
 fn build(target: &Path) -> Result<PathBuf> {
     let mut command = cargo();
     command.args(["build", "--release", "--manifest-path"]).arg(sources().join("Cargo.toml"));
@@ -186,7 +186,7 @@ fn python(target: &Path) -> Option<PathBuf> {
     made.inspect_err(|error| say(&format!("no sides in Python: {error:#}"))).ok()
 }
 
-/// Node is not installed for this: where it is, so is npm.
+/// Node is not installed for this. If it is present, npm is too.
 fn node(target: &Path) -> Option<Node> {
     let found = find_program("node", &[]).zip(find_program("npm", &[])).context("there is no node and npm");
     let made = found.and_then(|(program, npm)| {
@@ -196,7 +196,8 @@ fn node(target: &Path) -> Option<Node> {
     made.inspect_err(|error| say(&format!("no side in Node: {error:#}"))).ok()
 }
 
-/// Installs what the lock file says into `directory`, beside a copy of the script, and returns the script.
+/// Installs the packages of the lock file into `directory`, beside a copy of the script, and returns the path of the
+/// script.
 fn packages(npm: &Path, directory: &Path) -> Result<PathBuf> {
     let locked = |directory: &Path| fs::read(directory.join("package-lock.json")).ok();
     let sources = sources().join("node");
@@ -214,7 +215,7 @@ fn packages(npm: &Path, directory: &Path) -> Result<PathBuf> {
     Ok(directory.join("side.mjs"))
 }
 
-/// Our own side and the limit are of this repository; a peer is of a version.
+/// Our own side and the limit come from this repository; a peer has a version.
 pub(crate) fn figure(work: &str, side: &Side, figure: &str, unit: &str) -> Record {
     let name = match side.name {
         own @ (OURS | RAW) => own.to_owned(),

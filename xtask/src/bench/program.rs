@@ -1,4 +1,4 @@
-//! The benchmarks of the workspace as programs: each prints its figures as JSON lines, which are collected here.
+//! The benchmark programs of the workspace: each prints its figures as JSON lines, which are collected here.
 
 use std::fs::File;
 use std::path::Path;
@@ -14,15 +14,15 @@ use crate::process::{self, say};
 use crate::redis::RedisServer;
 use crate::workspace::{Scratch, cargo};
 
-/// How thorough a run is.
+/// The depth of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Depth {
     Full,
-    /// Few rounds of everything: whether it works, not how fast it is.
+    /// A few rounds of everything, which show whether it works but not how fast it is.
     Quick,
 }
 
-/// A benchmark, as cargo names it.
+/// A benchmark target, as cargo names it.
 #[derive(Clone, Copy)]
 pub(crate) struct Target {
     pub(crate) package: &'static str,
@@ -35,7 +35,7 @@ pub(super) const HOT_PATH: Target = Target { package: "billing-cache", name: "ho
 pub(super) const TOOLS: Target = Target { package: "cache-admin", name: "tools" };
 
 impl Target {
-    /// Builds it as it will be run.
+    /// Builds it in the form in which it is run.
     pub(crate) fn build(self) -> Result<()> {
         let Self { package, name } = self;
         let mut command = cargo();
@@ -59,18 +59,18 @@ impl Target {
     }
 }
 
-/// Runs a benchmark that needs nothing, or starts what it needs.
+/// Runs a benchmark that needs no servers or starts them itself.
 pub(crate) fn alone(target: Target, arguments: &[String], depth: Depth, section: &str) -> Result<Vec<Record>> {
     collect(&mut target.command(arguments, depth), section)
 }
 
-/// Runs a benchmark on SQLite, with an empty Redis of its own.
+/// Runs a benchmark on SQLite, with an empty Redis for it alone.
 pub(crate) fn on_sqlite(target: Target, depth: Depth, section: &str) -> Result<Vec<Record>> {
     let directory = Scratch::new("bench")?;
     on(target, depth, section, &format!("sqlite://{}", directory.path().join("bench.sqlite").display()))
 }
 
-/// Runs a benchmark on PostgreSQL, with an empty Redis of its own.
+/// Runs a benchmark on PostgreSQL, with an empty Redis for it alone.
 pub(crate) fn on_postgres(target: Target, depth: Depth, section: &str) -> Result<Vec<Record>> {
     let directory = Scratch::new("postgres")?;
     let server = PostgresServer::start(directory.path())?;
@@ -85,7 +85,7 @@ fn on(target: Target, depth: Depth, section: &str, database_url: &str) -> Result
     collect(&mut command, section)
 }
 
-/// Runs a program and reads what it printed.
+/// Runs a program and reads its output.
 fn collect(command: &mut Command, section: &str) -> Result<Vec<Record>> {
     let directory = Scratch::new("bench-output")?;
     let output = directory.path().join("stdout");

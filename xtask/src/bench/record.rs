@@ -1,33 +1,33 @@
-//! What was measured: one figure of one side of some work, round by round.
+//! The measurements: one figure of one side of some work, round by round.
 //!
-//! The programs that measure print these as JSON lines; a section says which program it was, on what.
+//! The benchmark programs print records as JSON lines; a section names the program and its target.
 
 use serde::{Deserialize, Serialize};
 
-/// A figure of a side. Rounds of the sides of one work belong together by their order.
+/// A figure of a side. Rounds of different sides of one work are paired by their order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// Which table it belongs to, such as `service/sqlite`.
+    /// The table it belongs to, such as `service/sqlite`.
     #[serde(default)]
     pub(crate) section: String,
-    /// What was done, such as `L2 hit, 1 task`.
+    /// The work, such as `L2 hit, 1 task`.
     pub(crate) work: String,
-    /// Who did it.
+    /// The side that did it.
     pub(crate) side: String,
-    /// What was measured, such as `time`.
+    /// The figure, such as `time`.
     pub(crate) figure: String,
     /// The unit of the rounds; empty for a count.
     pub(crate) unit: String,
-    /// The side whose rounds these are divided by.
+    /// The side that the rounds are divided by.
     #[serde(default)]
     pub(crate) against: Option<String>,
     pub(crate) rounds: Vec<f64>,
-    /// Why there is no figure, or what must be known about it.
+    /// Why there is no figure, or a note about it.
     #[serde(default)]
     pub(crate) note: Option<String>,
 }
 
-/// Some rounds in short.
+/// The summary of some rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) least: f64,
@@ -35,13 +35,13 @@ pub(crate) struct Summary {
     pub(crate) median: f64,
     pub(crate) upper_quartile: f64,
     pub(crate) most: f64,
-    /// Between these lies the median of all the rounds that there could be, in 95 of 100 cases: order statistics,
-    /// whatever the distribution. `None` with fewer rounds than six.
+    /// The 95 % confidence interval of the median, from order statistics, for any distribution. `None` with fewer than
+    /// six rounds.
     pub(crate) interval: Option<(f64, f64)>,
 }
 
 impl Summary {
-    /// `None` without rounds.
+    /// `None` if there are no rounds.
     pub(crate) fn of(rounds: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = rounds.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
@@ -53,8 +53,8 @@ impl Summary {
     }
 }
 
-/// How many of so many sorted rounds lie below the interval, and as many above. From the normal approximation of the
-/// binomial distribution, towards the wider interval.
+/// The number of sorted rounds below the interval, and above it, from the normal approximation of the binomial
+/// distribution. It is rounded towards the wider interval.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -67,13 +67,13 @@ fn rank_of_interval(rounds: usize) -> Option<usize> {
 }
 
 impl Record {
-    /// Without rounds so far.
+    /// A record without rounds.
     pub(crate) fn new(section: &str, work: &str, side: &str, figure: &str, unit: &str) -> Self {
         let [section, work, side, figure, unit] = [section, work, side, figure, unit].map(str::to_owned);
         Self { section, work, side, figure, unit, against: None, rounds: Vec::new(), note: None }
     }
 
-    /// Adds a round; a side that fails has none, and the record says why.
+    /// Adds a round. If a side fails, its rounds are removed and the record has the reason.
     pub(crate) fn add(&mut self, outcome: anyhow::Result<f64>) {
         match outcome {
             Ok(round) => self.rounds.push(round),
@@ -88,13 +88,13 @@ impl Record {
         Summary::of(self.rounds.iter().copied())
     }
 
-    /// How many times as much as another side, round by round.
+    /// The ratio to another side, round by round.
     pub(crate) fn ratio(&self, base: &Self) -> Option<Summary> {
         Summary::of(self.rounds.iter().zip(&base.rounds).map(|(this, base)| this / base))
     }
 }
 
-/// All that one run measured.
+/// All records of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Records(pub(crate) Vec<Record>);
@@ -104,7 +104,7 @@ impl Records {
         self.0.iter().filter(move |record| record.section == name)
     }
 
-    /// The works that are compared with nothing.
+    /// Works without a comparison.
     pub(crate) fn uncompared(&self) -> Self {
         let is_compared = |record: &Record| {
             self.section(&record.section).any(|other| other.work == record.work && other.against.is_some())
@@ -119,14 +119,14 @@ impl Records {
             .find(|other| other.work == record.work && other.figure == record.figure && other.side == against)
     }
 
-    /// Another side that did the same work, and the most of its rounds.
+    /// Another side that did the same work, and the maximum of its rounds.
     pub(crate) fn other_side(&self, record: &Record) -> Option<(&str, f64)> {
         let same = |other: &&Record| other.work == record.work && other.figure == record.figure;
         let other = self.section(&record.section).filter(same).find(|other| other.side != record.side)?;
         Some((&other.side, other.summary()?.most))
     }
 
-    /// The ratio of a record to the side it is compared with.
+    /// The ratio of a record to the side that it is compared with.
     pub(crate) fn ratio_of(&self, record: &Record) -> Option<Summary> {
         record.ratio(self.base_of(record)?)
     }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_the_median_is_that_of_the_binomial_distribution() {
-        // From tables: the largest number of rounds to leave out on either side at 95 %.
+        // From published tables: the largest number of rounds that can be left out on either side at 95 %.
         for (rounds, rank) in [(5, None), (6, Some(0)), (10, Some(1)), (20, Some(5)), (48, Some(16)), (100, Some(39))] {
             assert_eq!(rank_of_interval(rounds), rank, "{rounds}");
         }

@@ -1,6 +1,6 @@
-//! The page: a template with the words, into which the tables of the runs are put.
+//! The page: a template with the text, into which the tables of the runs are inserted.
 //!
-//! A line `{{name argument …}}` of the template becomes a table or a picture. What was not measured says so.
+//! A line `{{name argument …}}` of the template becomes a table or a plot. Missing measurements are marked as such.
 
 use std::path::{Path, PathBuf};
 
@@ -18,16 +18,16 @@ const NOT_MEASURED: &str = "*Not measured in this run.*";
 const QUICK: &str =
     "**A quick run: few rounds of small numbers. It shows that everything works, and its figures mean nothing.**";
 
-/// Writes the report to `file`, and its pictures into a directory beside it that has its name.
+/// Writes the report to `file`, and its plots into a directory beside it with the same name.
 pub(crate) fn write_page(results: &Results, file: &Path) -> Result<()> {
     let page = Page { results, pictures: file.with_extension("") };
     write(file, &page.filled(BENCHMARKS)?)
 }
 
-/// A page in the making.
+/// A page while it is built.
 struct Page<'r> {
     results: &'r Results,
-    /// The directory of its pictures, beside it.
+    /// The directory of its plots, beside it.
     pictures: PathBuf,
 }
 

@@ -1,7 +1,6 @@
-//! What runs found, as it is kept in the target directory: each part of the suite with its command and its
-//! circumstances.
+//! The results of runs, stored in the target directory: each part of the suite with its command and its circumstances.
 //!
-//! A part that is run again replaces its figures, so that a report can be put together part by part.
+//! A part that runs again replaces its figures, so that a report can be assembled part by part.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +35,7 @@ pub(crate) struct PartRun {
 }
 
 impl Results {
-    /// Of this machine, without figures so far.
+    /// Empty results for this machine.
     pub(crate) fn new(depth: Depth) -> Self {
         Self { depth, machine: Facts::here(), parts: Vec::new(), records: Records::default() }
     }
@@ -47,7 +46,7 @@ impl Results {
             .with_context(|| format!("read the figures in {}; remove the file, and measure again", file.display()))
     }
 
-    /// What earlier runs kept, if they did; the machine is described as it is now.
+    /// The stored results, if there are any. The description of the machine is always the current one.
     pub(crate) fn kept(file: &Path, depth: Depth) -> Result<Self> {
         match file.exists() {
             true => Ok(Self { machine: Facts::here(), ..Self::read(file)? }),
@@ -59,7 +58,7 @@ impl Results {
         write(file, &serde_json::to_string(self).context("write the figures")?)
     }
 
-    /// Adds the figures of a part, in place of those that it found before; one without figures leaves no trace.
+    /// Adds the figures of a part, and replaces its earlier ones. A part without figures is not recorded.
     pub(crate) fn add(&mut self, part: PartRun, records: &[Record]) {
         if records.is_empty() {
             return;
@@ -70,7 +69,7 @@ impl Results {
         self.records.0.extend_from_slice(records);
     }
 
-    /// A row for each part.
+    /// A table with a row for each part.
     pub(crate) fn parts_table(&self) -> String {
         let mut table = Table::new(&["part", "command", "began", "took", "load average before", "after"]);
         for PartRun { part, command, began, seconds, load_before, load_after } in &self.parts {
@@ -99,7 +98,7 @@ impl PartRun {
     }
 }
 
-/// Writes a file into a directory that need not be there yet.
+/// Writes a file, and creates its directory if necessary.
 pub(crate) fn write(file: &Path, text: &str) -> Result<()> {
     if let Some(directory) = file.parent() {
         fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;

@@ -1,4 +1,4 @@
-//! A side of the comparison: a process that is told works on stdin and answers on stdout, a JSON line each.
+//! A side of the comparison: a process that receives works on stdin and answers on stdout, with one JSON line each.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, Command, Stdio};
@@ -15,27 +15,27 @@ use crate::process::Running;
 /// The name of our side.
 pub(super) const OURS: &str = "billing cache";
 
-/// No work takes longer; ten million keys take a minute.
+/// Maximum duration of a work. Ten million keys take a minute.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// What a work took; or what keeps the side from it.
+/// The duration of a work, or the reason why the side cannot do it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Answer {
-    /// The version, once.
+    /// The version. It is sent once.
     ready: Option<String>,
     pub(crate) seconds: f64,
-    /// How often the database was asked.
+    /// Number of database queries.
     pub(crate) loads: u32,
-    /// Races after which the cache was not what the database says.
+    /// Number of races after which the cache differed from the database.
     pub(crate) stale: u32,
     pub(crate) lacks: Option<String>,
     error: Option<String>,
 }
 
-/// A side that runs; ended when dropped.
+/// A running side; ended when dropped.
 pub(crate) struct Side {
-    /// What tables call it.
+    /// Its name in tables.
     pub(crate) name: &'static str,
     pub(crate) version: String,
     stdin: ChildStdin,
@@ -63,14 +63,14 @@ impl Side {
         self.running.id()
     }
 
-    /// Tells it a work.
+    /// Sends a work.
     pub(crate) fn ask(&mut self, work: &Value) -> Result<()> {
         writeln!(self.stdin, "{work}")
             .and_then(|()| self.stdin.flush())
             .with_context(|| format!("tell {} its work", self.name))
     }
 
-    /// Waits for what it says.
+    /// Waits for the answer.
     pub(crate) fn answer(&mut self) -> Result<Answer> {
         let line = self.answers.recv_timeout(PATIENCE).with_context(|| format!("wait for {}", self.name))?;
         let answer: Answer = serde_json::from_str(&line).with_context(|| format!("{} said {line}", self.name))?;
@@ -80,7 +80,7 @@ impl Side {
         }
     }
 
-    /// A work and its answer.
+    /// Sends a work, and returns its answer.
     pub(crate) fn run(&mut self, work: &Value) -> Result<Answer> {
         self.ask(work)?;
         self.answer().with_context(|| format!("the work {work}"))

@@ -1,4 +1,4 @@
-//! How long the tools take from start to end when there is next to nothing to do.
+//! How long the tools take from start to end when they have almost nothing to do.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -38,7 +38,7 @@ pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// Both tools, as a user has them.
+/// Builds both tools in release mode.
 pub(crate) fn build() -> Result<()> {
     let mut build = cargo();
     build.args(["build", "--release"]).args(TOOLS.iter().flat_map(|tool| ["--package", tool]));

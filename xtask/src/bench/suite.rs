@@ -1,4 +1,4 @@
-//! The parts in their order, the figures they leave, and the page that is made of them.
+//! The parts of the suite in their order, their figures, and the page built from them.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::instructions::{self, Count};
 use crate::process::say;
 use crate::workspace::{root, target_directory};
 
-/// Everything. A part that fails leaves a gap in the page and decides the exit code; the others still run.
+/// Runs all parts. A part that fails leaves a gap in the page and makes the run fail; the others still run.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let (depth, mut failed) = (options.depth(), Vec::new());
     let mut results = Results::new(depth);
@@ -35,18 +35,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// One part, beside what earlier runs found.
+/// Runs one part, and adds its results to the stored ones.
 pub(crate) fn run_part(part: Part, depth: Depth) -> Result<()> {
     let run = PartRun::of(&part.name(), || part.run(depth))?;
     if !run.1.is_empty() {
         println!("{}", table::sections(&Records(run.1.clone())));
-        // Read now: another part may have been measured meanwhile.
+        // Read only now, because another part may have been measured meanwhile.
         keep(run, &mut Results::kept(&kept(depth)?, depth)?)?;
     }
     Ok(())
 }
 
-/// Everything, so that no compiler runs between the parts.
+/// Builds everything, so that no compiler runs between the parts.
 fn build() -> Result<()> {
     install::ensure(&[Need::Redis, Need::Postgres])?;
     for target in [HOT_PATH, SERVICE, TOOLS, WARM_UP] {
@@ -56,14 +56,14 @@ fn build() -> Result<()> {
     Programs::get().map(drop)
 }
 
-/// The page of figures that were kept.
+/// Builds the page from stored figures.
 pub(crate) fn report_again(figures: &Path, report: Option<&Path>) -> Result<()> {
     let results = Results::read(figures)?;
     let report = report.map_or_else(|| usual_report(results.depth), |report| Ok(report.to_owned()))?;
     write_page(&results, &report)
 }
 
-/// What must be known about the tools at a million keys and about hits comes first: a run may be cut short.
+/// The measurements of hits and of the tools at a million keys come first, because a run may be cut short.
 fn parts(options: &Options) -> Vec<Part> {
     let database = DatabaseOptions { database: options.database };
     let growth = GrowthOptions { most_keys: options.most_keys };
@@ -82,7 +82,7 @@ fn parts(options: &Options) -> Vec<Part> {
             tools(100_000),
             Part::WarmUp(database),
         ],
-        // Compressed time does not get any shorter.
+        // The warm-up part is left out, because its compressed time cannot be shortened.
         Depth::Quick => vec![
             Part::Build,
             Part::HotPath,
@@ -167,7 +167,7 @@ fn counted(count: &Count) -> Record {
     Record { rounds, ..Record::new("instructions", count.operation, OURS, "instructions", "") }
 }
 
-/// The benchmark starts its Redis itself: it measures what a client of that server feels.
+/// The benchmark starts its Redis itself, because it measures the effect on a client of that server.
 fn tools(options: ToolsOptions, depth: Depth) -> Result<Vec<Record>> {
     install::ensure(&[Need::Redis])?;
     let numbers = [("--keys", options.keys), ("--foreign", options.foreign), ("--rounds", u64::from(options.rounds))];
@@ -176,7 +176,7 @@ fn tools(options: ToolsOptions, depth: Depth) -> Result<Vec<Record>> {
     program::alone(TOOLS, &arguments, depth, &format!("tools/{}", options.keys))
 }
 
-/// A benchmark that is given a Redis and a database.
+/// Runs a benchmark that needs a Redis and a database.
 fn on_databases(target: Target, only: Option<Backend>, depth: Depth, section: &str) -> Result<Vec<Record>> {
     let wanted = |backend: Backend| only.is_none_or(|only| only == backend);
     let mut records = Vec::new();

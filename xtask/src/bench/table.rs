@@ -1,15 +1,15 @@
-//! Tables in Markdown: ratios first, since absolute figures depend on the machine.
+//! Tables in Markdown. Ratios come first, because absolute figures depend on the machine.
 
 use super::record::{Record, Records, Summary};
 
-/// A section of the records and how it is named in a table, such as `service/sqlite` as `SQLite`.
+/// A section of the records and its name in a table, such as `service/sqlite` as `SQLite`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Column<'a> {
     pub(crate) section: &'a str,
     pub(crate) name: &'a str,
 }
 
-/// Rows of cells under a head.
+/// Rows of cells below a head.
 pub(crate) struct Table {
     lines: Vec<String>,
 }
@@ -34,7 +34,7 @@ fn line(cells: &[impl AsRef<str>]) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
-/// A row for each work that is compared with a side: the ratio, then both times; a column for each section.
+/// A row for each work that has a base side, with the ratio and both times; a column for each section.
 pub(crate) fn comparison<'r>(records: &'r Records, columns: &[Column<'r>]) -> String {
     let mut head = vec!["what", "against"];
     head.extend(columns.iter().map(|column| column.name));
@@ -80,8 +80,8 @@ pub(crate) fn sections(records: &Records) -> String {
     sections.into_iter().map(table).collect::<Vec<_>>().join("\n\n")
 }
 
-/// A row for each work and side, a column for each figure; the cell is the median with least and most, after the ratio
-/// where the figure is compared.
+/// A row for each work and side, a column for each figure. A cell is the median with the minimum and maximum, after the
+/// ratio if the figure has one.
 pub(crate) fn figures(records: &Records, columns: &[Column<'_>]) -> String {
     let all = || columns.iter().flat_map(|column| records.section(column.section));
     let figures = distinct(all().map(|record| (&record.figure, &record.unit)));
@@ -113,13 +113,13 @@ fn figure_cell(records: &Records, record: &Record) -> String {
     format!("{ratio}{}", spread(summary))
 }
 
-/// A row for each work, a column for each side; the cell is the ratio to one of the sides, and for that side the time
+/// A row for each work, a column for each side. A cell is the ratio to the base side; for the base side it is the time
 /// itself.
 pub(crate) fn matrix(records: &Records, section: &str, base_side: &str) -> String {
     by_side(records, section, "time", matrix_cell, base_side)
 }
 
-/// A row for each work, a column for each side; the cell is the figure itself.
+/// A row for each work, a column for each side. A cell is the figure itself.
 pub(crate) fn counts(records: &Records, section: &str, figure: &str) -> String {
     by_side(records, section, figure, |record, _| record.and_then(Record::summary).map_or_else(dash, counted), "")
 }
@@ -154,7 +154,7 @@ fn matrix_cell(record: Option<&Record>, base: Option<&Record>) -> String {
     }
 }
 
-/// A line for each thing that is said about figures of a side, with the works that it is said of.
+/// A line for each note about figures of a side, with the works that have the note.
 pub(crate) fn notes(records: &Records, section: &str) -> String {
     let noted: Vec<(&String, &String, &String)> = records
         .section(section)
@@ -169,7 +169,7 @@ pub(crate) fn notes(records: &Records, section: &str) -> String {
     about.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// In the order in which they come first.
+/// Without repetitions, in the order of their first occurrence.
 fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = Vec::new();
     for item in items {
@@ -189,24 +189,24 @@ pub(crate) fn shown_ratio(ratio: Summary) -> String {
     format!("**{}** [{} to {}]", number(ratio.median), number(ratio.lower_quartile), number(ratio.upper_quartile))
 }
 
-/// `1.012 to 1.020`: to a thousandth, for differences of hundredths.
+/// `1.012 to 1.020`: three decimal places, for differences of hundredths.
 pub(crate) fn shown_interval((least, most): (f64, f64)) -> String {
     format!("{least:.3} to {most:.3}")
 }
 
-/// `2.1 [1.9 to 3.0]`: the median, least and most; one number where there is but one.
+/// `2.1 [1.9 to 3.0]`: the median, minimum and maximum; a single number if there is only one.
 fn spread(summary: Summary) -> String {
     let [median, least, most] = [summary.median, summary.least, summary.most].map(number);
     if least == most { median } else { format!("{median} [{least} to {most}]") }
 }
 
-/// The same for whole numbers.
+/// Like [`spread`], for whole numbers.
 fn counted(summary: Summary) -> String {
     let [median, least, most] = [summary.median, summary.least, summary.most].map(grouped);
     if least == most { median } else { format!("{median} [{least} to {most}]") }
 }
 
-/// Times in the unit that fits them; everything else as it is.
+/// Times in a suitable unit; other values unchanged.
 pub(crate) fn with_unit(value: f64, unit: &str) -> String {
     let in_nanoseconds = match unit {
         "ns" => value,
@@ -223,7 +223,7 @@ pub(crate) fn with_unit(value: f64, unit: &str) -> String {
     }
 }
 
-/// Three digits that mean something; counts as they are.
+/// Three significant digits; counts unchanged.
 pub(crate) fn number(value: f64) -> String {
     let is_whole = (value - value.round()).abs() < 1e-9;
     let value = if is_whole { value.round() } else { value };

@@ -1,18 +1,18 @@
-//! What processes use, as Linux counts it: processor time to the nanosecond, and memory.
+//! The resources of processes as counted by Linux: processor time to the nanosecond, and memory.
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// Processor time so far of the threads that some processes have now, in user and system mode.
+/// The processor time so far, in user and system mode, of the current threads of some processes.
 ///
-/// A thread that ends takes its time with it, so what is measured must not end threads.
+/// The time of a thread is lost when it ends, so measured work must not end threads.
 pub(crate) fn processor_time(processes: &[u32]) -> Result<Duration> {
     let mut nanoseconds = 0;
     for process in processes {
         for thread in fs::read_dir(format!("/proc/{process}/task")).context("read the threads of a process")? {
-            // A thread that has just ended counts as nothing.
+            // A thread that has just ended counts as zero.
             let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
             let first = text.split_whitespace().next().and_then(|field| field.parse::<u64>().ok());
             nanoseconds += first.context("read the processor time of a thread")?;
@@ -21,7 +21,7 @@ pub(crate) fn processor_time(processes: &[u32]) -> Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// A process and its children: a PostgreSQL with all its connections.
+/// A process and its children, such as a PostgreSQL server with all its connections.
 pub(crate) fn family(process: u32) -> Result<Vec<u32>> {
     let mut family = vec![process];
     for entry in fs::read_dir("/proc").context("read the processes")? {
@@ -32,18 +32,18 @@ pub(crate) fn family(process: u32) -> Result<Vec<u32>> {
     Ok(family)
 }
 
-/// The second field after the name, which may hold blanks.
+/// The second field after the name, which may contain blanks.
 fn parent_in(stat: &str) -> Option<u32> {
     stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
-/// Memory of a process that is in use now, in bytes.
+/// The resident memory of a process, in bytes.
 pub(crate) fn resident_bytes(process: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).context("read the memory of a process")?;
     kib_in(&status, "VmRSS:").map(|kib| kib * 1_024.0).context("read the memory of a process: no VmRSS")
 }
 
-/// Memory of the machine that programs can still have, in bytes.
+/// The memory of the machine that is available to programs, in bytes.
 pub(crate) fn available_bytes() -> Result<f64> {
     let text = fs::read_to_string("/proc/meminfo").context("read the free memory")?;
     kib_in(&text, "MemAvailable:").map(|kib| kib * 1_024.0).context("read the free memory: no MemAvailable")

@@ -8,38 +8,38 @@ use serde_json::{Value, json};
 use super::record::Record;
 use super::side::Side;
 
-/// A round is as long as it takes to be measured; a millisecond more or less of something else is little of it.
+/// The duration of a round. It is long enough that an interruption of a millisecond hardly matters.
 const ROUND: Duration = Duration::from_millis(60);
-/// No side does more than this many times the fewest operations.
+/// Maximum multiple of the minimum number of operations for a fast side.
 const MOST_TIMES: u32 = 5_000;
 
-/// A work as all sides are told it.
+/// A work, in the form in which it is sent to all sides.
 pub(crate) struct Work {
     pub(crate) label: &'static str,
     pub(crate) name: &'static str,
     pub(crate) tasks: u32,
-    /// Of each task; the fewest, where a round may have more.
+    /// Operations per task; the minimum if a round may have more.
     operations: u32,
     length: Length,
     before: Before,
-    /// Tasks that share the time of a round: where throughput counts.
+    /// Number of tasks that the time of a round is divided by, for works that measure throughput.
     shared_by: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Length {
-    /// As many operations as take a side [`ROUND`].
+    /// As many operations as a side does in [`ROUND`].
     Fitted,
-    /// Each round has keys of its own, and they must last.
+    /// Each round uses new keys, and there is a limited number of them.
     Fixed,
 }
 
-/// What goes before the rounds of a work, and is not measured.
+/// The preparation of a round, which is not measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
-    /// Everything that is read is cached, from the first round on.
+    /// All keys are cached before the first round.
     Fill,
-    /// Nothing is cached when a round begins.
+    /// No key is cached when a round starts.
     Clear,
 }
 
@@ -57,17 +57,17 @@ const fn hits(label: &'static str, name: &'static str, tasks: u32, operations: u
     Work { label, name, tasks, operations, length: Length::Fitted, before: Before::Fill, shared_by: 1 }
 }
 
-/// What the round that does not count showed.
+/// The result of the uncounted first round.
 #[derive(Debug, PartialEq)]
 enum Readiness {
     Lacks(String),
-    /// Of each task, in each of the rounds that count.
+    /// The operations per task in each counted round.
     Operations(u32),
 }
 
 impl Work {
-    /// Each side does the work once a round, and another one begins each round; what comes before the first does not
-    /// count. Of the records, which belong to the sides in their order, those without rounds have a note.
+    /// In each round every side does the work once, and the side that starts changes from round to round. The
+    /// preparation is not counted. The records belong to the sides in their order; a record without rounds gets a note.
     pub(crate) fn in_turn(&self, sides: &mut [Side], records: &mut [Record], rounds: u32) -> Result<()> {
         let mut operations = Vec::new();
         for (side, record) in sides.iter_mut().zip(&mut *records) {
@@ -89,7 +89,7 @@ impl Work {
         Ok(())
     }
 
-    /// Fills caches and connections, and finds out how long a round must be.
+    /// Fills caches and connections, and determines the number of operations per round.
     fn prepare(&self, side: &mut Side) -> Result<Readiness> {
         if let Some(lack) = side.run(&self.told(0, 0))?.lacks {
             return Ok(Readiness::Lacks(lack));
@@ -111,7 +111,7 @@ impl Work {
         Ok(())
     }
 
-    /// Microseconds of an operation.
+    /// Returns microseconds per operation.
     fn round(&self, side: &mut Side, round: u32, operations: u32) -> Result<f64> {
         self.set_up(side, Before::Clear)?;
         let seconds = side.run(&self.told(round, operations))?.seconds;
@@ -123,14 +123,14 @@ impl Work {
         json!({ "work": self.name, "tasks": self.tasks, "operations": operations, "first": first })
     }
 
-    /// As many as take a round, where one takes so long.
+    /// The number of operations that take one round, if the minimum number takes this long.
     fn fitted(&self, microseconds: f64) -> u32 {
         let wanted = ROUND.as_secs_f64() * 1e6 / (microseconds * f64::from(self.operations * self.shared_by));
         (1..=MOST_TIMES).rev().find(|times| f64::from(*times) <= wanted).unwrap_or(1) * self.operations
     }
 }
 
-/// No operations: the record says why.
+/// Returns zero operations, and records the reason.
 fn noted(record: &mut Record, why: String) -> u32 {
     record.note = Some(why);
     0

@@ -1,4 +1,4 @@
-//! Links between documents, and from documents to code, lead somewhere.
+//! Links between documents, and from documents to code, have existing targets.
 
 use std::path::Path;
 

@@ -1,9 +1,9 @@
-//! What a check reads, and what it finds.
+//! The input of a check, and its findings.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// A place and what to do there.
+/// A place, and what to change there.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Finding {
     pub(super) path: PathBuf,

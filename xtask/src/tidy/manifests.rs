@@ -1,4 +1,4 @@
-//! Versions of dependencies stand in one place: the workspace's table.
+//! Versions of dependencies are in one place: the table of the workspace.
 
 use super::finding::{Finding, SourceFile};
 
@@ -7,7 +7,7 @@ const ADVICE: &str = "put the version into [workspace.dependencies] and write `w
 pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut in_dependencies = false;
-    // Arrays of features may go over several lines; only the first has the key.
+    // An array of features may span several lines; only the first one has the key.
     let mut depth = 0;
     for (index, line) in file.text.lines().map(without_comment).enumerate() {
         let starts_a_key = depth == 0 && line.contains('=');

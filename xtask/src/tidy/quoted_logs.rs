@@ -1,6 +1,7 @@
-//! The lines of the log that the documents quote are lines that the programs write: an operator searches for them.
+//! The programs write every log line that the documents quote, because operators search for them.
 //!
-//! A quote stands in backticks behind words that name the log, see [`BEFORE`]. What `…` leaves out may be anything.
+//! A quote is text in backticks after words that name the log, see [`BEFORE`]. The part that `…` stands for may be
+//! anything.
 
 use super::finding::{Finding, SourceFile};
 
@@ -33,14 +34,14 @@ fn unsaid(document: &SourceFile, files: &[SourceFile]) -> Vec<Finding> {
     findings
 }
 
-/// What is between backticks, with the text before it.
+/// Text in backticks, selected by the text before it.
 fn quotes(line: &str) -> impl Iterator<Item = &str> {
     let parts: Vec<&str> = line.split('`').collect();
     let pairs: Vec<(&str, &str)> = parts.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
     pairs.into_iter().filter(|(before, _)| BEFORE.iter().any(|words| ends_with(before, words))).map(|(_, quote)| quote)
 }
 
-/// Whole words: `catalog` is no log.
+/// Only whole words: `catalog` does not end with the word `log`.
 fn ends_with(text: &str, words: &str) -> bool {
     let before = text.strip_suffix(words);
     before.is_some_and(|before| !before.ends_with(|last: char| last.is_alphanumeric()))

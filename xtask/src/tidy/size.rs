@@ -1,4 +1,4 @@
-//! How many lines of code a crate has: what is neither blank, nor a comment, nor a test.
+//! The number of code lines of a crate, without blank lines, comments and tests.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::SourceFile;
 use super::sources::code;
 
-/// By crate.
+/// Lines by crate.
 pub(super) struct Sizes(BTreeMap<String, usize>);
 
 impl Sizes {
@@ -31,7 +31,7 @@ impl fmt::Display for Sizes {
     }
 }
 
-/// The crates that are shipped, and xtask; `src` only.
+/// The crates that are shipped, and xtask. Only `src` counts.
 fn crate_of(path: &Path) -> Option<String> {
     let parts: Vec<&str> = path.components().filter_map(|part| part.as_os_str().to_str()).collect();
     match parts.as_slice() {

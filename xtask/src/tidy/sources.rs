@@ -1,17 +1,17 @@
 //! Conventions of Rust sources and Lua scripts.
 //!
-//! Test code is not code here: what is below `mod tests`, or in a `tests` or `benches` directory, may be long and may
-//! use the commands that production must not.
+//! Test code does not count as code here: code below `mod tests`, or in a `tests` or `benches` directory, may be long
+//! and may use commands that are forbidden in production.
 
 use std::path::Path;
 
 use super::finding::{Finding, SourceFile};
 
 const MAX_LINES: usize = 500;
-/// Of a line of prose; rustfmt holds the code to the same.
+/// Maximum width of a comment. rustfmt applies the same limit to the code.
 const MAX_COLUMNS: usize = 120;
 
-/// Written in two halves, so that this file does not find itself.
+/// Written in two halves, so that this file does not match itself.
 const UNFINISHED: [(&str, &str); 4] = [
     (concat!("todo", "!("), "write it, or return an error"),
     (concat!("unimplemented", "!("), "write it, or return an error"),
@@ -21,7 +21,7 @@ const UNFINISHED: [(&str, &str); 4] = [
 
 const NAMELESS_FILES: [&str; 4] = ["utils.rs", "util.rs", "helpers.rs", "misc.rs"];
 
-/// Commands that stop the server for everybody, or delete what belongs to other programs. In lower case, as seen in
+/// Commands that block the server for all clients, or delete the data of other programs. In lower case, as written in
 /// Rust and in Lua.
 const FORBIDDEN_COMMANDS: [(&str, &str); 6] = [
     ("cmd(\"keys\"", "KEYS stops the server while it walks all keys: use SCAN"),
@@ -63,7 +63,7 @@ fn check_length(file: &SourceFile) -> Option<Finding> {
     (lines > MAX_LINES).then(|| file.finding(MAX_LINES + 1, advice))
 }
 
-/// What has no blank, such as an address, cannot be broken.
+/// Text without a blank, such as an address, cannot be wrapped.
 fn check_width(file: &SourceFile) -> Vec<Finding> {
     let is_wide = |line: &str| line.chars().count() > MAX_COLUMNS;
     let prose = |line: &str| line.trim_start().strip_prefix("//").is_some_and(|text| text.trim_end().contains(' '));
@@ -87,7 +87,7 @@ fn check_lines(
     numbered.filter_map(found).collect()
 }
 
-/// The number of lines before the tests; none in a file of tests.
+/// The number of lines before the tests; zero for a file of tests.
 fn lines_of_code(file: &SourceFile) -> usize {
     if is_test_code(&file.path) {
         return 0;
@@ -97,7 +97,7 @@ fn lines_of_code(file: &SourceFile) -> usize {
     tests.unwrap_or(lines.len())
 }
 
-/// The lines of a file that are no test.
+/// The lines of a file before its tests.
 pub(super) fn code(file: &SourceFile) -> impl Iterator<Item = &str> {
     file.text.lines().take(lines_of_code(file))
 }

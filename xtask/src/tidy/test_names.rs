@@ -1,15 +1,15 @@
-//! The tests that `docs/consistency.md` names exist: a promise without its test is a claim.
+//! The tests that `docs/consistency.md` names exist: a guarantee without its test is only a claim.
 //!
-//! A name is `file::test`, where `file.rs` holds the test, or `file::*` for all tests of a file. In backticks whatever
-//! has `::` and begins with a small letter is such a name.
+//! A name is `file::test`, where `file.rs` contains the test, or `file::*` for all tests of a file. Any text in
+//! backticks that contains `::` and begins with a lower-case letter is such a name.
 
 use std::path::Path;
 
 use super::finding::{Finding, SourceFile};
 
-/// Where promises are made.
+/// The document with the guarantees.
 const DOCUMENT: &str = "docs/consistency.md";
-/// The macro of `tests/system` whose list names the tests that run on both databases.
+/// The macro of `tests/system` that lists the tests which run on both databases.
 const LIST_OF_TESTS: &str = "on_both_databases![";
 
 pub(super) fn check(files: &[SourceFile]) -> Vec<Finding> {
@@ -28,7 +28,7 @@ fn missing(document: &SourceFile, files: &[SourceFile]) -> Vec<Finding> {
     findings
 }
 
-/// What is between backticks and names a test: file and test.
+/// Names of tests in backticks: file and test.
 fn names(line: &str) -> impl Iterator<Item = (&str, &str)> {
     let quoted = line.split('`').skip(1).step_by(2);
     quoted.filter(|name| name.starts_with(|first: char| first.is_ascii_lowercase())).filter_map(|name| {
@@ -42,7 +42,7 @@ fn exists(files: &[SourceFile], module: &str, test: &str) -> bool {
     of_module.any(|file| if test == "*" { has_tests(file) } else { has_test(file, test) })
 }
 
-/// A module has its tests in its own file, or in `tests.rs` of its folder.
+/// The tests of a module are in its own file, or in `tests.rs` of its folder.
 fn holds_tests_of(path: &Path, module: &str) -> bool {
     let is_module = |part: Option<&std::ffi::OsStr>| part.is_some_and(|name| name == module);
     is_module(path.file_stem()) || (path.ends_with("tests.rs") && is_module(path.parent().and_then(Path::file_name)))

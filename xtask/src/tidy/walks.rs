@@ -1,8 +1,8 @@
-//! The walks through the code in `docs/architecture.md` name files and functions that exist, and few enough files to
-//! follow.
+//! The walks through the code in `docs/architecture.md` name existing files and functions, and cross a limited number
+//! of files.
 //!
-//! A step is `path/of/file.rs: function` in backticks, the path as short as it is clear. A walk is a section whose
-//! heading stands in the table below.
+//! A step is `path/of/file.rs: function` in backticks, with the shortest unambiguous path. A walk is a section whose
+//! heading is in the table below.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::{Finding, SourceFile};
 
 const DOCUMENT: &str = "docs/architecture.md";
 
-/// Heading, and how many files the walk may cross.
+/// The heading, and the maximum number of files of the walk.
 const WALKS: [(&str, usize); 3] = [("## A read that hits Redis", 13), ("## A read that misses", 9), ("## A write", 18)];
 
 pub(super) fn check(files: &[SourceFile]) -> Vec<Finding> {

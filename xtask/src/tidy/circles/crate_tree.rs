@@ -1,5 +1,5 @@
-//! The modules of a crate, and to which file each path in them leads. A name that a module only hands on leads to the
-//! file that defines it.
+//! The modules of a crate, and the file that each path in them leads to. A re-exported name leads to the file that
+//! defines it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use super::references::{Module, Parts};
 use crate::tidy::finding::SourceFile;
 
-/// Which file imports which, and the names.
+/// Which file imports which, and the imported names.
 pub(super) type Imports = BTreeMap<(PathBuf, PathBuf), BTreeSet<String>>;
 
-/// How often a name may be handed on.
+/// Maximum number of re-exports of a name.
 const LONGEST_WAY: usize = 16;
 
 pub(super) struct CrateTree {
-    /// The first is the root.
+    /// The first place is the root.
     places: Vec<Place>,
 }
 
@@ -26,7 +26,7 @@ struct Place {
 }
 
 impl CrateTree {
-    /// What does not parse is the compiler's to say.
+    /// Files that do not parse are skipped: the compiler reports them.
     pub(super) fn read(files: &[SourceFile], root: &Path) -> Self {
         let mut tree = Self { places: Vec::new() };
         let folder = root.parent().unwrap_or(root).to_owned();
@@ -34,7 +34,7 @@ impl CrateTree {
         tree
     }
 
-    /// `folder` is where the files of its children are.
+    /// `folder` contains the files of its children.
     fn add_file(&mut self, files: &[SourceFile], path: &Path, folder: &Path, parent: usize) -> Option<usize> {
         let file = files.iter().find(|file| file.path == path)?;
         let module = Module::read(&file.text).ok()?;
@@ -74,7 +74,7 @@ impl CrateTree {
         imports
     }
 
-    /// The module that defines what a path in module `at` names; `None` for what is not of this crate.
+    /// The module that defines the target of a path in module `at`; `None` if it is outside this crate.
     fn resolve(&self, at: usize, path: &[String], way: usize) -> Option<usize> {
         let (first, rest) = path.split_first()?;
         let place = &self.places[at];
@@ -104,7 +104,7 @@ impl CrateTree {
         Some(at)
     }
 
-    /// Where a `use` of module `at` has this name from.
+    /// Follows the `use` in module `at` that brings this name into scope.
     fn follow(&self, at: usize, name: &str, rest: &[String], way: usize) -> Option<usize> {
         let way = way.checked_sub(1)?;
         let module = &self.places[at].module;

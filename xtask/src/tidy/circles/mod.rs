@@ -1,7 +1,8 @@
-//! No file and no folder of a crate imports, over any way, what imports it: a reader can begin at the bottom.
+//! No file and no folder of a crate imports, directly or indirectly, something that imports it, so that a reader can
+//! start at the bottom.
 //!
-//! Folders are compared level by level: what a file of one imports from a file of another is an import of its folder. A
-//! parent (`a.rs` or `a/mod.rs`) is a file of its folder. Test code may import what it likes.
+//! Folders are compared level by level: if a file of one imports from a file of another, the folder imports it too. A
+//! parent (`a.rs` or `a/mod.rs`) belongs to its folder. Test code may import anything.
 
 mod crate_tree;
 mod references;
@@ -15,7 +16,7 @@ use petgraph::graphmap::DiGraphMap;
 use super::finding::{Finding, SourceFile};
 use crate_tree::{CrateTree, Imports};
 
-/// Crates that still have circles. None is added; one that is free of them leaves.
+/// Crates that still have circles. No crate is added; a crate without circles is removed.
 const NOT_YET: [&str; 2] = ["crates/billing-core", "crates/cache-monitor"];
 
 pub(super) fn check(files: &[SourceFile]) -> Vec<Finding> {
@@ -57,18 +58,18 @@ fn levels(imports: &Imports) -> BTreeMap<PathBuf, Imports> {
     levels
 }
 
-/// The files `a.rs` beside which there is a folder `a`.
+/// The files `a.rs` that have a folder `a` beside them.
 fn parents(imports: &Imports) -> BTreeSet<PathBuf> {
     let files = imports.keys().flat_map(|(from, to)| [from, to]);
     files.filter_map(|file| file.parent()).map(|folder| folder.with_extension("rs")).collect()
 }
 
-/// A parent stands in its folder, as `mod.rs`.
+/// Moves a parent into its folder, as `mod.rs`.
 fn in_its_folder(file: &Path, parents: &BTreeSet<PathBuf>) -> PathBuf {
     if parents.contains(file) { file.with_extension("").join("mod.rs") } else { file.to_owned() }
 }
 
-/// One shortest circle out of each knot of entries that import one another.
+/// One shortest circle from each strongly connected group of entries.
 fn circles(imports: &Imports) -> Vec<Vec<&Path>> {
     let edges = imports.keys().map(|(from, to)| (from.as_path(), to.as_path()));
     let graph: DiGraphMap<&Path, ()> = DiGraphMap::from_edges(edges);

@@ -1,4 +1,4 @@
-//! What one file says of others: its modules, its `use`s, and the paths in its code. Test code is passed over.
+//! The references of one file to others: its modules, its `use`s, and the paths in its code. Test code is skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,15 +6,15 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, UseTree};
 
-/// `crate::a::B` in parts.
+/// The parts of a path such as `crate::a::B`.
 pub(super) type Parts = Vec<String>;
 
-/// A module as its text has it, `mod x { … }` within it included.
+/// A module as written in a file, including `mod x { … }` in it.
 #[derive(Debug, Default)]
 pub(super) struct Module {
-    /// Names that are defined here.
+    /// Names defined here.
     pub(super) defined: BTreeSet<String>,
-    /// Names that a `use` brings here, and where from.
+    /// Names that a `use` brings into scope, and where they come from.
     pub(super) brought: BTreeMap<String, Parts>,
     /// `use x::*`.
     pub(super) globs: Vec<Parts>,
@@ -31,7 +31,7 @@ impl Module {
         Ok(Module::of(&syn::parse_file(text)?.items))
     }
 
-    /// Only hands names on.
+    /// Whether it only re-exports names.
     pub(super) fn is_face(&self) -> bool {
         self.defined.is_empty() && self.paths.is_empty()
     }
@@ -62,7 +62,8 @@ impl Module {
         self.brought.insert(name, path);
     }
 
-    /// In the arguments of a macro, which are tokens and no syntax yet, a path begins with one of three words.
+    /// The arguments of a macro are tokens without syntax, so a path is recognized by its first word, which is one of
+    /// three.
     fn take_tokens(&mut self, tokens: TokenStream) {
         let mut path: Parts = Vec::new();
         for token in tokens {
@@ -115,7 +116,7 @@ impl<'ast> Visit<'ast> for Module {
         self.take_tokens(invocation.tokens.clone());
     }
 
-    /// Who may see a thing is no import.
+    /// A visibility is not an import.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 
     fn visit_attribute(&mut self, _: &'ast Attribute) {}

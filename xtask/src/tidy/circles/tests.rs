@@ -1,4 +1,4 @@
-//! Circles are found, by file and by folder, and nothing else is.
+//! Circles between files and folders are found, and nothing else is.
 
 use super::*;
 
