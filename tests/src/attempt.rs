@@ -1,7 +1,8 @@
-//! Running a program whose arguments, variables and files may be anything, and looking at all that comes of it.
+//! Runs a program with arbitrary arguments, variables and files, and records the complete result.
 //!
-//! Invariant: it ends. What takes longer than it may is interrupted, then killed, and told; a service is asked to end
-//! as soon as it says where it listens. None of that is a failure here: the caller judges.
+//! Invariant: it ends. A program that exceeds its time limit is interrupted, then killed, and the result says so; a
+//! service is asked to end as soon as it prints its address. None of that is a failure here: the caller judges the
+//! result.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
@@ -14,36 +15,37 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::service::ADDRESS_LINES;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
-/// For a program that was interrupted.
+/// Time for an interrupted program to end.
 const GRACE: Duration = Duration::from_secs(20);
-/// A pipe that nobody reads would hold the program up; what is longer is read and dropped.
+/// Maximum number of bytes kept of each stream. The rest is read and dropped, because a full pipe would block the
+/// program.
 const KEPT_BYTES: usize = 8 << 20;
 
-/// What ended a program.
+/// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It did so by itself.
+    /// By itself.
     Itself,
-    /// A service that said where it listens was asked to.
+    /// It is a service that printed its address, and was asked to end.
     Asked,
-    /// It took too long, and ended when it was interrupted.
+    /// It exceeded its time limit, and ended after an interruption.
     Interrupted,
-    /// It took too long, and did not heed the interruption.
+    /// It exceeded its time limit, and did not react to the interruption.
     Killed,
 }
 
-/// How a program ended, and every byte that it said.
+/// How a program ended, and its complete output.
 #[derive(Debug)]
 pub struct Attempt {
-    /// What ended it.
+    /// How it ended.
     pub end: End,
-    /// The exit code; none if it was a signal.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// Its data.
+    /// The bytes of stdout.
     pub stdout: Vec<u8>,
-    /// Everything else it said.
+    /// The bytes of stderr.
     pub stderr: Vec<u8>,
 }
 
@@ -65,7 +67,7 @@ impl Attempt {
     }
 }
 
-/// An error of a signal means that the program has ended meanwhile.
+/// A signal that cannot be sent means that the program has ended meanwhile.
 fn wait(child: &mut Child, id: Pid, longest: Duration) -> (End, ExitStatus) {
     if let Some(status) = wait_for(child, longest) {
         return (End::Itself, status);
@@ -97,7 +99,7 @@ fn read_all(mut pipe: impl Read) -> Vec<u8> {
     kept
 }
 
-/// What the program says, and whether it was asked to end because it listens.
+/// Reads the output of the program, and whether it was asked to end because it listens.
 fn listen(stderr: ChildStderr, id: Pid) -> (Vec<u8>, bool) {
     let (mut said, mut line, mut listens) = (Vec::new(), Vec::new(), false);
     let mut stderr = BufReader::new(stderr);

@@ -1,4 +1,4 @@
-//! HTTP to one service.
+//! HTTP requests to one service.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use ureq::http::Response;
 
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Asks one service; clones share their connections.
+/// A client of one service. Clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
     base: String,
 }
 
-/// What a service answered.
+/// The answer of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// `X-Cache`: where the value came from.
+    /// `X-Cache`: the source of the value.
     pub cache: Option<String>,
-    /// `X-Invalidation`: whether other processes may still see older values.
+    /// `X-Invalidation`: whether other processes may still show older values.
     pub invalidation: Option<String>,
     /// `Content-Type`.
     pub content_type: Option<String>,
@@ -40,13 +40,13 @@ impl Client {
         Self { agent: config.build().into(), base }
     }
 
-    /// Where it listens: `http://127.0.0.1:port`.
+    /// The address of the service: `http://127.0.0.1:port`.
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// Another client of the same service, which gives up after `timeout`.
+    /// Another client of the same service, with this timeout.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self::patient(self.base.clone(), timeout)
@@ -71,15 +71,15 @@ impl Client {
         answer.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`Client::get`], for a service that may not be there.
+    /// Like [`Client::get`], for a service that may be unreachable.
     ///
     /// # Errors
-    /// There was no answer, or only a part of one; the same holds for every other `try`.
+    /// There was no answer, or only a part of one. The same holds for every other `try` method.
     pub fn try_get(&self, path: &str) -> Result<Answer, String> {
         Answer::of(path, self.agent.get(self.url(path)).call())
     }
 
-    /// As [`Client::post`], for a service that may not be there.
+    /// Like [`Client::post`], for a service that may be unreachable.
     pub fn try_post(&self, path: &str, body: &Value) -> Result<Answer, String> {
         let request = self.agent.post(self.url(path)).header("content-type", "application/json");
         Answer::of(path, request.send(body.to_string()))
@@ -125,14 +125,14 @@ impl Answer {
         Ok(Self { status: response.status().as_u16(), cache, invalidation, content_type, text })
     }
 
-    /// The same, if the status is this one.
+    /// This answer, if it has this status.
     #[track_caller]
     pub fn with_status(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self:#?}");
         self
     }
 
-    /// The value, if it came from `tier`: `l2`, `loaded` or `bypassed`.
+    /// The body, if the value came from `tier`: `l2`, `loaded` or `bypassed`.
     #[track_caller]
     pub fn from_tier(&self, tier: &str) -> Value {
         assert_eq!((self.status, self.cache.as_deref()), (200, Some(tier)), "{self:#?}");

@@ -1,9 +1,9 @@
-//! The product as a user has it, for the tests of the whole system: the built programs, a Redis and a database of one's
-//! own, HTTP, SQL and Python.
+//! The product as users have it, for the system tests: the built programs, a Redis and a database for each test, HTTP,
+//! SQL and Python.
 //!
-//! Invariants: a program sees a clean environment and an empty working directory, so that no developer's server is ever
-//! used; it ends with the value that started it; whatever a test needs and does not have fails it, with a sentence that
-//! says how to get it. Everything here blocks and panics: the caller is a test.
+//! Invariants: a program has a clean environment and an empty working directory, so that no developer's server is ever
+//! used; it ends when the value that started it is dropped; a test fails if something it needs is missing, with a
+//! message that says how to get it. Everything here blocks and panics, because the caller is a test.
 
 mod attempt;
 mod browser;
@@ -30,14 +30,14 @@ pub use site::{Backend, Site};
 pub use sql::Session;
 pub use topology::Topology;
 
-/// The operator's tool.
+/// The tool of operators.
 pub const CACHE_ADMIN: &str = "cache-admin";
 /// The measuring tool.
 pub const CACHE_MONITOR: &str = "cache-monitor";
-/// The example service; its path below the directory of the programs.
+/// The example service, as a path below the directory of the programs.
 pub const BILLING_SERVICE: &str = "examples/billing-service";
 
-/// Lets this process and those it starts have so many files and connections open, where the system allows it.
+/// Lets this process and its children open this many files and connections, if the system allows it.
 pub fn allow_open_files(wanted: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -1,4 +1,4 @@
-//! A page of metrics, as the reference parser of its format reads it.
+//! A page of metrics, parsed by the reference parser of its format.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +9,12 @@ use crate::{Client, Site};
 /// The media type of the format.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What a scrape gives.
+/// The result of a scrape.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// The page.
+    /// The text of the page.
     pub text: String,
-    /// Its metrics, by name without `_total` and the like.
+    /// The metrics by name, without suffixes such as `_total`.
     pub families: BTreeMap<String, Family>,
 }
 
@@ -23,22 +23,22 @@ pub struct Metrics {
 pub struct Family {
     /// `counter`, `gauge`, `histogram` or `info`.
     pub kind: String,
-    /// Its unit, or nothing.
+    /// The unit; empty if there is none.
     pub unit: String,
-    /// What it says of itself.
+    /// The help text.
     pub help: String,
-    /// Its series.
+    /// The series.
     pub samples: Vec<Sample>,
 }
 
 /// A value of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// With `_total` and the like.
+    /// The name, with suffixes such as `_total`.
     pub name: String,
-    /// By name.
+    /// The labels by name.
     pub labels: BTreeMap<String, String>,
-    /// What it is now.
+    /// The present value.
     pub value: f64,
 }
 
@@ -54,7 +54,7 @@ impl Metrics {
         Self { text: page.text, families }
     }
 
-    /// The value of the one series with exactly these labels: `value("x_total", "type=invoices tier=l1")`.
+    /// The value of the only series with exactly these labels: `value("x_total", "type=invoices tier=l1")`.
     #[track_caller]
     #[must_use]
     pub fn value(&self, name: &str, labels: &str) -> f64 {
@@ -65,7 +65,7 @@ impl Metrics {
         found[0].value
     }
 
-    /// The sum of all series of this name.
+    /// The sum of all series with this name.
     #[must_use]
     pub fn sum(&self, name: &str) -> f64 {
         self.samples().filter(|sample| sample.name == name).map(|sample| sample.value).sum()
@@ -76,7 +76,7 @@ impl Metrics {
         self.families.values().flat_map(|family| &family.samples)
     }
 
-    /// Every name of a series with its labels.
+    /// Every series name with its labels.
     #[must_use]
     pub fn names(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

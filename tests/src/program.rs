@@ -1,7 +1,6 @@
-//! Running one program to its end.
+//! Runs a program to its end.
 //!
-//! Invariant: the environment is what the test says and nothing else; a program that hangs is killed and fails the
-//! test.
+//! Invariant: the environment contains only what the test sets; a program that hangs is killed, and the test fails.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -18,13 +17,13 @@ use serde_json::Value;
 use crate::attempt::Attempt;
 use crate::service::Service;
 
-/// A program that takes longer hangs.
+/// A program that takes longer counts as hanging.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
-/// What a program needs to find other programs and its temporary files.
+/// Variables that a program needs to find other programs and its temporary files.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LANG"];
 
-/// A program with its environment, to be run any number of times.
+/// A program with its environment. It can be run any number of times.
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
@@ -33,16 +32,16 @@ pub struct Program {
     directory: PathBuf,
 }
 
-/// How a program ended, and what it said.
+/// How a program ended, and its output.
 #[derive(Debug)]
 pub struct Run {
-    /// What was run.
+    /// The command line.
     pub command: String,
-    /// Its exit code; none if a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// Its data.
+    /// The text of stdout.
     pub stdout: String,
-    /// Everything else it said.
+    /// The text of stderr.
     pub stderr: String,
 }
 
@@ -50,7 +49,7 @@ impl Program {
     /// A built program of this workspace, by its path below `target/<profile>`.
     pub(crate) fn built(name: &str, directory: &Path) -> Self {
         let tests = std::env::current_exe().expect("a test knows its own path");
-        // target/<profile>/deps/system-0123456789abcdef, target/<profile>/chaos
+        // The test program is target/<profile>/deps/system-0123456789abcdef or target/<profile>/chaos.
         let directories = tests.ancestors().skip(1).take(2);
         let paths = directories.map(|parent| parent.join(name).with_extension(std::env::consts::EXE_EXTENSION));
         let path = paths.into_iter().find(|path| path.is_file());
@@ -70,11 +69,11 @@ impl Program {
     fn new(path: PathBuf, first_arguments: Vec<PathBuf>, directory: &Path) -> Self {
         let inherited = INHERITED.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)));
         let program = Self { path, first_arguments, environment: inherited.collect(), directory: directory.to_owned() };
-        // A developer may have it set, and no user may ever see one.
+        // Set because a developer may have it set; a user must never see a backtrace even so.
         program.with("RUST_BACKTRACE", "1")
     }
 
-    /// Sets a variable, which need not be text.
+    /// Sets a variable. The value need not be text.
     #[must_use]
     pub fn with(mut self, variable: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.insert(variable.as_ref().to_owned(), value.as_ref().to_owned());
@@ -87,19 +86,19 @@ impl Program {
         Self { directory: directory.to_owned(), ..self }
     }
 
-    /// The same program, which gets an error, and not a signal that ends it, where a file must not grow.
+    /// The same program, which gets an error instead of a signal if a file exceeds its size limit.
     #[must_use]
     pub fn that_survives_its_limits(self) -> Self {
         self.after("trap '' XFSZ")
     }
 
-    /// The same program, which may have so many files open.
+    /// The same program with this limit on open files.
     #[must_use]
     pub fn with_open_files(self, most: u32) -> Self {
         self.after(&format!("ulimit -n {most}"))
     }
 
-    /// The same program, begun by a shell that did something first.
+    /// The same program, started by a shell after this command.
     fn after(mut self, first: &str) -> Self {
         let program = std::mem::replace(&mut self.path, "sh".into());
         let before = ["-c".into(), format!("{first}; exec \"$0\" \"$@\"").into(), program];
@@ -113,7 +112,7 @@ impl Program {
         self.run_with_input(arguments, "")
     }
 
-    /// As [`Program::run`], with this on stdin.
+    /// Like [`Program::run`], with this text on stdin.
     #[track_caller]
     pub fn run_with_input(&self, arguments: &str, input: &str) -> Run {
         let mut command = self.command();
@@ -134,7 +133,7 @@ impl Program {
         }
     }
 
-    /// Runs the program with any arguments at all, for so long at most. Never fails.
+    /// Runs the program with arbitrary arguments and a time limit. Never fails.
     #[must_use]
     pub fn attempt(&self, arguments: &[OsString], longest: Duration) -> Attempt {
         let mut command = self.command();
@@ -142,14 +141,14 @@ impl Program {
         Attempt::make(command, longest)
     }
 
-    /// Starts the program as a service on a free port, and waits until it says where it listens.
+    /// Starts the program as a service on a free port, and waits until it prints its address.
     #[track_caller]
     #[must_use]
     pub fn serve(&self) -> Service {
         Service::start(self.command())
     }
 
-    /// The same for a program that serves by a command, such as `dashboard`.
+    /// Like `serve`, for a program that serves by a command, such as `dashboard`.
     #[track_caller]
     #[must_use]
     pub fn serve_by(&self, command_line: &str) -> Service {
@@ -158,10 +157,10 @@ impl Program {
         Service::start(command)
     }
 
-    /// The same for a program that may die before it listens.
+    /// Like `serve`, for a program that may die before it listens.
     ///
     /// # Errors
-    /// What it said until then.
+    /// Its output until then.
     pub fn try_serve(&self) -> Result<Service, String> {
         Service::try_start(self.command())
     }
@@ -179,7 +178,7 @@ impl Run {
         Self { command, code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
-    /// What it printed, if it did what it was asked.
+    /// Its stdout, if it succeeded.
     #[track_caller]
     pub fn fine(self) -> String {
         assert_eq!(self.code, Some(0), "{self:#?}");
@@ -187,7 +186,7 @@ impl Run {
         self.stdout
     }
 
-    /// The JSON it printed, if it did what it was asked.
+    /// The JSON on its stdout, if it succeeded.
     #[track_caller]
     pub fn json(self) -> Value {
         let command = self.command.clone();
@@ -195,7 +194,7 @@ impl Run {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{command} printed no JSON: {error}: {text}"))
     }
 
-    /// The one sentence on stderr of a program that failed with this exit code and printed no data.
+    /// The single line on stderr of a program that failed with this exit code and printed nothing on stdout.
     #[track_caller]
     pub fn sentence(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:#?}");
@@ -205,7 +204,7 @@ impl Run {
         sentence.trim_end().to_owned()
     }
 
-    /// What the command line parser said about wrong usage.
+    /// The message of the command-line parser about wrong usage.
     #[track_caller]
     pub fn wrong_usage(self) -> String {
         assert_eq!(self.code, Some(2), "{self:#?}");

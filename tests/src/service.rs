@@ -1,6 +1,6 @@
-//! One running service process.
+//! A running service process.
 //!
-//! Invariant: the process ends with this value. What it says on stderr is kept and printed when a test fails.
+//! Invariant: the process ends when this value is dropped. Its stderr is kept, and printed if a test fails.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::http::Client;
 use crate::program::DEADLINE;
 
-/// What stands before the address, as services and the dashboard say it.
+/// The text before the address in the output of services and of the dashboard.
 pub(crate) const ADDRESS_LINES: [&str; 2] = ["listening on ", "dashboard at "];
 const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(5);
 
@@ -33,7 +33,7 @@ impl Service {
         Self::try_start(command).unwrap_or_else(|said| panic!("the service does not listen; it said: {said}"))
     }
 
-    /// The service, or what it said instead of listening.
+    /// The service, or its output if it does not listen.
     #[track_caller]
     pub(crate) fn try_start(mut command: Command) -> Result<Self, String> {
         command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -41,7 +41,7 @@ impl Service {
         let (sender, said) = channel();
         let stderr = child.stderr.take().expect("stderr is a pipe");
         thread::spawn(move || listen(stderr, &sender));
-        // Made before it is known whether the process works, so that it is ended in any case.
+        // Created before it is known whether the process works, so that it is ended in any case.
         let mut service = Self { child, client: Client::new(String::new()), said: Mutex::new(said) };
         service.client = Client::new(service.wait_for_address()?);
         Ok(service)
@@ -78,12 +78,12 @@ impl Service {
         self.signal(Signal::STOP);
     }
 
-    /// Lets a paused process go on (SIGCONT).
+    /// Continues a paused process (SIGCONT).
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// How large files may become that the process writes; any size without a limit.
+    /// Limits the size of files that the process writes; `None` removes the limit.
     #[cfg(target_os = "linux")]
     pub fn let_files_grow_to(&self, current: Option<u64>) {
         use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
@@ -93,18 +93,18 @@ impl Service {
         let _ = prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit);
     }
 
-    /// An error means that the process has ended meanwhile.
+    /// An error is ignored: it means that the process has ended meanwhile.
     fn signal(&self, which: Signal) {
         let _ = kill_process(Pid::from_child(&self.child), which);
     }
 
-    /// What the process has said since it was asked last.
+    /// The output of the process since the last call.
     #[must_use]
     pub fn said(&self) -> Vec<String> {
         self.said.lock().expect("nobody panics while he listens").try_iter().collect()
     }
 
-    /// Asks the process to end (SIGTERM) and waits until it has, which it must do with exit code 0.
+    /// Asks the process to end (SIGTERM) and waits until it has ended. The exit code must be 0.
     #[track_caller]
     pub fn terminate(mut self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("the service runs");
@@ -129,7 +129,7 @@ impl std::ops::Deref for Service {
 }
 
 impl Drop for Service {
-    /// An error means that the process has ended already, which is what we want.
+    /// An error is ignored: it means that the process has ended already.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -142,7 +142,7 @@ impl Drop for Service {
     }
 }
 
-/// Passes lines on until the process ends. Whoever hears them may have gone before.
+/// Forwards lines until the process ends. The receiver may have been dropped before.
 fn listen(stderr: ChildStderr, sender: &Sender<String>) {
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         let _ = sender.send(line);

@@ -1,4 +1,4 @@
-//! What `cache-admin stats --format json` shows.
+//! The output of `cache-admin stats --format json`.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ impl Stats {
         Self(report)
     }
 
-    /// How many values of this type are cached.
+    /// The number of cached values of this type.
     #[track_caller]
     #[must_use]
     pub fn keys(&self, cache_type: &str) -> u64 {
@@ -27,14 +27,14 @@ impl Stats {
         found.and_then(|row| row[number].as_u64()).unwrap_or_else(|| panic!("no {number} of {cache_type}: {self:?}"))
     }
 
-    /// A number beside the types: `leases`, `bookkeeping`, `foreign`.
+    /// A number that belongs to no type: `leases`, `bookkeeping`, `foreign`.
     #[track_caller]
     #[must_use]
     pub fn number(&self, name: &str) -> u64 {
         self.0[name].as_u64().unwrap_or_else(|| panic!("no {name}: {self:?}"))
     }
 
-    /// The numbers of cached values by type.
+    /// The number of cached values by type.
     #[must_use]
     pub fn all_keys(&self) -> Vec<(String, u64)> {
         let types = self.0["types"].as_array().expect("a list of types");

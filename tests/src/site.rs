@@ -1,4 +1,4 @@
-//! A Redis and a database that belong to one test, and the programs over them.
+//! A Redis and a database for one test, and programs that use them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -18,11 +18,11 @@ use crate::{BILLING_SERVICE, CACHE_ADMIN, CACHE_MONITOR, sql};
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Users that no test has go down from here.
+/// User ids that no test uses count down from here.
 const NOBODY: i32 = i32::MAX;
 
-/// Limits so wide that no test depends on how busy the machine is, and no L1, so that each answer says whether Redis
-/// had it; the tests of L1 turn it on.
+/// Limits that are wide enough for any test on a busy machine. L1 is off, so that each answer shows whether Redis had
+/// the value; the tests of L1 turn it on.
 const PATIENT: [(&str, &str); 12] = [
     ("BILLING__REDIS__CONNECT_TIMEOUT_MS", "30000"),
     ("BILLING__REDIS__COMMAND_TIMEOUT_MS", "30000"),
@@ -33,25 +33,25 @@ const PATIENT: [(&str, &str); 12] = [
     ("BILLING__CACHE__LEASE_TTL_MS", "40000"),
     ("BILLING__CACHE__PATIENCE_MS", "60000"),
     ("BILLING__CACHE__INVALIDATION_DEADLINE_MS", "30000"),
-    // No relay applies once more what a slow writer is about to mark as applied.
+    // Keeps the relay from applying a row that a slow writer is about to mark as applied.
     ("BILLING__RELAY__GRACE_MS", "600000"),
     ("BILLING__CACHE__TYPES__TAX_RATES__L1", "false"),
     ("BILLING__CACHE__TYPES__ACTIVE_DISCOUNTS__L1", "false"),
 ];
 
-/// Which database.
+/// The kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// A file.
+    /// An SQLite file.
     Sqlite,
-    /// A database on the server of `BILLING_TEST_POSTGRES_URL`.
+    /// A database on the PostgreSQL server of `BILLING_TEST_POSTGRES_URL`.
     Postgres,
 }
 
 /// A Redis, a database, and a working directory for the programs.
 #[derive(Debug)]
 pub struct Site {
-    /// The Redis of this test. Where there are sentinels or a cluster nothing uses it.
+    /// The Redis server of this test. With sentinels or a cluster, no program uses it.
     pub redis: RedisServer,
     more: More,
     database: TestDatabase,
@@ -66,7 +66,7 @@ impl Site {
         Self::with_redis(backend, RedisServer::options())
     }
 
-    /// As [`Site::empty`], with a Redis of these options.
+    /// Like [`Site::empty`], with these options for Redis.
     #[must_use]
     pub fn with_redis(backend: Backend, options: RedisOptions) -> Self {
         let runtime = Runtime::new().expect("a runtime can be started");
@@ -84,7 +84,7 @@ impl Site {
         }
     }
 
-    /// As [`Site::seeded`], where programs are told of this instead of one server.
+    /// Like [`Site::seeded`], with this topology instead of a single server.
     #[must_use]
     pub fn seeded_on(backend: Backend, topology: Topology) -> Self {
         let site = Self { more: More::start(topology), ..Self::empty(backend) };
@@ -104,27 +104,27 @@ impl Site {
         if let More::Cluster(cluster) = &self.more { Some(cluster) } else { None }
     }
 
-    /// The servers that hold keys now.
+    /// The servers that hold keys at present.
     #[track_caller]
     #[must_use]
     pub fn stores(&self) -> Vec<&RedisServer> {
         self.more.stores(&self.redis)
     }
 
-    /// The server that holds this key now.
+    /// The server that holds this key at present.
     #[track_caller]
     #[must_use]
     pub fn store_of(&self, key: &str) -> &RedisServer {
         self.more.store_of(&self.redis, key)
     }
 
-    /// A site with tables and `--users 20 --invoices 60` of made-up billing.
+    /// A site with tables and demonstration data (`--users 20 --invoices 60`).
     #[must_use]
     pub fn seeded(backend: Backend) -> Self {
         Self::seeded_on(backend, Topology::OneServer)
     }
 
-    /// Makes the tables and fills them.
+    /// Creates the tables and fills them.
     #[track_caller]
     pub fn seed(&self) {
         self.admin("migrate").fine();
@@ -137,7 +137,7 @@ impl Site {
         self.database.url()
     }
 
-    /// Which database this is.
+    /// The kind of database.
     #[must_use]
     pub fn backend(&self) -> Backend {
         if self.database.backend_name() == "sqlite" { Backend::Sqlite } else { Backend::Postgres }
@@ -149,35 +149,35 @@ impl Site {
         self.directory.path()
     }
 
-    /// A built program over this site.
+    /// A built program that uses this site.
     #[track_caller]
     #[must_use]
     pub fn program(&self, name: &str) -> Program {
         self.over_this(Program::built(name, self.directory.path()))
     }
 
-    /// A built program that is told of nothing here.
+    /// A built program without any of the variables of this site.
     #[track_caller]
     #[must_use]
     pub fn bare_program(&self, name: &str) -> Program {
         Program::built(name, self.directory.path())
     }
 
-    /// As [`Site::program`] with the limits that a user has, where waiting for Redis is short.
+    /// Like [`Site::program`], but with the default limits, which wait only shortly for Redis.
     #[track_caller]
     #[must_use]
     pub fn impatient_program(&self, name: &str) -> Program {
         self.on_platform(Program::built(name, self.directory.path()))
     }
 
-    /// A script of `tests/python` over this site.
+    /// A script of `tests/python` that uses this site.
     #[track_caller]
     #[must_use]
     pub fn python(&self, script: &str) -> Program {
         self.over_this(Program::python(script, self.directory.path()))
     }
 
-    /// The platform's five variables, and patience.
+    /// Sets the platform's five variables, and the wide limits.
     fn over_this(&self, program: Program) -> Program {
         PATIENT.into_iter().fold(self.on_platform(program), |program, (variable, value)| program.with(variable, value))
     }
@@ -208,7 +208,7 @@ impl Site {
         self.program(CACHE_MONITOR).run(arguments)
     }
 
-    /// Starts a service and waits until it uses Redis, which it does after recent invalidations were applied again.
+    /// Starts a service, and waits until it uses Redis. It does so after recent invalidations were replayed.
     #[track_caller]
     #[must_use]
     pub fn serve(&self) -> Service {
@@ -217,13 +217,13 @@ impl Site {
         service
     }
 
-    /// Asks for a value that no test asks for until it stands in Redis, and removes it; in each server that holds keys.
+    /// Requests a value that no test uses until it is in Redis, then removes it; once for each server that holds keys.
     #[track_caller]
     pub fn wait_until_redis_is_used(&self, service: &Service) {
         self.wait_until_redis_is_used_by(|path| Ok(service.get(path).with_status(200)));
     }
 
-    /// As [`Site::wait_until_redis_is_used`], for whoever answers to a GET.
+    /// Like [`Site::wait_until_redis_is_used`], for any client that answers to a GET.
     #[track_caller]
     pub fn wait_until_redis_is_used_by(&self, mut get: impl FnMut(&str) -> Result<Answer, String>) {
         for server in self.stores() {
@@ -239,21 +239,21 @@ impl Site {
         }
     }
 
-    /// What `cache-admin stats` shows.
+    /// The output of `cache-admin stats`.
     #[track_caller]
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats::new(self.admin("stats --format json").json())
     }
 
-    /// Runs statements in one transaction, as another program would.
+    /// Runs statements in one transaction, like another program.
     #[track_caller]
     pub fn execute(&self, statements: &[&str]) {
         let done = self.runtime.block_on(sql::execute(self.database_url(), statements));
         done.unwrap_or_else(|error| panic!("{statements:?}: {error}"));
     }
 
-    /// A connection of another program.
+    /// A connection like that of another program.
     #[track_caller]
     #[must_use]
     pub fn session(&self) -> Session {
@@ -269,13 +269,13 @@ impl Site {
         rows.unwrap_or_else(|error| panic!("{query}: {error}"))
     }
 
-    /// Whether the database can be asked now.
+    /// Whether the database answers at present.
     #[must_use]
     pub fn database_answers(&self) -> bool {
         self.runtime.block_on(sql::rows(self.database_url(), "SELECT '1'")).is_ok()
     }
 
-    /// The one whole number that a query finds.
+    /// The only whole number in the result of a query.
     #[track_caller]
     #[must_use]
     pub fn number(&self, query: &str) -> i64 {
@@ -284,7 +284,7 @@ impl Site {
         number.unwrap_or_else(|| panic!("{query} finds no number: {rows:?}"))
     }
 
-    /// The names of all keys in Redis that match a pattern, sorted; by SCAN, as everything here.
+    /// The names of all keys in Redis that match a pattern, sorted. It uses SCAN.
     #[track_caller]
     #[must_use]
     pub fn redis_keys(&self, pattern: &str) -> Vec<String> {
@@ -292,14 +292,14 @@ impl Site {
         names.collect::<BTreeSet<String>>().into_iter().collect()
     }
 
-    /// The bytes under a key.
+    /// The value of a key as bytes.
     #[track_caller]
     #[must_use]
     pub fn redis_value(&self, key: &str) -> Option<Vec<u8>> {
         self.store_of(key).command(&["GET", key]).unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// What the processes counted and have flushed: sums over hours by `type:event`.
+    /// The flushed counters of the processes: sums over hours by `type:event`.
     #[track_caller]
     #[must_use]
     pub fn counters(&self) -> BTreeMap<String, u64> {
@@ -315,10 +315,10 @@ impl Site {
         sums
     }
 
-    /// Asks again until there is a value; for what a process does by itself, such as reconnecting.
+    /// Repeats a request until there is a value, for changes that a process makes by itself, such as reconnecting.
     #[track_caller]
     pub fn eventually<T>(&self, mut probe: impl FnMut() -> Result<T, String>) -> T {
-        // Not test-support's: probes block on the runtime, as everything here does.
+        // The helper of test-support is not used, because these probes block on the runtime.
         let end = Instant::now() + PATIENCE;
         loop {
             match probe() {

@@ -1,15 +1,15 @@
-//! Another program's SQL on the platform's tables: plain statements, as SQLAlchemy would send them.
+//! SQL of another program on the platform's tables: plain statements, like those of SQLAlchemy.
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait,
 };
 use tokio::runtime::Handle;
 
-/// As SQLAlchemy leaves an SQLite connection: foreign keys are not checked. What is written need not survive the
+/// Foreign keys are not checked, as on the connections of SQLAlchemy. Written data need not survive a crash of the
 /// machine.
 const SQLITE_SESSION: &str = "PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF; PRAGMA busy_timeout = 60000";
 
-/// A connection of another program that stays open.
+/// An open connection of another program.
 #[derive(Debug)]
 pub struct Session {
     connection: DatabaseConnection,
@@ -25,10 +25,10 @@ impl Session {
         Ok(Self { connection, runtime: runtime.clone() })
     }
 
-    /// Runs each text, of one statement or more, on its own.
+    /// Runs each text, which has one or more statements, separately.
     ///
     /// # Errors
-    /// What the database said to it.
+    /// The error message of the database.
     pub fn run(&self, sql: &str) -> Result<(), String> {
         let done = self.runtime.block_on(self.connection.execute_unprepared(sql));
         done.map(drop).map_err(|error| error.to_string())

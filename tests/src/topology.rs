@@ -1,21 +1,21 @@
-//! What stands where a program is told of Redis: one server, sentinels with theirs, or a cluster.
+//! The Redis topology of a program: one server, sentinels with their servers, or a cluster.
 
 use test_support::{RedisCluster, RedisGroup, RedisOptions, RedisServer};
 
-/// The kinds there are.
+/// The topologies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topology {
-    /// A server.
+    /// One server.
     OneServer,
     /// A primary, its replica and three sentinels.
     Sentinels,
-    /// A cluster of three masters, each with a replica.
+    /// A cluster of three primaries, each with a replica.
     Cluster,
-    /// A cluster of three masters without replicas, where no failover is wanted; it starts sooner.
+    /// A cluster of three primaries without replicas, for tests without a failover. It starts faster.
     Masters,
 }
 
-/// What there is besides the one server of every site.
+/// The servers in addition to the single server of every site.
 #[derive(Debug)]
 pub(crate) enum More {
     Nothing,
@@ -37,7 +37,7 @@ impl More {
         started.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// What a program is told, besides the platform's five variables.
+    /// The variables of a program, in addition to the platform's five variables.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Nothing => Vec::new(),
@@ -48,7 +48,7 @@ impl More {
         }
     }
 
-    /// The servers that hold the keys now.
+    /// The servers that hold the keys at present.
     #[track_caller]
     pub(crate) fn stores<'s>(&'s self, alone: &'s RedisServer) -> Vec<&'s RedisServer> {
         let stores = match self {
@@ -59,7 +59,7 @@ impl More {
         stores.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// The server that holds this key now, if any does.
+    /// The server that holds this key at present, if there is one.
     #[track_caller]
     pub(crate) fn store_of<'s>(&'s self, alone: &'s RedisServer, key: &str) -> &'s RedisServer {
         match self {

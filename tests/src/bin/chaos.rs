@@ -1,7 +1,7 @@
-//! The long form of the history check: cycles through the faults until the time is over, and prints a table.
+//! The long form of the history check: repeats all faults until the time is over, and prints a table.
 //!
-//! `cargo xtask chaos` builds and starts what this needs. Data goes to stdout, talk to stderr; exit code 1 if a promise
-//! was broken.
+//! `cargo xtask chaos` builds and starts what this needs. Data goes to stdout, everything else to stderr; exit code 1
+//! if a guarantee was violated.
 
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
@@ -55,7 +55,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut faults = arguments.faults()?;
     let seed = arguments.seed.unwrap_or_else(rand::random);
     eprintln!("chaos for {} minutes with --seed {seed}", arguments.minutes);
-    // The services end with their values, so a signal ends the program in order, after the round.
+    // A service ends when its value is dropped, so a signal ends the program in order, after the current round.
     let interrupted = Arc::new(AtomicBool::new(false));
     let interrupt = Arc::clone(&interrupted);
     ctrlc::set_handler(move || interrupt.store(true, Ordering::SeqCst)).context("set the handler for Ctrl-C")?;
@@ -92,7 +92,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     Ok(report.is_clean())
 }
 
-/// The services on each database, started when the first fault wants them.
+/// The services on each database, started for the first fault that needs them.
 struct Sites {
     topology: Topology,
     postgres: Option<Chaos>,
@@ -135,7 +135,7 @@ fn faults() -> String {
     format!("Faults:\n{one}\nFaults with --sentinel:\n{sentinels}\nFaults with --cluster:\n{cluster}")
 }
 
-/// As `cargo xtask chaos` has it, after a blank.
+/// The flag of `cargo xtask chaos`, after a blank.
 fn flag(topology: Topology) -> &'static str {
     match topology {
         Topology::OneServer => "",

@@ -1,8 +1,8 @@
-//! Which events of the DevTools protocol say that something is wrong with a page.
+//! The events of the DevTools protocol that report a problem of a page.
 
 use serde_json::Value;
 
-/// What the page complains of, if this event is a complaint.
+/// The complaint in this event, if it is one.
 pub(super) fn complaint(event: &Value) -> Option<String> {
     let parameters = &event["params"];
     match event["method"].as_str()? {
@@ -10,7 +10,7 @@ pub(super) fn complaint(event: &Value) -> Option<String> {
             is_serious(&parameters["type"]).then(|| format!("console: {}", parameters["args"]))
         }
         "Runtime.exceptionThrown" => Some(format!("exception: {}", parameters["exceptionDetails"])),
-        // Failed requests, violations of the policy, deprecated features.
+        // Failed requests, policy violations, deprecated features.
         "Log.entryAdded" => {
             let entry = &parameters["entry"];
             is_serious(&entry["level"]).then(|| format!("{}: {} {}", entry["source"], entry["text"], entry["url"]))

@@ -1,24 +1,24 @@
-//! Keys as the DevTools protocol has them.
+//! Keys in the form of the DevTools protocol.
 
 use serde_json::{Value, json};
 
 /// A key that tests press.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// To the next control.
+    /// Moves to the next control.
     Tab,
     /// Activates links and buttons.
     Enter,
     /// Activates buttons.
     Space,
-    /// To the choice before, in a group of them.
+    /// Moves to the previous choice in a group.
     Left,
-    /// To the next choice in a group of them.
+    /// Moves to the next choice in a group.
     Right,
 }
 
 impl Key {
-    /// Down and up.
+    /// The events for key down and key up.
     pub(super) fn events(self) -> [Value; 2] {
         let (key, code, number, text) = match self {
             Self::Tab => ("Tab", "Tab", 9, ""),

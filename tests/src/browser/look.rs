@@ -1,19 +1,19 @@
-//! The screens and tastes that pages are tested with, and pictures of them.
+//! The screens and themes that pages are tested with, and screenshots of them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// The device of the person.
+/// The device of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Screen {
     /// 1440 × 900.
     Desktop,
-    /// 390 × 844, touched.
+    /// 390 × 844, with touch.
     Phone,
 }
 
-/// What the person's system prefers.
+/// The preference of the user's system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {
     /// Dark on light.
@@ -22,19 +22,19 @@ pub enum Theme {
     Dark,
 }
 
-/// A screen and a taste.
+/// A screen and a theme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// The device of the person.
+    /// The device of the user.
     pub screen: Screen,
-    /// What the person's system prefers.
+    /// The preference of the user's system.
     pub theme: Theme,
 }
 
-/// A picture of the page.
+/// A screenshot of the page.
 #[derive(Clone, Debug)]
 pub struct Screenshot {
-    /// The file.
+    /// The PNG file.
     pub png: Vec<u8>,
 }
 
@@ -50,7 +50,7 @@ impl Screen {
 }
 
 impl Look {
-    /// Every one there is.
+    /// All combinations.
     pub const ALL: [Self; 4] = [
         Self { screen: Screen::Desktop, theme: Theme::Light },
         Self { screen: Screen::Desktop, theme: Theme::Dark },
@@ -64,12 +64,12 @@ impl Look {
         format!("{:?}-{:?}", self.theme, self.screen).to_lowercase()
     }
 
-    /// The commands that make it so.
+    /// The commands that apply it.
     pub(super) fn settings(self) -> [(&'static str, Value); 2] {
         let (width, height) = self.screen.size();
         let mobile = self.screen == Screen::Phone;
         let theme = json!({ "name": "prefers-color-scheme", "value": format!("{:?}", self.theme).to_lowercase() });
-        // Nothing moves while a picture is taken.
+        // Animations are off while a screenshot is taken.
         let motion = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
         [
             (
@@ -86,10 +86,10 @@ impl Screenshot {
         Self { png: STANDARD.decode(text).expect("a screenshot is base64") }
     }
 
-    /// Width and height in pixels, as the file says.
+    /// Width and height in pixels, from the header of the file.
     ///
     /// # Panics
-    /// It is no PNG.
+    /// If the file is not a PNG.
     #[track_caller]
     #[must_use]
     pub fn size(&self) -> (u32, u32) {

@@ -1,8 +1,8 @@
-//! A headless Chromium with one page, for tests of what people see.
+//! A headless Chromium with one page, for tests of what users see.
 //!
-//! Invariants: the browser reaches the loopback and nothing else, and writes into a directory of its own; it ends with
-//! this value, and by itself when the test is killed, because it lives as long as the pipe it is driven by. Whatever a
-//! page complains of is kept: a test that ends well asks [`Browser::complaints`].
+//! Invariants: the browser reaches only the loopback, and writes into a separate directory. It ends when this value is
+//! dropped, and also when the test is killed, because it lives only as long as the pipe that controls it. All
+//! complaints of a page are kept: a successful test checks [`Browser::complaints`].
 
 mod complaints;
 mod keyboard;
@@ -18,20 +18,20 @@ pub use look::{Look, Screen, Screenshot, Theme};
 use process::Process;
 use wire::Wire;
 
-/// The domains of the protocol whose events are complaints.
+/// The protocol domains whose events can be complaints.
 const WATCHED: [&str; 4] = ["Runtime", "Log", "Network", "Page"];
 
-/// The blank between a number and its unit, where no line ends; tests write a plain one.
+/// The no-break space between a number and its unit. Tests write a normal one.
 const NO_BREAK: char = '\u{a0}';
 const LOW_CONTRASTS: &str = include_str!("contrast.js");
-/// The roles that say nothing without a name.
+/// Roles that need a name to have a meaning.
 const NEED_NAMES: [&str; 9] =
     ["button", "checkbox", "combobox", "image", "link", "radio", "region", "table", "textbox"];
 
 /// A Chromium with one page.
 #[derive(Debug)]
 pub struct Browser {
-    // Before the process: it ends when the wire does.
+    // Before the process, so that it is dropped first: the process ends when the wire does.
     wire: Wire,
     _process: Process,
 }
@@ -51,7 +51,7 @@ impl Browser {
         Self { wire, _process: process }
     }
 
-    /// Opens an address and waits until the page and what it names have arrived.
+    /// Opens an address, and waits until the page and its resources are loaded.
     #[track_caller]
     pub fn open(&mut self, url: &str) {
         let answer = self.wire.call("Page.navigate", json!({ "url": url }));
@@ -59,7 +59,7 @@ impl Browser {
         self.wire.wait_for("Page.loadEventFired");
     }
 
-    /// The value of a JavaScript expression; a promise is waited for.
+    /// The value of a JavaScript expression. A promise is awaited.
     #[track_caller]
     pub fn evaluate(&mut self, expression: &str) -> Value {
         let request = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
@@ -68,13 +68,13 @@ impl Browser {
         answer["result"]["value"].take()
     }
 
-    /// The visible text of the element with this `data-testid`, if it is there; blanks are plain ones.
+    /// The visible text of the element with this `data-testid`, if it exists; no-break spaces become normal ones.
     #[track_caller]
     pub fn text(&mut self, test_id: &str) -> Option<String> {
         self.of_element(test_id, "innerText").as_str().map(|text| text.replace(NO_BREAK, " "))
     }
 
-    /// The unrounded number that the element with this `data-testid` shows, if it shows one.
+    /// The unrounded number of the element with this `data-testid`, if it shows one.
     #[track_caller]
     pub fn number(&mut self, test_id: &str) -> Option<f64> {
         self.of_element(test_id, "dataset.value").as_str()?.parse().ok()
@@ -85,7 +85,7 @@ impl Browser {
         self.evaluate(&format!("document.querySelector('[data-testid=\"{test_id}\"]')?.{property}"))
     }
 
-    /// Presses and releases a key, as a person at the keyboard.
+    /// Presses and releases a key.
     #[track_caller]
     pub fn press(&mut self, key: Key) {
         for event in key.events() {
@@ -93,7 +93,7 @@ impl Browser {
         }
     }
 
-    /// Shows the page from now on as a person with this screen and this taste has it.
+    /// From now on shows the page with this screen and theme.
     #[track_caller]
     pub fn look(&mut self, look: Look) {
         for (method, parameters) in look.settings() {
@@ -101,14 +101,14 @@ impl Browser {
         }
     }
 
-    /// The visible texts that are hard to read against what is behind them.
+    /// Visible texts with too little contrast to their background.
     #[track_caller]
     pub fn low_contrasts(&mut self) -> Vec<String> {
         let found = self.evaluate(LOW_CONTRASTS);
         found.as_array().expect("a list of texts").iter().map(Value::to_string).collect()
     }
 
-    /// The roles of the controls and pictures of which a screen reader could not say what they are.
+    /// The roles of controls and images that have no name for a screen reader.
     #[track_caller]
     pub fn nameless(&mut self) -> Vec<String> {
         let tree = self.wire.call("Accessibility.getFullAXTree", json!({}));
@@ -119,18 +119,18 @@ impl Browser {
         roles.filter(|role| NEED_NAMES.contains(role)).map(str::to_owned).collect()
     }
 
-    /// What is on the screen.
+    /// A screenshot of the visible page.
     #[track_caller]
     pub fn screenshot(&mut self) -> Screenshot {
         let answer = self.wire.call("Page.captureScreenshot", json!({ "format": "png" }));
         Screenshot::from_base64(answer["data"].as_str().expect("a screenshot is text in base64"))
     }
 
-    /// What went wrong in the page so far: errors and warnings of the console, exceptions, violations of its policy,
-    /// dialogs, and requests to other machines.
+    /// The problems of the page so far: errors and warnings of the console, exceptions, policy violations, dialogs, and
+    /// requests to other machines.
     #[track_caller]
     pub fn complaints(&mut self) -> &[String] {
-        // An answer comes after the events before it.
+        // An answer arrives after all earlier events.
         self.evaluate("0");
         self.wire.complaints()
     }

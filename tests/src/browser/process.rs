@@ -1,7 +1,7 @@
 //! The process of a browser.
 //!
-//! It is driven through two pipes (`--remote-debugging-pipe`), not through a port: nobody else can reach it, and it
-//! ends as soon as the test has closed its end, or the system has for a test that was killed.
+//! It is controlled through two pipes (`--remote-debugging-pipe`) and not through a port, so that no other program can
+//! reach it. It ends when the test closes its end, or when the system closes it for a killed test.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -16,17 +16,17 @@ const VARIABLE: &str = "BILLING_TEST_CHROMIUM";
 const END_DEADLINE: Duration = Duration::from_secs(20);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The browser reads commands from descriptor 3 and writes answers to 4.
+/// The browser reads commands from descriptor 3 and writes answers to descriptor 4.
 const ON_PIPES: &str = r#"exec "$@" 3<&0 4>&1 </dev/null >&2"#;
 
 const OPTIONS: &[&str] = &[
     "--headless",
     "--remote-debugging-pipe",
-    // Root, and many a container, cannot have one; the only pages are ours.
+    // Root and many containers cannot have a sandbox. The browser opens only our pages.
     "--no-sandbox",
     "--no-first-run",
     "--disable-gpu",
-    // Containers have 64 MiB there.
+    // Containers have only 64 MiB there.
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",
@@ -35,7 +35,7 @@ const OPTIONS: &[&str] = &[
     "--password-store=basic",
     "--use-mock-keychain",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    // The same picture on every machine.
+    // For equal screenshots on every machine.
     "--lang=en-US",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
@@ -46,12 +46,12 @@ const OPTIONS: &[&str] = &[
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    /// Removed with this value.
+    /// Removed when this value is dropped.
     _directory: TempDir,
 }
 
 impl Process {
-    /// The browser, and the wire that drives it and keeps it alive.
+    /// The browser, and the wire that controls it and keeps it alive.
     #[track_caller]
     pub(super) fn start() -> (Self, Wire) {
         let directory = tempfile::Builder::new().prefix("billing-browser-").tempdir();
@@ -71,7 +71,7 @@ fn command(directory: &Path) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", ON_PIPES, "browser"]).arg(program).args(OPTIONS);
     command.arg(format!("--user-data-dir={}", directory.join("profile").display()));
-    // What a browser wants to keep for its user goes into the directory too.
+    // User data of the browser goes into the directory too.
     command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     command.env("HOME", directory).env("TMPDIR", directory).env("TZ", "UTC").current_dir(directory);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
@@ -83,7 +83,7 @@ fn log_of(directory: &Path) -> PathBuf {
 }
 
 impl Process {
-    /// How the browser ended, if it has by the deadline.
+    /// How the browser ended, if it ended before the deadline.
     fn ended(&mut self) -> Option<ExitStatus> {
         let end = Instant::now() + END_DEADLINE;
         while Instant::now() < end {
@@ -97,7 +97,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// The wire is closed already, so the browser is about to end by itself, and its helpers with it.
+    /// The wire is closed already, so the browser and its helper processes are about to end by themselves.
     fn drop(&mut self) {
         if self.ended().is_none() {
             // An error means that it has ended meanwhile.

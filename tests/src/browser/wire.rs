@@ -1,8 +1,8 @@
-//! The DevTools protocol: JSON messages, each ended by a NUL byte, one way through each of two pipes.
+//! The DevTools protocol: JSON messages, each ended by a NUL byte, over two pipes, one for each direction.
 //!
-//! Commands are numbered and answered by their number; in between come events. No typed library stands here on purpose:
-//! their enumerations of events lag behind the browsers of the distributions, and an event that is not understood would
-//! be a console error that no test sees.
+//! Commands are numbered, and answers have the number of their command; events arrive in between. No typed library is
+//! used, because the event types of such libraries lag behind the browsers of distributions, and an event that is not
+//! understood could be a console error that no test sees.
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::PathBuf;
@@ -16,22 +16,22 @@ use serde_json::{Value, json};
 use super::complaints::complaint;
 use crate::program::DEADLINE;
 
-/// One end of the two pipes. The browser ends when this is dropped.
+/// The test's end of the two pipes. The browser ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Wire {
     commands: ChildStdin,
-    /// In a mutex only so that a browser can be given to another thread.
+    /// In a mutex only so that a browser can be moved to another thread.
     messages: Mutex<Receiver<Value>>,
     session: Option<Value>,
     last_id: u64,
-    /// The names of events that nobody has waited for yet, from the last command on.
+    /// The names of events since the last command that were not yet waited for.
     events: Vec<String>,
     complaints: Vec<String>,
     log: PathBuf,
 }
 
 impl Wire {
-    /// `log` is where the browser says what its own troubles are.
+    /// `log` is where the browser writes its own errors.
     pub(super) fn new(commands: ChildStdin, answers: ChildStdout, log: PathBuf) -> Self {
         let (sender, messages) = channel();
         thread::spawn(move || listen(answers, &sender));
@@ -46,7 +46,7 @@ impl Wire {
         }
     }
 
-    /// From now on commands go to the page of this session, not to the browser.
+    /// From now on commands go to the page of this session instead of the browser.
     pub(super) fn enter(&mut self, session: &Value) {
         self.session = Some(session.clone());
     }
@@ -66,7 +66,7 @@ impl Wire {
         }
     }
 
-    /// Waits until this event has come since the last command was sent.
+    /// Waits until this event has arrived since the last command was sent.
     #[track_caller]
     pub(super) fn wait_for(&mut self, event: &str) {
         while !self.events.iter().any(|name| name == event) {
@@ -106,7 +106,7 @@ impl Wire {
         let Some(name) = event["method"].as_str() else { return };
         self.events.push(name.to_owned());
         if name == "Page.javascriptDialogOpening" {
-            // Or the page would stand still for ever. The answer has a number that nobody waits for.
+            // Otherwise the page would be blocked for ever. The answer is ignored.
             self.send("Page.handleJavaScriptDialog", json!({ "accept": false }));
         }
     }
@@ -118,7 +118,7 @@ impl Wire {
     }
 }
 
-/// Passes messages on until the browser ends. Whoever waits for them may have gone before.
+/// Forwards messages until the browser ends. The receiver may have been dropped before.
 fn listen(answers: ChildStdout, sender: &Sender<Value>) {
     for message in BufReader::new(answers).split(0).map_while(Result::ok) {
         let message = serde_json::from_slice(&message).expect("a browser sends JSON");

@@ -1,4 +1,4 @@
-//! One question to one service: how a key is asked for, and what the answer shows.
+//! A single request to a service: how a key is read or written, and what the answer shows.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::history::{
 };
 use crate::{Answer, Client};
 
-/// A write that one of the clients can ask for.
+/// A write by a client.
 pub(crate) struct Question {
     pub(crate) key: Key,
     pub(crate) cents: i64,
@@ -16,13 +16,13 @@ pub(crate) struct Question {
     pub(crate) request: Request,
 }
 
-/// How it is sent.
+/// The HTTP request.
 pub(crate) enum Request {
     Post(&'static str, Value),
     Put(String, Value),
 }
 
-/// Asks the service of a place for a key and writes the answer down, which is also returned.
+/// Reads a key from the service of a place, and records and returns the answer.
 pub(crate) fn read(fleet: &Fleet, recorder: &Recorder, place: usize, key: &Key) -> Option<Read> {
     let (process, client) = fleet.ask(place);
     let started = recorder.now();
@@ -43,7 +43,7 @@ pub(crate) fn read(fleet: &Fleet, recorder: &Recorder, place: usize, key: &Key) 
     Some(read)
 }
 
-/// Asks the service of a place for a write and writes down what came of it.
+/// Sends a write to the service of a place, and records and returns the result.
 pub(crate) fn write(fleet: &Fleet, recorder: &Recorder, place: usize, question: &Question) -> WriteResult {
     let (process, client) = fleet.ask(place);
     let started = recorder.now();
@@ -102,12 +102,12 @@ impl Question {
     }
 }
 
-/// The content of a tax rate.
+/// The request body for a tax rate.
 pub(crate) fn tax_rate(region: &str, version: i64) -> Value {
     json!({ "name": "VAT", "rate": amount(version), "country": "GB", "region": region, "is_default": true })
 }
 
-/// The content of a discount that is active for a long time.
+/// The request body for a discount that is active for a long time.
 pub(crate) fn discount(version: i64) -> Value {
     json!({
         "name": format!("version {version}"),

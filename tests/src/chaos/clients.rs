@@ -1,5 +1,5 @@
-//! The clients: each asks one service after another, writes down what it asked and was told, and sends a payment again
-//! under the same transaction id until it knows what came of it.
+//! The clients. Each sends requests to one service after another, and records the requests and the answers. It repeats
+//! a payment under the same transaction id until it knows the result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
@@ -16,16 +16,16 @@ use crate::history::{Key, Recorder, WriteResult};
 
 const READERS: u64 = 3;
 const PAYERS: u64 = 2;
-/// Between two questions of one client; the machine has other things to do.
+/// Pause between two requests of a client, so that the machine is not overloaded.
 const PAUSE_MS: std::ops::Range<u64> = 1..8;
-/// Before a write is sent again.
+/// Pause before a write is repeated.
 const RETRY_PAUSE: Duration = Duration::from_millis(3);
-/// How long a client goes on asking after the round, to know what came of its last write.
+/// How long a client keeps trying after the round to learn the result of its last write.
 const LAST_WORD: Duration = Duration::from_secs(20);
-/// One payment in so many is sent twice at the same moment, and one is sent again after it was answered.
+/// One payment in this many is sent twice at the same time, and one in this many is repeated after its answer.
 const IMPATIENCE: u32 = 8;
 
-/// What all clients of a round share.
+/// The data that all clients of a round share.
 #[derive(Clone, Copy)]
 pub(super) struct Clients<'r> {
     pub(super) fleet: &'r Fleet,
@@ -84,7 +84,7 @@ impl<'r> Clients<'r> {
                 _ => self.insist(place, &question),
             }
             if rng.random_range(0..3) > 0 {
-                // Who paid looks at once.
+                // A client that paid reads the invoice at once.
                 asking::read(self.fleet, self.recorder, rng.random_range(0..SERVICES), &Key::Invoice(invoice));
             }
         }
@@ -98,7 +98,7 @@ impl<'r> Clients<'r> {
         (*invoices.choose(rng).expect("a plan has invoices"), cents)
     }
 
-    /// Two questions to two services at the same moment.
+    /// Two writes to two services at the same time.
     fn at_once(&self, one: &Question, other: &Question, place: usize) {
         thread::scope(|scope| {
             scope.spawn(|| self.insist(place + 1, other));
@@ -106,7 +106,7 @@ impl<'r> Clients<'r> {
         });
     }
 
-    /// Asks one service after another until one knows.
+    /// Sends a write to one service after another until one returns a definite result.
     fn insist(&self, first: usize, question: &Question) {
         let mut given_up = None;
         for place in first.. {
@@ -122,7 +122,7 @@ impl<'r> Clients<'r> {
         }
     }
 
-    /// A credit note has no transaction id, so it is asked for once.
+    /// A credit note has no transaction id, so its request is not repeated.
     fn give_credit(self, mut rng: StdRng) {
         while self.goes_on(&mut rng) && self.goes_on(&mut rng) {
             let user = *self.plan.users.choose(&mut rng).expect("a plan has users");
@@ -131,7 +131,7 @@ impl<'r> Clients<'r> {
         }
     }
 
-    /// The only client that changes rates and discounts, so each write is later than the one before.
+    /// The only client that changes rates and discounts, so each write is later than the previous one.
     fn change_rates(self, mut rng: StdRng) {
         let (mut rate, mut discount) = (FIRST_RATE, self.plan.discount_version);
         while (0..4).all(|_| self.goes_on(&mut rng)) {

@@ -1,6 +1,7 @@
-//! The services of a chaos run: each reaches Redis through a wire of its own, and each can die and be started again.
+//! The services of a chaos run: each reaches Redis through a separate wire, and each can be killed and started again.
 //!
-//! Invariant: a client always gets the newest life of a place; while that is dead it gets errors, never another place.
+//! Invariant: a client always gets the newest life of a place. While the service is dead the client gets errors, and
+//! never another place.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -12,10 +13,10 @@ use super::SERVICES;
 use crate::history::Process;
 use crate::{BILLING_SERVICE, Backend, Client, Service, Site, Topology};
 
-/// A request that takes longer is given up; longer than any fault.
+/// Timeout of a request. It is longer than any fault.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What differs from the defaults for all faults: quick relays and reconnections, so that rounds are short.
+/// Settings for all faults: fast relays and reconnections, so that rounds are short.
 const SETTINGS: [(&str, &str); 4] = [
     ("BILLING__RELAY__POLL_INTERVAL_MS", "150"),
     ("BILLING__REDIS__RECONNECT_MAX_MS", "300"),
@@ -23,22 +24,22 @@ const SETTINGS: [(&str, &str); 4] = [
     ("BILLING__CACHE__L1_STALENESS_BOUND_MS", "600"),
 ];
 
-/// For all sessions that begin from then on.
+/// For all sessions that start afterwards.
 const SYNCHRONOUS: &str = "DO $$ BEGIN \
      EXECUTE format('ALTER DATABASE %I SET synchronous_commit = on', current_database()); END $$";
 
-/// The bound that the settings above set.
+/// The bound in the settings above.
 pub(super) const L1_STALENESS_MS: u64 = 600;
 
 /// Environment variables.
 pub(crate) type Settings = &'static [(&'static str, &'static str)];
 
-/// The running services over one site.
+/// The running services of a site.
 #[derive(Debug)]
 pub struct Fleet {
     places: Vec<Place>,
     settings: Mutex<Settings>,
-    /// Of the proxies. After the places, which end first.
+    /// The runtime of the proxies. It is dropped after the places.
     _runtime: Runtime,
     site: Site,
 }
@@ -52,12 +53,13 @@ struct Place {
 }
 
 impl Fleet {
-    /// A new site with its services. Where there is more than one server nothing goes over the wires.
+    /// A new site with its services. With more than one Redis server, the wires are not used.
     #[must_use]
     pub fn start(database: Backend, topology: Topology) -> Self {
         let site = Site::seeded_on(database, topology);
         if database == Backend::Postgres {
-            // The server of the tests acknowledges before it has written, and a fault may end it.
+            // The PostgreSQL server of the tests acknowledges a commit before it is written to disk, and a fault may
+            // end the server.
             site.execute(&[SYNCHRONOUS]);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -73,31 +75,31 @@ impl Fleet {
         fleet
     }
 
-    /// What the services are over.
+    /// The site of the services.
     #[must_use]
     pub fn site(&self) -> &Site {
         &self.site
     }
 
-    /// The way of one service to Redis.
+    /// The wire of one service to Redis.
     #[must_use]
     pub fn wire(&self, place: usize) -> &FaultProxy {
         &self.places[place].wire
     }
 
-    /// All ways to Redis.
+    /// All wires to Redis.
     pub fn wires(&self) -> impl Iterator<Item = &FaultProxy> {
         self.places.iter().map(|place| &place.wire)
     }
 
-    /// Whom to ask at a place.
+    /// The process and the client for a place.
     #[must_use]
     pub fn ask(&self, place: usize) -> (Process, Client) {
         let answers = self.places[place].answers.read().unwrap_or_else(PoisonError::into_inner);
         answers.clone().expect("every place is started before anybody asks")
     }
 
-    /// Makes all services run with these settings besides the usual ones.
+    /// Restarts all services with these settings in addition to the usual ones, if the settings changed.
     pub fn run_with(&self, settings: Settings) {
         let before = std::mem::replace(&mut *lock(&self.settings), settings);
         if before != settings {
@@ -110,7 +112,8 @@ impl Fleet {
         drop(lock(&self.places[place].service).take());
     }
 
-    /// Kills the service of a place, if it runs, and starts another life, with these variables besides the settings.
+    /// Kills the service of a place, if it runs, and starts a new life with these variables in addition to the
+    /// settings.
     pub fn restart(&self, place: usize, more: &[(&str, &str)]) {
         self.kill(place);
         let place = &self.places[place];
@@ -122,7 +125,7 @@ impl Fleet {
         let log = [("RUST_LOG", log.as_str())];
         let all = SETTINGS.iter().chain(settings).chain(more).chain(&log);
         let program = all.fold(program, |program, (variable, value)| program.with(variable, value));
-        // A failpoint of the relay may be met before the service listens: then it has died already.
+        // A failpoint of the relay may be reached before the service listens. Then the service is already dead.
         let service = match program.try_serve() {
             Ok(service) => service,
             Err(_) if !more.is_empty() => return,
@@ -147,18 +150,18 @@ impl Fleet {
         lock(&self.places[place].service).iter().for_each(Service::pause);
     }
 
-    /// Lets a paused process go on.
+    /// Continues a paused process.
     pub fn resume(&self, place: usize) {
         lock(&self.places[place].service).iter().for_each(Service::resume);
     }
 
-    /// How large files may become that the service of a place writes; any size without a limit.
+    /// Limits the size of files that the service of a place writes; `None` removes the limit.
     #[cfg(target_os = "linux")]
     pub fn let_files_grow_to(&self, place: usize, limit: Option<u64>) {
         lock(&self.places[place].service).iter().for_each(|service| service.let_files_grow_to(limit));
     }
 
-    /// What the services have said since they were asked last, for a person; see `BILLING_CHAOS_LOG`.
+    /// The output of the services since the last call, for people; see `BILLING_CHAOS_LOG`.
     #[must_use]
     pub fn said(&self) -> Vec<String> {
         let lines = self.places.iter().flat_map(|place| {
@@ -169,7 +172,7 @@ impl Fleet {
     }
 }
 
-/// What is locked here is replaced as a whole.
+/// The locked values are always replaced as a whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
-//! Several services under faults, with clients that remember what they were told.
+//! Several services under faults, with clients that record all answers.
 //!
-//! A [`Round`] is one fault, from health to health: clients read and write all the time and write a history down, the
-//! fault begins and ends, every process is asked until it shows what the database holds, and the history is judged.
+//! A [`Round`] is one fault between two healthy periods. Clients read and write all the time and record a history; the
+//! fault begins and ends; every process is queried until it shows the content of the database; the history is checked.
 
 pub(crate) mod asking;
 mod clients;
@@ -17,5 +17,5 @@ pub use report::Report;
 pub(crate) use round::RECOVERY_MS;
 pub use round::{Chaos, Outcome, Round};
 
-/// How many services there are.
+/// Number of services.
 pub const SERVICES: usize = 3;

@@ -1,5 +1,5 @@
-//! What the clients of one round read and write: things of this round, so that no round depends on an earlier one, and
-//! a few of the round before, which nobody changes any more.
+//! The objects that the clients of a round read and write. They are new in every round, so that no round depends on an
+//! earlier one. A few objects of the previous round, which no longer change, are read too.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use crate::{Client, Site};
 
 /// Never paid off.
 const LARGE_CENTS: i64 = 100_000_000;
-/// Paid off within a round, so that payments compete and are refused.
+/// Paid off within a round, so that payments compete and some are refused.
 const SMALL_CENTS: i64 = 10_000;
-/// Of the tax rate, in hundredths of a percent.
+/// The initial tax rate, in hundredths of a percent.
 pub(super) const FIRST_RATE: i64 = 2_000;
 const LARGE: usize = 3;
 const SMALL: usize = 3;
 const USERS: i64 = 2;
 
-/// The things of one round.
+/// The objects of one round.
 #[derive(Debug)]
 pub struct Plan {
     /// Unique among the rounds of a site.
@@ -28,15 +28,15 @@ pub struct Plan {
     pub large: Vec<i64>,
     /// Invoices that get paid.
     pub small: Vec<i64>,
-    /// Who gets credit notes.
+    /// Users who get credit notes.
     pub users: Vec<i64>,
-    /// Who gets credit notes only from a fault, so that no later write repairs what one went without.
+    /// A user who gets credit notes only from a fault, so that no later write hides a missed invalidation.
     pub quiet_user: i64,
-    /// The row of the tax rate.
+    /// The id of the tax rate.
     pub rate_id: i64,
     /// Its region.
     pub region: String,
-    /// The row of the discount, the same in all rounds.
+    /// The id of the discount, the same in all rounds.
     pub discount_id: i64,
     /// Its value when the round began.
     pub discount_version: i64,
@@ -45,7 +45,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Makes the things of a round, by one service; `before` is what the round before left.
+    /// Creates the objects of a round through one service; `before` is the final state of the previous round.
     pub(super) fn make(site: &Site, client: &Client, round: u64, before: &Truth) -> Self {
         let first_user = site.number("SELECT coalesce(max(id), 0) + 1 FROM users");
         let quiet_user = first_user + USERS;
@@ -86,7 +86,7 @@ impl Plan {
         }
     }
 
-    /// All that may be read.
+    /// All keys to read.
     #[must_use]
     pub fn keys(&self) -> Vec<Key> {
         let invoices = self.large.iter().chain(&self.small).chain(self.before.totals.keys());
@@ -97,7 +97,7 @@ impl Plan {
         keys
     }
 
-    /// Writes down what was acknowledged before the round.
+    /// Records the writes that were acknowledged before the round.
     pub(super) fn recall(&self, recorder: &Recorder) {
         let payments = self.before.payments.iter().map(|row| (Key::Invoice(row.invoice), Effect::Row(row.id)));
         let notes = self.before.credit_notes.iter();
@@ -113,7 +113,7 @@ impl Plan {
         }
     }
 
-    /// What the database holds of the things of this plan.
+    /// The database content for the objects of this plan.
     pub(super) fn truth(&self, site: &Site) -> Truth {
         let mut truth = self.before.clone();
         truth.totals.extend(&self.totals);
@@ -131,7 +131,7 @@ impl Plan {
     }
 }
 
-/// Two invoices and a user, enough to notice if something comes back.
+/// Two invoices and a user, enough to notice old data that comes back.
 fn some_of(before: &Truth) -> Truth {
     let totals: BTreeMap<i64, i64> =
         before.totals.iter().rev().step_by(3).take(2).map(|(id, total)| (*id, *total)).collect();
@@ -155,7 +155,7 @@ fn payments(site: &Site, invoices: impl Iterator<Item = i64>) -> Vec<PaymentRow>
     site.rows(&query).iter().map(|found| row(found).unwrap_or_else(|| panic!("no payment: {found:?}"))).collect()
 }
 
-/// The discount of invoices; the other one changes.
+/// The discount applied to invoices. It never changes, unlike the other one.
 fn applied_discount() -> Value {
     let mut discount = asking::discount(5_00);
     discount["name"] = "applied".into();
@@ -171,7 +171,7 @@ fn discount_of(site: &Site, name: &str) -> Option<(i64, i64)> {
     Some((row[0].as_ref()?.parse().ok()?, row[1].as_ref()?.parse().ok()?))
 }
 
-/// An invoice with a discount and a tax on it, and what is due.
+/// Creates an invoice with a discount and a tax; returns its id and the amount due.
 fn new_invoice(client: &Client, user: i64, cents_before: i64, discount: i64, region: &str) -> (i64, i64) {
     let body = json!({ "user_id": user, "amount": amount(cents_before), "due_date": "2099-12-31T00:00:00" });
     let id = id_of(&made(client, "/invoices", &body));

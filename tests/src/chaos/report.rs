@@ -1,4 +1,4 @@
-//! The table of a run: a line for each fault.
+//! The table of a run, with a row for each fault.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,14 +36,14 @@ impl Report {
         self.lines.entry(fault.title()).or_default().add(summary);
     }
 
-    /// All promises were kept.
+    /// Whether no guarantee was violated.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.lines.values().all(|line| line.stale_broken == 0 && line.other_violations == 0)
     }
 }
 
-/// As Markdown, so that it can be pasted where people read it.
+/// In Markdown, so that it can be pasted into an issue.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut all = Summary::default();

@@ -1,4 +1,4 @@
-//! One round: health, a fault, health; then the judgement.
+//! One round: a healthy period, a fault, a healthy period; then the check.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,21 +15,21 @@ use crate::faults::{Fault, Scene};
 use crate::history::{self, Bounds, History, Key, Moment, Promise, Recorder, Summary, Truth, Violation, check};
 use crate::{Backend, Topology};
 
-/// How long the relay may need after a fault; what is read until then may be stale.
+/// The time that the relay may take after a fault. Until then reads may be stale.
 pub(crate) const RECOVERY_MS: u64 = 5_000;
 const BOUNDS: Bounds = Bounds { l1_staleness_ms: L1_STALENESS_MS, recovery_ms: RECOVERY_MS };
 const HEALTHY_BEFORE: Duration = Duration::from_millis(400);
 const HEALTHY_AFTER: Duration = Duration::from_millis(500);
-/// A service that does not use Redis by then never will; how long it took is told by the table, and depends on the
-/// machine.
+/// A service that does not use Redis after this time will not recover. The table shows the actual time, which depends
+/// on the machine.
 const PATIENCE_MS: u64 = 60_000;
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// The tier of an answer that came past Redis.
+/// The tier of an answer that bypassed Redis.
 const BYPASSED: &str = "bypassed";
-/// So many violations of a round are shown; the others are counted.
+/// Maximum number of violations shown per round; the others are counted.
 const SHOWN: usize = 5;
 
-/// A fleet, and what the round before left.
+/// A fleet, and the final state of the previous round.
 #[derive(Debug)]
 pub struct Chaos {
     fleet: Fleet,
@@ -37,23 +37,23 @@ pub struct Chaos {
     rounds: u64,
 }
 
-/// What to do.
+/// The parameters of a round.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
     /// The fault.
     pub fault: &'static Fault,
-    /// For every choice of the clients and of the fault.
+    /// The seed of all choices of the clients and of the fault.
     pub seed: u64,
-    /// How long the fault lasts, as a multiple of the usual.
+    /// The duration of the fault, as a multiple of the usual one.
     pub length: f64,
 }
 
-/// What came of it.
+/// The result of a round.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// In numbers.
+    /// The numbers.
     pub summary: Summary,
-    /// The violations as a person reads them.
+    /// The violations in text form.
     pub shown: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl Chaos {
         Self { fleet: Fleet::start(database, topology), before: Truth::default(), rounds: 0 }
     }
 
-    /// Runs a round and judges it.
+    /// Runs a round and checks it.
     #[must_use]
     pub fn run(&mut self, round: Round) -> Outcome {
         self.fleet.run_with(round.fault.settings);
@@ -83,7 +83,7 @@ impl Chaos {
         Outcome { summary, shown: self.show(round, &violations, &history) }
     }
 
-    /// The clients run while this thread makes the fault.
+    /// Runs the clients while this thread makes the fault.
     fn live_through(&self, round: Round, plan: &Plan, recorder: &Recorder) -> history::Fault {
         let stop = AtomicBool::new(false);
         let clients = Clients { fleet: &self.fleet, recorder, plan, stop: &stop };
@@ -92,7 +92,7 @@ impl Chaos {
             let started = clients.start(scope, round.seed);
             thread::sleep(HEALTHY_BEFORE);
             let mut rng = StdRng::seed_from_u64(round.seed);
-            // Another stream than that of the first client.
+            // A different random sequence from that of the first client.
             let rng = StdRng::seed_from_u64(rng.random());
             let mut scene = Scene::new(&self.fleet, recorder, plan, rng, round.length);
             let began = recorder.now();
@@ -113,7 +113,7 @@ impl Chaos {
         })
     }
 
-    /// A round begins when every service answers from Redis.
+    /// Waits until every service answers from Redis.
     fn wait_for_health(&self) {
         for place in 0..SERVICES {
             self.fleet.site().wait_until_redis_is_used_by(|path| self.fleet.ask(place).1.try_get(path));
@@ -125,7 +125,7 @@ impl Chaos {
             let (name, seed) = (round.fault.title(), round.seed);
             format!("{name}, round {}, seed {seed}: {}", self.rounds, violation.show(history))
         };
-        // The first of its kind tells the others.
+        // The first violation of each kind is enough.
         let mut kinds = BTreeSet::new();
         let first = violations.iter().filter(|violation| kinds.insert((violation.promise, &violation.key)));
         let mut shown: Vec<String> = first.take(SHOWN).map(head).collect();
@@ -140,8 +140,8 @@ impl Chaos {
     }
 }
 
-/// Asks every service for every key until each shows what the database holds, none comes past Redis and each service
-/// has answered from Redis.
+/// Reads every key from every service until all answers show the content of the database, none bypasses Redis, and each
+/// service has answered from Redis.
 fn converge(fleet: &Fleet, recorder: &Recorder, keys: &[Key], truth: &Truth, since: Moment) -> Vec<Violation> {
     let deadline = recorder.now().plus_millis(PATIENCE_MS);
     let mut violations = Vec::new();
@@ -170,8 +170,7 @@ fn converge(fleet: &Fleet, recorder: &Recorder, keys: &[Key], truth: &Truth, sin
     violations
 }
 
-/// From the end of the fault until the last service answered from Redis, of which there may be several servers, and
-/// went past none of them any more.
+/// The time from the end of the fault until the last service answered from Redis and bypassed no Redis server any more.
 fn recovery_ms(history: &History, fault_ended: Moment) -> u64 {
     let after = |place: usize| {
         let reads = || history.reads.iter().filter(|read| read.process.place == place && read.started > fault_ended);
@@ -182,7 +181,7 @@ fn recovery_ms(history: &History, fault_ended: Moment) -> u64 {
     (0..SERVICES).filter_map(after).max().unwrap_or(0)
 }
 
-/// Ends the clients also when the fault cannot be made, or the scope would wait for them for ever.
+/// Also ends the clients if the fault panics; otherwise the scope would wait for them for ever.
 struct EndOfClients<'a>(&'a AtomicBool);
 
 impl Drop for EndOfClients<'_> {

@@ -1,8 +1,8 @@
-//! Three masters and their replicas: failovers of one of them, and slots on their way to another master.
+//! Three primaries and their replicas: failovers of one of them, and slots that move to another primary.
 //!
-//! A replica may lag behind what its master acknowledged, so a failover that nobody asked for forgets; the one by hand
-//! waits for the replica. Only the keys of one master are concerned each time, and who stands there is known by an
-//! invoice.
+//! A replica may lag behind the acknowledged writes of its primary, so an automatic failover loses some of them; a
+//! manual failover waits for the replica. Each fault affects only the keys of one primary, which is chosen by an
+//! invoice that it holds.
 
 use std::collections::BTreeSet;
 
@@ -142,13 +142,13 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// The master that holds an invoice, and its replica.
+/// The primary that holds a random large invoice, and its replica.
 fn a_master<'r>(scene: &mut Scene<'r>) -> (&'r RedisServer, &'r RedisServer) {
     let invoice = Key::Invoice(*scene.any_of(&scene.plan.large));
     master_of(scene, &invoice)
 }
 
-/// The master that holds a key, and its replica.
+/// The primary that holds a key, and its replica.
 fn master_of<'r>(scene: &Scene<'r>, key: &Key) -> (&'r RedisServer, &'r RedisServer) {
     let master = done(scene.cluster().owner_of(&key.in_redis()));
     (master, done(scene.cluster().replica_of(master)))
@@ -159,7 +159,7 @@ fn come_back(scene: &Scene<'_>, old: &RedisServer) {
     done(scene.cluster().wait_until_whole());
 }
 
-/// Opens any slot of the round's keys, towards any master that does not own it.
+/// Opens a random slot of the round's keys for a move to a random other primary.
 fn begin_any_move<'r>(scene: &mut Scene<'r>) -> SlotMove<'r> {
     let slots = slots_of_plan(scene);
     let slot = *scene.any_of(&slots);
@@ -175,7 +175,7 @@ fn begin_move<'r>(scene: &mut Scene<'r>, slot: u16) -> SlotMove<'r> {
     done(cluster.begin_move(slot, to))
 }
 
-/// Each once.
+/// The slots of the round's keys, each once.
 fn slots_of_plan(scene: &Scene<'_>) -> Vec<u16> {
     let slot_of = |key: &Key| done(scene.cluster().slot_of(&key.in_redis()));
     let slots: BTreeSet<u16> = scene.plan.keys().iter().map(slot_of).collect();

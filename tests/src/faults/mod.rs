@@ -1,7 +1,7 @@
-//! What can go wrong, each bounded in time: a name, what it means, and a function that does it and undoes it.
+//! The faults, each limited in time: a name, a description, and a function that makes the fault and undoes it.
 //!
-//! Invariant: when a fault's function returns, the system is whole again: Redis answers, every wire passes, every
-//! service runs. What the services make of that is judged from then on.
+//! Invariant: when the function of a fault returns, the system is complete again: Redis answers, every wire passes,
+//! every service runs. From then on the behaviour of the services is checked.
 
 mod cluster;
 mod network;
@@ -19,52 +19,53 @@ pub use scene::Scene;
 use crate::chaos::Settings;
 use crate::{Backend, Topology};
 
-/// One thing that goes wrong.
+/// A fault.
 #[derive(Debug)]
 pub struct Fault {
-    /// As in `--fault NAME`.
+    /// The name for `--fault NAME`.
     pub name: &'static str,
-    /// What it is, in a sentence.
+    /// The description, in a sentence.
     pub about: &'static str,
-    /// What the services stand on.
+    /// The database of the services.
     pub database: Backend,
-    /// Whether Redis comes back with data from before writes that it had been told of.
+    /// Whether Redis comes back with data that lacks acknowledged invalidations.
     pub forgets: bool,
-    /// Whether that breaks no connection: the service that wrote may read what was there before, too.
+    /// Whether this happens without a broken connection. Then even the process that wrote may read the older value.
     pub unnoticed: bool,
-    /// Whether requests may fail: a service is dead or hangs, or the database does. Redis is never a reason.
+    /// Whether requests may fail, because a service or the database is dead or hangs. A failure of Redis is never a
+    /// reason.
     pub may_fail: bool,
-    /// Whether it takes longer than a few seconds.
+    /// Whether it takes more than a few seconds.
     pub takes_long: bool,
-    /// What the services run with, besides the usual.
+    /// The settings of the services, in addition to the usual ones.
     pub settings: Settings,
-    /// Does it, and undoes it.
+    /// Makes the fault, and undoes it.
     pub inflict: fn(&mut Scene<'_>),
 }
 
-/// What goes wrong in one place.
+/// The place of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Redis itself.
     Redis,
-    /// Between the services and Redis.
+    /// The connections between the services and Redis.
     Network,
     /// The services.
     Processes,
     /// Other programs.
     Outside,
-    /// Other programs, in ways that SQLite has.
+    /// Other programs, in ways that only exist on SQLite.
     Tables,
     /// The disk of the database.
     Storage,
     /// A primary, its replica and their sentinels.
     Sentinels,
-    /// Three masters and their replicas.
+    /// Three primaries and their replicas.
     Cluster,
 }
 
 impl Place {
-    /// What goes wrong there.
+    /// The faults at this place.
     #[must_use]
     pub fn faults(self) -> &'static [Fault] {
         match self {
@@ -91,18 +92,18 @@ impl Topology {
             }
             Self::Sentinels => &[Place::Sentinels, Place::Processes, Place::Outside],
             Self::Cluster => &[Place::Cluster, Place::Processes, Place::Outside],
-            // Nobody can take over.
+            // No failover is possible without replicas.
             Self::Masters => &[Place::Processes, Place::Outside],
         }
     }
 
-    /// Everything that goes wrong there.
+    /// All faults of the topology.
     pub fn faults(self) -> impl Iterator<Item = &'static Fault> {
         self.places().iter().flat_map(|place| place.faults())
     }
 }
 
-/// A fault without settings of its own, after which Redis still knows what it was told.
+/// A fault without special settings, after which Redis still has all acknowledged invalidations.
 const PLAIN: Fault = Fault {
     name: "",
     about: "",
@@ -116,7 +117,7 @@ const PLAIN: Fault = Fault {
 };
 
 impl Fault {
-    /// Its name, with the database where that is not the usual one.
+    /// Its name, with the database if that is not the usual one.
     #[must_use]
     pub fn title(&self) -> String {
         match self.database {

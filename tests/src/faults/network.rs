@@ -1,4 +1,4 @@
-//! Between the services and Redis: slow, cut, broken.
+//! The connections between the services and Redis: slow, cut, broken.
 
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ fn kill_tracking(scene: &mut Scene<'_>) {
         if field("flags").is_some_and(|flags| flags.contains('t'))
             && let Some(id) = field("id")
         {
-            // It may have gone by itself meanwhile.
+            // The connection may have been closed meanwhile.
             let _ = scene.redis().command::<u8>(&["CLIENT", "KILL", "ID", id]);
         }
     }

@@ -1,4 +1,4 @@
-//! Other programs: an operator who clears the cache, SQL that knows nothing of it, a database that is busy.
+//! Other programs: an operator who clears the cache, SQL from programs without the cache, a busy database.
 
 use super::scene::{Scene, done};
 use super::{Fault, PLAIN};
@@ -101,7 +101,7 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// Rows of another program: a payment of 0.01 for each large invoice, and a credit note that nobody's write follows.
+/// Rows of another program: a payment of 0.01 for each large invoice, and a credit note that no later write follows.
 pub(super) fn import(scene: &mut Scene<'_>) {
     let invoices: Vec<String> = scene.plan.large.iter().map(ToString::to_string).collect();
     let name = format!("import-{}-{}", scene.plan.round, scene.recorder.now().0);
@@ -120,7 +120,7 @@ pub(super) fn import(scene: &mut Scene<'_>) {
     insert(scene, &note, |user| (Key::CreditNotes(user), None));
 }
 
-/// Runs a statement that returns new rows and whose they are, and writes down what it did.
+/// Runs a statement that returns the ids of new rows and of their owners, and records these writes.
 fn insert(scene: &mut Scene<'_>, statement: &str, written: impl Fn(i64) -> (Key, Option<String>)) {
     let started = scene.recorder.now();
     let rows = scene.site().rows(statement);
@@ -131,14 +131,14 @@ fn insert(scene: &mut Scene<'_>, statement: &str, written: impl Fn(i64) -> (Key,
     }
 }
 
-/// What a program that knows nothing of the cache did since then, and has just been told that it is done.
+/// Records a write by a program without the cache that has just been acknowledged by the database.
 pub(super) fn write_down(scene: &Scene<'_>, key: Key, effect: Effect, started: Moment, transaction: Option<String>) {
     let result = WriteResult::Acknowledged { effect, pending: true };
     let (author, ended) = (Author::Outsider, scene.recorder.now());
     scene.recorder.write(Write { key, author, started, ended, transaction, cents: 1, result });
 }
 
-/// Under a key of each kind, for as long as they may stand there.
+/// Under a key of each kind, with a TTL like that of a normal value.
 fn store_huge_values(scene: &mut Scene<'_>, bytes: usize) {
     let value = "x".repeat(bytes);
     let keys =
@@ -148,7 +148,7 @@ fn store_huge_values(scene: &mut Scene<'_>, bytes: usize) {
     }
 }
 
-/// The invoice first and its taxes later, in one transaction: who reads between them must not notice.
+/// Changes the invoice first and its taxes later, in one transaction. A reader in between must not see a difference.
 fn reprice(scene: &mut Scene<'_>) {
     let place = usize::try_from(scene.below(scene.plan.large.len() as u64)).unwrap_or(0);
     let invoice = scene.plan.large[place];
@@ -161,7 +161,7 @@ fn reprice(scene: &mut Scene<'_>) {
     ]);
 }
 
-/// What each says is nothing, a type, or a key, and nothing of it is true.
+/// The key parts are no text, no key, or a key of an unknown type, and the times are wrong.
 fn undecodable_rows(scene: &mut Scene<'_>) {
     let rows = "('invoices', 'rubbish', '2026-01-01'), ('invoices', '[1, 2]', '-infinity'), ('user_credit_notes', '{}', 'infinity'), \
                 ('invoices', '[9e999]', 'infinity'), ('nobody', '[1]', '2026-01-01')";
@@ -171,13 +171,13 @@ fn undecodable_rows(scene: &mut Scene<'_>) {
     )]);
 }
 
-/// As many rows of the outbox as an update of that many invoices leaves.
+/// As many outbox rows as an update of 5,000 invoices leaves.
 fn bulk(scene: &mut Scene<'_>) {
     scene.site().execute(&["INSERT INTO cache_invalidations (cache_type, key_parts, table_name) \
          SELECT 'invoices', '[' || n || ']', 'test' FROM generate_series(1000001, 1005000) n"]);
 }
 
-/// Changes nothing that is checked, and concerns every invoice there is.
+/// Changes no checked value, but affects every invoice.
 fn touch_all_invoices(scene: &mut Scene<'_>) {
     scene.site().execute(&["UPDATE invoices SET due_date = due_date + interval '1 second'"]);
 }

@@ -1,11 +1,11 @@
-//! The services: killed at a bad moment, killed at any moment, frozen.
+//! The services: killed at a critical point, killed at any time, frozen.
 
 use super::scene::Scene;
 use super::{Fault, outside};
 
 const FAILPOINT: &str = "BILLING_FAILPOINT";
 
-/// Who asks the service that dies or is frozen gets no answer.
+/// Requests to a dead or frozen service get no answer.
 const PLAIN: Fault = Fault { may_fail: true, ..super::PLAIN };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -59,12 +59,12 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// Nobody writes there later, so only the relay can make up for what the crash left.
+/// No client writes there later, so only the relay can repair the result of the crash.
 fn write_quietly(scene: &mut Scene<'_>, place: usize) {
     scene.give_credit_quietly(place);
 }
 
-/// Two services, one after the other, die at a named point while `provoke` is done, and are started again.
+/// Two services, one after the other, die at a named failpoint while `provoke` runs, and are started again.
 fn crash(scene: &mut Scene<'_>, point: &str, provoke: fn(&mut Scene<'_>, usize)) {
     for _ in 0..2 {
         crash_one(scene, point, provoke);

@@ -1,4 +1,4 @@
-//! Redis itself: gone, back empty, back with old data, with other data, hanging, full.
+//! Redis itself: unreachable, back empty, back with old data, with other data, hanging, full.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use super::{Fault, PLAIN};
 use crate::chaos::{RECOVERY_MS, SERVICES};
 use test_support::{RedisServer, Wire};
 
-/// By which the services know which data these are; a copy of it would deceive them.
+/// The key by which services identify the data. A copy of it would mislead them.
 const DATA_ID: &str = "billing_cache:{database}:data";
-/// All but that key, into the other database.
+/// Copies all keys except that one to the other database.
 const COPY_ALL: &str = "
 for _, key in ipairs(redis.call('KEYS', '*')) do
   if key ~= KEYS[1] then redis.call('COPY', key, key, 'DB', 1, 'REPLACE') end
@@ -152,7 +152,7 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// What was changed while the data were away they have not been told.
+/// While one set of data is away, it misses the invalidations that the other set gets.
 fn exchange_and_back(scene: &mut Scene<'_>) {
     let redis = scene.redis();
     done(redis.command::<redis::Value>(&["EVAL", COPY_ALL, "1", DATA_ID]));
@@ -163,7 +163,8 @@ fn exchange_and_back(scene: &mut Scene<'_>) {
     }
 }
 
-/// The replica knows nothing of what happened after it was cut off, and the old primary nothing of what happened since.
+/// The replica misses everything that happened after it was cut off, and the old primary everything that happened
+/// since.
 fn fail_over_and_back(scene: &mut Scene<'_>) {
     let primary = scene.redis().port();
     let replica = done(RedisServer::options().config("replicaof", &format!("127.0.0.1 {primary}")).start());
@@ -181,7 +182,8 @@ fn fail_over_and_back(scene: &mut Scene<'_>) {
     }
 }
 
-/// What the last one told the old primary nobody has told the new one, and the outbox says that Redis was told.
+/// The last service invalidated on the old primary only, and its outbox row says that the invalidation was
+/// acknowledged.
 fn fail_over_and_lose_the_last(scene: &mut Scene<'_>) {
     let primary = scene.redis().port();
     let replica = done(RedisServer::options().config("replicaof", &format!("127.0.0.1 {primary}")).start());
@@ -199,7 +201,7 @@ fn fail_over_and_lose_the_last(scene: &mut Scene<'_>) {
     scene.fleet.kill(last);
     scene.is_over();
     std::thread::sleep(Duration::from_millis(RECOVERY_MS + 500));
-    // Empty, so that going back brings no old data.
+    // Empty, so that going back restores no old data.
     done(scene.redis().restart());
     for wire in scene.fleet.wires() {
         wire.lead_to(primary);
@@ -208,7 +210,7 @@ fn fail_over_and_lose_the_last(scene: &mut Scene<'_>) {
     scene.fleet.restart(last, &[]);
 }
 
-/// Takes memory until the limit is felt, and gives it back.
+/// Uses memory until the limit is reached, and frees it again.
 fn crowd(scene: &mut Scene<'_>, policy: &str) {
     const ROOM_BYTES: u64 = 50_000;
     let redis = scene.redis();
@@ -220,7 +222,7 @@ fn crowd(scene: &mut Scene<'_>, policy: &str) {
     let mut number = 0_u32;
     scene.meanwhile(1_200, |scene| {
         number += 1;
-        // Refused where nothing is evicted, and then the limit is felt.
+        // Refused if nothing is evicted: then the limit is reached.
         let _ = redis.command::<()>(&["SET", &format!("junk:{}", number % 200), &junk, "PX", "3000"]);
         if number.is_multiple_of(50) {
             scene.hold(20);

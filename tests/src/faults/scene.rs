@@ -1,4 +1,4 @@
-//! What a fault works with.
+//! The tools of a fault.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use crate::chaos::{Fleet, Plan, SERVICES};
 use crate::history::{Key, Moment, Recorder};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// Whatever a fault waits for takes less.
+/// The deadline of all waits of a fault.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The system under a fault, and the dice.
+/// The system under a fault, and the random choices.
 #[derive(Debug)]
 pub struct Scene<'r> {
     pub(super) fleet: &'r Fleet,
@@ -32,35 +32,35 @@ impl<'r> Scene<'r> {
         Self { fleet, recorder, plan, rng, length, over: None }
     }
 
-    /// From now on nothing is wrong that a service could not repair, though the fault's function goes on.
+    /// From now on the services can repair everything, although the function of the fault continues.
     pub(super) fn is_over(&mut self) {
         self.over = Some(self.recorder.now());
     }
 
-    /// When that was, if it was before the end.
+    /// The time of [`Scene::is_over`], if it was called.
     pub(crate) fn over(&self) -> Option<Moment> {
         self.over
     }
 
-    /// A credit note for the user to whom nobody else gives any.
+    /// Creates a credit note for the quiet user, who gets none from the clients.
     pub(super) fn give_credit_quietly(&mut self, place: usize) {
         let question = Question::credit_note(self.plan.quiet_user, 1);
         asking::write(self.fleet, self.recorder, place, &question);
     }
 
-    /// What the user of [`Scene::give_credit_quietly`] has is cached from then on.
+    /// Reads the credit notes of the quiet user, so that they are cached.
     pub(super) fn read_quietly(&mut self, place: usize) {
         asking::read(self.fleet, self.recorder, place, &self.quiet_key());
     }
 
-    /// Asks every service.
+    /// Reads the key from every service.
     pub(super) fn read_everywhere(&self, key: &Key) {
         for place in 0..SERVICES {
             asking::read(self.fleet, self.recorder, place, key);
         }
     }
 
-    /// Of the user of [`Scene::give_credit_quietly`].
+    /// The credit notes of the quiet user.
     pub(super) fn quiet_key(&self) -> Key {
         Key::CreditNotes(self.plan.quiet_user)
     }
@@ -83,27 +83,27 @@ impl<'r> Scene<'r> {
         self.fleet.site().cluster().expect("this fault is made where there is a cluster")
     }
 
-    /// Any of several things.
+    /// A random one of several things.
     pub(super) fn any_of<'a, T>(&mut self, things: &'a [T]) -> &'a T {
         things.choose(&mut self.rng).expect("there is something to choose from")
     }
 
-    /// Any of the services.
+    /// A random service.
     pub(super) fn any_place(&mut self) -> usize {
         self.rng.random_range(0..SERVICES)
     }
 
-    /// Any number below this.
+    /// A random number below `end`.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.rng.random_range(0..end)
     }
 
-    /// Lets the present state last for about so long.
+    /// Keeps the present state for about this long.
     pub(super) fn hold(&mut self, millis: u64) {
         thread::sleep(self.span(millis));
     }
 
-    /// Does something again and again for about so long.
+    /// Repeats an action for about this long.
     pub(super) fn meanwhile(&mut self, millis: u64, mut act: impl FnMut(&mut Self)) {
         let end = Instant::now() + self.span(millis);
         while Instant::now() < end {
@@ -115,7 +115,7 @@ impl<'r> Scene<'r> {
         Duration::from_millis(millis).mul_f64(self.length * self.rng.random_range(0.75..1.25))
     }
 
-    /// Waits for what the system does by itself.
+    /// Waits for a change that the system makes by itself.
     #[track_caller]
     pub(super) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let end = Instant::now() + PATIENCE;
@@ -126,7 +126,7 @@ impl<'r> Scene<'r> {
     }
 }
 
-/// What the test's own server must do.
+/// The result of an action on a server of the test, which must succeed.
 #[track_caller]
 pub(super) fn done<T>(result: anyhow::Result<T>) -> T {
     match result {

@@ -1,8 +1,8 @@
 //! A primary, its replica and their sentinels: failovers, with and without a death.
 //!
-//! A replica may lag behind what the primary acknowledged, so all of these forget. Until the old primary follows the
-//! new one, or is left, there are two, and a service at one of them hears late of what was told to the other: so long
-//! the fault goes on.
+//! A replica may lag behind the acknowledged writes of its primary, so all these faults lose some of them. There are
+//! two primaries until the old one follows the new one or all services have left it. A service at one of them learns
+//! late about invalidations at the other, so the fault lasts until then.
 
 use std::thread;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use test_support::RedisServer;
 use super::scene::{Scene, done};
 use super::{Fault, PLAIN};
 
-/// By then every service has left a primary that is deposed, however busy the machine is.
+/// After this time every service has left a deposed primary, even on a busy machine.
 const LEFT_BY_ALL: Duration = Duration::from_secs(4);
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -70,7 +70,8 @@ pub(super) const FAULTS: &[Fault] = &[
             done(scene.group().wait_until_primary(new));
             scene.hold(500);
             done(old.resume());
-            // Services ask the sentinels once a second. The sentinels tell the old primary only after ten.
+            // Services query the sentinels every second. The sentinels reconfigure the old primary only after ten
+            // seconds.
             thread::sleep(LEFT_BY_ALL);
             scene.is_over();
             done(scene.group().wait_until_whole());
@@ -100,8 +101,8 @@ fn fail_over_to(scene: &Scene<'_>, new: &RedisServer) {
     done(scene.group().wait_until_primary(new));
 }
 
-/// A replica hears nothing any more when its primary is told of a credit note, so that only the relay knows of that
-/// later.
+/// Cuts a replica off before its primary gets the invalidation of a credit note, so that later only the relay knows
+/// about it.
 pub(super) fn forget_a_credit(scene: &mut Scene<'_>, primary: &RedisServer, replica: &RedisServer) {
     let (reader, writer) = (scene.any_place(), scene.any_place());
     scene.read_quietly(reader);
@@ -111,7 +112,7 @@ pub(super) fn forget_a_credit(scene: &mut Scene<'_>, primary: &RedisServer, repl
     scene.hold(300);
 }
 
-/// From now on a replica stays one and hears nothing of its primary.
+/// From now on the server remains a replica, but receives nothing from its primary.
 fn deafen(replica: &RedisServer, primary: &RedisServer) {
     set_login(replica, "nobody", "without a right");
     done(primary.command::<()>(&["CLIENT", "KILL", "TYPE", "REPLICA"]));
@@ -122,7 +123,7 @@ pub(super) fn let_hear(replica: &RedisServer) {
     set_login(replica, "", "");
 }
 
-/// What a replica says to its primary when it connects.
+/// Sets the login of a replica at its primary.
 fn set_login(replica: &RedisServer, user: &str, password: &str) {
     done(replica.command::<()>(&["CONFIG", "SET", "masteruser", user, "masterauth", password]));
 }

@@ -1,7 +1,7 @@
 //! The disk of the database is full, for its server or for the services: every write to a file fails.
 //!
-//! By a limit on the size of files, which a process can be given while it runs. PostgreSQL cannot go on without writing
-//! its log: it stops with all its sessions and recovers by itself. What was acknowledged before is there afterwards.
+//! This uses the limit on file sizes, which can be set for a running process. PostgreSQL cannot continue without
+//! writing its log: it ends all its sessions and recovers by itself. Acknowledged writes exist afterwards.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,7 +13,7 @@ use super::scene::Scene;
 use crate::Backend;
 use crate::chaos::SERVICES;
 
-/// The database itself fails, so requests may.
+/// The database itself fails, so requests may fail too.
 const PLAIN: Fault = Fault { name: "disk-full", may_fail: true, ..super::PLAIN };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -49,13 +49,13 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// The first process of the server, which starts the others, and starts them again.
+/// The first process of the server, which starts and restarts the others.
 fn server_of(scene: &Scene<'_>) -> u32 {
     let rows = scene.site().rows("SELECT split_part(pg_read_file('postmaster.pid'), chr(10), 1)");
     rows[0][0].as_ref().and_then(|text| text.trim().parse().ok()).expect("the file begins with a number")
 }
 
-/// Of all processes of the server but the first one. Answers those that cannot write any more.
+/// Limits all processes of the server except the first one. Returns those that can no longer write.
 fn forbid_sessions_to_write(server: u32) -> Vec<u32> {
     let mut sessions = children_of(server);
     sessions.retain(|session| forbid_to_write(*session));
@@ -63,7 +63,8 @@ fn forbid_sessions_to_write(server: u32) -> Vec<u32> {
     sessions
 }
 
-/// By a program, since only the user of a process may limit it. Whether it could, or the process had ended.
+/// Uses a program, because only the user of a process may limit it. Returns false if that failed or the process had
+/// ended.
 fn forbid_to_write(process: u32) -> bool {
     let Ok(owner) = fs::metadata(format!("/proc/{process}")) else { return false };
     let mut command = Command::new("prlimit");
@@ -77,7 +78,7 @@ fn children_of(parent: u32) -> Vec<u32> {
     ids.filter(|id| parent_of(*id) == Some(parent)).collect()
 }
 
-/// The second field after the name, which stands in parentheses and may have any in it.
+/// The second field after the name. The name is in parentheses and may contain parentheses.
 fn parent_of(process: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()

@@ -1,4 +1,4 @@
-//! What other programs do to the tables of SQLite: rows that replace others, tables that lose their triggers.
+//! Changes to SQLite tables by other programs: rows that replace others, tables that lose their triggers.
 
 use super::Fault;
 use super::outside::{import, write_down};
@@ -24,7 +24,8 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "triggers-dropped",
         about: "a schema tool drops our triggers of payments and credit notes, twice, and `migrate` makes them again",
-        // Who has not looked yet goes on with what it has; who writes looks before.
+        // A service that has not checked the triggers yet continues with its cached values. A service that writes
+        // checks them first.
         forgets: true,
         inflict: |scene| {
             for _ in 0..2 {
@@ -40,7 +41,8 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// A payment that everybody was shown, and then one of the same transaction for another invoice: the first one is gone.
+/// A payment that every service has shown, and then one with the same transaction for another invoice, which replaces
+/// it.
 fn replace_a_payment(scene: &mut Scene<'_>) {
     let (from, to) = (scene.plan.large[0], scene.plan.large[1]);
     let name = format!("replaced-{}-{}", scene.plan.round, scene.recorder.now().0);
@@ -58,7 +60,7 @@ fn replace_a_payment(scene: &mut Scene<'_>) {
     write_down(scene, Key::Invoice(to), Effect::Row(second), started, Some(name));
 }
 
-/// The same by the primary key, and from one user to another.
+/// A replacement by the primary key, from one user to another.
 fn replace_a_credit_note(scene: &mut Scene<'_>) {
     let (from, to) = (scene.plan.quiet_user, scene.plan.users[0]);
     let note = "INSERT OR REPLACE INTO credit_notes (id, user_id, amount, remaining_amount, reason)";
@@ -75,13 +77,13 @@ fn id_of(scene: &Scene<'_>, insert: &str) -> i64 {
     rows[0][0].as_ref().and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("{insert}: {rows:?}"))
 }
 
-/// What the database holds is cached when this returns, unless others change it meanwhile.
+/// The content of the database is cached when this returns, unless other clients change it meanwhile.
 fn show_everywhere(scene: &mut Scene<'_>, key: &Key) {
     scene.hold(100);
     scene.read_everywhere(key);
 }
 
-/// As the rebuilding of a table does.
+/// As it happens when a table is rebuilt.
 fn drop_triggers(scene: &Scene<'_>) {
     let triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('payments', 'credit_notes')";
     let names = scene.site().rows(triggers).into_iter().flatten().flatten();

@@ -1,4 +1,4 @@
-//! What an answer with the details of an invoice says, and whether its amounts belong together.
+//! The amounts in the details of an invoice, and whether they are consistent.
 
 use serde_json::Value;
 
@@ -11,13 +11,13 @@ pub struct Invoice {
     pub total_discount: i64,
     /// Sum of the taxes.
     pub total_tax: i64,
-    /// What is to be paid.
+    /// The amount to be paid.
     pub total: i64,
     /// Sum of the credit notes applied.
     pub total_credit: i64,
     /// Sum of the completed payments.
     pub total_paid: i64,
-    /// What is still to be paid.
+    /// The amount still to be paid.
     pub balance_due: i64,
     /// The status word.
     pub status: String,
@@ -30,28 +30,28 @@ pub struct Invoice {
 /// One tax on an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaxLine {
-    /// Its percentage, in hundredths.
+    /// The percentage, in hundredths.
     pub rate: i64,
-    /// Its amount, in hundredths.
+    /// The amount, in hundredths.
     pub cents: i64,
 }
 
 /// One payment of an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentLine {
-    /// Its number.
+    /// The id.
     pub id: i64,
-    /// Its amount, in hundredths.
+    /// The amount, in hundredths.
     pub cents: i64,
     /// Whether it counts.
     pub is_completed: bool,
 }
 
 impl Invoice {
-    /// Reads an answer.
+    /// Parses an answer.
     ///
     /// # Errors
-    /// What is missing.
+    /// The name of the missing part.
     pub fn parse(answer: &Value) -> Result<Self, String> {
         let amount = |name: &str| cents(&answer[name]).ok_or_else(|| format!("no amount {name}: {answer}"));
         let lines = answer["payments"].as_array().ok_or_else(|| format!("no payments: {answer}"))?;
@@ -72,7 +72,7 @@ impl Invoice {
         })
     }
 
-    /// What does not belong together, in words; none if all does.
+    /// A description of the inconsistency; `None` if all amounts are consistent.
     #[must_use]
     pub fn tear(&self) -> Option<String> {
         let lines: i64 = self.payments.iter().filter(|line| line.is_completed).map(|line| line.cents).sum();
@@ -86,7 +86,8 @@ impl Invoice {
             ("total_paid is the sum of the completed payments", self.total_paid, lines),
         ];
         let taxable = self.subtotal - self.total_discount;
-        // The other sums are made of what was read; only this one tells whether it was read at one moment.
+        // The other sums are computed from the same read; only the tax shows whether all parts were read at the same
+        // time.
         let wrong_tax = self.taxes.iter().find(|tax| tax.cents != tax.of(taxable));
         let wrong_tax = wrong_tax.map(|tax| format!("a tax of {} on {taxable} is {}", tax.rate, tax.cents));
         let wrong = equations.iter().find(|(_, left, right)| left != right);
@@ -104,7 +105,7 @@ impl TaxLine {
         Some(Self { rate: cents(&line["rate"])?, cents: cents(&line["amount"])? })
     }
 
-    /// The tax on an amount that is not negative, rounded half up.
+    /// The tax on a non-negative amount, rounded half up.
     fn of(&self, taxable: i64) -> i64 {
         (taxable * self.rate + 5_000) / 10_000
     }
@@ -117,13 +118,13 @@ impl PaymentLine {
     }
 }
 
-/// An amount of the contract, a string with two decimals, in hundredths.
+/// An amount of the contract, which is a string with two decimal places, in hundredths.
 pub(crate) fn cents(amount: &Value) -> Option<i64> {
     let (whole, fraction) = amount.as_str()?.split_once('.')?;
     (fraction.len() == 2).then(|| format!("{whole}{fraction}").parse().ok())?
 }
 
-/// So many hundredths as an amount.
+/// The amount for this many hundredths.
 pub(crate) fn amount(cents: i64) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
 }

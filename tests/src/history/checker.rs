@@ -1,46 +1,46 @@
-//! Judges a history: who was shown less than was acknowledged before he asked, and had no reason to expect it.
+//! Checks a history for stale reads: reads that miss a write which was acknowledged before the read began.
 //!
-//! The rule is guarantee A of `protocol.md`, section 8, with the exceptions that B and C make, each as narrow as it is
-//! there: an exception concerns one write, one reader and a stretch of time. In the process that wrote there is none.
+//! The rule is guarantee A of `protocol.md`, section 8, with the exceptions of B and C, each as narrow as it is there:
+//! an exception applies to one write, one reader and a period. There is no exception for the process that wrote.
 
 use std::collections::BTreeMap;
 
 use super::{Author, History, Key, Moment, Promise, Read, Seen, Truth, Violation, Write, WriteResult};
 
-/// What the exceptions allow, in milliseconds.
+/// The limits of the exceptions, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// `cache.l1_staleness_bound_ms`: what the memory of another process may be behind.
+    /// `cache.l1_staleness_bound_ms`: how stale L1 of another process may be.
     pub l1_staleness_ms: u64,
-    /// How long after a fault, or after an outsider's write, the relay may need.
+    /// The time that the relay may take after a fault, or after a write by an outsider.
     pub recovery_ms: u64,
 }
 
-/// What was done to the system, and when.
+/// The fault of a round, and its time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fault {
-    /// Before the first thing was done.
+    /// Before the fault began.
     pub started: Moment,
-    /// After the last thing was undone.
+    /// After the fault was undone.
     pub ended: Moment,
-    /// Whether Redis came back with data from before writes that it had been told of.
+    /// Whether Redis came back with data that lacks acknowledged invalidations.
     pub forgets: bool,
-    /// Whether that breaks no connection, so that a process too may read what was there before its own write.
+    /// Whether no connection broke, so that even the process that wrote may read the older value.
     pub unnoticed: bool,
     /// Whether services or the database did not answer, so that requests may fail.
     pub may_fail: bool,
 }
 
-/// What is wrong with a read that misses an acknowledged write.
+/// The verdict on a read that misses an acknowledged write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Staleness {
-    /// It is within an exception.
+    /// An exception allows it.
     Excused,
-    /// It breaks the promise.
+    /// It violates the guarantee.
     Broken,
 }
 
-/// All that is wrong with a history, given what was done to the system and what the database holds in the end.
+/// All violations in a history, given the fault and the final content of the database.
 #[must_use]
 pub fn check(history: &History, truth: &Truth, fault: &Fault, bounds: &Bounds) -> Vec<Violation> {
     let judge = Judge { fault, bounds };
@@ -50,7 +50,7 @@ pub fn check(history: &History, truth: &Truth, fault: &Fault, bounds: &Bounds) -
     stale.map(|stale| stale.violation()).chain(wrong).chain(failed).chain(truth.check(history)).collect()
 }
 
-/// What an invoice shows that can never be.
+/// Amounts of an invoice that are never allowed.
 fn wrong_amounts(read: &Read) -> Vec<Violation> {
     let Seen::Invoice(invoice) = &read.seen else { return Vec::new() };
     let torn = invoice.tear().map(|tear| (Promise::NeverTorn, tear));
@@ -75,7 +75,7 @@ fn failures(history: &History) -> impl Iterator<Item = Violation> {
 /// A read that missed a write which was acknowledged before the read began.
 pub(super) struct Stale<'h> {
     pub(super) read: &'h Read,
-    /// Of the writes it missed the first one that counts: one that is not excused, if there is any.
+    /// The first missed write without an excuse, or the first missed write if all are excused.
     pub(super) missed: &'h Write,
     pub(super) verdict: Staleness,
 }
@@ -123,7 +123,7 @@ pub(super) fn stale_reads<'h>(history: &'h History, judge: &Judge<'_>) -> Vec<St
     stale.collect()
 }
 
-/// The exceptions.
+/// Applies the exceptions.
 pub(super) struct Judge<'f> {
     pub(super) fault: &'f Fault,
     pub(super) bounds: &'f Bounds,
@@ -131,18 +131,18 @@ pub(super) struct Judge<'f> {
 
 impl Judge<'_> {
     fn verdict(&self, read: &Read, missed: &Write) -> Staleness {
-        // A connection that breaks tells its process at once; data that are exchanged under it do not.
+        // A process notices a broken connection at once, but not an exchange of the data under an open connection.
         let own = missed.author == Author::Process(read.process) && !self.fault.unnoticed;
         let excused = !own && (self.is_in_memory(read, missed) || self.waits_for_relay(read, missed));
         if excused { Staleness::Excused } else { Staleness::Broken }
     }
 
-    /// B: another process's memory, within its bound.
+    /// Exception B: L1 of another process, within its bound.
     fn is_in_memory(&self, read: &Read, missed: &Write) -> bool {
         read.key.has_l1() && read.tier == "l1" && read.started <= missed.ended.plus_millis(self.bounds.l1_staleness_ms)
     }
 
-    /// C: until the relay has run, for a write of which Redis could not be told, or has forgotten that it was told.
+    /// Exception C: until the relay has run, for a write whose invalidation Redis did not acknowledge or has lost.
     fn waits_for_relay(&self, read: &Read, missed: &Write) -> bool {
         let forgotten = self.fault.forgets && missed.ended <= self.fault.ended;
         let during_fault = missed.ended <= self.fault.ended && missed.ended >= self.fault.started;

@@ -1,4 +1,4 @@
-//! Histories made by hand: the good ones pass, and each bad one is found for its own reason.
+//! Hand-made histories: good ones pass, and each bad one is found for the right reason.
 
 use std::collections::BTreeSet;
 
@@ -70,7 +70,7 @@ fn history(writes: Vec<Write>, reads: Vec<Read>) -> History {
 #[track_caller]
 fn found(history: &History, truth: &Truth, fault: &Fault) -> Vec<Promise> {
     let violations = check(history, truth, fault, &BOUNDS);
-    // What is shown to a person is never empty.
+    // The text for people is never empty.
     assert!(violations.iter().all(|violation| violation.show(history).contains(&violation.what)));
     violations.iter().map(|violation| violation.promise).collect()
 }
@@ -102,7 +102,7 @@ fn a_pending_write_may_be_missed_elsewhere_until_the_bound_after_the_fault_and_n
     assert_eq!(stale(THERE, 6_999), []);
     assert_eq!(stale(THERE, 7_001), [Promise::Fresh]);
     assert_eq!(stale(HERE, 30), [Promise::Fresh]);
-    // Another life of the process knows nothing of what it had to remember.
+    // A new life of the process does not have the memory of the old one.
     assert_eq!(stale(Process { life: 1, ..HERE }, 30), []);
 }
 

@@ -1,6 +1,7 @@
-//! A history: what clients asked of several processes and were told, with the time of every question and every answer.
+//! A history: the requests of clients to several processes and the answers, with the time of every request and answer.
 //!
-//! All times are of one monotonic clock, that of the process which asks. Recorded by [`Recorder`], judged by [`check`].
+//! All times are of one monotonic clock, that of the process with the clients. [`Recorder`] records it, [`check`]
+//! checks it.
 
 mod amounts;
 mod checker;
@@ -24,104 +25,104 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub u64);
 
-/// One life of one of the processes: after a crash the same place has another life.
+/// One life of one of the processes: the same place has a new life after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
-    /// Which of the services, from 0.
+    /// The index of the service, from 0.
     pub place: usize,
     /// How often it was started before.
     pub life: u32,
 }
 
-/// What is read and written. Each grows: invoices and credit notes by rows, the others by a number. Only what another
-/// program has put there may go.
+/// A key that is read and written. Each value grows: invoices and credit notes by rows, the others by a number. Only
+/// rows of another program may disappear.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    /// Details of this invoice, which grow by payments.
+    /// The details of this invoice, which grow by payments.
     Invoice(i64),
-    /// Credit notes of this user.
+    /// The credit notes of this user.
     CreditNotes(i64),
     /// The rate of this region of Great Britain.
     TaxRate(String),
-    /// The value of this one of the active discounts.
+    /// The value of this discount among the active ones.
     Discount(i64),
 }
 
-/// What an acknowledged write made visible.
+/// The visible effect of an acknowledged write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// A row of this number.
+    /// A row with this id.
     Row(i64),
     /// A number of at least this.
     Version(i64),
-    /// No row of this number any more, which no other write of the history made visible here.
+    /// The row with this id is gone, and no other write of the history made it visible here.
     Gone(i64),
 }
 
-/// What a read showed.
+/// The content of an answer to a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// An invoice.
     Invoice(Invoice),
-    /// Rows of these numbers.
+    /// Rows with these ids.
     Rows(BTreeSet<i64>),
     /// A number.
     Version(i64),
 }
 
-/// Who wrote.
+/// The author of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
     /// One of the services.
     Process(Process),
     /// A program that knows nothing of the cache.
     Outsider,
-    /// Somebody before this history began.
+    /// A write from before this history began.
     Before,
 }
 
 /// An answered read.
 #[derive(Clone, Debug)]
 pub struct Read {
-    /// What was read.
+    /// The key.
     pub key: Key,
-    /// Who was asked.
+    /// The process that answered.
     pub process: Process,
-    /// Before the question was sent.
+    /// Before the request was sent.
     pub started: Moment,
     /// After the answer was complete.
     pub ended: Moment,
-    /// `X-Cache`.
+    /// The header `X-Cache`.
     pub tier: String,
-    /// The answer.
+    /// The content of the answer.
     pub seen: Seen,
 }
 
 /// A read without an answer, or with an error.
 #[derive(Clone, Debug)]
 pub struct FailedRead {
-    /// What was asked for.
+    /// The key.
     pub key: Key,
-    /// Before the question was sent.
+    /// Before the request was sent.
     pub started: Moment,
-    /// When it was clear that there is no answer.
+    /// When it was known that there is no answer.
     pub ended: Moment,
-    /// What came instead.
+    /// The error.
     pub why: String,
 }
 
 /// A write, answered or not.
 #[derive(Clone, Debug)]
 pub struct Write {
-    /// What it concerns.
+    /// The key that it changes.
     pub key: Key,
-    /// Who was asked.
+    /// The author.
     pub author: Author,
-    /// Before the question was sent.
+    /// Before the request was sent.
     pub started: Moment,
-    /// After the answer was complete, or when it was clear that there is none.
+    /// After the answer was complete, or when it was known that there is none.
     pub ended: Moment,
-    /// The transaction id of a payment, which is sent again until there is an answer.
+    /// The transaction id of a payment, which is repeated until there is an answer.
     pub transaction: Option<String>,
     /// The amount of a payment, in hundredths.
     pub cents: i64,
@@ -129,25 +130,25 @@ pub struct Write {
     pub result: WriteResult,
 }
 
-/// How a write was answered.
+/// The result of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteResult {
     /// It is done.
     Acknowledged {
-        /// What it made visible.
+        /// Its visible effect.
         effect: Effect,
-        /// Whether the answer said that other processes may still show what was there before.
+        /// Whether the answer said that other processes may still show the older value.
         pending: bool,
     },
-    /// The rules of billing forbid it: more than is due, or nothing is due.
+    /// The billing rules forbid it: the amount is more than is due, or nothing is due.
     Refused,
-    /// The transaction id was used for something else.
+    /// The transaction id was used for a different payment.
     Conflict,
-    /// Nobody knows whether it was done.
+    /// It is unknown whether it was done.
     Unknown(String),
 }
 
-/// What was asked, in no particular order.
+/// All requests, in no particular order.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// The answered reads.
@@ -159,7 +160,7 @@ pub struct History {
 }
 
 impl Key {
-    /// Its name in Redis.
+    /// The text of the key in Redis.
     #[must_use]
     pub fn in_redis(&self) -> String {
         match self {
@@ -170,7 +171,7 @@ impl Key {
         }
     }
 
-    /// Whether processes keep such values in their own memory by default.
+    /// Whether processes keep such values in L1 by default.
     #[must_use]
     pub fn has_l1(&self) -> bool {
         match self {
@@ -181,7 +182,7 @@ impl Key {
 }
 
 impl Seen {
-    /// Whether the effect of a write is in what was seen.
+    /// Whether the content shows the effect of a write.
     #[must_use]
     pub fn shows(&self, effect: Effect) -> bool {
         match (self, effect) {
@@ -202,7 +203,7 @@ impl Seen {
 }
 
 impl Write {
-    /// The effect, if it was acknowledged.
+    /// The effect, if the write was acknowledged.
     #[must_use]
     pub fn effect(&self) -> Option<Effect> {
         match self.result {
@@ -211,7 +212,7 @@ impl Write {
         }
     }
 
-    /// The row that it took away from its key.
+    /// The row that it removed from its key.
     pub(crate) fn taken(&self) -> Option<(&Key, i64)> {
         match self.effect()? {
             Effect::Gone(id) => Some((&self.key, id)),
@@ -219,7 +220,7 @@ impl Write {
         }
     }
 
-    /// Whether its answer said that its invalidation is pending, or who wrote knows nothing of invalidations.
+    /// Whether the answer said that the invalidation is pending, or the author does not know about invalidations.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.author == Author::Outsider || matches!(self.result, WriteResult::Acknowledged { pending: true, .. })
@@ -227,13 +228,13 @@ impl Write {
 }
 
 impl Moment {
-    /// Milliseconds from `earlier` to this; zero if it is later.
+    /// Milliseconds from `earlier` to this time; zero if `earlier` is later.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0) / 1_000
     }
 
-    /// So many milliseconds later.
+    /// This many milliseconds later.
     #[must_use]
     pub fn plus_millis(self, millis: u64) -> Self {
         Self(self.0.saturating_add(millis.saturating_mul(1_000)))

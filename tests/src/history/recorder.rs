@@ -1,11 +1,11 @@
-//! Writes a history down while it happens, for any number of threads.
+//! Records a history while it happens, for any number of threads.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::{FailedRead, History, Moment, Process, Read, Write};
 
-/// The clock and the pages.
+/// The clock and the history so far.
 #[derive(Debug)]
 pub struct Recorder {
     began: Instant,
@@ -25,22 +25,22 @@ impl Recorder {
         Moment(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// Writes an answered read down.
+    /// Records an answered read.
     pub fn read(&self, read: Read) {
         self.lock().reads.push(read);
     }
 
-    /// Writes down that a read failed.
+    /// Records a failed read.
     pub fn failed_read(&self, failed: FailedRead) {
         self.lock().failed_reads.push(failed);
     }
 
-    /// Writes a write down.
+    /// Records a write.
     pub fn write(&self, write: Write) {
         self.lock().writes.push(write);
     }
 
-    /// Whether this place has answered a read that began after `since` from Redis, or from its memory.
+    /// Whether this place has answered a read that began after `since` from Redis or from L1.
     #[must_use]
     pub fn has_hit(&self, place: usize, since: Moment) -> bool {
         let is_hit = |read: &Read| read.process.place == place && read.started > since && read.tier.starts_with('l');
@@ -56,13 +56,13 @@ impl Recorder {
         processes
     }
 
-    /// All there is.
+    /// The complete history.
     #[must_use]
     pub fn into_history(self) -> History {
         self.history.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A thread that panicked has written whole lines only.
+    /// A thread that panicked has only added complete entries.
     fn lock(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }

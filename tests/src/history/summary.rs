@@ -1,4 +1,4 @@
-//! One line of the report: what a history amounts to.
+//! A row of the report: the summary of a history.
 
 use super::checker::{Judge, Staleness, stale_reads};
 use super::{Bounds, Fault, History, Promise, Violation, Write, WriteResult};
@@ -6,27 +6,27 @@ use super::{Bounds, Fault, History, Promise, Violation, Write, WriteResult};
 /// The numbers of one or more histories under the same fault.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Histories.
+    /// Number of histories.
     pub rounds: u64,
     /// Reads and writes, answered or not.
     pub operations: u64,
     /// Writes that were acknowledged.
     pub acknowledged: u64,
-    /// Of them those with a pending invalidation.
+    /// Acknowledged writes whose invalidation is pending.
     pub pending: u64,
-    /// Reads and writes that were not answered, or with an error.
+    /// Reads and writes without an answer, or with an error.
     pub failed: u64,
     /// Stale reads that an exception allows.
     pub stale_excused: u64,
-    /// Stale reads that break the promise.
+    /// Stale reads that violate the guarantee.
     pub stale_broken: u64,
-    /// The longest time for which a write had been acknowledged when a read began that missed it.
+    /// The longest time between the acknowledgement of a write and the start of a read that missed it.
     pub worst_staleness_ms: u64,
-    /// The longest time to an answer or a failure.
+    /// The longest time from a request to its answer or failure.
     pub worst_latency_ms: u64,
     /// The longest time from the end of a fault until the last process answered from Redis again.
     pub recovery_ms: u64,
-    /// Broken promises other than freshness.
+    /// Violations of guarantees other than freshness.
     pub other_violations: u64,
 }
 
@@ -58,7 +58,7 @@ impl Summary {
         }
     }
 
-    /// Adds another history under the same fault.
+    /// Adds the numbers of another history under the same fault.
     pub fn add(&mut self, other: &Self) {
         self.rounds += other.rounds;
         self.operations += other.operations;

@@ -1,15 +1,15 @@
-//! What the database holds in the end, and what must be true of it: money is neither lost nor taken twice.
+//! The final content of the database, and its invariants: no money is lost, and none is taken twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Effect, History, Key, Promise, Read, Seen, Violation, Write, WriteResult};
 
-/// The rows that this history is about, when nobody writes any more.
+/// The rows of the objects of this history, after the last write.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
     /// The totals of the invoices, in hundredths.
     pub totals: BTreeMap<i64, i64>,
-    /// Their payments.
+    /// The payments of these invoices.
     pub payments: Vec<PaymentRow>,
     /// The credit notes of the users.
     pub credit_notes: BTreeMap<i64, BTreeSet<i64>>,
@@ -17,21 +17,21 @@ pub struct Truth {
     pub versions: BTreeMap<Key, i64>,
 }
 
-/// A row of `payments`.
+/// A row of the table `payments`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentRow {
-    /// Its number.
+    /// The id.
     pub id: i64,
-    /// What it pays.
+    /// The id of its invoice.
     pub invoice: i64,
-    /// How much, in hundredths.
+    /// The amount, in hundredths.
     pub cents: i64,
-    /// Its transaction id.
+    /// The transaction id.
     pub transaction: String,
 }
 
 impl Truth {
-    /// Whether a read shows just what the database holds.
+    /// Whether a read shows exactly the content of the database.
     #[must_use]
     pub fn is_shown_by(&self, read: &Read) -> bool {
         match (&read.key, &read.seen) {
@@ -45,7 +45,7 @@ impl Truth {
         }
     }
 
-    /// The rows under a key; none for a key that holds a number, or is not of this history.
+    /// The rows of a key; `None` for a key that holds a number, or is not part of this history.
     fn rows_of(&self, key: &Key) -> Option<BTreeSet<i64>> {
         match key {
             Key::Invoice(id) if self.totals.contains_key(id) => {
@@ -56,7 +56,7 @@ impl Truth {
         }
     }
 
-    /// What the history says and the database does not, and what neither may say.
+    /// Violations in which the history and the database differ, or in which the database breaks an invariant.
     pub(super) fn check(&self, history: &History) -> Vec<Violation> {
         let lost = history.writes.iter().filter_map(|write| self.check_kept(write));
         let gone: BTreeSet<(&Key, i64)> = history.writes.iter().filter_map(Write::taken).collect();
@@ -65,7 +65,7 @@ impl Truth {
         lost.chain(phantoms).chain(refusals).chain(self.check_payments(history)).collect()
     }
 
-    /// An acknowledged write is in the database.
+    /// Each acknowledged write must be in the database.
     fn check_kept(&self, write: &Write) -> Option<Violation> {
         let effect = write.effect()?;
         let is_kept = match effect {
@@ -77,7 +77,7 @@ impl Truth {
         (!is_kept).then(|| Violation::at(Promise::Durable, &write.key, write.ended, what()))
     }
 
-    /// A read shows nothing that is not in the database, and was not there.
+    /// A read must not show a row that is not in the database and was never there.
     fn check_seen(&self, read: &Read, gone: &BTreeSet<(&Key, i64)>) -> Option<Violation> {
         let rows = self.rows_of(&read.key)?;
         let seen: Vec<i64> = match &read.seen {
@@ -90,7 +90,7 @@ impl Truth {
         Some(Violation::at(Promise::Durable, &read.key, read.ended, what))
     }
 
-    /// A payment is refused only if, with all that may have been paid by then, it was too much.
+    /// A payment may be refused only if it was too much, counting every payment that may have been made by then.
     fn check_refusal(&self, history: &History, refused: &Write) -> Option<Violation> {
         let Key::Invoice(invoice) = refused.key else { return None };
         let total = *self.totals.get(&invoice)?;
@@ -110,7 +110,7 @@ impl Truth {
             .then(|| Violation::at(Promise::NeverTooMuch, &refused.key, refused.ended, what()))
     }
 
-    /// No invoice is overpaid, and no transaction is paid twice.
+    /// No invoice is overpaid, and no transaction id is paid twice.
     fn check_payments(&self, history: &History) -> Vec<Violation> {
         let mut violations = Vec::new();
         for (invoice, total) in &self.totals {

@@ -1,43 +1,43 @@
-//! A broken promise, with the part of the history that shows it.
+//! The violation of a guarantee, with the part of the history that shows it.
 
 use std::fmt::Write as _;
 
 use super::{Author, History, Key, Moment, Seen, WriteResult};
 
-/// So many operations of a key are shown before and around a violation.
+/// Maximum number of operations of a key shown for a violation.
 const EXCERPT_LINES: usize = 24;
 
-/// What was promised.
+/// The guarantees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Promise {
-    /// Who asks after an acknowledgement sees what was acknowledged.
+    /// A read that begins after the acknowledgement of a write shows that write.
     Fresh,
-    /// Amounts in one answer belong together.
+    /// The amounts in an answer are consistent.
     NeverTorn,
-    /// Payments are accepted up to what is due, and refused only beyond that.
+    /// Payments are accepted up to the amount due, and refused only beyond it.
     NeverTooMuch,
     /// A transaction id is paid once.
     NeverTwice,
-    /// What was acknowledged is in the database, and what is shown too.
+    /// Acknowledged and shown rows are in the database.
     Durable,
     /// Requests are answered, whatever happens to Redis.
     Answers,
-    /// After a fault every process shows what the database holds, and uses Redis again.
+    /// After a fault every process shows the content of the database, and uses Redis again.
     Recovers,
 }
 
-/// A promise that was broken.
+/// The violation of a guarantee.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// Which one.
+    /// The guarantee.
     pub promise: Promise,
-    /// Where.
+    /// The key.
     pub key: Key,
-    /// How.
+    /// A description.
     pub what: String,
-    /// When what led to it began.
+    /// When the first operation involved began.
     pub first: Moment,
-    /// When it was seen.
+    /// When the violation was observed.
     pub last: Moment,
 }
 
@@ -50,7 +50,7 @@ impl Violation {
         Self { promise, key, what, first: Moment(u64::MAX), last: Moment(u64::MAX) }
     }
 
-    /// The violation, and what happened to its key until then, oldest first.
+    /// The violation and the history of its key up to then, the oldest operation first.
     #[must_use]
     pub fn show(&self, history: &History) -> String {
         let mut text = format!("{:?}: {}: {}\n", self.promise, self.key, self.what);
@@ -65,7 +65,7 @@ impl Violation {
         lines.retain(|(started, ended, _)| *started <= self.last && *ended >= self.first.min(self.last));
         lines.sort();
         let left_out = lines.len().saturating_sub(EXCERPT_LINES);
-        // The beginning has the write that was missed, the end has the read that missed it.
+        // The first part has the missed write, the last part has the read that missed it.
         let head = EXCERPT_LINES / 2;
         let tail = head + left_out;
         for (place, (started, ended, what)) in lines.iter().enumerate() {

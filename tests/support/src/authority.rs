@@ -1,7 +1,7 @@
-//! Certificates for one test: an authority that nobody else believes, and what it signs, as files.
+//! Certificates for one test: an authority that no other program trusts, and the certificates it signs, as files.
 //!
-//! Invariant: all files lie in one directory, which goes with the value and which other users of the machine may read:
-//! a server may run as one of them.
+//! Invariant: all files are in one directory, which is removed with the value. Other users of the machine may read it,
+//! because a server may run as one of them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -32,10 +32,10 @@ pub struct Identity {
     pub key: PathBuf,
 }
 
-/// When a certificate counts.
+/// The period in which a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// From yesterday for a hundred days.
+    /// From yesterday on, for a hundred days.
     Valid,
     /// For the hundred days until tomorrow.
     EndsTomorrow,
@@ -47,7 +47,7 @@ impl Authority {
     /// A new authority.
     ///
     /// # Errors
-    /// No directory for temporary files.
+    /// There is no directory for temporary files.
     pub fn new() -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("billing-authority-").tempdir()?;
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
@@ -62,29 +62,30 @@ impl Authority {
         Ok(authority)
     }
 
-    /// The PEM file of its own certificate.
+    /// The PEM file of the authority's certificate.
     #[must_use]
     pub fn file(&self) -> PathBuf {
         self.path("authority.crt")
     }
 
-    /// A server's identity, for a DNS name or an address; a client's too, since nodes of a cluster call each other.
+    /// The identity of a server, for a DNS name or an address. It is also valid for a client, because nodes of a
+    /// cluster connect to each other.
     ///
     /// # Errors
-    /// No such name, or the files cannot be written.
+    /// The name is invalid, or the files cannot be written.
     pub fn server(&self, name: &str, lifetime: Lifetime) -> Result<Identity> {
         self.sign(name, lifetime, &[ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth])
     }
 
-    /// A client's identity.
+    /// The identity of a client.
     ///
     /// # Errors
-    /// As [`Authority::server`].
+    /// The same as for [`Authority::server`].
     pub fn client(&self, name: &str, lifetime: Lifetime) -> Result<Identity> {
         self.sign(name, lifetime, &[ExtendedKeyUsagePurpose::ClientAuth])
     }
 
-    /// A file beside those of the authority, for what is no certificate.
+    /// Another file in the same directory, for content that is not a certificate.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -1,8 +1,7 @@
-//! A database that belongs to one test: an SQLite file, or a fresh database on the PostgreSQL server of
-//! `BILLING_TEST_POSTGRES_URL`.
+//! A database for one test: an SQLite file, or a new database on the PostgreSQL server of `BILLING_TEST_POSTGRES_URL`.
 //!
-//! Invariant: only what this value created is dropped. Who runs the tests without that server gets an error with the
-//! way to have one, not a skipped test.
+//! Invariant: only a database that this value created is dropped. Without that server a test is not skipped but fails,
+//! with an error that says how to get one.
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -14,7 +13,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use tempfile::TempDir;
 
 const SERVER_VARIABLE: &str = "BILLING_TEST_POSTGRES_URL";
-/// Longer than the last connection of a database takes to close on a slow machine.
+/// Longer than the last connection of a database needs to close on a slow machine.
 const CLOSING_DEADLINE: Duration = Duration::from_secs(60);
 const CLOSING_PAUSE: Duration = Duration::from_millis(20);
 
@@ -27,7 +26,7 @@ pub struct TestDatabase {
 
 #[derive(Debug)]
 enum Place {
-    /// Held for its `Drop`.
+    /// Kept for its `Drop`.
     Sqlite {
         _directory: TempDir,
     },
@@ -35,22 +34,22 @@ enum Place {
         server_url: String,
         name: String,
     },
-    /// Explicitly dropped already.
+    /// Already dropped explicitly.
     Gone,
 }
 
 impl TestDatabase {
-    /// An SQLite database in a file of its own (several connections and processes can share it).
+    /// An SQLite database in a separate file, which several connections and processes can share.
     ///
     /// # Errors
-    /// No directory for temporary files.
+    /// There is no directory for temporary files.
     pub fn sqlite() -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("billing-sqlite-").tempdir()?;
         let url = format!("sqlite://{}?mode=rwc", directory.path().join("billing.sqlite").display());
         Ok(Self { url, place: Place::Sqlite { _directory: directory } })
     }
 
-    /// A new database of a unique name on the server of `BILLING_TEST_POSTGRES_URL`.
+    /// A new database with a unique name on the server of `BILLING_TEST_POSTGRES_URL`.
     ///
     /// # Errors
     /// The variable is missing, or the server refuses.
@@ -58,10 +57,10 @@ impl TestDatabase {
         Self::postgres_with("").await
     }
 
-    /// The same without an encoding: it takes and gives any bytes.
+    /// Like [`TestDatabase::postgres`], but without an encoding: it accepts and returns any bytes.
     ///
     /// # Errors
-    /// As [`TestDatabase::postgres`].
+    /// The same as for [`TestDatabase::postgres`].
     pub async fn postgres_without_encoding() -> Result<Self> {
         Self::postgres_with(" ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0").await
     }
@@ -77,7 +76,7 @@ impl TestDatabase {
         Ok(Self { url: with_database(&server_url, &name), place: Place::Postgres { server_url, name } })
     }
 
-    /// What to connect to, as `DATABASE_URL` has it.
+    /// The URL, as in `DATABASE_URL`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -89,8 +88,8 @@ impl TestDatabase {
         if self.url.starts_with("sqlite:") { "sqlite" } else { "postgres" }
     }
 
-    /// Removes the database now, together with the connections that are still open, and says if that failed. `Drop`
-    /// does the same and can only print it.
+    /// Drops the database now, together with open connections, and returns an error if that failed. `Drop` does the
+    /// same but can only print the error.
     ///
     /// # Errors
     /// The server refuses.
@@ -110,7 +109,7 @@ impl Drop for TestDatabase {
         let Place::Postgres { server_url, name } = std::mem::replace(&mut self.place, Place::Gone) else {
             return;
         };
-        // A thread and a runtime of its own: `drop` may run inside a runtime, which cannot be blocked on twice.
+        // A separate thread and runtime, because `drop` may run inside a runtime, which cannot be blocked on twice.
         let dropped = std::thread::spawn(move || -> Result<()> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(drop_on_server(&server_url, &name))
@@ -124,8 +123,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Removes a directory in which a connection that is being closed in the background may still write its last
-/// checkpoint.
+/// Removes a directory. A connection that is closed in the background may still write its last checkpoint there.
 async fn remove(directory: &Path) -> std::io::Result<()> {
     let ends = Instant::now() + CLOSING_DEADLINE;
     loop {
@@ -141,7 +139,7 @@ async fn drop_on_server(server_url: &str, name: &str) -> Result<()> {
     admin(server_url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
 }
 
-/// Runs one statement that must not be in a transaction. The statement has no values of a user's.
+/// Runs one statement that must not be in a transaction. It contains no values from users.
 async fn admin(server_url: &str, statement: &str) -> Result<()> {
     let mut options = ConnectOptions::new(server_url);
     options.max_connections(1).sqlx_logging(false);
@@ -153,7 +151,7 @@ async fn admin(server_url: &str, statement: &str) -> Result<()> {
     result.map(drop)
 }
 
-/// Unique among the tests of this process, of others, and of machines that share the server.
+/// Unique among the tests of this process, of other processes, and of machines that share the server.
 fn unique_name() -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -162,7 +160,7 @@ fn unique_name() -> String {
     format!("billing_test_{process}_{count}_{random:016x}")
 }
 
-/// The same server and parameters, another database.
+/// The same server and parameters, with another database.
 fn with_database(server_url: &str, name: &str) -> String {
     let (address, parameters) = server_url.split_once('?').unwrap_or((server_url, ""));
     let authority = address.find("://").map_or(0, |at| at + "://".len());

@@ -1,4 +1,4 @@
-//! Waiting for something that another process or task does, with a deadline and without a guessed sleep.
+//! Waits for a change made by another process or task, with a deadline and without a guessed sleep.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What a poll can answer: `bool`, `Option<T>`, or a `Result<T, E>` whose error says what is still missing.
+/// The result of a poll: `bool`, `Option<T>`, or a `Result<T, E>` whose error says what is still missing.
 pub trait Probe {
-    /// What there is once the wait is over.
+    /// The value after the wait.
     type Value;
 
     /// The value, or what is missing.
@@ -47,11 +47,11 @@ impl<T, E: Display> Probe for Result<T, E> {
 
 /// Polls until `probe` holds, and returns its value: `eventually(5 s, || async { calls.load() == 3 }).await?`.
 ///
-/// The clock is tokio's, so a test with a paused clock does not really wait. A probe that hangs is cut off at the
+/// The clock is tokio's, so a test with a paused clock does not really wait. A probe that hangs is dropped at the
 /// deadline.
 ///
 /// # Errors
-/// The deadline passed; the error has the probe's last answer.
+/// The deadline has passed. The error contains the last result of the probe.
 pub async fn eventually<P, F>(deadline: Duration, mut probe: impl FnMut() -> F) -> Result<P::Value>
 where
     P: Probe,

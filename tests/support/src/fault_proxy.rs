@@ -1,8 +1,9 @@
-//! A wire between one program and its server (Redis, PostgreSQL) that can fail: delay, stall, refuse, reset, or lead to
-//! another server.
+//! A wire between a program and its server (Redis, PostgreSQL) that can fail: it can delay, stall, refuse, reset, or
+//! lead to another server.
 //!
-//! Invariants: bytes are never lost, doubled or put in another order while a connection lives, and what was sent before
-//! a stall arrives after it even if the sender has gone, as on a real network; one proxy's faults touch no other proxy.
+//! Invariants: bytes are never lost, doubled or reordered while a connection lives. Data sent before a stall arrives
+//! after it, even if the sender has closed its end, as on a real network. The faults of one proxy affect no other
+//! proxy.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -17,39 +18,39 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-/// Chunks on their way in one direction of one connection.
+/// Chunks in transit in one direction of one connection.
 const IN_FLIGHT: usize = 1_024;
 const CHUNK_BYTES: usize = 64 * 1024;
-/// What a client says when it wants to hear of changed keys.
+/// Part of the command by which a client requests invalidation messages.
 const TRACKING: &[u8] = b"TRACKING";
 
-/// What the wire does.
+/// The behaviour of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// Everything passes.
     Pass,
-    /// Replies and pushes arrive so much later.
+    /// Replies and pushes arrive this much later.
     DelayReplies(Duration),
-    /// Connections stay open and nothing passes, in neither direction.
+    /// Connections stay open, but nothing passes in either direction.
     Stall,
-    /// Nothing passes on connections that asked for pushes (`CLIENT TRACKING`); all else does.
+    /// Nothing passes on connections that requested pushes (`CLIENT TRACKING`); all others work.
     StallTracking,
     /// New connections are closed at once.
     Refuse,
 }
 
-/// A proxy on a loopback port; ends when dropped, and its connections with it.
+/// A proxy on a loopback port. It ends when dropped, and so do its connections.
 #[derive(Debug)]
 pub struct FaultProxy {
     port: u16,
     server: Arc<AtomicU16>,
     wire: watch::Sender<Wire>,
-    /// Connections that were made before the newest reset end.
+    /// Connections made before the newest reset end.
     resets: watch::Sender<u64>,
     accepting: JoinHandle<()>,
 }
 
-/// What one connection obeys.
+/// The rules for one connection.
 #[derive(Clone)]
 struct Rules {
     wire: watch::Receiver<Wire>,
@@ -64,10 +65,10 @@ enum Direction {
 }
 
 impl FaultProxy {
-    /// Starts a proxy to a port on the loopback; its tasks run on the runtime that this is called in.
+    /// Starts a proxy to a port on the loopback. Its tasks run on the current runtime.
     ///
     /// # Errors
-    /// No free port.
+    /// There is no free port.
     pub async fn start(server: u16) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("find a port for a proxy")?;
         let port = listener.local_addr()?.port();
@@ -77,18 +78,18 @@ impl FaultProxy {
         Ok(Self { port, server, wire, resets, accepting })
     }
 
-    /// Where programs connect.
+    /// The port to which programs connect.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// From now on the wire does this, on open connections too.
+    /// From now on the wire behaves like this, for open connections too.
     pub fn set(&self, wire: Wire) {
         self.wire.send_replace(wire);
     }
 
-    /// Breaks every connection there is.
+    /// Breaks all connections.
     pub fn reset(&self) {
         self.resets.send_modify(|resets| *resets += 1);
     }
@@ -100,7 +101,7 @@ impl FaultProxy {
 }
 
 impl Drop for FaultProxy {
-    /// The connections notice that the senders of their rules are gone.
+    /// The connections notice that the senders of their rules were dropped.
     fn drop(&mut self) {
         self.accepting.abort();
     }
@@ -123,10 +124,10 @@ async fn accept(
     }
 }
 
-/// Ends when both directions have, at a reset, or with the proxy.
+/// Ends when both directions have ended, at a reset, or with the proxy.
 async fn forward(client: TcpStream, server: u16, rules: Rules) {
     let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await else { return };
-    // Small commands must not wait for each other.
+    // Without delay, so that small commands do not wait for each other.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let mut resets = rules.resets.clone();
@@ -177,7 +178,7 @@ impl Rules {
         }
     }
 
-    /// Waits out a stall; false if the proxy is gone.
+    /// Waits until a stall is over; returns false if the proxy is gone.
     async fn until_it_passes(&mut self) -> bool {
         let tracks = self.tracks.subscribe();
         let passes = |wire: &Wire| match wire {

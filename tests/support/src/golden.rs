@@ -1,14 +1,14 @@
-//! Golden files: what is shown, as a file in the repository, so that a change of it is one that somebody looks at.
+//! Golden files: expected output as a file in the repository, so that a change of it is reviewed.
 
 use std::path::Path;
 
-/// Set to anything, the files are written instead of compared.
+/// If this is set, the files are written instead of compared.
 const UPDATE: &str = "BILLING_UPDATE_GOLDEN";
 
-/// Fails unless the file holds exactly what is shown.
+/// Fails unless the file contains exactly this text.
 ///
 /// # Panics
-/// If it does not, or cannot be read.
+/// The file differs, or cannot be read.
 pub fn assert_golden(path: &Path, shown: &str) {
     if std::env::var_os(UPDATE).is_some() {
         std::fs::write(path, shown).unwrap_or_else(|error| panic!("write {}: {error}", path.display()));

@@ -1,16 +1,16 @@
-//! As much of JSON Schema as the schemas in `docs` use; a keyword it does not know fails the test.
+//! The part of JSON Schema that the schemas in `docs` use. An unknown keyword fails the test.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-/// Keywords that explain and do not constrain.
+/// Keywords that describe but do not constrain.
 const SILENT: [&str; 6] = ["$schema", "$defs", "title", "description", "format", "required"];
 
 /// The schema in the file `docs/{name}.schema.json` of this repository.
 ///
 /// # Panics
-/// There is no such file, or it is no JSON.
+/// There is no such file, or it is not JSON.
 #[must_use]
 pub fn load(name: &str) -> Value {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
@@ -18,10 +18,10 @@ pub fn load(name: &str) -> Value {
     serde_json::from_str(&text).expect("a schema is JSON")
 }
 
-/// Where the document is not as the schema says.
+/// The places where the document violates the schema.
 ///
 /// # Panics
-/// The schema uses a keyword that is not known here.
+/// The schema uses an unknown keyword.
 #[must_use]
 pub fn violations(schema: &Value, document: &Value) -> Vec<String> {
     Check { root: schema }.all("", schema, document)

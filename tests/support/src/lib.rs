@@ -1,8 +1,8 @@
-//! Real servers for tests: a Redis of one's own, a database of one's own, and a poll helper instead of sleeps.
+//! Real servers for tests: a Redis and a database for each test, and a poll helper instead of sleeps.
 //!
-//! Invariants: nothing listens off the loopback; a test ends exactly what it started, by its own process id, also when
-//! it panics or the run is interrupted; a test that cannot have its server fails and says how to get one, it never
-//! passes silently.
+//! Invariants: nothing listens outside the loopback; a test ends exactly what it started, by process id, also when it
+//! panics or the run is interrupted; a test that cannot get its server fails and says how to get one, and never passes
+//! silently.
 
 mod authority;
 #[cfg(feature = "database")]

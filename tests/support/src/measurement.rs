@@ -1,4 +1,4 @@
-//! What a benchmark reports: JSON lines on stdout, which `cargo xtask bench` collects into one report.
+//! The output of a benchmark: JSON lines on stdout, which `cargo xtask bench` collects into one report.
 
 use std::time::Duration;
 
@@ -6,25 +6,26 @@ use serde_json::json;
 
 /// The name of our side.
 pub const OURS: &str = "billing cache";
-/// Set, it turns many rounds into few: enough to see that everything works.
+/// If this is set, benchmarks run only a few rounds: enough to see that everything works.
 const QUICK: &str = "BENCH_QUICK";
 const QUICK_DIVISOR: usize = 8;
 const FEWEST_ROUNDS: usize = 3;
 
-/// One figure of one side of some work, round by round; rounds of the sides of one work belong together by their order.
+/// One figure of one side of some work, round by round. Rounds of different sides of one work are paired by their
+/// order.
 #[derive(Clone, Copy, Debug)]
 pub struct Measurement<'a> {
-    /// What was done, such as `L2 hit, 1 task`.
+    /// The work, such as `L2 hit, 1 task`.
     pub work: &'a str,
-    /// Who did it.
+    /// The side that did it.
     pub side: &'a str,
-    /// What was measured, such as `time`.
+    /// The figure, such as `time`.
     pub figure: &'a str,
     /// The unit of the rounds, for one operation.
     pub unit: &'a str,
-    /// The side whose rounds these are divided by.
+    /// The side that the rounds are divided by.
     pub against: Option<&'a str>,
-    /// One number a round.
+    /// One number per round.
     pub rounds: &'a [f64],
 }
 
@@ -40,7 +41,7 @@ impl Measurement<'_> {
     }
 }
 
-/// How many rounds to run where a full run has so many: fewer with `cargo xtask bench --quick`.
+/// The number of rounds, given the number of a full run: fewer with `cargo xtask bench --quick`.
 #[must_use]
 pub fn rounds(full: usize) -> usize {
     match std::env::var_os(QUICK) {
@@ -49,13 +50,13 @@ pub fn rounds(full: usize) -> usize {
     }
 }
 
-/// In microseconds, each divided by the operations of a round.
+/// The times in microseconds, each divided by the operations of a round.
 #[must_use]
 pub fn microseconds(times: impl IntoIterator<Item = Duration>, operations: u32) -> Vec<f64> {
     times.into_iter().map(|time| time.as_secs_f64() * 1e6 / f64::from(operations)).collect()
 }
 
-/// In milliseconds.
+/// The times in milliseconds.
 #[must_use]
 pub fn milliseconds(times: impl IntoIterator<Item = Duration>) -> Vec<f64> {
     times.into_iter().map(|time| time.as_secs_f64() * 1e3).collect()

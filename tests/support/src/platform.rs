@@ -1,23 +1,23 @@
-//! The platform's own database, as it stands before this project is installed: the tables of its models, and rows of
-//! its older and newer versions.
+//! The platform's own database before this project is installed: the tables of its models, and rows of its older and
+//! newer versions.
 //!
-//! Invariant: a column that the platform's models let be NULL is nullable here, and has no default: its defaults are
-//! made in Python. Used by every test of adoption.
+//! Invariant: a column that is nullable in the platform's models is nullable here and has no default, because the
+//! platform sets its defaults in Python. Used by every test of adoption.
 
 use sea_orm::DbBackend;
 
-/// Who made the tables.
+/// How the tables were created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// `create_all` of the models, on either database.
     Models,
-    /// The platform's chain of migrations, which is written for PostgreSQL alone: some defaults on the server, fewer
+    /// The migrations of the platform, which are written for PostgreSQL only: some defaults on the server, fewer
     /// indexes.
     Migrations,
 }
 
 impl Origin {
-    /// Who can have made the tables of this database.
+    /// The ways in which the tables of this database can have been created.
     #[must_use]
     pub fn of(backend: DbBackend) -> &'static [Self] {
         match backend {
@@ -27,7 +27,7 @@ impl Origin {
     }
 }
 
-/// The statements that make the tables.
+/// The statements that create the tables.
 #[must_use]
 pub fn tables(backend: DbBackend, origin: Origin) -> String {
     let (id, time) = match backend {
@@ -41,11 +41,11 @@ pub fn tables(backend: DbBackend, origin: Origin) -> String {
     }
 }
 
-/// Rows of its older and newer versions, written as SQLAlchemy writes them: older ones lack values that came later, a
-/// country is what somebody typed, and some payments stay `pending` for ever.
+/// Rows of older and newer versions, written as SQLAlchemy writes them: older rows lack values that were added later, a
+/// country is free text, and some payments stay `pending` for ever.
 pub const ROWS: &str = include_str!("platform/rows.sql");
 
-/// One insert for each table, in an order in which each refers only to those before it, as SQLAlchemy sends them: every
+/// One insert for each table, in an order in which each refers only to earlier ones, in the form of SQLAlchemy: every
 /// column is named, and times have six digits.
 pub const INSERTS: [(&str, &str); 9] = [
     (

@@ -1,8 +1,8 @@
-//! A loopback port that stays ours for as long as the guard lives, also while no server listens on it.
+//! A loopback port that is reserved for as long as the guard lives, even while no server listens on it.
 //!
-//! Invariant: two test processes of one user never hold the same port. A lock on a file names the owner (the kernel
-//! lets go of it when a process dies), and the range lies below the ephemeral ports of Linux and macOS, so that no
-//! outgoing connection takes the port between `stop` and `restart`. Redis adds 10,000 for its cluster bus: that is
+//! Invariant: two test processes of one user never hold the same port. A lock on a file identifies the owner; the
+//! kernel releases it when a process dies. The range is below the ephemeral ports of Linux and macOS, so that no
+//! outgoing connection takes the port between `stop` and `restart`. Redis adds 10,000 for its cluster bus; that port is
 //! below them too.
 
 use std::fs::{File, create_dir_all};
@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 const PORTS: Range<u16> = 20_000..22_500;
 const CLUSTER_BUS_OFFSET: u16 = 10_000;
 
-/// The right to use one port; given back when dropped.
+/// The reservation of one port, released when dropped.
 #[derive(Debug)]
 pub(crate) struct ReservedPort {
     number: u16,
@@ -24,7 +24,7 @@ pub(crate) struct ReservedPort {
 }
 
 impl ReservedPort {
-    /// Finds a port that nobody listens on and no other test holds.
+    /// Finds a port on which no program listens and that no other test holds.
     pub(crate) fn reserve() -> Result<Self> {
         let directory = lock_directory();
         create_dir_all(&directory).with_context(|| format!("create {}", directory.display()))?;
@@ -45,12 +45,12 @@ impl ReservedPort {
     }
 }
 
-/// One directory a user, because nobody may lock another user's files.
+/// One directory per user, because a user cannot lock the files of another user.
 fn lock_directory() -> PathBuf {
     std::env::temp_dir().join(format!("billing-test-ports-{}", rustix::process::getuid().as_raw()))
 }
 
-/// Parallel tests start their search in different places.
+/// Parallel tests start their search at different ports.
 fn random_start() -> usize {
     let hash = RandomState::new().hash_one(std::process::id());
     usize::try_from(hash % PORTS.len() as u64).expect("the remainder is below the length of a range")

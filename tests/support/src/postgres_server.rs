@@ -1,7 +1,8 @@
-//! A small PostgreSQL of one's own that speaks TLS. Whoever needs none takes a database on the server of the test run.
+//! A small PostgreSQL server for one test that speaks TLS. Tests without TLS use a database on the server of the test
+//! run.
 //!
-//! Invariants: a server counts as started only when its own `postmaster.pid` says ready with the process id of our
-//! child; PostgreSQL refuses to run as root, so it gets another user then.
+//! Invariants: a server counts as started only when its `postmaster.pid` says ready with the process id of our child;
+//! PostgreSQL refuses to run as root, so as root it runs under another user.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -19,19 +20,19 @@ use crate::{Authority, ClientCertificates, Identity};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Where the packages of Debian put the programs of each version.
+/// Where Debian packages install the programs of each version.
 const PACKAGES: &str = "/usr/lib/postgresql";
 
-/// A running server with an empty database `postgres` and a user of that name; ended and cleaned up when dropped.
+/// A running server with an empty database `postgres` and a user of the same name; ended and cleaned up when dropped.
 #[derive(Debug)]
 pub struct PostgresServer {
-    // Fields go in this order: the process, then its directory, then the right to its port.
+    // Fields are dropped in this order: the process, then its directory, then the reservation of its port.
     _process: ServerProcess,
     _directory: TempDir,
     port: ReservedPort,
 }
 
-/// Who runs the server, where we may not.
+/// The user for the server, if it cannot run as the current user.
 #[derive(Clone, Copy)]
 struct Account {
     user: u32,
@@ -39,10 +40,11 @@ struct Account {
 }
 
 impl PostgresServer {
-    /// Starts a server that takes only connections with TLS, and shows them this identity.
+    /// Starts a server that accepts only connections with TLS, with this identity.
     ///
     /// # Errors
-    /// No programs of PostgreSQL, or no answer within a minute; the error has the log of the server.
+    /// PostgreSQL is not installed, or the server does not answer within a minute; the error contains the log of the
+    /// server.
     pub fn with_tls(authority: &Authority, identity: &Identity, clients: ClientCertificates) -> Result<Self> {
         let programs = programs().context("find initdb: install PostgreSQL, or have its programs in PATH")?;
         let directory = tempfile::Builder::new().prefix("billing-postgres-").tempdir()?;
@@ -67,7 +69,7 @@ impl PostgresServer {
     }
 }
 
-/// Its directory and its programs.
+/// The directory of the server, and its programs.
 struct Place<'a> {
     directory: &'a Path,
     programs: &'a Path,
@@ -129,7 +131,7 @@ impl<'a> Place<'a> {
         Ok(())
     }
 
-    /// `postmaster.pid` has the process id in its first line and the state in its eighth.
+    /// The first line of `postmaster.pid` is the process id, the eighth is the state.
     fn says_ready(&self, id: u32) -> bool {
         let text = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let lines: Vec<_> = text.lines().map(str::trim).collect();
@@ -139,7 +141,7 @@ impl<'a> Place<'a> {
     fn command(&self, program: &str) -> Result<Command> {
         let log = File::options().create(true).append(true).open(self.directory.join("log"))?;
         let mut command = Command::new(self.programs.join(program));
-        // The current directory may be closed to the other user.
+        // The other user may have no access to the current directory.
         command.current_dir(self.directory).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         if let Some(Account { user, group }) = self.account {
             command.uid(user).gid(group);
@@ -152,7 +154,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The directory of the programs: that of `PATH`, or of the newest package.
+/// The directory of the programs: one in `PATH`, or that of the newest package.
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let packaged = fs::read_dir(PACKAGES).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -163,7 +165,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 impl Account {
-    /// None if we are not root.
+    /// `None` if the current user is not root.
     fn for_servers() -> Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);

@@ -1,7 +1,7 @@
-//! Masters of a Redis Cluster on the loopback, each with a replica if failovers are wanted.
+//! Primaries of a Redis Cluster on the loopback, each with a replica if failovers are needed.
 //!
-//! Invariant: nothing is remembered here of who owns what. It is read from the nodes whenever it is asked for, and
-//! counts only when all that run agree.
+//! Invariant: the owners of slots are not stored here. They are read from the nodes whenever they are needed, and count
+//! only if all running nodes agree.
 
 mod founding;
 mod slot_move;
@@ -18,22 +18,22 @@ use crate::waiting::wait_for;
 use crate::{RedisOptions, RedisServer};
 
 const MASTERS: usize = 3;
-/// A replica gives up a failover by hand after five seconds.
+/// A replica aborts a manual failover after five seconds.
 const FAILOVER_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// How many nodes of each kind.
+/// The number of nodes of each kind.
 #[derive(Clone, Copy)]
 struct Members {
     masters: usize,
     replicas: usize,
-    /// Masters without slots.
+    /// Primaries without slots.
     spares: usize,
 }
 
-/// Nodes that know each other and share all slots; all end when it is dropped.
+/// Nodes that know each other and together own all slots; all end when it is dropped.
 ///
-/// A node is killed, started again, paused and resumed as any [`RedisServer`]; started again it is empty and still who
-/// it was.
+/// A node can be killed, restarted, paused and resumed like any [`RedisServer`]. After a restart it is empty, but keeps
+/// its identity.
 #[derive(Debug)]
 pub struct RedisCluster {
     servers: Vec<RedisServer>,
@@ -41,44 +41,45 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Starts three masters and a replica of each with these options, and waits until they are whole.
+    /// Starts three primaries with a replica each and with these options, and waits until the cluster is complete.
     ///
     /// # Errors
-    /// A server does not start, or they do not find each other within a minute.
+    /// A server does not start, or the nodes do not find each other within a minute.
     pub fn start(options: &RedisOptions) -> Result<Self> {
         Self::found(options, Members { masters: MASTERS, replicas: MASTERS, spares: 0 })
     }
 
-    /// As [`RedisCluster::start`], so many masters without replicas.
+    /// Like [`RedisCluster::start`], with this number of primaries and without replicas.
     ///
     /// # Errors
-    /// As [`RedisCluster::start`].
+    /// The same as for [`RedisCluster::start`].
     pub fn start_masters(options: &RedisOptions, masters: usize) -> Result<Self> {
         Self::found(options, Members { masters, replicas: 0, spares: 0 })
     }
 
-    /// As [`RedisCluster::start_masters`], and one more that has no slots yet: the last of [`RedisCluster::servers`].
+    /// Like [`RedisCluster::start_masters`], with one more primary without slots: the last of
+    /// [`RedisCluster::servers`].
     ///
     /// # Errors
-    /// As [`RedisCluster::start`].
+    /// The same as for [`RedisCluster::start`].
     pub fn start_masters_and_a_spare(options: &RedisOptions, masters: usize) -> Result<Self> {
         Self::found(options, Members { masters, replicas: 0, spares: 1 })
     }
 
-    /// `REDIS_CLUSTER_NODES`: all nodes, also those that do not run.
+    /// `REDIS_CLUSTER_NODES`: all nodes, including those that do not run.
     #[must_use]
     pub fn nodes(&self) -> String {
         let addresses: Vec<String> = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
         addresses.join(",")
     }
 
-    /// All nodes, also those that do not run; those that were the masters first.
+    /// All nodes, including those that do not run. The initial primaries come first.
     #[must_use]
     pub fn servers(&self) -> &[RedisServer] {
         &self.servers
     }
 
-    /// The masters that own slots, by their first slot.
+    /// The primaries that own slots, sorted by their first slot.
     ///
     /// # Errors
     /// The nodes do not agree within a minute.
@@ -88,10 +89,10 @@ impl RedisCluster {
         owners.into_iter().map(|(port, _)| self.server_on(port)).collect()
     }
 
-    /// The replica of a master.
+    /// The replica of a primary.
     ///
     /// # Errors
-    /// It has none, or the nodes do not agree within a minute.
+    /// The primary has no replica, or the nodes do not agree within a minute.
     pub fn replica_of(&self, master: &RedisServer) -> Result<&RedisServer> {
         let port = self.agreed()?.replicas_of(master.port()).next();
         let port =
@@ -108,24 +109,24 @@ impl RedisCluster {
         ask(node, &["CLUSTER", "KEYSLOT", key])
     }
 
-    /// The master that owns the slot of a key.
+    /// The primary that owns the slot of a key.
     ///
     /// # Errors
-    /// Nobody does, or the nodes do not agree within a minute.
+    /// No primary does, or the nodes do not agree within a minute.
     pub fn owner_of(&self, key: &str) -> Result<&RedisServer> {
         self.owner_of_slot(self.slot_of(key)?)
     }
 
-    /// The master that owns a slot.
+    /// The primary that owns a slot.
     ///
     /// # Errors
-    /// As [`RedisCluster::owner_of`].
+    /// The same as for [`RedisCluster::owner_of`].
     pub fn owner_of_slot(&self, slot: u16) -> Result<&RedisServer> {
         let port = self.agreed()?.owner_of(slot);
         self.server_on(port.with_context(|| format!("find the owner of slot {slot}: nobody owns it"))?)
     }
 
-    /// Lets the replica of a master take over (`CLUSTER FAILOVER`), and returns it when all know.
+    /// Lets the replica of a primary take over (`CLUSTER FAILOVER`), and returns it when all nodes know.
     ///
     /// # Errors
     /// There is no replica, or it has not taken over within a minute.
@@ -146,11 +147,10 @@ impl RedisCluster {
         Ok(replica)
     }
 
-    /// Waits until all nodes except `old`, which may be dead or hang, know `new` for the owner of slots and `old` for
-    /// none.
+    /// Waits until all nodes except `old`, which may be dead or hang, know that `new` owns slots and `old` owns none.
     ///
     /// # Errors
-    /// Not within a minute.
+    /// That does not happen within a minute.
     pub fn wait_until_replaced(&self, old: &RedisServer, new: &RedisServer) -> Result<()> {
         wait_for("a replica has taken over", || -> Result<()> {
             for server in self.running().filter(|server| server.port() != old.port()) {
@@ -162,27 +162,27 @@ impl RedisCluster {
         })
     }
 
-    /// Waits until all nodes run and agree, every slot has an owner and none is on its way, every master has its
-    /// replica again, and that follows.
+    /// Waits until all nodes run and agree, every slot has an owner and is not being moved, and every primary has its
+    /// replica again, which follows it.
     ///
     /// # Errors
-    /// Not within a minute.
+    /// That does not happen within a minute.
     pub fn wait_until_whole(&self) -> Result<()> {
         wait_for("the cluster is whole", || self.check_whole())
     }
 
-    /// Moves a slot with its keys to another master.
+    /// Moves a slot with its keys to another primary.
     ///
     /// # Errors
-    /// As [`RedisCluster::begin_move`] and [`SlotMove::finish`].
+    /// The same as for [`RedisCluster::begin_move`] and [`SlotMove::finish`].
     pub fn move_slot(&self, slot: u16, to: &RedisServer) -> Result<()> {
         self.begin_move(slot, to)?.finish()
     }
 
-    /// Opens a slot at its owner and at another master, for a move that stands still until it is told to go on.
+    /// Opens a slot at its owner and at another primary, for a move that continues only on request.
     ///
     /// # Errors
-    /// Nobody owns the slot, or `to` already does.
+    /// No primary owns the slot, or `to` already does.
     pub fn begin_move<'c>(&'c self, slot: u16, to: &'c RedisServer) -> Result<SlotMove<'c>> {
         SlotMove::begin(self, slot, to)
     }
@@ -196,7 +196,7 @@ impl RedisCluster {
         server.with_context(|| format!("find the node on port {port}: it is none of ours"))
     }
 
-    /// What all that run know about owners.
+    /// The common knowledge of all running nodes about owners.
     fn agreed(&self) -> Result<View> {
         wait_for("the nodes agree", || self.agreed_now())
     }
@@ -236,8 +236,8 @@ impl RedisCluster {
     }
 }
 
-/// Runs a command that may be run twice, again as long as the answer is late: machines are busy, and who moves a key
-/// answers nobody else.
+/// Runs a command that may run twice, and repeats it while the answer is late: machines are busy, and a server that
+/// moves a key answers no other client.
 fn ask<T: redis::FromRedisValue>(server: &RedisServer, words: &[&str]) -> Result<T> {
     let is_late = |error: &anyhow::Error| {
         error.chain().any(|cause| match cause.downcast_ref::<redis::RedisError>() {

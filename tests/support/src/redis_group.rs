@@ -1,18 +1,18 @@
-//! A primary, its replica and three sentinels over them, on the loopback: what a failover needs.
+//! A primary, its replica and three sentinels, on the loopback, for failovers.
 //!
-//! Invariant: the sentinels know each other and the replica before anybody is told of them, so that a failover can
-//! begin at once.
+//! Invariant: the sentinels know each other and the replica before the group is returned, so that a failover can begin
+//! at once.
 
 use anyhow::{Context, Result};
 
 use crate::waiting::wait_for;
 use crate::{RedisOptions, RedisServer};
 
-/// The name under which the sentinels watch the primary.
+/// The name of the primary in the sentinels.
 const MASTER: &str = "billing";
 const SENTINELS: usize = 3;
 
-/// Two servers, of which one is the primary, and three sentinels with a quorum of two; all end when it is dropped.
+/// Two servers, one of which is the primary, and three sentinels with a quorum of two; all end when it is dropped.
 #[derive(Debug)]
 pub struct RedisGroup {
     sentinels: Vec<RedisServer>,
@@ -20,10 +20,10 @@ pub struct RedisGroup {
 }
 
 impl RedisGroup {
-    /// Starts all of them with these options of the servers.
+    /// Starts all of them. The options are those of the servers.
     ///
     /// # Errors
-    /// A server does not start, or they do not find each other within a minute.
+    /// A server does not start, or the servers do not find each other within a minute.
     pub fn start(options: &RedisOptions) -> Result<Self> {
         let primary = options.clone().start()?;
         let replica = options.clone().config("replicaof", &format!("127.0.0.1 {}", primary.port())).start()?;
@@ -34,7 +34,7 @@ impl RedisGroup {
         Ok(group)
     }
 
-    /// `REDIS_SENTINELS`.
+    /// The value of `REDIS_SENTINELS`.
     #[must_use]
     pub fn sentinels(&self) -> String {
         let addresses: Vec<String> =
@@ -42,7 +42,7 @@ impl RedisGroup {
         addresses.join(",")
     }
 
-    /// `REDIS_SENTINEL_MASTER`.
+    /// The value of `REDIS_SENTINEL_MASTER`.
     #[must_use]
     pub fn master(&self) -> &'static str {
         MASTER
@@ -54,10 +54,10 @@ impl RedisGroup {
         &self.sentinels[number]
     }
 
-    /// The server that all sentinels take for the primary, and the other one.
+    /// The server that all sentinels consider the primary, and the other one.
     ///
     /// # Errors
-    /// They do not agree within a minute.
+    /// The sentinels do not agree within a minute.
     pub fn roles(&self) -> Result<(&RedisServer, &RedisServer)> {
         let [one, other] = &self.servers;
         let mut roles = None;
@@ -74,10 +74,10 @@ impl RedisGroup {
         roles.context("the sentinels name no server of ours")
     }
 
-    /// Waits until every sentinel knows this server for the primary, and the server does.
+    /// Waits until every sentinel considers this server the primary, and the server agrees.
     ///
     /// # Errors
-    /// Not within a minute.
+    /// That does not happen within a minute.
     pub fn wait_until_primary(&self, server: &RedisServer) -> Result<()> {
         wait_for("the failover", || {
             let is_primary = server.info("replication").is_ok_and(|info| info["role"] == "master");
@@ -85,10 +85,10 @@ impl RedisGroup {
         })
     }
 
-    /// Waits until the other server follows the primary, and all sentinels know each other and would take it.
+    /// Waits until the other server follows the primary, and all sentinels know each other and would accept it.
     ///
     /// # Errors
-    /// Not within a minute.
+    /// That does not happen within a minute.
     pub fn wait_until_whole(&self) -> Result<()> {
         let (primary, replica) = self.roles()?;
         let port = primary.port().to_string();
@@ -115,10 +115,10 @@ impl RedisGroup {
         wait_for("the sentinels know all", || self.sentinels.iter().all(knows))
     }
 
-    /// Tells a sentinel to let the replica take over.
+    /// Tells a sentinel to start a failover to the replica.
     ///
     /// # Errors
-    /// The sentinels refuse for a minute, as they do while a failover goes on.
+    /// The sentinels refuse for a minute, as they do during another failover.
     pub fn fail_over(&self) -> Result<()> {
         let mut sentinels = self.sentinels.iter().cycle();
         wait_for("a sentinel begins a failover", || {

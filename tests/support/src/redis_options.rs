@@ -1,6 +1,6 @@
-//! How a test wants its Redis: what differs from an empty server without persistence on the loopback.
+//! The options of a test's Redis: the differences from an empty server without persistence on the loopback.
 //!
-//! Everything becomes lines of a configuration file, so that no password is seen in a process list.
+//! All options become lines of a configuration file, so that no password appears in a process list.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,17 @@ use crate::{Authority, Identity, RedisServer};
 pub struct RedisOptions {
     pub(crate) kind: Kind,
     pub(crate) password: Option<String>,
-    /// Directives of TLS, which the sentinels of a server have too.
+    /// TLS directives. The sentinels of a server have them too.
     pub(crate) tls: Vec<String>,
     lines: Vec<String>,
 }
 
-/// Whether a server wants to know its clients by certificates.
+/// Whether a server asks clients for certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientCertificates {
     /// It does not ask.
     Ignored,
-    /// It refuses clients without one of its authority.
+    /// It refuses clients without a certificate of its authority.
     Demanded,
 }
 
@@ -36,15 +36,15 @@ pub(crate) enum Kind {
 }
 
 impl RedisOptions {
-    /// Requires a password of every client (`requirepass`).
+    /// Requires a password from every client (`requirepass`).
     #[must_use]
     pub fn password(mut self, password: &str) -> Self {
         self.password = Some(password.to_owned());
         self
     }
 
-    /// Speaks TLS on its port, and nothing else there, with a server's identity of this authority.
-    /// [`RedisServer::command`] goes by a socket of Unix then.
+    /// Speaks only TLS on its port, with a server identity of this authority. [`RedisServer::command`] then uses a Unix
+    /// socket.
     #[must_use]
     pub fn tls(mut self, authority: &Authority, identity: &Identity, clients: ClientCertificates) -> Self {
         let demanded = if clients == ClientCertificates::Demanded { "yes" } else { "no" };
@@ -63,27 +63,27 @@ impl RedisOptions {
         !self.tls.is_empty()
     }
 
-    /// Limits the memory to `bytes` and says what is evicted then, for example `allkeys-lru`.
+    /// Limits the memory to `bytes`, with this eviction policy, for example `allkeys-lru`.
     #[must_use]
     pub fn maxmemory(self, bytes: u64, policy: &str) -> Self {
         self.config("maxmemory", &bytes.to_string()).config("maxmemory-policy", policy)
     }
 
-    /// Adds one directive as `redis.conf` has it, for example `("cluster-enabled", "yes")` or
-    /// `("replicaof", "127.0.0.1 6379")`.
+    /// Adds one directive in the form of `redis.conf`, for example `("cluster-enabled", "yes")` or `("replicaof",
+    /// "127.0.0.1 6379")`.
     #[must_use]
     pub fn config(mut self, name: &str, value: &str) -> Self {
         self.lines.push(format!("{name} {value}"));
         self
     }
 
-    /// A sentinel that watches `primary` under `name` with a quorum of one and calls it down after 500 ms.
+    /// A sentinel that watches `primary` under `name`, with a quorum of one, and considers it down after 500 ms.
     #[must_use]
     pub fn sentinel_of(name: &str, primary: &RedisServer) -> Self {
         Self::sentinel_of_with_quorum(name, primary, 1)
     }
 
-    /// As [`RedisOptions::sentinel_of`], one of several of whom so many must agree that the primary is down.
+    /// Like [`RedisOptions::sentinel_of`], with this quorum, for one of several sentinels.
     #[must_use]
     pub fn sentinel_of_with_quorum(name: &str, primary: &RedisServer, quorum: usize) -> Self {
         let monitor = format!("monitor {name} 127.0.0.1 {} {quorum}", primary.port());
@@ -97,7 +97,7 @@ impl RedisOptions {
             .config("sentinel", &format!("failover-timeout {name} 2000"))
     }
 
-    /// Starts a server with these options and waits until it answers.
+    /// Starts a server with these options, and waits until it answers.
     pub fn start(self) -> Result<RedisServer> {
         RedisServer::start_with(self)
     }
@@ -113,7 +113,7 @@ impl RedisOptions {
             file.push_str("save \"\"\nappendonly no\n");
         }
         if let Some(password) = &self.password {
-            // A replica with the password of its primary is what every test with both means.
+            // A replica uses the password of its primary, as every test with both expects.
             let password = quoted(password);
             let _ = writeln!(file, "requirepass {password}\nmasterauth {password}");
         }
@@ -125,12 +125,12 @@ impl RedisOptions {
     }
 }
 
-/// The socket of a server with TLS, for its test.
+/// The Unix socket of a server with TLS, for its test.
 pub(crate) fn socket(directory: &Path) -> PathBuf {
     directory.join("redis.sock")
 }
 
-/// A value in the quotes of `redis.conf`.
+/// A value quoted for `redis.conf`.
 fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }

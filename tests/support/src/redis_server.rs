@@ -1,8 +1,8 @@
-//! One real `redis-server` for one test, with the ways it can fail in production: stop, kill, restart empty or
+//! A real `redis-server` for one test, with the ways in which it can fail in production: stop, kill, restart empty or
 //! with old data, pause.
 //!
-//! Invariant: the process that is waited for, signalled and ended is the child of this value and no other; `start`
-//! compares the process id in the answer of the server with the child's.
+//! Invariant: the process that is waited for, signalled and ended is always the child of this value; `start` compares
+//! the process id in the answer of the server with that of the child.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -28,11 +28,12 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A running `redis-server` on a loopback port, without persistence; ended and cleaned up when dropped.
 ///
-/// All methods block for milliseconds (`start`, `restart`: tens of them), which a test may do inside a runtime.
+/// All methods block for milliseconds (`start` and `restart` for tens of milliseconds), which is acceptable inside a
+/// runtime in a test.
 #[derive(Debug)]
 pub struct RedisServer {
     options: RedisOptions,
-    // Fields go in this order: the process, then its directory, then the right to its port.
+    // Fields are dropped in this order: the process, then its directory, then the reservation of its port.
     process: Mutex<Option<ServerProcess>>,
     directory: TempDir,
     port: ReservedPort,
@@ -41,9 +42,9 @@ pub struct RedisServer {
 /// One line of `INFO commandstats`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommandStats {
-    /// How often the command ran.
+    /// Number of calls.
     pub calls: u64,
-    /// Microseconds it took on the server, all calls together.
+    /// Total time of all calls on the server, in microseconds.
     pub microseconds: u64,
     /// Calls that were refused before they ran.
     pub rejected: u64,
@@ -52,23 +53,23 @@ pub struct CommandStats {
 }
 
 impl RedisServer {
-    /// Starts an empty server and waits until it answers. The program is `REDIS_SERVER_BIN`, or `redis-server` of
+    /// Starts an empty server, and waits until it answers. The program is `REDIS_SERVER_BIN`, or `redis-server` in
     /// `PATH`.
     ///
     /// # Errors
-    /// No such program, or no answer within ten seconds; the error has the end of the server's log.
+    /// There is no such program, or no answer within ten seconds; the error contains the end of the server's log.
     pub fn start() -> Result<Self> {
         Self::start_with(RedisOptions::default())
     }
 
-    /// Options for a server that differs: `RedisServer::options().password("secret").start()`.
+    /// Options for a server with differences: `RedisServer::options().password("secret").start()`.
     #[must_use]
     pub fn options() -> RedisOptions {
         RedisOptions::default()
     }
 
     pub(crate) fn start_with(options: RedisOptions) -> Result<Self> {
-        // Another user's program may take the port between our look and the server's bind.
+        // Another user's program may take the port between our check and the bind of the server.
         let mut last = anyhow!("no attempt was made");
         for _ in 0..START_ATTEMPTS {
             let server = Self {
@@ -103,7 +104,7 @@ impl RedisServer {
         format!("{scheme}://{credentials}127.0.0.1:{}/0", self.port())
     }
 
-    /// What the test itself connects to.
+    /// The URL that the test itself uses.
     fn own_url(&self) -> String {
         if !self.options.has_tls() {
             return self.url();
@@ -113,7 +114,7 @@ impl RedisServer {
         format!("redis+unix://{}{password}", socket(self.directory.path()).display())
     }
 
-    /// The directives of TLS of the options.
+    /// The TLS directives of the options.
     pub(crate) fn tls_lines(&self) -> &[String] {
         &self.options.tls
     }
@@ -124,16 +125,16 @@ impl RedisServer {
         self.options.password.as_deref()
     }
 
-    /// The process id, or none while the server is stopped.
+    /// The process id; `None` while the server is stopped.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.lock_process().as_ref().map(ServerProcess::id)
     }
 
-    /// A blocking connection for arranging and asserting.
+    /// A blocking connection for setup and assertions.
     ///
     /// # Errors
-    /// No answer within two seconds, for example because the server is stopped or paused.
+    /// There is no answer within two seconds, for example because the server is stopped or paused.
     pub fn connection(&self) -> Result<redis::Connection> {
         let port = self.port();
         let client = redis::Client::open(self.own_url()).context("parse the url of the test server")?;
@@ -145,31 +146,31 @@ impl RedisServer {
         Ok(connection)
     }
 
-    /// Runs one command: `server.command(&["SET", "k", "v"])`. For arranging and asserting.
+    /// Runs one command: `server.command(&["SET", "k", "v"])`. For setup and assertions.
     ///
     /// # Errors
-    /// What the server or the connection says.
+    /// The error of the server or the connection.
     pub fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> Result<T> {
         let (name, arguments) = words.split_first().context("run a command: no words")?;
         let answer = redis::cmd(name).arg(arguments).query(&mut self.connection()?);
         answer.with_context(|| format!("run {name}"))
     }
 
-    /// A section of `INFO` as name and value, for example `info("memory")?["used_memory"]`.
+    /// A section of `INFO` as names and values, for example `info("memory")?["used_memory"]`.
     ///
     /// # Errors
-    /// As [`RedisServer::command`].
+    /// The same as for [`RedisServer::command`].
     pub fn info(&self, section: &str) -> Result<BTreeMap<String, String>> {
         let text: String = self.command(&["INFO", section])?;
         let pairs = text.lines().filter_map(|line| line.split_once(':'));
         Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
-    /// What ran on the server since its start or [`RedisServer::reset_command_stats`], by command in lower case
-    /// (`get`, `client|tracking`). The calls of this method are in it, as `info`.
+    /// The commands that ran on the server since its start or [`RedisServer::reset_command_stats`], in lower case
+    /// (`get`, `client|tracking`). This includes the calls by this method, as `info`.
     ///
     /// # Errors
-    /// As [`RedisServer::command`].
+    /// The same as for [`RedisServer::command`].
     pub fn command_stats(&self) -> Result<BTreeMap<String, CommandStats>> {
         let lines = self.info("commandstats")?;
         let stats = lines.iter().filter_map(|(name, value)| {
@@ -179,24 +180,24 @@ impl RedisServer {
         Ok(stats.collect())
     }
 
-    /// How often `command` ran; zero if never.
+    /// How often `command` ran; zero if it never did.
     ///
     /// # Errors
-    /// As [`RedisServer::command`].
+    /// The same as for [`RedisServer::command`].
     pub fn calls(&self, command: &str) -> Result<u64> {
         let stats = self.command_stats()?;
         Ok(stats.get(&command.to_ascii_lowercase()).map_or(0, |stats| stats.calls))
     }
 
-    /// Sets all counters of the server to zero.
+    /// Resets all counters of the server to zero.
     ///
     /// # Errors
-    /// As [`RedisServer::command`].
+    /// The same as for [`RedisServer::command`].
     pub fn reset_command_stats(&self) -> Result<()> {
         self.command(&["CONFIG", "RESETSTAT"])
     }
 
-    /// Ends the server the polite way (SIGTERM), as an operator would; connections get an end of file.
+    /// Ends the server normally (SIGTERM), like an operator; its connections are closed.
     ///
     /// # Errors
     /// The server was not running, or had to be killed after five seconds.
@@ -213,32 +214,32 @@ impl RedisServer {
         Ok(())
     }
 
-    /// Starts again on the same port, empty; ends the running server first, if there is one.
+    /// Restarts on the same port, empty. Ends the running server first, if there is one.
     ///
     /// # Errors
-    /// As [`RedisServer::start`].
+    /// The same as for [`RedisServer::start`].
     pub fn restart(&self) -> Result<()> {
         drop(self.lock_process().take());
         self.launch()
     }
 
-    /// Saves a copy of the data as it is now, for [`RedisServer::restart_with`]. It lives as long as this value.
+    /// Saves a copy of the current data for [`RedisServer::restart_with`]. The copy lives as long as this value.
     ///
     /// # Errors
-    /// The server does not answer, or the file cannot be kept.
+    /// The server does not answer, or the file cannot be moved.
     pub fn save_dump(&self) -> Result<PathBuf> {
         self.command::<()>(&["SAVE"])?;
         let number = fs::read_dir(self.directory.path())?.count();
         let copy = self.directory.path().join(format!("saved-{number}.rdb"));
-        // Moved, or an empty restart would find it.
+        // Moved, because otherwise an empty restart would load it.
         fs::rename(self.dump_path(), &copy).context("keep the dump of redis-server")?;
         Ok(copy)
     }
 
-    /// Starts again on the same port with the data of a dump; kills the running server first, if there is one.
+    /// Restarts on the same port with the data of a dump. Kills the running server first, if there is one.
     ///
     /// # Errors
-    /// As [`RedisServer::start`], or there is no such dump.
+    /// The same as for [`RedisServer::start`], or there is no such dump.
     pub fn restart_with(&self, dump: &Path) -> Result<()> {
         drop(self.lock_process().take());
         fs::copy(dump, self.dump_path()).with_context(|| format!("restore {}", dump.display()))?;
@@ -255,7 +256,7 @@ impl RedisServer {
         self.signal(Signal::STOP)
     }
 
-    /// Lets a paused server go on (SIGCONT).
+    /// Continues a paused server (SIGCONT).
     ///
     /// # Errors
     /// The server was not running.

@@ -1,17 +1,17 @@
-//! Two sides in turn, round by round: what the benchmarks are made of.
+//! Runs two sides in turn, round by round. The benchmarks are built on this.
 
 use std::time::{Duration, Instant};
 
 use crate::measurement::{self, Measurement, OURS, microseconds};
 
-/// Times of both sides in each round.
+/// The times of both sides in each round.
 #[derive(Default)]
 pub struct Rounds {
     pairs: Vec<(Duration, Duration)>,
 }
 
 impl Rounds {
-    /// Adds a round: what ours took, and what the other side took.
+    /// Adds a round: the time of our side and of the other side.
     pub fn add(&mut self, ours: Duration, other: Duration) {
         self.pairs.push((ours, other));
     }
@@ -26,10 +26,10 @@ impl Rounds {
     }
 }
 
-/// Runs both sides `rounds` times, in changing order, after one round that does not count.
+/// Runs both sides `rounds` times, in changing order, after one uncounted round.
 ///
 /// # Errors
-/// Those of the sides.
+/// The errors of the sides.
 pub async fn run<A: AsyncFnMut(usize) -> anyhow::Result<()>, B: AsyncFnMut(usize) -> anyhow::Result<()>>(
     rounds: usize,
     mut ours: A,
@@ -40,10 +40,10 @@ pub async fn run<A: AsyncFnMut(usize) -> anyhow::Result<()>, B: AsyncFnMut(usize
     run_timed(rounds, ours, other).await
 }
 
-/// The same for sides that answer how long it took, so that what they prepare does not count.
+/// Like [`run`], for sides that return their duration, so that their preparation is not counted.
 ///
 /// # Errors
-/// Those of the sides.
+/// The errors of the sides.
 pub async fn run_timed<A, B>(rounds: usize, mut ours: A, mut other: B) -> anyhow::Result<Rounds>
 where
     A: AsyncFnMut(usize) -> anyhow::Result<Duration>,

@@ -1,7 +1,7 @@
 //! The process of a test server, and a watchdog that outlives the test.
 //!
-//! Invariant: the process ends with this value, and also when the test process is interrupted or killed, in which case
-//! nothing of ours runs any more. A paused process would otherwise survive Ctrl-C for ever.
+//! Invariant: the process ends when this value is dropped, and also when the test process is interrupted or killed, in
+//! which case none of our code runs any more. Without the watchdog, a paused process would survive Ctrl-C for ever.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A child; killed when dropped.
+/// A child process; killed when dropped.
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
     child: Child,
@@ -47,10 +47,10 @@ impl ServerProcess {
         kill_process(Pid::from_child(&self.child), which).with_context(|| format!("send {which:?} to a server"))
     }
 
-    /// Asks the process to end, and kills it if it has not after `deadline`, which is an error.
+    /// Asks the process to end. If it has not ended after `deadline`, it is killed, and an error is returned.
     pub(crate) fn terminate(mut self, deadline: Duration) -> Result<()> {
         self.signal(Signal::TERM)?;
-        // A paused server takes the signal only when it goes on.
+        // A paused server handles the signal only after it continues.
         self.signal(Signal::CONT)?;
         let end = Instant::now() + deadline;
         while self.ended()?.is_none() {
@@ -64,16 +64,17 @@ impl ServerProcess {
 }
 
 impl Drop for ServerProcess {
-    /// SIGKILL also ends a paused process. An error means that it has ended already, which is what we want.
+    /// SIGKILL also ends a paused process. An error is ignored: it means that the process has ended already.
     fn drop(&mut self) {
         let _ = self.child.kill();
-        // Before the process id is given back by `wait`, so that the watchdog can never hit another process.
+        // Before `wait` releases the process id, so that the watchdog can never hit another process.
         self.watchdog.stand_down();
         let _ = self.child.wait();
     }
 }
 
-/// A shell that waits for a word or for the end of its input; the kernel closes it when the test process is gone.
+/// A shell that waits for a word or for the end of its input. The kernel closes the input when the test process is
+/// gone.
 #[derive(Debug)]
 struct Watchdog {
     shell: Child,
@@ -86,12 +87,12 @@ impl Watchdog {
         let mut command = Command::new("sh");
         command.args(["-c", WATCH, "watchdog", &id.to_string()]).arg(directory);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        // Not in the group that Ctrl-C reaches.
+        // In a separate process group, which Ctrl-C does not reach.
         let shell = command.process_group(0).spawn().context("start the watchdog of a server (sh)")?;
         Ok(Self { shell })
     }
 
-    /// An error means that the shell is gone, and with it the danger.
+    /// An error is ignored: the shell is gone, so it cannot kill anything.
     fn stand_down(&mut self) {
         if let Some(mut input) = self.shell.stdin.take() {
             let _ = input.write_all(b"done\n");
@@ -135,7 +136,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (mut process, _) = start(directory.path());
         process.signal(Signal::STOP).unwrap();
-        // What the kernel does with the pipe of a process that was killed.
+        // Simulates what the kernel does with the pipe of a killed process.
         drop(process.watchdog.shell.stdin.take());
         wait_until(|| !directory.path().exists());
         assert!(process.child.wait().unwrap().code().is_none(), "it was not killed");

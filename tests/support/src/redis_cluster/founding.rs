@@ -1,4 +1,4 @@
-//! How single servers become a cluster.
+//! Forms a cluster from single servers.
 
 use anyhow::{Context, Result, ensure};
 
@@ -6,7 +6,7 @@ use super::view::{SLOTS, View};
 use super::{Members, RedisCluster, ask, wait_for};
 use crate::{RedisOptions, RedisServer};
 
-/// After which a node that does not answer is called dead. Failovers begin then.
+/// After this time a node that does not answer counts as dead, and a failover begins.
 const NODE_TIMEOUT_MS: &str = "1000";
 
 impl RedisCluster {
@@ -24,10 +24,10 @@ impl RedisCluster {
         Ok(cluster)
     }
 
-    /// Every node meets every other one, so that nobody has to wait for gossip.
+    /// Introduces every node to every other one, so that the cluster need not wait for gossip.
     fn introduce(&self) -> Result<()> {
         for (number, server) in self.servers.iter().enumerate() {
-            // Nodes that begin with the same epoch settle it between them, one after another.
+            // Nodes with the same initial epoch would have to resolve the conflict one after another.
             server.command::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()])?;
         }
         for (number, server) in self.servers.iter().enumerate() {
@@ -44,12 +44,12 @@ impl RedisCluster {
         })
     }
 
-    /// The same number of slots for each of the first nodes, as far as that goes.
+    /// Gives the same number of slots to each of the first nodes, as far as possible.
     fn deal_slots(&self, masters: usize) -> Result<()> {
         let slots = usize::from(SLOTS);
         for (number, server) in self.servers[..masters].iter().enumerate() {
             let (first, last) = (number * slots / masters, (number + 1) * slots / masters - 1);
-            // One by one: ranges are of Redis 7.
+            // Listed one by one, because ranges need Redis 7.
             let slots: Vec<String> = (first..=last).map(|slot| slot.to_string()).collect();
             let words: Vec<&str> =
                 ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
@@ -67,9 +67,9 @@ fn of_node(options: RedisOptions) -> RedisOptions {
         .config("cluster-node-timeout", NODE_TIMEOUT_MS)
         .config("cluster-require-full-coverage", "no")
         .config("cluster-announce-ip", "127.0.0.1")
-        // Every master keeps the replica it was given.
+        // Every primary keeps its replica.
         .config("cluster-allow-replica-migration", "no")
-        // Nobody else is about to ask for the same copy.
+        // There is no other replica to wait for.
         .config("repl-diskless-sync-delay", "0")
 }
 

@@ -1,4 +1,4 @@
-//! A slot on its way from one master to another, as `redis-cli --cluster reshard` moves it, but in steps.
+//! A slot that moves from one primary to another in steps, like with `redis-cli --cluster reshard`.
 
 use anyhow::{Result, ensure};
 
@@ -6,12 +6,12 @@ use super::founding::id_of;
 use super::{RedisCluster, ask, wait_for};
 use crate::RedisServer;
 
-/// Milliseconds that one key may take.
+/// Time limit for one key, in milliseconds.
 const KEY_TIMEOUT_MS: &str = "5000";
 const KEYS_AT_ONCE: usize = 100;
 
-/// A slot that is open at both ends: keys that its owner has are served there, all others by whom it goes to (`ASK`).
-/// Dropped, it stays so.
+/// A slot that is open at both ends: its owner serves the keys that it still has, and the new primary serves all others
+/// (`ASK`). When this value is dropped, the slot stays in this state.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "the slot stays open until `finish`"]
 pub struct SlotMove<'c> {
@@ -30,13 +30,13 @@ impl<'c> SlotMove<'c> {
         Ok(Self { cluster, slot, from, to })
     }
 
-    /// Who owns the slot until the end.
+    /// The owner of the slot until the move ends.
     #[must_use]
     pub fn from(&self) -> &'c RedisServer {
         self.from
     }
 
-    /// Moves so many of the keys, and returns how many there were to move.
+    /// Moves up to `limit` of the keys, and returns how many there were to move.
     ///
     /// # Errors
     /// A key cannot be moved.
@@ -47,7 +47,7 @@ impl<'c> SlotMove<'c> {
         Ok(keys.len())
     }
 
-    /// Moves one key; nothing if it is not there, or has ended meanwhile.
+    /// Moves one key. Does nothing if the key does not exist or has expired meanwhile.
     ///
     /// # Errors
     /// It cannot be moved.
@@ -58,14 +58,14 @@ impl<'c> SlotMove<'c> {
         ask(self.from, &words)
     }
 
-    /// Moves the other keys, makes `to` the owner, and waits until all nodes know.
+    /// Moves the remaining keys, makes `to` the owner, and waits until all nodes know.
     ///
     /// # Errors
-    /// A key cannot be moved, a master does not answer, or the nodes do not agree within a minute.
+    /// A key cannot be moved, a primary does not answer, or the nodes do not agree within a minute.
     pub fn finish(self) -> Result<()> {
         while self.move_keys(KEYS_AT_ONCE)? > 0 {}
         let new = id_of(self.to)?;
-        // Who gets it must know first, or it would send clients back.
+        // The new owner must know first; otherwise it would redirect clients back.
         let others = self.cluster.masters()?;
         let is_other = |server: &&&RedisServer| ![self.from.port(), self.to.port()].contains(&server.port());
         for server in [self.to, self.from].into_iter().chain(others.iter().filter(is_other).copied()) {

@@ -1,4 +1,4 @@
-//! What one node knows of its cluster, by `CLUSTER NODES`.
+//! The knowledge of one node about its cluster, from `CLUSTER NODES`.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -18,12 +18,12 @@ pub(super) struct View {
 #[derive(Debug)]
 struct Node {
     id: String,
-    /// The id of its master, if it is a replica.
+    /// The id of its primary, if it is a replica.
     master: Option<String>,
-    /// It is reached, and has been introduced.
+    /// Whether it is reachable and has been introduced.
     is_well: bool,
     slots: Vec<RangeInclusive<u16>>,
-    /// A slot that the asked node gives to another or gets from one.
+    /// Whether the queried node gives a slot to another node or gets one.
     has_open_slots: bool,
 }
 
@@ -38,7 +38,7 @@ impl View {
         Ok(Self { nodes })
     }
 
-    /// The masters that own slots, by port.
+    /// The primaries that own slots, by port.
     pub(super) fn owners(&self) -> BTreeMap<u16, Vec<RangeInclusive<u16>>> {
         let owners = self.nodes.iter().filter(|(_, node)| !node.slots.is_empty());
         owners.map(|(port, node)| (*port, node.slots.clone())).collect()
