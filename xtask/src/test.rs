@@ -21,10 +21,10 @@ use crate::{chromium, deny, instructions, python, redis, tidy};
 
 /// The crate whose tests run the built programs.
 const SYSTEM_TESTS: &str = "system-tests";
-/// Variables that tests know begin so: how long some of them go on and from which seed, and which files and pictures in
-/// the repository they write anew.
+/// Prefixes of the variables for tests: how long some of them keep trying and from which seed, and which files and
+/// screenshots in the repository they write again.
 const OF_TESTS: [&str; 3] = ["BILLING_BAD_ROWS_", "BILLING_FUZZ_", "BILLING_UPDATE_"];
-/// Names the server that tests start.
+/// The path of the Redis server that tests start.
 const REDIS_PROGRAM: &str = "REDIS_SERVER_BIN";
 /// Failpoints, at which tests kill a service, and traces. Both are off by default.
 const FEATURES: &str = "billing-core/failpoints,billing-telemetry/otel";

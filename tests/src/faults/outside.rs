@@ -161,7 +161,7 @@ fn reprice(scene: &mut Scene<'_>) {
     ]);
 }
 
-/// The key parts are no text, no key, or a key of an unknown type, and the times are wrong.
+/// Rows whose key parts cannot be decoded or whose type is unknown, some of them with infinite times.
 fn undecodable_rows(scene: &mut Scene<'_>) {
     let rows = "('invoices', 'rubbish', '2026-01-01'), ('invoices', '[1, 2]', '-infinity'), ('user_credit_notes', '{}', 'infinity'), \
                 ('invoices', '[9e999]', 'infinity'), ('nobody', '[1]', '2026-01-01')";

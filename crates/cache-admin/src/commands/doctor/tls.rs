@@ -1,4 +1,4 @@
-//! TLS to Redis: whether it is in use, which certificates are trusted, and certificates that expire soon.
+//! TLS to Redis: whether it is in use, which authority is trusted, and certificates that expire soon.
 
 use std::time::Duration;
 
