@@ -40,8 +40,8 @@ const UNCOUNTED_HIT: &str = "l1-hit-uncounted";
 /// The difference between the two.
 const COUNTING: &str = "counting a hit";
 
-/// How many more instructions than an uncounted hit a counted one may take: to find the slot of its thread, and to add
-/// 1.
+/// Maximum number of additional instructions of a counted hit, compared with an uncounted one. They find the slot of
+/// the thread and add one.
 const MOST_FOR_COUNTING: f64 = 8.0;
 
 /// Whether callgrind and the bounds apply to this machine.
