@@ -49,7 +49,7 @@ pub(crate) struct Conditions {
 pub(crate) enum Ended {
     /// All requests were made.
     Complete,
-    /// Ctrl-C ended it.
+    /// Ctrl-C or SIGTERM ended it.
     Interrupted,
 }
 
