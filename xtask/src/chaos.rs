@@ -18,19 +18,19 @@ use crate::workspace::{Scratch, target_directory};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How long
+    /// Duration in minutes
     #[arg(long, default_value_t = 3.0)]
     minutes: f64,
-    /// For every choice of the clients and the faults; a random one without it
+    /// Seed of every choice of the clients and the faults; default: random
     #[arg(long)]
     seed: Option<u64>,
-    /// A primary, a replica and three sentinels instead of one server, with faults of their own
+    /// Use a primary, a replica and three sentinels instead of one server, and their own faults too
     #[arg(long)]
     sentinel: bool,
-    /// A cluster of three masters and three replicas instead of one server, with faults of their own
+    /// Use a cluster of three primaries and three replicas instead of one server, and its own faults too
     #[arg(long, conflicts_with = "sentinel")]
     cluster: bool,
-    /// Only this fault; may be given several times
+    /// Only this fault; may be repeated
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
 }

@@ -28,7 +28,7 @@ const PAYMENT: &str = "10.00";
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Build with optimisations: the numbers of the monitor are those of production then
+    /// Build with optimisations, so that the times of the monitor are like those in production
     #[arg(long)]
     release: bool,
 }

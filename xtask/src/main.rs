@@ -43,13 +43,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Show the whole thing on this machine: Redis, a seeded database, the tools, a payment through HTTP
+    /// Run everything once on this machine: Redis, a seeded database, the tools, a payment over HTTP
     Demo(demo::Options),
-    /// Check and test everything, against servers of its own
+    /// Check and test everything, with its own servers
     Test(test::Options),
-    /// Services under faults, with clients that remember what they were told
+    /// Run services under faults, and check every answer against what was acknowledged before
     Chaos(chaos::Options),
-    /// Measure ours against the limits, as ratios in one run
+    /// Measure the cache against its limits and its alternatives
     Bench(bench::Options),
     /// A Redis and a PostgreSQL for development, in the background
     #[command(subcommand)]

@@ -28,9 +28,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) enum Action {
     /// Start what is not running, and print the variables to export: eval "$(cargo xtask services up)"
     Up(Ports),
-    /// End both; the data of PostgreSQL stays
+    /// Stop both; the data of PostgreSQL stays
     Down,
-    /// Say what is running; exit code 1 if one of them is not
+    /// Show what is running; exit code 1 if one of them is not
     Status,
 }
 

@@ -84,11 +84,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "fail_under", help_heading = "Gate")]
     pub(crate) baseline: Option<PathBuf>,
     /// Alone: exit with 1 if hits save less than PERCENT of the time of a load, for any type. With --baseline: exit
-    /// with 1 if the speed-up of hits over loads is less than PERCENT of that in the baseline. Exit with 2 where that
-    /// cannot be told with 95 % certainty
+    /// with 1 if the speed-up of hits over loads is less than PERCENT of that in the baseline. Exit with 2 if the
+    /// measurement cannot decide it with 95 % certainty
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = "Gate")]
     pub(crate) fail_under: Option<f64>,
-    /// Let --fail-under pass what cannot be told, such as types without rows or with too few hits
+    /// With --fail-under: pass types that the measurement cannot decide, such as types without rows or with too few hits
     #[arg(long, requires = "fail_under", help_heading = "Gate")]
     pub(crate) allow_unknown: bool,
     #[command(flatten)]

@@ -19,23 +19,23 @@ use system_tests::chaos::{Chaos, Report, Round};
 use system_tests::faults::Fault;
 use system_tests::{Backend, Topology};
 
-/// Services under faults, with clients that remember what they were told
+/// Run services under faults, and check every answer against what was acknowledged before
 #[derive(Parser)]
 #[command(after_help = faults())]
 struct Arguments {
-    /// How long
+    /// Duration in minutes
     #[arg(long, default_value_t = 3.0)]
     minutes: f64,
-    /// For every choice; a random one without it
+    /// Seed of every choice; default: random
     #[arg(long)]
     seed: Option<u64>,
-    /// A primary, a replica and three sentinels instead of one server, with faults of their own
+    /// Use a primary, a replica and three sentinels instead of one server, and their own faults too
     #[arg(long)]
     sentinel: bool,
-    /// A cluster of three masters and three replicas instead of one server, with faults of their own
+    /// Use a cluster of three primaries and three replicas instead of one server, and its own faults too
     #[arg(long, conflicts_with = "sentinel")]
     cluster: bool,
-    /// Only this fault; may be given several times
+    /// Only this fault; may be repeated
     #[arg(long, value_name = "NAME")]
     fault: Vec<String>,
 }

@@ -14,13 +14,13 @@ const MOST_KEYS: u64 = 10_000_000;
 pub(crate) struct Options {
     #[command(subcommand)]
     pub(super) part: Option<Part>,
-    /// Few rounds and small servers, in minutes: shows that everything works, not how fast it is
+    /// Few rounds with small servers, done in minutes: shows that everything works, not how fast it is
     #[arg(long, global = true)]
     pub(super) quick: bool,
-    /// Only this database, in the parts that know two
+    /// Only this database, in the parts that use both
     #[arg(long)]
     pub(super) database: Option<Backend>,
-    /// The most keys in Redis that reads are spread over, as far as the memory allows
+    /// Maximum number of keys in Redis that reads are spread over, as far as the memory allows
     #[arg(long, default_value_t = MOST_KEYS)]
     pub(super) most_keys: u64,
     /// Where the report goes; default: docs/benchmarks.md after a full run, a file of the target directory after a
@@ -35,13 +35,13 @@ pub(crate) struct Options {
 /// A part of the suite; its tables go to stdout, its figures to those that are kept, and no page is written.
 #[derive(Clone, Copy, Subcommand)]
 pub(super) enum Part {
-    /// Build and install everything that the parts need, and measure nothing; the whole suite begins with it
+    /// Build and install everything that the parts need, without measuring; the first step of the whole suite
     Build,
-    /// Hits against the bare stores that they are made of
+    /// Hits compared with bare stores
     HotPath,
-    /// Instructions of a hit and a miss, against their bounds; part of `cargo xtask test` too
+    /// Instructions of a hit and a miss, compared with their bounds; also part of `cargo xtask test`
     Instructions,
-    /// The billing cache, the limits, and what a user would pick instead, in turn on the same data
+    /// The billing cache, the limits and the alternatives, by turns on the same data
     Peers,
     /// How the cost of a read grows with keys, tasks and processes
     Growth(GrowthOptions),
@@ -49,37 +49,37 @@ pub(super) enum Part {
     Costs,
     /// Reads, warm-up and writes of a service, on SQLite and PostgreSQL
     Service(DatabaseOptions),
-    /// What each kind of warm-up is worth after a clear, in compressed time
+    /// Hit rates after a clear for each kind of warm-up, in compressed time
     WarmUp(DatabaseOptions),
-    /// The tools on a Redis with many keys: memory, time, and what other clients feel
+    /// The tools on a Redis with many keys: memory, time, and the latency of other clients
     Tools(ToolsOptions),
-    /// How long the tools take from start to end
+    /// The time of the tools from start to end
     StartUp,
 }
 
 #[derive(Clone, Copy, Args)]
 pub(super) struct GrowthOptions {
-    /// The most keys in Redis, as far as the memory allows
+    /// Maximum number of keys in Redis, as far as the memory allows
     #[arg(long, default_value_t = MOST_KEYS)]
     pub(super) most_keys: u64,
 }
 
 #[derive(Clone, Copy, Args)]
 pub(super) struct DatabaseOptions {
-    /// Only this database; both without it
+    /// Only this database; default: both
     #[arg(long)]
     pub(super) database: Option<Backend>,
 }
 
 #[derive(Clone, Copy, Args)]
 pub(super) struct ToolsOptions {
-    /// Keys of ours
+    /// Number of keys of the cache
     #[arg(long, default_value_t = 1_000_000)]
     pub(super) keys: u64,
-    /// Keys of other programs
+    /// Number of keys of other programs
     #[arg(long, default_value_t = 200_000)]
     pub(super) foreign: u64,
-    /// Rounds of what is compared with a bare side
+    /// Number of rounds of each comparison with a bare side
     #[arg(long, default_value_t = 3)]
     pub(super) rounds: u32,
 }
