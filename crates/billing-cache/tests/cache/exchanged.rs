@@ -38,9 +38,9 @@ fn text(primary: &Primary) -> String {
 #[tokio::test]
 async fn memory_forgets_what_it_has_of_data_that_were_exchanged() {
     let world = World::new();
-    let reader = world.l1_cache_with(|options| options.cache.l1_staleness_bound_ms = 2_000).await;
     let writer = replaying(&world).await;
     writer.admit(look(&writer).await.connection);
+    let reader = world.l1_cache_with(|options| options.cache.l1_staleness_bound_ms = 2_000).await;
     world.ledger.put(1, 1);
     until_in_l1(&reader, 1, 1).await;
     world.server.command::<()>(&["SWAPDB", "0", "1"]).unwrap();
