@@ -272,6 +272,7 @@ async fn only_what_no_replay_can_need_is_retired() {
 #[tokio::test]
 async fn marks_that_a_failover_left_are_taken_over_in_the_end() {
     for_each_world(async |world| {
+        let history = world.history();
         let process = world.process().await;
         process.invoice_details(1).await.unwrap();
         let margin = i64::try_from(world.settings().relay.retention_margin_seconds).unwrap();
@@ -283,7 +284,7 @@ async fn marks_that_a_failover_left_are_taken_over_in_the_end() {
         outbox::retire(process.cache(), &world.settings().relay).await.unwrap();
         assert!(world.cached("invoice:1").is_none(), "applied once more");
         let taken_over = world.column("SELECT redis_history FROM cache_invalidations ORDER BY id DESC LIMIT 1").await;
-        assert_eq!(taken_over, [Some(world.history())]);
+        assert_eq!(taken_over, [Some(history)]);
         assert_eq!(world.count("cache_invalidations WHERE redis_history = 'another:history'").await, 1);
     })
     .await;

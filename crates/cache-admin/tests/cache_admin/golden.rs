@@ -31,13 +31,14 @@ fn masked_line(line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Run id and replication id, 40 hexadecimal digits each, or the beginning of the first.
+/// Run id and replication id, 40 hexadecimal digits each, and the 16 of the data; or the beginning of the first.
 fn is_history(word: &str) -> bool {
     let is_hex = |id: &str| id.chars().all(|c| c.is_ascii_hexdigit());
     if let Some(id) = word.strip_suffix('…') {
         return id.len() == 12 && is_hex(id);
     }
-    word.trim_matches(['"', ',']).split(':').all(|id| id.len() == 40 && is_hex(id))
+    let ids: Vec<&str> = word.trim_matches(['"', ',']).split(':').collect();
+    ids.iter().map(|id| id.len()).eq([40, 40, 16]) && ids.into_iter().all(is_hex)
 }
 
 fn mask_history(word: &str) -> String {
