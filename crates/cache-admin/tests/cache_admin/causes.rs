@@ -112,6 +112,7 @@ async fn keeping_warm_waits_for_what_is_away_at_its_start() {
     stage.redis.restart().unwrap();
     let is_warm = async || stage.redis.command::<bool>(&["EXISTS", "active_discounts"]).unwrap_or(false);
     eventually(Duration::from_secs(60), is_warm).await.unwrap();
+    keeper.has_said("all is well again: loaded").await;
     let (_, said) = keeper.interrupt();
     assert!(said[0].starts_with("cannot keep the cache warm, trying again: cannot use Redis at"), "{said:#?}");
     assert!(said[1].starts_with("all is well again: loaded"), "{said:#?}");
