@@ -20,6 +20,7 @@ mod install;
 mod instructions;
 mod net;
 mod other_servers;
+mod password;
 mod postgres;
 mod process;
 mod python;

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, anyhow};
 use rustix::process::Signal;
 
 use crate::net::{self, Readiness};
+use crate::password;
 use crate::process::{Running, end_of, find_program, run_quietly, stdout_of, succeeds, to_log};
 
 const START_ATTEMPTS: usize = 5;
@@ -58,12 +59,14 @@ fn versioned(parent: &str, prefix: &str, child: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, path)| path).collect()
 }
 
-/// What may be lost in a crash of the machine.
+/// What the server is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// Everything, because the data is deleted after the run.
-    None,
-    Full,
+pub(crate) enum Use {
+    /// A run that deletes the data at its end. The server may lose everything in a crash of the machine, and trusts the
+    /// loopback.
+    OneRun,
+    /// Development. The server keeps its data, and asks for the password in its directory.
+    Development,
 }
 
 /// The directory of a server, and how it runs.
@@ -72,7 +75,7 @@ pub(crate) struct Cluster {
     programs: Programs,
     account: Option<Account>,
     directory: PathBuf,
-    durability: Durability,
+    purpose: Use,
 }
 
 /// A system user that is not root.
@@ -90,10 +93,10 @@ impl Cluster {
     }
 
     /// Uses `directory`, which exists, and initialises it if it contains no data.
-    pub(crate) fn open(directory: &Path, durability: Durability) -> Result<Self> {
+    pub(crate) fn open(directory: &Path, purpose: Use) -> Result<Self> {
         let programs = programs().context("find initdb and postgres")?;
         let account = Account::for_servers()?;
-        let cluster = Self { programs, account, directory: directory.to_owned(), durability };
+        let cluster = Self { programs, account, directory: directory.to_owned(), purpose };
         if !cluster.data().join("PG_VERSION").exists() {
             cluster.initialise().context("initialise PostgreSQL")?;
         }
@@ -116,11 +119,23 @@ impl Cluster {
         }
         let mut command = self.as_account(&self.programs.initdb);
         command.arg("--pgdata").arg(self.data());
-        command.args(["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C"]);
-        if self.durability == Durability::None {
-            command.arg("--no-sync");
-        }
+        command.args(["--username", "postgres", "--encoding", "UTF8", "--locale", "C"]);
+        match self.purpose {
+            Use::OneRun => command.args(["--auth", "trust", "--no-sync"]),
+            Use::Development => command.args(["--auth", "scram-sha-256", "--pwfile"]).arg(self.password_file()?),
+        };
         run_quietly("initdb", &mut command, &self.log())
+    }
+
+    /// Made for the user of the server, who reads it once.
+    fn password_file(&self) -> Result<PathBuf> {
+        password::of_or_new(&self.directory)?;
+        let file = password::file(&self.directory);
+        if let Some(Account { user, group }) = self.account {
+            std::os::unix::fs::chown(&file, Some(user), Some(group))
+                .with_context(|| format!("give {} to the server's user", file.display()))?;
+        }
+        Ok(file)
     }
 
     /// `postgres` in the foreground, listening on the loopback and on a socket in its directory.
@@ -130,7 +145,7 @@ impl Cluster {
         let socket = format!("unix_socket_directories={}", self.directory.display());
         let port = format!("port={port}");
         let mut settings = vec!["listen_addresses=127.0.0.1", &port, &socket, MAX_CONNECTIONS];
-        if self.durability == Durability::None {
+        if self.purpose == Use::OneRun {
             settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"]);
         }
         for setting in settings {
@@ -185,9 +200,14 @@ impl Account {
     }
 }
 
-/// The URL of the superuser. The server trusts the loopback.
+/// The URL of the superuser of a server that trusts the loopback.
 pub(crate) fn url(port: u16) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/postgres")
+}
+
+/// The same of a server that asks for a password.
+pub(crate) fn url_with_password(port: u16, password: &str) -> String {
+    format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres")
 }
 
 /// A PostgreSQL server of the task; ended when dropped.
@@ -200,7 +220,7 @@ pub(crate) struct PostgresServer {
 impl PostgresServer {
     /// Starts a new server on a free port, configured for speed; its files are in `directory`.
     pub(crate) fn start(directory: &Path) -> Result<Self> {
-        let cluster = Cluster::open(directory, Durability::None)?;
+        let cluster = Cluster::open(directory, Use::OneRun)?;
         let mut last = anyhow!("no attempt was made");
         for _ in 0..START_ATTEMPTS {
             let port = net::free_port()?;

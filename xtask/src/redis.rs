@@ -43,7 +43,7 @@ impl RedisServer {
             let port = net::free_port()?;
             let mut command = command(None, port, directory)?;
             let running = Running::spawn(to_log(command.args(["--save", ""]), &log)?, END_SIGNAL)?;
-            match wait_until_ready(port, running.id(), &log, &mut || running.has_ended()) {
+            match wait_until_ready(port, running.id(), None, &log, &mut || running.has_ended()) {
                 Ok(()) => return Ok(Self { port, running }),
                 Err(error) if end_of(&log).contains("Address already in use") => last = error,
                 Err(error) => return Err(error),
@@ -59,7 +59,7 @@ impl RedisServer {
 
     /// Numbers from a section of `INFO`, all from one call.
     pub(crate) fn numbers<const N: usize>(&self, section: &str, fields: [&str; N]) -> Result<[f64; N]> {
-        let text = info_text(self.port, section)?;
+        let text = info_text(self.port, None, section)?;
         let mut numbers = [0.0; N];
         for (number, field) in numbers.iter_mut().zip(fields) {
             let value = field_of(&text, field).with_context(|| format!("INFO {section} has no {field}"))?;
@@ -83,6 +83,7 @@ pub(crate) fn command(config: Option<&Path>, port: u16, directory: &Path) -> Res
 pub(crate) fn wait_until_ready(
     port: u16,
     id: u32,
+    password: Option<&str>,
     log: &Path,
     has_ended: &mut dyn FnMut() -> Result<bool>,
 ) -> Result<()> {
@@ -90,22 +91,26 @@ pub(crate) fn wait_until_ready(
         if has_ended()? {
             return Ok(Readiness::Failed(end_of(log)));
         }
-        Ok(if process_id(port).ok() == Some(id) { Readiness::Ready } else { Readiness::NotYet })
+        Ok(if process_id(port, password).ok() == Some(id) { Readiness::Ready } else { Readiness::NotYet })
     })
 }
 
 /// The process id of the server that answers on `port`.
-pub(crate) fn process_id(port: u16) -> Result<u32> {
-    let text = info_text(port, "server")?;
+fn process_id(port: u16, password: Option<&str>) -> Result<u32> {
+    let text = info_text(port, password, "server")?;
     let id = field_of(&text, "process_id").and_then(|id| id.parse().ok());
     id.with_context(|| format!("what answers on port {port} is no Redis"))
 }
 
 /// A section of `INFO`, requested with the inline form of the protocol, which needs no client.
-fn info_text(port: u16, section: &str) -> Result<String> {
+fn info_text(port: u16, password: Option<&str>, section: &str) -> Result<String> {
     let mut stream = net::connect(port, ANSWER_TIMEOUT)?;
-    stream.write_all(format!("INFO {section}\r\n").as_bytes())?;
+    let login = password.map(|password| format!("AUTH {password}\r\n")).unwrap_or_default();
+    stream.write_all(format!("{login}INFO {section}\r\n").as_bytes())?;
     let mut reader = BufReader::new(stream);
+    if password.is_some() {
+        reader.read_line(&mut String::new())?;
+    }
     let mut length = String::new();
     reader.read_line(&mut length)?;
     let length = length.trim().strip_prefix('$').and_then(|length| length.parse().ok());

@@ -1,7 +1,8 @@
 //! `cargo xtask services up | down | status`: a Redis and a PostgreSQL for development, in the background.
 //!
-//! Invariants: both listen on the loopback only; `down` ends a process only after checking that the process with the
-//! stored id is still that server; the data of PostgreSQL survives `down` (Redis is a cache and keeps nothing).
+//! Invariants: both listen on the loopback only, and ask for a password that only their owner can read; `down` ends a
+//! process only after checking that the process with the stored id is still that server; the data of PostgreSQL
+//! survives `down` (Redis is a cache and keeps nothing).
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -16,10 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Unavailable;
 use crate::install::{self, Need};
-use crate::postgres::{self, Cluster, Durability};
+use crate::postgres::{self, Cluster, Use};
 use crate::process::{say, stdout_of, to_log};
 use crate::workspace::{root, target_directory};
-use crate::{net, redis};
+use crate::{net, password, redis};
 
 const END_DEADLINE: Duration = Duration::from_secs(15);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -129,18 +130,41 @@ fn up(home: &Path, ports: &Ports) -> Result<()> {
     fs::create_dir_all(home).with_context(|| format!("create {}", home.display()))?;
     let redis = started(home, Kind::Redis, ports.redis_port)?;
     let postgres = started(home, Kind::Postgres, ports.postgres_port)?;
-    println!("export REDIS_HOST=127.0.0.1 REDIS_PORT={redis} REDIS_DB=0 REDIS_PASSWORD=");
-    println!("export DATABASE_URL={}", postgres::url(postgres));
-    println!("export BILLING_TEST_POSTGRES_URL={}", postgres::url(postgres));
+    let url = match &postgres.password {
+        Some(password) => postgres::url_with_password(postgres.port, password),
+        None => postgres::url(postgres.port),
+    };
+    let password = redis.password.unwrap_or_default();
+    println!("export REDIS_HOST=127.0.0.1 REDIS_PORT={} REDIS_DB=0 REDIS_PASSWORD={password}", redis.port);
+    println!("export DATABASE_URL={url}");
+    println!("export BILLING_TEST_POSTGRES_URL={url}");
     Ok(())
 }
 
-/// The port of the running server, which is started if necessary.
-fn started(home: &Path, kind: Kind, port: u16) -> Result<u16> {
+/// How to reach a running server.
+struct Started {
+    port: u16,
+    /// None of a server that an older version of this task made.
+    password: Option<String>,
+}
+
+impl Started {
+    fn of(service: &Service, kind: Kind) -> Result<Self> {
+        let (name, password) = (kind.name(), password::of(&service.directory)?);
+        if password.is_none() {
+            let advice = "`services down`, delete the directory, and `services up` make one with a password";
+            say(&format!("{name} has no password: every user of this machine can use it. {advice}"));
+        }
+        Ok(Self { port: service.port, password })
+    }
+}
+
+/// The running server, which is started if necessary.
+fn started(home: &Path, kind: Kind, port: u16) -> Result<Started> {
     let known = Service::load(home, kind);
     if let Some(service) = known.as_ref().filter(|service| service.running(kind).is_some()) {
         say(&format!("{} is running already on port {}", kind.name(), service.port));
-        return Ok(service.port);
+        return Started::of(service, kind);
     }
     if net::is_taken(port) {
         let name = kind.name();
@@ -157,7 +181,7 @@ fn started(home: &Path, kind: Kind, port: u16) -> Result<u16> {
     service.pid = Some(start(kind, &service)?);
     service.save(home, kind)?;
     say(&format!("{} started on port {port}, files in {}", kind.name(), service.directory.display()));
-    Ok(port)
+    Started::of(&service, kind)
 }
 
 fn place(home: &Path, kind: Kind) -> Result<PathBuf> {
@@ -173,19 +197,27 @@ fn start(kind: Kind, service: &Service) -> Result<u32> {
     match kind {
         Kind::Redis => {
             let log = service.directory.join("redis.log");
-            let config = root().join("config").join("redis.conf");
+            let password = password::of_or_new(&service.directory)?;
+            let config = redis_config(&service.directory, &password)?;
             let mut command = redis::command(Some(&config), service.port, &service.directory)?;
             start_in_background(to_log(&mut command, &log)?, |pid, has_ended| {
-                redis::wait_until_ready(service.port, pid, &log, has_ended)
+                redis::wait_until_ready(service.port, pid, Some(&password), &log, has_ended)
             })
         }
         Kind::Postgres => {
-            let cluster = Cluster::open(&service.directory, Durability::Full)?;
+            let cluster = Cluster::open(&service.directory, Use::Development)?;
             start_in_background(&mut cluster.command(service.port)?, |pid, has_ended| {
                 cluster.wait_until_ready(pid, has_ended)
             })
         }
     }
+}
+
+/// On the command line every user of the machine would see the password.
+fn redis_config(directory: &Path, password: &str) -> Result<PathBuf> {
+    let (config, shared) = (directory.join("redis.conf"), root().join("config").join("redis.conf"));
+    password::write_private(&config, &format!("include \"{}\"\nrequirepass {password}\n", shared.display()))?;
+    Ok(config)
 }
 
 /// Starts the server in a separate process group, so that Ctrl-C in this terminal does not reach it, and returns its
