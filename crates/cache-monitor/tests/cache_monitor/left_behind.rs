@@ -93,7 +93,8 @@ async fn so_does_a_run_that_could_not_use_redis_for_a_while_and_it_says_so() {
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["total"]["requests"], 8000);
     assert!(report["total"]["bypassed"].as_u64().unwrap() > 0, "{report:#}");
-    assert!(report["notes"][0].as_str().unwrap().contains("went past Redis"), "{report:#}");
+    let mut notes = report["notes"].as_array().unwrap().iter().filter_map(serde_json::Value::as_str);
+    assert!(notes.any(|note| note.contains("went past Redis")), "{report:#}");
     assert_only_production_keys(&stage);
 }
 
