@@ -90,6 +90,15 @@ pub struct CacheBuilder<S: Source> {
     counting: Counting,
     identity: Option<Identity>,
     mark: Option<String>,
+    data: DataAt,
+}
+
+/// Who uses the key space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DataAt {
+    /// Other processes too, or this one later.
+    Shared,
+    OnlyHere,
 }
 
 impl<S: Source> CacheBuilder<S> {
@@ -104,6 +113,7 @@ impl<S: Source> CacheBuilder<S> {
             counting: Counting::On,
             identity: None,
             mark: None,
+            data: DataAt::Shared,
         }
     }
 
@@ -138,6 +148,14 @@ impl<S: Source> CacheBuilder<S> {
     #[must_use]
     pub fn marked(mut self, source: impl Into<String>) -> Self {
         self.mark = Some(source.into());
+        self
+    }
+
+    /// The key space is used by this process alone, for a while: the process does not ask whether other data have taken
+    /// the place of its own, and sets no key to find out. For measurements.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.data = DataAt::OnlyHere;
         self
     }
 
@@ -185,7 +203,7 @@ impl<S: Source> CacheBuilder<S> {
         self.settings.check()?;
         self.check_type_names()?;
         let space = KeySpace::with_prefix(self.settings.key_space.clone());
-        let data_key = source_marker::key(&space, "data");
+        let data_key = (self.data == DataAt::Shared).then(|| source_marker::key(&space, "data"));
         let shards = Shards::open(redis, self.settings.breaker.clone(), self.admission, data_key).await;
         let shards = shards.map_err(SetupError::of)?;
         let bound = Duration::from_millis(self.settings.l1_staleness_bound_ms);

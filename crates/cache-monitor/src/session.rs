@@ -54,7 +54,7 @@ impl Session {
         production: &Settings,
         trace: Option<TraceFile>,
     ) -> Result<Self> {
-        let cache = open::cache(&trial_space::apart(production.clone())).await?;
+        let cache = open::cache_apart(&trial_space::apart(production.clone())).await?;
         let interruption = Interruption::listen().context("listen for Ctrl-C")?;
         // With a log, the keys come from the log. One key from the database is enough to open the connections.
         let limit = if trace.is_some() { 1 } else { arguments.keys };

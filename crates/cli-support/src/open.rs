@@ -51,6 +51,16 @@ pub async fn cache(settings: &Settings) -> Result<BillingCache> {
     Ok(cache)
 }
 
+/// The same in a key space that only this process uses: it leaves no bookkeeping behind.
+///
+/// # Errors
+/// As [`cache`].
+pub async fn cache_apart(settings: &Settings) -> Result<BillingCache> {
+    let cache = cached::open_cache_alone(database(settings).await?, &settings.redis, settings.cache.clone()).await?;
+    cache.check_redis().await?;
+    Ok(cache)
+}
+
 /// The database, after checking its tables.
 ///
 /// # Errors

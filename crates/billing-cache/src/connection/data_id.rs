@@ -3,7 +3,7 @@
 //!
 //! `SWAPDB` exchanges all keys of a database while clients stay connected, and no invalidation message or error reports
 //! it. A client without L1 does not learn of a flush either. Invariants (`protocol.md`, "Relay and replay"): the id is
-//! part of the history. A process with a relay that finds no id sets one; others leave it so. If the id differs from
+//! part of the history. A relay or a tracking connection that finds no id sets one. If the id differs from
 //! the one found before, the connection counts as a new one, so reads wait for a replay and L1 is emptied. A Redis
 //! Cluster has no `SWAPDB`, and no data id: its key would move with its slot.
 //!

@@ -88,11 +88,11 @@ impl Shards {
         settings: &RedisSettings,
         breaker: BreakerSettings,
         admission: Admission,
-        data_key: String,
+        data_key: Option<String>,
     ) -> Result<Self, L2Error> {
         let seeds = Seeds::of(settings)?;
         let (is_of_cluster, changes) = (seeds.is_some(), Changes::default());
-        let (is_ours, data_key) = (Arc::new(AtomicBool::new(true)), Some(data_key).filter(|_| !is_of_cluster));
+        let (is_ours, data_key) = (Arc::new(AtomicBool::new(true)), data_key.filter(|_| !is_of_cluster));
         let conduct =
             Conduct { settings: settings.clone(), breaker, admission, is_of_cluster, changes, is_ours, data_key };
         let address = Address::of(settings)?;

@@ -17,7 +17,7 @@ const RENEW_BELOW_MS: i64 = 43_200_000;
 /// A look for L1.
 pub(crate) async fn look(link: &Link, limit: Duration) -> Result<Data, L2Error> {
     let (Some(key), Some(connection)) = (link.data_key(), link.connection()) else { return Ok(Data::Same) };
-    let look = |mut wire: Wire| async move { ask(&mut wire, key, link.if_no_data_id()).await };
+    let look = |mut wire: Wire| async move { ask(&mut wire, key, IfNone::Set).await };
     let found = link.run(Terms::tell(limit), look).await?;
     Ok(link.note_data(connection, found))
 }

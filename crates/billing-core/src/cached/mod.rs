@@ -15,7 +15,9 @@ pub use active_discounts::ActiveDiscounts;
 pub(crate) use invoices::read_details;
 pub use invoices::{InvoiceId, Invoices};
 pub(crate) use registry::builder;
-pub use registry::{KeyOfColumns, Probe, Registered, RegisteredType, Which, declarations, find, open_cache};
+pub use registry::{
+    KeyOfColumns, Probe, Registered, RegisteredType, Which, declarations, find, open_cache, open_cache_alone,
+};
 pub(crate) use tax_rates::applicable;
 pub use tax_rates::{TaxRateKey, TaxRates};
 pub use user_credit_notes::{UserCreditNotes, UserId};

@@ -312,6 +312,18 @@ pub async fn open_cache(
     builder(database, settings).open(redis).await
 }
 
+/// Opens the cache in a key space that only this process uses, and only for a while.
+///
+/// # Errors
+/// Settings that cannot work. A Redis that cannot be reached is no error.
+pub async fn open_cache_alone(
+    database: Database,
+    redis: &RedisSettings,
+    settings: CacheSettings,
+) -> Result<BillingCache, SetupError> {
+    builder(database, settings).alone().open(redis).await
+}
+
 /// A builder with every type of the list.
 pub(crate) fn builder(database: Database, settings: CacheSettings) -> CacheBuilder<Database> {
     let builder = CacheBuilder::new(database, settings);
