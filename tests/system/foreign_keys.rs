@@ -83,13 +83,14 @@ fn the_redis_database_of_the_variable_is_the_only_one_used(backend: Backend) {
     put_ours_elsewhere(&mut connection);
     let before = dump(&mut connection, 0);
     let fifth = |arguments: &str| site.program(CACHE_ADMIN).with("REDIS_DB", "5").run(arguments).fine();
-    fifth("warmup");
+    // It first applies what was told to another database.
     let service = site.program(BILLING_SERVICE).with("REDIS_DB", "5").serve();
     // A user that no test has.
     site.eventually(|| match service.get("/users/2147483647/credit-notes").cache {
         Some(tier) if tier != "bypassed" => Ok(()),
         tier => Err(format!("the service answers from {tier:?}")),
     });
+    fifth("warmup");
     service.get("/discounts/active").from_tier("l2");
     assert!(dump(&mut connection, 5).contains_key(b"invoice:1".as_slice()));
     fifth("clear --type all");

@@ -88,7 +88,7 @@ pub(crate) struct Arguments {
     /// measurement cannot decide it with 95 % certainty
     #[arg(long, value_name = "PERCENT", value_parser = percent, help_heading = "Gate")]
     pub(crate) fail_under: Option<f64>,
-    /// With --fail-under: pass types that the measurement cannot decide, such as types without rows or with too few hits
+    /// With --fail-under: pass types that the measurement cannot decide, such as types without rows or with few hits
     #[arg(long, requires = "fail_under", help_heading = "Gate")]
     pub(crate) allow_unknown: bool,
     #[command(flatten)]

@@ -183,6 +183,11 @@ impl Link {
         if self.shared.admission == Admission::AfterReplay { IfNone::Set } else { IfNone::Leave }
     }
 
+    /// Whether this connection was found to have data with an id.
+    pub(crate) fn knows_data_id(&self, connection: ConnectionNumber) -> bool {
+        self.shared.knows_data_id(connection)
+    }
+
     /// Notes which data this connection was found to have.
     pub(crate) fn note_data(&self, connection: ConnectionNumber, found: Option<DataId>) -> Data {
         self.shared.note_data(connection, found)

@@ -27,14 +27,18 @@ pub(crate) async fn ask(wire: &mut Wire, key: &str, if_none: IfNone) -> RedisRes
     let mut answers = wire.query_each([get(key), command(&["PTTL", key])]).await?.into_iter();
     let (id, left) = (DataId::of(answers.next()), answers.next());
     if id.is_none() && if_none == IfNone::Set {
-        let set = command(&["SET", key, DataId::fresh().as_str(), "NX", "EX", LIFE_SECONDS]);
         // Another process may have been faster.
-        return Ok(DataId::of(wire.query_each([set, get(key)]).await?.into_iter().nth(1)));
+        return Ok(DataId::of(wire.query_each([set(key), get(key)]).await?.into_iter().nth(1)));
     }
     if matches!(left, Some(Ok(Value::Int(left_ms))) if id.is_some() && left_ms < RENEW_BELOW_MS) {
         wire.query_each([command(&["EXPIRE", key, LIFE_SECONDS])]).await?;
     }
     Ok(id)
+}
+
+/// Sets an id if there is none.
+pub(crate) fn set(key: &str) -> Cmd {
+    command(&["SET", key, DataId::fresh().as_str(), "NX", "EX", LIFE_SECONDS])
 }
 
 /// Only the question for the id.

@@ -97,14 +97,20 @@ pub(crate) fn unlink(key: &str) -> Cmd {
     command
 }
 
+/// Sets a data id first if this connection knows of none: rows that are marked without an id would be applied again as
+/// soon as there is one.
 async fn remove(link: &Link, keys: &[&str], limit: Duration) -> Result<Vec<Removed>, L2Error> {
     let (connection, data_key) = (link.connection().ok_or(L2Error::Away)?, link.data_key());
     let tell = |mut wire: Wire| async move {
-        let which_data = || data_key.map(which_data::get).into_iter();
+        let set = data_key.filter(|_| !link.knows_data_id(connection)).map(which_data::set);
+        let (is_set, which_data) = (set.is_some(), || data_key.map(which_data::get));
         let removals = keys.iter().map(|key| unlink(key));
-        let commands = std::iter::once(info_command()).chain(which_data()).chain(removals).chain(which_data());
+        let commands =
+            std::iter::once(info_command()).chain(set).chain(which_data()).chain(removals).chain(which_data());
         let mut answers = wire.query_each(commands).await?.into_iter();
         let info = answers.next();
+        // The answers of the two GETs tell whether there is an id, whoever set it.
+        let _set = is_set.then(|| answers.next());
         let (before, after) = match data_key {
             Some(_) => (DataId::of(answers.next()), DataId::of(answers.next_back())),
             None => (None, None),

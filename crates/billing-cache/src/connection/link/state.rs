@@ -236,6 +236,12 @@ impl Shared {
         Data::Others(number)
     }
 
+    /// Whether this connection was found to have data with an id.
+    pub(super) fn knows_data_id(&self, connection: ConnectionNumber) -> bool {
+        let known = self.known_data.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().is_some_and(|(of, id)| *of == connection && id.is_some())
+    }
+
     /// Connects and notes the run id.
     pub(super) async fn dial(&self) -> Result<(), L2Error> {
         let limit = self.settings.connect_timeout();
