@@ -139,14 +139,20 @@ async fn on_sqlite_what_a_column_hints_at_is_named_where_amounts_may_differ() {
     .await;
 }
 
+/// SQLite looks a column up in the schema that its connection has read; the query makes it read the schema again.
+async fn rename_in_outbox(database: &Database, from: &str, to: &str) {
+    let rename = format!("ALTER TABLE cache_invalidations RENAME COLUMN {from} TO {to}");
+    execute(database, &format!("SELECT id FROM cache_invalidations WHERE id < 0; {rename}")).await;
+}
+
 #[tokio::test]
 async fn an_outbox_that_lacks_what_no_row_can_be_given_is_refused_by_name() {
     for_each_migrated(async |database| {
         for column in ["cache_type", "table_name", "created_at"] {
-            execute(database, &format!("ALTER TABLE cache_invalidations RENAME COLUMN {column} TO other")).await;
+            rename_in_outbox(database, column, "other").await;
             let refused = migrate(database, DECLARATIONS).await.unwrap_err().to_string();
             assert!(refused.contains(&format!("cache_invalidations.{column}")), "{refused}");
-            execute(database, &format!("ALTER TABLE cache_invalidations RENAME COLUMN other TO {column}")).await;
+            rename_in_outbox(database, "other", column).await;
         }
         migrate(database, DECLARATIONS).await.unwrap();
     })
