@@ -31,6 +31,20 @@ pub(crate) async fn change_invoice(world: &World, service: &BillingService) -> S
     old
 }
 
+/// While the outbox is held, Redis has the old value of the changed invoice and nobody reads it; afterwards the new one
+/// comes from Redis.
+pub(crate) async fn assert_bypassed_until_replayed(world: &World, service: &BillingService, held: DatabaseTransaction) {
+    for _ in 0..20 {
+        assert_eq!(due(service, 2).await, ("60.00".to_owned(), Tier::Bypassed));
+    }
+    if world.database.backend() == DbBackend::Postgres {
+        assert!(world.cached("invoice:2").unwrap().contains("50.00"), "Redis still has the old value");
+    }
+    held.rollback().await.unwrap();
+    until_due_in_redis(service, 2, 60).await;
+    world.wait_until_relayed().await;
+}
+
 /// Removes the marks of an earlier history, as if they had been made by another server.
 async fn told_elsewhere(world: &World) {
     execute(&world.database, "UPDATE cache_invalidations SET redis_history = 'another:history'").await;
@@ -53,15 +67,7 @@ async fn a_redis_that_restarts_with_an_old_dump_is_not_read_before_the_replay_an
         world.redis.restart().unwrap();
         // Connected again, and the replay has begun.
         until(async || world.redis.calls("info").unwrap() > 0).await;
-        for _ in 0..20 {
-            assert_eq!(due(&service, 2).await, ("60.00".to_owned(), Tier::Bypassed));
-        }
-        if world.database.backend() == DbBackend::Postgres {
-            assert!(world.cached("invoice:2").unwrap().contains("50.00"), "the dump has it");
-        }
-        held.rollback().await.unwrap();
-        until_due_in_redis(&service, 2, 60).await;
-        world.wait_until_relayed().await;
+        assert_bypassed_until_replayed(world, &service, held).await;
         service.close().await;
     })
     .await;
