@@ -59,20 +59,21 @@ impl Dashboard {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let mut first = String::new();
-        // Logs may come before.
+        let (mut logged, mut first) = (String::new(), String::new());
+        // What is away may be logged before the address is.
         while !first.starts_with("dashboard at ") {
+            logged.push_str(&first);
             first.clear();
-            assert_ne!(lines.read_line(&mut first).unwrap(), 0, "it ended without a word");
+            assert_ne!(lines.read_line(&mut first).unwrap(), 0, "it ended without its address: {logged}");
         }
         let host = first.trim().strip_prefix("dashboard at http://").and_then(|url| url.strip_suffix('/'));
         let host = host.unwrap_or_else(|| panic!("it said {first:?}")).to_owned();
-        let said = Arc::new(Mutex::new(String::new()));
+        let said = Arc::new(Mutex::new(logged));
         let hears = Arc::clone(&said);
         std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 println!("dashboard: {line}");
-                hears.lock().unwrap().push_str(&line);
+                hears.lock().unwrap().push_str(&(line + "\n"));
             }
         });
         let config = Agent::config_builder().http_status_as_error(false).max_redirects(0);
@@ -80,7 +81,7 @@ impl Dashboard {
         Self { child, host, said, agent: config.build().into() }
     }
 
-    /// What it wrote on stderr after its first line.
+    /// What it wrote on stderr, but for the line of its address.
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
