@@ -23,6 +23,7 @@ use crate::declaration::cached_type::{CachedType, Source, TypeInfo};
 use crate::declaration::key::KeySpace;
 use crate::declaration::policy::{L1Policy, TtlPolicy};
 use crate::declaration::settings::{CacheSettings, InvalidSetting, RedisSettings};
+use crate::memory::decoded::Decoded;
 use crate::memory::guard::Guard;
 use crate::memory::l1::L1;
 use crate::memory::tracking::listen_to_all;
@@ -175,6 +176,7 @@ impl<S: Source> CacheBuilder<S> {
         let absent_ttl = set.absent_ttl_seconds.map_or(T::ABSENT_TTL, Duration::from_secs);
         let policy = TtlPolicy::new(ttl, self.settings.ttl_jitter_percent).with_absent_ttl(absent_ttl);
         let past_cache = Arc::new(PastCache::default());
+        let decoded = Arc::new(Decoded::new(self.settings.decoded_max_bytes));
         let state = TypeState::<T> {
             policy,
             counters: Arc::clone(&counters),
@@ -185,10 +187,11 @@ impl<S: Source> CacheBuilder<S> {
             loads: Semaphore::new(self.settings.max_loads),
             is_refused: AtomicBool::new(false),
             l1: (l1 == L1Policy::On).then(|| L1::new(self.settings.l1_max_bytes)),
+            decoded: Arc::clone(&decoded),
             past_cache: Arc::clone(&past_cache),
         };
         let info = TypeInfo { ttl, l1, ..TypeInfo::of::<T>() };
-        self.types.push(RegisteredType { info, l1, counters, popularity, past_cache });
+        self.types.push(RegisteredType { info, l1, counters, popularity, decoded, past_cache });
         self.states.push((TypeId::of::<T>(), Arc::new(state)));
         self
     }

@@ -235,6 +235,7 @@ fn cache_settings() -> CacheSettings {
         },
         max_value_bytes: 8 << 20,
         l1_max_bytes: 64 << 20,
+        decoded_max_bytes: 16 << 20,
         l1_staleness_bound_ms: 60_000,
         types: HashMap::new(),
     }

@@ -19,7 +19,7 @@ const LONGEST_HALF_LIFE_SECONDS: u64 = 30 * 24 * 3_600;
 pub type Limit = (&'static str, RangeInclusive<u64>);
 
 /// The ranges of all numeric settings.
-pub const LIMITS: [Limit; 32] = [
+pub const LIMITS: [Limit; 33] = [
     ("redis.port", 1..=65_535),
     ("redis.db", 0..=65_535),
     ("redis.connect_timeout_ms", 1..=HOUR_MS),
@@ -40,6 +40,7 @@ pub const LIMITS: [Limit; 32] = [
     ("cache.batch_size", 1..=5_000),
     ("cache.max_value_bytes", 1 << 10..=LARGEST_VALUE_BYTES),
     ("cache.l1_max_bytes", 0..=1 << 40),
+    ("cache.decoded_max_bytes", 0..=1 << 40),
     ("cache.l1_staleness_bound_ms", 100..=60_000),
     ("cache.max_loads", 1..=10_000),
     ("cache.load_queue_ms", 0..=HOUR_MS),

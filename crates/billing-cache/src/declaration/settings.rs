@@ -113,6 +113,9 @@ pub struct CacheSettings {
     pub max_value_bytes: u64,
     /// Largest memory that L1 takes for one cached type, measured by the length of its JSON.
     pub l1_max_bytes: u64,
+    /// Largest memory for one cached type in which decoded values are kept with the bytes that Redis answered, so that
+    /// equal bytes are not decoded again; 0 turns this off.
+    pub decoded_max_bytes: u64,
     /// The longest time by which an L1 hit can be older than an acknowledged write of another process.
     pub l1_staleness_bound_ms: u64,
     /// Concurrent loads of one cached type, so that a failing Redis does not overload the database.
@@ -223,7 +226,7 @@ impl CacheSettings {
         self.counters_flush_ms > 0 && self.usage_keys > 0
     }
 
-    fn numbers(&self) -> [(&'static str, u64); 16] {
+    fn numbers(&self) -> [(&'static str, u64); 17] {
         [
             ("cache.ttl_jitter_percent", self.ttl_jitter_percent.into()),
             ("cache.refresh_ahead_percent", self.refresh_ahead_percent.into()),
@@ -238,6 +241,7 @@ impl CacheSettings {
             ("cache.batch_size", self.batch_size as u64),
             ("cache.max_value_bytes", self.max_value_bytes),
             ("cache.l1_max_bytes", self.l1_max_bytes),
+            ("cache.decoded_max_bytes", self.decoded_max_bytes),
             ("cache.l1_staleness_bound_ms", self.l1_staleness_bound_ms),
             ("cache.max_loads", self.max_loads as u64),
             ("cache.load_queue_ms", self.load_queue_ms),

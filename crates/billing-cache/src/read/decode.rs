@@ -1,20 +1,24 @@
 //! Decodes the JSON under a key, whichever program stored it: the result is a value, or a reason to treat it as a miss.
+//! Bytes that were decoded before are not decoded again.
 //!
 //! Invariant: an accepted value has the shape of its type, belongs to the key as far as it tells, and has not ended.
+//! Whether it has ended is asked each time.
 //!
 //! Used by every read of Redis on the read path.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing::debug;
 
 use crate::clock::Moment;
 use crate::declaration::cached_type::{Absence, CachedType, Owner};
+use crate::memory::decoded::Decoded;
 
 /// The result of decoding; see the module.
 pub(crate) enum Reading<V> {
     /// The value, or the absence of one.
-    Value(Option<V>),
+    Value(Option<Arc<V>>),
     /// No value of this key: it has another shape, or belongs to another key.
     Undecodable,
     /// A value that was valid until a moment that has passed.
@@ -28,16 +32,23 @@ enum Fault {
     OfAnotherKey,
 }
 
-/// Decodes the JSON under this key. The text of the key is used only for the log.
-pub(crate) fn reading<T: CachedType>(key: &T::Key, text: &str, json: &[u8]) -> Reading<T::Value> {
+/// Decodes the JSON under this key, of which `text` is the text, unless the same bytes are among what was decoded.
+pub(crate) fn reading<T: CachedType>(decoded: &Decoded, key: &T::Key, text: &str, json: &[u8]) -> Reading<T::Value> {
+    if let Some(value) = decoded.get(text, json) {
+        return unless_ended::<T>(value);
+    }
     match checked::<T>(key, json) {
-        Ok(Some(value)) if has_ended::<T>(&value) => Reading::Ended,
-        Ok(value) => Reading::Value(value),
+        Ok(None) => Reading::Value(None),
+        Ok(Some(value)) => unless_ended::<T>(decoded.keep(text, json, value)),
         Err(fault) => {
             log::<T>(text, &fault);
             Reading::Undecodable
         }
     }
+}
+
+fn unless_ended<T: CachedType>(value: Arc<T::Value>) -> Reading<T::Value> {
+    if has_ended::<T>(&value) { Reading::Ended } else { Reading::Value(Some(value)) }
 }
 
 fn checked<T: CachedType>(key: &T::Key, json: &[u8]) -> Result<Option<T::Value>, Fault> {

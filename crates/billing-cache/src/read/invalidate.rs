@@ -85,6 +85,7 @@ impl<S: Source> Cache<S> {
         }
         let done = outcome.done.keys().map(|key| (key, true));
         for (key, is_done) in done.chain(outcome.pending.iter().map(|key| (key, false))) {
+            shared.forget_decoded(key);
             let event = event_of(is_done);
             if let Some(counters) = shared.counters_of(key.cache_type()) {
                 counters.add(event);

@@ -58,8 +58,8 @@ impl<T: CachedType> Pilot<T> {
         loop {
             let covers = self.flight.mark();
             match acquire(&shared.shards, &self.text, mode, lease_ttl).await {
-                Ok(Acquired::Hit(json)) => match reading::<T>(&self.key, &self.text, &json) {
-                    Reading::Value(value) => return Outcome { covers, answer: Ok(Cached::new(value, Tier::L2)) },
+                Ok(Acquired::Hit(json)) => match reading::<T>(&self.state().decoded, &self.key, &self.text, &json) {
+                    Reading::Value(value) => return Outcome { covers, answer: Ok(Cached { value, tier: Tier::L2 }) },
                     Reading::Undecodable | Reading::Ended => mode = Mode::Refresh,
                 },
                 Ok(Acquired::Granted(token)) => {

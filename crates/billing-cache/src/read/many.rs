@@ -4,7 +4,6 @@
 //! Used by services for lists.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
@@ -127,9 +126,8 @@ impl<S: Source> Cache<S> {
                 unusable.push(key);
                 continue;
             };
-            match stored.map(|stored| (reading::<T>(&key, &text, &stored.json), stored)) {
+            match stored.map(|stored| (reading::<T>(&state.decoded, &key, &text, &stored.json), stored)) {
                 Some((Reading::Value(value), stored)) => {
-                    let value = value.map(Arc::new);
                     self.take_in(state, Place { key: &key, text: &text, stamp }, value.as_ref(), &stored);
                     found.insert(key, Ok(Cached { value, tier: Tier::L2 }));
                 }

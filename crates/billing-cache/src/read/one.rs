@@ -165,9 +165,8 @@ impl<S: Source> Cache<S> {
             lookup::get(&shared.shards, text).await
         };
         match found {
-            Ok(Some(stored)) => match reading::<T>(key, text, &stored.json) {
+            Ok(Some(stored)) => match reading::<T>(&state.decoded, key, text, &stored.json) {
                 Reading::Value(value) => {
-                    let value = value.map(Arc::new);
                     self.take_in(state, Place { key, text, stamp: look.stamp }, value.as_ref(), &stored);
                     Lookup::Hit(value)
                 }

@@ -16,10 +16,12 @@ use crate::counting::miss_reason::Known;
 use crate::counting::numbers::{Numbers, PROCESS_WIDE};
 use crate::counting::popularity::Popularity;
 use crate::counting::unsent::Unsent;
+use crate::declaration::any_key::AnyKey;
 use crate::declaration::cached_type::TypeInfo;
 use crate::declaration::key::{KeySpace, NUMBERS};
 use crate::declaration::policy::L1Policy;
 use crate::declaration::settings::CacheSettings;
+use crate::memory::decoded::Decoded;
 use crate::memory::guard::Guard;
 use crate::protocol::oversize;
 use crate::protocol::scan::Scanner;
@@ -51,6 +53,7 @@ pub(crate) struct RegisteredType {
     pub(crate) l1: L1Policy,
     pub(crate) counters: Arc<Counters>,
     pub(crate) popularity: Option<Arc<Popularity>>,
+    pub(crate) decoded: Arc<Decoded>,
     pub(crate) past_cache: Arc<PastCache>,
 }
 
@@ -97,6 +100,13 @@ impl Shared {
         }
         let registered = self.types.iter().find(|registered| registered.info.name == cache_type)?;
         Some(&registered.counters)
+    }
+
+    /// Frees the memory of what was decoded under this key.
+    pub(crate) fn forget_decoded(&self, key: &AnyKey) {
+        if let Some(registered) = self.types.iter().find(|registered| registered.info.name == key.cache_type()) {
+            registered.decoded.forget(key.as_str());
+        }
     }
 
     /// Everything that this process counted and recorded since it started.

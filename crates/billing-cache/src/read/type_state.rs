@@ -21,6 +21,7 @@ use crate::counting::miss_reason::Known;
 use crate::counting::popularity::Popularity;
 use crate::declaration::cached_type::CachedType;
 use crate::declaration::policy::TtlPolicy;
+use crate::memory::decoded::Decoded;
 use crate::memory::epoch::Stamp;
 use crate::memory::l1::{Heard, L1};
 use crate::protocol::lookup::{Stored, TimeLeft};
@@ -43,6 +44,7 @@ pub(crate) struct TypeState<T: CachedType> {
     pub(crate) is_refused: AtomicBool,
     /// Present if the policy of the type turns it on.
     pub(crate) l1: Option<L1<T>>,
+    pub(crate) decoded: Arc<Decoded>,
     pub(crate) past_cache: Arc<PastCache>,
 }
 

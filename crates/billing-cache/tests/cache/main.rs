@@ -12,6 +12,7 @@ mod clear;
 mod cluster;
 mod contended;
 mod counting;
+mod decoded;
 mod exchanged;
 mod foreign_values;
 mod hang;

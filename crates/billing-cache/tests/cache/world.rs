@@ -112,6 +112,7 @@ impl World {
             },
             max_value_bytes: 8 << 20,
             l1_max_bytes: 1 << 20,
+            decoded_max_bytes: 1 << 20,
             l1_staleness_bound_ms: 10_000,
             types: HashMap::new(),
         };
