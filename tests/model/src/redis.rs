@@ -101,6 +101,15 @@ impl Key {
         Filled::Stored
     }
 
+    /// RELEASE. Answers whether the lease was this one.
+    pub(crate) fn release(&mut self, token: Token, protocol: Protocol) -> bool {
+        let is_holder = self.lease.is_some_and(|held| held.token == token);
+        if is_holder || !protocol.keeps(Without::ReleaseChecksLease) {
+            self.lease = None;
+        }
+        is_holder
+    }
+
     /// INVALIDATE.
     pub(crate) fn invalidate(&mut self, protocol: Protocol) {
         self.value = None;

@@ -156,13 +156,14 @@ use Promise::{
 use Scenario::{Calm, Failover, LateCommands, Restart, Swap, WriterCutOff};
 
 /// "What breaks without each part", as it is checked.
-pub const MUTATIONS: [Mutation; 49] = [
+pub const MUTATIONS: [Mutation; 50] = [
     breaks(Without::FillChecksLease, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::AcquireBeforeSnapshot, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::InvalidateRemovesLease, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::LeaseNotAfterKey, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::FreshTokenPerSend, LateCommands, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::LeaseOfOne, Calm, &[OneLoad]),
+    breaks(Without::ReleaseChecksLease, Calm, &[OneLoad]),
     breaks(Without::DatabasePrimary, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::RedisPrimary, Scenario::ReadWrite, &[AcknowledgedIsSeen]),
     breaks(Without::RuleCForHits, Scenario::ReadWrite, &[AcknowledgedIsSeen]),

@@ -75,10 +75,14 @@ pub(crate) enum Step {
     BatchFills(usize),
     /// The answer does not come in time; the command may be executed later.
     BatchFillTimesOut(usize),
+    /// RELEASE, because the load failed or there is nothing to store.
+    BatchGivesBack(usize),
     BatchEnds,
     ReaderAcquires(usize),
     ReaderLoads,
     ReaderFills,
+    /// RELEASE.
+    ReaderGivesBack,
     LateFillArrives,
     Evict(usize),
     LeaseExpires(usize),
@@ -97,8 +101,10 @@ impl WarmUp {
         steps.extend((0..2).filter(|key| leases[*key].is_none()).map(Step::BatchAcquires));
         steps.extend((snapshot.is_none() && asked > 0 && may_load).then_some(Step::BatchLoads));
         steps.extend((asked > 0).then_some(Step::BatchEnds));
-        if snapshot.is_some() && asked == 2 {
-            for key in (0..2).filter(|key| matches!(leases[*key], Some(Granted::Yes(_)))) {
+        if asked == 2 {
+            let granted = (0..2).filter(|key| matches!(leases[*key], Some(Granted::Yes(_))));
+            steps.extend(granted.clone().map(Step::BatchGivesBack));
+            for key in granted.filter(|_| snapshot.is_some()) {
                 steps.push(Step::BatchFills(key));
                 steps.extend(state.late.is_none().then_some(Step::BatchFillTimesOut(key)));
             }
@@ -124,6 +130,11 @@ impl WarmUp {
                     state.late = Some(Fill { key, token, value });
                 }
             }
+            Step::BatchGivesBack(key) => {
+                if let Some(Granted::Yes(token)) = state.batch.leases[key].replace(Granted::No) {
+                    state.keys[key].release(token, self.protocol);
+                }
+            }
             _ => state.batch = Batch::default(),
         }
     }
@@ -144,6 +155,10 @@ impl WarmUp {
             }
             (Step::ReaderLoads, Reader::Granted(key, token)) => {
                 Reader::Loaded(Fill { key, token, value: state.database })
+            }
+            (Step::ReaderGivesBack, Reader::Granted(key, token) | Reader::Loaded(Fill { key, token, .. })) => {
+                state.keys[key].release(token, self.protocol);
+                Reader::Idle
             }
             (_, Reader::Loaded(fill)) => {
                 self.fill(state, fill);
@@ -196,8 +211,8 @@ impl World for WarmUp {
         self.list_batch(state, steps);
         match state.reader {
             Reader::Idle => steps.extend([Step::ReaderAcquires(0), Step::ReaderAcquires(1)]),
-            Reader::Granted(..) => steps.push(Step::ReaderLoads),
-            Reader::Loaded(_) => steps.push(Step::ReaderFills),
+            Reader::Granted(..) => steps.extend([Step::ReaderLoads, Step::ReaderGivesBack]),
+            Reader::Loaded(_) => steps.extend([Step::ReaderFills, Step::ReaderGivesBack]),
         }
         steps.extend(state.late.map(|_| Step::LateFillArrives));
         for (number, key) in state.keys.iter().enumerate() {
@@ -224,7 +239,9 @@ impl World for WarmUp {
             }
             (Step::WriterDies, _) => state.write = Write::Idle,
             (Step::Relay, _) => (0..self.outbox().len()).for_each(|row| self.invalidate(&mut state, row)),
-            (Step::ReaderAcquires(_) | Step::ReaderLoads | Step::ReaderFills, _) => self.read(&mut state, step),
+            (Step::ReaderAcquires(_) | Step::ReaderLoads | Step::ReaderFills | Step::ReaderGivesBack, _) => {
+                self.read(&mut state, step);
+            }
             (Step::LateFillArrives, _) => {
                 if let Some(fill) = state.late.take() {
                     self.fill(&mut state, fill);

@@ -21,6 +21,8 @@ pub enum Without {
     FreshTokenPerSend,
     /// ACQUIRE takes only a free lease. Without: it takes any.
     LeaseOfOne,
+    /// RELEASE removes only the lease that holds its token. Without: any lease of the key.
+    ReleaseChecksLease,
     /// Loads read the primary of the database. Without: a lagging replica.
     DatabasePrimary,
     /// GET reads the primary of Redis. Without: a lagging replica.
@@ -103,13 +105,14 @@ pub enum Without {
 
 impl Without {
     /// All ingredients, in the order of the protocol.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::FillChecksLease,
         Self::AcquireBeforeSnapshot,
         Self::InvalidateRemovesLease,
         Self::LeaseNotAfterKey,
         Self::FreshTokenPerSend,
         Self::LeaseOfOne,
+        Self::ReleaseChecksLease,
         Self::DatabasePrimary,
         Self::RedisPrimary,
         Self::RuleCForHits,

@@ -12,21 +12,21 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use tracing::debug;
 
-use super::lease::Token;
+use super::lease::{Lease, Token};
 use super::release::release_command;
 use super::script::pipeline_of;
 
 /// Leases that were asked for. If this is dropped before [`answered`](Self::answered), it gives them back.
 pub(super) struct Asked {
     connection: MultiplexedConnection,
-    leases: Vec<(String, Token)>,
+    leases: Vec<Lease>,
     /// The leases have ended by themselves after this time, unless Redis still hangs.
     lease_ttl: Duration,
 }
 
 impl Asked {
     pub(super) fn for_one(connection: MultiplexedConnection, key: &str, token: &Token, lease_ttl: Duration) -> Self {
-        Self { connection, leases: vec![(key.to_owned(), token.clone())], lease_ttl }
+        Self::for_many(connection, &[key], std::slice::from_ref(token), lease_ttl)
     }
 
     pub(super) fn for_many(
@@ -35,11 +35,8 @@ impl Asked {
         tokens: &[Token],
         lease_ttl: Duration,
     ) -> Self {
-        Self {
-            connection,
-            leases: keys.iter().map(|key| (*key).to_owned()).zip(tokens.iter().cloned()).collect(),
-            lease_ttl,
-        }
+        let lease = |(key, token): (&&str, &Token)| Lease { key: (*key).to_owned(), token: token.clone() };
+        Self { connection, leases: keys.iter().zip(tokens).map(lease).collect(), lease_ttl }
     }
 
     /// Nothing is to be given back: the caller knows which leases it holds, or the connection broke and nothing can be
@@ -53,7 +50,7 @@ impl Drop for Asked {
     fn drop(&mut self) {
         // Without a runtime the process is ending, and its leases end by themselves.
         let (false, Ok(runtime)) = (self.leases.is_empty(), tokio::runtime::Handle::try_current()) else { return };
-        let release = pipeline_of(self.leases.iter().map(|(key, token)| release_command(key, token)));
+        let release = pipeline_of(self.leases.iter().map(release_command));
         let (mut connection, limit) = (self.connection.clone(), self.lease_ttl);
         runtime.spawn(async move {
             match tokio::time::timeout(limit, release.exec_async(&mut connection)).await {

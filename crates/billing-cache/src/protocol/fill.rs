@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use redis::{Cmd, RedisResult, Value};
 
-use super::lease::{Mode, Token};
+use super::lease::{Lease, Mode, Token};
 use super::script::{By, Script, call, each_known_or_told, known_or_told};
 use crate::clock::millis;
 use crate::connection::error::L2Error;
@@ -52,6 +52,13 @@ pub(crate) struct Fill {
     pub(crate) token: Token,
     pub(crate) json: Vec<u8>,
     pub(crate) ttl: Duration,
+}
+
+impl Fill {
+    /// The lease under which the value would have been stored.
+    pub(crate) fn lease(self) -> Lease {
+        Lease { key: self.key, token: self.token }
+    }
 }
 
 /// Stores one loaded value if its lease still exists.

@@ -6,7 +6,7 @@
 //! known from which data the keys were removed. A server that says it is a replica does not count, even if it accepts
 //! writes; the link then leaves it, as it does at the first write that it refuses.
 //!
-//! Used by writes and the relay, by retries, and to give leases back.
+//! Used by writes, the relay and retries.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Leases: the modes in which one is asked for, and the token of its holder.
+//! Leases: the modes in which one is asked for, the token of its holder, and a lease that was granted.
 //!
 //! Used by ACQUIRE, FILL and RELEASE and their callers.
 
@@ -34,4 +34,11 @@ impl Token {
         let mark = if matches!(mode, Mode::Warm | Mode::Renew) { 'w' } else { 'r' };
         Self(format!("{mark}{:032x}", rand::random::<u128>()))
     }
+}
+
+/// A lease that was asked for under this token.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    pub(crate) key: String,
+    pub(crate) token: Token,
 }

@@ -76,12 +76,17 @@ where
 
 /// Calls a script on a key and its lease.
 pub(super) fn call(script: &Script, by: By, key: &str) -> Cmd {
+    call_on(script, by, &[key, &lease_of(key)])
+}
+
+/// Calls a script on these names, which belong to one slot.
+pub(super) fn call_on(script: &Script, by: By, names: &[&str]) -> Cmd {
     let (name, named) = match by {
         By::Hash => ("EVALSHA", script.hash.as_str()),
         By::Text => ("EVAL", script.text),
     };
     let mut command = redis::cmd(name);
-    command.arg(named).arg(2).arg(key).arg(lease_of(key));
+    command.arg(named).arg(names.len()).arg(names);
     command
 }
 

@@ -16,8 +16,8 @@ use crate::clock::millis;
 use crate::counting::event::Event;
 use crate::declaration::cached_type::{CachedType, Source};
 use crate::protocol::fill::{self, Fill, Filled};
-use crate::protocol::invalidate;
-use crate::protocol::lease::{Mode, Token};
+use crate::protocol::lease::{Lease, Token};
+use crate::protocol::release::release;
 
 /// The result for one key of a batch.
 pub(super) type FilledOne<T> =
@@ -36,6 +36,10 @@ pub(super) struct Grant<T: CachedType> {
 }
 
 impl<T: CachedType> Grant<T> {
+    fn lease(self) -> Lease {
+        Lease { key: self.text, token: self.token }
+    }
+
     fn fill(&self, value: Option<&T::Value>, ttl: Duration) -> Fill {
         let json = serde_json::to_vec(&value).expect("a snapshot struct has a JSON form");
         Fill { key: self.text.clone(), token: self.token.clone(), json, ttl }
@@ -43,11 +47,7 @@ impl<T: CachedType> Grant<T> {
 }
 
 impl<S: Source> Cache<S> {
-    pub(super) async fn load_and_fill_many<T: CachedType<Source = S>>(
-        &self,
-        granted: Vec<Grant<T>>,
-        mode: Mode,
-    ) -> FilledMany<T> {
+    pub(super) async fn load_and_fill_many<T: CachedType<Source = S>>(&self, granted: Vec<Grant<T>>) -> FilledMany<T> {
         let keys: Vec<T::Key> = granted.iter().map(|grant| grant.key.clone()).collect();
         if keys.is_empty() {
             return Ok(Vec::new());
@@ -55,12 +55,13 @@ impl<S: Source> Cache<S> {
         let mut loaded = match self.load::<T>(&keys).await {
             Ok(loaded) => loaded,
             Err(error) => {
-                self.give_leases_back(granted.into_iter().map(|grant| grant.text).collect(), mode).await;
+                let leases: Vec<Lease> = granted.into_iter().map(Grant::lease).collect();
+                self.give_leases_back::<T>(&leases).await;
                 return Err(error);
             }
         };
         let state = self.state::<T>();
-        let (mut fills, mut past, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut fills, mut unused, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         for grant in granted {
             let loaded = self.take::<T>(&mut loaded, &grant.key);
             let fill = loaded.as_ref().ok().and_then(|loaded| {
@@ -69,19 +70,19 @@ impl<S: Source> Cache<S> {
             });
             match fill.filter(|fill| self.may_store(state, fill)) {
                 Some(fill) => fills.push((outcomes.len(), fill)),
-                None => past.push(grant.text),
+                None => unused.push(Lease { key: grant.text, token: grant.token }),
             }
             outcomes.push((grant.key, loaded.map(|loaded| loaded.value), Filled::Lost));
         }
         let (places, fills): (Vec<usize>, Vec<Fill>) = fills.into_iter().unzip();
-        let mut unused = past;
-        for ((place, fill), filled) in places.into_iter().zip(&fills).zip(self.store_many(state, &fills).await) {
+        let filled = self.store_many(state, &fills).await;
+        for ((place, fill), filled) in places.into_iter().zip(fills).zip(filled) {
             outcomes[place].2 = filled;
             if filled == Filled::Elsewhere {
-                unused.push(fill.key.clone());
+                unused.push(fill.lease());
             }
         }
-        self.give_leases_back(unused, mode).await;
+        self.give_leases_back::<T>(&unused).await;
         Ok(outcomes)
     }
 
@@ -115,17 +116,14 @@ impl<S: Source> Cache<S> {
         filled
     }
 
-    /// Nothing will be filled, so other readers need not wait. This also removes existing values. So the leases of a
-    /// renewal, for which no reader waits, are left to expire.
-    async fn give_leases_back(&self, keys: Vec<String>, mode: Mode) {
-        if mode == Mode::Renew || keys.is_empty() {
-            return;
-        }
-        let shards = &self.shared().shards;
-        if let Some(error) = invalidate::invalidate(shards, &keys, shards.command_limit()).await.error {
-            debug!(%error, "leases are left to expire");
+    /// Nothing will be filled, so other readers need not wait. Values stay as they are.
+    pub(crate) async fn give_leases_back<T: CachedType<Source = S>>(&self, leases: &[Lease]) {
+        let Some(first) = leases.first() else { return };
+        if let Some(error) = release(&self.shared().shards, leases).await {
+            note_redis_error(self.state::<T>(), &first.key, &error);
         }
     }
+
     pub(super) fn lease_ttl(&self) -> Duration {
         Duration::from_millis(self.shared().settings.lease_ttl_ms)
     }

@@ -21,8 +21,7 @@ use crate::counting::event::Event;
 use crate::declaration::cached_type::CachedType;
 use crate::protocol::acquire::{Acquired, acquire};
 use crate::protocol::fill::{self, Fill, Filled};
-use crate::protocol::invalidate;
-use crate::protocol::lease::{Mode, Token};
+use crate::protocol::lease::{Lease, Mode, Token};
 
 /// Number of attempts to fill. After the last lost one, the load is answered uncached.
 const FILL_ATTEMPTS: u32 = 3;
@@ -92,7 +91,7 @@ impl<T: CachedType> Pilot<T> {
         let loaded = match self.cache.load_one::<T>(&self.key).await {
             Ok(loaded) => loaded,
             Err(error) => {
-                self.give_lease_back().await;
+                self.give_back(Lease { key: self.text.clone(), token }).await;
                 return Attempt::Done(Outcome { covers: covered_by_load, answer: Err(error) });
             }
         };
@@ -100,12 +99,12 @@ impl<T: CachedType> Pilot<T> {
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
         let answer = Ok(Cached::new(loaded.value, Tier::Loaded));
         let Some(ttl) = ttl else {
-            self.give_lease_back().await;
+            self.give_back(Lease { key: self.text.clone(), token }).await;
             return Attempt::Done(Outcome { covers: covered_by_load, answer });
         };
         let fill = Fill { key: self.text.clone(), token, json, ttl };
         if !self.cache.may_store(self.state(), &fill) {
-            self.give_lease_back().await;
+            self.give_back(fill.lease()).await;
             return Attempt::Done(Outcome { covers: covered_by_load, answer });
         }
         let covered_by_fill = self.flight.mark();
@@ -125,7 +124,7 @@ impl<T: CachedType> Pilot<T> {
             }
             Ok(Filled::Elsewhere) => {
                 self.state().counters.add(Event::FillLost);
-                self.give_lease_back().await;
+                self.give_back(fill.lease()).await;
                 Attempt::Done(Outcome { covers: covered_by_load, answer })
             }
             Err(error) => {
@@ -135,13 +134,8 @@ impl<T: CachedType> Pilot<T> {
         }
     }
 
-    /// Nothing will be filled, so other readers need not wait for the lease to end. An invalidation is always safe.
-    async fn give_lease_back(&self) {
-        let shards = &self.cache.shared().shards;
-        let told = invalidate::invalidate(shards, std::slice::from_ref(&self.text), shards.command_limit()).await;
-        if let Some(error) = told.error {
-            note_redis_error(self.state(), &self.text, &error);
-        }
+    async fn give_back(&self, lease: Lease) {
+        self.cache.give_leases_back::<T>(&[lease]).await;
     }
 
     async fn bypass(&self) -> Outcome<Answer<T>> {

@@ -179,7 +179,7 @@ impl<S: Source> Cache<S> {
         let bypassed = self.bypass_many::<T>(unusable).await;
         let why_missed = |grant: &Grant<T>| self.shared().known.why_missed(&grant.text, self.state::<T>().longest_ms());
         let missed: Vec<Missed> = granted.iter().map(why_missed).collect();
-        let filled = self.load_and_fill_many(granted, Mode::Read).await?;
+        let filled = self.load_and_fill_many(granted).await?;
         missed.into_iter().for_each(|missed| self.state::<T>().counters.add(missed.event()));
         let loaded =
             filled.into_iter().map(|(key, value, _)| (key, value.map(|value| Cached::new(value, Tier::Loaded))));

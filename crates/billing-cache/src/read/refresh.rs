@@ -19,8 +19,7 @@ use crate::counting::event::Event;
 use crate::declaration::cached_type::{CachedType, Source};
 use crate::protocol::acquire::{Acquired, acquire};
 use crate::protocol::fill::{self, Fill, Filled};
-use crate::protocol::lease::{Mode, Token};
-use crate::protocol::release::release;
+use crate::protocol::lease::{Lease, Mode};
 
 impl<S: Source> Cache<S> {
     /// Starts a refresh of a value near its end in the background, unless this process has refreshed it recently.
@@ -40,17 +39,17 @@ impl<S: Source> Cache<S> {
             return;
         };
         let Ok(loaded) = self.load_one::<T>(key).await else {
-            return self.give_up_refresh(&text, &token).await;
+            return self.give_leases_back::<T>(&[Lease { key: text, token }]).await;
         };
         let Some(ttl) = state.policy.ttl_of(&loaded, shared.shards.command_limit()) else {
-            return self.give_up_refresh(&text, &token).await;
+            return self.give_leases_back::<T>(&[Lease { key: text, token }]).await;
         };
         let json = serde_json::to_vec(&loaded.value).expect("a snapshot struct has a JSON form");
         // A value that soon ends by itself would be near its end again at once. One refresh is enough.
         state.refreshed.rest(text.clone(), ttl / 2);
         let fill = Fill { key: text.clone(), token, json, ttl };
         if !self.may_store(state, &fill) {
-            return self.give_up_refresh(&text, &fill.token).await;
+            return self.give_leases_back::<T>(&[fill.lease()]).await;
         }
         let filled = fill::fill(&shared.shards, &fill).await;
         let event = if matches!(filled, Ok(Filled::Stored)) {
@@ -62,12 +61,5 @@ impl<S: Source> Cache<S> {
         state.counters.add(event);
         let elapsed_us = micros(started);
         debug!(cache_type = T::NAME, key = text, outcome = event.as_str(), elapsed_us, "refresh ahead");
-    }
-
-    /// Gives only the lease back, because an invalidation would also remove the old value.
-    async fn give_up_refresh(&self, text: &str, token: &Token) {
-        if let Err(error) = release(&self.shared().shards, text, token).await {
-            debug!(key = text, %error, "a lease is left to expire");
-        }
     }
 }

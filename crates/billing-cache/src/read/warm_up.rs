@@ -135,7 +135,7 @@ impl<S: Source> Cache<S> {
         }
         let Leases { granted, skipped, refused, first_refusal } = self.lease_batch::<T>(keys, mode).await?;
         let started = Instant::now();
-        let filled = self.load_and_fill_many(granted, mode).await?;
+        let filled = self.load_and_fill_many(granted).await?;
         let mut failures = filled.iter().filter_map(|(key, loaded, _)| Some((key, loaded.as_ref().err()?)));
         let first_failure = failures.next().map(|(key, error)| format!("{}: {error}", self.key_text::<T>(key)));
         let failed = usize::from(first_failure.is_some()) + failures.count();

@@ -24,6 +24,7 @@ mod l1_liveness;
 mod l1_races;
 mod l1_stress;
 mod late_fill;
+mod leases;
 mod ledger;
 mod loads;
 mod many;

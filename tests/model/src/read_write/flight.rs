@@ -64,10 +64,14 @@ pub(crate) enum Move {
     Load,
     LoadFromReplica,
     Fill,
-    /// FILL is never executed, or there was nothing to store.
+    /// FILL is never executed.
     FillFails,
     /// FILL is executed after the flight has given up on it.
     FillTooLate,
+    /// There is nothing to store: RELEASE.
+    GiveBack,
+    /// RELEASE is executed after the flight has given up on it.
+    GiveBackTooLate,
     /// Only after a lost fill.
     TryAgain,
     Land,
@@ -113,9 +117,11 @@ impl ReadWrite {
             Phase::Open(_) => &[Move::Acquire],
             Phase::Granted(_) if state.database_replica < state.database => &[Move::Load, Move::LoadFromReplica],
             Phase::Granted(_) => &[Move::Load],
-            Phase::Loaded(..) if may_be_late => &[Move::Fill, Move::FillFails, Move::FillTooLate],
-            Phase::Loaded(..) if may_fail => &[Move::Fill, Move::FillFails],
-            Phase::Loaded(..) => &[Move::Fill],
+            Phase::Loaded(..) if may_be_late => {
+                &[Move::Fill, Move::FillFails, Move::FillTooLate, Move::GiveBack, Move::GiveBackTooLate]
+            }
+            Phase::Loaded(..) if may_fail => &[Move::Fill, Move::FillFails, Move::GiveBack],
+            Phase::Loaded(..) => &[Move::Fill, Move::GiveBack],
             Phase::Suspect => &[Move::Bypass],
             Phase::Done(Outcome::Lost, _) => &[Move::Land, Move::TryAgain],
             Phase::Done(..) => &[Move::Land],
@@ -136,6 +142,11 @@ impl ReadWrite {
             (Move::FillFails, Phase::Loaded(_, value)) => Phase::Done(Outcome::Unstored, value),
             (Move::FillTooLate, Phase::Loaded(token, value)) => {
                 state.late = Some(Late::Fill(token, value));
+                Phase::Done(Outcome::Unstored, value)
+            }
+            (Move::GiveBack, Phase::Loaded(token, value)) => self.give_back(state, token, value),
+            (Move::GiveBackTooLate, Phase::Loaded(token, value)) => {
+                state.late = Some(Late::Release(token));
                 Phase::Done(Outcome::Unstored, value)
             }
             (Move::TryAgain, _) => Phase::Open(None),
@@ -174,6 +185,14 @@ impl ReadWrite {
             }
             Filled::Lost => Phase::Done(Outcome::Lost, value),
         }
+    }
+
+    /// A load that stores nothing does not count as the one load, if it still held the lease.
+    fn give_back(&self, state: &mut State, token: Token, value: Version) -> Phase {
+        if state.redis.release(token, self.protocol) {
+            state.grants = state.grants.saturating_sub(1);
+        }
+        Phase::Done(Outcome::Unstored, value)
     }
 
     /// Answers the callers that rule C allows. The others wait for another round; without others the flight is over.

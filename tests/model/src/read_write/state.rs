@@ -36,6 +36,7 @@ pub(crate) struct State {
 pub(super) enum Late {
     Acquire(Token),
     Fill(Token, Version),
+    Release(Token),
 }
 
 /// A refresh ahead, by any process.
@@ -126,7 +127,7 @@ impl Tokens for State {
             }
         }
         match &mut self.late {
-            Some(Late::Acquire(token) | Late::Fill(token, _)) => visit(token),
+            Some(Late::Acquire(token) | Late::Fill(token, _) | Late::Release(token)) => visit(token),
             None => {}
         }
         match &mut self.refresh {

@@ -21,6 +21,8 @@ pub(crate) enum Step {
     /// REFRESH, load, FILL, while the old value is served.
     Refresh,
     RefreshDies,
+    /// RELEASE of a refresh that stores nothing.
+    RefreshGivesUp,
     Write(WriteStep),
     InvalidateFails,
     /// INVALIDATE of a key whose invalidation is unconfirmed, and the effect of its answer.
@@ -63,7 +65,9 @@ impl ReadWrite {
         }
         match state.refresh {
             Refresh::None => steps.extend((self.faults == Faults::Usual).then_some(Step::Refresh)),
-            Refresh::Granted(_) | Refresh::Loaded(..) => steps.extend([Step::Refresh, Step::RefreshDies]),
+            Refresh::Granted(_) | Refresh::Loaded(..) => {
+                steps.extend([Step::Refresh, Step::RefreshDies, Step::RefreshGivesUp]);
+            }
         }
         self.list_writes(state, steps);
         self.list_faults(state, steps);
@@ -108,6 +112,13 @@ impl ReadWrite {
             Step::Flight(id, it) => self.fly(state, id, it),
             Step::Refresh => state.refresh = self.refresh(state),
             Step::RefreshDies => state.refresh = Refresh::None,
+            Step::RefreshGivesUp => {
+                if let Refresh::Granted(token) | Refresh::Loaded(token, _) =
+                    std::mem::replace(&mut state.refresh, Refresh::None)
+                {
+                    state.redis.release(token, self.protocol);
+                }
+            }
             Step::Write(step) => {
                 self.write(state, step);
                 state.write.advance(self.protocol);
@@ -195,6 +206,7 @@ impl ReadWrite {
         match state.late.take() {
             Some(Late::Acquire(token)) => drop(state.redis.acquire(Lease::of_reader(token), self.protocol)),
             Some(Late::Fill(token, value)) => drop(state.redis.fill(token, value, self.protocol)),
+            Some(Late::Release(token)) => _ = state.redis.release(token, self.protocol),
             None => {}
         }
     }
