@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::process::stdout_of;
+use test_servers::program::stdout_of;
 
 /// The packages that apt can install. A package may be listed without a version, such as a name that Ubuntu reserves
 /// for a snap. Returns all packages if apt cannot be asked.

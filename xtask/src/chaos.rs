@@ -7,14 +7,13 @@ use std::process::Command;
 
 use anyhow::Result;
 use clap::Args;
+use test_servers::{PostgresServer, redis};
 
 use crate::environment::without_ours;
 use crate::install::{self, Need};
-use crate::postgres::{self, PostgresServer};
 use crate::process::{self, step};
-use crate::redis;
 use crate::test;
-use crate::workspace::{Scratch, target_directory};
+use crate::workspace::target_directory;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -38,12 +37,11 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     install::ensure(&[Need::Redis, Need::Postgres])?;
     step("the build", &mut test::programs())?;
-    let directory = Scratch::new("postgres")?;
-    let server = PostgresServer::start(directory.path())?;
+    let server = PostgresServer::start()?;
     // Started directly, because cargo would not pass on the signal that lets the services end.
     let mut chaos = Command::new(target_directory()?.join("debug").join("chaos"));
     without_ours(chaos.args(options.arguments()))
-        .env("BILLING_TEST_POSTGRES_URL", postgres::url(server.port))
+        .env("BILLING_TEST_POSTGRES_URL", server.url())
         .envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)));
     process::run("chaos", &mut chaos)
 }

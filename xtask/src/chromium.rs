@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use crate::process::find_program;
+use test_servers::program::find_program;
 
 /// The variable that names the browser for the tests, and for this task if the browser is not in one of the usual
 /// places.

@@ -12,13 +12,13 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use test_servers::program::{self, end_of, to_log};
+use test_servers::{RedisServer, ReservedPort, ServerProcess, connect, wait_until};
 
 use crate::environment::only_neutral;
 use crate::http::{Answer, Client};
 use crate::install::{self, Need};
-use crate::net::{self, Readiness};
-use crate::process::{self, Running, end_of, say, to_log};
-use crate::redis::RedisServer;
+use crate::process::{self, say};
 use crate::workspace::{Scratch, cargo, target_directory};
 
 const SERVER_DEADLINE: Duration = Duration::from_secs(20);
@@ -75,12 +75,11 @@ struct Stage {
 
 impl Stage {
     fn set(options: &Options) -> Result<Self> {
-        let directory = Scratch::new("demo")?;
-        let redis = RedisServer::start(directory.path())?;
+        let (directory, redis) = (Scratch::new("demo")?, RedisServer::start()?);
         let profile = if options.release { "release" } else { "debug" };
         let stage = Self { redis, directory, programs: target_directory()?.join(profile) };
         say("\n# a Redis and a database for this demo only; to use them from another terminal:");
-        let variables = stage.variables().map(|(name, value)| format!("{name}={}", process::quoted(&value)));
+        let variables = stage.variables().map(|(name, value)| format!("{name}={}", program::quoted(&value)));
         say(&format!("$ export {}", variables.join(" ")));
         Ok(stage)
     }
@@ -91,7 +90,7 @@ impl Stage {
         let database = self.directory.path().join("billing.sqlite");
         [
             ("REDIS_HOST", "127.0.0.1".to_owned()),
-            ("REDIS_PORT", self.redis.port.to_string()),
+            ("REDIS_PORT", self.redis.port().to_string()),
             ("REDIS_DB", "0".to_owned()),
             ("REDIS_PASSWORD", String::new()),
             ("DATABASE_URL", format!("sqlite://{}?mode=rwc", database.display())),
@@ -112,7 +111,7 @@ impl Stage {
     fn pay_an_invoice(&self) -> Result<()> {
         say("\n# start the example service (crates/billing-core/examples)");
         let service = Server::start(self, &BILLING_SERVICE)?;
-        let client = Client::new(service.port);
+        let client = Client::new(service.port.number());
         let invoice = open_invoice(&client)?;
         let before = show(&client, &invoice, "an invoice, from the cache", "l2")?;
         pay(&client, &invoice)?;
@@ -128,7 +127,7 @@ impl Stage {
     fn watch_it(&self) -> Result<()> {
         say("\n# what the service did, on the dashboard; open it in a browser while your own services run");
         let dashboard = Server::start(self, &DASHBOARD)?;
-        let (client, path) = (Client::new(dashboard.port), "/api/history?range=15m");
+        let (client, path) = (Client::new(dashboard.port.number()), "/api/history?range=15m");
         say(&format!("$ curl '{}'", client.url(path)));
         let history = client.get(path)?.successful()?.body;
         let steps = history["points"].as_array().context("the history has no points")?;
@@ -159,27 +158,25 @@ const DASHBOARD: Listener =
 
 /// A running program on a separate port.
 struct Server {
-    port: u16,
-    _running: Running,
+    _process: ServerProcess,
+    port: ReservedPort,
 }
 
 impl Server {
     fn start(stage: &Stage, listener: &Listener) -> Result<Self> {
-        let port = net::free_port()?;
-        let address = format!("127.0.0.1:{port}");
+        let port = ReservedPort::reserve()?;
+        let address = format!("127.0.0.1:{}", port.number());
         say(&format!("$ {} --listen {address}", listener.shown));
         let log = stage.directory.path().join("server.log");
         let mut command = stage.command(Path::new(listener.program));
         command.args(listener.arguments).args(["--listen", &address]);
-        let running = Running::spawn(to_log(&mut command, &log)?, Signal::TERM)?;
-        net::wait_for(listener.shown, SERVER_DEADLINE, || {
-            if running.has_ended()? {
-                return Ok(Readiness::Failed(end_of(&log)));
-            }
-            let answers = net::connect(port, Duration::from_secs(1)).is_ok();
-            Ok(if answers { Readiness::Ready } else { Readiness::NotYet })
+        let directory = stage.directory.path();
+        let mut process = ServerProcess::spawn(to_log(&mut command, &log)?, directory, Signal::TERM)?;
+        wait_until(listener.shown, SERVER_DEADLINE, || {
+            ensure!(process.ended()?.is_none(), "start {}: {}", listener.shown, end_of(&log));
+            Ok(connect(port.number(), Duration::from_secs(1)).is_ok())
         })?;
-        Ok(Self { port, _running: running })
+        Ok(Self { _process: process, port })
     }
 }
 

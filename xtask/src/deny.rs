@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
+use test_servers::program;
 
-use crate::process::{self, say, step};
+use crate::process::{say, step};
 use crate::workspace::{cargo, root, target_directory};
 
 const VERSION: &str = "0.20.2";
@@ -16,7 +17,7 @@ pub(crate) fn run() -> Result<()> {
     let program = program()?;
     step("what we depend on", asked(&program).arg("check").args(CHECKS))?;
     // Fetched separately, because cargo-deny reports a missing network as a failed check.
-    if process::stdout_of(asked(&program).args(["fetch", "db"])).is_err() {
+    if program::stdout_of(asked(&program).args(["fetch", "db"])).is_err() {
         say("NOT CHECKED: advisories; the database of known vulnerabilities cannot be fetched here");
         return Ok(());
     }

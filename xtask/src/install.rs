@@ -8,10 +8,12 @@ use std::io::IsTerminal as _;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
+use test_servers::program::find_program;
+use test_servers::{postgres, redis};
 
 use crate::failure::Unavailable;
-use crate::process::{find_program, run, say};
-use crate::{apt, chromium, postgres, python, redis};
+use crate::process::{run, say};
+use crate::{apt, chromium, python};
 
 /// A program that a task needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use test_servers::program::{self, find_program};
+use test_servers::redis;
 
 use crate::environment::without_ours;
 use crate::install::{self, Need};
-use crate::process::{self, find_program, say, step};
-use crate::redis;
+use crate::process::{say, step};
 use crate::workspace::{Scratch, cargo};
 
 /// Counting is toggled when these functions are entered and left: it is on inside the work, and off while the next
@@ -95,7 +96,7 @@ fn program() -> Result<PathBuf> {
         command
     };
     step("the build of the benchmark", &mut build())?;
-    let messages = process::stdout_of(build().args(["--message-format", "json"]))?;
+    let messages = program::stdout_of(build().args(["--message-format", "json"]))?;
     executable_in(&messages).context("build the benchmark: cargo names no program")
 }
 
@@ -113,7 +114,7 @@ fn count(program: &Path, operation: &str, directory: &Path) -> Result<f64> {
     command.args(["--quiet", "--tool=callgrind", "--collect-atstart=no"]).args(COLLECTED);
     command.arg(format!("--callgrind-out-file={}", profile.display())).arg(program).args(["count", operation]);
     without_ours(&mut command).envs(redis::program().map(|program| ("REDIS_SERVER_BIN", program)));
-    let operations: u32 = process::stdout_of(&mut command)?.parse().context("read the number of operations")?;
+    let operations: u32 = program::stdout_of(&mut command)?.parse().context("read the number of operations")?;
     let profile = std::fs::read_to_string(&profile).context("read what callgrind wrote")?;
     let total = total_in(&profile).context("read what callgrind wrote: no total")?;
     anyhow::ensure!(total > 0.0, "callgrind counted nothing: has `counts::measured` another name?");

@@ -1,8 +1,8 @@
 //! The developer tasks: `cargo xtask demo | test | chaos | bench | services | tidy | deny`.
 //!
-//! Invariants: this crate depends on no other crate of the workspace (it runs their programs); data goes to stdout and
-//! everything else to stderr; everything that a task starts or creates ends with it (`cleanup.rs`), except the servers
-//! of `services up`.
+//! Invariants: of the workspace's crates this one depends on `test-servers` only (it runs the programs of the others);
+//! data goes to stdout and everything else to stderr; everything that a task starts or creates ends with it
+//! (`cleanup.rs`), except the servers of `services up`.
 
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
@@ -18,13 +18,9 @@ mod failure;
 mod http;
 mod install;
 mod instructions;
-mod net;
 mod other_servers;
-mod password;
-mod postgres;
 mod process;
 mod python;
-mod redis;
 mod services;
 mod test;
 mod tidy;

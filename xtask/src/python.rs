@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use test_servers::program::{shown, succeeds};
 
 use crate::failure::Unavailable;
-use crate::process::{run, say, shown, succeeds};
+use crate::process::{run, say};
 
 /// Debian moves the module `ensurepip` from python3 to python3-venv.
 pub(crate) fn can_make_environments() -> bool {

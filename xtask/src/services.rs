@@ -14,13 +14,14 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
+use test_servers::postgres::{self, Cluster, Use};
+use test_servers::program::{stdout_of, to_log};
+use test_servers::{is_free, password, redis};
 
 use crate::failure::Unavailable;
 use crate::install::{self, Need};
-use crate::postgres::{self, Cluster, Use};
-use crate::process::{say, stdout_of, to_log};
+use crate::process::say;
 use crate::workspace::{root, target_directory};
-use crate::{net, password, redis};
 
 const END_DEADLINE: Duration = Duration::from_secs(15);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -166,7 +167,7 @@ fn started(home: &Path, kind: Kind, port: u16) -> Result<Started> {
         say(&format!("{} is running already on port {}", kind.name(), service.port));
         return Started::of(service, kind);
     }
-    if net::is_taken(port) {
+    if !is_free(port) {
         let name = kind.name();
         let why = format!("port {port} is taken by another program: choose another with --{name}-port");
         return Err(Unavailable(why).into());

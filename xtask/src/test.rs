@@ -10,14 +10,14 @@ use std::process::Command;
 
 use anyhow::Result;
 use clap::Args;
+use test_servers::{PostgresServer, redis};
 
 use crate::environment::without_ours;
 use crate::install::{self, Need};
 use crate::other_servers::{self, OtherServer, SUITES, Suite};
-use crate::postgres::{self, PostgresServer};
 use crate::process::{say, step};
-use crate::workspace::{Scratch, cargo, root, target_directory};
-use crate::{chromium, deny, instructions, python, redis, tidy};
+use crate::workspace::{cargo, root, target_directory};
+use crate::{chromium, deny, instructions, python, tidy};
 
 /// The crate whose tests run the built programs.
 const SYSTEM_TESTS: &str = "system-tests";
@@ -56,9 +56,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(mut build) = options.build() {
         step("the build", &mut build)?;
     }
-    let directory = Scratch::new("postgres")?;
-    let postgres = PostgresServer::start(directory.path())?;
-    let surroundings = Surroundings { postgres: postgres::url(postgres.port), python };
+    let postgres = PostgresServer::start()?;
+    let surroundings = Surroundings { postgres: postgres.url(), python };
     step("the tests", surroundings.around(&mut options.tests()))?;
     for (server, program) in others {
         test_on(server, &program, options, &surroundings)?;

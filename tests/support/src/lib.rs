@@ -14,14 +14,12 @@ pub mod json_schema;
 pub mod measurement;
 #[cfg(feature = "database")]
 pub mod platform;
-mod port;
 mod postgres_server;
 mod redis_cluster;
 mod redis_group;
 mod redis_options;
 mod redis_server;
 pub mod rounds;
-mod server_process;
 mod waiting;
 
 pub use authority::{Authority, Identity, Lifetime};
@@ -30,8 +28,9 @@ pub use database::TestDatabase;
 pub use eventually::{Probe, eventually};
 pub use fault_proxy::{FaultProxy, Wire};
 pub use golden::assert_golden;
-pub use postgres_server::PostgresServer;
+pub use postgres_server::postgres_with_tls;
 pub use redis_cluster::{RedisCluster, SlotMove};
 pub use redis_group::RedisGroup;
 pub use redis_options::{ClientCertificates, RedisOptions};
 pub use redis_server::{CommandStats, RedisServer};
+pub use test_servers::PostgresServer;

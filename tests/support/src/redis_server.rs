@@ -5,26 +5,25 @@
 //! the process id in the answer of the server with that of the child.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustix::process::Signal;
 use tempfile::TempDir;
+use test_servers::program::{end_of, to_log};
+use test_servers::{ReservedPort, ServerProcess, wait_until};
 
 use crate::RedisOptions;
-use crate::port::ReservedPort;
 use crate::redis_options::{Kind, socket};
-use crate::server_process::ServerProcess;
 
 const START_ATTEMPTS: usize = 5;
 const START_DEADLINE: Duration = Duration::from_secs(10);
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A running `redis-server` on a loopback port, without persistence; ended and cleaned up when dropped.
 ///
@@ -288,37 +287,33 @@ impl RedisServer {
         let directory = self.directory.path();
         let config = directory.join("redis.conf");
         fs::write(&config, self.options.config_file(self.port(), directory)).context("write redis.conf")?;
-        let log = File::create(self.log_path()).context("create redis.log")?;
-        let program = std::env::var_os("REDIS_SERVER_BIN").unwrap_or_else(|| "redis-server".into());
-        let mut command = Command::new(&program);
-        command.arg(&config).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let _ = fs::remove_file(self.log_path());
+        let program = test_servers::redis::program()
+            .context("find redis-server: install Redis, or set REDIS_SERVER_BIN, or run `cargo xtask test`")?;
+        let mut command = Command::new(program);
+        to_log(command.arg(&config), &self.log_path())?;
         if self.options.kind == Kind::Sentinel {
             command.arg("--sentinel");
         }
-        let process = ServerProcess::spawn(&mut command, directory).with_context(|| {
-            let program = program.display();
-            format!(
-                "start {program}: install Redis and have it in PATH, or set REDIS_SERVER_BIN, or run `cargo xtask test`"
-            )
-        })?;
+        let process = ServerProcess::spawn(&mut command, directory, Signal::KILL).context("start redis-server")?;
         *self.lock_process() = Some(process);
         self.wait_until_it_answers()
     }
 
     fn wait_until_it_answers(&self) -> Result<()> {
-        let deadline = Instant::now() + START_DEADLINE;
-        loop {
+        let mut last = None;
+        let answers = || {
             if let Some(status) = self.lock_process().as_mut().context("wait for redis-server")?.ended()? {
-                bail!("start redis-server: it ended with {status}: {}", self.end_of_log());
+                bail!("start redis-server: it ended with {status}: {}", end_of(&self.log_path()));
             }
-            match self.answers_as_ours() {
-                Ok(()) => return Ok(()),
-                Err(error) if Instant::now() > deadline => {
-                    return Err(error.context(format!("start redis-server: no answer: {}", self.end_of_log())));
-                }
-                Err(_) => std::thread::sleep(POLL_INTERVAL),
-            }
-        }
+            last = self.answers_as_ours().err();
+            Ok(last.is_none())
+        };
+        let answered = wait_until("redis-server", START_DEADLINE, answers);
+        answered.map_err(|error| match last {
+            Some(last) => error.context(format!("{last:#}: {}", end_of(&self.log_path()))),
+            None => error,
+        })
     }
 
     fn answers_as_ours(&self) -> Result<()> {
@@ -326,12 +321,6 @@ impl RedisServer {
         let answered = info.get("process_id").and_then(|pid| pid.parse().ok());
         ensure!(answered == self.pid(), "another server answers on port {}", self.port());
         Ok(())
-    }
-
-    fn end_of_log(&self) -> String {
-        let log = fs::read_to_string(self.log_path()).unwrap_or_default();
-        let lines: Vec<_> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-        lines[lines.len().saturating_sub(8)..].join(" | ")
     }
 }
 

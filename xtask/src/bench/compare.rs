@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use test_servers::program::find_program;
 
 use super::memory;
 use super::peer::{Peer, RAW, SECTION, Site, figure};
@@ -13,7 +14,7 @@ use super::program::Depth;
 use super::record::Record;
 use super::side::{Answer, Side};
 use super::works::{WORKS, Work};
-use crate::process::{self, find_program, say};
+use crate::process::{self, say};
 use crate::workspace::Scratch;
 
 /// How far ahead the common start of several processes is.
@@ -148,7 +149,7 @@ fn redis_benchmark(site: &Site, work: &Work, rounds: u32) -> Result<Record> {
         record.note = Some("not on this machine".to_owned());
         return Ok(record);
     };
-    let (port, clients) = (site.redis.port.to_string(), work.tasks.to_string());
+    let (port, clients) = (site.redis.port().to_string(), work.tasks.to_string());
     let requests = if work.tasks == 1 { REQUESTS / 10 } else { REQUESTS }.to_string();
     let directory = Scratch::new("bench-output")?;
     let output = directory.path().join("stdout");

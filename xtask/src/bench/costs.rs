@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use test_servers::RedisServer;
+use test_servers::program::stdout_of;
 
 use super::peer::{Peer, RAW, Site};
 use super::program::Depth;
@@ -15,8 +17,7 @@ use super::side::Side;
 use super::start_up;
 use super::usage::{family, processor_time, resident_bytes};
 use crate::environment::only_neutral;
-use crate::process::{say, stdout_of};
-use crate::redis::RedisServer;
+use crate::process::say;
 use crate::workspace::{Scratch, target_directory};
 
 const OPERATIONS: &str = "costs/operations";
@@ -157,14 +158,14 @@ fn process(ours: &Side) -> Result<Record> {
 fn keys() -> Result<Vec<Record>> {
     say("costs: keys of each type");
     start_up::build()?;
-    let directories = [Scratch::new("redis")?, Scratch::new("bench")?];
-    let redis = RedisServer::start(directories[0].path())?;
+    let directory = Scratch::new("bench")?;
+    let redis = RedisServer::start()?;
     let tool = target_directory()?.join("release").join("cache-admin");
     let run = |arguments: &[&str]| {
         let mut command = Command::new(&tool);
-        only_neutral(&mut command).args(arguments).current_dir(directories[1].path());
-        command.env("REDIS_HOST", "127.0.0.1").env("REDIS_PORT", redis.port.to_string());
-        command.env("DATABASE_URL", format!("sqlite://{}", directories[1].path().join("keys.sqlite").display()));
+        only_neutral(&mut command).args(arguments).current_dir(directory.path());
+        command.env("REDIS_HOST", "127.0.0.1").env("REDIS_PORT", redis.port().to_string());
+        command.env("DATABASE_URL", format!("sqlite://{}", directory.path().join("keys.sqlite").display()));
         stdout_of(&mut command)
     };
     run(&["migrate"])?;

@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
+use test_servers::program::stdout_of;
+use test_servers::{postgres, redis};
 
-use crate::process::stdout_of;
 use crate::workspace::root;
-use crate::{postgres, redis};
 
 /// Names and their values on this machine, in the order of the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

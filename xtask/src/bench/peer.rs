@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use test_servers::program::{find_program, shown};
+use test_servers::{PostgresServer, RedisServer};
 
 use super::record::Record;
 use super::side::{OURS, Side};
 use crate::environment::without_ours;
 use crate::install::{self, Need};
-use crate::postgres::{self, PostgresServer};
-use crate::process::{find_program, run, say, shown};
+use crate::process::{run, say};
 use crate::python;
-use crate::redis::RedisServer;
-use crate::workspace::{Scratch, cargo, root, target_directory};
+use crate::workspace::{cargo, root, target_directory};
 
 pub(crate) const SECTION: &str = "peers";
 /// The name of the limit: GET on one connection, plus decoding.
@@ -69,7 +69,6 @@ pub(crate) struct Site {
     pub(crate) redis: RedisServer,
     pub(crate) with_triggers: PostgresServer,
     without_triggers: PostgresServer,
-    _directories: [Scratch; 3],
 }
 
 /// The programs that run the sides.
@@ -89,13 +88,11 @@ impl Site {
     pub(crate) fn start() -> Result<Self> {
         install::ensure(&[Need::Redis, Need::Postgres])?;
         let programs = Programs::get()?;
-        let directories = [Scratch::new("redis")?, Scratch::new("postgres")?, Scratch::new("postgres")?];
         let site = Self {
             programs,
-            redis: RedisServer::start(directories[0].path())?,
-            with_triggers: PostgresServer::start(directories[1].path())?,
-            without_triggers: PostgresServer::start(directories[2].path())?,
-            _directories: directories,
+            redis: RedisServer::start()?,
+            with_triggers: PostgresServer::start()?,
+            without_triggers: PostgresServer::start()?,
         };
         run("fill the database", site.command(Peer::Ours, &site.programs.rust).arg("seed"))?;
         let without_triggers = &mut site.command(Peer::Cached, &site.programs.rust);
@@ -150,8 +147,8 @@ impl Site {
         let server = if peer == Peer::Ours { &self.with_triggers } else { &self.without_triggers };
         let mut command = Command::new(program);
         without_ours(&mut command)
-            .env("BENCH_REDIS_PORT", self.redis.port.to_string())
-            .env("BENCH_DATABASE_URL", postgres::url(server.port));
+            .env("BENCH_REDIS_PORT", self.redis.port().to_string())
+            .env("BENCH_DATABASE_URL", server.url());
         command
     }
 }

@@ -6,12 +6,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use test_servers::program;
+use test_servers::{PostgresServer, RedisServer};
 
 use super::record::Record;
 use crate::environment::without_ours;
-use crate::postgres::{self, PostgresServer};
 use crate::process::{self, say};
-use crate::redis::RedisServer;
 use crate::workspace::{Scratch, cargo};
 
 /// The depth of a run.
@@ -40,7 +40,7 @@ impl Target {
         let Self { package, name } = self;
         let mut command = cargo();
         command.args(["bench", "--package", package, "--bench", name, "--no-run"]);
-        say(&format!("$ {}", process::shown(&command)));
+        say(&format!("$ {}", program::shown(&command)));
         process::run("the build of a benchmark", &mut command)
     }
 
@@ -72,16 +72,14 @@ pub(crate) fn on_sqlite(target: Target, depth: Depth, section: &str) -> Result<V
 
 /// Runs a benchmark on PostgreSQL, with an empty Redis for it alone.
 pub(crate) fn on_postgres(target: Target, depth: Depth, section: &str) -> Result<Vec<Record>> {
-    let directory = Scratch::new("postgres")?;
-    let server = PostgresServer::start(directory.path())?;
-    on(target, depth, section, &postgres::url(server.port))
+    let server = PostgresServer::start()?;
+    on(target, depth, section, &server.url())
 }
 
 fn on(target: Target, depth: Depth, section: &str, database_url: &str) -> Result<Vec<Record>> {
-    let directory = Scratch::new("redis")?;
-    let redis = RedisServer::start(directory.path())?;
+    let redis = RedisServer::start()?;
     let mut command = target.command(&[], depth);
-    command.env("BENCH_REDIS_PORT", redis.port.to_string()).env("BENCH_DATABASE_URL", database_url);
+    command.env("BENCH_REDIS_PORT", redis.port().to_string()).env("BENCH_DATABASE_URL", database_url);
     collect(&mut command, section)
 }
 
@@ -89,7 +87,7 @@ fn on(target: Target, depth: Depth, section: &str, database_url: &str) -> Result
 fn collect(command: &mut Command, section: &str) -> Result<Vec<Record>> {
     let directory = Scratch::new("bench-output")?;
     let output = directory.path().join("stdout");
-    say(&format!("$ {}", process::shown(command)));
+    say(&format!("$ {}", program::shown(command)));
     process::run("the benchmark", command.stdout(File::create(&output).context("create the file of the figures")?))?;
     read(&output, section)
 }

@@ -5,13 +5,13 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use test_servers::RedisServer;
 
 use super::program::Depth;
 use super::record::Record;
 use crate::environment::only_neutral;
 use crate::process;
-use crate::redis::RedisServer;
-use crate::workspace::{Scratch, cargo, target_directory};
+use crate::workspace::{cargo, target_directory};
 
 const TOOLS: [&str; 2] = ["cache-admin", "cache-monitor"];
 const CALLS: [(&str, &[&str]); 3] =
@@ -20,8 +20,7 @@ const CALLS: [(&str, &[&str]); 3] =
 pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
     let rounds = if depth == Depth::Full { 30 } else { 5 };
     build()?;
-    let directory = Scratch::new("redis")?;
-    let redis = RedisServer::start(directory.path())?;
+    let redis = RedisServer::start()?;
     let programs = target_directory()?.join("release");
     let mut records: Vec<Record> = CALLS
         .iter()
@@ -29,7 +28,7 @@ pub(crate) fn run(depth: Depth) -> Result<Vec<Record>> {
         .collect();
     for round in 0..=rounds {
         for (record, (tool, arguments)) in records.iter_mut().zip(CALLS) {
-            let took = milliseconds(&programs.join(tool), arguments, redis.port)?;
+            let took = milliseconds(&programs.join(tool), arguments, redis.port())?;
             if round > 0 {
                 record.rounds.push(took);
             }

@@ -3,7 +3,9 @@
 use billing_core::database::{Database, DatabaseError, DatabaseSettings};
 use billing_core::migration::migrate;
 use sea_orm::{ConnectionTrait, Statement};
-use test_support::{Authority, ClientCertificates, Identity, Lifetime, PostgresServer, TestDatabase};
+use test_support::{
+    Authority, ClientCertificates, Identity, Lifetime, PostgresServer, TestDatabase, postgres_with_tls,
+};
 
 use crate::backends::DECLARATIONS;
 
@@ -35,7 +37,7 @@ fn files(authority: &Authority, client: Option<&Identity>) -> String {
 async fn verify_full_works_in_every_spelling() {
     let authority = Authority::new().unwrap();
     let identity = authority.server("127.0.0.1", Lifetime::Valid).unwrap();
-    let server = PostgresServer::with_tls(&authority, &identity, ClientCertificates::Ignored).unwrap();
+    let server = postgres_with_tls(&authority, &identity, ClientCertificates::Ignored).unwrap();
     let ca = files(&authority, None);
     for (scheme, mode) in [
         ("postgres", "sslmode=verify-full"),
@@ -64,7 +66,7 @@ async fn a_server_that_is_not_who_it_should_be_is_not_spoken_to() {
         ("127.0.0.1", Lifetime::Expired, "verify-full", &authority, "has expired: renew it"),
     ] {
         let identity = authority.server(name, lifetime).unwrap();
-        let server = PostgresServer::with_tls(&authority, &identity, ClientCertificates::Ignored).unwrap();
+        let server = postgres_with_tls(&authority, &identity, ClientCertificates::Ignored).unwrap();
         let parameters = format!("sslmode={mode}&{}", files(believed, None));
         let said = said(connect("postgres", &server, &parameters).await.unwrap_err());
         assert!(said.contains(expected) && said.contains(&server.port().to_string()), "{expected}: {said}");
@@ -87,7 +89,7 @@ async fn a_server_without_tls_is_said_to_be_one() {
 async fn a_server_that_demands_a_certificate_takes_only_one_of_its_authority() {
     let (authority, another) = (Authority::new().unwrap(), Authority::new().unwrap());
     let identity = authority.server("127.0.0.1", Lifetime::Valid).unwrap();
-    let server = PostgresServer::with_tls(&authority, &identity, ClientCertificates::Demanded).unwrap();
+    let server = postgres_with_tls(&authority, &identity, ClientCertificates::Demanded).unwrap();
     let client = |authority: &Authority| authority.client("postgres", Lifetime::Valid).unwrap();
     let with = |client: Option<&Identity>| format!("sslmode=verify-full&{}", files(&authority, client));
     connect("postgres", &server, &with(Some(&client(&authority)))).await.unwrap();

@@ -18,14 +18,17 @@ const CLUSTER_BUS_OFFSET: u16 = 10_000;
 
 /// The reservation of one port, released when dropped.
 #[derive(Debug)]
-pub(crate) struct ReservedPort {
+pub struct ReservedPort {
     number: u16,
     _lock: File,
 }
 
 impl ReservedPort {
     /// Finds a port on which no program listens and that no other test holds.
-    pub(crate) fn reserve() -> Result<Self> {
+    ///
+    /// # Errors
+    /// All ports are taken, or there is no directory for temporary files.
+    pub fn reserve() -> Result<Self> {
         let directory = lock_directory();
         create_dir_all(&directory).with_context(|| format!("create {}", directory.display()))?;
         let first = random_start();
@@ -40,7 +43,9 @@ impl ReservedPort {
         bail!("find a free port between {} and {}: all are taken", PORTS.start, PORTS.end - 1)
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    /// The port.
+    #[must_use]
+    pub fn number(&self) -> u16 {
         self.number
     }
 }
@@ -56,7 +61,9 @@ fn random_start() -> usize {
     usize::try_from(hash % PORTS.len() as u64).expect("the remainder is below the length of a range")
 }
 
-fn is_free(port: u16) -> bool {
+/// Whether no program listens on a port of the loopback.
+#[must_use]
+pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 

@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// The file in the directory of a server.
-pub(crate) fn file(directory: &Path) -> PathBuf {
+#[must_use]
+pub fn file(directory: &Path) -> PathBuf {
     directory.join("password")
 }
 
 /// The password of the server in this directory, if it has one.
-pub(crate) fn of(directory: &Path) -> Result<Option<String>> {
+///
+/// # Errors
+/// Its file cannot be read.
+pub fn of(directory: &Path) -> Result<Option<String>> {
     let file = file(directory);
     if !file.exists() {
         return Ok(None);
@@ -23,7 +27,10 @@ pub(crate) fn of(directory: &Path) -> Result<Option<String>> {
 }
 
 /// The password of the server in this directory; a random one is made if there is none.
-pub(crate) fn of_or_new(directory: &Path) -> Result<String> {
+///
+/// # Errors
+/// Its file cannot be read or written.
+pub fn of_or_new(directory: &Path) -> Result<String> {
     if let Some(password) = of(directory)? {
         return Ok(password);
     }
@@ -33,7 +40,10 @@ pub(crate) fn of_or_new(directory: &Path) -> Result<String> {
 }
 
 /// Writes a new file that only its owner can read.
-pub(crate) fn write_private(file: &Path, text: &str) -> Result<()> {
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_private(file: &Path, text: &str) -> Result<()> {
     let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
     opened.and_then(|mut opened| opened.write_all(text.as_bytes())).with_context(|| format!("write {}", file.display()))
 }

@@ -3,36 +3,40 @@
 //!
 //! Invariant: a server counts as started only when its `postmaster.pid` says ready with the process id of our child.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
+use tempfile::TempDir;
 
-use crate::net::{self, Readiness};
 use crate::password;
-use crate::process::{Running, end_of, find_program, run_quietly, stdout_of, succeeds, to_log};
+use crate::port::ReservedPort;
+use crate::process::ServerProcess;
+use crate::program::{end_of, find_program, stdout_of, succeeds, to_log};
+use crate::wait::wait_until;
 
-const START_ATTEMPTS: usize = 5;
 const START_DEADLINE: Duration = Duration::from_secs(60);
 /// Every test of a suite opens a pool, and tests run in parallel.
 const MAX_CONNECTIONS: &str = "max_connections=300";
 
 /// The fast shutdown: connections are closed, data is written.
-pub(crate) const END_SIGNAL: Signal = Signal::INT;
+pub const END_SIGNAL: Signal = Signal::INT;
 
 /// The two programs of one installation.
 #[derive(Debug)]
-pub(crate) struct Programs {
+pub struct Programs {
     initdb: PathBuf,
     postgres: PathBuf,
 }
 
 /// Searches `PATH` and the directories of the packages of Debian, Fedora and Homebrew; the newest version first.
-pub(crate) fn programs() -> Option<Programs> {
+#[must_use]
+pub fn programs() -> Option<Programs> {
     let mut directories = versioned("/usr/lib/postgresql", "", "bin");
     directories.extend(versioned("/opt/homebrew/opt", "postgresql@", "bin"));
     directories.extend(versioned("/usr/local/opt", "postgresql@", "bin"));
@@ -44,7 +48,8 @@ pub(crate) fn programs() -> Option<Programs> {
 }
 
 /// Such as `15.18`; `None` if PostgreSQL is not installed.
-pub(crate) fn version() -> Option<String> {
+#[must_use]
+pub fn version() -> Option<String> {
     let text = stdout_of(Command::new(programs()?.postgres).arg("--version")).ok()?;
     text.split_whitespace().nth(2).map(str::to_owned)
 }
@@ -61,7 +66,7 @@ fn versioned(parent: &str, prefix: &str, child: &str) -> Vec<PathBuf> {
 
 /// What the server is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
+pub enum Use {
     /// A run that deletes the data at its end. The server may lose everything in a crash of the machine, and trusts the
     /// loopback.
     OneRun,
@@ -71,7 +76,7 @@ pub(crate) enum Use {
 
 /// The directory of a server, and how it runs.
 #[derive(Debug)]
-pub(crate) struct Cluster {
+pub struct Cluster {
     programs: Programs,
     account: Option<Account>,
     directory: PathBuf,
@@ -87,13 +92,19 @@ struct Account {
 
 impl Cluster {
     /// Whether a cluster can use `directory`. The server's user cannot access root's private directories.
-    pub(crate) fn can_live_in(directory: &Path) -> Result<bool> {
+    ///
+    /// # Errors
+    /// There is no user for the server.
+    pub fn can_live_in(directory: &Path) -> Result<bool> {
         let Some(account) = Account::for_servers()? else { return Ok(true) };
         Ok(succeeds(Command::new("ls").arg(directory).current_dir("/").uid(account.user).gid(account.group)))
     }
 
     /// Uses `directory`, which exists, and initialises it if it contains no data.
-    pub(crate) fn open(directory: &Path, purpose: Use) -> Result<Self> {
+    ///
+    /// # Errors
+    /// PostgreSQL is not installed, or cannot use the directory.
+    pub fn open(directory: &Path, purpose: Use) -> Result<Self> {
         let programs = programs().context("find initdb and postgres")?;
         let account = Account::for_servers()?;
         let cluster = Self { programs, account, directory: directory.to_owned(), purpose };
@@ -104,19 +115,16 @@ impl Cluster {
     }
 
     /// The data directory. It appears on the command line of the server.
-    pub(crate) fn data(&self) -> PathBuf {
+    fn data(&self) -> PathBuf {
         self.directory.join("data")
     }
 
-    pub(crate) fn log(&self) -> PathBuf {
+    fn log(&self) -> PathBuf {
         self.directory.join("postgres.log")
     }
 
     fn initialise(&self) -> Result<()> {
-        if let Some(account) = self.account {
-            std::os::unix::fs::chown(&self.directory, Some(account.user), Some(account.group))
-                .with_context(|| format!("give {} to the server's user", self.directory.display()))?;
-        }
+        self.give(&self.directory)?;
         let mut command = self.as_account(&self.programs.initdb);
         command.arg("--pgdata").arg(self.data());
         command.args(["--username", "postgres", "--encoding", "UTF8", "--locale", "C"]);
@@ -124,22 +132,38 @@ impl Cluster {
             Use::OneRun => command.args(["--auth", "trust", "--no-sync"]),
             Use::Development => command.args(["--auth", "scram-sha-256", "--pwfile"]).arg(self.password_file()?),
         };
-        run_quietly("initdb", &mut command, &self.log())
+        let status = to_log(&mut command, &self.log())?.status().context("run initdb")?;
+        ensure!(status.success(), "initdb ended with {status}: {}", end_of(&self.log()));
+        Ok(())
     }
 
     /// Made for the user of the server, who reads it once.
     fn password_file(&self) -> Result<PathBuf> {
         password::of_or_new(&self.directory)?;
         let file = password::file(&self.directory);
-        if let Some(Account { user, group }) = self.account {
-            std::os::unix::fs::chown(&file, Some(user), Some(group))
-                .with_context(|| format!("give {} to the server's user", file.display()))?;
-        }
+        self.give(&file)?;
         Ok(file)
     }
 
+    /// Makes the user of the server the owner.
+    fn give(&self, path: &Path) -> Result<()> {
+        let Some(Account { user, group }) = self.account else { return Ok(()) };
+        chown(path, Some(user), Some(group)).with_context(|| format!("give {} to the server's user", path.display()))
+    }
+
+    /// Writes a file into the data directory that only the server can read.
+    fn own_file(&self, name: &str, content: &[u8]) -> Result<()> {
+        let path = self.data().join(name);
+        fs::write(&path, content).with_context(|| format!("write {}", path.display()))?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        self.give(&path)
+    }
+
     /// `postgres` in the foreground, listening on the loopback and on a socket in its directory.
-    pub(crate) fn command(&self, port: u16) -> Result<Command> {
+    ///
+    /// # Errors
+    /// The log cannot be opened.
+    pub fn command(&self, port: u16) -> Result<Command> {
         let mut command = self.as_account(&self.programs.postgres);
         command.arg("-D").arg(self.data());
         let socket = format!("unix_socket_directories={}", self.directory.display());
@@ -166,14 +190,16 @@ impl Cluster {
     }
 
     /// Waits until the server with process id `id` accepts connections.
-    pub(crate) fn wait_until_ready(&self, id: u32, has_ended: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
+    ///
+    /// # Errors
+    /// It ends, or is not ready in time; the error contains the end of its log.
+    pub fn wait_until_ready(&self, id: u32, has_ended: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
         let file = self.data().join("postmaster.pid");
-        net::wait_for("PostgreSQL", START_DEADLINE, || {
+        wait_until("PostgreSQL", START_DEADLINE, || {
             if has_ended()? {
-                return Ok(Readiness::Failed(end_of(&self.log())));
+                bail!("start PostgreSQL: {}", end_of(&self.log()));
             }
-            let ready = fs::read_to_string(&file).is_ok_and(|text| says_ready(&text, id));
-            Ok(if ready { Readiness::Ready } else { Readiness::NotYet })
+            Ok(fs::read_to_string(&file).is_ok_and(|text| says_ready(&text, id)))
         })
     }
 }
@@ -201,42 +227,67 @@ impl Account {
 }
 
 /// The URL of the superuser of a server that trusts the loopback.
-pub(crate) fn url(port: u16) -> String {
+#[must_use]
+pub fn url(port: u16) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/postgres")
 }
 
 /// The same of a server that asks for a password.
-pub(crate) fn url_with_password(port: u16, password: &str) -> String {
+#[must_use]
+pub fn url_with_password(port: u16, password: &str) -> String {
     format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres")
 }
 
-/// A PostgreSQL server of the task; ended when dropped.
+/// A PostgreSQL server with an empty database `postgres` and a user of the same name, configured for speed; ended and
+/// cleaned up when dropped.
 #[derive(Debug)]
-pub(crate) struct PostgresServer {
-    pub(crate) port: u16,
-    running: Running,
+pub struct PostgresServer {
+    // Fields are dropped in this order: the process, then its directory, then the reservation of its port.
+    process: ServerProcess,
+    _directory: TempDir,
+    port: ReservedPort,
 }
 
 impl PostgresServer {
-    /// Starts a new server on a free port, configured for speed; its files are in `directory`.
-    pub(crate) fn start(directory: &Path) -> Result<Self> {
-        let cluster = Cluster::open(directory, Use::OneRun)?;
-        let mut last = anyhow!("no attempt was made");
-        for _ in 0..START_ATTEMPTS {
-            let port = net::free_port()?;
-            let running = Running::spawn(&mut cluster.command(port)?, END_SIGNAL)?;
-            match cluster.wait_until_ready(running.id(), &mut || running.has_ended()) {
-                Ok(()) => return Ok(Self { port, running }),
-                Err(error) if end_of(&cluster.log()).contains("could not bind") => last = error,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last)
+    /// Starts a server.
+    ///
+    /// # Errors
+    /// PostgreSQL is not installed, or is not ready in time; the error contains the end of its log.
+    pub fn start() -> Result<Self> {
+        Self::start_with(&[], &[])
+    }
+
+    /// Like [`PostgresServer::start`], with these files in its data directory, and with these settings.
+    ///
+    /// # Errors
+    /// The same as for [`PostgresServer::start`].
+    pub fn start_with(files: &[(&str, Vec<u8>)], settings: &[&str]) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("billing-postgres-").tempdir()?;
+        let (port, cluster) = (ReservedPort::reserve()?, Cluster::open(directory.path(), Use::OneRun)?);
+        files.iter().try_for_each(|(name, content)| cluster.own_file(name, content))?;
+        let mut command = cluster.command(port.number())?;
+        command.args(settings.iter().flat_map(|setting| ["-c", setting]));
+        let mut process = ServerProcess::spawn(&mut command, directory.path(), END_SIGNAL)?;
+        cluster.wait_until_ready(process.id(), &mut || Ok(process.ended()?.is_some()))?;
+        Ok(Self { process, _directory: directory, port })
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// The URL of its superuser.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url(self.port())
     }
 
     /// The process whose children serve the connections.
-    pub(crate) fn id(&self) -> u32 {
-        self.running.id()
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 }
 

@@ -7,59 +7,71 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
+use tempfile::TempDir;
 
-use crate::net::{self, Readiness};
-use crate::process::{Running, end_of, find_program, to_log};
+use crate::port::ReservedPort;
+use crate::process::ServerProcess;
+use crate::program::{end_of, find_program, to_log};
+use crate::wait::{connect, wait_until};
 
-const START_ATTEMPTS: usize = 5;
 const START_DEADLINE: Duration = Duration::from_secs(10);
-/// The signal for a normal end.
-pub(crate) const END_SIGNAL: Signal = Signal::TERM;
-
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// The signal for a normal end.
+pub const END_SIGNAL: Signal = Signal::TERM;
 
 /// `REDIS_SERVER_BIN`, or `redis-server` in `PATH` and in the directories of package managers.
-pub(crate) fn program() -> Option<PathBuf> {
+#[must_use]
+pub fn program() -> Option<PathBuf> {
     let chosen = std::env::var_os("REDIS_SERVER_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
     let usual = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
     chosen.or_else(|| find_program("redis-server", &usual))
 }
 
-/// A Redis server of the task, empty and without persistence; ended when dropped.
+/// A Redis server, empty and without persistence; ended and cleaned up when dropped.
 #[derive(Debug)]
-pub(crate) struct RedisServer {
-    pub(crate) port: u16,
-    running: Running,
+pub struct RedisServer {
+    // Fields are dropped in this order: the process, then its directory, then the reservation of its port.
+    process: ServerProcess,
+    _directory: TempDir,
+    port: ReservedPort,
 }
 
 impl RedisServer {
-    /// Starts on a free port; its files are in `directory`.
-    pub(crate) fn start(directory: &Path) -> Result<Self> {
-        let log = directory.join("redis.log");
-        let mut last = anyhow!("no attempt was made");
-        for _ in 0..START_ATTEMPTS {
-            let port = net::free_port()?;
-            let mut command = command(None, port, directory)?;
-            let running = Running::spawn(to_log(command.args(["--save", ""]), &log)?, END_SIGNAL)?;
-            match wait_until_ready(port, running.id(), None, &log, &mut || running.has_ended()) {
-                Ok(()) => return Ok(Self { port, running }),
-                Err(error) if end_of(&log).contains("Address already in use") => last = error,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last)
+    /// Starts a server.
+    ///
+    /// # Errors
+    /// Redis is not installed, or does not answer in time; the error contains the end of its log.
+    pub fn start() -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("billing-redis-").tempdir()?;
+        let (port, log) = (ReservedPort::reserve()?, directory.path().join("redis.log"));
+        let mut command = command(None, port.number(), directory.path())?;
+        to_log(command.args(["--save", ""]), &log)?;
+        let mut process = ServerProcess::spawn(&mut command, directory.path(), END_SIGNAL)?;
+        let id = process.id();
+        wait_until_ready(port.number(), id, None, &log, &mut || Ok(process.ended()?.is_some()))?;
+        Ok(Self { process, _directory: directory, port })
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number()
     }
 
     /// Its process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.running.id()
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Numbers from a section of `INFO`, all from one call.
-    pub(crate) fn numbers<const N: usize>(&self, section: &str, fields: [&str; N]) -> Result<[f64; N]> {
-        let text = info_text(self.port, None, section)?;
+    ///
+    /// # Errors
+    /// The server does not answer, or has no such field.
+    pub fn numbers<const N: usize>(&self, section: &str, fields: [&str; N]) -> Result<[f64; N]> {
+        let text = info_text(self.port(), None, section)?;
         let mut numbers = [0.0; N];
         for (number, field) in numbers.iter_mut().zip(fields) {
             let value = field_of(&text, field).with_context(|| format!("INFO {section} has no {field}"))?;
@@ -71,7 +83,10 @@ impl RedisServer {
 
 /// `redis-server` in the foreground, on the loopback, with a configuration file or with the defaults. The caller may
 /// add options.
-pub(crate) fn command(config: Option<&Path>, port: u16, directory: &Path) -> Result<Command> {
+///
+/// # Errors
+/// Redis is not installed.
+pub fn command(config: Option<&Path>, port: u16, directory: &Path) -> Result<Command> {
     let mut command = Command::new(program().context("find redis-server")?);
     let port = port.to_string();
     command.args(config);
@@ -80,18 +95,21 @@ pub(crate) fn command(config: Option<&Path>, port: u16, directory: &Path) -> Res
 }
 
 /// Waits until the server with process id `id` answers on `port`.
-pub(crate) fn wait_until_ready(
+///
+/// # Errors
+/// It ends, or does not answer in time.
+pub fn wait_until_ready(
     port: u16,
     id: u32,
     password: Option<&str>,
     log: &Path,
     has_ended: &mut dyn FnMut() -> Result<bool>,
 ) -> Result<()> {
-    net::wait_for(&format!("redis-server on port {port}"), START_DEADLINE, || {
+    wait_until(&format!("redis-server on port {port}"), START_DEADLINE, || {
         if has_ended()? {
-            return Ok(Readiness::Failed(end_of(log)));
+            bail!("start redis-server on port {port}: {}", end_of(log));
         }
-        Ok(if process_id(port, password).ok() == Some(id) { Readiness::Ready } else { Readiness::NotYet })
+        Ok(process_id(port, password).ok() == Some(id))
     })
 }
 
@@ -104,7 +122,7 @@ fn process_id(port: u16, password: Option<&str>) -> Result<u32> {
 
 /// A section of `INFO`, requested with the inline form of the protocol, which needs no client.
 fn info_text(port: u16, password: Option<&str>, section: &str) -> Result<String> {
-    let mut stream = net::connect(port, ANSWER_TIMEOUT)?;
+    let mut stream = connect(port, ANSWER_TIMEOUT)?;
     let login = password.map(|password| format!("AUTH {password}\r\n")).unwrap_or_default();
     stream.write_all(format!("{login}INFO {section}\r\n").as_bytes())?;
     let mut reader = BufReader::new(stream);

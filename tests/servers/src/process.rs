@@ -1,7 +1,7 @@
-//! The process of a test server, and a watchdog that outlives the test.
+//! The process of a server, and a watchdog that outlives this process.
 //!
-//! Invariant: the process ends when this value is dropped, and also when the test process is interrupted or killed, in
-//! which case none of our code runs any more. Without the watchdog, a paused process would survive Ctrl-C for ever.
+//! Invariant: the server ends when its value is dropped, and also when this process is interrupted or killed, in which
+//! case none of our code runs any more. Without the watchdog, a paused server would survive Ctrl-C for ever.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -13,20 +13,26 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
+const END_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A child process; killed when dropped.
+/// A child process; ended when dropped.
 #[derive(Debug)]
-pub(crate) struct ServerProcess {
+pub struct ServerProcess {
     child: Child,
+    end_signal: Signal,
     watchdog: Watchdog,
 }
 
 impl ServerProcess {
-    /// Starts `command`, whose files are in `directory`.
-    pub(crate) fn spawn(command: &mut Command, directory: &Path) -> Result<Self> {
+    /// Starts `command`, whose files are in `directory`. The end signal is sent when the value is dropped; SIGKILL also
+    /// ends a paused process.
+    ///
+    /// # Errors
+    /// There is no such program, or no `sh` for the watchdog.
+    pub fn spawn(command: &mut Command, directory: &Path, end_signal: Signal) -> Result<Self> {
         let mut child = command.spawn()?;
-        match Watchdog::watch(child.id(), directory) {
-            Ok(watchdog) => Ok(Self { child, watchdog }),
+        match Watchdog::watch(child.id(), directory, end_signal) {
+            Ok(watchdog) => Ok(Self { child, end_signal, watchdog }),
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -35,23 +41,40 @@ impl ServerProcess {
         }
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    /// The exit status, if it has ended.
+    ///
+    /// # Errors
+    /// The system refuses to tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().context("wait for a server")
     }
 
-    pub(crate) fn signal(&self, which: Signal) -> Result<()> {
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// The process has ended.
+    pub fn signal(&self, which: Signal) -> Result<()> {
         kill_process(Pid::from_child(&self.child), which).with_context(|| format!("send {which:?} to a server"))
     }
 
-    /// Asks the process to end. If it has not ended after `deadline`, it is killed, and an error is returned.
-    pub(crate) fn terminate(mut self, deadline: Duration) -> Result<()> {
+    /// Asks the process to end.
+    ///
+    /// # Errors
+    /// It has not ended after `deadline`, and was killed.
+    pub fn terminate(mut self, deadline: Duration) -> Result<()> {
         self.signal(Signal::TERM)?;
         // A paused server handles the signal only after it continues.
         self.signal(Signal::CONT)?;
+        self.wait(deadline)
+    }
+
+    fn wait(&mut self, deadline: Duration) -> Result<()> {
         let end = Instant::now() + deadline;
         while self.ended()?.is_none() {
             if Instant::now() > end {
@@ -64,28 +87,34 @@ impl ServerProcess {
 }
 
 impl Drop for ServerProcess {
-    /// SIGKILL also ends a paused process. An error is ignored: it means that the process has ended already.
+    /// Errors are ignored: they mean that the process has ended already.
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        // Before `wait` releases the process id, so that the watchdog can never hit another process.
+        if matches!(self.ended(), Ok(None)) {
+            let _ = self.signal(self.end_signal);
+        }
+        // Before the process id is released, so that the watchdog can never hit another process.
         self.watchdog.stand_down();
+        let _ = self.wait(END_DEADLINE);
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A shell that waits for a word or for the end of its input. The kernel closes the input when the test process is
-/// gone.
+/// A shell that waits for a word or for the end of its input. The kernel closes the input when this process is gone.
 #[derive(Debug)]
 struct Watchdog {
     shell: Child,
 }
 
-const WATCH: &str = r#"read -r word; [ "$word" = done ] && exit 0; kill -9 "$1"; rm -rf -- "$2""#;
+/// A server that does not end at once after its signal has a second.
+const WATCH: &str = r#"read -r word; [ "$word" = done ] && exit 0
+kill "-$3" "$1"; [ "$3" = 9 ] || sleep 1; kill -9 "$1"; rm -rf -- "$2""#;
 
 impl Watchdog {
-    fn watch(id: u32, directory: &Path) -> Result<Self> {
+    fn watch(id: u32, directory: &Path, end_signal: Signal) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", WATCH, "watchdog", &id.to_string()]).arg(directory);
+        command.arg(end_signal.as_raw().to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         // In a separate process group, which Ctrl-C does not reach.
         let shell = command.process_group(0).spawn().context("start the watchdog of a server (sh)")?;
@@ -108,7 +137,7 @@ mod tests {
     use super::*;
 
     fn start(directory: &Path) -> (ServerProcess, Pid) {
-        let process = ServerProcess::spawn(Command::new("sleep").arg("600"), directory).unwrap();
+        let process = ServerProcess::spawn(Command::new("sleep").arg("600"), directory, Signal::KILL).unwrap();
         let pid = Pid::from_child(&process.child);
         (process, pid)
     }
