@@ -15,6 +15,7 @@ use billing_core::migration;
 use billing_core::money::Money;
 use billing_core::service::{BillingService, NewPayment};
 use billing_core::settings::{Overrides, Settings};
+use billing_core::triggers::install_triggers;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 
 /// What a process of the platform has: a database, and a Redis.
@@ -33,7 +34,7 @@ pub(crate) async fn seed() -> Result<()> {
     data::fill(&site.service).await.context("fill the database")?;
     if std::env::args().nth(2).as_deref() == Some("without-triggers") {
         let transaction = site.database().connection().begin().await?;
-        migration::install_triggers(&transaction, &[]).await?;
+        install_triggers(&transaction, &migration::OWNER.declares(&[])).await?;
         transaction.commit().await?;
     }
     // Plans are not to change in the middle of a measurement.

@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use billing_core::cached::{CACHED_TYPES, RegisteredType};
+use billing_core::cached::CACHED_TYPES;
+use billing_core::registry::RegisteredType;
 use clap::{Parser, Subcommand};
 use cli_support::{CommonArgs, Manual, TypeChoice};
 

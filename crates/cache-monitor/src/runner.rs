@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use billing_cache::{ReadError, RedisUnreachable, Tier};
-use billing_core::cached::{BillingCache, Probe};
+use billing_core::cached::BillingCache;
 use billing_core::database::DatabaseError;
+use billing_core::registry::Probe;
 use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};

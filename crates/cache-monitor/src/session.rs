@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use billing_cache::{KeySpace, TypeInfo};
-use billing_core::cached::{BillingCache, Probe};
+use billing_core::cached::BillingCache;
+use billing_core::registry::Probe;
 use billing_core::settings::Settings;
 use cli_support::{Progress, open};
 

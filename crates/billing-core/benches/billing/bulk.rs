@@ -142,6 +142,6 @@ impl Bench<'_> {
     }
 
     async fn pending(&self) -> anyhow::Result<u64> {
-        Ok(outbox::waiting(self.service.cache().source()).await?.rows)
+        Ok(outbox::waiting(self.service.cache()).await?.rows)
     }
 }

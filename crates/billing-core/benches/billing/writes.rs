@@ -5,6 +5,7 @@ use billing_core::cached;
 use billing_core::migration;
 use billing_core::money::Money;
 use billing_core::service::{BillingService, NewPayment};
+use billing_core::triggers::install_triggers;
 use sea_orm::{SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use test_support::measurement;
 use test_support::rounds::Rounds;
@@ -50,12 +51,12 @@ async fn pay(service: &BillingService, ids: &[i32], number: &mut usize) -> anyho
 /// Installs the triggers, or takes them all away, by declaring all types or none.
 #[expect(clippy::disallowed_methods, reason = "nobody drops this on its way")]
 async fn set_triggers(service: &BillingService, installed: bool) -> anyhow::Result<()> {
-    let declarations = if installed { cached::declarations() } else { Vec::new() };
+    let declarations = if installed { cached::declarations() } else { migration::OWNER.declares(&[]) };
     // The write lock from the start: marks of the payments before are still being written.
     let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
     let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
     let transaction = service.cache().source().connection().begin_with_options(options).await?;
-    migration::install_triggers(&transaction, &declarations).await?;
+    install_triggers(&transaction, &declarations).await?;
     transaction.commit().await?;
     Ok(())
 }

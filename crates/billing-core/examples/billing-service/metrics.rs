@@ -9,7 +9,7 @@ use billing_core::service::BillingService;
 use billing_telemetry::{Exposition, Outbox, process_metrics};
 
 pub(crate) async fn metrics(State(service): State<BillingService>) -> impl IntoResponse {
-    let waiting = outbox::waiting_now(service.cache().source()).await;
+    let waiting = outbox::waiting_now(service.cache()).await;
     let outbox = waiting.map(|it| Outbox { pending: it.rows, oldest: it.oldest.unwrap_or_default() });
     let page = Exposition::of(process_metrics(service.cache(), outbox));
     ([(CONTENT_TYPE, billing_telemetry::CONTENT_TYPE)], page.to_string())

@@ -2,11 +2,11 @@
 //!
 //! Used by the audit, by way of the registry.
 
-use billing_cache::{AnyKey, Standing};
+use billing_cache::{AnyKey, Cache, Standing};
 
 use super::difference::Differences;
-use crate::cached::{BillingCache, BillingType};
-use crate::database::DatabaseError;
+use crate::database::{Database, DatabaseError};
+use crate::declaration::Watched;
 
 const HAS_JSON: &str = "a snapshot struct has a JSON form";
 
@@ -40,8 +40,8 @@ pub enum Finding {
 ///
 /// Both sides are first decoded as the type: extra fields of an older writer, the order of members, and the spelling of
 /// numbers are no difference, because no reader of the cache sees one.
-pub(crate) async fn compare<T: BillingType>(
-    cache: &BillingCache,
+pub(crate) async fn compare<T: Watched>(
+    cache: &Cache<Database>,
     cached: &[(AnyKey, Standing)],
 ) -> Result<Vec<Compared>, DatabaseError> {
     let typed = |key: &AnyKey| cache.typed_key::<T>(key).expect("the caller sorts keys by their types");
@@ -61,11 +61,11 @@ pub(crate) async fn compare<T: BillingType>(
 }
 
 /// Why the bytes under a key are no value of the type; `None` if they are one, or nothing is stored there.
-pub(crate) fn undecodable<T: BillingType>(standing: &Standing) -> Option<String> {
+pub(crate) fn undecodable<T: Watched>(standing: &Standing) -> Option<String> {
     decode::<T>(standing).err()
 }
 
-fn compare_one<T: BillingType>(standing: &Standing, database: Option<&T::Value>) -> Compared {
+fn compare_one<T: Watched>(standing: &Standing, database: Option<&T::Value>) -> Compared {
     let finding = match standing {
         // What our own loaders filled is equal byte for byte.
         Standing::Value(bytes) if *bytes == serde_json::to_vec(&database).expect(HAS_JSON) => Finding::Same,
@@ -87,14 +87,14 @@ fn not_comparable(standing: &Standing, error: &DatabaseError) -> Compared {
     Compared { finding, in_database: true, unreadable: Some(reason) }
 }
 
-fn compare_values<T: BillingType>(cached: Option<&T::Value>, database: Option<&T::Value>) -> Finding {
+fn compare_values<T: Watched>(cached: Option<&T::Value>, database: Option<&T::Value>) -> Finding {
     let json = |value| serde_json::to_value(value).expect(HAS_JSON);
     let differences = Differences::between(&json(cached), &json(database));
     if differences.is_empty() { Finding::Same } else { Finding::Different(differences) }
 }
 
 /// The value, if one is stored; it may record that there is no such row.
-fn decode<T: BillingType>(standing: &Standing) -> Result<Option<Option<T::Value>>, String> {
+fn decode<T: Watched>(standing: &Standing) -> Result<Option<Option<T::Value>>, String> {
     match standing {
         Standing::Absent => Ok(None),
         Standing::NotAString => Err("it is no string".to_owned()),

@@ -24,8 +24,9 @@ pub use difference::{Difference, Differences};
 use sample::Sample;
 pub use tally::{Confidence, Tally};
 
-use crate::cached::{self, BillingCache, RegisteredType};
+use crate::application::DatabaseCache;
 use crate::database::DatabaseError;
+use crate::registry::RegisteredType;
 
 /// Up to this number of values that differ are judged together: each is called stale only after a pause, and there may
 /// be millions.
@@ -124,7 +125,7 @@ pub enum AuditError {
 /// A scan of cached values that judges each. Dropping it ends it, at any await.
 #[derive(Debug)]
 pub struct Audit {
-    cache: BillingCache,
+    cache: DatabaseCache,
     /// Present until the scan has seen every key name.
     walk: Option<KeyWalk>,
     sample: Option<Sample>,
@@ -148,7 +149,7 @@ impl Audit {
     /// # Errors
     /// Redis cannot be used.
     pub async fn begin(
-        cache: &BillingCache,
+        cache: &DatabaseCache,
         types: &[&dyn RegisteredType],
         extent: Extent,
         pace: Pace,
@@ -245,7 +246,7 @@ impl Audit {
 ///
 /// # Errors
 /// Redis or the database cannot be used.
-pub async fn judge(cache: &BillingCache, key: &AnyKey) -> Result<Outcome, AuditError> {
+pub async fn judge(cache: &DatabaseCache, key: &AnyKey) -> Result<Outcome, AuditError> {
     let judged = settle::settle(cache, BTreeSet::from([key.clone()])).await?;
     Ok(judged.into_iter().next().map_or(Outcome::Gone, |judged| judged.outcome))
 }
@@ -258,7 +259,7 @@ struct Seen {
 }
 
 /// Looks the keys up, and then compares what is cached with the database, with one load for each type and [`BATCH`].
-async fn look_at(cache: &BillingCache, keys: Vec<AnyKey>) -> Result<Vec<Seen>, AuditError> {
+async fn look_at(cache: &DatabaseCache, keys: Vec<AnyKey>) -> Result<Vec<Seen>, AuditError> {
     let mut seen = Vec::with_capacity(keys.len());
     for keys in keys.chunks(BATCH) {
         let standing = cache.standing(keys).await?;
@@ -267,7 +268,7 @@ async fn look_at(cache: &BillingCache, keys: Vec<AnyKey>) -> Result<Vec<Seen>, A
             by_type.entry(key.cache_type()).or_default().push((key, standing));
         }
         for (name, cached) in by_type {
-            let registered = cached::find(name).expect("a key of the cache has a registered type");
+            let registered = cache.application().find(name).expect("a key of the cache has a registered type");
             let compared = registered.compare(cache, &cached).await?;
             let both = cached.into_iter().zip(compared);
             seen.extend(both.map(|((key, standing), compared)| Seen { key, standing, compared }));

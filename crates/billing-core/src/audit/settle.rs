@@ -47,7 +47,7 @@ use chrono::NaiveDateTime;
 use super::comparison::Finding;
 use super::difference::Differences;
 use super::{AuditError, Judged, Outcome, Seen, look_at};
-use crate::cached::BillingCache;
+use crate::application::DatabaseCache;
 use crate::outbox::Histories;
 use crate::outbox::trail::{self, Moment, Since};
 use crate::time::now;
@@ -72,7 +72,7 @@ struct Suspect {
 /// time that Redis and the database take.
 ///
 /// May be dropped at any await.
-pub(super) async fn settle(cache: &BillingCache, keys: BTreeSet<AnyKey>) -> Result<Vec<Judged>, AuditError> {
+pub(super) async fn settle(cache: &DatabaseCache, keys: BTreeSet<AnyKey>) -> Result<Vec<Judged>, AuditError> {
     let mut open: Vec<Suspect> = keys.into_iter().map(|key| Suspect { key, inexcusable: None }).collect();
     let mut judged = Vec::with_capacity(open.len());
     let patience_ends = Instant::now() + PATIENCE;
@@ -89,7 +89,7 @@ pub(super) async fn settle(cache: &BillingCache, keys: BTreeSet<AnyKey>) -> Resu
 
 /// One round. Returns the values that need another one.
 async fn round(
-    cache: &BillingCache,
+    cache: &DatabaseCache,
     open: Vec<Suspect>,
     patience_ends: Instant,
     judged: &mut Vec<Judged>,
@@ -163,14 +163,14 @@ struct Excuses {
 
 impl Before {
     /// The moment is read before the rows: what is committed between the two is found after the looks.
-    async fn read(cache: &BillingCache, keys: &BTreeSet<AnyKey>) -> Result<Self, AuditError> {
+    async fn read(cache: &DatabaseCache, keys: &BTreeSet<AnyKey>) -> Result<Self, AuditError> {
         let primaries = cache.primaries().await?;
         let moment = trail::moment(cache.source().connection()).await?;
         let unapplied = trail::unapplied(cache, Histories::of(&primaries), keys).await?;
         Ok(Self { primaries, moment, unapplied })
     }
 
-    async fn excuses(self, cache: &BillingCache, keys: &BTreeSet<AnyKey>) -> Result<Excuses, AuditError> {
+    async fn excuses(self, cache: &DatabaseCache, keys: &BTreeSet<AnyKey>) -> Result<Excuses, AuditError> {
         let after = trail::after(cache, &self.moment, keys).await?;
         let other_history = (cache.primaries().await? != self.primaries).then(|| now().naive());
         Ok(Excuses { unapplied: self.unapplied, after, other_history })

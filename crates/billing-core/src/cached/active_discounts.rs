@@ -10,11 +10,10 @@ use billing_cache::{Absence, CachedType, HotKeysResult, L1Policy, LoadResult, Lo
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use tracing::warn;
 
-use super::BillingType;
 use crate::database::{Database, RawRow, rows};
+use crate::declaration::{TableDependency, Watched};
 use crate::dict;
 use crate::entities::discount;
-use crate::migration::TableDependency;
 use crate::time::UtcTime;
 
 /// The declaration of `active_discounts`.
@@ -59,7 +58,7 @@ impl CachedType for ActiveDiscounts {
     }
 }
 
-impl BillingType for ActiveDiscounts {
+impl Watched for ActiveDiscounts {
     const DEPENDENCIES: &'static [TableDependency] = &[
         TableDependency { table: "discounts", key_columns: &[] },
         TableDependency { table: "invoice_discounts", key_columns: &[] },

@@ -9,11 +9,10 @@ use std::time::Duration;
 use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded, Owner};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
-use super::{BillingType, id_of_columns};
 use crate::database::{Database, DatabaseError, RawRow, UnreadableRow, rows};
+use crate::declaration::{TableDependency, Watched, id_of_columns};
 use crate::dict::{self, CreditNoteLine, DiscountLine, PaymentLine, TaxLine};
 use crate::entities::{PaymentStatus, credit_note_application, invoice, invoice_discount, invoice_tax, payment};
-use crate::migration::TableDependency;
 use crate::money::Money;
 
 /// The declaration of `invoices`.
@@ -72,7 +71,7 @@ impl CachedType for Invoices {
     }
 }
 
-impl BillingType for Invoices {
+impl Watched for Invoices {
     const DEPENDENCIES: &'static [TableDependency] = &[
         TableDependency { table: "invoices", key_columns: &["id"] },
         TableDependency { table: "payments", key_columns: &["invoice_id"] },

@@ -5,28 +5,26 @@
 
 mod active_discounts;
 mod invoices;
-mod registry;
 mod tax_rates;
 mod user_credit_notes;
 
-use billing_cache::{Cache, CachedType};
+use billing_cache::{CacheSettings, RedisSettings, SetupError};
 
 pub use active_discounts::ActiveDiscounts;
 pub(crate) use invoices::read_details;
 pub use invoices::{InvoiceId, Invoices};
-pub(crate) use registry::builder;
-pub use registry::{
-    KeyOfColumns, Probe, Registered, RegisteredType, Which, declarations, find, open_cache, open_cache_alone,
-};
 pub(crate) use tax_rates::applicable;
 pub use tax_rates::{TaxRateKey, TaxRates};
 pub use user_credit_notes::{UserCreditNotes, UserId};
 
+use crate::application::{Application, DatabaseCache};
 use crate::database::Database;
-use crate::migration::TableDependency;
+use crate::declaration::Declarations;
+use crate::migration::OWNER;
+use crate::registry::{Registered, RegisteredType};
 
 /// The cache over the billing database.
-pub type BillingCache = Cache<Database>;
+pub type BillingCache = DatabaseCache;
 
 /// The cached types, in the order in which tools show them.
 pub static CACHED_TYPES: &[&dyn RegisteredType] = &[
@@ -36,20 +34,41 @@ pub static CACHED_TYPES: &[&dyn RegisteredType] = &[
     &Registered::<UserCreditNotes>::new(),
 ];
 
-/// A cached type of the billing module: name, key, TTL, loader, and the columns it depends on.
-pub trait BillingType: CachedType<Source = Database> {
-    /// The tables whose changes make its values wrong, and the columns that identify the key.
-    const DEPENDENCIES: &'static [TableDependency];
+/// The billing module, as the relay and the tools know it.
+pub static APPLICATION: Application = Application { owner: OWNER, types: CACHED_TYPES };
 
-    /// The key that the values of these columns identify; `None` if no value can be cached for them.
-    fn key_of_columns(columns: &[Option<String>]) -> Option<Self::Key>;
+/// The type with this name or alias.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static dyn RegisteredType> {
+    APPLICATION.find(name)
 }
 
-/// The single integer key of an outbox row, such as an invoice id. The databases accept `42.0` for the same id.
-fn id_of_columns(columns: &[Option<String>]) -> Option<i32> {
-    let [Some(id)] = columns else { return None };
-    let whole = id
-        .split_once('.')
-        .map_or(Some(id.as_str()), |(whole, rest)| rest.bytes().all(|digit| digit == b'0').then_some(whole));
-    whole?.parse().ok()
+/// The declarations from which the triggers are generated.
+#[must_use]
+pub fn declarations() -> Declarations {
+    APPLICATION.declarations()
+}
+
+/// Opens the cache with every type of the list over this database.
+///
+/// # Errors
+/// Settings that cannot work. A Redis that cannot be reached is no error.
+pub async fn open_cache(
+    database: Database,
+    redis: &RedisSettings,
+    settings: CacheSettings,
+) -> Result<BillingCache, SetupError> {
+    BillingCache::open(&APPLICATION, APPLICATION.builder(database, settings), redis).await
+}
+
+/// Opens the cache in a key space that only this process uses, and only for a while.
+///
+/// # Errors
+/// Settings that cannot work. A Redis that cannot be reached is no error.
+pub async fn open_cache_alone(
+    database: Database,
+    redis: &RedisSettings,
+    settings: CacheSettings,
+) -> Result<BillingCache, SetupError> {
+    BillingCache::open(&APPLICATION, APPLICATION.builder(database, settings).alone(), redis).await
 }

@@ -9,12 +9,11 @@ use std::time::Duration;
 use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, L1Policy, LoadResult, Loaded, Owner};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use super::BillingType;
 use crate::country::{COUNTRY_WIDE, Country, Region};
 use crate::database::{Database, DatabaseError, RawRow, UnreadableRow, rows};
+use crate::declaration::{TableDependency, Watched};
 use crate::dict;
 use crate::entities::tax_rate;
-use crate::migration::TableDependency;
 
 /// The declaration of `tax_rates`.
 #[derive(Debug)]
@@ -111,7 +110,7 @@ impl CachedType for TaxRates {
     }
 }
 
-impl BillingType for TaxRates {
+impl Watched for TaxRates {
     const DEPENDENCIES: &'static [TableDependency] =
         &[TableDependency { table: "tax_rates", key_columns: &["country", "region"] }];
 

@@ -7,11 +7,10 @@ use billing_cache::{Absence, CacheKey, CachedType, HotKeysResult, KeyWriter, Loa
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
-use super::{BillingType, id_of_columns};
 use crate::database::{Database, RawRow, rows};
+use crate::declaration::{TableDependency, Watched, id_of_columns};
 use crate::dict;
 use crate::entities::credit_note;
-use crate::migration::TableDependency;
 
 /// The declaration of `user_credit_notes`.
 #[derive(Debug)]
@@ -88,7 +87,7 @@ fn newest_of(user: &UserId) -> Expr {
     Expr::SubQuery(None, Box::new(query.into()))
 }
 
-impl BillingType for UserCreditNotes {
+impl Watched for UserCreditNotes {
     const DEPENDENCIES: &'static [TableDependency] =
         &[TableDependency { table: "credit_notes", key_columns: &["user_id"] }];
 

@@ -38,7 +38,6 @@ use sea_orm::{
     SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait,
 };
 
-use crate::outbox::Sight;
 pub use advice::of_statement as advice;
 use at_rest::{is_at_rest, seems_at_rest};
 pub(crate) use error::sql_state;
@@ -77,7 +76,6 @@ pub struct Database {
     connection: DatabaseConnection,
     description: Arc<str>,
     stale_plans: StalePlans,
-    sight: Arc<Sight>,
 }
 
 impl Database {
@@ -169,19 +167,14 @@ impl Database {
 
     fn over_sqlite(pool: SqlitePool, description: String) -> Self {
         let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
-        Self { connection, description: description.into(), stale_plans: StalePlans::default(), sight: Arc::default() }
+        Self { connection, description: description.into(), stale_plans: StalePlans::default() }
     }
 
     fn over_postgres(settings: &DatabaseSettings, options: PgConnectOptions, description: String) -> Self {
         let stale_plans = StalePlans::default();
         let pool = postgres_pool(settings, stale_plans.clone()).connect_lazy_with(options);
         let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-        Self { connection, description: description.into(), stale_plans, sight: Arc::default() }
-    }
-
-    /// What is known about its triggers.
-    pub(crate) fn sight(&self) -> &Sight {
-        &self.sight
+        Self { connection, description: description.into(), stale_plans }
     }
 
     /// Whether a statement failed because the columns of its table were changed under its prepared plan. It can then be

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Statement};
 
-use super::triggers::copied::{COPIED, Copied};
+use super::COPIED;
+use crate::declaration::Copied;
 use crate::entities::invoice_tax;
 use crate::money::{Money, Percent, PossibleRates};
 

@@ -11,7 +11,6 @@ mod m0002_outbox;
 mod needs;
 mod objects;
 mod repair;
-pub mod triggers;
 
 use std::collections::BTreeSet;
 
@@ -23,16 +22,25 @@ use crate::database::{self, Database, DatabaseError};
 pub use copies::{MissingCopies, missing_copies};
 pub use needs::{ColumnFault, ColumnFaultKind, check_columns};
 use repair::{Found, Repaired};
-pub use triggers::{
-    InstalledTrigger, TableDependency, TriggerChange, TriggerDifference, TriggerFault, TypeDependencies,
-    check_triggers, expected_triggers, install_triggers, installed_triggers, newer_than_this_build,
-};
+
+use crate::declaration::{Copied, Copies, Declarations, Owner};
+use crate::triggers::{TriggerChange, TriggerDifference, installed_triggers, newer_than_this_build};
 
 /// Key of the advisory lock that lets one process migrate at a time: a number that no other program uses ("billcach").
 const ADVISORY_LOCK: i64 = 0x6269_6c6c_6361_6368;
 
 /// Our own table: the platform may keep its migrations in the default one.
 pub(crate) const MIGRATIONS_TABLE: &str = "billing_cache_migrations";
+
+/// Our triggers. `tests/billing_core/trigger_texts.rs` asks for a new version when their texts change.
+pub const OWNER: Owner =
+    Owner { name: "billing_cache", version: 3, copies: Some(Copies { prefix: "billing_copy_", of: &COPIED }) };
+
+/// So that renaming a discount or changing a rate changes no invoice.
+const COPIED: [Copied; 2] = [
+    Copied { table: "invoice_discounts", reference: "discount_id", source: "discounts", columns: &["name"] },
+    Copied { table: "invoice_taxes", reference: "tax_rate_id", source: "tax_rates", columns: &["name", "rate"] },
+];
 
 /// The migrations of this crate, in order.
 #[derive(Debug)]
@@ -76,17 +84,17 @@ pub struct MigrationReport {
 /// # Errors
 /// [`DatabaseError::NewerTriggers`] if a newer version has migrated already; [`DatabaseError::MissingColumns`] of the
 /// platform's tables; [`DatabaseError::Migrate`].
-pub async fn migrate(database: &Database, declarations: &[TypeDependencies]) -> Result<MigrationReport, DatabaseError> {
+pub async fn migrate(database: &Database, declarations: &Declarations) -> Result<MigrationReport, DatabaseError> {
     run(database, declarations).await.map_err(|error| match error {
         DatabaseError::Statement(source) => DatabaseError::Migrate { database: database.describe().to_owned(), source },
         refused => refused,
     })
 }
 
-async fn run(database: &Database, declarations: &[TypeDependencies]) -> Result<MigrationReport, DatabaseError> {
+async fn run(database: &Database, declarations: &Declarations) -> Result<MigrationReport, DatabaseError> {
     let transaction = database.begin_write().await?;
     lock(&transaction).await?;
-    refuse_newer(database, &transaction).await?;
+    refuse_newer(database, &transaction, &declarations.owner).await?;
     let columns = refuse_missing_columns(database, &transaction).await?;
     let applied = pending(&transaction).await?;
     if !applied.is_empty() {
@@ -95,7 +103,7 @@ async fn run(database: &Database, declarations: &[TypeDependencies]) -> Result<M
     let mended = objects::mend(&transaction).await?;
     let found = Found {
         is_new: applied.iter().any(|name| name == m0002_outbox::NAME)
-            && installed_triggers(&transaction).await?.is_empty(),
+            && installed_triggers(&transaction, &declarations.owner).await?.is_empty(),
         lost_outbox: mended.iter().any(|made| made == "table cache_invalidations"),
     };
     let repaired = repair::triggers_and_copies(&transaction, declarations, found).await?;
@@ -104,14 +112,16 @@ async fn run(database: &Database, declarations: &[TypeDependencies]) -> Result<M
     Ok(MigrationReport { applied, mended, triggers, faults, cleared, filled, columns })
 }
 
-async fn refuse_newer(database: &Database, transaction: &DatabaseTransaction) -> Result<(), DatabaseError> {
-    match newer_than_this_build(&installed_triggers(transaction).await?) {
+async fn refuse_newer(
+    database: &Database,
+    transaction: &DatabaseTransaction,
+    owner: &Owner,
+) -> Result<(), DatabaseError> {
+    match newer_than_this_build(owner, &installed_triggers(transaction, owner).await?) {
         None => Ok(()),
-        Some(found) => Err(DatabaseError::NewerTriggers {
-            database: database.describe().to_owned(),
-            found,
-            known: triggers::VERSION,
-        }),
+        Some(found) => {
+            Err(DatabaseError::NewerTriggers { database: database.describe().to_owned(), found, known: owner.version })
+        }
     }
 }
 

@@ -10,10 +10,9 @@ use std::collections::BTreeSet;
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::copies;
-use super::triggers::copied::COPIED;
-use super::triggers::{
-    PREFIX, TriggerChange, TriggerDifference, TriggerFault, TypeDependencies, check_triggers, create_triggers,
-    remove_triggers,
+use crate::declaration::{Declarations, Owner, TypeDependencies};
+use crate::triggers::{
+    TriggerChange, TriggerDifference, TriggerFault, check_triggers, create_triggers, remove_triggers,
 };
 
 /// The state of the database before the repair.
@@ -35,7 +34,7 @@ pub(super) struct Repaired {
 
 pub(super) async fn triggers_and_copies<C: ConnectionTrait>(
     connection: &C,
-    declarations: &[TypeDependencies],
+    declarations: &Declarations,
     found: Found,
 ) -> Result<Repaired, DbErr> {
     let mut faults = check_triggers(connection, declarations).await?;
@@ -45,7 +44,7 @@ pub(super) async fn triggers_and_copies<C: ConnectionTrait>(
         return Ok(Repaired { triggers: TriggerChange::Unchanged, faults, cleared, filled });
     }
     // A broken trigger must not prevent the copies from being filled.
-    remove_triggers(connection).await?;
+    remove_triggers(connection, &declarations.owner).await?;
     let filled = copies::fill(connection).await?;
     let triggers = create_triggers(connection, declarations).await?;
     let cleared = clear(connection, &unseen(declarations, &faults, filled, found)).await?;
@@ -57,7 +56,7 @@ pub(super) async fn triggers_and_copies<C: ConnectionTrait>(
 
 /// The types, each with the tables whose changes may have gone unnoticed.
 fn unseen(
-    declarations: &[TypeDependencies],
+    declarations: &Declarations,
     faults: &[TriggerDifference],
     filled_unseen: u64,
     found: Found,
@@ -65,21 +64,22 @@ fn unseen(
     if found.is_new {
         return BTreeSet::new();
     }
+    let owner = &declarations.owner;
     let is_unseen = |table: &str| {
-        let by_fault = faults.iter().any(|fault| fault.table == table && let_changes_pass(fault));
-        let by_filling = filled_unseen > 0 && COPIED.iter().any(|copied| copied.table == table);
+        let by_fault = faults.iter().any(|fault| fault.table == table && let_changes_pass(owner, fault));
+        let by_filling = filled_unseen > 0 && owner.copied().any(|(_, copied)| copied.table == table);
         found.lost_outbox || by_fault || by_filling
     };
     let of_type = |declaration: &TypeDependencies| {
         let tables = declaration.tables.iter().filter(|dependency| is_unseen(dependency.table));
         tables.map(|dependency| (declaration.cache_type, dependency.table)).collect::<Vec<_>>()
     };
-    declarations.iter().flat_map(of_type).collect()
+    declarations.types.iter().flat_map(of_type).collect()
 }
 
 /// True also for a trigger that differs: this does not examine whether it is disabled or what it does.
-fn let_changes_pass(fault: &TriggerDifference) -> bool {
-    fault.name.starts_with(PREFIX) && matches!(fault.fault, TriggerFault::Missing | TriggerFault::Differs)
+fn let_changes_pass(owner: &Owner, fault: &TriggerDifference) -> bool {
+    fault.name.starts_with(&owner.prefix()) && matches!(fault.fault, TriggerFault::Missing | TriggerFault::Differs)
 }
 
 async fn clear<C: ConnectionTrait>(

@@ -13,8 +13,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, 
 use super::relay::{RETIRE_PAUSE, RelaySettings, retention};
 use super::row::{self, Target};
 use super::rows::{self, Needed};
-use crate::cached::{BillingCache, CACHED_TYPES};
-use crate::database::{Database, DatabaseError};
+use crate::application::{Application, DatabaseCache};
+use crate::database::DatabaseError;
 use crate::entities::cache_invalidation::{Column, Entity};
 use crate::time::now;
 
@@ -41,17 +41,17 @@ pub struct Backlog {
 }
 
 /// Reads the state of the outbox.
-pub async fn backlog(cache: &BillingCache, settings: &RelaySettings) -> Result<Backlog, DatabaseError> {
+pub async fn backlog(cache: &DatabaseCache, settings: &RelaySettings) -> Result<Backlog, DatabaseError> {
     match look(cache, settings).await {
         Err(error) if cache.source().renews_plans_after(&error) => Ok(look(cache, settings).await?),
         looked => Ok(looked?),
     }
 }
 
-async fn look(cache: &BillingCache, settings: &RelaySettings) -> Result<Backlog, DbErr> {
+async fn look(cache: &DatabaseCache, settings: &RelaySettings) -> Result<Backlog, DbErr> {
     let connection = cache.source().connection();
-    let (pending, oldest_pending) = pending(connection).await?;
-    let unknown_types = unknown_types(connection).await?;
+    let (pending, oldest_pending) = pending(connection, cache.application()).await?;
+    let unknown_types = unknown_types(connection, cache.application()).await?;
     let left_behind = left_behind(cache, settings).await?;
     Ok(Backlog { pending, oldest_pending, unknown_types, left_behind })
 }
@@ -66,31 +66,31 @@ pub struct Waiting {
 }
 
 /// Reads only the pending rows: one statement, which uses the index of pending rows.
-pub async fn waiting(database: &Database) -> Result<Waiting, DatabaseError> {
-    let (rows, oldest) = match pending(database.connection()).await {
-        Err(error) if database.renews_plans_after(&error) => pending(database.connection()).await?,
+pub async fn waiting(cache: &DatabaseCache) -> Result<Waiting, DatabaseError> {
+    let (database, application) = (cache.source(), cache.application());
+    let (rows, oldest) = match pending(database.connection(), application).await {
+        Err(error) if database.renews_plans_after(&error) => pending(database.connection(), application).await?,
         looked => looked?,
     };
     Ok(Waiting { rows, oldest })
 }
 
 /// The same for a scrape; `None` if the database fails or does not answer within a second.
-pub async fn waiting_now(database: &Database) -> Option<Waiting> {
-    tokio::time::timeout(MONITORING_DEADLINE, waiting(database)).await.ok()?.ok()
-}
-
-fn known_types() -> impl Iterator<Item = &'static str> {
-    CACHED_TYPES.iter().map(|cached| cached.info().name)
+pub async fn waiting_now(cache: &DatabaseCache) -> Option<Waiting> {
+    tokio::time::timeout(MONITORING_DEADLINE, waiting(cache)).await.ok()?.ok()
 }
 
 /// Number of rows of this build's types that are not applied yet, and the age of the oldest.
-pub(super) async fn pending<C: ConnectionTrait>(connection: &C) -> Result<(u64, Option<Duration>), DbErr> {
+pub(super) async fn pending<C: ConnectionTrait>(
+    connection: &C,
+    application: &Application,
+) -> Result<(u64, Option<Duration>), DbErr> {
     let found: Option<(i64, Option<f64>)> = Entity::find()
         .select_only()
         .column_as(Column::Id.count(), "rows")
         .column_as(SimpleExpr::from(Func::max(row::age_seconds(connection.get_database_backend()))), "age")
         .filter(Column::RelayedAt.is_null())
-        .filter(Column::CacheType.is_in(known_types()))
+        .filter(Column::CacheType.is_in(application.names()))
         .into_tuple()
         .one(connection)
         .await?;
@@ -98,13 +98,16 @@ pub(super) async fn pending<C: ConnectionTrait>(connection: &C) -> Result<(u64, 
     Ok((rows.unsigned_abs(), age.map(row::age)))
 }
 
-async fn unknown_types<C: ConnectionTrait>(connection: &C) -> Result<Vec<(String, u64)>, DbErr> {
+async fn unknown_types<C: ConnectionTrait>(
+    connection: &C,
+    application: &Application,
+) -> Result<Vec<(String, u64)>, DbErr> {
     let counts: Vec<(Vec<u8>, i64)> = Entity::find()
         .select_only()
         .column_as(row::bytes(connection.get_database_backend(), "cache_type"), "name")
         .column_as(Column::Id.count(), "rows")
         .filter(Column::RelayedAt.is_null())
-        .filter(Column::CacheType.is_not_in(known_types()))
+        .filter(Column::CacheType.is_not_in(application.names()))
         .group_by(Column::CacheType)
         .into_tuple()
         .all(connection)
@@ -124,11 +127,11 @@ pub struct Unreadable {
 }
 
 /// Counts the rows whose key cannot be read. It reads every row, in pages.
-pub async fn unreadable(cache: &BillingCache) -> Result<Unreadable, DatabaseError> {
+pub async fn unreadable(cache: &DatabaseCache) -> Result<Unreadable, DatabaseError> {
     let connection = cache.source().connection();
     let (mut found, mut above) = (Unreadable::default(), i64::MIN);
     loop {
-        let page = rows::page(connection, &Needed::Everything, above).await?;
+        let page = rows::page(connection, cache.application(), &Needed::Everything, above).await?;
         let Some(last) = page.last() else { return Ok(found) };
         above = last.id;
         for row in page {
@@ -141,10 +144,10 @@ pub async fn unreadable(cache: &BillingCache) -> Result<Unreadable, DatabaseErro
     }
 }
 
-async fn left_behind(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, DbErr> {
+async fn left_behind(cache: &DatabaseCache, settings: &RelaySettings) -> Result<u64, DbErr> {
     let mut left_behind = 0;
     for info in cache.types() {
-        let kept = retention(info, settings) + RETIRE_PAUSE * PATIENCE_IN_LOOKS;
+        let kept = retention(cache, info, settings) + RETIRE_PAUSE * PATIENCE_IN_LOOKS;
         let Some(before) = TimeDelta::from_std(kept).ok().and_then(|kept| now().checked_sub_signed(kept)) else {
             continue;
         };

@@ -12,7 +12,7 @@ use billing_cache::{History, L2Error, Primaries};
 use super::relay::{RETIRE_PAUSE, RelayError, RelaySettings};
 use super::row::{OutboxRow, Target};
 use super::rows::{self, Histories, Needed};
-use crate::cached::BillingCache;
+use crate::application::DatabaseCache;
 
 /// By its second look for such rows, a running relay has applied and marked them again.
 const LOOKS: u32 = 2;
@@ -37,7 +37,7 @@ pub enum Elsewhere {
 ///
 /// # Errors
 /// Redis does not answer, or the database fails.
-pub async fn applied_elsewhere(cache: &BillingCache, settings: &RelaySettings) -> Result<Elsewhere, RelayError> {
+pub async fn applied_elsewhere(cache: &DatabaseCache, settings: &RelaySettings) -> Result<Elsewhere, RelayError> {
     let primaries = cache.primaries().await?;
     if !primaries.are_all() {
         return Err(RelayError::Redis(L2Error::Away));
@@ -50,7 +50,7 @@ pub async fn applied_elsewhere(cache: &BillingCache, settings: &RelaySettings) -
     let needed = if primaries.are_many() { Needed::Everything } else { Needed::Replay { into: histories.clone() } };
     let (mut lost, mut oldest, mut above) = (0, None, i64::MIN);
     loop {
-        let page = rows::page(cache.source().connection(), &needed, above).await?;
+        let page = rows::page(cache.source().connection(), cache.application(), &needed, above).await?;
         let Some(last) = page.last() else { break };
         above = last.id;
         let applied = page.iter().filter(|row| !row.is_pending && is_needed(cache, &primaries, row));
@@ -60,13 +60,13 @@ pub async fn applied_elsewhere(cache: &BillingCache, settings: &RelaySettings) -
         }
     }
     let after = Duration::from_secs(settings.retention_margin_seconds) + RETIRE_PAUSE * LOOKS;
-    let left_behind =
-        rows::count(cache.source().connection(), &Needed::LeftElsewhere { than: histories, after }).await?;
+    let left = Needed::LeftElsewhere { than: histories, after };
+    let left_behind = rows::count(cache.source().connection(), cache.application(), &left).await?;
     Ok(Elsewhere::Rows { rows: lost, left_behind, oldest })
 }
 
 /// Whether the row is pending, or was applied to another history than the one its key is in now.
-pub(super) fn is_needed(cache: &BillingCache, primaries: &Primaries, row: &OutboxRow) -> bool {
+pub(super) fn is_needed(cache: &DatabaseCache, primaries: &Primaries, row: &OutboxRow) -> bool {
     let carries = |history: &History| row.redis_history.as_deref() == Some(history.as_str());
     let of_key = match row.target(cache) {
         _ if row.is_pending => return true,

@@ -14,8 +14,8 @@ mod relay;
 mod row;
 mod rows;
 mod seen;
-mod sight;
 pub(crate) mod trail;
+mod trigger_check;
 mod whole_type;
 mod write_txn;
 
@@ -24,7 +24,6 @@ pub use elsewhere::{Elsewhere, applied_elsewhere};
 pub use relay::{Relay, RelayError, RelaySettings, retire};
 pub use row::{OutboxRow, Target};
 pub(crate) use rows::Histories;
-pub(crate) use sight::Sight;
-pub use sight::look_at_triggers;
 pub use trail::{Trace, last_of};
+pub use trigger_check::look_at_triggers;
 pub use write_txn::{CommitError, Pending, WriteTxn, Writer, Written};

@@ -20,7 +20,7 @@ use super::relay::{RelayError, RelaySettings};
 use super::row::{OutboxRow, Target};
 use super::rows::{self, BATCH, Histories, Needed, Wanted};
 use super::whole_type::{self, PutAside};
-use crate::cached::{self, BillingCache};
+use crate::application::{Application, DatabaseCache};
 use crate::{database, failpoint};
 
 /// A mark becomes visible at most this long after the time it carries.
@@ -28,7 +28,7 @@ const MARK_DELAY: TimeDelta = TimeDelta::seconds(10);
 
 /// One pass over the outbox.
 pub(super) struct Pass<'a> {
-    cache: &'a BillingCache,
+    cache: &'a DatabaseCache,
     settings: &'a RelaySettings,
     /// The servers that were connected when the pass began.
     primaries: &'a Primaries,
@@ -52,13 +52,17 @@ struct Batch {
 
 impl<'a> Pass<'a> {
     pub(super) fn new(
-        cache: &'a BillingCache,
+        cache: &'a DatabaseCache,
         settings: &'a RelaySettings,
         primaries: &'a Primaries,
         is_replay: bool,
     ) -> Self {
         let (failed, put_aside) = (BTreeSet::new(), PutAside::new());
         Self { cache, settings, primaries, is_replay, failed, is_uncleared: false, put_aside }
+    }
+
+    fn application(&self) -> &'a Application {
+        self.cache.application()
     }
 
     /// Whether the pass left something undone that it should have done.
@@ -98,12 +102,12 @@ impl<'a> Pass<'a> {
         let connection = self.cache.source().connection();
         let last = rows::last_id(connection).await?;
         let mut relayed = 0;
-        for (cache_type, count) in rows::count_by_type(connection, needed).await? {
-            match cached::find(&cache_type).map(|cached| cached.info().name) {
+        for (cache_type, count) in rows::count_by_type(connection, self.application(), needed).await? {
+            match self.cache.application().find(&cache_type).map(|cached| cached.info().name) {
                 None => {}
                 Some(name) if skip.contains(name) => {}
                 Some(name) if self.is_crowded(needed, name, count) => {
-                    let ages = rows::ages_of_type(connection, needed, name).await?;
+                    let ages = rows::ages_of_type(connection, self.application(), needed, name).await?;
                     self.put_aside.entry(name).or_default().extend(ages);
                 }
                 Some(name) => relayed += self.relay_type(needed, name, last).await?,
@@ -146,7 +150,7 @@ impl<'a> Pass<'a> {
             return Ok(BTreeSet::new());
         }
         let needed = Needed::AppliedElsewhere { than: histories, since: looked - MARK_DELAY };
-        let rows = rows::all(self.cache.source().connection(), &needed).await?;
+        let rows = rows::all(self.cache.source().connection(), self.application(), &needed).await?;
         let (told, new): (Vec<OutboxRow>, Vec<OutboxRow>) = rows.into_iter().partition(|row| told.contains(&row.id));
         let mut told: BTreeSet<i64> = told.into_iter().map(|row| row.id).collect();
         let is_marked = |row: &&OutboxRow| row.redis_history.is_some();
@@ -172,7 +176,8 @@ impl<'a> Pass<'a> {
     /// few of them are needed.
     fn is_crowded(&self, needed: &Needed, name: &str, count: u64) -> bool {
         let can_be = self.primaries.are_all() && !matches!(needed, Needed::Everything);
-        let has_one_key = cached::find(name).is_some_and(|cached| cached.only_key(self.cache).is_some());
+        let has_one_key =
+            self.cache.application().find(name).is_some_and(|cached| cached.only_key(self.cache).is_some());
         can_be && count > if has_one_key { BATCH as u64 } else { self.settings.clear_type_above }
     }
 
@@ -221,7 +226,7 @@ impl<'a> Pass<'a> {
         needed: &Needed,
         wanted: Wanted,
     ) -> Result<Option<Batch>, RelayError> {
-        let mut taken = rows::take(connection, needed, wanted).await?;
+        let mut taken = rows::take(connection, self.application(), needed, wanted).await?;
         let read = Instant::now();
         let ids = |row: &OutboxRow| row.id;
         let (Some(first), Some(last)) = (taken.iter().map(ids).min(), taken.iter().map(ids).max()) else {

@@ -27,10 +27,10 @@ use super::delay;
 use super::pass::Pass;
 use super::rows::{self, Histories, Needed};
 use super::seen::Seen;
-use super::sight;
+use super::trigger_check;
 use super::whole_type::Clears;
-use crate::cached::{self, BillingCache};
-use crate::migration::triggers::NOTIFY_CHANNEL;
+use crate::application::DatabaseCache;
+use crate::triggers::NOTIFY_CHANNEL;
 
 /// Pause between two looks for rows to retire.
 pub(super) const RETIRE_PAUSE: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ pub enum RelayError {
 impl Relay {
     /// Starts relaying into this cache.
     #[must_use]
-    pub fn start(cache: BillingCache, settings: RelaySettings) -> Self {
+    pub fn start(cache: DatabaseCache, settings: RelaySettings) -> Self {
         let wake = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
         if cache.source().backend() == DbBackend::Postgres {
@@ -129,7 +129,7 @@ enum Reached {
 }
 
 /// Relays for ever. Before that it replays what a change of the Redis history made necessary.
-async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, caught_up: watch::Sender<bool>) {
+async fn run(cache: DatabaseCache, settings: RelaySettings, wake: Arc<Notify>, caught_up: watch::Sender<bool>) {
     let mut connections = cache.connection_changes();
     let mut admitted = Admitted::default();
     let shortest = Duration::from_millis(settings.grace_ms.max(10));
@@ -168,11 +168,11 @@ async fn run(cache: BillingCache, settings: RelaySettings, wake: Arc<Notify>, ca
 /// Applies what is needed for the servers that are connected now, and lets reads use these servers. Rows of a part of a
 /// cluster that is away wait for that part; they do not keep other rows waiting.
 async fn catch_up(
-    cache: &BillingCache,
+    cache: &DatabaseCache,
     settings: &RelaySettings,
     admitted: &mut Admitted,
 ) -> Result<Reached, RelayError> {
-    sight::look_if_due(cache).await?;
+    trigger_check::look_if_due(cache).await?;
     let primaries = cache.primaries().await?;
     let reached = if primaries.are_all() { Reached::All } else { Reached::Some };
     let looked = rows::clock(cache.source().connection()).await?;
@@ -225,7 +225,7 @@ async fn catch_up(
 }
 
 /// Wakes the relay when PostgreSQL announces new rows, after the writer had the time to apply its own rows.
-async fn listen(cache: BillingCache, wake: Arc<Notify>, grace: Duration) {
+async fn listen(cache: DatabaseCache, wake: Arc<Notify>, grace: Duration) {
     loop {
         if let Err(error) = wake_on_notification(&cache, &wake, grace).await {
             debug!(%error, "not listening for new outbox rows, the relay looks regularly");
@@ -234,7 +234,7 @@ async fn listen(cache: BillingCache, wake: Arc<Notify>, grace: Duration) {
     }
 }
 
-async fn wake_on_notification(cache: &BillingCache, wake: &Notify, grace: Duration) -> Result<(), sqlx::Error> {
+async fn wake_on_notification(cache: &DatabaseCache, wake: &Notify, grace: Duration) -> Result<(), sqlx::Error> {
     let pool = cache.source().connection().get_postgres_connection_pool();
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(NOTIFY_CHANNEL).await?;
@@ -250,7 +250,7 @@ async fn wake_on_notification(cache: &BillingCache, wake: &Notify, grace: Durati
 }
 
 /// Deletes rows that no replay can need any more.
-async fn retire_regularly(cache: BillingCache, settings: RelaySettings) {
+async fn retire_regularly(cache: DatabaseCache, settings: RelaySettings) {
     loop {
         tokio::time::sleep(RETIRE_PAUSE).await;
         if let Err(error) = retire(&cache, &settings).await {
@@ -263,7 +263,7 @@ async fn retire_regularly(cache: BillingCache, settings: RelaySettings) {
 ///
 /// # Errors
 /// Redis does not report its history, or the database fails.
-pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u64, RelayError> {
+pub async fn retire(cache: &DatabaseCache, settings: &RelaySettings) -> Result<u64, RelayError> {
     let primaries = cache.primaries().await?;
     // Rows of another history that a failover left get the mark of this one, so that they can be retired. They are
     // applied once more. By now no process uses the old primary, so no process marks them back.
@@ -276,14 +276,14 @@ pub async fn retire(cache: &BillingCache, settings: &RelaySettings) -> Result<u6
     let mut retired = 0;
     for info in cache.types() {
         let connection = cache.source().connection();
-        retired += rows::retire(connection, info.name, &histories, retention(info, settings)).await?;
+        retired += rows::retire(connection, info.name, &histories, retention(cache, info, settings)).await?;
     }
     Ok(retired)
 }
 
 /// How long applied rows of a type are kept.
-pub(super) fn retention(info: &TypeInfo, settings: &RelaySettings) -> Duration {
+pub(super) fn retention(cache: &DatabaseCache, info: &TypeInfo, settings: &RelaySettings) -> Duration {
     // Values of the Python processes have the declared TTL, whatever is set here.
-    let declared = cached::find(info.name).map_or(info.ttl, |cached| cached.info().ttl);
+    let declared = cache.application().find(info.name).map_or(info.ttl, |cached| cached.info().ttl);
     info.ttl.max(declared) + Duration::from_secs(settings.retention_margin_seconds)
 }

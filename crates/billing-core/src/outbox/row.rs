@@ -16,7 +16,8 @@ use serde_json::value::RawValue;
 
 use billing_cache::AnyKey;
 
-use crate::cached::{self, BillingCache, KeyOfColumns};
+use crate::application::DatabaseCache;
+use crate::declaration::KeyOfColumns;
 use crate::entities::cache_invalidation::{Column, Entity};
 
 /// The most bytes of key columns that are read. No key is this long; a longer one cannot be read.
@@ -71,8 +72,8 @@ impl Target {
 impl OutboxRow {
     /// What the row invalidates in `cache`.
     #[must_use]
-    pub fn target(&self, cache: &BillingCache) -> Target {
-        let Some(cached) = cached::find(&self.cache_type) else {
+    pub fn target(&self, cache: &DatabaseCache) -> Target {
+        let Some(cached) = cache.application().find(&self.cache_type) else {
             return Target::UnknownType;
         };
         let name = cached.info().name;

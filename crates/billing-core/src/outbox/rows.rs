@@ -15,7 +15,7 @@ use sea_orm::{
 };
 
 use super::row::{self, OutboxRow};
-use crate::cached::CACHED_TYPES;
+use crate::application::Application;
 use crate::entities::cache_invalidation::{Column, Entity};
 
 /// Rows marked by one statement; below the limit on bound values of both databases.
@@ -80,10 +80,10 @@ impl Histories {
 }
 
 impl Needed {
-    /// Selects only types of this build: a row of another build's type must wait for that build.
-    pub(super) fn condition(&self, backend: DbBackend) -> Condition {
-        let known = CACHED_TYPES.iter().map(|cached| cached.info().name);
-        let condition = Condition::all().add(Column::CacheType.is_in(known));
+    /// Selects only types of this application: the row of another application's type, or of another build's, must wait
+    /// for that one.
+    pub(super) fn condition(&self, backend: DbBackend, application: &Application) -> Condition {
+        let condition = Condition::all().add(Column::CacheType.is_in(application.names()));
         match self {
             Self::Pending { older_than, seen } => {
                 let is_old = Expr::col(Column::CreatedAt).lt(ago(backend, *older_than));
@@ -120,18 +120,21 @@ pub(super) async fn clock<C: ConnectionTrait>(connection: &C) -> Result<NaiveDat
 /// Number of needed rows of each type, the fewest first.
 pub(super) async fn count_by_type<C: ConnectionTrait>(
     connection: &C,
+    application: &Application,
     needed: &Needed,
 ) -> Result<Vec<(String, u64)>, DbErr> {
-    let counts =
-        counts(connection.get_database_backend(), needed).into_tuple::<(String, i64)>().all(connection).await?;
+    let counts = counts(connection.get_database_backend(), application, needed)
+        .into_tuple::<(String, i64)>()
+        .all(connection)
+        .await?;
     let mut counts: Vec<(String, u64)> = counts.into_iter().map(|(name, count)| (name, count.unsigned_abs())).collect();
     counts.sort_by_key(|(_, count)| *count);
     Ok(counts)
 }
 
-fn counts(backend: DbBackend, needed: &Needed) -> Select<Entity> {
+fn counts(backend: DbBackend, application: &Application, needed: &Needed) -> Select<Entity> {
     let rows = Entity::find().select_only().column(Column::CacheType).column_as(Column::Id.count(), "rows");
-    rows.filter(needed.condition(backend)).group_by(Column::CacheType)
+    rows.filter(needed.condition(backend, application)).group_by(Column::CacheType)
 }
 
 /// Rows by id, with the age of each that is not applied yet.
@@ -140,6 +143,7 @@ pub(super) type Ages = BTreeMap<i64, Option<Duration>>;
 /// The needed rows of one type.
 pub(super) async fn ages_of_type<C: ConnectionTrait>(
     connection: &C,
+    application: &Application,
     needed: &Needed,
     cache_type: &str,
 ) -> Result<Ages, DbErr> {
@@ -149,7 +153,7 @@ pub(super) async fn ages_of_type<C: ConnectionTrait>(
         .column(Column::Id)
         .column_as(Expr::cust("relayed_at IS NULL"), "is_pending")
         .column_as(row::age_seconds(backend), "age")
-        .filter(needed.condition(backend))
+        .filter(needed.condition(backend, application))
         .filter(Column::CacheType.eq(cache_type))
         .into_tuple()
         .all(connection)
@@ -181,15 +185,16 @@ impl Wanted {
 /// these too: while the other relay works, its rows are not applied yet.
 pub(super) async fn take<C: ConnectionTrait>(
     connection: &C,
+    application: &Application,
     needed: &Needed,
     wanted: Wanted,
 ) -> Result<Vec<OutboxRow>, DbErr> {
-    taken(connection.get_database_backend(), needed, wanted).into_model().all(connection).await
+    taken(connection.get_database_backend(), application, needed, wanted).into_model().all(connection).await
 }
 
-fn taken(backend: DbBackend, needed: &Needed, wanted: Wanted) -> Select<Entity> {
+fn taken(backend: DbBackend, application: &Application, needed: &Needed, wanted: Wanted) -> Select<Entity> {
     let rows = row::select(backend)
-        .filter(needed.condition(backend))
+        .filter(needed.condition(backend, application))
         .filter(Column::CacheType.eq(wanted.cache_type))
         .filter(Column::Id.between(*wanted.ids.start(), *wanted.ids.end()))
         .order_by(Column::Id, wanted.from)
@@ -201,31 +206,40 @@ fn taken(backend: DbBackend, needed: &Needed, wanted: Wanted) -> Select<Entity> 
 }
 
 /// All needed rows at once, ordered by id.
-pub(super) async fn all<C: ConnectionTrait>(connection: &C, needed: &Needed) -> Result<Vec<OutboxRow>, DbErr> {
-    let rows = selected(connection.get_database_backend(), needed);
+pub(super) async fn all<C: ConnectionTrait>(
+    connection: &C,
+    application: &Application,
+    needed: &Needed,
+) -> Result<Vec<OutboxRow>, DbErr> {
+    let rows = selected(connection.get_database_backend(), application, needed);
     let mut rows: Vec<OutboxRow> = rows.into_model().all(connection).await?;
     rows.sort_unstable_by_key(|row| row.id);
     Ok(rows)
 }
 
 /// Unordered: with an order, SQLite would read all rows by id to avoid sorting a few.
-fn selected(backend: DbBackend, needed: &Needed) -> Select<Entity> {
-    row::select(backend).filter(needed.condition(backend))
+fn selected(backend: DbBackend, application: &Application, needed: &Needed) -> Select<Entity> {
+    row::select(backend).filter(needed.condition(backend, application))
 }
 
 /// Number of needed rows.
-pub(super) async fn count<C: ConnectionTrait>(connection: &C, needed: &Needed) -> Result<u64, DbErr> {
-    Ok(count_by_type(connection, needed).await?.iter().map(|(_, rows)| rows).sum())
+pub(super) async fn count<C: ConnectionTrait>(
+    connection: &C,
+    application: &Application,
+    needed: &Needed,
+) -> Result<u64, DbErr> {
+    Ok(count_by_type(connection, application, needed).await?.iter().map(|(_, rows)| rows).sum())
 }
 
 /// The needed rows with the lowest ids above this one.
 pub(super) async fn page<C: ConnectionTrait>(
     connection: &C,
+    application: &Application,
     needed: &Needed,
     above: i64,
 ) -> Result<Vec<OutboxRow>, DbErr> {
     let backend = connection.get_database_backend();
-    let rows = row::select(backend).filter(needed.condition(backend)).filter(Column::Id.gt(above));
+    let rows = row::select(backend).filter(needed.condition(backend, application)).filter(Column::Id.gt(above));
     rows.order_by_asc(Column::Id).limit(PAGE).into_model().all(connection).await
 }
 

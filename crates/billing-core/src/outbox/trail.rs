@@ -18,7 +18,7 @@ use sea_orm::{
 
 use super::row::{self, OutboxRow, Target};
 use super::rows::{self, Histories, Needed, PAGE};
-use crate::cached::BillingCache;
+use crate::application::DatabaseCache;
 use crate::entities::cache_invalidation::{Column, Entity};
 use crate::time::now;
 
@@ -67,12 +67,12 @@ pub(crate) async fn moment<C: ConnectionTrait>(connection: &C) -> Result<Moment,
 /// was applied to a server whose data may be lost, so a replay applies it again. If the histories are not known, only
 /// the keys whose invalidation is not applied.
 pub(crate) async fn unapplied(
-    cache: &BillingCache,
+    cache: &DatabaseCache,
     histories: Histories,
     keys: &BTreeSet<AnyKey>,
 ) -> Result<Since, DbErr> {
     let condition = if histories.are_known() {
-        Needed::Replay { into: histories }.condition(cache.source().backend())
+        Needed::Replay { into: histories }.condition(cache.source().backend(), cache.application())
     } else {
         Condition::all().add(Column::RelayedAt.is_null())
     };
@@ -80,7 +80,7 @@ pub(crate) async fn unapplied(
 }
 
 /// The keys of `keys` that have an invalidation committed after the moment, applied or not.
-pub(crate) async fn after(cache: &BillingCache, moment: &Moment, keys: &BTreeSet<AnyKey>) -> Result<Since, DbErr> {
+pub(crate) async fn after(cache: &DatabaseCache, moment: &Moment, keys: &BTreeSet<AnyKey>) -> Result<Since, DbErr> {
     let after = match moment {
         Moment::LastId(id) => Column::Id.gt(*id),
         Moment::Snapshot(snapshot) => Expr::cust_with_values(
@@ -96,7 +96,7 @@ pub(crate) async fn after(cache: &BillingCache, moment: &Moment, keys: &BTreeSet
 ///
 /// # Errors
 /// Those of the database.
-pub async fn last_of(cache: &BillingCache, key: &AnyKey, limit: usize) -> Result<Vec<Trace>, DbErr> {
+pub async fn last_of(cache: &DatabaseCache, key: &AnyKey, limit: usize) -> Result<Vec<Trace>, DbErr> {
     let mut found = Vec::new();
     let mut below = i64::MAX;
     while found.len() < limit {
@@ -110,7 +110,7 @@ pub async fn last_of(cache: &BillingCache, key: &AnyKey, limit: usize) -> Result
     Ok(found)
 }
 
-async fn concerning(cache: &BillingCache, condition: &Condition, keys: &BTreeSet<AnyKey>) -> Result<Since, DbErr> {
+async fn concerning(cache: &DatabaseCache, condition: &Condition, keys: &BTreeSet<AnyKey>) -> Result<Since, DbErr> {
     let types: BTreeSet<&str> = keys.iter().map(AnyKey::cache_type).collect();
     let mut since = Since::new();
     let mut above = i64::MIN;
@@ -139,7 +139,7 @@ fn note(since: &mut Since, target: Target, created_at: NaiveDateTime, keys: &BTr
     }
 }
 
-fn trace(cache: &BillingCache, key: &AnyKey, found: Found) -> Option<Trace> {
+fn trace(cache: &DatabaseCache, key: &AnyKey, found: Found) -> Option<Trace> {
     let whole_type = match found.row.target(cache) {
         Target::Key(concerned) => (concerned == *key).then_some(false)?,
         Target::WholeType(_) | Target::Unreadable(_) => true,
@@ -158,7 +158,7 @@ struct Found {
 }
 
 /// Rows of these types, to be read as [`Found`].
-fn of_types<'a>(cache: &BillingCache, types: impl IntoIterator<Item = &'a str>) -> Select<Entity> {
+fn of_types<'a>(cache: &DatabaseCache, types: impl IntoIterator<Item = &'a str>) -> Select<Entity> {
     let backend = cache.source().backend();
     row::select(backend)
         .column_as(row::bytes(backend, "table_name"), "table_name_bytes")
@@ -168,7 +168,7 @@ fn of_types<'a>(cache: &BillingCache, types: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The first of these rows. It tries once more if the table was changed under a prepared plan.
-async fn page(cache: &BillingCache, rows: Select<Entity>) -> Result<Vec<Found>, DbErr> {
+async fn page(cache: &DatabaseCache, rows: Select<Entity>) -> Result<Vec<Found>, DbErr> {
     let (rows, connection) = (rows.limit(PAGE), cache.source().connection());
     match rows.clone().into_model().all(connection).await {
         Err(error) if cache.source().renews_plans_after(&error) => rows.into_model().all(connection).await,
@@ -198,7 +198,7 @@ mod tests {
     use crate::migration::migrate;
     use crate::settings::Settings;
 
-    async fn cache_over(database: &TestDatabase, redis: &RedisServer) -> BillingCache {
+    async fn cache_over(database: &TestDatabase, redis: &RedisServer) -> DatabaseCache {
         let database = Database::connect(&DatabaseSettings::new(database.url())).await.unwrap();
         migrate(&database, &declarations()).await.unwrap();
         let mut settings = Settings::defaults();

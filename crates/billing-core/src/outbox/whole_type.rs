@@ -19,7 +19,7 @@ use super::delay;
 use super::relay::RelayError;
 use super::row::OutboxRow;
 use super::rows::{self, Ages};
-use crate::cached::{self, BillingCache, RegisteredType};
+use crate::application::DatabaseCache;
 
 /// Rows that wait until their type is cleared, by its name.
 pub(super) type PutAside = BTreeMap<&'static str, WholeType>;
@@ -63,7 +63,7 @@ impl WholeType {
     }
 
     /// Clears the type and marks the rows. It marks none if a part of a cluster is away.
-    pub(super) async fn apply(self, cache: &BillingCache, cache_type: &'static str) -> Result<Applied, RelayError> {
+    pub(super) async fn apply(self, cache: &DatabaseCache, cache_type: &'static str) -> Result<Applied, RelayError> {
         if self.unreadable > 0 {
             let first = self.ages.keys().next();
             warn!(cache_type, rows = self.unreadable, first, "rows name keys that cannot be told: the type is cleared");
@@ -80,13 +80,13 @@ impl WholeType {
 
 /// Returns the history in which the type was cleared; `None` if it was not cleared everywhere, and still must be. A
 /// type with one key needs no scan.
-pub(super) async fn clear(cache: &BillingCache, cache_type: &str) -> Result<Option<Option<History>>, L2Error> {
-    let Some(cached) = cached::find(cache_type) else { return Ok(None) };
+pub(super) async fn clear(cache: &DatabaseCache, cache_type: &str) -> Result<Option<Option<History>>, L2Error> {
+    let Some(cached) = cache.application().find(cache_type) else { return Ok(None) };
     if let Some(key) = cached.only_key(cache) {
         let told = cache.invalidate(BTreeSet::from([key.clone()])).await;
         return told.done.get(&key).map(|history| Some(history.clone())).ok_or(L2Error::Away);
     }
-    match cache.clear_on_record(&[RegisteredType::info(cached)]).await {
+    match cache.clear_on_record(&[cached.info()]).await {
         Ok(cleared) => Ok(cleared.everywhere.then_some(cleared.history)),
         Err(error) => {
             debug!(cache_type, error = &error as &dyn std::error::Error, "redis cannot be walked over");
@@ -108,7 +108,7 @@ impl Clears {
         &self.types
     }
 
-    pub(super) fn begin(&mut self, cache: &BillingCache, put_aside: PutAside) {
+    pub(super) fn begin(&mut self, cache: &DatabaseCache, put_aside: PutAside) {
         for (cache_type, rows) in put_aside {
             if self.types.insert(cache_type) {
                 let cache = cache.clone();

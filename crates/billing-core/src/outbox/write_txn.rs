@@ -21,8 +21,8 @@ use super::delay;
 use super::marker::{Mark, Marker, Relayed};
 use super::refusal::is_refusal;
 use super::row::{OutboxRow, Target};
-use super::{rows, sight};
-use crate::cached::BillingCache;
+use super::{rows, trigger_check};
+use crate::application::DatabaseCache;
 use crate::database::to_the_end;
 use crate::failpoint;
 
@@ -32,7 +32,7 @@ const STRICT_PAUSE: Duration = Duration::from_millis(20);
 /// Opens write transactions over the database of a cache.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    cache: BillingCache,
+    cache: DatabaseCache,
     marker: Marker,
     marking: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// How long to wait for a relay if the invalidation failed.
@@ -92,7 +92,7 @@ pub enum CommitError {
 impl Writer {
     /// A writer that invalidates in this cache.
     #[must_use]
-    pub fn new(cache: BillingCache) -> Self {
+    pub fn new(cache: DatabaseCache) -> Self {
         let (marker, task) = Marker::start(cache.source().clone());
         Self { cache, marker, marking: Arc::new(Mutex::new(Some(task))), strict_wait: Duration::ZERO }
     }
@@ -105,7 +105,7 @@ impl Writer {
 
     /// The cache.
     #[must_use]
-    pub fn cache(&self) -> &BillingCache {
+    pub fn cache(&self) -> &DatabaseCache {
         &self.cache
     }
 
@@ -120,7 +120,7 @@ impl Writer {
             DbBackend::Sqlite => rows::last_id(&transaction).await?,
             _ => 0,
         };
-        sight::look_before_write(&self.cache, &transaction).await?;
+        trigger_check::look_before_write(&self.cache, &transaction).await?;
         Ok(WriteTxn { transaction, writer: self.clone(), outbox_before, span })
     }
 

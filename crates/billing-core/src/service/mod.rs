@@ -32,7 +32,7 @@ pub use error::{BillingError, Entity, Refusal};
 pub use locked::{LockedCreditNote, LockedInvoice};
 pub use pending::PendingPayments;
 
-use crate::cached::{self, BillingCache};
+use crate::cached::{APPLICATION, BillingCache};
 use crate::database::Database;
 use crate::outbox::{Relay, WriteTxn, Writer};
 use crate::settings::Settings;
@@ -59,14 +59,14 @@ impl BillingService {
     /// Settings that cannot work. A Redis that cannot be reached is no error.
     pub async fn open(database: Database, settings: &Settings) -> Result<Self, SetupError> {
         let mark = database.identity().await;
-        let mut builder = cached::builder(database, settings.cache.clone()).admit_after_replay().announce();
+        let mut builder = APPLICATION.builder(database, settings.cache.clone()).admit_after_replay().announce();
         match mark {
             Ok(mark) => builder = builder.marked(mark),
             Err(error) => {
                 warn!(%error, "the database does not say which one it is, so another on this Redis is not noticed");
             }
         }
-        let cache = builder.open(&settings.redis).await?;
+        let cache = BillingCache::open(&APPLICATION, builder, &settings.redis).await?;
         let relay = Relay::start(cache.clone(), settings.relay.clone());
         let patience = Duration::from_millis(settings.redis.connect_timeout_ms);
         // Redis may be away; reads then go to the database until it is back.

@@ -122,11 +122,11 @@ async fn every_write_of_python_processes_reaches_the_outbox() {
     for_each_platform(async |database, _| {
         migrate(database, &declarations()).await.unwrap();
         for (table, insert) in platform::INSERTS {
-            let watched = |cached: &&billing_core::migration::TypeDependencies| {
+            let watched = |cached: &&billing_core::declaration::TypeDependencies| {
                 cached.tables.iter().any(|dependency| dependency.table == table)
             };
             let types: BTreeSet<String> =
-                declarations().iter().filter(watched).map(|cached| cached.cache_type.to_owned()).collect();
+                declarations().types.iter().filter(watched).map(|cached| cached.cache_type.to_owned()).collect();
             let newest = format!("id = (SELECT max(id) FROM {table})");
             for statement in [
                 insert.to_owned(),

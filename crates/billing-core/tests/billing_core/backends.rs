@@ -1,12 +1,13 @@
 //! One test, every backend: a database of its own for each.
 
 use billing_core::database::{Database, DatabaseSettings};
-use billing_core::migration::{TableDependency, TypeDependencies, migrate};
+use billing_core::declaration::{Declarations, TableDependency, TypeDependencies};
+use billing_core::migration::{OWNER, migrate};
 use sea_orm::{ConnectionTrait, Statement};
 use test_support::TestDatabase;
 
 /// What the cached types depend on, as in the design.
-pub(crate) const DECLARATIONS: &[TypeDependencies] = &[
+pub(crate) const DECLARATIONS: &Declarations = &OWNER.declares(&[
     TypeDependencies {
         cache_type: "tax_rates",
         tables: &[TableDependency { table: "tax_rates", key_columns: &["country", "region"] }],
@@ -32,7 +33,7 @@ pub(crate) const DECLARATIONS: &[TypeDependencies] = &[
         cache_type: "user_credit_notes",
         tables: &[TableDependency { table: "credit_notes", key_columns: &["user_id"] }],
     },
-];
+]);
 
 /// Run the test in an empty database of each backend.
 pub(crate) async fn for_each_backend(test: impl AsyncFn(&Database)) {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use billing_core::database::Database;
-use billing_core::migration::{TriggerChange, TriggerFault, check_triggers, migrate};
+use billing_core::migration::migrate;
+use billing_core::triggers::{TriggerChange, TriggerFault, check_triggers};
 use sea_orm::DbBackend;
 
 use crate::backends::{DECLARATIONS, execute, for_each_backend, for_each_migrated, texts};

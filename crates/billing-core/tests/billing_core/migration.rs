@@ -1,9 +1,8 @@
 //! Migrating: fresh, again, at the same time; and the triggers following their declarations.
 
-use billing_core::migration::triggers::COPY_PREFIX;
-use billing_core::migration::{
-    TableDependency, TriggerChange, TypeDependencies, expected_triggers, installed_triggers, migrate,
-};
+use billing_core::declaration::{Declarations, TableDependency, TypeDependencies};
+use billing_core::migration::{OWNER, migrate};
+use billing_core::triggers::{TriggerChange, expected_triggers, installed_triggers};
 use sea_orm::DbBackend;
 use test_support::TestDatabase;
 
@@ -26,7 +25,7 @@ async fn a_fresh_database_is_migrated_once() {
 #[tokio::test]
 async fn the_installed_triggers_are_the_expected_ones() {
     for_each_migrated(async |database| {
-        let installed = installed_triggers(database.connection()).await.unwrap();
+        let installed = installed_triggers(database.connection(), &OWNER).await.unwrap();
         assert_eq!(installed, expected_triggers(database.connection(), DECLARATIONS).await.unwrap());
         let (per_table, per_copying_table) = if database.backend() == DbBackend::Sqlite { (5, 2) } else { (4, 1) };
         assert_eq!(installed.len(), 8 * per_table + 2 * per_copying_table);
@@ -36,17 +35,17 @@ async fn the_installed_triggers_are_the_expected_ones() {
 
 #[tokio::test]
 async fn changed_declarations_replace_the_triggers_and_only_ours() {
-    const FEWER: &[TypeDependencies] = &[TypeDependencies {
+    const FEWER: &Declarations = &OWNER.declares(&[TypeDependencies {
         cache_type: "invoices",
         tables: &[TableDependency { table: "payments", key_columns: &["invoice_id"] }],
-    }];
+    }]);
     for_each_migrated(async |database| {
         let report = migrate(database, FEWER).await.unwrap();
         assert!(matches!(report.triggers, TriggerChange::Replaced { .. }));
-        let installed = installed_triggers(database.connection()).await.unwrap();
+        let installed = installed_triggers(database.connection(), &OWNER).await.unwrap();
         assert_eq!(installed, expected_triggers(database.connection(), FEWER).await.unwrap());
         let (copying, seeing): (Vec<_>, Vec<_>) =
-            installed.iter().partition(|trigger| trigger.name.starts_with(COPY_PREFIX));
+            installed.iter().partition(|trigger| trigger.name.starts_with(OWNER.copies.unwrap().prefix));
         assert!(!copying.is_empty() && seeing.iter().all(|trigger| trigger.table == "payments"));
     })
     .await;
@@ -60,11 +59,11 @@ async fn a_disabled_or_dropped_trigger_is_made_again() {
             _ => "ALTER TABLE payments DISABLE TRIGGER billing_cache_payments_insert",
         };
         execute(database, damage).await;
-        let installed = installed_triggers(database.connection()).await.unwrap();
+        let installed = installed_triggers(database.connection(), &OWNER).await.unwrap();
         assert_ne!(installed, expected_triggers(database.connection(), DECLARATIONS).await.unwrap());
         let report = migrate(database, DECLARATIONS).await.unwrap();
         assert!(matches!(report.triggers, TriggerChange::Replaced { .. }));
-        let installed = installed_triggers(database.connection()).await.unwrap();
+        let installed = installed_triggers(database.connection(), &OWNER).await.unwrap();
         assert_eq!(installed, expected_triggers(database.connection(), DECLARATIONS).await.unwrap());
     })
     .await;
@@ -88,10 +87,10 @@ async fn processes_that_migrate_at_the_same_time_wait_for_each_other() {
 #[tokio::test]
 async fn a_migration_that_fails_leaves_nothing_behind() {
     for_each_backend(async |database| {
-        const WRONG: &[TypeDependencies] = &[TypeDependencies {
+        const WRONG: &Declarations = &OWNER.declares(&[TypeDependencies {
             cache_type: "invoices",
             tables: &[TableDependency { table: "no_such_table", key_columns: &["id"] }],
-        }];
+        }]);
         let error = migrate(database, WRONG).await.unwrap_err();
         assert!(error.to_string().contains("nothing was changed"), "{error}");
         let tables = match database.backend() {

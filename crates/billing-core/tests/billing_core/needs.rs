@@ -1,7 +1,8 @@
 //! Tables of other columns or types than those of the contract: what would fail is refused before anything is changed.
 
 use billing_core::database::{Database, DatabaseError};
-use billing_core::migration::{ColumnFaultKind, check_columns, installed_triggers, migrate};
+use billing_core::migration::{ColumnFaultKind, OWNER, check_columns, migrate};
+use billing_core::triggers::installed_triggers;
 use sea_orm::DbBackend;
 
 use crate::backends::{DECLARATIONS, execute, for_each_backend, for_each_migrated, texts};
@@ -27,12 +28,13 @@ async fn a_renamed_column_is_named_and_nothing_is_changed() {
         execute(database, ROWS).await;
         // SQLite renames the column in the triggers too, so that they go on working.
         execute(database, "ALTER TABLE tax_rates RENAME COLUMN country TO country_code").await;
-        let (triggers, before) = (installed_triggers(database.connection()).await.unwrap(), objects(database).await);
+        let (triggers, before) =
+            (installed_triggers(database.connection(), &OWNER).await.unwrap(), objects(database).await);
         let error = migrate(database, DECLARATIONS).await.unwrap_err();
         assert!(matches!(&error, DatabaseError::MissingColumns { missing, .. } if missing == &["tax_rates.country"]));
         assert!(error.to_string().contains("tax_rates.country; nothing was changed"), "{error}");
         assert_eq!(faults(database).await, ["tax_rates.country (text) is missing"]);
-        assert_eq!(installed_triggers(database.connection()).await.unwrap(), triggers);
+        assert_eq!(installed_triggers(database.connection(), &OWNER).await.unwrap(), triggers);
         assert_eq!(objects(database).await, before);
         if database.backend() == DbBackend::Sqlite {
             execute(database, "UPDATE tax_rates SET rate = 21").await;

@@ -120,5 +120,5 @@ async fn a_write_relays_its_own_rows_and_leaves_those_of_others() {
 
 #[test]
 fn the_declarations_are_those_of_the_design() {
-    assert_eq!(cached::declarations(), DECLARATIONS);
+    assert_eq!(&cached::declarations(), DECLARATIONS);
 }

@@ -21,7 +21,7 @@ async fn prepared(world: &World, service: &BillingService) {
         done(one);
         done(two);
         done(service.create_invoice(invoice(2, "10")).await);
-        outbox::waiting(service.cache().source()).await.unwrap();
+        outbox::waiting(service.cache()).await.unwrap();
     }
     let () = world.redis.command(&["FLUSHDB"]).unwrap();
 }
@@ -50,7 +50,7 @@ async fn a_column_that_becomes_wider_fails_no_read_and_no_write() {
             for id in 1..=4 {
                 due(&service, id).await;
             }
-            outbox::waiting(service.cache().source()).await.unwrap();
+            outbox::waiting(service.cache()).await.unwrap();
             outbox::backlog(service.cache(), &world.settings().relay).await.unwrap();
             prepared(world, &service).await;
         }

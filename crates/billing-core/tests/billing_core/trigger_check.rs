@@ -1,8 +1,8 @@
 //! Triggers that are not as declared are named, and `migrate` makes them so again.
 
 use billing_core::database::{Database, DatabaseError};
-use billing_core::migration::triggers::VERSION;
-use billing_core::migration::{TriggerChange, TriggerFault, check_triggers, installed_triggers, migrate};
+use billing_core::migration::{OWNER, migrate};
+use billing_core::triggers::{TriggerChange, TriggerFault, check_triggers, installed_triggers};
 use sea_orm::DbBackend;
 
 use crate::backends::{DECLARATIONS, execute, for_each_migrated, texts};
@@ -101,6 +101,8 @@ async fn each_fault_is_named_and_repaired() {
     .await;
 }
 
+const VERSION: u32 = OWNER.version;
+
 /// Makes one trigger of `invoices` as the next version might.
 async fn make_newer(database: &Database) {
     let version = format!("/* billing_cache triggers, version {} */", VERSION + 1);
@@ -121,13 +123,13 @@ async fn make_newer(database: &Database) {
 async fn triggers_of_a_newer_version_are_told_and_never_replaced() {
     for_each_migrated(async |database| {
         make_newer(database).await;
-        let before = installed_triggers(database.connection()).await.unwrap();
+        let before = installed_triggers(database.connection(), &OWNER).await.unwrap();
         assert!(matches!(faults(database).await.as_slice(), [(_, TriggerFault::Newer)]));
         let refused = migrate(database, DECLARATIONS).await.unwrap_err();
         let newer = VERSION + 1;
         assert!(matches!(refused, DatabaseError::NewerTriggers { found, known: VERSION, .. } if found == newer));
         assert!(refused.to_string().contains("run the `cache-admin migrate` of the newer version"), "{refused}");
-        assert_eq!(installed_triggers(database.connection()).await.unwrap(), before);
+        assert_eq!(installed_triggers(database.connection(), &OWNER).await.unwrap(), before);
     })
     .await;
 }

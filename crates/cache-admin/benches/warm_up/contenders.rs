@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use billing_core::cached::{CACHED_TYPES, Which};
+use billing_core::cached::CACHED_TYPES;
+use billing_core::registry::Which;
 
 use crate::LIMIT;
 use crate::site::Site;

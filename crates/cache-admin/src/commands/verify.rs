@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use billing_cache::AnyKey;
 use billing_core::audit::{Audit, Extent, Judged};
-use billing_core::cached::{BillingCache, RegisteredType};
+use billing_core::cached::BillingCache;
+use billing_core::registry::RegisteredType;
 use clap::Args;
 use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, TypeChoice, exit, open, render};
 

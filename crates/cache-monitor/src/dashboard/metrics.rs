@@ -20,7 +20,7 @@ use super::app::{App, Shared};
 use super::model::{AuditReport, EndpointState, MemoryReport, ProcessReport, Snapshot, SurveyReport};
 
 pub(crate) async fn metrics(State(app): State<App>) -> Response {
-    let waiting = outbox::waiting_now(app.cache.source()).await;
+    let waiting = outbox::waiting_now(&app.cache).await;
     let page = Exposition::of(installation_metrics(&installation(&app, waiting))).to_string();
     ([(CONTENT_TYPE, billing_telemetry::CONTENT_TYPE)], page).into_response()
 }

@@ -8,7 +8,7 @@ mod trace;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use billing_core::cached::Probe;
+use billing_core::registry::Probe;
 
 pub(crate) use key_sequence::{Draw, KeySequence};
 pub(crate) use trace::{RecordedRequests, Tally, TraceFailure, TraceFile};

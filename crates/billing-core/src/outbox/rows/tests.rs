@@ -4,7 +4,7 @@ use sea_orm::{QueryTrait, Statement};
 use test_support::TestDatabase;
 
 use super::*;
-use crate::cached::declarations;
+use crate::cached::{APPLICATION, declarations};
 use crate::database::{Database, DatabaseSettings};
 use crate::migration::migrate;
 
@@ -81,9 +81,12 @@ async fn a_look_of_the_relay_goes_through_no_row_that_was_applied_before_the_las
         let than = Histories { known: BTreeSet::new(), some_hide: false };
         let elsewhere = Needed::AppliedElsewhere { than, since: crate::time::now().naive() };
         for (statement, index) in [
-            (counts(backend, &pending), "ix_cache_invalidations_pending"),
-            (taken(backend, &pending, Wanted::newest("invoices", i64::MAX)), "ix_cache_invalidations_pending"),
-            (selected(backend, &elsewhere), "ix_cache_invalidations_relayed"),
+            (counts(backend, &APPLICATION, &pending), "ix_cache_invalidations_pending"),
+            (
+                taken(backend, &APPLICATION, &pending, Wanted::newest("invoices", i64::MAX)),
+                "ix_cache_invalidations_pending",
+            ),
+            (selected(backend, &APPLICATION, &elsewhere), "ix_cache_invalidations_relayed"),
         ] {
             let plan = plan(&database, &statement.build(backend)).await;
             assert!(plan.contains(index), "on {}: {plan}", owned.backend_name());

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 use billing_cache::ClockOffset;
 use billing_core::cached::{BillingCache, declarations};
 use billing_core::database::{Database, DatabaseError};
-use billing_core::migration::{
-    ColumnFault, MissingCopies, TriggerDifference, TriggerFault, check_columns, check_triggers, missing_copies,
-};
+use billing_core::migration::{ColumnFault, MissingCopies, check_columns, missing_copies};
 use billing_core::outbox::{self, Backlog, Elsewhere, RelayError, Unreadable};
 use billing_core::settings::Settings;
+use billing_core::triggers::{TriggerDifference, TriggerFault, check_triggers};
 use cli_support::exit;
 use cli_support::render::{count, duration};
 

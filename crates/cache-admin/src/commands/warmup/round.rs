@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use billing_cache::{Pace, WarmedUp};
-use billing_core::cached::{BillingCache, Which};
+use billing_core::cached::BillingCache;
+use billing_core::registry::Which;
 use cli_support::{Progress, render};
 
 use super::plan::{Plan, PlannedType, Wanted};

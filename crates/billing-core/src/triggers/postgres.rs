@@ -10,8 +10,8 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::copied::{COPIED, COPY_PREFIX, Copied};
-use super::{InstalledTrigger, NOTIFY_CHANNEL, PREFIX, WatchedKey, WatchedTable, version};
+use super::{InstalledTrigger, NOTIFY_CHANNEL, WatchedKey, WatchedTable, by_table, version};
+use crate::declaration::{Copied, Declarations, Owner};
 
 /// A trigger and the function of the same name.
 struct Trigger {
@@ -25,19 +25,23 @@ struct Trigger {
 /// found.
 pub(super) async fn expected<C: ConnectionTrait>(
     connection: &C,
-    tables: &[WatchedTable],
+    declarations: &Declarations,
 ) -> Result<Vec<InstalledTrigger>, DbErr> {
     let expected = |trigger: Trigger| InstalledTrigger {
         name: trigger.name,
         table: trigger.table.to_owned(),
         sql: format!("{}\n{}", trigger.definition, trigger.body),
     };
-    Ok(triggers(connection, tables).await?.into_iter().map(expected).collect())
+    Ok(triggers(connection, declarations).await?.into_iter().map(expected).collect())
 }
 
 /// `tgenabled`: `O` fires for all but replication; `D` is disabled, `R` and `A` were set by an administrator. A
 /// function without its rights or search path writes nothing for some writers, or writes elsewhere.
-pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
+pub(super) async fn installed<C: ConnectionTrait>(
+    connection: &C,
+    owner: &Owner,
+) -> Result<Vec<InstalledTrigger>, DbErr> {
+    let named = named(owner, "t.tgname");
     let sql = format!(
         "SELECT t.tgname::text, t.tgrelid::regclass::text, \
                 pg_get_triggerdef(t.oid, true) || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' (not enabled)' END \
@@ -49,7 +53,7 @@ pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<
                     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                     WHERE c.oid = to_regclass('cache_invalidations')) o ON true \
          WHERE NOT t.tgisinternal \
-           AND (starts_with(t.tgname::text, '{PREFIX}') OR starts_with(t.tgname::text, '{COPY_PREFIX}')) \
+           AND ({named}) \
            AND pg_table_is_visible(t.tgrelid)"
     );
     let rows = connection.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
@@ -64,27 +68,38 @@ pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<
         .collect()
 }
 
-pub(super) async fn remove<C: ConnectionTrait>(connection: &C, installed: &[InstalledTrigger]) -> Result<(), DbErr> {
+/// A condition: `column` begins with a prefix of this owner.
+fn named(owner: &Owner, column: &str) -> String {
+    let begins = |prefix: &String| format!("starts_with({column}::text, '{prefix}')");
+    owner.prefixes().iter().map(begins).collect::<Vec<_>>().join(" OR ")
+}
+
+pub(super) async fn remove<C: ConnectionTrait>(
+    connection: &C,
+    owner: &Owner,
+    installed: &[InstalledTrigger],
+) -> Result<(), DbErr> {
     for trigger in installed {
         let sql = format!("DROP TRIGGER \"{}\" ON {}", trigger.name, trigger.table);
         connection.execute_unprepared(&sql).await?;
     }
-    drop_functions(connection).await
+    drop_functions(connection, owner).await
 }
 
-pub(super) async fn create<C: ConnectionTrait>(connection: &C, tables: &[WatchedTable]) -> Result<(), DbErr> {
+pub(super) async fn create<C: ConnectionTrait>(connection: &C, declarations: &Declarations) -> Result<(), DbErr> {
     let schema = schema_of(connection, "cache_invalidations").await?;
-    for trigger in triggers(connection, tables).await? {
+    for trigger in triggers(connection, declarations).await? {
         connection.execute_unprepared(&trigger.create_function(&schema)).await?;
         connection.execute_unprepared(&trigger.definition).await?;
     }
     Ok(())
 }
 
-async fn drop_functions<C: ConnectionTrait>(connection: &C) -> Result<(), DbErr> {
+async fn drop_functions<C: ConnectionTrait>(connection: &C, owner: &Owner) -> Result<(), DbErr> {
+    let named = named(owner, "p.proname");
     let sql = format!(
         "SELECT p.oid::regprocedure::text FROM pg_proc p \
-         WHERE (starts_with(p.proname::text, '{PREFIX}') OR starts_with(p.proname::text, '{COPY_PREFIX}')) \
+         WHERE ({named}) \
            AND p.prorettype = 'trigger'::regtype \
            AND pg_function_is_visible(p.oid)"
     );
@@ -115,14 +130,16 @@ impl Trigger {
     }
 }
 
-async fn triggers<C: ConnectionTrait>(connection: &C, tables: &[WatchedTable]) -> Result<Vec<Trigger>, DbErr> {
+async fn triggers<C: ConnectionTrait>(connection: &C, declarations: &Declarations) -> Result<Vec<Trigger>, DbErr> {
+    let owner = &declarations.owner;
     let mut triggers = Vec::new();
-    for copied in &COPIED {
-        triggers.push(copy_trigger(copied, &schema_of(connection, copied.source).await?));
+    for (prefix, copied) in owner.copied() {
+        let name = format!("{prefix}{}", copied.table);
+        triggers.push(copy_trigger(owner, name, copied, &schema_of(connection, copied.source).await?));
     }
-    for table in tables {
-        triggers.extend(EVENTS.map(|event| rows_trigger(table, event)));
-        triggers.push(truncate_trigger(table));
+    for table in &by_table(declarations) {
+        triggers.extend(EVENTS.map(|event| rows_trigger(owner, table, event)));
+        triggers.push(truncate_trigger(owner, table));
     }
     Ok(triggers)
 }
@@ -143,8 +160,8 @@ const EVENTS: [Event; 3] = [
 
 /// The plan of a query over the rows of a statement depends on their table, so it is made again after a column has
 /// changed.
-fn rows_trigger(table: &WatchedTable, Event { name: event, referencing, rows }: Event) -> Trigger {
-    let name = format!("{PREFIX}{}_{}", table.name, event.to_lowercase());
+fn rows_trigger(owner: &Owner, table: &WatchedTable, Event { name: event, referencing, rows }: Event) -> Trigger {
+    let name = format!("{}{}_{}", owner.prefix(), table.name, event.to_lowercase());
     let definition = format!(
         "CREATE TRIGGER {name} AFTER {event} ON {} REFERENCING {referencing} FOR EACH STATEMENT EXECUTE FUNCTION {name}()",
         table.name,
@@ -152,21 +169,21 @@ fn rows_trigger(table: &WatchedTable, Event { name: event, referencing, rows }: 
     let keys = rows.iter().flat_map(|rows| table.keys.iter().map(move |key| keys_of(table, key, rows)));
     let body = format!(
         "\nBEGIN\n{}{INSERT_INTO}\n        {};\n    IF FOUND THEN\n    {}    END IF;\n    RETURN NULL;\nEND ",
-        version::comment(),
+        version::comment(owner),
         each_once(&keys.collect::<Vec<_>>()),
         notify(),
     );
     Trigger { name, table: table.name, definition, body }
 }
 
-fn truncate_trigger(table: &WatchedTable) -> Trigger {
-    let name = format!("{PREFIX}{}_truncate", table.name);
+fn truncate_trigger(owner: &Owner, table: &WatchedTable) -> Trigger {
+    let name = format!("{}{}_truncate", owner.prefix(), table.name);
     let definition =
         format!("CREATE TRIGGER {name} AFTER TRUNCATE ON {} FOR EACH STATEMENT EXECUTE FUNCTION {name}()", table.name,);
     let whole_types: Vec<_> = table.keys.iter().map(|key| format!("({})", values(table, key, "NULL"))).collect();
     let body = format!(
         "\nBEGIN\n{}{INSERT_INTO} VALUES {};\n{}    RETURN NULL;\nEND ",
-        version::comment(),
+        version::comment(owner),
         whole_types.join(", "),
         notify(),
     );
@@ -207,9 +224,8 @@ fn notify() -> String {
 
 /// EXECUTE plans each time, with the current column types; that is cheap enough, since invoices have few lines. A
 /// trigger `OF` the reference column would depend on it, and PostgreSQL would then refuse to change the column's type.
-fn copy_trigger(copied: &Copied, schema: &str) -> Trigger {
+fn copy_trigger(owner: &Owner, name: String, copied: &Copied, schema: &str) -> Trigger {
     let Copied { table, reference, source, columns } = copied;
-    let name = format!("{COPY_PREFIX}{table}");
     let definition =
         format!("CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()");
     let into = columns.iter().map(|column| format!("NEW.{column}")).collect::<Vec<_>>().join(", ");
@@ -227,7 +243,7 @@ fn copy_trigger(copied: &Copied, schema: &str) -> Trigger {
     });
     let body = format!(
         "\nBEGIN\n{}IF TG_OP = 'INSERT' THEN\n{}ELSE\n{}END IF;\n    RETURN NEW;\nEND ",
-        version::comment(),
+        version::comment(owner),
         copy(where_lacking, "$1", "NEW"),
         copy(unless_set, "$2", "OLD, NEW"),
     );

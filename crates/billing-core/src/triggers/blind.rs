@@ -3,13 +3,13 @@
 //! Invariant: a trigger of another version counts, since it writes the outbox too. A trigger does not count if it is
 //! disabled, if a schema tool dropped it with its table, or if its table is partitioned or inherited from.
 //!
-//! Used by the check of running services (`outbox/sight.rs`).
+//! Used by the check of running services (`outbox/trigger_check.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{PREFIX, TypeDependencies};
+use crate::declaration::{Declarations, Owner, TypeDependencies};
 
 /// Events on rows, each with PostgreSQL's bit for it in `tgtype`.
 const EVENTS: [(&str, i32); 3] = [("INSERT", 4), ("DELETE", 8), ("UPDATE", 16)];
@@ -22,11 +22,12 @@ type Seen = BTreeMap<String, BTreeSet<&'static str>>;
 /// The types whose tables lack triggers, each with the changes that go unnoticed: `payments (INSERT)`.
 pub(crate) async fn blind_types<C: ConnectionTrait>(
     connection: &C,
-    declarations: &[TypeDependencies],
+    declarations: &Declarations,
 ) -> Result<BTreeMap<&'static str, Vec<String>>, DbErr> {
+    let owner = &declarations.owner;
     let (seen, events) = match connection.get_database_backend() {
-        DbBackend::Sqlite => (seen_on_sqlite(connection).await?, EVENTS.to_vec()),
-        _ => (seen_on_postgres(connection).await?, EVENTS.into_iter().chain([TRUNCATE]).collect()),
+        DbBackend::Sqlite => (seen_on_sqlite(connection, owner).await?, EVENTS.to_vec()),
+        _ => (seen_on_postgres(connection, owner).await?, EVENTS.into_iter().chain([TRUNCATE]).collect()),
     };
     let unseen = |table: &str| {
         let is_seen = |event: &str| seen.get(table).is_some_and(|events| events.contains(event));
@@ -36,12 +37,13 @@ pub(crate) async fn blind_types<C: ConnectionTrait>(
     let of_type = |declared: &TypeDependencies| -> Vec<String> {
         declared.tables.iter().filter_map(|dependency| unseen(dependency.table)).collect()
     };
-    let types = declarations.iter().map(|declared| (declared.cache_type, of_type(declared)));
+    let types = declarations.types.iter().map(|declared| (declared.cache_type, of_type(declared)));
     Ok(types.filter(|(_, unseen)| !unseen.is_empty()).collect())
 }
 
-async fn seen_on_sqlite<C: ConnectionTrait>(connection: &C) -> Result<Seen, DbErr> {
-    let sql = format!("SELECT tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{PREFIX}*'");
+async fn seen_on_sqlite<C: ConnectionTrait>(connection: &C, owner: &Owner) -> Result<Seen, DbErr> {
+    let prefix = owner.prefix();
+    let sql = format!("SELECT tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND name GLOB '{prefix}*'");
     let mut seen = Seen::new();
     for row in connection.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await? {
         let (table, sql): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
@@ -54,10 +56,11 @@ async fn seen_on_sqlite<C: ConnectionTrait>(connection: &C) -> Result<Seen, DbEr
 
 /// `O` fires for all but replication, `A` for replication too. A write to a partition by its own name, or to a table
 /// that inherits, fires only the triggers of that table.
-async fn seen_on_postgres<C: ConnectionTrait>(connection: &C) -> Result<Seen, DbErr> {
+async fn seen_on_postgres<C: ConnectionTrait>(connection: &C, owner: &Owner) -> Result<Seen, DbErr> {
+    let prefix = owner.prefix();
     let sql = format!(
         "SELECT c.relname::text, t.tgtype::int FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
-         WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND starts_with(t.tgname::text, '{PREFIX}') \
+         WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND starts_with(t.tgname::text, '{prefix}') \
            AND pg_table_is_visible(t.tgrelid) \
            AND NOT EXISTS (SELECT FROM pg_inherits WHERE t.tgrelid IN (inhparent, inhrelid))"
     );

@@ -8,29 +8,33 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::copied::{COPIED, COPY_PREFIX, Copied};
 use super::unique::{self, Replacement};
-use super::{InstalledTrigger, PREFIX, WatchedKey, WatchedTable, version};
+use super::{InstalledTrigger, WatchedKey, WatchedTable, by_table, version};
+use crate::declaration::{Copied, Declarations, Owner};
 
 /// The triggers of the current tables; their indexes decide which rows can be replaced.
 pub(super) async fn expected<C: ConnectionTrait>(
     connection: &C,
-    tables: &[WatchedTable],
+    declarations: &Declarations,
 ) -> Result<Vec<InstalledTrigger>, DbErr> {
-    let mut triggers: Vec<InstalledTrigger> = COPIED.iter().flat_map(copying).collect();
-    for table in tables {
-        triggers.extend(seeing(table));
+    let owner = &declarations.owner;
+    let copying = owner.copied().flat_map(|(prefix, copied)| copying(owner, prefix, copied));
+    let mut triggers: Vec<InstalledTrigger> = copying.collect();
+    for table in &by_table(declarations) {
+        triggers.extend(seeing(owner, table));
         let replacement = Replacement::by(&unique::keys(connection, table.name).await?);
-        triggers.extend(replacement.iter().flat_map(|replacement| seeing_replaced(table, replacement)));
+        triggers.extend(replacement.iter().flat_map(|replacement| seeing_replaced(owner, table, replacement)));
     }
     Ok(triggers)
 }
 
-pub(super) async fn installed<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
-    let sql = format!(
-        "SELECT name, tbl_name, sql FROM sqlite_master \
-         WHERE type = 'trigger' AND (name GLOB '{PREFIX}*' OR name GLOB '{COPY_PREFIX}*')"
-    );
+pub(super) async fn installed<C: ConnectionTrait>(
+    connection: &C,
+    owner: &Owner,
+) -> Result<Vec<InstalledTrigger>, DbErr> {
+    let named: Vec<String> = owner.prefixes().iter().map(|prefix| format!("name GLOB '{prefix}*'")).collect();
+    let named = named.join(" OR ");
+    let sql = format!("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND ({named})");
     let rows = connection.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await?;
     rows.iter()
         .map(|row| {
@@ -50,22 +54,22 @@ pub(super) async fn remove<C: ConnectionTrait>(connection: &C, installed: &[Inst
     Ok(())
 }
 
-pub(super) async fn create<C: ConnectionTrait>(connection: &C, tables: &[WatchedTable]) -> Result<(), DbErr> {
-    for trigger in expected(connection, tables).await? {
+pub(super) async fn create<C: ConnectionTrait>(connection: &C, declarations: &Declarations) -> Result<(), DbErr> {
+    for trigger in expected(connection, declarations).await? {
         connection.execute_unprepared(&trigger.sql).await?;
     }
     Ok(())
 }
 
-fn trigger(name: String, table: &'static str, when: &str, body: &str) -> InstalledTrigger {
-    let sql = format!("CREATE TRIGGER {name} {when}\nBEGIN\n{}{body}END", version::comment());
+fn trigger(owner: &Owner, name: String, table: &'static str, when: &str, body: &str) -> InstalledTrigger {
+    let sql = format!("CREATE TRIGGER {name} {when}\nBEGIN\n{}{body}END", version::comment(owner));
     InstalledTrigger { name, table: table.to_owned(), sql }
 }
 
-fn seeing(table: &WatchedTable) -> [InstalledTrigger; 3] {
+fn seeing(owner: &Owner, table: &WatchedTable) -> [InstalledTrigger; 3] {
     let seeing = |event: &str, body: String| {
-        let name = format!("{PREFIX}{}_{}", table.name, event.to_lowercase());
-        trigger(name, table.name, &format!("AFTER {event} ON {}", table.name), &body)
+        let name = format!("{}{}_{}", owner.prefix(), table.name, event.to_lowercase());
+        trigger(owner, name, table.name, &format!("AFTER {event} ON {}", table.name), &body)
     };
     [
         seeing("INSERT", inserts(table, "NEW")),
@@ -75,11 +79,11 @@ fn seeing(table: &WatchedTable) -> [InstalledTrigger; 3] {
 }
 
 /// No DELETE trigger fires for a row that `OR REPLACE` deletes, unless `recursive_triggers` is on.
-fn seeing_replaced(table: &WatchedTable, replacement: &Replacement) -> [InstalledTrigger; 2] {
+fn seeing_replaced(owner: &Owner, table: &WatchedTable, replacement: &Replacement) -> [InstalledTrigger; 2] {
     let seeing = |event: &str, condition: &str| {
-        let name = format!("{PREFIX}{}_replaced_{}", table.name, event.to_lowercase());
+        let name = format!("{}{}_replaced_{}", owner.prefix(), table.name, event.to_lowercase());
         let when = format!("BEFORE {event} ON {}{condition}", table.name);
-        trigger(name, table.name, &when, &inserts_of_replaced(table, replacement))
+        trigger(owner, name, table.name, &when, &inserts_of_replaced(table, replacement))
     };
     let moved = replacement.moved.as_ref().map(|moved| format!("\nWHEN {moved}"));
     [seeing("INSERT", ""), seeing("UPDATE", &moved.unwrap_or_default())]
@@ -133,7 +137,7 @@ fn moved(key: &WatchedKey) -> String {
     columns.join(" OR ")
 }
 
-fn copying(copied: &Copied) -> [InstalledTrigger; 2] {
+fn copying(owner: &Owner, prefix: &str, copied: &Copied) -> [InstalledTrigger; 2] {
     let Copied { table, reference, .. } = copied;
     let lacks = copied.each(" OR ", |column| format!("NEW.{column} IS NULL"));
     let inserted = format!("AFTER INSERT ON {table}\nWHEN {lacks}");
@@ -146,8 +150,8 @@ fn copying(copied: &Copied) -> [InstalledTrigger; 2] {
     };
     let update = |columns: String| format!("    UPDATE {table} SET {columns} WHERE id = NEW.id;\n");
     [
-        trigger(format!("{COPY_PREFIX}{table}"), table, &inserted, &update(copied.each(", ", where_lacking))),
-        trigger(format!("{COPY_PREFIX}{table}_update"), table, &moved, &update(copied.each(", ", unless_set))),
+        trigger(owner, format!("{prefix}{table}"), table, &inserted, &update(copied.each(", ", where_lacking))),
+        trigger(owner, format!("{prefix}{table}_update"), table, &moved, &update(copied.each(", ", unless_set))),
     ]
 }
 

@@ -2,13 +2,13 @@
 //!
 //! Invariant: every change of a row puts the keys it made wrong into `cache_invalidations`, in the same transaction:
 //! the new key on insert, the old one on delete, both on an update that moved the row, and on SQLite the key of each
-//! row that is replaced. These triggers are generated from the declarations of the cached types, those that copy from
-//! one list (`copied.rs`). Any other trigger whose name begins with [`PREFIX`] or [`COPY_PREFIX`] is removed.
+//! row that is replaced. All triggers are generated from the declarations of an application. Any other trigger whose
+//! name begins with a prefix of its owner is removed; those of other owners are left alone.
 //!
-//! Used by [`super::migrate`]; `cache-admin doctor` calls [`check_triggers`].
+//! Used by the migration; `cache-admin doctor` calls [`check_triggers`].
 
 mod blind;
-pub(super) mod copied;
+mod last_look;
 mod postgres;
 mod sqlite;
 mod unique;
@@ -19,32 +19,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 pub(crate) use blind::blind_types;
-pub use copied::COPY_PREFIX;
-pub use version::{VERSION, newer_than_this_build};
+pub(crate) use last_look::LastLook;
+pub use version::newer_than_this_build;
 
-/// Prefix of the names of all invalidation triggers and their functions.
-pub const PREFIX: &str = "billing_cache_";
+use crate::declaration::{Declarations, Owner};
 
 /// The channel on which PostgreSQL announces new outbox rows.
 pub const NOTIFY_CHANNEL: &str = "cache_invalidations";
-
-/// A table whose changes make keys of a cached type wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TableDependency {
-    /// The table.
-    pub table: &'static str,
-    /// The columns whose values are the parts of the key, in order; empty for a type with one key.
-    pub key_columns: &'static [&'static str],
-}
-
-/// Everything a cached type depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TypeDependencies {
-    /// The CLI name of the cached type.
-    pub cache_type: &'static str,
-    /// Its tables.
-    pub tables: &'static [TableDependency],
-}
 
 /// A trigger of ours, as it is installed or as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,29 +78,33 @@ pub enum TriggerFault {
 /// How the installed triggers differ from those of the declarations, by name; empty if `migrate` would change nothing.
 pub async fn check_triggers<C: ConnectionTrait>(
     connection: &C,
-    declarations: &[TypeDependencies],
+    declarations: &Declarations,
 ) -> Result<Vec<TriggerDifference>, DbErr> {
     let expected = expected_triggers(connection, declarations).await?;
-    Ok(differences(&installed_triggers(connection).await?, &expected))
+    Ok(differences(&declarations.owner, &installed_triggers(connection, &declarations.owner).await?, &expected))
 }
 
-fn differences(installed: &[InstalledTrigger], expected: &[InstalledTrigger]) -> Vec<TriggerDifference> {
+fn differences(owner: &Owner, installed: &[InstalledTrigger], expected: &[InstalledTrigger]) -> Vec<TriggerDifference> {
     fn by_name(triggers: &[InstalledTrigger]) -> BTreeMap<(&str, &str), &InstalledTrigger> {
         triggers.iter().map(|trigger| ((trigger.name.as_str(), trigger.table.as_str()), trigger)).collect()
     }
     let (installed, expected) = (by_name(installed), by_name(expected));
     let names: BTreeSet<&(&str, &str)> = installed.keys().chain(expected.keys()).collect();
     let difference = |name: &(&str, &str)| {
-        let fault = fault(installed.get(name).copied(), expected.get(name).copied())?;
+        let fault = fault(owner, installed.get(name).copied(), expected.get(name).copied())?;
         Some(TriggerDifference { name: name.0.to_owned(), table: name.1.to_owned(), fault })
     };
     names.into_iter().filter_map(difference).collect()
 }
 
-fn fault(installed: Option<&InstalledTrigger>, expected: Option<&InstalledTrigger>) -> Option<TriggerFault> {
+fn fault(
+    owner: &Owner,
+    installed: Option<&InstalledTrigger>,
+    expected: Option<&InstalledTrigger>,
+) -> Option<TriggerFault> {
     match (installed, expected) {
         (None, _) => Some(TriggerFault::Missing),
-        (Some(is), _) if version::is_newer(is) => Some(TriggerFault::Newer),
+        (Some(is), _) if version::is_newer(owner, is) => Some(TriggerFault::Newer),
         (Some(_), None) => Some(TriggerFault::Unexpected),
         (Some(is), Some(should_be)) => (is != should_be).then_some(TriggerFault::Differs),
     }
@@ -128,42 +113,44 @@ fn fault(installed: Option<&InstalledTrigger>, expected: Option<&InstalledTrigge
 /// Makes the installed triggers those of the declarations. Run it in a transaction: in between, changes go unnoticed.
 pub async fn install_triggers<C: ConnectionTrait>(
     connection: &C,
-    declarations: &[TypeDependencies],
+    declarations: &Declarations,
 ) -> Result<TriggerChange, DbErr> {
     if check_triggers(connection, declarations).await?.is_empty() {
         return Ok(TriggerChange::Unchanged);
     }
-    remove_triggers(connection).await?;
+    remove_triggers(connection, &declarations.owner).await?;
     create_triggers(connection, declarations).await
 }
 
-/// Removes all triggers of ours.
-pub(super) async fn remove_triggers<C: ConnectionTrait>(connection: &C) -> Result<(), DbErr> {
-    let installed = installed_triggers(connection).await?;
+/// Removes all triggers of this owner.
+pub(crate) async fn remove_triggers<C: ConnectionTrait>(connection: &C, owner: &Owner) -> Result<(), DbErr> {
+    let installed = installed_triggers(connection, owner).await?;
     match connection.get_database_backend() {
         DbBackend::Sqlite => sqlite::remove(connection, &installed).await,
-        _ => postgres::remove(connection, &installed).await,
+        _ => postgres::remove(connection, owner, &installed).await,
     }
 }
 
 /// Creates the triggers of the declarations; none of them may exist.
-pub(super) async fn create_triggers<C: ConnectionTrait>(
+pub(crate) async fn create_triggers<C: ConnectionTrait>(
     connection: &C,
-    declarations: &[TypeDependencies],
+    declarations: &Declarations,
 ) -> Result<TriggerChange, DbErr> {
-    let tables = by_table(declarations);
     match connection.get_database_backend() {
-        DbBackend::Sqlite => sqlite::create(connection, &tables).await?,
-        _ => postgres::create(connection, &tables).await?,
+        DbBackend::Sqlite => sqlite::create(connection, declarations).await?,
+        _ => postgres::create(connection, declarations).await?,
     }
     Ok(TriggerChange::Replaced { count: expected_triggers(connection, declarations).await?.len() })
 }
 
-/// Our triggers in the database, by name.
-pub async fn installed_triggers<C: ConnectionTrait>(connection: &C) -> Result<Vec<InstalledTrigger>, DbErr> {
+/// The triggers of this owner in the database, by name.
+pub async fn installed_triggers<C: ConnectionTrait>(
+    connection: &C,
+    owner: &Owner,
+) -> Result<Vec<InstalledTrigger>, DbErr> {
     let mut triggers = match connection.get_database_backend() {
-        DbBackend::Sqlite => sqlite::installed(connection).await?,
-        _ => postgres::installed(connection).await?,
+        DbBackend::Sqlite => sqlite::installed(connection, owner).await?,
+        _ => postgres::installed(connection, owner).await?,
     };
     triggers.sort();
     Ok(triggers)
@@ -172,12 +159,11 @@ pub async fn installed_triggers<C: ConnectionTrait>(connection: &C) -> Result<Ve
 /// The triggers that the declarations ask for on the current tables of this database, by name.
 pub async fn expected_triggers<C: ConnectionTrait>(
     connection: &C,
-    declarations: &[TypeDependencies],
+    declarations: &Declarations,
 ) -> Result<Vec<InstalledTrigger>, DbErr> {
-    let tables = by_table(declarations);
     let mut triggers = match connection.get_database_backend() {
-        DbBackend::Sqlite => sqlite::expected(connection, &tables).await?,
-        _ => postgres::expected(connection, &tables).await?,
+        DbBackend::Sqlite => sqlite::expected(connection, declarations).await?,
+        _ => postgres::expected(connection, declarations).await?,
     };
     triggers.sort();
     Ok(triggers)
@@ -195,9 +181,9 @@ struct WatchedKey {
 }
 
 /// The declarations grouped by table, in the order of their first mention.
-fn by_table(declarations: &[TypeDependencies]) -> Vec<WatchedTable> {
+fn by_table(declarations: &Declarations) -> Vec<WatchedTable> {
     let mut tables: Vec<WatchedTable> = Vec::new();
-    for declaration in declarations {
+    for declaration in declarations.types.iter() {
         for dependency in declaration.tables {
             let key = WatchedKey { cache_type: declaration.cache_type, columns: dependency.key_columns };
             match tables.iter_mut().find(|table| table.name == dependency.table) {

@@ -9,16 +9,13 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use billing_cache::SetupError;
 use billing_cache::{
-    AnyKey, CacheBuilder, CacheKey, CacheSettings, KeySpace, ReadError, RedisSettings, Standing, Tier, TypeInfo,
-    WarmUpError, WarmedUp,
+    AnyKey, Cache, CacheBuilder, CacheKey, KeySpace, ReadError, Standing, Tier, TypeInfo, WarmUpError, WarmedUp,
 };
 
-use super::{BillingCache, BillingType, CACHED_TYPES};
 use crate::audit::{self, Compared};
 use crate::database::{Database, DatabaseError, has_rows};
-use crate::migration::{TableDependency, TypeDependencies};
+use crate::declaration::{KeyOfColumns, TableDependency, TypeDependencies, Watched};
 
 /// Keys that a warm-up lists at once: a few hundred KiB.
 const HOT_KEYS_PAGE: u64 = 10_000;
@@ -37,15 +34,15 @@ pub trait RegisteredType: Send + Sync {
     fn add_to(&self, builder: CacheBuilder<Database>) -> CacheBuilder<Database>;
 
     /// The key that the column values of an outbox row identify.
-    fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> KeyOfColumns;
+    fn key_of_columns(&self, cache: &Cache<Database>, columns: &[Option<String>]) -> KeyOfColumns;
 
     /// The key, if the type has only one.
-    fn only_key(&self, cache: &BillingCache) -> Option<AnyKey>;
+    fn only_key(&self, cache: &Cache<Database>) -> Option<AnyKey>;
 
     /// The texts of up to `limit` keys worth loading when no reads are known; most often the newest.
     fn hot_key_texts<'a>(
         &'a self,
-        cache: &'a BillingCache,
+        cache: &'a Cache<Database>,
         limit: u64,
     ) -> BoxFuture<'a, Result<Vec<String>, DatabaseError>>;
 
@@ -53,7 +50,7 @@ pub trait RegisteredType: Send + Sync {
     /// called after each batch.
     fn load_texts<'a>(
         &'a self,
-        cache: &'a BillingCache,
+        cache: &'a Cache<Database>,
         texts: &'a [String],
         which: Which,
         progress: &'a mut (dyn FnMut(WarmedUp) + Send),
@@ -63,7 +60,7 @@ pub trait RegisteredType: Send + Sync {
     /// after the call.
     fn compare<'a>(
         &'a self,
-        cache: &'a BillingCache,
+        cache: &'a Cache<Database>,
         cached: &'a [(AnyKey, Standing)],
     ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>>;
 
@@ -71,23 +68,15 @@ pub trait RegisteredType: Send + Sync {
     fn undecodable(&self, standing: &Standing) -> Option<String>;
 
     /// Up to `limit` existing keys to measure; none while all tables that the type depends on are empty.
-    fn probe<'a>(&'a self, cache: &'a BillingCache, limit: u64)
-    -> BoxFuture<'a, Result<Arc<dyn Probe>, DatabaseError>>;
+    fn probe<'a>(
+        &'a self,
+        cache: &'a Cache<Database>,
+        limit: u64,
+    ) -> BoxFuture<'a, Result<Arc<dyn Probe>, DatabaseError>>;
 
     /// The one key that has this text in `space`, to be measured in the key space of `cache`; `None` if the text is no
     /// key of this type.
-    fn probe_of(&self, cache: &BillingCache, space: &KeySpace, text: &str) -> Option<Arc<dyn Probe>>;
-}
-
-/// The key that the column values of an outbox row identify.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyOfColumns {
-    /// One key.
-    Key(AnyKey),
-    /// No value can be cached for them.
-    NoKey,
-    /// They are not the columns that this build's triggers write, so they may identify any key.
-    OtherColumns,
+    fn probe_of(&self, cache: &Cache<Database>, space: &KeySpace, text: &str) -> Option<Arc<dyn Probe>>;
 }
 
 /// Which values a warm-up loads.
@@ -123,8 +112,16 @@ pub trait Probe: Send + Sync {
 pub struct Registered<T>(PhantomData<T>);
 
 impl<T> Registered<T> {
-    pub(super) const fn new() -> Self {
+    /// The erased form of `T`.
+    #[must_use]
+    pub const fn new() -> Self {
         Self(PhantomData)
+    }
+}
+
+impl<T> Default for Registered<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -134,7 +131,7 @@ impl<T> fmt::Debug for Registered<T> {
     }
 }
 
-impl<T: BillingType> RegisteredType for Registered<T> {
+impl<T: Watched> RegisteredType for Registered<T> {
     fn info(&self) -> TypeInfo {
         TypeInfo::of::<T>()
     }
@@ -147,7 +144,7 @@ impl<T: BillingType> RegisteredType for Registered<T> {
         builder.with::<T>()
     }
 
-    fn key_of_columns(&self, cache: &BillingCache, columns: &[Option<String>]) -> KeyOfColumns {
+    fn key_of_columns(&self, cache: &Cache<Database>, columns: &[Option<String>]) -> KeyOfColumns {
         match T::key_of_columns(columns) {
             Some(key) => KeyOfColumns::Key(cache.any_key::<T>(&key)),
             None if T::DEPENDENCIES.iter().any(|table| table.key_columns.len() == columns.len()) => KeyOfColumns::NoKey,
@@ -155,14 +152,14 @@ impl<T: BillingType> RegisteredType for Registered<T> {
         }
     }
 
-    fn only_key(&self, cache: &BillingCache) -> Option<AnyKey> {
+    fn only_key(&self, cache: &Cache<Database>) -> Option<AnyKey> {
         let key = T::Key::PARTS.is_empty().then(|| T::key_of_columns(&[])).flatten();
         key.map(|key| cache.any_key::<T>(&key))
     }
 
     fn hot_key_texts<'a>(
         &'a self,
-        cache: &'a BillingCache,
+        cache: &'a Cache<Database>,
         limit: u64,
     ) -> BoxFuture<'a, Result<Vec<String>, DatabaseError>> {
         Box::pin(async move {
@@ -179,7 +176,7 @@ impl<T: BillingType> RegisteredType for Registered<T> {
 
     fn load_texts<'a>(
         &'a self,
-        cache: &'a BillingCache,
+        cache: &'a Cache<Database>,
         texts: &'a [String],
         which: Which,
         progress: &'a mut (dyn FnMut(WarmedUp) + Send),
@@ -195,7 +192,7 @@ impl<T: BillingType> RegisteredType for Registered<T> {
 
     fn compare<'a>(
         &'a self,
-        cache: &'a BillingCache,
+        cache: &'a Cache<Database>,
         cached: &'a [(AnyKey, Standing)],
     ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>> {
         Box::pin(audit::compare::<T>(cache, cached))
@@ -207,7 +204,7 @@ impl<T: BillingType> RegisteredType for Registered<T> {
 
     fn probe<'a>(
         &'a self,
-        cache: &'a BillingCache,
+        cache: &'a Cache<Database>,
         limit: u64,
     ) -> BoxFuture<'a, Result<Arc<dyn Probe>, DatabaseError>> {
         Box::pin(async move {
@@ -217,7 +214,7 @@ impl<T: BillingType> RegisteredType for Registered<T> {
         })
     }
 
-    fn probe_of(&self, cache: &BillingCache, space: &KeySpace, text: &str) -> Option<Arc<dyn Probe>> {
+    fn probe_of(&self, cache: &Cache<Database>, space: &KeySpace, text: &str) -> Option<Arc<dyn Probe>> {
         let key = space.parse::<T>(text)?;
         Some(Arc::new(TypedProbe::<T> { cache: cache.clone(), keys: vec![key] }))
     }
@@ -234,12 +231,12 @@ async fn any_has_rows(database: &Database, tables: &[TableDependency]) -> Result
 }
 
 /// The keys worth loading, page by page.
-struct HotKeyPages<T: BillingType> {
+struct HotKeyPages<T: Watched> {
     after: Option<T::Key>,
     left: u64,
 }
 
-impl<T: BillingType> HotKeyPages<T> {
+impl<T: Watched> HotKeyPages<T> {
     fn new(limit: u64) -> Self {
         Self { after: None, left: limit }
     }
@@ -259,12 +256,12 @@ impl<T: BillingType> HotKeyPages<T> {
     }
 }
 
-struct TypedProbe<T: BillingType> {
-    cache: BillingCache,
+struct TypedProbe<T: Watched> {
+    cache: Cache<Database>,
     keys: Vec<T::Key>,
 }
 
-impl<T: BillingType> Probe for TypedProbe<T> {
+impl<T: Watched> Probe for TypedProbe<T> {
     fn len(&self) -> usize {
         self.keys.len()
     }
@@ -283,49 +280,4 @@ impl<T: BillingType> Probe for TypedProbe<T> {
             loaded.into_values().try_for_each(|loaded| loaded.map(drop))
         })
     }
-}
-
-/// The type with this name or alias.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static dyn RegisteredType> {
-    CACHED_TYPES.iter().copied().find(|cached| {
-        let info = cached.info();
-        info.name == name || info.aliases.contains(&name)
-    })
-}
-
-/// The declarations from which the triggers are generated.
-#[must_use]
-pub fn declarations() -> Vec<TypeDependencies> {
-    CACHED_TYPES.iter().map(|cached| cached.dependencies()).collect()
-}
-
-/// Opens the cache with every type of the list over this database.
-///
-/// # Errors
-/// Settings that cannot work. A Redis that cannot be reached is no error.
-pub async fn open_cache(
-    database: Database,
-    redis: &RedisSettings,
-    settings: CacheSettings,
-) -> Result<BillingCache, SetupError> {
-    builder(database, settings).open(redis).await
-}
-
-/// Opens the cache in a key space that only this process uses, and only for a while.
-///
-/// # Errors
-/// Settings that cannot work. A Redis that cannot be reached is no error.
-pub async fn open_cache_alone(
-    database: Database,
-    redis: &RedisSettings,
-    settings: CacheSettings,
-) -> Result<BillingCache, SetupError> {
-    builder(database, settings).alone().open(redis).await
-}
-
-/// A builder with every type of the list.
-pub(crate) fn builder(database: Database, settings: CacheSettings) -> CacheBuilder<Database> {
-    let builder = CacheBuilder::new(database, settings);
-    CACHED_TYPES.iter().fold(builder, |builder, cached| cached.add_to(builder))
 }

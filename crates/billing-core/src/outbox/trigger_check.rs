@@ -9,32 +9,13 @@
 //! Used by the relay and the write transaction.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tracing::{info, warn};
 
 use super::whole_type;
-use crate::cached::{BillingCache, declarations};
-use crate::migration::triggers::blind_types;
-use crate::migration::{TriggerDifference, check_triggers};
-
-/// Pause between two checks of PostgreSQL while no type is read past the cache.
-const PAUSE: Duration = Duration::from_secs(60);
-
-/// The result of the last check, shared by all clones of a database.
-#[derive(Debug, Default)]
-pub(crate) struct Sight {
-    last: Mutex<Last>,
-}
-
-#[derive(Debug, Default)]
-struct Last {
-    /// When the last check was, and at which schema version of SQLite.
-    looked: Option<(Instant, i64)>,
-    differences: Vec<TriggerDifference>,
-}
+use crate::application::DatabaseCache;
+use crate::triggers::{blind_types, check_triggers};
 
 /// The types that a check found blind, with the changes that go unnoticed.
 type Blind = BTreeMap<&'static str, Vec<String>>;
@@ -43,7 +24,7 @@ type Blind = BTreeMap<&'static str, Vec<String>>;
 ///
 /// # Errors
 /// Those of the database.
-pub async fn look_at_triggers(cache: &BillingCache) -> Result<(), DbErr> {
+pub async fn look_at_triggers(cache: &DatabaseCache) -> Result<(), DbErr> {
     let connection = cache.source().connection();
     let schema = schema_version(connection).await?;
     let blind = look(cache, connection, schema).await?;
@@ -54,28 +35,27 @@ pub async fn look_at_triggers(cache: &BillingCache) -> Result<(), DbErr> {
 }
 
 /// The same, if a check is due.
-pub(super) async fn look_if_due(cache: &BillingCache) -> Result<(), DbErr> {
+pub(super) async fn look_if_due(cache: &DatabaseCache) -> Result<(), DbErr> {
     let schema = schema_version(cache.source().connection()).await?;
-    let is_due =
-        !cache.types_past_cache().is_empty() || cache.source().sight().is_due(cache.source().backend(), schema);
+    let is_due = !cache.types_past_cache().is_empty() || cache.last_look().is_due(cache.source().backend(), schema);
     if is_due { look_at_triggers(cache).await } else { Ok(()) }
 }
 
 /// Checks in a write transaction of SQLite, during which nobody else can change the schema: the triggers must report
 /// what it is about to write.
-pub(super) async fn look_before_write<C: ConnectionTrait>(cache: &BillingCache, transaction: &C) -> Result<(), DbErr> {
+pub(super) async fn look_before_write<C: ConnectionTrait>(cache: &DatabaseCache, transaction: &C) -> Result<(), DbErr> {
     if cache.source().backend() != DbBackend::Sqlite {
         return Ok(());
     }
     let schema = schema_version(transaction).await?;
-    if cache.source().sight().is_due(DbBackend::Sqlite, schema) {
+    if cache.last_look().is_due(DbBackend::Sqlite, schema) {
         look(cache, transaction, schema).await?;
     }
     Ok(())
 }
 
-async fn look<C: ConnectionTrait>(cache: &BillingCache, connection: &C, schema: i64) -> Result<Blind, DbErr> {
-    let declarations = declarations();
+async fn look<C: ConnectionTrait>(cache: &DatabaseCache, connection: &C, schema: i64) -> Result<Blind, DbErr> {
+    let declarations = cache.application().declarations();
     let blind = blind_types(connection, &declarations).await?;
     let past_cache = cache.types_past_cache();
     for (cache_type, unseen) in blind.iter().filter(|(name, _)| !past_cache.contains(name)) {
@@ -84,12 +64,12 @@ async fn look<C: ConnectionTrait>(cache: &BillingCache, connection: &C, schema: 
         cache.read_past_cache(cache_type);
     }
     let differences = check_triggers(connection, &declarations).await?;
-    cache.source().sight().note(schema, differences);
+    cache.last_look().note(schema, differences);
     Ok(blind)
 }
 
 /// The cached values may have become wrong unnoticed, so they are cleared first.
-async fn restore(cache: &BillingCache, cache_type: &'static str) {
+async fn restore(cache: &DatabaseCache, cache_type: &'static str) {
     match whole_type::clear(cache, cache_type).await {
         Ok(Some(_)) => {
             cache.read_through_cache(cache_type);
@@ -98,29 +78,6 @@ async fn restore(cache: &BillingCache, cache_type: &'static str) {
         // A part of a cluster is away; the next look tries again.
         Ok(None) => {}
         Err(error) => whole_type::log_failure(cache_type, &error.into()),
-    }
-}
-
-impl Sight {
-    fn is_due(&self, backend: DbBackend, schema: i64) -> bool {
-        match self.lock().looked {
-            None => true,
-            Some((_, seen)) if backend == DbBackend::Sqlite => seen != schema,
-            Some((at, _)) => at.elapsed() >= PAUSE,
-        }
-    }
-
-    fn note(&self, schema: i64, differences: Vec<TriggerDifference>) {
-        let mut last = self.lock();
-        if last.differences != differences && !differences.is_empty() {
-            let names: Vec<&str> = differences.iter().map(|difference| difference.name.as_str()).collect();
-            warn!(triggers = names.join(", "), "triggers are not those of this version; see `cache-admin doctor`");
-        }
-        *last = Last { looked: Some((Instant::now(), schema)), differences };
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Last> {
-        self.last.lock().expect("no panic while the last look is noted")
     }
 }
 
