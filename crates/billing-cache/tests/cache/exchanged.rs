@@ -7,7 +7,7 @@ use crate::ledger::Ledger;
 use crate::memory::{in_l1, until_in_l1};
 use crate::world::{World, invalidate, open_replaying, read, until};
 
-const DATA: &str = "billing_cache:{database}:data";
+pub(crate) const DATA: &str = "billing_cache:{database}:data";
 
 async fn replaying(world: &World) -> Cache<Ledger> {
     open_replaying(&world.ledger, &world.options()).await
@@ -18,7 +18,7 @@ fn the_one(primaries: &Primaries) -> Primary {
 }
 
 /// Looks until the process is at rest with the data there are.
-async fn look(cache: &Cache<Ledger>) -> Primary {
+pub(crate) async fn look(cache: &Cache<Ledger>) -> Primary {
     let found = std::cell::Cell::new(None);
     until(|| async {
         let primaries = cache.primaries().await;
@@ -31,7 +31,7 @@ async fn look(cache: &Cache<Ledger>) -> Primary {
     found.take().unwrap()
 }
 
-fn text(primary: &Primary) -> String {
+pub(crate) fn text(primary: &Primary) -> String {
     primary.history.as_ref().map_or_else(String::new, |history: &History| history.as_str().to_owned())
 }
 

@@ -14,6 +14,7 @@ mod contended;
 mod counting;
 mod decoded;
 mod exchanged;
+mod exchanged_behind_sentinels;
 mod foreign_values;
 mod hang;
 mod hot_keys;
