@@ -61,7 +61,7 @@ pub trait RegisteredType: Send + Sync {
     fn compare<'a>(
         &'a self,
         cache: &'a Cache<Database>,
-        cached: &'a [(AnyKey, Standing)],
+        cached: Arc<Vec<(AnyKey, Standing)>>,
     ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>>;
 
     /// Why the bytes under a key are no value of this type; `None` if they are one, or nothing is stored there.
@@ -193,7 +193,7 @@ impl<T: Watched> RegisteredType for Registered<T> {
     fn compare<'a>(
         &'a self,
         cache: &'a Cache<Database>,
-        cached: &'a [(AnyKey, Standing)],
+        cached: Arc<Vec<(AnyKey, Standing)>>,
     ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>> {
         Box::pin(audit::compare::<T>(cache, cached))
     }

@@ -2,6 +2,8 @@
 //!
 //! Used by the audit, by way of the registry.
 
+use std::sync::Arc;
+
 use billing_cache::{AnyKey, Cache, Standing};
 
 use super::difference::Differences;
@@ -39,25 +41,26 @@ pub enum Finding {
 /// Compares values with the result of one load for all of them, which begins after they were looked up.
 ///
 /// Both sides are first decoded as the type: extra fields of an older writer, the order of members, and the spelling of
-/// numbers are no difference, because no reader of the cache sees one.
+/// numbers are no difference, because no reader of the cache sees one. They are decoded on a separate thread: a value
+/// may be large, and its caller can be interrupted meanwhile.
 pub(crate) async fn compare<T: Watched>(
     cache: &Cache<Database>,
-    cached: &[(AnyKey, Standing)],
+    cached: Arc<Vec<(AnyKey, Standing)>>,
 ) -> Result<Vec<Compared>, DatabaseError> {
     let typed = |key: &AnyKey| cache.typed_key::<T>(key).expect("the caller sorts keys by their types");
     let keys: Vec<T::Key> = cached.iter().map(|(key, _)| typed(key)).collect();
     let loaded = cache.load_from_source::<T>(&keys).await?;
-    let values = keys.iter().map(|key| match loaded.get(key) {
-        Some(Ok(loaded)) => Ok(loaded.value.as_ref()),
-        Some(Err(error)) => Err(error),
-        None => Ok(None),
-    });
-    let pairs = cached.iter().zip(values);
-    let compared = pairs.map(|((_, standing), value)| match value {
-        Ok(value) => compare_one::<T>(standing, value),
-        Err(error) => not_comparable(standing, error),
-    });
-    Ok(compared.collect())
+    let compare = move || {
+        let pairs = cached.iter().zip(&keys).map(|((_, standing), key)| (standing, loaded.get(key)));
+        let compared = pairs.map(|(standing, loaded)| match loaded {
+            Some(Ok(loaded)) => compare_one::<T>(standing, loaded.value.as_ref()),
+            Some(Err(error)) => not_comparable(standing, error),
+            None => compare_one::<T>(standing, None),
+        });
+        compared.collect()
+    };
+    let compared = tokio::task::spawn_blocking(compare).await;
+    Ok(compared.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
 }
 
 /// Why the bytes under a key are no value of the type; `None` if they are one, or nothing is stored there.

@@ -13,6 +13,7 @@ mod settle;
 mod tally;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use billing_cache::{AnyKey, KeyWalk, L2Error, Pace, RedisUnreachable, Standing, WalkStep};
@@ -269,8 +270,9 @@ async fn look_at(cache: &DatabaseCache, keys: Vec<AnyKey>) -> Result<Vec<Seen>, 
         }
         for (name, cached) in by_type {
             let registered = cache.application().find(name).expect("a key of the cache has a registered type");
-            let compared = registered.compare(cache, &cached).await?;
-            let both = cached.into_iter().zip(compared);
+            let cached = Arc::new(cached);
+            let compared = registered.compare(cache, Arc::clone(&cached)).await?;
+            let both = Arc::unwrap_or_clone(cached).into_iter().zip(compared);
             seen.extend(both.map(|((key, standing), compared)| Seen { key, standing, compared }));
         }
     }

@@ -150,8 +150,8 @@ async fn alarms_of_a_single_look(process: &BillingService, keys: Vec<billing_cac
         let name = registered.info().name;
         let keys: Vec<_> = keys.iter().filter(|key| key.cache_type() == name).cloned().collect();
         let standing = process.cache().standing(&keys).await.unwrap();
-        let cached: Vec<_> = keys.into_iter().zip(standing).collect();
-        let compared = cached::find(name).unwrap().compare(process.cache(), &cached).await.unwrap();
+        let cached = Arc::new(keys.into_iter().zip(standing).collect());
+        let compared = cached::find(name).unwrap().compare(process.cache(), cached).await.unwrap();
         let different = compared.iter().filter(|compared| matches!(compared.finding, Finding::Different(_)));
         alarms += different.count() as u64;
     }

@@ -2,6 +2,7 @@
 //! reached, everything except the comparison is shown. `--list` shows which values can be inspected.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use billing_cache::{AnyKey, KeyState, Pace, Standing, TypeInfo};
@@ -64,8 +65,13 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
     }
     let code = database.as_ref().map_or_else(exit::code_of, InDatabase::code);
     let cached = cached::find(key.cache_type()).expect("a key of the cache has a registered type");
-    let undecodable = cached.undecodable(&state.standing);
-    render::show(&InspectReport::new(&key, state, undecodable, database), common.format)?;
+    let format = common.format;
+    // On a separate thread, because the value may be large, and Ctrl-C is heard meanwhile.
+    let show = move || {
+        let undecodable = cached.undecodable(&state.standing);
+        render::show(&InspectReport::new(&key, state, undecodable, database), format)
+    };
+    tokio::task::spawn_blocking(show).await.context("show the value")??;
     Ok(code)
 }
 
@@ -112,8 +118,8 @@ async fn ask_database(settings: &Settings, cache: &BillingCache, key: &AnyKey, s
     let invalidations = last_of(cache, key, LAST).await.context("read the outbox")?;
     let outcome = if state.standing == Standing::Absent { None } else { Some(judge(cache, key).await?) };
     let cached = cached::find(key.cache_type()).expect("a key of the cache has a registered type");
-    let looked_up = [(key.clone(), state.standing.clone())];
-    let compared = cached.compare(cache, &looked_up).await?.pop();
+    let looked_up = Arc::new(vec![(key.clone(), state.standing.clone())]);
+    let compared = cached.compare(cache, looked_up).await?.pop();
     let exists = compared.as_ref().is_some_and(|compared| compared.in_database);
     let unreadable = compared.and_then(|compared| compared.unreadable);
     Ok(InDatabase { exists, outcome, unreadable, invalidations })

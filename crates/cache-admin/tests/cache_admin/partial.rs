@@ -2,7 +2,7 @@
 //!
 //! A low `--rate` makes the walk long. The signal is sent when the server has seen some steps of it.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,9 +25,13 @@ fn filled() -> Stage {
 /// Runs a command until the server has got `calls` of `command`, and interrupts it there.
 async fn interrupted(stage: &Stage, arguments: &[&str], command: &str, calls: u64) -> Run {
     stage.redis.reset_command_stats().unwrap();
-    let child = stage.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let seen = || async { stage.redis.calls(command).is_ok_and(|seen| seen >= calls) };
-    eventually(Duration::from_secs(30), seen).await.unwrap();
+    interrupted_once(&mut stage.command(arguments), || stage.redis.calls(command).is_ok_and(|seen| seen >= calls)).await
+}
+
+/// Runs a command until something is seen, and interrupts it there.
+async fn interrupted_once(command: &mut Command, seen: impl Fn() -> bool) -> Run {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually(Duration::from_secs(30), || async { seen() }).await.unwrap();
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     Run::of(child.wait_with_output().unwrap())
 }
@@ -78,6 +82,33 @@ async fn warmup_shows_what_it_has_loaded() {
     let loaded = number(&partial(&run, "warmup"), "loaded");
     let stored: u64 = named(&stage.json(&["stats"])["types"], "invoices")["keys"].as_u64().unwrap();
     assert!((1..=stored).contains(&loaded) && stored < 300, "{loaded} said, {stored} stored");
+}
+
+/// Decoding it takes seconds here, and the run is interrupted when all of it has left the server.
+const HUGE_BYTES: u64 = 64 << 20;
+
+async fn interrupted_in_a_huge_value(arguments: &[&str]) -> Run {
+    let stage = Stage::sqlite().seeded();
+    let json = format!("redis.call('SET', KEYS[1], '{{\"x\":[' .. string.rep('0,', {}) .. '0]}}')", HUGE_BYTES / 2);
+    stage.redis.command::<()>(&["EVAL", &json, "1", "invoice:1"]).unwrap();
+    let sent = || stage.redis.info("stats").unwrap()["total_net_output_bytes"].parse::<u64>().unwrap();
+    let before = sent();
+    let mut command = stage.command(arguments);
+    let patient = [("BILLING__CACHE__MAX_VALUE_BYTES", "100000000"), ("BILLING__REDIS__BATCH_TIMEOUT_MS", "60000")];
+    interrupted_once(command.envs(patient), || sent() >= before + HUGE_BYTES).await
+}
+
+#[tokio::test]
+async fn verify_does_not_wait_for_the_end_of_a_huge_value() {
+    let run = interrupted_in_a_huge_value(&["verify", "--all", "--format", "json"]).await;
+    assert_eq!(number(&partial(&run, "verify"), "checked"), 0);
+}
+
+#[tokio::test]
+async fn inspect_does_not_wait_for_the_end_of_a_huge_value() {
+    let run = interrupted_in_a_huge_value(&["inspect", "invoice:1"]).await;
+    assert_eq!(run.assert_error(130), "interrupted: nothing was changed");
+    assert_eq!(run.stdout, "");
 }
 
 #[test]
