@@ -21,7 +21,18 @@ use crate::protocol::release::release;
 
 /// The result for one key of a batch.
 pub(super) type FilledOne<T> =
-    (<T as CachedType>::Key, Result<Option<<T as CachedType>::Value>, ReadError<ErrorOf<T>>>, Filled);
+    (<T as CachedType>::Key, Result<Option<<T as CachedType>::Value>, ReadError<ErrorOf<T>>>, Kept);
+
+/// Whether the value of one key of a batch is now in Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Stored,
+    NotStored,
+    /// It is larger than `cache.max_value_bytes`, and was not sent.
+    TooLarge {
+        bytes: usize,
+    },
+}
 
 /// The result for each key of a batch, or why the load failed.
 pub(super) type FilledMany<T> = Result<Vec<FilledOne<T>>, ReadError<ErrorOf<T>>>;
@@ -68,18 +79,24 @@ impl<S: Source> Cache<S> {
                 let ttl = state.policy.ttl_of(loaded, self.shared().shards.batch_limit())?;
                 Some(grant.fill(loaded.value.as_ref(), ttl))
             });
-            match fill.filter(|fill| self.may_store(state, fill)) {
-                Some(fill) => fills.push((outcomes.len(), fill)),
+            let mut kept = Kept::NotStored;
+            match fill {
+                Some(fill) if self.may_store(state, &fill) => fills.push((outcomes.len(), fill)),
+                Some(fill) => {
+                    kept = Kept::TooLarge { bytes: fill.json.len() };
+                    unused.push(fill.lease());
+                }
                 None => unused.push(Lease { key: grant.text, token: grant.token }),
             }
-            outcomes.push((grant.key, loaded.map(|loaded| loaded.value), Filled::Lost));
+            outcomes.push((grant.key, loaded.map(|loaded| loaded.value), kept));
         }
         let (places, fills): (Vec<usize>, Vec<Fill>) = fills.into_iter().unzip();
         let filled = self.store_many(state, &fills).await;
         for ((place, fill), filled) in places.into_iter().zip(fills).zip(filled) {
-            outcomes[place].2 = filled;
-            if filled == Filled::Elsewhere {
-                unused.push(fill.lease());
+            match filled {
+                Filled::Stored => outcomes[place].2 = Kept::Stored,
+                Filled::Elsewhere => unused.push(fill.lease()),
+                Filled::Lost => {}
             }
         }
         self.give_leases_back::<T>(&unused).await;

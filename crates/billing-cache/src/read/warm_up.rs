@@ -13,13 +13,12 @@ use tracing::debug;
 
 use super::answer::ReadError;
 use super::cache::Cache;
-use super::fill_many::Grant;
+use super::fill_many::{FilledOne, Grant, Kept};
 use super::type_state::note_redis_error;
 use crate::clock::micros;
 use crate::connection::error::{L2Error, RedisUnreachable, advice};
 use crate::declaration::cached_type::{CachedType, Source};
 use crate::protocol::acquire::{Acquired, acquire_many};
-use crate::protocol::fill::Filled;
 use crate::protocol::lease::Mode;
 
 /// The result of a warm-up.
@@ -29,9 +28,10 @@ pub struct WarmedUp {
     pub stored: usize,
     /// Keys skipped, because they were cached already or a reader is loading them.
     pub skipped: usize,
-    /// Values not stored: invalidated or taken over meanwhile, past their validity, or refused by Redis.
+    /// Values not stored: invalidated or taken over meanwhile, past their validity, too large, or refused by Redis.
     pub not_stored: usize,
-    /// The first key that Redis refused, the error, and what to check.
+    /// The first key whose value Redis refused, the error, and what to check; or the first whose value is larger than
+    /// `cache.max_value_bytes`.
     pub first_refusal: Option<String>,
     /// Keys not loaded, because the source could not make their values. The other keys were loaded.
     pub failed: usize,
@@ -139,7 +139,15 @@ impl<S: Source> Cache<S> {
         let mut failures = filled.iter().filter_map(|(key, loaded, _)| Some((key, loaded.as_ref().err()?)));
         let first_failure = failures.next().map(|(key, error)| format!("{}: {error}", self.key_text::<T>(key)));
         let failed = usize::from(first_failure.is_some()) + failures.count();
-        let stored = filled.iter().filter(|(_, _, filled)| *filled == Filled::Stored).count();
+        let stored = filled.iter().filter(|(_, _, kept)| *kept == Kept::Stored).count();
+        let too_large = |(key, _, kept): &FilledOne<T>| match kept {
+            Kept::TooLarge { bytes } => Some(format!(
+                "{}: its {bytes} bytes are more than cache.max_value_bytes, so each read of it loads from the database",
+                self.key_text::<T>(key)
+            )),
+            Kept::Stored | Kept::NotStored => None,
+        };
+        let first_refusal = first_refusal.or_else(|| filled.iter().find_map(too_large));
         let not_stored = filled.len() - failed - stored + refused;
         debug!(cache_type = T::NAME, stored, skipped, not_stored, failed, elapsed_us = micros(started), "warm up");
         Ok(WarmedUp { stored, skipped, not_stored, first_refusal, failed, first_failure })

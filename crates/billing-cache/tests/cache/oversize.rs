@@ -103,3 +103,17 @@ async fn a_value_of_ours_that_is_too_large_is_answered_counted_and_not_stored() 
     let key = "user_credit_notes:1";
     assert!(!world.exists(key) && !world.exists(&lease(key)) && world.exists("user_credit_notes:2"));
 }
+
+#[tokio::test]
+async fn a_warm_up_names_the_first_value_that_is_too_large_and_stores_the_others() {
+    let world = World::new();
+    let cache = world.cache_with(|options| options.cache.max_value_bytes = 1_024).await;
+    world.ledger.put_notes(1, &["short"]);
+    [2, 3].into_iter().for_each(|user| world.ledger.put_notes(user, &[&"x".repeat(2_000)]));
+    let warmed = cache.warm_up::<CreditNotes>(&[1, 2, 3].map(UserId), &mut |_| {}).await.unwrap();
+    assert_eq!((warmed.stored, warmed.not_stored, warmed.failed), (1, 2, 0));
+    let named = warmed.first_refusal.unwrap();
+    assert!(named.starts_with("user_credit_notes:2: its 2004 bytes are more than cache.max_value_bytes"), "{named}");
+    assert!(world.exists("user_credit_notes:1") && !world.exists("user_credit_notes:2"));
+    assert!((1..=3).all(|user| !world.exists(&lease(&format!("user_credit_notes:{user}")))));
+}

@@ -20,7 +20,7 @@ pub(crate) struct WarmedType {
     pub(crate) loaded: usize,
     /// Already cached, or being loaded by a reader.
     pub(crate) skipped: usize,
-    /// Loaded, but changed meanwhile or refused by Redis.
+    /// Loaded, but changed meanwhile, too large, or refused by Redis.
     pub(crate) not_stored: usize,
     /// Not loaded because of the error; `None` if the number is unknown.
     pub(crate) failed: Option<u64>,

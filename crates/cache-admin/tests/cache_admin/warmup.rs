@@ -56,6 +56,17 @@ async fn a_type_that_fails_does_not_stop_the_others() {
 }
 
 #[test]
+fn a_value_that_is_too_large_to_be_stored_is_no_success_and_the_setting_is_named() {
+    let stage = Stage::sqlite().seeded();
+    let smallest = [("BILLING__CACHE__MAX_VALUE_BYTES", "1024")];
+    let run = stage.run_with(&["warmup", "--type", "active_discounts", "--format", "json"], &smallest);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("1 values were not stored, first active_discounts: its "), "{run:?}");
+    assert!(run.stderr.contains("more than cache.max_value_bytes"), "{run:?}");
+    assert_eq!(named(&run.json()["types"], "active_discounts")["not_stored"], 1, "{run:?}");
+}
+
+#[test]
 fn a_redis_that_refuses_everything_is_no_success() {
     let stage = Stage::sqlite().seeded();
     stage.redis.command::<()>(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
@@ -63,7 +74,7 @@ fn a_redis_that_refuses_everything_is_no_success() {
     assert_eq!(
         (
             run.code,
-            run.stderr.contains("Redis did not store 300 values, first invoice:300: ")
+            run.stderr.contains("300 values were not stored, first invoice:300: ")
                 && run.stderr.contains("raise maxmemory")
         ),
         (Some(1), true),

@@ -88,14 +88,13 @@ impl Tallies {
         self.0.iter().zip(&plan.types).filter_map(|(tally, planned)| planned.error.as_ref().or(tally.error.as_ref()))
     }
 
-    /// The first value of each type that Redis refused. A value that changed meanwhile is not stored either, but that
-    /// is no failure.
+    /// The first value of each type that Redis refused, or that is too large. A value that changed meanwhile is not
+    /// stored either, but that is no failure.
     pub(super) fn refusals(&self) -> impl Iterator<Item = anyhow::Error> {
         let refused =
             self.0.iter().filter_map(|tally| Some((tally.done.not_stored, tally.done.first_refusal.as_ref()?)));
-        refused.map(|(refused, first)| {
-            anyhow!("Redis did not store {} values, first {first}", render::count(refused as u64))
-        })
+        refused
+            .map(|(refused, first)| anyhow!("{} values were not stored, first {first}", render::count(refused as u64)))
     }
 
     /// The first value of each type that could not be built although the database answered.
