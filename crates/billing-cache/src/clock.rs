@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// The longest tick of a coarse clock (a kernel of 100 Hz): the time read may be old by this much.
 const TICK_MS: u64 = 10;
 
-/// A moment on both clocks, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A moment on both clocks, in milliseconds. Moments are ordered by the monotonic clock, which cannot be set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment {
     pub(crate) monotonic_ms: u64,
     pub(crate) wall_ms: u64,

@@ -22,6 +22,8 @@ pub enum Promise {
     HeardIsSeen,
     /// B: no L1 entry that counts is older than the last invalidation once the push of that was delivered.
     L1IsCurrent,
+    /// B: no L1 entry that counts is further behind the last acknowledged change than the bound.
+    L1IsWithinBound,
     /// INV-L2: no value in Redis is older than the last invalidation.
     L2IsCurrent,
     /// C (P4): for every stale value in Redis there is a pending obligation that will remove it.
@@ -46,6 +48,7 @@ impl Promise {
             Self::OwnWriteIsSeen => |it, state| it.keeps(Self::OwnWriteIsSeen, state),
             Self::HeardIsSeen => |it, state| it.keeps(Self::HeardIsSeen, state),
             Self::L1IsCurrent => |it, state| it.keeps(Self::L1IsCurrent, state),
+            Self::L1IsWithinBound => |it, state| it.keeps(Self::L1IsWithinBound, state),
             Self::L2IsCurrent => |it, state| it.keeps(Self::L2IsCurrent, state),
             Self::StaleIsCovered => |it, state| it.keeps(Self::StaleIsCovered, state),
             Self::OneLoad => |it, state| it.keeps(Self::OneLoad, state),
@@ -63,6 +66,7 @@ impl Promise {
             Self::OwnWriteIsSeen => "own write is seen",
             Self::HeardIsSeen => "heard is seen",
             Self::L1IsCurrent => "L1 is current",
+            Self::L1IsWithinBound => "L1 is within the bound",
             Self::L2IsCurrent => "L2 is current",
             Self::StaleIsCovered => "stale is covered",
             Self::OneLoad => "one load",

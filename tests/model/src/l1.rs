@@ -5,7 +5,7 @@
 //! `read_write`. Redis pushes a message when the value is set, removed or evicted, and not when an absent key is
 //! invalidated. Pushes wait in order, for any time. Three or more count as two, which only makes the promises harder to
 //! keep. Stored fills enter L1 here, which is more than the code does (it keeps what a GET answered); evictions cover
-//! the rest. The heartbeat bound is not modelled, because there is no clock. While the loss of the tracking connection
+//! the rest. The heartbeat bound is the subject of `announcements`. While the loss of the tracking connection
 //! is unnoticed, nothing is promised.
 
 use crate::check::{Promise, World};

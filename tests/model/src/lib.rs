@@ -9,6 +9,7 @@
 //! Time is not modelled: every limit may run out at any moment. Progress is not modelled either: instead of "a stale
 //! value will be removed", the models check in every state that an obligation to remove it exists.
 
+mod announcements;
 mod check;
 mod clear;
 mod l1;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::announcements::Announcements;
 use crate::check::{Promise, Twins, Verdict, explore};
 use crate::clear::Clear;
 use crate::l1::L1;
@@ -60,6 +61,8 @@ pub enum Scenario {
     Calm,
     /// A process with L1.
     L1,
+    /// The echoes of heartbeats, and the messages around them.
+    Announcements,
     /// The outbox and its relay, with a Redis that loses no data.
     Outbox,
     /// The outbox and failovers to lagging replicas.
@@ -76,12 +79,13 @@ pub enum Scenario {
 
 impl Scenario {
     /// All scenarios.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ReadWrite,
         Self::LateCommands,
         Self::WriterCutOff,
         Self::Calm,
         Self::L1,
+        Self::Announcements,
         Self::Outbox,
         Self::Failover,
         Self::Restart,
@@ -101,6 +105,7 @@ impl Scenario {
             Self::WriterCutOff => read_write(Faults::WriterCutOff, scope.pick([1, 1], [1, 2]), 1),
             Self::Calm => read_write(Faults::None, scope.pick([1, 1], [2, 1]), 1),
             Self::L1 => explore(L1 { protocol, readers: 2, writes: scope.pick(1, 2) }, twins),
+            Self::Announcements => explore(Announcements { protocol, changes: scope.pick(2, 3), heartbeats: 3 }, twins),
             Self::Outbox => outbox(Change::Failover, 0, scope.pick(2, 3)),
             Self::Failover => outbox(Change::Failover, scope.pick(1, 2), 2),
             Self::Restart => outbox(Change::Restart, scope.pick(1, 2), scope.pick(1, 2)),
@@ -124,6 +129,7 @@ impl fmt::Display for Scenario {
             Self::WriterCutOff => "writer cut off",
             Self::Calm => "calm",
             Self::L1 => "L1",
+            Self::Announcements => "announcements",
             Self::Outbox => "outbox",
             Self::Failover => "failover",
             Self::Restart => "restart",
@@ -150,13 +156,13 @@ const fn breaks(without: Without, scenario: Scenario, breaks: &'static [Promise]
 }
 
 use Promise::{
-    AcknowledgedIsSeen, ClearedIsGone, HeardIsSeen, L1IsCurrent, L2IsCurrent, OneLoad, OwnWriteIsSeen, StaleIsCovered,
-    WarmUpDelaysNobody,
+    AcknowledgedIsSeen, ClearedIsGone, HeardIsSeen, L1IsCurrent, L1IsWithinBound, L2IsCurrent, OneLoad, OwnWriteIsSeen,
+    StaleIsCovered, WarmUpDelaysNobody,
 };
 use Scenario::{Calm, Failover, LateCommands, Restart, Swap, WriterCutOff};
 
 /// "What breaks without each part", as it is checked.
-pub const MUTATIONS: [Mutation; 50] = [
+pub const MUTATIONS: [Mutation; 52] = [
     breaks(Without::FillChecksLease, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::AcquireBeforeSnapshot, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
     breaks(Without::InvalidateRemovesLease, Scenario::ReadWrite, &[AcknowledgedIsSeen, L2IsCurrent]),
@@ -185,6 +191,8 @@ pub const MUTATIONS: [Mutation; 50] = [
     breaks(Without::BumpAfterRedis, Scenario::L1, &[OwnWriteIsSeen]),
     breaks(Without::BumpBeforeReturn, Scenario::L1, &[OwnWriteIsSeen]),
     breaks(Without::BumpThoughRedisIsAway, Scenario::L1, &[OwnWriteIsSeen]),
+    breaks(Without::EchoProvesEarlier, Scenario::Announcements, &[L1IsWithinBound]),
+    breaks(Without::EchoOfLaterCycle, Scenario::Announcements, &[L1IsWithinBound]),
     breaks(Without::MarkAfterInvalidate, Scenario::Outbox, &[StaleIsCovered]),
     breaks(Without::NoMarkInDoubt, Scenario::Outbox, &[StaleIsCovered]),
     breaks(Without::StateInsteadOfCursor, Scenario::Outbox, &[StaleIsCovered]),

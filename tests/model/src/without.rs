@@ -63,6 +63,10 @@ pub enum Without {
     BumpBeforeReturn,
     /// The writer's epochs advance even if Redis could not be reached.
     BumpThoughRedisIsAway,
+    /// An echo proves the heartbeats of earlier echoes. Without: also its own.
+    EchoProvesEarlier,
+    /// Only an echo of a later cycle proves a heartbeat. Without: a later heartbeat in the same message does, too.
+    EchoOfLaterCycle,
     /// A row is marked after INVALIDATE. Without: before.
     MarkAfterInvalidate,
     /// A row whose commit is in doubt is not marked by its writer.
@@ -105,7 +109,7 @@ pub enum Without {
 
 impl Without {
     /// All ingredients, in the order of the protocol.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 48] = [
         Self::FillChecksLease,
         Self::AcquireBeforeSnapshot,
         Self::InvalidateRemovesLease,
@@ -133,6 +137,8 @@ impl Without {
         Self::BumpAfterRedis,
         Self::BumpBeforeReturn,
         Self::BumpThoughRedisIsAway,
+        Self::EchoProvesEarlier,
+        Self::EchoOfLaterCycle,
         Self::MarkAfterInvalidate,
         Self::NoMarkInDoubt,
         Self::StateInsteadOfCursor,

@@ -56,6 +56,11 @@ fn l1_and_its_ear() {
 }
 
 #[test]
+fn echoes_that_arrive_before_the_changes_of_their_cycle() {
+    assert_verdicts(Scenario::Announcements);
+}
+
+#[test]
 fn the_outbox_and_its_relay() {
     assert_verdicts(Scenario::Outbox);
 }

@@ -52,9 +52,10 @@ impl Guard {
         !self.prefixes.is_empty()
     }
 
-    /// A heartbeat sent to this primary at this moment came back, behind all earlier invalidation messages.
-    pub(crate) fn heard(&self, link: LinkId, sent: Moment) {
-        self.liveness.heard(link, sent, millis(self.bound), &self.stamps);
+    /// A message of this primary has the echo of a heartbeat that was sent at this moment, and of none that was sent
+    /// later.
+    pub(crate) fn echoed(&self, link: LinkId, sent: Moment) {
+        self.liveness.echoed(link, sent, millis(self.bound), &self.stamps);
     }
 }
 
@@ -68,7 +69,7 @@ impl SlotMapWatcher for Guard {
     }
 
     fn unchanged(&self, asked: Moment) {
-        self.heard(LinkId::LAYOUT, asked);
+        self.liveness.heard(LinkId::LAYOUT, asked, millis(self.bound), &self.stamps);
     }
 
     fn changing(&self, links: Vec<LinkId>) {

@@ -1,8 +1,12 @@
 //! Liveness: until when the invalidation messages received so far can be relied on.
 //!
-//! For one tracking connection this is the send time of the newest heartbeat that came back on it, behind all earlier
-//! messages, plus the bound. There is one tracking connection for each primary. In a cluster the newest refresh that
-//! found the slot map unchanged counts as one more. The earliest of all these times counts.
+//! For one tracking connection this is the send time of the newest heartbeat that is proven, plus the bound. Redis
+//! sends the messages of a cycle of its event loop prefix by prefix, so an echo may arrive before a change of its own
+//! cycle. It proves only the heartbeats of earlier echoes: it comes from a later cycle, so all messages up to them
+//! have arrived.
+//!
+//! There is one tracking connection for each primary. In a cluster the newest refresh that found the slot map
+//! unchanged counts as one more. The earliest of all these times counts.
 //!
 //! Used by `guard`.
 
@@ -18,8 +22,16 @@ use crate::connection::link::LinkId;
 pub(crate) struct Liveness {
     until_monotonic_ms: AtomicU64,
     until_wall_ms: AtomicU64,
-    /// The time for each tracking connection.
-    ears: Mutex<Vec<(LinkId, Moment)>>,
+    ears: Mutex<Vec<Ear>>,
+}
+
+/// One tracking connection.
+#[derive(Debug)]
+struct Ear {
+    link: LinkId,
+    /// The send time of the newest heartbeat whose echo has arrived; the next echo proves it.
+    echoed: Moment,
+    until: Moment,
 }
 
 impl Liveness {
@@ -31,25 +43,35 @@ impl Liveness {
     /// From now on the messages of these primaries are needed; none have been received yet.
     pub(crate) fn expect(&self, links: Vec<LinkId>) {
         let mut ears = self.lock();
-        *ears = links.into_iter().map(|link| (link, Moment::default())).collect();
+        *ears = links.into_iter().map(Ear::silent).collect();
         self.store(Moment::default());
     }
 
-    /// A heartbeat that was sent at this moment came back from this primary. If L1 was not live, messages were missed:
+    /// A message of this primary has the echo of a heartbeat that was sent at this moment, and of none that was sent
+    /// later.
+    pub(crate) fn echoed(&self, link: LinkId, sent: Moment, bound_ms: u64, stamps: &Stamps) {
+        let earlier = self.lock().iter_mut().find(|ear| ear.link == link).map(|ear| {
+            // A heartbeat that was sent first may come back last.
+            let newest = ear.echoed.max(sent);
+            std::mem::replace(&mut ear.echoed, newest)
+        });
+        if let Some(proven) = earlier {
+            self.heard(link, proven, bound_ms, stamps);
+        }
+    }
+
+    /// All messages that this primary sent up to this moment have arrived. If L1 was not live, messages were missed:
     /// then every epoch advances before anything counts again.
-    pub(crate) fn heard(&self, link: LinkId, sent: Moment, bound_ms: u64, stamps: &Stamps) {
-        let until = sent.at_most_after_ms(bound_ms);
+    pub(crate) fn heard(&self, link: LinkId, moment: Moment, bound_ms: u64, stamps: &Stamps) {
+        let until = moment.at_most_after_ms(bound_ms);
         let now = Moment::now();
         if !now.is_before(until) {
             return;
         }
         let mut ears = self.lock();
-        let Some((_, of_ear)) = ears.iter_mut().find(|(ear, _)| *ear == link) else { return };
-        // Compared by the monotonic clock, which cannot be set: a heartbeat that was sent first may come back last.
-        if of_ear.monotonic_ms <= until.monotonic_ms {
-            *of_ear = until;
-        }
-        let Some(worst) = ears.iter().map(|(_, until)| *until).reduce(Moment::earlier) else { return };
+        let Some(ear) = ears.iter_mut().find(|ear| ear.link == link) else { return };
+        ear.until = ear.until.max(until);
+        let Some(worst) = ears.iter().map(|ear| ear.until).reduce(Moment::earlier) else { return };
         if !now.is_before(worst) {
             return;
         }
@@ -62,15 +84,15 @@ impl Liveness {
     /// Messages of this primary are no longer received.
     pub(crate) fn end(&self, link: LinkId) {
         let mut ears = self.lock();
-        if let Some((_, of_ear)) = ears.iter_mut().find(|(ear, _)| *ear == link) {
-            *of_ear = Moment::default();
+        if let Some(ear) = ears.iter_mut().find(|ear| ear.link == link) {
+            *ear = Ear::silent(link);
             self.store(Moment::default());
         }
     }
 
     /// Whether the messages of this primary alone can be relied on.
     pub(crate) fn is_heard(&self, link: LinkId, now: Moment) -> bool {
-        self.lock().iter().any(|(ear, until)| *ear == link && now.is_before(*until))
+        self.lock().iter().any(|ear| ear.link == link && now.is_before(ear.until))
     }
 
     /// Both clocks must agree, so between the two stores L1 is never live longer than before or after both.
@@ -79,7 +101,7 @@ impl Liveness {
         self.until_monotonic_ms.store(until.monotonic_ms, Ordering::SeqCst);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(LinkId, Moment)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Ear>> {
         self.ears.lock().expect("no panic while the ears are locked")
     }
 
@@ -89,6 +111,13 @@ impl Liveness {
             monotonic_ms: self.until_monotonic_ms.load(Ordering::SeqCst),
             wall_ms: self.until_wall_ms.load(Ordering::SeqCst),
         }
+    }
+}
+
+impl Ear {
+    /// Nothing has been received.
+    fn silent(link: LinkId) -> Self {
+        Self { link, echoed: Moment::default(), until: Moment::default() }
     }
 }
 
@@ -162,6 +191,35 @@ mod tests {
         assert!(!liveness.is_live(now));
         liveness.heard(ONE, now, 60_000, &stamps);
         assert!(!liveness.is_live(now), "one that is none any more");
+    }
+
+    #[test]
+    fn an_echo_proves_the_heartbeats_of_earlier_echoes() {
+        let (liveness, stamps) = (of(&[ONE]), Stamps::new());
+        let sent = Moment::now();
+        let echoed = |sent| liveness.echoed(ONE, sent, 60_000, &stamps);
+        echoed(sent);
+        assert!(!liveness.is_live(sent), "a change of the same cycle may still be on the way");
+        echoed(after_ms(sent, 5_000));
+        assert!(liveness.is_live(after_ms(sent, 59_000)) && !liveness.is_live(after_ms(sent, 60_000)));
+        echoed(after_ms(sent, 1_000));
+        assert!(liveness.is_live(after_ms(sent, 64_000)) && !liveness.is_live(after_ms(sent, 65_000)));
+        echoed(after_ms(sent, 1_000));
+        assert!(!liveness.is_live(after_ms(sent, 65_000)), "a heartbeat that was sent first came back last");
+    }
+
+    #[test]
+    fn an_echo_on_a_lost_connection_is_proven_by_none_on_the_next() {
+        let (liveness, stamps) = (of(&[ONE, OTHER]), Stamps::new());
+        let sent = Moment::now();
+        liveness.heard(OTHER, sent, 60_000, &stamps);
+        let echoed = || liveness.echoed(ONE, sent, 60_000, &stamps);
+        echoed();
+        liveness.end(ONE);
+        echoed();
+        assert!(!liveness.is_live(sent));
+        echoed();
+        assert!(liveness.is_live(sent));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The tracking connections of L1: one to each primary. They receive an invalidation message for every change of a key
 //! of the types that have L1, whichever program made it.
 //!
-//! They use RESP3 `CLIENT TRACKING ON BCAST` on the prefixes of the types. Heartbeats are sent over the data connection
-//! to the same primary, and come back here behind all earlier messages. L1 does not count without their echo from every
-//! primary (`liveness`). Every entry is void after a connection is lost, a database is flushed or exchanged, the slot
-//! map changes, or L1 becomes live again.
+//! They use RESP3 `CLIENT TRACKING ON BCAST` on the prefixes of the types. Heartbeats are sent over the data
+//! connection to the same primary, and come back here. L1 does not count without their echoes from every primary
+//! (`liveness`). Every entry is void after a connection is lost, a database is flushed or exchanged, the slot map
+//! changes, or L1 becomes live again.
 //!
 //! The builder starts them if a type has L1.
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, SendError};
-use redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisResult, Value};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind, Value};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
@@ -31,7 +31,7 @@ const RECONNECT_MIN: Duration = Duration::from_millis(50);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
 /// Heartbeats within one bound, so that some may be late or lost before L1 stops counting.
 const BEATS_PER_BOUND: u32 = 4;
-/// A heartbeat key is removed at once. This time to live is for a server that dies between the two commands.
+/// A heartbeat key is removed at once. This time to live is for a removal that does not arrive.
 const HEARTBEAT_TTL_MS: u64 = 10_000;
 
 /// A tracking connection to one primary.
@@ -150,6 +150,9 @@ impl Ear {
     /// Sends one heartbeat. The key carries the time at which it was sent, so that its echo needs no memory, and a tag
     /// in braces that puts it on this primary.
     ///
+    /// The key is set, and removed only when that was answered. So Redis has usually begun another cycle, and announces
+    /// the key twice, and the second echo proves the heartbeat of the first.
+    ///
     /// Before it is sent, the server is asked which data it has. Without that answer no heartbeat is sent, so L1 counts
     /// no longer than one bound after the data were checked.
     async fn send_heartbeat(&self) {
@@ -169,11 +172,8 @@ impl Ear {
         let beat = |wire: Wire| async move {
             // A primary that is about to receive its first slot accepts its keys only this way.
             let mut wire = if is_cluster { wire.asking() } else { wire };
-            let mut set = redis::cmd("SET");
-            set.arg(key).arg("").arg("PX").arg(HEARTBEAT_TTL_MS);
-            let mut unlink = redis::cmd("UNLINK");
-            unlink.arg(key);
-            wire.query_each([set, unlink]).await?.into_iter().collect::<RedisResult<Vec<Value>>>()
+            wire.query::<Value>(redis::cmd("SET").arg(key).arg("").arg("PX").arg(HEARTBEAT_TTL_MS)).await?;
+            wire.query::<Value>(redis::cmd("UNLINK").arg(key)).await
         };
         if let Err(error) = self.link.run(terms, beat).await {
             debug!(%error, "a heartbeat of L1 was not sent");
@@ -203,25 +203,26 @@ impl Ear {
             self.guard.stamps.bump_all();
             return;
         };
+        let mut newest_echo = None;
         for key in keys {
             let Value::BulkString(key) = key else { continue };
             let Ok(key) = std::str::from_utf8(key) else { continue };
             match key.strip_prefix(&self.heartbeat_prefix) {
-                Some(sent) => self.hear_heartbeat(sent),
+                Some(heartbeat) => newest_echo = newest_echo.max(sent_at(heartbeat)),
                 None => self.guard.stamps.bump(key),
             }
         }
-    }
-
-    fn hear_heartbeat(&self, sent: &str) {
-        let moment = sent.split_once(':').and_then(|(_tag, times)| {
-            let (monotonic, wall) = times.split_once(':')?;
-            Some(Moment { monotonic_ms: monotonic.parse().ok()?, wall_ms: wall.parse().ok()? })
-        });
-        if let Some(sent) = moment {
-            self.guard.heard(self.link.id(), sent);
+        if let Some(sent) = newest_echo {
+            self.guard.echoed(self.link.id(), sent);
         }
     }
+}
+
+/// When this heartbeat was sent, which the rest of its key says.
+fn sent_at(heartbeat: &str) -> Option<Moment> {
+    let (_tag, times) = heartbeat.split_once(':')?;
+    let (monotonic, wall) = times.split_once(':')?;
+    Some(Moment { monotonic_ms: monotonic.parse().ok()?, wall_ms: wall.parse().ok()? })
 }
 
 /// Redis refuses prefixes if one begins with another. The shorter one covers both.

@@ -242,6 +242,35 @@ async fn heartbeats_leave_nothing_behind() {
 }
 
 #[tokio::test]
+async fn one_heartbeat_is_announced_twice_and_so_is_enough() {
+    let world = World::new();
+    let cache = world.l1_cache_with(|options| options.cache.l1_staleness_bound_ms = 60_000).await;
+    world.ledger.put(1, 7);
+    until_in_l1(&cache, 1, 7).await;
+    assert_eq!(world.server.calls("unlink").unwrap(), 1, "heartbeats");
+}
+
+/// Why an echo proves nothing about its own cycle of the server.
+#[tokio::test]
+async fn redis_announces_by_prefix_and_not_in_the_order_of_the_changes() {
+    let world = World::new();
+    let (sender, mut messages) = tokio::sync::mpsc::unbounded_channel();
+    let config = redis::AsyncConnectionConfig::new().set_push_sender(sender);
+    let client = redis::Client::open(format!("{}?protocol=resp3", world.server.url())).unwrap();
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
+    let mut tracking = redis::cmd("CLIENT");
+    tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg("heartbeat:").arg("PREFIX").arg("invoice:");
+    tracking.exec_async(&mut connection).await.unwrap();
+    let script = "redis.call('SET', KEYS[1], '') redis.call('SET', KEYS[2], '')";
+    world.server.command::<()>(&["EVAL", script, "2", "invoice:1", "heartbeat:1"]).unwrap();
+    for expected in ["heartbeat:1", "invoice:1"] {
+        let message = tokio::time::timeout(PATIENT, messages.recv()).await.unwrap().unwrap();
+        let keys = redis::Value::Array(vec![redis::Value::BulkString(expected.into())]);
+        assert_eq!(message.data, [keys]);
+    }
+}
+
+#[tokio::test]
 async fn a_cache_without_l1_asks_for_no_announcements() {
     let world = World::new();
     let cache = world.cache().await;
