@@ -95,12 +95,19 @@ fn sqlite_file(rest: &str, is_dir: impl Fn(&Path) -> bool) -> Result<SqliteFile,
     if matches!(location, "" | "/" | ":memory:" | "/:memory:") {
         return Err(invalid("a database in memory belongs to one connection; name a file"));
     }
-    if location.split_once('@').is_some_and(|(before, _)| before.contains(':')) {
+    if names_a_user(rest, location) {
         return Err(invalid("it has a user and a password, and a file has none: write sqlite://file"));
     }
     let counted_slashes = rest.starts_with("///");
     let path = if counted_slashes { choose_reading(location, is_dir) } else { location.into() };
     Ok(SqliteFile { path, mode })
+}
+
+/// Whether a password may be in it, perhaps without its `@`: a path of a file is shown in messages.
+fn names_a_user(rest: &str, location: &str) -> bool {
+    let host = rest.strip_prefix("//").and_then(|host| host.split('/').next());
+    let before_at = location.split_once('@').map(|(before, _)| before);
+    host.into_iter().chain(before_at).any(|part| part.contains(':'))
 }
 
 /// `location` begins with a slash: SQLAlchemy drops it, Rust programs keep it.
@@ -145,6 +152,7 @@ mod tests {
             ("sqlite:///nowhere/billing.db", "nowhere/billing.db", ReadWrite),
             ("sqlite://billing.db?mode=rwc", "billing.db", Create),
             ("sqlite://billing.db?cache=private&mode=ro", "billing.db", ReadOnly),
+            ("sqlite:////srv/at:noon.db", "/srv/at:noon.db", ReadWrite),
             ("sqlite:///billing.db?check_same_thread=false", "billing.db", ReadWrite),
         ] {
             let expected = SqliteFile { path: path.into(), mode };
@@ -191,6 +199,8 @@ mod tests {
             "postgres:ann:hunter2@db/billing",
             "postgres:/ann:hunter2@db/billing",
             "sqlite://ann:hunter2@db/billing",
+            "sqlite://ann:hunter2",
+            "sqlite:////ann:hunter2@db/billing",
         ] {
             let Err(error) = parse(&url.into()) else { panic!("{url} was accepted") };
             assert!(!format!("{error} {error:?}").contains("hunter2"));
