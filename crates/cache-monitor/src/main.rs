@@ -4,7 +4,6 @@
 //! read nor written, and of its bookkeeping only the counters are read; the run leaves nothing in Redis.
 
 mod arguments;
-mod baseline;
 mod dashboard;
 mod interruption;
 mod measurement;

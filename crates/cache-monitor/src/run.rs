@@ -10,9 +10,8 @@ use chrono::{SecondsFormat, Utc};
 use cli_support::{Code, exit, usage};
 
 use crate::arguments::Arguments;
-use crate::baseline::{Baseline, Expected};
 use crate::outputs::Outputs;
-use crate::report::{self, Conditions, Ended, Gate, MonitorReport, Outcome};
+use crate::report::{self, Baseline, Conditions, Ended, Expected, Gate, MonitorReport, Outcome};
 use crate::runner::Stopped;
 use crate::session::Session;
 use crate::workload::TraceFile;

@@ -1,6 +1,6 @@
 //! Whether a run reached the goals, and the distance to those that it missed.
 
-use super::goals::{GOALS, Goal, Measure};
+use super::goals::{Goal, Measure, goals};
 use super::record::{Record, Records};
 use super::table::{Table, number, shown_interval, shown_ratio, with_unit};
 
@@ -17,11 +17,11 @@ struct Reached {
 /// A row for each goal and each section that measured it.
 pub(crate) fn table(records: &Records) -> String {
     let mut table = Table::new(&["what", "on", "goal, at most", "measured", "reached", "times"]);
-    for goal in GOALS {
+    for goal in goals() {
         let measured: Vec<&Record> = records.0.iter().filter(|record| goal.is_about(record)).collect();
         if measured.is_empty() {
             let goal_shown = number(goal.at_most);
-            table.row(&[goal.what, "–", &goal_shown, "*not measured*", "–", "–"]);
+            table.row(&[goal.what.as_str(), "–", &goal_shown, "*not measured*", "–", "–"]);
         }
         measured.iter().for_each(|record| table.row(&goal.row(records, record)));
     }
@@ -30,9 +30,9 @@ pub(crate) fn table(records: &Records) -> String {
 
 impl Goal {
     fn is_about(&self, record: &Record) -> bool {
-        let named = record.section.starts_with(self.section) && record.work == self.work;
-        let compared = match self.measure {
-            Measure::RatioTo(side) => record.against.as_deref() == Some(side),
+        let named = record.section.starts_with(&self.section) && record.work == self.work;
+        let compared = match &self.measure {
+            Measure::RatioTo(side) => record.against.as_ref() == Some(side),
             _ => true,
         };
         named && compared && record.figure == self.figure && record.side == self.side
@@ -43,7 +43,7 @@ impl Goal {
         let verdict = reached.as_ref().map_or("–".to_owned(), |reached| self.verdict(reached));
         let (shown, times) =
             reached.as_ref().map_or(("–", "–"), |reached| (reached.shown.as_str(), reached.times.as_str()));
-        [self.what, &record.section, &number(self.at_most), shown, &verdict, times].map(str::to_owned)
+        [&self.what, &record.section, &number(self.at_most), shown, &verdict, times].map(str::to_owned)
     }
 
     fn verdict(&self, reached: &Reached) -> String {
@@ -67,7 +67,7 @@ impl Goal {
             let [ours, theirs] = [own.median, base.summary()?.median].map(|median| with_unit(median, &record.unit));
             Some(format!("{ours} against {theirs}"))
         };
-        match self.measure {
+        match &self.measure {
             Measure::Ratio | Measure::RatioTo(_) => {
                 let (ratio, base) = (records.ratio_of(record)?, records.base_of(record)?);
                 let times = timed(base)?;

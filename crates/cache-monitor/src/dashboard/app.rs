@@ -14,7 +14,7 @@ pub(crate) type App = Arc<Shared>;
 
 /// See [`App`].
 pub(crate) struct Shared {
-    pub(crate) access: Access,
+    pub(crate) access: Arc<Access>,
     pub(crate) audience: Arc<Audience>,
     /// The newest snapshot; `None` until Redis was first asked.
     pub(crate) published: watch::Receiver<Option<Published>>,

@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
     let interruption = Interruption::listen().context("listen for Ctrl-C")?;
     let listener = server::listen(arguments.listen).await?;
     let address = listener.local_addr().context("learn the port")?;
-    let access = Access::new(Hosts::new(address, &arguments.allowed_hosts)?, token);
+    let access = Arc::new(Access::new(Hosts::new(address, &arguments.allowed_hosts)?, token));
 
     let types = TypeFacts::of(&settings);
     let names = types.iter().map(|facts| facts.name).collect();

@@ -1,6 +1,7 @@
 //! The routes, and their answers except for files.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,8 +17,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 
-use super::access::guard;
-use super::access::login::{LONGEST_FORM, log_in, log_out};
+use super::access::{LONGEST_FORM, guard, log_in, log_out};
 use super::app::App;
 use super::assets::{self, Viewers};
 use super::metrics::metrics;
@@ -32,6 +32,11 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// All routes.
 pub(crate) fn router(app: App) -> Router {
+    let access = Arc::clone(&app.access);
+    let logins = Router::new()
+        .route("/login", post(log_in).layer(DefaultBodyLimit::max(LONGEST_FORM)))
+        .route("/logout", post(log_out))
+        .with_state(Arc::clone(&access));
     Router::new()
         .route("/", get(page))
         .route("/assets/{name}", get(assets::file))
@@ -41,10 +46,9 @@ pub(crate) fn router(app: App) -> Router {
         .route("/api/history", get(history).layer(CompressionLayer::new()))
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
-        .route("/login", post(log_in).layer(DefaultBodyLimit::max(LONGEST_FORM)))
-        .route("/logout", post(log_out))
+        .merge(logins)
         .fallback(Problem::nothing_there)
-        .layer(from_fn_with_state(app.clone(), guard))
+        .layer(from_fn_with_state(access, guard))
         .with_state(app)
 }
 
@@ -79,7 +83,7 @@ fn snapshots(
 }
 
 /// `None` if there will be no more.
-async fn next(published: &mut watch::Receiver<Option<Published>>) -> Option<std::sync::Arc<str>> {
+async fn next(published: &mut watch::Receiver<Option<Published>>) -> Option<Arc<str>> {
     loop {
         published.changed().await.ok()?;
         if let Some(published) = published.borrow_and_update().as_ref() {

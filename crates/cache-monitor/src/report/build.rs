@@ -7,51 +7,18 @@ use std::time::Duration;
 use billing_cache::{Numbers, Tier, TypeInfo};
 use cli_support::render::to_f64;
 
-use super::advice::{Advice, Costs, Used};
-use super::notes::notes;
-use super::{
-    Gain, Improvement, Kind, Measured, MonitorReport, PairedGain, PercentileTime, Requests, SCHEMA_VERSION, Share,
-    SupportReport, Times, TypeReport, WorkloadReport,
+use super::advice::Used;
+use super::conditions::{Conditions, Ended};
+use super::model::{
+    Advice, Costs, Gain, Improvement, Kind, Measured, MonitorReport, PairedGain, PercentileTime, Requests,
+    SCHEMA_VERSION, Share, Times, TypeReport, rounded,
 };
+use super::notes::notes;
 use crate::measurement::{Measurement, OfTier};
 use crate::statistics::{CONFIDENCE, Estimate, Latencies, MIN_SAMPLES, Percentile, Support};
 
 /// The name of direct loads, beside the names of the tiers.
 const DATABASE: &str = "database";
-
-/// The conditions of a measurement.
-#[derive(Debug)]
-pub(crate) struct Conditions {
-    /// Whether the database is a file on this machine, so that a load needs no network.
-    pub(crate) is_embedded: bool,
-    /// When the measurement ended: UTC, ISO 8601.
-    pub(crate) measured_at: String,
-    /// The database.
-    pub(crate) database: String,
-    /// The Redis server.
-    pub(crate) redis: String,
-    /// The workload.
-    pub(crate) workload: WorkloadReport,
-    /// Number of tasks that sent requests at the same time.
-    pub(crate) concurrency: u64,
-    /// Number of requests of each type that were not counted.
-    pub(crate) warmup: u64,
-    /// Whether it was completed.
-    pub(crate) ended: Ended,
-    /// The counters of production, or the reason why they are unknown.
-    pub(crate) usage: Result<Numbers, String>,
-    /// Further notes.
-    pub(crate) notes: Vec<String>,
-}
-
-/// How a measurement ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// All requests were made.
-    Complete,
-    /// Ctrl-C or SIGTERM ended it.
-    Interrupted,
-}
 
 /// The result for one type.
 #[derive(Debug)]
@@ -175,17 +142,7 @@ impl PercentileTime {
     fn of(percentile: Percentile, latencies: &Latencies) -> Self {
         let support = percentile.support(latencies.count());
         let us = latencies.quantile_us(percentile.share()).filter(|_| support != Support::TooFew);
-        Self { name: percentile.name, us: us.map(rounded), support: support.into() }
-    }
-}
-
-impl From<Support> for SupportReport {
-    fn from(support: Support) -> Self {
-        match support {
-            Support::Good => Self::Good,
-            Support::Uncertain => Self::Uncertain,
-            Support::TooFew => Self::TooFew,
-        }
+        Self { name: percentile.name, us: us.map(rounded), support }
     }
 }
 
@@ -224,11 +181,6 @@ impl PairedGain {
             high: Gain::of_ratio(ratio.low),
         }
     }
-}
-
-/// Rounds to three decimal places, which is a nanosecond if the unit is a microsecond.
-pub(super) fn rounded(number: f64) -> f64 {
-    (number * 1e3).round() / 1e3
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{MonitorReport, Times, TypeReport};
+use super::model::{MonitorReport, Times, TypeReport};
 
 type Drawn<T = ()> = Result<T, Box<dyn Error>>;
 /// A shape in pixels around a point of the chart.

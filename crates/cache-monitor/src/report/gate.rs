@@ -5,85 +5,10 @@
 //! it is. Otherwise the result is unknown, as it is for a type with too few hits. An unknown result does not pass,
 //! since otherwise the gate would be useless.
 
-use serde::Serialize;
-
-use super::build::rounded;
-use super::{MonitorReport, PairedGain, TypeReport};
-use crate::baseline::Baseline;
-
-/// The requirement, and the result.
-#[derive(Debug, Serialize)]
-pub(crate) struct Gate {
-    /// The percentage of the command line.
-    pub(crate) fail_under_percent: f64,
-    /// The report to compare with; `None` if the percentage applies to the measurement itself.
-    pub(crate) baseline: Option<BaselineReport>,
-    /// The result for all types together.
-    pub(crate) outcome: Outcome,
-    /// The types with a figure to judge.
-    pub(crate) verdicts: Vec<Verdict>,
-    /// The types without a figure.
-    pub(crate) not_judged: Vec<NotJudged>,
-}
-
-/// The result of the gate, or of one type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Outcome {
-    /// It is certainly enough.
-    Passed,
-    /// It is certainly not enough.
-    Failed,
-    /// It is uncertain.
-    Unknown,
-}
-
-/// A type without a figure to judge.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct NotJudged {
-    /// The name of the type.
-    pub(crate) name: String,
-    /// Why there is no figure.
-    pub(crate) why: &'static str,
-}
-
-/// The earlier report.
-#[derive(Debug, Serialize)]
-pub(crate) struct BaselineReport {
-    /// The path of its file.
-    pub(crate) file: String,
-    /// When it was measured.
-    pub(crate) measured_at: String,
-}
-
-/// The result for one type.
-#[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct Verdict {
-    /// The name of the type.
-    pub(crate) name: String,
-    /// What the figure measures.
-    pub(crate) figure: Figure,
-    /// The lowest value that passes.
-    pub(crate) required: f64,
-    /// The median.
-    pub(crate) measured: f64,
-    /// The lower end of the 95 % confidence interval.
-    pub(crate) measured_low: f64,
-    /// The upper end.
-    pub(crate) measured_high: f64,
-    /// Whether it is enough.
-    pub(crate) outcome: Outcome,
-}
-
-/// What the figure measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Figure {
-    /// How many times as fast as a load a hit is.
-    SpeedUp,
-    /// How much shorter than a load a hit is, in percent.
-    SavedPercent,
-}
+use super::baseline::Baseline;
+use super::model::{
+    BaselineReport, Figure, Gate, Judgement, MonitorReport, NotJudged, Outcome, PairedGain, TypeReport, rounded,
+};
 
 /// Judges the report.
 pub(crate) fn judge(report: &MonitorReport, baseline: Option<&Baseline>, percent: f64) -> Gate {
@@ -105,22 +30,22 @@ pub(crate) fn judge(report: &MonitorReport, baseline: Option<&Baseline>, percent
 }
 
 /// The result for a type, or why there is none.
-fn verdict(of_type: &TypeReport, baseline: Option<&Baseline>, percent: f64) -> Result<Verdict, &'static str> {
+fn verdict(of_type: &TypeReport, baseline: Option<&Baseline>, percent: f64) -> Result<Judgement, &'static str> {
     let measured = of_type.measured.as_ref().ok_or("no rows, or no request")?;
     let PairedGain { median, low, high, .. } = measured.improvement.ok_or("too few hits: ask for more --iterations")?;
     let Some(baseline) = baseline else {
         let figures = [median, low, high].map(|gain| gain.percent);
-        return Ok(Verdict::of(of_type, Figure::SavedPercent, percent, figures));
+        return Ok(Judgement::of(of_type, Figure::SavedPercent, percent, figures));
     };
     let before = baseline.speed_ups.iter().find(|(name, _)| *name == of_type.name).and_then(|(_, factor)| *factor);
     let before = before.ok_or("too few hits in the baseline: measure it again with more --iterations")?;
     let figures = [median, low, high].map(|gain| gain.factor);
-    Ok(Verdict::of(of_type, Figure::SpeedUp, before * percent / 100.0, figures))
+    Ok(Judgement::of(of_type, Figure::SpeedUp, before * percent / 100.0, figures))
 }
 
 impl Outcome {
     /// The gate fails if one type fails.
-    fn of(verdicts: &[Verdict], not_judged: &[NotJudged]) -> Self {
+    fn of(verdicts: &[Judgement], not_judged: &[NotJudged]) -> Self {
         let any = |outcome| verdicts.iter().any(|verdict| verdict.outcome == outcome);
         if any(Self::Failed) {
             Self::Failed
@@ -132,7 +57,7 @@ impl Outcome {
     }
 }
 
-impl Verdict {
+impl Judgement {
     fn of(of_type: &TypeReport, figure: Figure, required: f64, [measured, low, high]: [f64; 3]) -> Self {
         let required = rounded(required);
         let outcome = match (low >= required, high >= required) {

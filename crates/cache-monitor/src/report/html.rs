@@ -6,8 +6,9 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::charts::{self, PALETTE, hex};
+use super::model::{Improvement, MonitorReport, Times, TypeReport};
 use super::tables::{Table, answered_by};
-use super::{Improvement, MonitorReport, SupportReport, Times, TypeReport};
+use crate::statistics::Support;
 
 /// Forbids scripts, images and all requests.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -54,10 +55,8 @@ impl MonitorReport {
 
     fn advice_html(&self) -> Markup {
         html! {
-            @for (name, sentences) in self.advice() {
-                h3 { (name) }
-                ul { @for sentence in sentences { li { (sentence) } } }
-            }
+            ul { @for sentence in self.sentences() { li { (sentence) } } }
+            @for (caption, advice) in self.advice_tables() { (table(caption, &advice)) }
         }
     }
 
@@ -120,7 +119,7 @@ impl TypeReport {
 
 impl Times {
     fn median_in_words(&self) -> Option<String> {
-        let median = self.percentiles.iter().find(|percentile| percentile.support != SupportReport::TooFew)?;
+        let median = self.percentiles.iter().find(|percentile| percentile.support != Support::TooFew)?;
         Some(format!("{} {:.1} microseconds", answered_by(self), median.us?))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no text of the report is interpreted as markup.
 
-use super::MonitorReport;
+use super::model::MonitorReport;
 use super::tables::Table;
 
 impl MonitorReport {
@@ -15,7 +15,8 @@ impl MonitorReport {
                 .as_ref()
                 .map(|gate| format!("## Gate\n\n{}\n\n{}", escaped(&gate.sentence()), gate.table().to_markdown())),
         );
-        parts.push(format!("## Advice\n\n{}", self.advice_markdown()));
+        parts.push(format!("## Advice\n\n{}", list(&self.sentences())));
+        parts.extend(self.advice_tables().map(|(_, table)| table.to_markdown()));
         parts.push(format!("## Improvement over the database\n\n{}", self.improvements_table().to_markdown()));
         parts.push(format!("## Times\n\n{}", self.times_table().to_markdown()));
         parts.push(list(&self.legend()));
@@ -24,11 +25,6 @@ impl MonitorReport {
         parts.extend((!self.notes.is_empty()).then(|| format!("## Notes\n\n{}", list(&self.notes))));
         parts.retain(|part| !part.is_empty());
         parts.join("\n\n")
-    }
-
-    fn advice_markdown(&self) -> String {
-        let of_type = |(name, sentences): (&str, &[String])| format!("### {}\n\n{}", escaped(name), list(sentences));
-        self.advice().map(of_type).collect::<Vec<_>>().join("\n\n")
     }
 
     fn conditions(&self) -> Vec<String> {

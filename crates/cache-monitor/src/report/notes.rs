@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::build::{Conditions, Ended};
-use super::{Requests, TypeReport};
+use super::conditions::{Conditions, Ended};
+use super::model::{Requests, TypeReport};
 
 const ON_SQLITE: &str = "a load from an SQLite file takes about 0.1 ms, without a network or a server: measure on your own \
     database what the cache is worth there";

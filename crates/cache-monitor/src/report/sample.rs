@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use billing_cache::{Numbers, Tier};
 use billing_core::cached;
 
-use super::advice::{Advice, Costs, Used};
-use super::build::{Conditions, Ended, TypeOutcome, build};
-use super::{MonitorReport, WorkloadReport, judge};
+use super::advice::Used;
+use super::model::{Advice, Costs};
+use super::{Conditions, Ended, MonitorReport, TypeOutcome, WorkloadReport, build, judge};
 use crate::measurement::{Measurement, Pair};
 
 /// A type with L1 and L2 hits, misses and advice.

@@ -4,12 +4,11 @@
 
 use cli_support::render::{self, NONE};
 
-use super::gate::{Figure, Gate, NotJudged, Outcome, Verdict};
-use super::{
-    Gain, Improvement, Kind, Measured, MonitorReport, PairedGain, PercentileTime, Requests, SupportReport, Times,
-    TypeReport, WorkloadReport,
+use super::model::{
+    Advice, Figure, Gain, Gate, Improvement, Judgement, Kind, Measured, MonitorReport, NotJudged, Outcome, PairedGain,
+    PercentileTime, Production, Requests, Times, TtlEffect, TypeReport, WorkloadReport,
 };
-use crate::statistics::{MIN_ABOVE, MIN_SAMPLES};
+use crate::statistics::{MIN_ABOVE, MIN_SAMPLES, Support};
 
 const NO_ROWS: &str = "no rows in the database";
 const TOO_FEW: &str = "too few";
@@ -80,10 +79,38 @@ impl MonitorReport {
         self.types.iter().filter_map(|of_type| Some((of_type.name.as_str(), of_type.measured.as_ref()?)))
     }
 
-    /// The advice by type.
-    pub(super) fn advice(&self) -> impl Iterator<Item = (&str, &[String])> {
-        let with_advice = self.types.iter().filter_map(|of_type| Some((of_type, of_type.advice.as_ref()?)));
-        with_advice.map(|(of_type, advice)| (of_type.name.as_str(), advice.sentences.as_slice()))
+    fn advice(&self) -> impl Iterator<Item = (&str, &Advice)> {
+        self.types.iter().filter_map(|of_type| Some((of_type.name.as_str(), of_type.advice.as_ref()?)))
+    }
+
+    /// The advice in words.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        self.advice().map(|(name, advice)| format!("{name}: {}", advice.sentences.join("; "))).collect()
+    }
+
+    /// What the advice is drawn from, with captions. Tables without rows are left out.
+    pub(super) fn advice_tables(&self) -> impl Iterator<Item = (&'static str, Table)> {
+        let costs = ["type", "load (µs)", "hit (µs)", "miss (µs)", "pays from a hit rate of (%)"];
+        let costs = Table::new(1, costs, self.advice().map(costs_row));
+        let used = [
+            "type",
+            "hours",
+            "reads",
+            "hit rate (%)",
+            "misses",
+            "keys invalidated",
+            "mean (µs)",
+            "load time saved (s)",
+        ];
+        let production = self.advice().filter_map(|(name, advice)| Some(production_row(name, &advice.production?)));
+        let used = Table::new(1, used, production);
+        let ttl = ["type", "TTL (s)", "instead of (s)", "change of loads a day, at most", "hit rate then (%)"];
+        let effects = self.advice().flat_map(|(name, advice)| {
+            advice.ttl_effects.iter().map(move |effect| effect_row(name, effect, advice.ttl_seconds))
+        });
+        let ttl = Table::new(1, ttl, effects);
+        let tables = [("What reads cost", costs), ("Reads in production", used), ("Another TTL", ttl)];
+        tables.into_iter().filter(|(_, table)| !table.rows.is_empty())
     }
 
     /// Explains the marks in the tables, if there are any.
@@ -98,8 +125,8 @@ impl MonitorReport {
         let uncertain = format!(
             "{UNCERTAIN}: fewer than {MIN_ABOVE} samples above it, so little else than one of the slowest ones"
         );
-        let too_few = any(SupportReport::TooFew).then_some(too_few);
-        too_few.into_iter().chain(any(SupportReport::Uncertain).then_some(uncertain)).collect()
+        let too_few = any(Support::TooFew).then_some(too_few);
+        too_few.into_iter().chain(any(Support::Uncertain).then_some(uncertain)).collect()
     }
 }
 
@@ -159,6 +186,27 @@ impl Gate {
     }
 }
 
+fn costs_row((name, advice): (&str, &Advice)) -> [String; 5] {
+    let costs = advice.costs;
+    let estimated = if costs.miss_estimated { UNCERTAIN } else { "" };
+    let [load, hit, miss] = [costs.load_us, costs.hit_us, costs.miss_us].map(|us| micros(Some(us)));
+    let break_even = advice.break_even_hit_rate.map_or_else(|| "never".to_owned(), |rate| render::percent(Some(rate)));
+    [name.to_owned(), load, hit, format!("{estimated}{miss}"), break_even]
+}
+
+fn production_row(name: &str, production: &Production) -> [String; 8] {
+    let Production { hours, reads, misses, invalidated, hit_rate, read_us, database_seconds_saved, .. } = *production;
+    let [hours, reads, misses, invalidated] = [hours, reads, misses, invalidated].map(render::count);
+    let (rate, saved) = (render::percent(Some(hit_rate)), format!("{database_seconds_saved:.2}"));
+    [name.to_owned(), hours, reads, rate, misses, invalidated, micros(Some(read_us)), saved]
+}
+
+fn effect_row(name: &str, effect: &TtlEffect, now_seconds: u64) -> [String; 5] {
+    let TtlEffect { ttl_seconds, loads_change, hit_rate } = *effect;
+    let [other, now] = [ttl_seconds, now_seconds].map(|seconds| seconds.to_string());
+    [name.to_owned(), other, now, format!("{loads_change:+.0}"), render::percent(Some(hit_rate))]
+}
+
 fn type_row(of_type: &TypeReport) -> [String; 8] {
     let keys = match of_type.keys {
         Some(0) => NO_ROWS.to_owned(),
@@ -183,9 +231,9 @@ fn times_row(name: &str, times: &Times) -> Vec<String> {
 
 fn percentile_cell(percentile: &PercentileTime, count: u64) -> String {
     match percentile.support {
-        SupportReport::TooFew if count > 0 => TOO_FEW.to_owned(),
-        SupportReport::Uncertain => format!("{UNCERTAIN}{}", micros(percentile.us)),
-        SupportReport::TooFew | SupportReport::Good => micros(percentile.us),
+        Support::TooFew if count > 0 => TOO_FEW.to_owned(),
+        Support::Uncertain => format!("{UNCERTAIN}{}", micros(percentile.us)),
+        Support::TooFew | Support::Good => micros(percentile.us),
     }
 }
 
@@ -222,7 +270,7 @@ fn interval([median, low, high]: [String; 3]) -> String {
     format!("{median} [{low} to {high}]")
 }
 
-fn verdict_row(verdict: &Verdict) -> [String; 7] {
+fn verdict_row(verdict: &Judgement) -> [String; 7] {
     let (figure, number): (_, fn(f64) -> String) = match verdict.figure {
         Figure::SpeedUp => ("faster than a load (×)", |factor| format!("{factor:.2}")),
         Figure::SavedPercent => ("saved of a load (%)", saved),

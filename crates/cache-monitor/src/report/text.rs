@@ -3,7 +3,7 @@
 use cli_support::Report;
 use cli_support::render;
 
-use super::MonitorReport;
+use super::model::MonitorReport;
 use super::tables::Table;
 
 impl Report for MonitorReport {
@@ -13,17 +13,11 @@ impl Report for MonitorReport {
         parts.extend(tables.iter().map(Table::to_text));
         parts.push(self.legend().join("\n"));
         parts.extend(self.gate.as_ref().map(|gate| format!("{}\n{}", gate.table().to_text(), gate.sentence())));
-        parts.push(self.advice_text());
+        parts.push(self.sentences().join("\n"));
+        parts.extend(self.advice_tables().map(|(_, table)| table.to_text()));
         parts.push(self.notes.join("\n"));
         parts.retain(|part| !part.is_empty());
         parts.join("\n\n")
-    }
-}
-
-impl MonitorReport {
-    fn advice_text(&self) -> String {
-        let of_type = |(name, sentences): (&str, &[String])| format!("{name}\n  {}", sentences.join("\n  "));
-        self.advice().map(of_type).collect::<Vec<_>>().join("\n")
     }
 }
 

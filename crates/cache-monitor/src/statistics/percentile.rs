@@ -3,6 +3,8 @@
 //! A percentile without a sample above it is only the maximum under another name, so it is not reported. A percentile
 //! with few samples above it is reported and marked.
 
+use serde::Serialize;
+
 /// With fewer samples there are no percentiles and no improvement at all.
 pub(crate) const MIN_SAMPLES: u64 = 20;
 /// With fewer samples expected above it, a percentile is marked as uncertain.
@@ -18,7 +20,8 @@ pub(crate) struct Percentile {
 }
 
 /// How well a number of samples supports a percentile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Support {
     /// At least [`MIN_ABOVE`] samples lie above it.
     Good,

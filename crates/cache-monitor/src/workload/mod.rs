@@ -4,6 +4,7 @@
 //! tasks.
 
 mod key_sequence;
+mod request;
 mod trace;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,20 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use billing_core::registry::Probe;
 
 pub(crate) use key_sequence::{Draw, KeySequence};
+pub(crate) use request::Request;
 pub(crate) use trace::{RecordedRequests, Tally, TraceFailure, TraceFile};
-
-/// One request for a key.
-#[derive(Clone)]
-pub(crate) struct Request {
-    /// The number of the request within its type, starting at 0, including the warm-up.
-    pub(crate) number: u64,
-    /// The index of its type among the measured types.
-    pub(crate) type_index: usize,
-    /// Reads and loads it.
-    pub(crate) probe: Arc<dyn Probe>,
-    /// The index of the key in the probe.
-    pub(crate) place: usize,
-}
 
 /// The source of requests, for any number of tasks.
 pub(crate) enum Workload {

@@ -17,7 +17,7 @@ use billing_core::registry::{Probe, RegisteredType};
 use cli_support::usage;
 use tokio::sync::mpsc;
 
-use super::Request;
+use super::request::Request;
 
 /// Stands for standard input.
 const STDIN: &str = "-";

@@ -1,6 +1,7 @@
 //! Login by a form, which exchanges the token for a session, and logout.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Form, FromRequest, Request, State};
@@ -10,10 +11,8 @@ use bounded_http::Network;
 use serde::Deserialize;
 
 use super::gate::Verdict;
-use super::sessions::LIFE;
-use super::{COOKIE, cookies};
-use crate::dashboard::app::App;
-use crate::dashboard::assets;
+use super::guard::Access;
+use super::sessions::{COOKIE, LIFE, cookies};
 use crate::dashboard::problem::Problem;
 
 /// Time limit for a form of a few bytes. A client that takes longer does so on purpose.
@@ -28,12 +27,12 @@ struct Login {
 
 /// `POST /login`. A wrong token leads back to the form, with a message.
 pub(crate) async fn log_in(
-    State(app): State<App>,
+    State(access): State<Arc<Access>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
     let scope = cookie_scope(request.headers());
-    let Some(gate) = &app.access.gate else { return to("/") };
+    let Some(gate) = &access.gate else { return to("/") };
     let shown = match tokio::time::timeout(PATIENCE, Form::<Login>::from_request(request, &())).await {
         Ok(Ok(Form(login))) => login.token,
         Ok(Err(rejection)) => return Problem::no_form(rejection.status()).into_response(),
@@ -47,16 +46,11 @@ pub(crate) async fn log_in(
 }
 
 /// `POST /logout`: ends the session, and removes the cookie from the browser.
-pub(crate) async fn log_out(State(app): State<App>, headers: HeaderMap) -> Response {
-    if let Some(gate) = &app.access.gate {
+pub(crate) async fn log_out(State(access): State<Arc<Access>>, headers: HeaderMap) -> Response {
+    if let Some(gate) = &access.gate {
         cookies(&headers).for_each(|session| gate.sessions.end(session));
     }
     with_cookie(to("/"), "", Duration::ZERO, cookie_scope(&headers))
-}
-
-/// The login form, as the answer to a request for the page.
-pub(super) fn form() -> Response {
-    (StatusCode::UNAUTHORIZED, assets::login_form()).into_response()
 }
 
 fn to(path: &'static str) -> Response {

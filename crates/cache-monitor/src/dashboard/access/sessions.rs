@@ -7,13 +7,22 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::{HeaderMap, header};
 use subtle::{Choice, ConstantTimeEq};
 
+pub(super) const COOKIE: &str = "cache_monitor_session";
 /// A working day.
 pub(crate) const LIFE: Duration = Duration::from_secs(12 * 3600);
 /// Maximum number of sessions. Beyond it, the oldest viewer has to log in again.
 const MOST: usize = 256;
 const RANDOM_BYTES: usize = 32;
+
+/// The values of our cookie. A browser may send several.
+pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+}
 
 /// The sessions of all browsers.
 #[derive(Debug, Default)]
@@ -65,6 +74,8 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -92,5 +103,16 @@ mod tests {
         let all: Vec<String> = (0..=MOST).map(|_| sessions.begin()).collect();
         assert!(!sessions.know(&all[0]) && sessions.know(&all[1]) && sessions.know(&all[MOST]));
         assert!(!format!("{sessions:?}").contains(&all[MOST]));
+    }
+
+    #[test]
+    fn our_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("a=1; cache_monitor_session=x; xcache_monitor_session=no"),
+        );
+        headers.append(header::COOKIE, HeaderValue::from_static("cache_monitor_session=y"));
+        assert_eq!(cookies(&headers).collect::<Vec<_>>(), ["x", "y"]);
     }
 }

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use super::board::Board;
 use super::database::silence;
-use super::{RETRY, text_of};
+use super::facts::{RETRY, text_of};
 use crate::dashboard::arguments::Rounds;
 use crate::dashboard::model::{AuditReport, AuditState, AuditTally, AuditType};
 

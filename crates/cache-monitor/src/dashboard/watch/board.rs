@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::TypeFacts;
+use super::facts::TypeFacts;
 use super::status::Status;
 use crate::dashboard::model::{
     AuditReport, AuditState, AuditTally, AuditType, OutboxReport, SurveyReport, SurveyState,

@@ -15,11 +15,11 @@ use tokio::sync::watch;
 
 use super::audience::Audience;
 use super::board::Board;
+use super::facts::{TypeFacts, text_of};
 use super::hot_keys::HottestKeys;
 use super::kept::Kept;
 use super::status::Status;
 use super::surroundings::Surroundings;
-use super::{TypeFacts, text_of};
 use crate::dashboard::model::{EndpointState, SCHEMA_VERSION, Snapshot, TypeReport};
 use crate::dashboard::summary;
 

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use tracing::{info, warn};
 
-use super::text_of;
+use super::facts::text_of;
 use crate::dashboard::model::{Endpoint, EndpointState};
 
 /// The state of a server.

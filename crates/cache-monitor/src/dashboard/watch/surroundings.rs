@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use billing_cache::{BreakerChange, MemoryUse, Process, RedisUnreachable};
 use billing_core::cached::BillingCache;
 
+use super::facts::text_of;
 use super::kept::SETTLES;
-use super::text_of;
 use crate::dashboard::model::{BreakerChangeReport, MemoryReport, ProcessReport};
 
 /// Breaker changes are shown for this long; the next constant is their maximum number.

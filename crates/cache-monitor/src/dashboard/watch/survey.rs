@@ -7,7 +7,7 @@ use billing_cache::{Measure, RedisUnreachable, Survey, TtlDistribution, TypeSurv
 use billing_core::cached::BillingCache;
 
 use super::board::Board;
-use super::{RETRY, text_of};
+use super::facts::{RETRY, text_of};
 use crate::dashboard::arguments::Rounds;
 use crate::dashboard::model::{SurveyReport, SurveyState, SurveyType, TtlBucket};
 
