@@ -5,7 +5,6 @@
 
 mod arguments;
 mod dashboard;
-mod interruption;
 mod measurement;
 mod output_file;
 mod outputs;

@@ -7,11 +7,11 @@ use anyhow::{Result, anyhow};
 use billing_cache::RedisUnreachable;
 use billing_core::settings::Settings;
 use chrono::{SecondsFormat, Utc};
-use cli_support::{Code, exit, usage};
+use cli_support::{Code, Ending, exit, usage};
 
 use crate::arguments::Arguments;
 use crate::outputs::Outputs;
-use crate::report::{self, Baseline, Conditions, Ended, Expected, Gate, MonitorReport, Outcome};
+use crate::report::{self, Baseline, Conditions, Expected, Gate, MonitorReport, Outcome};
 use crate::runner::Stopped;
 use crate::session::Session;
 use crate::workload::TraceFile;
@@ -31,8 +31,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Code> {
     let measured = session.measure().await;
     let cleared = clear(&session).await;
     let ended = match measured {
-        Ok(()) => Ended::Complete,
-        Err(Stopped::Interrupted) => Ended::Interrupted,
+        Ok(()) => Ending::Complete,
+        Err(Stopped::Interrupted) => Ending::Interrupted,
         Err(stopped) => return Err(stopped.into()),
     };
     cleared?;
@@ -72,7 +72,7 @@ struct Conclusion<'a> {
 
 impl Conclusion<'_> {
     /// Reports the measurements, and returns the exit code.
-    async fn draw(self, ended: Ended) -> Result<Code> {
+    async fn draw(self, ended: Ending) -> Result<Code> {
         let outcomes = self.session.outcomes();
         if outcomes.iter().all(|outcome| outcome.measurement.count() == 0) {
             return no_request(&self.session, ended);
@@ -92,7 +92,7 @@ impl Conclusion<'_> {
         wanted.map(|percent| report::judge(report, self.baseline.as_ref(), percent))
     }
 
-    async fn conditions(&self, ended: Ended) -> Conditions {
+    async fn conditions(&self, ended: Ending) -> Conditions {
         let cache = self.session.cache();
         Conditions {
             measured_at: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
@@ -109,13 +109,13 @@ impl Conclusion<'_> {
     }
 }
 
-fn no_request(session: &Session, ended: Ended) -> Result<Code> {
+fn no_request(session: &Session, ended: Ending) -> Result<Code> {
     match ended {
-        Ended::Interrupted => {
+        Ending::Interrupted => {
             exit::print_error(&anyhow!("interrupted before the first request was measured"));
             Ok(Code::Interrupted)
         }
-        Ended::Complete => Err(usage(session.why_no_request())),
+        Ending::Complete => Err(usage(session.why_no_request())),
     }
 }
 

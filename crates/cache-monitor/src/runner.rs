@@ -16,11 +16,11 @@ use billing_cache::{ReadError, RedisUnreachable, Tier};
 use billing_core::cached::BillingCache;
 use billing_core::database::DatabaseError;
 use billing_core::registry::Probe;
+use cli_support::interruption::interrupted;
 use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::interruption::Interruption;
 use crate::measurement::{Measurement, Pair};
 use crate::workload::{Request, TraceFailure, Workload};
 
@@ -66,20 +66,17 @@ pub(crate) struct Runner {
     pub(crate) tasks: usize,
     /// The first requests of a type, up to this number, are not counted.
     pub(crate) warm_up: u64,
-    /// Ends the run early.
-    pub(crate) interruption: Interruption,
 }
 
 impl Runner {
     /// Opens the connections to the database. The connection to Redis has been used already, so it is open. This stores
     /// no key in the cache.
     pub(crate) async fn open_connections(&self, probe: &dyn Probe) -> Result<(), Stopped> {
-        let mut interruption = self.interruption.clone();
         for _ in 0..WARM_UP_ROUNDS {
             let loads = try_join_all((0..self.tasks.max(FEWEST_CONNECTIONS)).map(|_| probe.load(0)));
             tokio::select! {
                 loaded = loads => drop(loaded?),
-                () = interruption.wait() => return Err(Stopped::Interrupted),
+                () = interrupted() => return Err(Stopped::Interrupted),
             }
         }
         Ok(())
@@ -112,7 +109,6 @@ impl Runner {
 
     /// Waits for all tasks. The first error or an interruption makes the other tasks end.
     async fn join(&self, mut tasks: JoinSet<Result<(), Stopped>>, halt: &watch::Sender<bool>) -> Result<(), Stopped> {
-        let mut interruption = self.interruption.clone();
         let mut outcome = Ok(());
         loop {
             let ended = tokio::select! {
@@ -120,7 +116,7 @@ impl Runner {
                     Some(joined) => joined.unwrap_or_else(panic_on),
                     None => return outcome,
                 },
-                () = interruption.wait(), if outcome.is_ok() => Err(Stopped::Interrupted),
+                () = interrupted(), if outcome.is_ok() => Err(Stopped::Interrupted),
             };
             if ended.is_err() {
                 halt.send_replace(true);

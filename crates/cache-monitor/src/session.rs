@@ -10,10 +10,9 @@ use billing_cache::{KeySpace, TypeInfo};
 use billing_core::cached::BillingCache;
 use billing_core::registry::Probe;
 use billing_core::settings::Settings;
-use cli_support::{Progress, open};
+use cli_support::{Progress, interruption, open};
 
 use crate::arguments::Arguments;
-use crate::interruption::Interruption;
 use crate::measurement::Measurement;
 use crate::report::{TypeOutcome, WorkloadReport};
 use crate::runner::{Runner, Sheets, Stopped, blank_sheets};
@@ -56,7 +55,7 @@ impl Session {
         trace: Option<TraceFile>,
     ) -> Result<Self> {
         let cache = open::cache_apart(&trial_space::apart(production.clone())).await?;
-        let interruption = Interruption::listen().context("listen for Ctrl-C")?;
+        interruption::listen();
         // With a log, the keys come from the log. One key from the database is enough to open the connections.
         let limit = if trace.is_some() { 1 } else { arguments.keys };
         let candidates = candidates(&cache, arguments, production, limit).await.context("list the keys to measure")?;
@@ -65,7 +64,7 @@ impl Session {
             None => drawn(arguments),
         };
         let tasks = usize::try_from(arguments.concurrency).expect("the arguments allow few tasks");
-        let runner = Runner { cache, tasks, warm_up: arguments.warmup, interruption };
+        let runner = Runner { cache, tasks, warm_up: arguments.warmup };
         let sheets = blank_sheets(candidates.len());
         Ok(Self { runner, candidates, source, sheets })
     }

@@ -1,6 +1,7 @@
-//! Ctrl-C: for work that it cancels completely, and for work whose partial result is shown.
+//! Ctrl-C and SIGTERM: for work that it cancels completely, and for work whose partial result is shown.
 //!
-//! Invariant: from the first wait on, an interruption is remembered, so that it is not lost between two pieces of work.
+//! Invariant: from [`listen`] or the first wait on, an interruption is remembered, so that it is not lost between two
+//! pieces of work.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::code::Code;
 
-/// Ctrl-C was pressed; leads to [`Code::Interrupted`].
+/// Ctrl-C was pressed, or SIGTERM came; leads to [`Code::Interrupted`].
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted: {0}")]
 pub(crate) struct Interrupted(&'static str);
@@ -23,7 +24,7 @@ pub(crate) struct Interrupted(&'static str);
 pub async fn interruptible<T>(consequence: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         done = work => done,
-        () = come() => Err(Interrupted(consequence).into()),
+        () = interrupted() => Err(Interrupted(consequence).into()),
     }
 }
 
@@ -60,25 +61,39 @@ impl Ending {
 pub async fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<Ending> {
     tokio::select! {
         done = work => done.map(|()| Ending::Complete),
-        () = come() => Ok(Ending::Interrupted),
+        () = interrupted() => Ok(Ending::Interrupted),
     }
 }
 
-/// Resolves once Ctrl-C is pressed, or if it was pressed since the first call.
-async fn come() {
-    static COME: OnceLock<watch::Receiver<bool>> = OnceLock::new();
-    let mut come = COME.get_or_init(listen).clone();
-    if come.wait_for(|come| *come).await.is_err() {
+/// From now on Ctrl-C and SIGTERM do not end the process: [`interrupted`] resolves instead. SIGHUP is left alone,
+/// because `nohup` may have turned it off.
+pub fn listen() {
+    drop(receiver());
+}
+
+/// Resolves once Ctrl-C was pressed or SIGTERM came, also if that was after [`listen`] or after the first call. May be
+/// dropped at any await.
+pub async fn interrupted() {
+    if receiver().wait_for(|come| *come).await.is_err() {
         // The system refuses the signal handler. The signal then ends the process, as without a handler.
         std::future::pending::<()>().await;
     }
 }
 
-fn listen() -> watch::Receiver<bool> {
+fn receiver() -> watch::Receiver<bool> {
+    static RECEIVER: OnceLock<watch::Receiver<bool>> = OnceLock::new();
+    RECEIVER.get_or_init(receive).clone()
+}
+
+fn receive() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
-    if let Ok(mut interrupts) = signal(SignalKind::interrupt()) {
+    let signals = signal(SignalKind::interrupt()).and_then(|first| Ok((first, signal(SignalKind::terminate())?)));
+    if let Ok((mut interrupt, mut terminate)) = signals {
         tokio::spawn(async move {
-            interrupts.recv().await;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
             sender.send_replace(true);
             sender.closed().await;
         });

@@ -11,7 +11,7 @@ pub mod cache_types;
 mod code;
 pub mod command_line;
 pub mod exit;
-mod interruption;
+pub mod interruption;
 pub mod manual;
 pub mod open;
 pub mod progress;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use billing_core::{printable, printable_lines};
 use comfy_table::{CellAlignment, Row, Table, presets};
+use indicatif::HumanCount;
 use serde::Serialize;
 
 use crate::args::Format;
@@ -143,15 +144,7 @@ pub fn coloured(text: &str, colour: Colour) -> String {
 /// `1,234,567`
 #[must_use]
 pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    HumanCount(number).to_string()
 }
 
 /// `1.2 MiB`

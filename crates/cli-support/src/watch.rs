@@ -12,6 +12,7 @@ use tokio::time::MissedTickBehavior;
 use crate::args::Format;
 use crate::code::Code;
 use crate::exit;
+use crate::interruption::interrupted;
 use crate::render::{self, Reader, Report};
 
 /// Clears the screen and moves the cursor to the top left.
@@ -25,10 +26,10 @@ const FRESH_SCREEN: &str = "\x1b[2J\x1b[H";
 pub async fn repeat<R: Report>(period: Duration, format: Format, look: impl AsyncFn() -> Result<R>) -> Result<Code> {
     let mut beats = tokio::time::interval(period);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupted = std::pin::pin!(interrupted());
     loop {
         let looked = tokio::select! {
-            _ = &mut interrupt => return Ok(Code::Fine),
+            () = &mut interrupted => return Ok(Code::Fine),
             looked = async { beats.tick().await; look().await } => looked,
         };
         match looked {

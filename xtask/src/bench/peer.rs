@@ -50,17 +50,29 @@ impl Peer {
     ];
 
     pub(crate) fn name(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// Its name, its program, and the argument that selects it there.
+    fn facts(self) -> (&'static str, Language, &'static str) {
         match self {
-            Self::Ours => OURS,
-            Self::Raw => RAW,
-            Self::Cached => "cached (Redis)",
-            Self::Moka => "moka",
-            Self::PlatformModule => "Python module",
-            Self::Cashews => "cashews",
-            Self::CashewsLocked => "cashews, lock",
-            Self::Bentocache => "bentocache",
+            Self::Ours => (OURS, Language::Rust, "ours"),
+            Self::Raw => (RAW, Language::Rust, "raw"),
+            Self::Cached => ("cached (Redis)", Language::Rust, "cached"),
+            Self::Moka => ("moka", Language::Rust, "moka"),
+            Self::PlatformModule => ("Python module", Language::Python, "module"),
+            Self::Cashews => ("cashews", Language::Python, "cashews"),
+            Self::CashewsLocked => ("cashews, lock", Language::Python, "cashews-lock"),
+            Self::Bentocache => ("bentocache", Language::Node, "bentocache"),
         }
     }
+}
+
+/// There is one program of sides in each.
+enum Language {
+    Rust,
+    Python,
+    Node,
 }
 
 /// The servers of a comparison, with equal data, and the programs of the sides.
@@ -113,33 +125,16 @@ impl Site {
 
     fn program_of(&self, peer: Peer) -> Option<Command> {
         let Programs { rust, python, node } = &self.programs;
+        let (_, language, side) = peer.facts();
         let script = sources().join("python").join("side.py");
-        match peer {
-            Peer::Ours => Some(self.rust(peer, rust, "ours")),
-            Peer::Raw => Some(self.rust(peer, rust, "raw")),
-            Peer::Cached => Some(self.rust(peer, rust, "cached")),
-            Peer::Moka => Some(self.rust(peer, rust, "moka")),
-            Peer::PlatformModule => python.as_ref().map(|python| self.python(peer, python, &script, "module")),
-            Peer::Cashews => python.as_ref().map(|python| self.python(peer, python, &script, "cashews")),
-            Peer::CashewsLocked => python.as_ref().map(|python| self.python(peer, python, &script, "cashews-lock")),
-            Peer::Bentocache => node.as_ref().map(|node| {
-                let mut command = self.command(peer, &node.program);
-                command.arg(&node.script);
-                command
-            }),
-        }
-    }
-
-    fn rust(&self, peer: Peer, program: &Path, side: &str) -> Command {
+        let (program, arguments) = match language {
+            Language::Rust => (rust, vec![]),
+            Language::Python => (python.as_ref()?, vec![Path::new("-B"), &script]),
+            Language::Node => node.as_ref().map(|node| (&node.program, vec![node.script.as_path()]))?,
+        };
         let mut command = self.command(peer, program);
-        command.arg(side);
-        command
-    }
-
-    fn python(&self, peer: Peer, python: &Path, script: &Path, side: &str) -> Command {
-        let mut command = self.command(peer, python);
-        command.arg("-B").arg(script).arg(side);
-        command
+        command.args(arguments).arg(side);
+        Some(command)
     }
 
     /// The triggers belong to our cache. The other sides write to a database without them.

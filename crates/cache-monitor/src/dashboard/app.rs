@@ -7,7 +7,6 @@ use tokio::sync::watch;
 
 use super::access::Access;
 use super::watch::{Audience, Board, Histories, Published};
-use crate::interruption::Interruption;
 
 /// The state of the routes.
 pub(crate) type App = Arc<Shared>;
@@ -22,5 +21,4 @@ pub(crate) struct Shared {
     pub(crate) board: Arc<Board>,
     pub(crate) histories: Histories,
     pub(crate) cache: BillingCache,
-    pub(crate) interruption: Interruption,
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use billing_cache::BreakerState;
+use billing_cache::{BreakerState, MemoryUse};
 use billing_core::outbox::{self, Waiting};
 use billing_telemetry::{
     AuditState, Exposition, Installation, Outbox, Processes, RedisMemory, Surveyed, TypeKeys, installation_metrics,
@@ -17,7 +17,7 @@ use billing_telemetry::{
 use chrono::DateTime;
 
 use super::app::{App, Shared};
-use super::model::{AuditReport, EndpointState, MemoryReport, ProcessReport, Snapshot, SurveyReport};
+use super::model::{AuditReport, EndpointState, ProcessReport, Snapshot, SurveyReport};
 
 pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let waiting = outbox::waiting_now(&app.cache).await;
@@ -55,8 +55,8 @@ fn of_redis(snapshot: &Snapshot) -> Installation {
     }
 }
 
-fn memory(report: &MemoryReport) -> RedisMemory {
-    let MemoryReport { used_bytes, limit_bytes, evicted_keys, .. } = *report;
+fn memory(report: &MemoryUse) -> RedisMemory {
+    let MemoryUse { used_bytes, limit_bytes, evicted_keys, .. } = *report;
     RedisMemory { used: used_bytes, limit: limit_bytes.unwrap_or(0), evicted_keys }
 }
 

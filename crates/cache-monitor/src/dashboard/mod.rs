@@ -20,7 +20,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use billing_core::cached::BillingCache;
 use billing_core::settings::{Loaded, Settings};
-use cli_support::{Code, CommonArgs, exit, open};
+use cli_support::{Code, CommonArgs, exit, interruption, open};
 use tokio::sync::watch::{Receiver, Sender};
 use tokio::task::JoinSet;
 
@@ -28,7 +28,6 @@ use self::access::{Access, Hosts, Token};
 use self::app::Shared;
 pub(crate) use self::arguments::Arguments;
 use self::watch::{Audience, Auditor, Board, DatabaseWatch, Histories, Live, Published, Surveyor, TypeFacts};
-use crate::interruption::Interruption;
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
@@ -38,7 +37,7 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
     let token = Token::of(arguments)?;
     let Loaded { settings, remarks, .. } = common.settings_explained()?;
     let cache = open::cache_to_look_at(&settings).await?;
-    let interruption = Interruption::listen().context("listen for Ctrl-C")?;
+    interruption::listen();
     let listener = server::listen(arguments.listen).await?;
     let address = listener.local_addr().context("learn the port")?;
     let access = Arc::new(Access::new(Hosts::new(address, &arguments.allowed_hosts)?, token));
@@ -51,19 +50,11 @@ pub(crate) async fn run(arguments: &Arguments, common: &CommonArgs) -> Result<Co
     let watched = Watched { arguments, settings, types, cache: &cache, audience: &audience, board: &board };
     let (published, watching) = watch_all(watched);
     let histories = Histories::new(cache.clone(), names);
-    let app = Arc::new(Shared {
-        access,
-        audience,
-        published,
-        board,
-        histories,
-        cache: cache.clone(),
-        interruption: interruption.clone(),
-    });
+    let app = Arc::new(Shared { access, audience, published, board, histories, cache: cache.clone() });
     // The first line shows the address, because the operating system may have chosen the port.
     exit::say(format_args!("dashboard at http://{address}/"));
     remarks.iter().for_each(exit::warn);
-    server::serve(listener, routes::router(app), interruption).await;
+    server::serve(listener, routes::router(app)).await;
     drop(watching);
     // Sends what audits counted since the last flush.
     cache.flush_counters().await;

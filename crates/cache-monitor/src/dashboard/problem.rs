@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde_json::json;
 
 /// An error as the client sees it.
 #[derive(Debug)]
@@ -13,17 +13,6 @@ pub(crate) struct Problem {
     code: &'static str,
     message: String,
     header: Option<(HeaderName, HeaderValue)>,
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    error: Content<'a>,
-}
-
-#[derive(Serialize)]
-struct Content<'a> {
-    code: &'a str,
-    message: &'a str,
 }
 
 impl Problem {
@@ -80,7 +69,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = Body { error: Content { code: self.code, message: &self.message } };
+        let body = json!({ "error": { "code": self.code, "message": self.message } });
         let mut response = (self.status, axum::Json(body)).into_response();
         if let Some((name, value)) = self.header {
             response.headers_mut().insert(name, value);

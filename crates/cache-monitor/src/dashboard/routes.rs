@@ -12,6 +12,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use cli_support::interruption::interrupted;
 use futures_util::stream::{self, Stream, StreamExt};
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -58,9 +59,7 @@ async fn page(State(app): State<App>, headers: HeaderMap) -> Response {
 
 async fn live(State(app): State<App>) -> Response {
     let Some(seat) = app.audience.attend() else { return Problem::too_many_streams().into_response() };
-    let mut interruption = app.interruption.clone();
-    let ended = async move { interruption.wait().await };
-    let events = snapshots(app.published.clone(), seat).take_until(ended);
+    let events = snapshots(app.published.clone(), seat).take_until(interrupted());
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -6,10 +6,9 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use axum::Router;
 use bounded_http::Limits;
+use cli_support::interruption::interrupted;
 use cli_support::usage;
 use tokio::net::TcpListener;
-
-use crate::interruption::Interruption;
 
 /// Listens on this address.
 ///
@@ -28,7 +27,7 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// Serves requests until it is interrupted.
-pub(crate) async fn serve(listener: TcpListener, router: Router, mut interruption: Interruption) {
+pub(crate) async fn serve(listener: TcpListener, router: Router) {
     // Requests still in progress are dropped when the process ends, because they change nothing.
-    let _ = bounded_http::serve(listener, router, Limits::default(), interruption.wait()).await;
+    let _ = bounded_http::serve(listener, router, Limits::default(), interrupted()).await;
 }

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use billing_cache::{Numbers, Tier, TypeInfo};
+use cli_support::Ending;
 use cli_support::render::to_f64;
 
 use super::advice::Used;
-use super::conditions::{Conditions, Ended};
+use super::conditions::Conditions;
 use super::model::{
     Advice, Costs, Gain, Improvement, Kind, Measured, MonitorReport, PairedGain, PercentileTime, Requests,
     SCHEMA_VERSION, Share, Times, TypeReport, rounded,
@@ -43,7 +44,7 @@ pub(crate) fn build(conditions: Conditions, outcomes: &[TypeOutcome]) -> Monitor
         schema_version: SCHEMA_VERSION,
         total,
         debug_build: cfg!(debug_assertions),
-        interrupted: conditions.ended == Ended::Interrupted,
+        interrupted: conditions.ended == Ending::Interrupted,
         gate: None,
         notes: notes(&conditions, &types),
         measured_at: conditions.measured_at,

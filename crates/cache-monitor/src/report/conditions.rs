@@ -1,6 +1,7 @@
 //! The conditions of a measurement.
 
 use billing_cache::Numbers;
+use cli_support::Ending;
 
 use super::model::WorkloadReport;
 
@@ -22,18 +23,9 @@ pub(crate) struct Conditions {
     /// Number of requests of each type that were not counted.
     pub(crate) warmup: u64,
     /// Whether it was completed.
-    pub(crate) ended: Ended,
+    pub(crate) ended: Ending,
     /// The counters of production, or the reason why they are unknown.
     pub(crate) usage: Result<Numbers, String>,
     /// Further notes.
     pub(crate) notes: Vec<String>,
-}
-
-/// How a measurement ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// All requests were made.
-    Complete,
-    /// Ctrl-C or SIGTERM ended it.
-    Interrupted,
 }

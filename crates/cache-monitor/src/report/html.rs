@@ -1,14 +1,13 @@
 //! The report as an HTML page: the advice first, then charts with their tables, the conditions last.
 //!
 //! Invariants: the page is self-contained and runs no script, and its policy forbids both; every text is escaped by the
-//! template; each chart is described in words, and a table beside it has its numbers.
+//! template; each chart has a name in words, and a table beside it has its numbers.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::charts::{self, PALETTE, hex};
-use super::model::{Improvement, MonitorReport, Times, TypeReport};
-use super::tables::{Table, answered_by};
-use crate::statistics::Support;
+use super::model::MonitorReport;
+use super::tables::Table;
 
 /// Forbids scripts, images and all requests.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -63,7 +62,7 @@ impl MonitorReport {
     fn improvement_html(&self) -> Markup {
         html! {
             @if let Some(svg) = charts::improvements(self) {
-                (figure(&svg, &self.improvement_in_words(), "Median of the pairs of a hit and a load of the same key at the same moment; \
+                (figure(&svg, "Chart of the improvement; the table below it has its numbers", "Median of the pairs of a hit and a load of the same key at the same moment; \
                     the bar is the interval that holds the true median with 95 % confidence."))
             }
             (table("Hits against loads from the database", &self.improvements_table()))
@@ -75,7 +74,7 @@ impl MonitorReport {
             @for of_type in &self.types {
                 @if let Some(svg) = charts::distribution(of_type) {
                     h3 { (of_type.name) }
-                    (figure(&svg, &of_type.times_in_words(), "Further left is faster; a steep line is a steady time."))
+                    (figure(&svg, &format!("Chart of the distribution of times of {}; the table below has its numbers", of_type.name), "Further left is faster; a steep line is a steady time."))
                 }
             }
             (table("Times by what answered", &self.times_table()))
@@ -91,36 +90,6 @@ impl MonitorReport {
                 ul { @for note in &self.notes { li { (note) } } }
             }
         }
-    }
-
-    fn improvement_in_words(&self) -> String {
-        let of_types = self.measured().flat_map(|(name, measured)| {
-            measured.improvements.iter().filter_map(move |improvement| improvement.in_words(name))
-        });
-        format!("Chart of the improvement: {}.", of_types.collect::<Vec<_>>().join("; "))
-    }
-}
-
-impl Improvement {
-    fn in_words(&self, name: &str) -> Option<String> {
-        let gain = self.of_pairs?;
-        let [median, low, high] = [gain.median, gain.low, gain.high].map(|gain| gain.factor);
-        Some(format!("{name} from {}: {median:.1} times as fast, {low:.1} to {high:.1}", self.tier))
-    }
-}
-
-impl TypeReport {
-    fn times_in_words(&self) -> String {
-        let times = self.measured.iter().flat_map(|measured| &measured.times);
-        let medians: Vec<String> = times.filter_map(Times::median_in_words).collect();
-        format!("Chart of the distribution of times of {}; medians: {}.", self.name, medians.join(", "))
-    }
-}
-
-impl Times {
-    fn median_in_words(&self) -> Option<String> {
-        let median = self.percentiles.iter().find(|percentile| percentile.support != Support::TooFew)?;
-        Some(format!("{} {:.1} microseconds", answered_by(self), median.us?))
     }
 }
 

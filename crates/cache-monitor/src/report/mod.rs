@@ -18,6 +18,6 @@ mod sample;
 
 pub(crate) use baseline::{Baseline, Expected};
 pub(crate) use build::{TypeOutcome, build};
-pub(crate) use conditions::{Conditions, Ended};
+pub(crate) use conditions::Conditions;
 pub(crate) use gate::judge;
 pub(crate) use model::{Gate, MonitorReport, Outcome, WorkloadReport};

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::conditions::{Conditions, Ended};
+use cli_support::Ending;
+
+use super::conditions::Conditions;
 use super::model::{Requests, TypeReport};
 
 const ON_SQLITE: &str = "a load from an SQLite file takes about 0.1 ms, without a network or a server: measure on your own \
@@ -20,7 +22,7 @@ pub(super) fn notes(conditions: &Conditions, types: &[TypeReport]) -> Vec<String
     let usage = conditions.usage.as_ref().err().map(|reason| format!("no usage data for the advice: {reason}"));
     let mut notes = Vec::new();
     notes.extend(conditions.is_embedded.then(|| ON_SQLITE.to_owned()));
-    notes.extend((conditions.ended == Ended::Interrupted).then(|| interrupted.to_owned()));
+    notes.extend((conditions.ended == Ending::Interrupted).then(|| interrupted.to_owned()));
     notes.extend(types.iter().flat_map(|of_type| notes_on(of_type, conditions.ended)));
     notes.extend(conditions.notes.iter().cloned());
     notes.extend((tasks > 1).then_some(concurrent));
@@ -29,12 +31,12 @@ pub(super) fn notes(conditions: &Conditions, types: &[TypeReport]) -> Vec<String
     notes
 }
 
-fn notes_on(of_type: &TypeReport, ended: Ended) -> Vec<String> {
+fn notes_on(of_type: &TypeReport, ended: Ending) -> Vec<String> {
     let name = &of_type.name;
     let Some(measured) = &of_type.measured else {
         let why = match (of_type.keys, ended) {
             (Some(0), _) => "no rows in the database",
-            (_, Ended::Interrupted) => "not measured before the interruption",
+            (_, Ending::Interrupted) => "not measured before the interruption",
             _ => "no request",
         };
         return vec![format!("{name}: {why}")];

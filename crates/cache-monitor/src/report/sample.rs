@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use billing_cache::{Numbers, Tier};
 use billing_core::cached;
+use cli_support::Ending;
 
 use super::advice::Used;
 use super::model::{Advice, Costs};
-use super::{Conditions, Ended, MonitorReport, TypeOutcome, WorkloadReport, build, judge};
+use super::{Conditions, MonitorReport, TypeOutcome, WorkloadReport, build, judge};
 use crate::measurement::{Measurement, Pair};
 
 /// A type with L1 and L2 hits, misses and advice.
@@ -80,7 +81,7 @@ fn conditions() -> Conditions {
         workload: WorkloadReport::Zipf { iterations: 1_200, keys_limit: 1_000, zipf_exponent: 1.0, seed: 42 },
         concurrency: 4,
         warmup: 50,
-        ended: Ended::Complete,
+        ended: Ending::Complete,
         usage: Ok(Numbers::default()),
         notes: Vec::new(),
     }

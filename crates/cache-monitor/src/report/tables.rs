@@ -237,7 +237,7 @@ fn percentile_cell(percentile: &PercentileTime, count: u64) -> String {
     }
 }
 
-pub(super) fn answered_by(times: &Times) -> String {
+fn answered_by(times: &Times) -> String {
     let source = times.source;
     match times.kind {
         Kind::Load => format!("{source} (past the cache)"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use billing_core::cached::Probe;
+use billing_core::registry::Probe;
 
 /// One request for a key.
 #[derive(Clone)]

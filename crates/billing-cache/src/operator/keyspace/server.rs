@@ -30,7 +30,7 @@ pub struct ServerInfo {
 }
 
 /// The memory of the server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MemoryUse {
     /// Memory used, in bytes.
     pub used_bytes: u64,

@@ -10,7 +10,7 @@ pub(crate) use history::{AuditCounts, BacklogPeak, History, Point, Range};
 pub(crate) use numbers::{Ages, Delays, Latencies, Latency, MissReasons, NumbersReport};
 pub(crate) use snapshot::{
     AuditReport, AuditState, AuditTally, AuditType, BreakerChangeReport, Endpoint, EndpointState, HotKeyReport,
-    MemoryReport, OutboxReport, ProcessReport, Snapshot, SurveyReport, SurveyState, SurveyType, TtlBucket, TypeReport,
+    OutboxReport, ProcessReport, Snapshot, SurveyReport, SurveyState, SurveyType, TtlBucket, TypeReport,
 };
 
 /// Increased with every incompatible change.

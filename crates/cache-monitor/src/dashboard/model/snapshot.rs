@@ -1,5 +1,6 @@
 //! The current state: the event `snapshot` of `/api/live`.
 
+use billing_cache::MemoryUse;
 use serde::Serialize;
 
 use super::NumbersReport;
@@ -19,7 +20,7 @@ pub(crate) struct Snapshot {
     /// `None` until Redis was first read.
     pub(crate) total: Option<NumbersReport>,
     pub(crate) types: Vec<TypeReport>,
-    pub(crate) memory: Option<MemoryReport>,
+    pub(crate) memory: Option<MemoryUse>,
     pub(crate) survey: SurveyReport,
     /// `None` until they were first read, which happens when somebody views the page.
     pub(crate) hot_keys: Option<Vec<HotKeyReport>>,
@@ -57,16 +58,6 @@ pub(crate) struct TypeReport {
     pub(crate) l1: bool,
     /// `None` until Redis was first read.
     pub(crate) numbers: Option<NumbersReport>,
-}
-
-/// The memory of the server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct MemoryReport {
-    pub(crate) used_bytes: u64,
-    /// `None` if there is no limit.
-    pub(crate) limit_bytes: Option<u64>,
-    pub(crate) policy: String,
-    pub(crate) evicted_keys: u64,
 }
 
 /// The content of Redis. While a scan runs, the results of the previous one are shown.

@@ -7,7 +7,7 @@ use billing_core::cached::BillingCache;
 
 use super::facts::text_of;
 use super::kept::SETTLES;
-use crate::dashboard::model::{BreakerChangeReport, MemoryReport, ProcessReport};
+use crate::dashboard::model::{BreakerChangeReport, ProcessReport};
 
 /// Breaker changes are shown for this long; the next constant is their maximum number.
 const CHANGES_BACK: Duration = Duration::from_secs(24 * 3600);
@@ -42,9 +42,8 @@ impl Surroundings {
         before.is_read() && (self.processes.iter().any(came) || self.changes.iter().any(late))
     }
 
-    pub(super) fn memory(&self) -> Option<MemoryReport> {
-        let MemoryUse { used_bytes, limit_bytes, policy, evicted_keys } = self.memory.clone()?;
-        Some(MemoryReport { used_bytes, limit_bytes, policy, evicted_keys })
+    pub(super) fn memory(&self) -> Option<MemoryUse> {
+        self.memory.clone()
     }
 
     /// `None` until the processes were first read. The same applies to the changes.
