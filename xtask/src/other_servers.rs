@@ -1,6 +1,6 @@
-//! Other servers on which tests are repeated: Valkey, and the oldest supported Redis.
+//! Other servers on which tests are repeated: Valkey, a new Redis, and the oldest supported Redis.
 //!
-//! Package managers do not have both everywhere, so they come from wheels that `tests/python` pins. Invariant: only the
+//! Package managers do not have them everywhere, so they come from wheels that `tests/python` pins. Invariant: only the
 //! server of a wheel is run; the tests that a server skips are listed by name.
 
 use std::fmt;
@@ -17,6 +17,8 @@ use crate::workspace::root;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OtherServer {
     Valkey,
+    #[value(name = "redis-8.2")]
+    NewRedis,
     #[value(name = "redis-6.2")]
     OldestRedis,
 }
@@ -40,7 +42,7 @@ impl OtherServer {
     /// remove single subcommands, which the tests of a cluster need.
     pub(crate) fn spared(self) -> &'static [&'static str] {
         match self {
-            Self::Valkey => &["tls"],
+            Self::Valkey | Self::NewRedis => &["tls"],
             Self::OldestRedis => &["tls", "cluster::"],
         }
     }
@@ -49,6 +51,7 @@ impl OtherServer {
     fn name(self) -> &'static str {
         match self {
             Self::Valkey => "valkey",
+            Self::NewRedis => "redis-8.2",
             Self::OldestRedis => "redis-6.2",
         }
     }
@@ -56,7 +59,7 @@ impl OtherServer {
     fn program_name(self) -> &'static str {
         match self {
             Self::Valkey => "valkey-server",
-            Self::OldestRedis => "redis-server",
+            Self::NewRedis | Self::OldestRedis => "redis-server",
         }
     }
 
@@ -116,7 +119,9 @@ mod tests {
             assert_eq!(OtherServer::from_str(server.name(), false), Ok(*server));
             let requirements = root().join("tests").join("python").join(format!("{server}.txt"));
             let requirements = std::fs::read_to_string(requirements).unwrap();
-            assert!(requirements.contains("==") && requirements.contains("--only-binary :all:"), "{requirements}");
+            for pin in ["==", "--only-binary :all:", "--hash=sha256:"] {
+                assert!(requirements.contains(pin), "{pin}: {requirements}");
+            }
         }
     }
 

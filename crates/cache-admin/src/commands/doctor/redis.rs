@@ -73,7 +73,7 @@ fn of_info(server: &Result<ServerFacts, L2Error>, settings: &RedisSettings) -> V
             version(&facts.info.version),
             role(facts, settings),
             memory(&facts.info),
-            eviction(facts),
+            eviction(&facts.info, facts.evicted_keys),
             persistence(facts),
             replicas(facts),
         ],
@@ -138,13 +138,11 @@ fn memory(info: &ServerInfo) -> Finding {
     }
 }
 
-fn eviction(facts: &ServerFacts) -> Finding {
-    let policy = facts.info.maxmemory_policy.as_str();
+fn eviction(info: &ServerInfo, evicted_keys: u64) -> Finding {
+    let policy = info.maxmemory_policy.as_str();
     let remedy = "CONFIG SET maxmemory-policy volatile-lru: all our keys expire, those of others may not";
     match policy {
-        _ if facts.info.maxmemory == 0 => {
-            SUBJECT.ok("eviction", format!("{policy}, without effect before there is a limit"))
-        }
+        _ if info.maxmemory == 0 => SUBJECT.ok("eviction", format!("{policy}, without effect before there is a limit")),
         "noeviction" => {
             SUBJECT.note("eviction", "noeviction: when memory is full, writes of every program are refused", remedy)
         }
@@ -152,7 +150,7 @@ fn eviction(facts: &ServerFacts) -> Finding {
             let found = format!("{policy}: when memory is full, keys of other programs are dropped too");
             SUBJECT.note("eviction", found, remedy)
         }
-        _ => SUBJECT.ok("eviction", format!("{policy}, {} keys evicted since the start", count(facts.evicted_keys))),
+        _ => SUBJECT.ok("eviction", format!("{policy}, {} keys evicted since the start", count(evicted_keys))),
     }
 }
 
@@ -311,13 +309,27 @@ mod tests {
         }
     }
 
+    /// Newer servers have policies of their own, such as the least recently modified.
+    #[test]
+    fn of_policies_that_are_not_known_by_name_the_kind_is_told_by_the_beginning() {
+        for (policy, level) in [
+            ("volatile-lru", Level::Ok),
+            ("volatile-lrm", Level::Ok),
+            ("allkeys-lrm", Level::Note),
+            ("noeviction", Level::Note),
+        ] {
+            let info = ServerInfo { maxmemory: 1, maxmemory_policy: policy.to_owned(), ..ServerInfo::default() };
+            assert_eq!(eviction(&info, 0).level, level, "{policy}");
+        }
+    }
+
     #[test]
     fn a_version_that_no_test_runs_on_is_named() {
         for (found, judged) in [
             ("5.0.14", Level::Problem),
             ("6.0.16", Level::Note),
             ("6.2.14", Level::Ok),
-            ("8.2.0", Level::Ok),
+            ("8.2.3", Level::Ok),
             ("Valkey 9.1.2", Level::Ok),
             ("", Level::NotChecked),
         ] {
