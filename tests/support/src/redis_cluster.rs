@@ -171,11 +171,15 @@ impl RedisCluster {
         wait_for("the cluster is whole", || self.check_whole())
     }
 
-    /// Moves a slot with its keys to another primary.
+    /// Moves a slot with its keys to another primary: at once where the servers can do that (Valkey 9), key by key
+    /// elsewhere.
     ///
     /// # Errors
     /// The same as for [`RedisCluster::begin_move`] and [`SlotMove::finish`].
     pub fn move_slot(&self, slot: u16, to: &RedisServer) -> Result<()> {
+        if slot_move::can_be_at_once(to)? {
+            return slot_move::at_once(self, slot, to);
+        }
         self.begin_move(slot, to)?.finish()
     }
 

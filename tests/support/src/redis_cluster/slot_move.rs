@@ -1,4 +1,4 @@
-//! A slot that moves from one primary to another in steps, like with `redis-cli --cluster reshard`.
+//! A slot that moves from one primary to another: in steps, like with `redis-cli --cluster reshard`, or at once.
 
 use anyhow::{Result, ensure};
 
@@ -23,8 +23,7 @@ pub struct SlotMove<'c> {
 
 impl<'c> SlotMove<'c> {
     pub(super) fn begin(cluster: &'c RedisCluster, slot: u16, to: &'c RedisServer) -> Result<Self> {
-        let from = cluster.owner_of_slot(slot)?;
-        ensure!(from.port() != to.port(), "move slot {slot}: the node on port {} owns it", to.port());
+        let from = owner_other_than(cluster, slot, to)?;
         set_slot(to, slot, &["IMPORTING", &id_of(from)?])?;
         set_slot(from, slot, &["MIGRATING", &id_of(to)?])?;
         Ok(Self { cluster, slot, from, to })
@@ -71,12 +70,36 @@ impl<'c> SlotMove<'c> {
         for server in [self.to, self.from].into_iter().chain(others.iter().filter(is_other).copied()) {
             set_slot(server, self.slot, &["NODE", &new])?;
         }
-        wait_for("all nodes know who got the slot", || -> Result<()> {
-            let owner = self.cluster.owner_of_slot(self.slot)?.port();
-            ensure!(owner == self.to.port(), "it belongs to the node on port {owner}");
-            Ok(())
-        })
+        wait_until_moved(self.cluster, self.slot, self.to)
     }
+}
+
+/// Whether the server exports whole slots, with neither end open meanwhile.
+pub(super) fn can_be_at_once(server: &RedisServer) -> Result<bool> {
+    let known: Vec<redis::Value> = ask(server, &["COMMAND", "INFO", "cluster|migrateslots"])?;
+    Ok(known.iter().any(|command| *command != redis::Value::Nil))
+}
+
+/// Moves a slot as a whole, and waits until all nodes know. The old owner sends a snapshot and what changes meanwhile,
+/// then lets writes wait until the new owner has claimed the slot.
+pub(super) fn at_once(cluster: &RedisCluster, slot: u16, to: &RedisServer) -> Result<()> {
+    let (from, number, new) = (owner_other_than(cluster, slot, to)?, slot.to_string(), id_of(to)?);
+    from.command::<()>(&["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", &number, &number, "NODE", &new])?;
+    wait_until_moved(cluster, slot, to)
+}
+
+fn owner_other_than<'c>(cluster: &'c RedisCluster, slot: u16, to: &RedisServer) -> Result<&'c RedisServer> {
+    let owner = cluster.owner_of_slot(slot)?;
+    ensure!(owner.port() != to.port(), "move slot {slot}: the node on port {} owns it", to.port());
+    Ok(owner)
+}
+
+fn wait_until_moved(cluster: &RedisCluster, slot: u16, to: &RedisServer) -> Result<()> {
+    wait_for("all nodes know who got the slot", || -> Result<()> {
+        let owner = cluster.owner_of_slot(slot)?.port();
+        ensure!(owner == to.port(), "it belongs to the node on port {owner}");
+        Ok(())
+    })
 }
 
 fn set_slot(server: &RedisServer, slot: u16, state: &[&str]) -> Result<()> {

@@ -189,6 +189,25 @@ async fn a_clear_during_which_a_slot_moves_begins_anew_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_clear_during_which_a_slot_moves_and_returns_begins_anew_and_leaves_nothing() {
+    let clustered = Clustered::of_masters();
+    let (ids, first) = at_the_last_master(&clustered).await;
+    let (cache, last) = (clustered.cache().await, clustered.owner(ids[0]));
+    let mut steps = 0;
+    let mut there_and_back = |_| {
+        steps += 1;
+        // Two steps at each master: the slot is always at one that the clear is not looking at.
+        match steps {
+            2 => clustered.cluster.move_slot(slot_of(ids[0]), first).unwrap(),
+            6 => clustered.cluster.move_slot(slot_of(ids[0]), last).unwrap(),
+            _ => {}
+        }
+    };
+    clear(&cache, &mut there_and_back).await.unwrap();
+    assert!(steps > 6 && ids.iter().all(|id| !is_anywhere(&clustered.cluster, *id)));
+}
+
+#[tokio::test]
 async fn a_clear_during_which_keys_go_over_to_a_master_that_it_has_left_is_not_taken_for_complete() {
     let clustered = Clustered::of_masters();
     let (ids, first) = at_the_last_master(&clustered).await;

@@ -76,6 +76,20 @@ impl Clustered {
 }
 
 #[tokio::test]
+async fn a_key_that_moved_with_its_slot_is_heard_of_at_its_new_master() {
+    let clustered = Clustered::of_masters();
+    // The bound is so long that only an announcement can make an entry dead.
+    let (cache, writer) = (clustered.l1_cache_with(|_| {}).await, clustered.cache().await);
+    for version in 1..=5 {
+        clustered.world.write(&writer, 1, version).await;
+        until(|| async { read(&cache, 1).await.0 == Some(version) }).await;
+        until_in_l1(&cache, 1, version).await;
+        clustered.cluster.move_slot(slot_of(1), clustered.other_than_owner(1)).unwrap();
+        until_in_l1(&cache, 1, version).await;
+    }
+}
+
+#[tokio::test]
 async fn a_new_master_is_heard_before_memory_counts_again() {
     let clustered = Clustered::with_a_spare();
     let cache = clustered.l1_cache_with(|_| {}).await;

@@ -19,6 +19,7 @@ use crate::world::{PATIENT, invalidate, read};
 
 const KEYS: usize = 3;
 const MOVES: usize = 6;
+const WHOLE_MOVES: usize = 30;
 const FAILOVERS: usize = 2;
 /// Writes of each invoice after a failover.
 const ROUNDS_BETWEEN: u64 = 20;
@@ -58,6 +59,12 @@ impl Acknowledged {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_read_is_older_than_an_acknowledged_write_while_slots_move() {
     storm(Clustered::of_masters(), move_to_and_fro).await;
+}
+
+/// On a server that moves slots at once, none is ever seen half way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_read_is_older_than_an_acknowledged_write_while_slots_move_without_a_stop() {
+    storm(Clustered::of_masters(), move_without_a_stop).await;
 }
 
 /// Nothing is lost then: the old master waits until the replica has everything. Replicas that take over unasked,
@@ -104,6 +111,13 @@ fn move_to_and_fro(clustered: &Clustered, acknowledged: &Acknowledged) {
             half_way.move_keys(1).unwrap();
         }
         half_way.finish().unwrap();
+    }
+}
+
+fn move_without_a_stop(clustered: &Clustered, acknowledged: &Acknowledged) {
+    let [id, ..] = acknowledged.ids();
+    for _ in 0..WHOLE_MOVES {
+        clustered.cluster.move_slot(slot_of(id), clustered.other_than_owner(id)).unwrap();
     }
 }
 
