@@ -180,8 +180,8 @@ fn a_server_that_a_cache_should_not_share_is_found() {
         (RedisServer::options(), "memory", "note", "maxmemory"),
         (RedisServer::options().maxmemory(256 << 20, "noeviction"), "eviction", "note", "volatile-lru"),
         (RedisServer::options().maxmemory(256 << 20, "allkeys-lru"), "eviction", "note", "other programs"),
-        (RedisServer::options().maxmemory(1 << 20, "volatile-lru"), "memory", "note", "before their time"),
-        (RedisServer::options().maxmemory(1 << 20, "noeviction"), "memory", "note", "but not invalidations"),
+        (RedisServer::options().maxmemory(1 << 19, "volatile-lru"), "memory", "note", "before their time"),
+        (RedisServer::options().maxmemory(1 << 19, "noeviction"), "memory", "note", "but not invalidations"),
         (sound_redis(), "version", "ok", "."),
     ] {
         let stage = Stage::with_redis(options);
