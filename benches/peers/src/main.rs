@@ -7,11 +7,13 @@
 //! BENCH_DATABASE_URL name the servers.
 
 mod cached_redis;
+mod fred_get;
 mod in_process;
 mod ours;
 mod raw;
 mod side;
 mod site;
+mod two_tiers;
 mod work;
 
 use anyhow::{Result, bail};
@@ -22,8 +24,10 @@ async fn main() -> Result<()> {
         Some("seed") => site::seed().await,
         Some("ours") => work::serve(ours::Ours::open().await?).await,
         Some("raw") => work::serve(raw::Raw::open().await?).await,
+        Some("fred") => work::serve(fred_get::FredGet::open().await?).await,
+        Some("multi-tier") => work::serve(two_tiers::TwoTiers::open().await?).await,
         Some("cached") => work::serve(cached_redis::CachedRedis::open().await?).await,
         Some("moka") => work::serve(in_process::InProcess::open().await?).await,
-        other => bail!("name a side: ours, raw, cached or moka, or seed; not {other:?}"),
+        other => bail!("name a side: ours, raw, fred, cached, moka or multi-tier, or seed; not {other:?}"),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use test_servers::program::find_program;
 
 use super::memory;
-use super::peer::{Peer, RAW, SECTION, Site, figure};
+use super::peer::{ONLY_READERS, Peer, SECTION, Site, figure};
 use super::program::Depth;
 use super::record::Record;
 use super::side::{Answer, Side};
@@ -65,7 +65,7 @@ fn in_turn(sides: &mut [Side], work: &Work, rounds: u32) -> Result<Vec<Record>> 
 /// How often the database is queried when many readers request one missing key, in one process and in several.
 fn stampedes(site: &Site, sides: &mut [Side], rounds: u32) -> Result<Vec<Record>> {
     let mut records = Vec::new();
-    for peer in Peer::ALL.into_iter().filter(|peer| *peer != Peer::Raw) {
+    for peer in Peer::ALL.into_iter().filter(|peer| !ONLY_READERS.contains(&peer.name())) {
         let Some(side) = sides.iter_mut().find(|side| side.name == peer.name()) else { continue };
         say(&format!("readers of one missing key: {}", peer.name()));
         let first = std::slice::from_mut(side);
@@ -128,7 +128,7 @@ pub(crate) fn soon() -> Result<u64> {
 /// Payments that race with reads, and how often the cache is stale afterwards.
 fn races(sides: &mut [Side]) -> Vec<Record> {
     let mut records = Vec::new();
-    for side in sides.iter_mut().filter(|side| side.name != RAW) {
+    for side in sides.iter_mut().filter(|side| !ONLY_READERS.contains(&side.name)) {
         say(&format!("payments that run into reads: {}", side.name));
         let mut record = figure("100 payments, each running into 8 reads", side, "stale afterwards", "");
         record.add(stale(side));

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use super::peer::{Peer, RAW, Site, figure};
+use super::peer::{ONLY_READERS, Peer, Site, figure};
 use super::record::Record;
 use super::side::Side;
 use super::usage::resident_bytes;
@@ -21,7 +21,7 @@ const HOLDERS: [Peer; 4] = [Peer::Ours, Peer::Raw, Peer::Moka, Peer::Cashews];
 /// The memory in Redis per cached invoice.
 pub(crate) fn of_redis(site: &Site, sides: &mut [Side]) -> Vec<Record> {
     let mut records = Vec::new();
-    for side in sides.iter_mut().filter(|side| ![RAW, Peer::Moka.name()].contains(&side.name)) {
+    for side in sides.iter_mut().filter(|side| !ONLY_READERS.contains(&side.name) && side.name != Peer::Moka.name()) {
         let mut record = figure("a cached invoice in Redis", side, "bytes", "");
         record.add(filled(site, side));
         records.push(record);

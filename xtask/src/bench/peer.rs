@@ -23,14 +23,19 @@ use crate::workspace::{cargo, root, target_directory};
 pub(crate) const SECTION: &str = "peers";
 /// The name of the limit: GET on one connection, plus decoding.
 pub(crate) const RAW: &str = "raw GET + decode";
+const FRED: &str = "fred GET + decode";
+/// The sides that only read what our side has cached.
+pub(crate) const ONLY_READERS: [&str; 2] = [RAW, FRED];
 
 /// The sides, in the order of the columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     Ours,
     Raw,
+    Fred,
     Cached,
     Moka,
+    MultiTier,
     PlatformModule,
     Cashews,
     CashewsLocked,
@@ -38,11 +43,13 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Ours,
         Self::Raw,
+        Self::Fred,
         Self::Cached,
         Self::Moka,
+        Self::MultiTier,
         Self::PlatformModule,
         Self::Cashews,
         Self::CashewsLocked,
@@ -58,8 +65,10 @@ impl Peer {
         match self {
             Self::Ours => (OURS, Language::Rust, "ours"),
             Self::Raw => (RAW, Language::Rust, "raw"),
+            Self::Fred => (FRED, Language::Rust, "fred"),
             Self::Cached => ("cached (Redis)", Language::Rust, "cached"),
             Self::Moka => ("moka", Language::Rust, "moka"),
+            Self::MultiTier => ("multi-tier-cache", Language::Rust, "multi-tier"),
             Self::PlatformModule => ("Python module", Language::Python, "module"),
             Self::Cashews => ("cashews", Language::Python, "cashews"),
             Self::CashewsLocked => ("cashews, lock", Language::Python, "cashews-lock"),
