@@ -1,4 +1,4 @@
-//! The developer tasks: `cargo xtask demo | test | chaos | bench | services | tidy | deny`.
+//! The developer tasks: `cargo xtask demo | test | chaos | mutants | bench | services | tidy | deny`.
 //!
 //! Invariants: of the workspace's crates this one depends on `test-servers` only (it runs the programs of the others);
 //! data goes to stdout and everything else to stderr; everything that a task starts or creates ends with it
@@ -18,6 +18,7 @@ mod failure;
 mod http;
 mod install;
 mod instructions;
+mod mutants;
 mod other_servers;
 mod process;
 mod python;
@@ -46,6 +47,8 @@ enum Task {
     Test(test::Options),
     /// Run services under faults, and check every answer against what was acknowledged before
     Chaos(chaos::Options),
+    /// Take each part of the protocol out of the code, and run the test that must fail then
+    Mutants(mutants::Options),
     /// Measure the cache against its limits and its alternatives
     Bench(bench::Options),
     /// A Redis and a PostgreSQL for development, in the background
@@ -74,6 +77,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Chaos(options) => chaos::run(&options),
+        Task::Mutants(options) => mutants::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Services(action) => services::run(&action),
         Task::Tidy => tidy::run(),

@@ -53,7 +53,7 @@ impl Running {
     }
 
     /// The exit status, if it has ended.
-    fn ended(&self) -> Result<Option<ExitStatus>> {
+    pub(crate) fn ended(&self) -> Result<Option<ExitStatus>> {
         try_wait(&self.child)
     }
 

@@ -5,6 +5,7 @@ mod circles;
 mod documents;
 mod finding;
 mod manifests;
+mod mutants;
 mod quoted_logs;
 mod size;
 mod sources;
@@ -65,6 +66,7 @@ fn check(root: &Path, files: &[SourceFile]) -> Vec<Finding> {
     }
     findings.extend(circles::check(files));
     findings.extend(test_names::check(files));
+    findings.extend(mutants::check(files));
     findings.extend(walks::check(files));
     findings.extend(quoted_logs::check(files));
     findings

@@ -101,6 +101,7 @@ mod connection;
 mod counting;
 mod declaration;
 mod memory;
+pub mod mutation;
 mod operator;
 mod protocol;
 mod read;

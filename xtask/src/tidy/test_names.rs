@@ -37,7 +37,7 @@ fn names(line: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-fn exists(files: &[SourceFile], module: &str, test: &str) -> bool {
+pub(super) fn exists(files: &[SourceFile], module: &str, test: &str) -> bool {
     let mut of_module = files.iter().filter(|file| file.is("rs") && holds_tests_of(&file.path, module));
     of_module.any(|file| if test == "*" { has_tests(file) } else { has_test(file, test) })
 }

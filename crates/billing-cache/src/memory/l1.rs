@@ -15,6 +15,7 @@ use super::epoch::Stamp;
 use super::guard::Guard;
 use crate::clock::Moment;
 use crate::declaration::cached_type::CachedType;
+use crate::mutation::keeps;
 
 /// Approximate size of a slot without its value.
 const SLOT_BYTES: u64 = 96;
@@ -83,7 +84,8 @@ impl<T: CachedType> L1<T> {
         // Inspected inside the store, because moving a slot out costs more.
         let mut found = self.slots.get(key);
         let slot = found.as_mut()?;
-        if !guard.stamps.is_current(slot.stamp) || !now.is_before(slot.ends) {
+        let is_current = guard.stamps.is_current(slot.stamp) || !keeps("stamp-checked-by-entry");
+        if !is_current || !now.is_before(slot.ends) {
             return None;
         }
         Some((slot.value.take(), slot.ends.monotonic_ms - now.monotonic_ms))

@@ -16,6 +16,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::epoch::Stamps;
 use crate::clock::Moment;
 use crate::connection::link::LinkId;
+use crate::mutation::keeps;
 
 /// The liveness; see the module.
 #[derive(Debug, Default)]
@@ -75,7 +76,7 @@ impl Liveness {
         if !now.is_before(worst) {
             return;
         }
-        if !self.is_live(now) {
+        if !self.is_live(now) && keeps("bump-on-resubscription") {
             stamps.bump_all();
         }
         self.store(worst);

@@ -26,6 +26,7 @@ use crate::connection::link::{Data, Link, LinkId, Terms, Wire};
 use crate::connection::shards::Shards;
 use crate::connection::which_data;
 use crate::declaration::key::{BOOKKEEPING, KeySpace};
+use crate::mutation::keeps;
 
 const RECONNECT_MIN: Duration = Duration::from_millis(50);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
@@ -78,7 +79,9 @@ async fn listen(ear: Arc<Ear>) {
                 // Epochs also advance here, not only when a heartbeat finds L1 not live: a heartbeat that the previous
                 // connection received late may have made L1 live again, although messages were missed between the two
                 // connections.
-                ear.guard.stamps.bump_all();
+                if keeps("bump-on-resubscription") {
+                    ear.guard.stamps.bump_all();
+                }
                 ear.beat(connection).await;
                 debug!(endpoint = ear.link.endpoint(), "the ear of L1 was lost");
             }

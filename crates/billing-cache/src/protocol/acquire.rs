@@ -17,13 +17,13 @@ use crate::clock::millis;
 use crate::connection::error::L2Error;
 use crate::connection::link::{Link, Wire};
 use crate::connection::shards::{Gathered, Shards};
+use crate::mutation;
 
 /// `KEYS` value, lease; `ARGV` token, lease ms, mode. Answers the value, or 2 (present), 1 (granted), 0 (contended).
 ///
 /// A value that is no string counts as absent: FILL replaces it.
 static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
+    let text = r"
 if ARGV[3] == 'warm' then
   if redis.call('EXISTS', KEYS[1]) == 1 then return 2 end
 elseif ARGV[3] == 'read' then
@@ -33,8 +33,9 @@ end
 local lease = redis.call('GET', KEYS[2])
 if lease and not (ARGV[3] == 'read' and string.sub(lease, 1, 1) == 'w') then return 0 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-return 1",
-    )
+return 1";
+    let take_over = " and not (ARGV[3] == 'read' and string.sub(lease, 1, 1) == 'w')";
+    Script::new(mutation::script("weak-lease", text, take_over))
 });
 
 /// The result of an ACQUIRE.

@@ -22,6 +22,7 @@ use crate::connection::redirect::is_elsewhere;
 use crate::connection::shards::Slots;
 use crate::declaration::cached_type::TypeInfo;
 use crate::declaration::key::{escape_glob, key_of_lease};
+use crate::mutation::keeps;
 
 /// What a clear removed of one cached type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,9 +88,9 @@ impl ClearWalk {
             types: types.to_vec(),
             mode,
             pace,
-            next: Some((Pass::Leases, 0)),
+            next: Some((Pass::first(), 0)),
             found: Vec::new(),
-            found_in: Pass::Leases,
+            found_in: Pass::first(),
             cleared: vec![Cleared::default(); types.len()],
             missed: false,
         }
@@ -97,7 +98,7 @@ impl ClearWalk {
 
     /// Begins again, on another shard.
     fn begin(&mut self) {
-        self.next = Some((Pass::Leases, 0));
+        self.next = Some((Pass::first(), 0));
         self.found.clear();
     }
 
@@ -168,10 +169,9 @@ impl ClearWalk {
         let owner = |name: &[u8]| pass.owner(scanner, &self.types, name);
         self.found = names.into_iter().filter_map(|name| Some((owner(&name)?, name))).collect();
         self.found_in = pass;
-        self.next = match (cursor, pass) {
-            (Some(cursor), pass) => Some((pass, cursor)),
-            (None, Pass::Leases) => Some((Pass::Values, 0)),
-            (None, Pass::Values) => None,
+        self.next = match cursor {
+            Some(cursor) => Some((pass, cursor)),
+            None => pass.next().map(|pass| (pass, 0)),
         };
         Ok(())
     }
@@ -302,6 +302,18 @@ async fn clear(scanner: Scanner<'_>, types: &[TypeInfo], scope: Scope) -> Result
 }
 
 impl Pass {
+    fn first() -> Self {
+        if keeps("leases-in-clear") && keeps("leases-first-in-clear") { Self::Leases } else { Self::Values }
+    }
+
+    /// The pass after this one; `None` after the last.
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::Leases => keeps("leases-first-in-clear").then_some(Self::Values),
+            Self::Values => (!keeps("leases-first-in-clear")).then_some(Self::Leases),
+        }
+    }
+
     fn pattern(self, scanner: Scanner<'_>, types: &[TypeInfo]) -> String {
         let value = match types {
             [one] => one.scan_pattern(scanner.space),

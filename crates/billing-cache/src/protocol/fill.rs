@@ -17,6 +17,7 @@ use crate::connection::error::L2Error;
 use crate::connection::link::{Link, Wire};
 use crate::connection::redirect::is_elsewhere;
 use crate::connection::shards::{Gathered, Shards};
+use crate::mutation;
 
 /// `KEYS` value, lease; `ARGV` token, value, ttl ms. Answers 1 (stored) or 0 (lost).
 ///
@@ -24,13 +25,13 @@ use crate::connection::shards::{Gathered, Shards};
 /// memory is full: Redis refuses only the first write of a script for that reason. So the load in flight is still
 /// stored, and ACQUIRE then starts no further load.
 static FILL: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
+    let text = r"
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return 1",
-    )
+return 1";
+    let check = "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end";
+    Script::new(mutation::script("fill-checks-lease", text, check))
 });
 
 /// Time to live of a value that is never stored.

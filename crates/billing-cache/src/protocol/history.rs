@@ -11,6 +11,7 @@ use crc::{CRC_64_XZ, Crc};
 
 use crate::connection::data_id::DataId;
 use crate::connection::info::info_field;
+use crate::mutation::keeps;
 
 /// The run id of the server process and the replication id of its data, both from `INFO`, and the data id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +23,10 @@ impl History {
     pub(super) fn of(run_id: Option<&str>, info: &str, data: Option<&DataId>) -> Option<Self> {
         let replication_id = info_field(info, "master_replid")?;
         let run_id = run_id.filter(|_| info_field(info, "role") == Some("master"))?;
-        Some(Self(match data {
+        if !keeps("history-id") {
+            return Some(Self("of everything".to_owned()));
+        }
+        Some(Self(match data.filter(|_| keeps("data-id")) {
             Some(data) => format!("{run_id}:{replication_id}:{}", data.as_str()),
             None => format!("{run_id}:{replication_id}"),
         }))

@@ -25,6 +25,7 @@ use crate::connection::redirect::is_elsewhere;
 use crate::connection::shards::{Gathered, Shards};
 use crate::connection::which_data;
 use crate::declaration::key::lease_of;
+use crate::mutation::keeps;
 
 /// Number of keys removed at a time while their slots migrate.
 const ON_THE_MOVE_AT_ONCE: usize = 16;
@@ -93,7 +94,10 @@ pub(crate) async fn histories(
 /// The atomic removal of a key and its lease. Answers how many of the two existed. It also runs when memory is full.
 pub(crate) fn unlink(key: &str) -> Cmd {
     let mut command = redis::cmd("UNLINK");
-    command.arg(key).arg(lease_of(key));
+    command.arg(key);
+    if keeps("invalidate-removes-lease") {
+        command.arg(lease_of(key));
+    }
     command
 }
 
@@ -115,7 +119,9 @@ async fn remove(link: &Link, keys: &[&str], limit: Duration) -> Result<Vec<Remov
             Some(_) => (DataId::of(answers.next()), DataId::of(answers.next_back())),
             None => (None, None),
         };
-        let history = history_of(&wire, info, after.as_ref())?.filter(|_| before == after);
+        let data = if keeps("data-id-after") { &after } else { &before };
+        let is_of_one = before == after || !(keeps("data-id-before") && keeps("data-id-after"));
+        let history = history_of(&wire, info, data.as_ref())?.filter(|_| is_of_one);
         let removed = |answer: RedisResult<Value>| match answer {
             Ok(_) => Ok(Removed::In(history.clone())),
             Err(error) if is_elsewhere(&error) => Ok(Removed::Elsewhere),

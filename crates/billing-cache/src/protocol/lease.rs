@@ -2,6 +2,8 @@
 //!
 //! Used by ACQUIRE, FILL and RELEASE and their callers.
 
+use crate::mutation::keeps;
+
 /// The mode in which a lease is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -31,8 +33,12 @@ pub(crate) struct Token(pub(super) String);
 
 impl Token {
     pub(super) fn fresh(mode: Mode) -> Self {
-        let mark = if matches!(mode, Mode::Warm | Mode::Renew) { 'w' } else { 'r' };
-        Self(format!("{mark}{:032x}", rand::random::<u128>()))
+        let (mark, is_new) = match mode {
+            Mode::Warm | Mode::Renew => ('w', keeps("fresh-token-per-batch")),
+            Mode::Read | Mode::Refresh => ('r', keeps("fresh-token-per-send")),
+        };
+        let number = if is_new { rand::random::<u128>() } else { 0 };
+        Self(format!("{mark}{number:032x}"))
     }
 }
 

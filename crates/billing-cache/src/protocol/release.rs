@@ -17,17 +17,18 @@ use crate::connection::link::{Link, Terms, Wire};
 use crate::connection::redirect::is_elsewhere;
 use crate::connection::shards::{Gathered, Shards};
 use crate::declaration::key::lease_of;
+use crate::mutation;
 
 /// Number of leases given back at a time while their slots migrate.
 const ON_THE_MOVE_AT_ONCE: usize = 16;
 
 /// `KEYS` lease; `ARGV` token. Removes the lease if it still holds this token.
 static RELEASE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
+    let text = r"
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])",
-    )
+return redis.call('DEL', KEYS[1])";
+    let check = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end";
+    Script::new(mutation::script("release-checks-token", text, check))
 });
 
 /// Gives back leases that will not be used, in one pipeline for each shard. Answers the first error; the leases that it

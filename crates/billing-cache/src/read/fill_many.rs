@@ -71,6 +71,8 @@ impl<S: Source> Cache<S> {
                 return Err(error);
             }
         };
+        #[cfg(feature = "mutations")]
+        let granted = self.leases_after_load(granted).await;
         let state = self.state::<T>();
         let (mut fills, mut unused, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         for grant in granted {

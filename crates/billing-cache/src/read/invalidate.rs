@@ -20,6 +20,7 @@ use crate::connection::shards::Gathered;
 use crate::counting::event::Event;
 use crate::declaration::any_key::AnyKey;
 use crate::declaration::cached_type::{CachedType, Source};
+use crate::mutation::keeps;
 use crate::protocol::history::History;
 use crate::protocol::invalidate;
 
@@ -63,6 +64,9 @@ impl<S: Source> Cache<S> {
         let started = Instant::now();
         let texts: Vec<String> = keys.iter().map(|key| key.as_str().to_owned()).collect();
         let span = trace_span!("invalidate", keys = texts.len(), outcome = Empty);
+        if !keeps("bump-after-redis") {
+            shared.forget(&texts);
+        }
         let (told, error) = tell_redis(shared, &texts).instrument(span.clone()).await;
         let mut outcome = Invalidation::default();
         for (key, told) in keys.into_iter().zip(told) {
@@ -75,13 +79,16 @@ impl<S: Source> Cache<S> {
             let pending: Vec<String> = outcome.pending.iter().map(|key| key.as_str().to_owned()).collect();
             warn!(keys = pending.len(), %error, "invalidation pending, Redis could not be told");
             // Before the epochs advance: a flight of the new epoch must know that Redis is not to be asked.
-            shared.suspects.add(&pending);
+            #[cfg(feature = "mutations")]
+            super::mutated::forget_too_early(shared, &texts).await;
+            if keeps("suspect-keys") {
+                shared.suspects.add(&pending);
+            }
             outcome.failure = Some(Arc::new(shared.shards.unreachable(error)));
         }
         span.record("outcome", event_of(outcome.is_done()).as_str());
-        for text in &texts {
-            shared.guard.stamps.bump(text);
-            shared.known.invalidated(text);
+        if advances_epochs(outcome.is_done()) {
+            shared.forget(&texts);
         }
         let done = outcome.done.keys().map(|key| (key, true));
         for (key, is_done) in done.chain(outcome.pending.iter().map(|key| (key, false))) {
@@ -100,6 +107,12 @@ impl<S: Source> Cache<S> {
         }
         outcome
     }
+}
+
+/// Whether the epochs advance after Redis was asked. Only without a part of the protocol they may not.
+fn advances_epochs(is_told: bool) -> bool {
+    let though_away = keeps("bump-though-redis-is-away") && keeps("suspect-before-stamps");
+    (is_told || though_away) && keeps("bump-after-redis") && keeps("bump-before-return")
 }
 
 fn event_of(is_done: bool) -> Event {

@@ -19,6 +19,7 @@ use super::type_state::{TypeState, note_redis_error};
 use crate::clock::millis;
 use crate::counting::event::Event;
 use crate::declaration::cached_type::CachedType;
+use crate::mutation::keeps;
 use crate::protocol::acquire::{Acquired, acquire};
 use crate::protocol::fill::{self, Fill, Filled};
 use crate::protocol::lease::{Lease, Mode, Token};
@@ -58,7 +59,10 @@ impl<T: CachedType> Pilot<T> {
             let covers = self.flight.mark();
             match acquire(&shared.shards, &self.text, mode, lease_ttl).await {
                 Ok(Acquired::Hit(json)) => match reading::<T>(&self.state().decoded, &self.key, &self.text, &json) {
-                    Reading::Value(value) => return Outcome { covers, answer: Ok(Cached { value, tier: Tier::L2 }) },
+                    Reading::Value(value) => {
+                        let covers = self.covered("rule-c-for-hits", covers);
+                        return Outcome { covers, answer: Ok(Cached { value, tier: Tier::L2 }) };
+                    }
                     Reading::Undecodable | Reading::Ended => mode = Mode::Refresh,
                 },
                 Ok(Acquired::Granted(token)) => {
@@ -92,7 +96,8 @@ impl<T: CachedType> Pilot<T> {
             Ok(loaded) => loaded,
             Err(error) => {
                 self.give_back(Lease { key: self.text.clone(), token }).await;
-                return Attempt::Done(Outcome { covers: covered_by_load, answer: Err(error) });
+                let covers = self.covered("rule-c-for-loads", covered_by_load);
+                return Attempt::Done(Outcome { covers, answer: Err(error) });
             }
         };
         let ttl = self.state().policy.ttl_of(&loaded, self.cache.shared().shards.command_limit());
@@ -102,6 +107,8 @@ impl<T: CachedType> Pilot<T> {
             self.give_back(Lease { key: self.text.clone(), token }).await;
             return Attempt::Done(Outcome { covers: covered_by_load, answer });
         };
+        #[cfg(feature = "mutations")]
+        let token = self.lease_after_load(token).await;
         let fill = Fill { key: self.text.clone(), token, json, ttl };
         if !self.cache.may_store(self.state(), &fill) {
             self.give_back(fill.lease()).await;
@@ -116,11 +123,14 @@ impl<T: CachedType> Pilot<T> {
             Ok(Filled::Stored) => {
                 self.cache.shared().known.stored(&self.text, millis(fill.ttl));
                 self.state().counters.add(Event::FillStored);
-                Attempt::Done(Outcome { covers: covered_by_fill, answer })
+                let covers = self.covered("rule-c-for-stored-fills", covered_by_fill);
+                Attempt::Done(Outcome { covers, answer })
             }
             Ok(Filled::Lost) => {
                 self.state().counters.add(Event::FillLost);
-                Attempt::Lost(Outcome { covers: covered_by_load, answer })
+                #[cfg(feature = "mutations")]
+                self.keep_without("lost-fills-stay-out-of-l1", &answer);
+                Attempt::Lost(Outcome { covers: self.covered("rule-c-for-lost-fills", covered_by_load), answer })
             }
             Ok(Filled::Elsewhere) => {
                 self.state().counters.add(Event::FillLost);
@@ -139,8 +149,16 @@ impl<T: CachedType> Pilot<T> {
     }
 
     async fn bypass(&self) -> Outcome<Answer<T>> {
-        let covers: Mark = self.flight.mark();
-        Outcome { covers, answer: self.cache.load_past_cache::<T>(&self.key).await }
+        let covers = self.flight.mark();
+        let answer = self.cache.load_past_cache::<T>(&self.key).await;
+        #[cfg(feature = "mutations")]
+        self.keep_without("bypasses-stay-out-of-l1", &answer);
+        Outcome { covers: self.covered("rule-c-for-bypasses", covers), answer }
+    }
+
+    /// The callers that an answer covers: those noted before the command that produced it was sent.
+    fn covered(&self, part: &str, noted: Mark) -> Mark {
+        if keeps(part) { noted } else { self.flight.mark() }
     }
 
     fn state(&self) -> &TypeState<T> {

@@ -14,6 +14,8 @@ pub(crate) mod invalidate;
 mod leader;
 mod load;
 mod many;
+#[cfg(feature = "mutations")]
+mod mutated;
 pub(crate) mod near_end;
 mod one;
 mod operation_log;

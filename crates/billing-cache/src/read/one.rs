@@ -159,6 +159,8 @@ impl<S: Source> Cache<S> {
         if state.past_cache.is_on() || shared.suspects.contains(text) {
             return Lookup::Unusable;
         }
+        #[cfg(feature = "mutations")]
+        let look = Look { stamp: self.stamp_after_suspects(text, look.stamp).await, ..look };
         let found = if state.l1.is_some() || look.sampled.is_noted() {
             lookup::get_with_ttl(&shared.shards, text).await
         } else {
@@ -167,6 +169,8 @@ impl<S: Source> Cache<S> {
         match found {
             Ok(Some(stored)) => match reading::<T>(&state.decoded, key, text, &stored.json) {
                 Reading::Value(value) => {
+                    #[cfg(feature = "mutations")]
+                    let look = Look { stamp: self.stamp_after_get(text, look.stamp), ..look };
                     self.take_in(state, Place { key, text, stamp: look.stamp }, value.as_ref(), &stored);
                     Lookup::Hit(value)
                 }

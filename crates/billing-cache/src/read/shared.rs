@@ -76,6 +76,14 @@ impl PastCache {
 }
 
 impl Shared {
+    /// Advances the epochs of keys that were invalidated.
+    pub(crate) fn forget(&self, keys: &[String]) {
+        for key in keys {
+            self.guard.stamps.bump(key);
+            self.known.invalidated(key);
+        }
+    }
+
     /// Whether this JSON may be stored.
     pub(crate) fn fits(&self, json: &[u8]) -> bool {
         json.len() as u64 <= self.settings.max_value_bytes

@@ -113,6 +113,32 @@ async fn an_invalidation_notices_that_the_data_are_others() {
     assert!(changes.has_changed().unwrap());
 }
 
+/// Redis keeps both waiting, in this order: the exchange, and the removal behind the first question for the id.
+#[tokio::test]
+async fn a_removal_while_data_are_exchanged_belongs_to_no_known_history() {
+    let world = World::new();
+    let cache = replaying(&world).await;
+    let exchange = || world.server.command::<()>(&["SWAPDB", "0", "1"]).unwrap();
+    look(&cache).await;
+    exchange();
+    look(&cache).await;
+    exchange();
+    look(&cache).await;
+    world.refuse_writes();
+    let waits = |command: &str| world.server.command::<String>(&["CLIENT", "LIST"]).unwrap().contains(command);
+    let mut connection = world.server.connection().unwrap();
+    let exchanging = std::thread::spawn(move || redis::cmd("SWAPDB").arg(0).arg(1).exec(&mut connection));
+    until(|| async { waits("cmd=swapdb") }).await;
+    let writing = cache.clone();
+    let told = tokio::spawn(async move { invalidate(&writing, &[1]).await });
+    until(|| async { waits("cmd=unlink") }).await;
+    world.take_writes();
+    exchanging.join().unwrap().unwrap();
+    let told = told.await.unwrap();
+    assert!(told.is_done());
+    assert_eq!(told.done.into_values().next().unwrap(), None);
+}
+
 #[tokio::test]
 async fn the_key_that_names_the_data_is_kept_alive_by_whoever_looks() {
     let world = World::new();

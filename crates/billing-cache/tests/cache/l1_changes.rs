@@ -187,3 +187,27 @@ async fn readers_who_share_a_load_leave_nothing_old_in_memory() {
     }
     until_in_l1(&reader, 1, 2).await;
 }
+
+/// An epoch that had advanced before Redis was asked would count for what is read until Redis has removed it.
+#[tokio::test]
+async fn what_is_read_until_redis_is_told_is_forgotten_when_the_write_returns() {
+    let world = World::new();
+    let wire = FaultProxy::start(world.server.port()).await.unwrap();
+    let cache = world.l1_cache_with(|options| options.redis.port = wire.port()).await;
+    world.ledger.put(1, 1);
+    until_in_l1(&cache, 1, 1).await;
+    world.server.command::<()>(&["ACL", "SETUSER", "default", "-unlink"]).unwrap();
+    world.ledger.put(1, 2);
+    let writing = tokio::spawn({
+        let cache = cache.clone();
+        async move { invalidate(&cache, &[1]).await }
+    });
+    let refused = |stats: &test_support::CommandStats| stats.rejected > 0;
+    until(|| async { world.server.command_stats().unwrap().get("unlink").is_some_and(refused) }).await;
+    until_in_l1(&cache, 1, 1).await;
+    wire.set(Wire::StallTracking);
+    world.server.command::<()>(&["ACL", "SETUSER", "default", "+unlink"]).unwrap();
+    assert!(writing.await.unwrap().is_done());
+    assert_eq!(in_l1(&cache, 1), None);
+    assert_eq!(read(&cache, 1).await.0, Some(2));
+}

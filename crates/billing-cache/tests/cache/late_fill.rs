@@ -7,10 +7,10 @@
 //! refresh in the background, #628, in `refresh_ahead`; a removal during a read from the second tier that ends in
 //! memory, #613, in `l1_races`.
 
-use billing_cache::{Event, Tier};
+use billing_cache::{Cache, Event, Tier};
 
-use crate::ledger::{InvoiceId, Invoices};
-use crate::world::{World, invalidate, read, reading, seen};
+use crate::ledger::{InvoiceId, Invoices, Ledger};
+use crate::world::{World, invalidate, read, reading, seen, until};
 
 /// FusionCache #625, moka `get_with`, guava #1881.
 #[tokio::test]
@@ -135,4 +135,52 @@ async fn an_invalidation_of_an_absent_key_defeats_the_fill_all_the_same() {
     world.ledger.release();
     early.await.unwrap();
     assert_eq!((slow.count::<Invoices>(Event::FillLost), world.ledger.loads()), (1, 2));
+}
+
+/// Each lease has a token of its own; with one token for all loads of a process, the older load would own the lease of
+/// the later one.
+#[tokio::test]
+async fn a_load_does_not_store_under_the_lease_of_a_later_load_of_its_process() {
+    let world = World::new();
+    let cache = world.cache().await;
+    world.ledger.put(1, 1);
+    world.ledger.hold_next(2);
+    let early = reading(&cache, 1);
+    world.ledger.until_held(1).await;
+    world.write(&cache, 1, 2).await;
+    let late = reading(&cache, 1);
+    world.ledger.until_held(2).await;
+    // The early load has lost its fill, and waits for the lease of the late one.
+    world.ledger.release();
+    until(|| async { lost(&cache) == 1 || early.is_finished() }).await;
+    assert_eq!(world.raw("invoice:1"), None);
+    world.ledger.release();
+    assert_eq!((early.await.unwrap().0, late.await.unwrap().0), (Some(2), Some(2)));
+}
+
+#[tokio::test]
+async fn a_warm_up_does_not_store_under_the_lease_of_a_later_warm_up_of_its_process() {
+    let world = World::new();
+    let (tool, writer) = (world.cache().await, world.cache().await);
+    let warming = || {
+        let tool = tool.clone();
+        tokio::spawn(async move { tool.warm_up::<Invoices>(&[InvoiceId(1)], &mut |_| {}).await.unwrap() })
+    };
+    world.ledger.put(1, 1);
+    world.ledger.hold_next(2);
+    let early = warming();
+    world.ledger.until_held(1).await;
+    world.write(&writer, 1, 2).await;
+    let late = warming();
+    world.ledger.until_held(2).await;
+    world.ledger.release();
+    assert_eq!(early.await.unwrap().not_stored, 1);
+    assert_eq!(world.raw("invoice:1"), None);
+    world.ledger.release();
+    assert_eq!(late.await.unwrap().stored, 1);
+    assert_eq!(world.raw("invoice:1").as_deref(), Some(r#"{"version":2}"#));
+}
+
+fn lost(cache: &Cache<Ledger>) -> u64 {
+    cache.count::<Invoices>(Event::FillLost)
 }

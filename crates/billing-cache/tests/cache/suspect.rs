@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use billing_cache::{Cache, Event, Tier};
 
 use crate::ledger::{InvoiceId, Invoices, Ledger};
-use crate::world::{PATIENT, World, invalidate, read, seen, until};
+use crate::memory::{in_l1, until_in_l1};
+use crate::world::{PATIENT, World, invalidate, read, reading, seen, until};
 
 impl World {
     fn refuse_invalidations(&self) {
@@ -61,7 +62,7 @@ async fn a_suspect_key_is_not_taken_from_the_flight_of_a_reader_who_came_before_
     let cache = world.cache_with(|options| options.cache.invalidation_deadline_ms = 100).await;
     world.ledger.put(1, 1);
     world.ledger.hold_next(1);
-    let early = crate::world::reading(&cache, 1);
+    let early = reading(&cache, 1);
     world.ledger.until_held(1).await;
     world.refuse_invalidations();
     world.ledger.put(1, 2);
@@ -134,4 +135,51 @@ async fn more_suspect_keys_than_can_be_remembered_make_everything_suspect_until_
     assert_eq!(read(&cache, -1).await, (Some(1), Tier::Bypassed), "a key that was not written");
     world.take_invalidations();
     until_mended(&cache, -1, 1).await;
+}
+
+/// A flight asks once whether Redis can be used, and then waits for the lease of another process for a long time.
+#[tokio::test]
+async fn a_flight_that_is_opened_while_a_write_fails_knows_that_redis_is_not_to_be_asked() {
+    let world = World::new();
+    let cache = world.cache_with(|options| options.cache.invalidation_deadline_ms = 100).await;
+    world.ledger.put(1, 2);
+    world.hold_lease("invoice:1");
+    world.refuse_invalidations();
+    let writing = tokio::spawn({
+        let cache = cache.clone();
+        async move { invalidate(&cache, &[1]).await }
+    });
+    let mut early = Vec::new();
+    until(|| {
+        early.push(reading(&cache, 1));
+        std::future::ready(writing.is_finished())
+    })
+    .await;
+    assert!(!writing.await.unwrap().is_done());
+    let joined = || cache.count::<Invoices>(Event::Coalesced);
+    let before = joined();
+    let own = reading(&cache, 1);
+    until(|| async { own.is_finished() || joined() > before }).await;
+    // Another process stores what it loaded before the write.
+    world.set_raw("invoice:1", r#"{"version":1}"#);
+    assert_eq!(own.await.unwrap().0, Some(2), "its own write");
+    for reader in early {
+        reader.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_being_read_while_a_write_failed_does_not_stay_in_memory() {
+    let world = World::new();
+    let cache = world.l1_cache_with(|options| options.cache.invalidation_deadline_ms = 100).await;
+    world.ledger.put(2, 1);
+    until_in_l1(&cache, 2, 1).await;
+    world.set_raw("invoice:1", r#"{"version":1}"#);
+    world.refuse_invalidations();
+    world.ledger.put(1, 2);
+    let early = reading(&cache, 1);
+    assert!(!invalidate(&cache, &[1]).await.is_done());
+    early.await.unwrap();
+    assert_ne!(in_l1(&cache, 1), Some(Some(1)));
+    assert_eq!(read(&cache, 1).await, (Some(2), Tier::Bypassed));
 }

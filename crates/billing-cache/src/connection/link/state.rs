@@ -27,6 +27,7 @@ use crate::connection::error::{L2Error, advice, advice_of_cluster, is_read_only,
 use crate::connection::info::{info_field, is_replica};
 use crate::connection::redirect::is_elsewhere;
 use crate::declaration::settings::RedisSettings;
+use crate::mutation::keeps;
 
 pub(super) struct Live {
     pub(super) wire: Wire,
@@ -268,5 +269,5 @@ impl Shared {
 
 /// Accepts only a primary.
 pub(super) fn refuse_replica(info: Option<&str>) -> Result<(), L2Error> {
-    if info.is_some_and(is_replica) { Err(L2Error::Replica) } else { Ok(()) }
+    if keeps("redis-primary") && info.is_some_and(is_replica) { Err(L2Error::Replica) } else { Ok(()) }
 }
