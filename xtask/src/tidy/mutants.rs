@@ -109,8 +109,8 @@ mod tests {
             [
                 "4: name the mutations that take this part out of the code, or say `none:` and why",
                 "5: no test is named for the mutation `b`",
-                "8: name `a` beside the part that it takes out",
-                "9: the code has no mutation `c`",
+                "9: name `a` beside the part that it takes out",
+                "10: the code has no mutation `c`",
             ]
         );
         let unnamed = findings("| p | q | none: why |\n", "");
