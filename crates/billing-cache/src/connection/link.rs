@@ -7,6 +7,8 @@
 //!
 //! `shards` opens the links. The protocol runs its commands on them.
 
+mod gathering;
+mod groups;
 mod ids;
 mod options;
 mod pool;
@@ -30,9 +32,11 @@ use super::data_id::{DataId, IfNone};
 use super::error::cluster::ClusterError;
 use super::error::{L2Error, RedisUnreachable, timeout_of};
 use super::info::is_node;
+use groups::Gatherer;
 use state::{Shared, refuse_replica};
 use supervision::supervise;
 
+pub(crate) use gathering::{Answers, Commands};
 pub use ids::ConnectionNumber;
 pub(crate) use ids::LinkId;
 pub(crate) use options::{Admission, Changes, Conduct, Terms};
@@ -47,7 +51,8 @@ const WEIGH_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Link {
     id: LinkId,
     shared: Arc<Shared>,
-    supervisor: AbortHandle,
+    /// The supervision, and the task that sends groups of reads.
+    tasks: [AbortHandle; 2],
 }
 
 impl Link {
@@ -70,7 +75,8 @@ impl Link {
 
     fn supervised(shared: Arc<Shared>) -> Self {
         let supervisor = tokio::spawn(supervise(Arc::clone(&shared))).abort_handle();
-        Self { id: LinkId::next(), shared, supervisor }
+        let gatherer = tokio::spawn(Gatherer::new(Arc::clone(&shared)).send_groups()).abort_handle();
+        Self { id: LinkId::next(), shared, tasks: [supervisor, gatherer] }
     }
 
     pub(crate) fn id(&self) -> LinkId {
@@ -102,6 +108,13 @@ impl Link {
         F: Future<Output = RedisResult<T>>,
     {
         self.shared.run(terms, operation).await
+    }
+
+    /// Sends the commands of one read on the shared connection, together with other reads that wait.
+    ///
+    /// May be dropped at any await: the late answer is discarded.
+    pub(crate) async fn read(&self, limit: Duration, commands: Commands) -> Result<Answers, L2Error> {
+        self.shared.read(limit, commands).await
     }
 
     /// A separate connection, for scans over many keys, which must not delay reads.
@@ -208,6 +221,6 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.supervisor.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }

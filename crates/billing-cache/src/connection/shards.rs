@@ -25,7 +25,9 @@ use super::breaker::{BreakerState, CHANGES, Change};
 use super::cluster::topology::Topology;
 use super::cluster::{self, ClusterFacts, Seeds};
 use super::error::{L2Error, RedisUnreachable, advice_of_cluster};
-use super::link::{Admission, Changes, Conduct, ConnectionNumber, Link, LinkId, OwnConnection, Terms, Wire};
+use super::link::{
+    Admission, Answers, Changes, Commands, Conduct, ConnectionNumber, Link, LinkId, OwnConnection, Terms, Wire,
+};
 use super::redirect::{Redirect, is_elsewhere};
 use super::slot_map::Layout;
 use crate::clock::Moment;
@@ -177,6 +179,18 @@ impl Shards {
             Err(L2Error::Redis(error)) if self.is_cluster() && Redirect::of(&error).is_some() => {
                 // Boxed, so that the future of a hit stays small.
                 Box::pin(self.follow(error, terms, operation)).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Sends the commands of one read to the shard of this key, together with other reads that wait for that shard, and
+    /// follows redirections like [`one`](Self::one).
+    pub(crate) async fn read(&self, key: &str, commands: impl Fn() -> Commands) -> Result<Answers, L2Error> {
+        let (link, terms) = (self.link_of(key)?, self.command_terms());
+        match link.read(self.command_limit(), commands()).await {
+            Err(L2Error::Redis(error)) if self.is_cluster() && Redirect::of(&error).is_some() => {
+                Box::pin(self.follow(error, terms, |wire| commands().send(wire.connection))).await
             }
             answer => answer,
         }

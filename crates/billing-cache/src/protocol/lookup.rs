@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use redis::{Cmd, RedisResult, Value};
+use redis::{Cmd, FromRedisValue, RedisError, RedisResult, Value};
 
 use crate::clock::Moment;
 use crate::connection::error::L2Error;
-use crate::connection::link::{Link, Wire};
+use crate::connection::link::{Answers, Commands, Link, Wire};
 use crate::connection::redirect::is_elsewhere;
 use crate::connection::shards::{Gathered, Shards};
 
@@ -43,23 +43,25 @@ impl Stored {
     }
 }
 
-/// Reads one value with its time to live. Each command has a separate answer: an error of the key must not look like a
-/// failure of the pipeline, which would count against the server.
+/// Reads one value with its time to live.
 pub(crate) async fn get_with_ttl(shards: &Shards, key: &str) -> Result<Option<Stored>, L2Error> {
     let asked = Moment::now();
-    let read = |mut wire: Wire| async move {
-        let mut answers = wire.query_each([get_command(key), pttl_command(key)]).await?.into_iter();
-        let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
-        Ok((redis::from_redis_value(next()?)?, redis::from_redis_value(next()?)?))
-    };
-    Ok(Stored::of(shards.one(key, shards.command_terms(), read).await?, asked))
+    let commands = || Commands { get: get_command(key), pttl: Some(pttl_command(key)) };
+    let Answers { value, ttl } = shards.read(key, commands).await?;
+    // Without an answer to PTTL the value counts as removed.
+    let ttl_ms = ttl.map_or(Ok(-2), parsed)?;
+    Ok(Stored::of((parsed(value)?, ttl_ms), asked))
 }
 
 /// Reads one value.
 pub(crate) async fn get(shards: &Shards, key: &str) -> Result<Option<Stored>, L2Error> {
-    let read = |mut wire: Wire| async move { wire.query(&get_command(key)).await };
-    let json: Option<Vec<u8>> = shards.one(key, shards.command_terms(), read).await?;
+    let commands = || Commands { get: get_command(key), pttl: None };
+    let json: Option<Vec<u8>> = parsed(shards.read(key, commands).await?.value)?;
     Ok(json.map(Stored::without_ttl))
+}
+
+fn parsed<T: FromRedisValue>(value: Value) -> Result<T, L2Error> {
+    Ok(redis::from_redis_value(value).map_err(RedisError::from)?)
 }
 
 /// What is asked for many values.

@@ -53,6 +53,7 @@ mod survey;
 mod suspect;
 mod timings;
 mod tls;
+mod together;
 mod unreadable;
 mod warm_up;
 mod warnings;

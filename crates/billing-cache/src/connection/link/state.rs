@@ -8,7 +8,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use deadpool_redis::PoolError;
@@ -16,12 +16,13 @@ use redis::{ConnectionAddr, RedisError, RedisResult};
 use tokio::sync::{Notify, watch};
 use tracing::warn;
 
+use super::gathering::{Answers, Commands, Gathering, NotSent};
 use super::ids::ConnectionNumber;
-use super::options::{Admission, Changes, Conduct, Purpose, Terms};
+use super::options::{Admission, Changes, Conduct, Terms};
 use super::pool::{Pooled, is_of_server};
 use super::wire::Wire;
 use crate::connection::address::Address;
-use crate::connection::breaker::{Breaker, BreakerState, Verdict};
+use crate::connection::breaker::{Breaker, BreakerState, Permit, Verdict};
 use crate::connection::data_id::DataId;
 use crate::connection::error::{L2Error, advice, advice_of_cluster, is_read_only, timeout_of, verdict};
 use crate::connection::info::{info_field, is_replica};
@@ -51,6 +52,14 @@ impl Data {
     }
 }
 
+/// A call that was let through.
+struct Call<'a> {
+    terms: Terms,
+    live: Arc<Live>,
+    /// `None` for a write, or a question of the cache itself, while the server is skipped.
+    permit: Option<Permit<'a>>,
+}
+
 /// The state; see the module.
 pub(super) struct Shared {
     pub(super) address: Address,
@@ -69,6 +78,7 @@ pub(super) struct Shared {
     /// The number of the connection that reads may use; 0 for none.
     pub(super) admitted: AtomicU64,
     pub(super) breaker: Breaker,
+    pub(super) gathering: Gathering,
     /// Whether the values in Redis belong to this source.
     pub(super) is_ours: Arc<AtomicBool>,
     pub(super) data_key: Option<String>,
@@ -93,6 +103,7 @@ impl Shared {
             is_of_cluster: conduct.is_of_cluster,
             admitted: AtomicU64::new(0),
             breaker: Breaker::new(conduct.breaker.clone()),
+            gathering: Gathering::default(),
             is_ours: Arc::clone(&conduct.is_ours),
             data_key: conduct.data_key.clone(),
             known_data: Mutex::default(),
@@ -104,37 +115,67 @@ impl Shared {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let Terms { purpose, limit } = terms;
+        let call = self.begin(terms)?;
+        let answered = tokio::time::timeout(terms.limit, operation(call.live.wire.clone())).await;
+        self.end(call, answered.ok())
+    }
+
+    /// Sends the commands of one read, which may travel with those of other reads.
+    pub(super) async fn read(&self, limit: Duration, commands: Commands) -> Result<Answers, L2Error> {
+        let call = self.begin(Terms::read(limit))?;
+        let asked = self.gathering.ask(call.live.number, &call.live.wire.connection, commands);
+        match tokio::time::timeout(limit, asked).await {
+            Ok(Err(NotSent)) => Err(self.refusal(&call.live).unwrap_or(L2Error::Away)),
+            Ok(Ok(answer)) => self.end(call, Some(answer)),
+            Err(_) => self.end(call, None),
+        }
+    }
+
+    fn begin(&self, terms: Terms) -> Result<Call<'_>, L2Error> {
         let live = self.live.load_full().ok_or(L2Error::Away)?;
-        let live = live.as_ref();
-        if purpose == Purpose::Read && !self.is_ours.load(Ordering::Acquire) {
-            return Err(L2Error::OtherSource);
+        if let Some(refusal) = terms.are_to_read().then(|| self.refusal(&live)).flatten() {
+            return Err(refusal);
         }
-        if purpose == Purpose::Read && !self.may_read(live) {
-            return Err(L2Error::Quarantined);
-        }
-        let permit = self.breaker.permit(limit);
-        if purpose == Purpose::Read && permit.is_none() {
+        let permit = self.breaker.permit(terms.limit);
+        if terms.are_to_read() && permit.is_none() {
             return Err(L2Error::BreakerOpen);
         }
-        let (verdict, answer) = match tokio::time::timeout(limit, operation(live.wire.clone())).await {
-            Ok(Ok(answer)) => (Some(Verdict::Success), Ok(answer)),
-            Ok(Err(error)) => {
+        Ok(Call { terms, live, permit })
+    }
+
+    /// Why reads must not use this connection now.
+    fn refusal(&self, live: &Live) -> Option<L2Error> {
+        if !self.is_ours.load(Ordering::Acquire) {
+            return Some(L2Error::OtherSource);
+        }
+        (!self.may_read(live)).then_some(L2Error::Quarantined)
+    }
+
+    /// Whether reads that were let through earlier may be sent on this connection now.
+    pub(super) fn may_send(&self, live: &Live) -> bool {
+        self.refusal(live).is_none() && self.breaker.state() != BreakerState::Open
+    }
+
+    /// Judges a call by its answer; `None` if there was none in time.
+    fn end<T>(&self, Call { terms, live, permit }: Call<'_>, answer: Option<RedisResult<T>>) -> Result<T, L2Error> {
+        let (verdict, answer) = match answer {
+            Some(Ok(answer)) => (Some(Verdict::Success), Ok(answer)),
+            Some(Err(error)) => {
                 let broken = error.is_unrecoverable_error() || error.is_io_error() || is_read_only(&error);
                 if broken {
-                    self.give_up(live, &error);
+                    self.give_up(&live, &error);
                 }
                 // A server that refuses a write can still be read. The caller of the write handles the error.
-                let says = self.verdict(&error).filter(|_| broken || purpose == Purpose::Read);
+                let says = self.verdict(&error).filter(|_| broken || terms.are_to_read());
                 (says, Err(error.into()))
             }
-            Err(_) => (Some(Verdict::Failure), Err(timeout_of(limit))),
+            None => (Some(Verdict::Failure), Err(timeout_of(terms.limit))),
         };
         if let (Some(permit), Some(verdict)) = (permit, verdict) {
             permit.judge(verdict);
             if self.breaker.state() == BreakerState::Open {
                 // Perhaps only this connection is dead, so the next trial uses a new one.
-                self.give_up(live, &"the breaker has opened");
+                self.give_up(&live, &"the breaker has opened");
             }
         }
         answer

@@ -1,5 +1,7 @@
 //! A slot has gone to another master, and a process has not heard of it.
 
+use std::collections::BTreeSet;
+
 use billing_cache::{Event, Tier};
 use test_support::RedisServer;
 
@@ -46,6 +48,26 @@ async fn a_process_with_the_old_layout_is_sent_to_the_new_master_by_the_old_one(
     let told = invalidate(&cache, &[written]).await;
     let history = told.done[&cache.any_key::<Invoices>(&InvoiceId(written))].clone().unwrap();
     assert!(history.as_str().starts_with(&new_master.info("server").unwrap()["run_id"]));
+}
+
+#[tokio::test]
+async fn of_reads_that_travel_together_each_is_sent_to_where_its_key_has_moved() {
+    let clustered = Clustered::of_masters();
+    let cache = clustered.cache_of_user().await;
+    let moved: [i32; 8] = in_one_slot();
+    let ids: BTreeSet<i32> = (100_000..100_056).chain(moved).collect();
+    let ids: Vec<i32> = ids.into_iter().collect();
+    clustered.fill(&cache, &ids, 1).await;
+    let (old_master, new_master) = (clustered.owner(moved[0]), clustered.other_than_owner(moved[0]));
+    clustered.refuse_to_tell_slots();
+    clustered.cluster.move_slot(slot_of(moved[0]), new_master).unwrap();
+    let before = redirections(old_master);
+    let readers: Vec<_> = ids.iter().map(|id| reading(&cache, *id)).collect();
+    for reader in readers {
+        assert_eq!(reader.await.unwrap(), (Some(1), Tier::L2));
+    }
+    assert_eq!(redirections(old_master) - before, 8);
+    assert_eq!(cache.count::<Invoices>(Event::RedisError), 0);
 }
 
 #[tokio::test]
