@@ -89,8 +89,11 @@ const HUGE_BYTES: u64 = 64 << 20;
 
 async fn interrupted_in_a_huge_value(arguments: &[&str]) -> Run {
     let stage = Stage::sqlite().seeded();
-    let json = format!("redis.call('SET', KEYS[1], '{{\"x\":[' .. string.rep('0,', {}) .. '0]}}')", HUGE_BYTES / 2);
-    stage.redis.command::<()>(&["EVAL", &json, "1", "invoice:1"]).unwrap();
+    let piece = "0,".repeat(1 << 20);
+    let pieces = (0..HUGE_BYTES / piece.len() as u64).map(|_| piece.as_str());
+    for text in ["{\"x\":["].into_iter().chain(pieces).chain(["0]}"]) {
+        stage.redis.command::<u64>(&["APPEND", "invoice:1", text]).unwrap();
+    }
     let sent = || stage.redis.info("stats").unwrap()["total_net_output_bytes"].parse::<u64>().unwrap();
     let before = sent();
     let mut command = stage.command(arguments);
