@@ -6,7 +6,7 @@ use system_tests::{BILLING_SERVICE, Backend, CACHE_ADMIN, Service, Site};
 
 use crate::open_invoice;
 
-const LEVEL: (&str, &str) = ("RUST_LOG", "billing_cache=debug,billing_core=debug");
+const LEVEL: (&str, &str) = ("RUST_LOG", "billing_cache=debug,billing_outbox=debug");
 
 fn serve_talking(site: &Site, level: &str) -> Service {
     let program = site.program(BILLING_SERVICE).with("RUST_LOG", level);
@@ -50,7 +50,7 @@ fn each_operation_of_a_service_says_what_it_did() {
     }
     told(&["operation_log: load ", "cache_type=\"invoices\"", "keys=1", "outcome=\"loaded\"", "elapsed_us="]);
     told(&["a cached value does not decode", &key, "reason=Data"]);
-    told(&["DEBUG billing_core::outbox::write_txn: write transaction", "outcome=\"committed\""]);
+    told(&["DEBUG billing_outbox::outbox::write_txn: write transaction", "outcome=\"committed\""]);
     for line in heard.borrow().iter() {
         assert!(line.contains(" DEBUG ") || line.contains(" INFO "), "each line is one of the log: {line}");
         for value in ["balance_due", "of ours", "password", "\u{1b}"] {

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context, Result};
 use billing_cache::CachedType;
 use billing_core::cached::{self, InvoiceId, Invoices, TaxRateKey, TaxRates};
-use billing_core::database::{Database, MissingFile};
+use billing_outbox::database::{Database, MissingFile};
 use billing_core::dict::{InvoiceDetails, TaxRate};
 use billing_core::migration;
 use billing_core::money::Money;
 use billing_core::service::{BillingService, NewPayment};
 use billing_core::settings::{Overrides, Settings};
-use billing_core::triggers::install_triggers;
+use billing_outbox::triggers::install_triggers;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 
 /// What a process of the platform has: a database, and a Redis.

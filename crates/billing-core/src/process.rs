@@ -54,7 +54,9 @@ impl Talk {
     /// Our crates log little at level INFO: that a problem of an earlier warning is over.
     fn directives(self) -> &'static str {
         match self {
-            Self::Service => "warn,billing_cache=info,billing_core=info,billing_service=info,cache_monitor=info",
+            Self::Service => {
+                "warn,billing_cache=info,billing_core=info,billing_outbox=info,billing_service=info,cache_monitor=info"
+            }
             Self::Tool => ERRORS,
         }
     }

@@ -9,17 +9,14 @@
 
 use std::fmt;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, Statement};
 
-use crate::database::{Database, DatabaseError, is_unreachable, sql_state};
 use crate::entities::{
-    cache_invalidation, credit_note, credit_note_application, discount, invoice, invoice_discount, invoice_tax,
-    payment, tax_rate, user,
+    credit_note, credit_note_application, discount, invoice, invoice_discount, invoice_tax, payment, tax_rate, user,
 };
 use crate::migration::MIGRATIONS_TABLE;
-
-/// PostgreSQL's state for a missing right.
-const DENIED: &str = "42501";
+use billing_outbox::database::{Database, DatabaseError, is_denied, is_unreachable};
+use billing_outbox::outbox::entity as cache_invalidation;
 
 /// Rights that are missing on one table or sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,25 +80,6 @@ pub async fn missing_rights(database: &Database) -> Result<Rights, DatabaseError
         }
     }
     Ok(found)
-}
-
-/// Writes no row, in a transaction that is rolled back.
-///
-/// # Errors
-/// Why nothing can be written.
-pub async fn try_to_write(database: &Database) -> Result<(), DatabaseError> {
-    let transaction = database.begin_write().await?;
-    let written = transaction.execute_unprepared("UPDATE cache_invalidations SET id = id WHERE 1 = 0").await;
-    transaction.rollback().await?;
-    match written {
-        // A denied right is reported among the rights.
-        Err(error) if !is_denied(&error) => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-fn is_denied(error: &DbErr) -> bool {
-    sql_state(error).is_some_and(|state| state == DENIED)
 }
 
 /// The missing right on the sequence from which an insert draws the table's ids; `None` for an identity column, which

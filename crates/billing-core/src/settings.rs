@@ -29,8 +29,8 @@ pub use remarks::Remark;
 use remarks::remarks;
 use variables::Variables;
 
-use crate::database::DatabaseSettings;
-use crate::outbox::RelaySettings;
+use billing_outbox::database::DatabaseSettings;
+use billing_outbox::outbox::RelaySettings;
 
 /// The text of `config/default.toml`.
 pub const DEFAULT_TOML: &str = include_str!("../../../config/default.toml");
@@ -157,6 +157,12 @@ impl Settings {
     pub fn defaults() -> Self {
         let loaded = Self::resolve(&Overrides::default(), &Variables::default());
         loaded.expect("the compiled-in settings are valid").settings
+    }
+
+    /// The defaults of a database connection, with this URL.
+    #[must_use]
+    pub fn database_at(url: impl Into<String>) -> DatabaseSettings {
+        DatabaseSettings { url: url.into().into(), ..Self::defaults().database }
     }
 
     fn resolve(overrides: &Overrides, variables: &Variables) -> Result<Loaded, SettingsError> {

@@ -20,7 +20,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
 /// The crates whose spans are sent, with their modules.
-const TARGETS: [&str; 2] = ["billing_cache", "billing_core"];
+const TARGETS: [&str; 3] = ["billing_cache", "billing_core", "billing_outbox"];
 
 /// If a collector takes longer for a batch, the batch is lost.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);

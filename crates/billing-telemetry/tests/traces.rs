@@ -8,10 +8,10 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use billing_core::cached::{self, InvoiceId, Invoices, open_cache};
-use billing_core::database::{Database, DatabaseSettings};
 use billing_core::migration::migrate;
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
+use billing_outbox::database::Database;
 use billing_telemetry::traces::Traces;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
@@ -52,7 +52,7 @@ impl World {
         settings.cache.invalidation_deadline_ms = 10_000;
         settings.cache.load_deadline_ms = 20_000;
         settings.cache.lease_ttl_ms = 30_000;
-        settings.database = DatabaseSettings::new(database.url());
+        settings.database = Settings::database_at(database.url());
         let opened = Database::connect(&settings.database).await.unwrap();
         migrate(&opened, &cached::declarations()).await.unwrap();
         let cache = open_cache(opened, &settings.redis, settings.cache).await.unwrap();

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use billing_core::cached::CACHED_TYPES;
-use billing_core::registry::RegisteredType;
+use billing_outbox::registry::RegisteredType;
 use clap::{Parser, Subcommand};
 use cli_support::{CommonArgs, Manual, TypeChoice};
 

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use billing_cache::{ReadError, RedisUnreachable, Tier};
 use billing_core::cached::BillingCache;
-use billing_core::database::DatabaseError;
-use billing_core::registry::Probe;
+use billing_outbox::database::DatabaseError;
+use billing_outbox::registry::Probe;
 use cli_support::interruption::interrupted;
 use futures_util::future::try_join_all;
 use tokio::sync::watch;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use billing_cache::{KeySpace, TypeInfo};
 use billing_core::cached::BillingCache;
-use billing_core::registry::Probe;
 use billing_core::settings::Settings;
+use billing_outbox::registry::Probe;
 use cli_support::{Progress, interruption, open};
 
 use crate::arguments::Arguments;

@@ -3,7 +3,7 @@
 //! Invariant: you can choose exactly the registered types; no tool lists the types by hand.
 
 use billing_core::cached::{self, CACHED_TYPES};
-use billing_core::registry::RegisteredType;
+use billing_outbox::registry::RegisteredType;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 const ALL: &str = "all";

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use billing_cache::SetupError;
 use billing_cache::{L2Error, RedisUnreachable};
-use billing_core::database::{self, DatabaseError};
 use billing_core::printable;
 use billing_core::process::{self, LogLines};
 use billing_core::settings::SettingsError;
+use billing_outbox::database::{self, DatabaseError};
 use sea_orm::DbErr;
 use tracing_subscriber::EnvFilter;
 

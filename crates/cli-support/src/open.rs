@@ -5,8 +5,9 @@
 
 use anyhow::Result;
 use billing_core::cached::{self, BillingCache, CACHED_TYPES};
-use billing_core::database::{Database, DatabaseError};
+use billing_core::migration::check_schema;
 use billing_core::settings::Settings;
+use billing_outbox::database::{Database, DatabaseError};
 use sea_orm::DbBackend;
 
 /// The cache, after checking Redis. The database is not used until something is loaded. Otherwise like
@@ -67,7 +68,7 @@ pub async fn cache_apart(settings: &Settings) -> Result<BillingCache> {
 /// The database cannot be reached or is not migrated.
 pub async fn database(settings: &Settings) -> Result<Database> {
     let database = Database::connect(&settings.database).await?;
-    database.check_schema().await?;
+    check_schema(&database).await?;
     Ok(database)
 }
 
@@ -79,7 +80,7 @@ pub async fn check_database(database: &Database, settings: &Settings) -> Result<
     if database.backend() == DbBackend::Postgres {
         Database::connect(&settings.database).await?.close().await?;
     }
-    match database.check_schema().await {
+    match check_schema(&database).await {
         Err(error) if error.is_unreachable() || matches!(error, DatabaseError::Statement(_)) => {
             let next = error.advice().unwrap_or("check DATABASE_URL, or run `cache-admin migrate`");
             let said = format!("cannot use the {}; {next}", database.describe());

@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use billing_core::outbox::{self, Relay, RelaySettings};
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
+use billing_outbox::outbox::{self, Relay, RelaySettings};
 use redis::aio::MultiplexedConnection;
 use sea_orm::ConnectionTrait;
 use test_support::rounds;

@@ -13,10 +13,10 @@ mod writes;
 
 use anyhow::Context;
 use billing_core::cached;
-use billing_core::database::{Database, MissingFile};
 use billing_core::migration;
 use billing_core::service::BillingService;
 use billing_core::settings::{Overrides, Settings};
+use billing_outbox::database::{Database, MissingFile};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {

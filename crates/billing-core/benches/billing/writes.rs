@@ -5,7 +5,7 @@ use billing_core::cached;
 use billing_core::migration;
 use billing_core::money::Money;
 use billing_core::service::{BillingService, NewPayment};
-use billing_core::triggers::install_triggers;
+use billing_outbox::triggers::install_triggers;
 use sea_orm::{SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use test_support::measurement;
 use test_support::rounds::Rounds;

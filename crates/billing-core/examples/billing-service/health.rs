@@ -11,6 +11,7 @@ use axum::extract::{Extension, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use billing_core::migration::check_schema;
 use billing_core::service::BillingService;
 
 use crate::problem::Problem;
@@ -53,7 +54,7 @@ pub(crate) async fn health(
     State(service): State<BillingService>,
     Extension(last): Extension<LastWrite>,
 ) -> Result<Response, Problem> {
-    let (redis, database) = tokio::join!(service.cache().check_redis(), service.cache().source().check_schema());
+    let (redis, database) = tokio::join!(service.cache().check_redis(), check_schema(service.cache().source()));
     database.map_err(|error| Problem::unavailable(error.to_string()))?;
     let redis = match redis {
         Ok(()) if service.cache().other_source().is_some() => "used_by_another_database",

@@ -23,10 +23,11 @@ use anyhow::Context;
 use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{get, post, put};
-use billing_core::database::Database;
+use billing_core::migration::check_schema;
 use billing_core::service::BillingService;
 use billing_core::settings::{Overrides, Settings};
 use billing_core::{printable, process};
+use billing_outbox::database::Database;
 use bounded_http::{Ending, Limits};
 use clap::Parser;
 use in_force::InForce;
@@ -65,7 +66,7 @@ async fn run() -> anyhow::Result<()> {
     let loaded = Settings::load_explained(&Overrides { file: arguments.config, ..Overrides::default() })?;
     let (in_force, settings) = (InForce::of(&loaded), loaded.settings);
     let database = Database::connect(&settings.database).await?;
-    database.check_schema().await?;
+    check_schema(&database).await?;
     let service = BillingService::open(database, &settings).await?;
 
     let listener = tokio::net::TcpListener::bind(arguments.listen);

@@ -4,8 +4,8 @@
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use billing_core::outbox;
 use billing_core::service::BillingService;
+use billing_outbox::outbox;
 use billing_telemetry::{Exposition, Outbox, process_metrics};
 
 pub(crate) async fn metrics(State(service): State<BillingService>) -> impl IntoResponse {

@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use billing_core::money::{Money, input};
-use billing_core::outbox::{Pending, Written};
 use billing_core::service::{
     BillingService, DiscountInput, NewCreditNote, NewInvoice, NewPayment, TaxRateInput, TaxingRates,
 };
+use billing_outbox::outbox::{Pending, Written};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Ids, JsonBody, Parameters, Problem};

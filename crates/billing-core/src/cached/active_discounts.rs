@@ -10,11 +10,11 @@ use billing_cache::{Absence, CachedType, HotKeysResult, L1Policy, LoadResult, Lo
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use tracing::warn;
 
-use crate::database::{Database, RawRow, rows};
-use crate::declaration::{TableDependency, Watched};
 use crate::dict;
 use crate::entities::discount;
-use crate::time::UtcTime;
+use crate::time::{UtcTime, now_of};
+use billing_outbox::database::{Database, RawRow, rows};
+use billing_outbox::declaration::{TableDependency, Watched};
 
 /// The declaration of `active_discounts`.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl CachedType for ActiveDiscounts {
 
     async fn load(database: &Database, _: &[SingleKey]) -> LoadResult<Self> {
         let asked = Instant::now();
-        let asked_at = database.now().await?;
+        let asked_at = now_of(database).await?;
         let query = discount::Entity::find().filter(discount::Column::IsActive.eq(true));
         let rows = rows(database.connection(), query.order_by_asc(discount::Column::Id)).await?;
         let discounts: Vec<discount::Model> = rows.iter().filter_map(readable).collect();

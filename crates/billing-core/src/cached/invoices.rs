@@ -9,11 +9,11 @@ use std::time::Duration;
 use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, LoadResult, Loaded, Owner};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
-use crate::database::{Database, DatabaseError, RawRow, UnreadableRow, rows};
-use crate::declaration::{TableDependency, Watched, id_of_columns};
 use crate::dict::{self, CreditNoteLine, DiscountLine, PaymentLine, TaxLine};
 use crate::entities::{PaymentStatus, credit_note_application, invoice, invoice_discount, invoice_tax, payment};
 use crate::money::Money;
+use billing_outbox::database::{Database, DatabaseError, RawRow, UnreadableRow, rows};
+use billing_outbox::declaration::{TableDependency, Watched, id_of_columns};
 
 /// The declaration of `invoices`.
 #[derive(Debug)]

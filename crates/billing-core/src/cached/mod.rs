@@ -17,11 +17,11 @@ pub(crate) use tax_rates::applicable;
 pub use tax_rates::{TaxRateKey, TaxRates};
 pub use user_credit_notes::{UserCreditNotes, UserId};
 
-use crate::application::{Application, DatabaseCache};
-use crate::database::Database;
-use crate::declaration::Declarations;
 use crate::migration::OWNER;
-use crate::registry::{Registered, RegisteredType};
+use billing_outbox::application::{Application, DatabaseCache};
+use billing_outbox::database::Database;
+use billing_outbox::declaration::Declarations;
+use billing_outbox::registry::{Registered, RegisteredType};
 
 /// The cache over the billing database.
 pub type BillingCache = DatabaseCache;

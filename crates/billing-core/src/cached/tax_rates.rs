@@ -10,10 +10,10 @@ use billing_cache::{CacheKey, CachedType, HotKeysResult, KeyWriter, L1Policy, Lo
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::country::{COUNTRY_WIDE, Country, Region};
-use crate::database::{Database, DatabaseError, RawRow, UnreadableRow, rows};
-use crate::declaration::{TableDependency, Watched};
 use crate::dict;
 use crate::entities::tax_rate;
+use billing_outbox::database::{Database, DatabaseError, RawRow, UnreadableRow, rows};
+use billing_outbox::declaration::{TableDependency, Watched};
 
 /// The declaration of `tax_rates`.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use billing_cache::{Absence, CacheKey, CachedType, HotKeysResult, KeyWriter, Loa
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
-use crate::database::{Database, RawRow, rows};
-use crate::declaration::{TableDependency, Watched, id_of_columns};
 use crate::dict;
 use crate::entities::credit_note;
+use billing_outbox::database::{Database, RawRow, rows};
+use billing_outbox::declaration::{TableDependency, Watched, id_of_columns};
 
 /// The declaration of `user_credit_notes`.
 #[derive(Debug)]

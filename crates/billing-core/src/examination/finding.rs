@@ -11,7 +11,7 @@ use sea_orm::{DbErr, QueryResult};
 use super::check::Check;
 use super::question::Question;
 use super::sql::Dialect;
-use crate::database::DatabaseError;
+use billing_outbox::database::DatabaseError;
 
 /// Number of distinct values that are kept for a check; further ones only count as rows.
 const MAX_VALUES: usize = 1_000;

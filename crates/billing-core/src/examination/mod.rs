@@ -22,7 +22,7 @@ pub use finding::{Coverage, Finding};
 use self::finding::Tally;
 use self::question::{QUESTIONS, Question};
 use self::sql::Dialect;
-use crate::database::{Database, DatabaseError};
+use billing_outbox::database::{Database, DatabaseError};
 
 /// Rows that one statement reads: some tens of milliseconds.
 const CHUNK: u32 = 10_000;

@@ -11,9 +11,9 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Statement};
 
 use super::COPIED;
-use crate::declaration::Copied;
 use crate::entities::invoice_tax;
 use crate::money::{Money, Percent, PossibleRates};
+use billing_outbox::declaration::Copied;
 
 /// Number of lines whose rates are computed at once.
 const BATCH: usize = 1_000;

@@ -3,12 +3,11 @@
 //! Invariant: an existing table is left as it is. The statements are what SQLAlchemy would make of the contract
 //! (section 4), with server defaults, so that other programs can leave columns out.
 //!
-//! Run by [`super::Migrator`]; [`super::objects`] creates the tables, and [`super::needs`] checks their columns.
+//! Run by [`super::Migrator`]; [`super::needs`] checks the columns.
 
+use billing_outbox::migration::{Object, make_missing};
 use sea_orm::{DbBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
-
-use super::objects::{self, Object};
 
 pub(super) struct Migration;
 
@@ -26,7 +25,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        objects::make_missing(manager.get_connection(), &tables(manager.get_database_backend())).await?;
+        make_missing(manager.get_connection(), &tables(manager.get_database_backend())).await?;
         Ok(())
     }
 

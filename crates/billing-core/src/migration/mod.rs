@@ -9,25 +9,21 @@ mod copies;
 mod m0001_platform_tables;
 mod m0002_outbox;
 mod needs;
-mod objects;
-mod repair;
+mod schema;
 
 use std::collections::BTreeSet;
 
+use billing_outbox::database::{Database, DatabaseError};
+use billing_outbox::declaration::{Copied, Copies, Declarations, Owner};
+use billing_outbox::migration::{Found, Migration, Repaired, made_outbox, make_missing};
+use billing_outbox::triggers::{TriggerChange, TriggerDifference};
 use sea_orm::sea_query::IntoIden;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DynIden};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, DynIden};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
-use crate::database::{self, Database, DatabaseError};
 pub use copies::{MissingCopies, missing_copies};
 pub use needs::{ColumnFault, ColumnFaultKind, check_columns};
-use repair::{Found, Repaired};
-
-use crate::declaration::{Copied, Copies, Declarations, Owner};
-use crate::triggers::{TriggerChange, TriggerDifference, installed_triggers, newer_than_this_build};
-
-/// Key of the advisory lock that lets one process migrate at a time: a number that no other program uses ("billcach").
-const ADVISORY_LOCK: i64 = 0x6269_6c6c_6361_6368;
+pub use schema::check_schema;
 
 /// Our own table: the platform may keep its migrations in the default one.
 pub(crate) const MIGRATIONS_TABLE: &str = "billing_cache_migrations";
@@ -85,44 +81,34 @@ pub struct MigrationReport {
 /// [`DatabaseError::NewerTriggers`] if a newer version has migrated already; [`DatabaseError::MissingColumns`] of the
 /// platform's tables; [`DatabaseError::Migrate`].
 pub async fn migrate(database: &Database, declarations: &Declarations) -> Result<MigrationReport, DatabaseError> {
-    run(database, declarations).await.map_err(|error| match error {
-        DatabaseError::Statement(source) => DatabaseError::Migrate { database: database.describe().to_owned(), source },
-        refused => refused,
-    })
+    run(database, declarations).await.map_err(|error| error.of_migration(database.describe()))
 }
 
 async fn run(database: &Database, declarations: &Declarations) -> Result<MigrationReport, DatabaseError> {
-    let transaction = database.begin_write().await?;
-    lock(&transaction).await?;
-    refuse_newer(database, &transaction, &declarations.owner).await?;
-    let columns = refuse_missing_columns(database, &transaction).await?;
-    let applied = pending(&transaction).await?;
+    let mut migration = Migration::begin(database, declarations).await?;
+    let columns = refuse_missing_columns(database, &migration).await?;
+    let applied = pending(&migration).await?;
     if !applied.is_empty() {
-        Migrator::up(&transaction, None).await?;
+        Migrator::up(&*migration, None).await?;
     }
-    let mended = objects::mend(&transaction).await?;
+    let mended = mend(&migration).await?;
     let found = Found {
-        is_new: applied.iter().any(|name| name == m0002_outbox::NAME)
-            && installed_triggers(&transaction, &declarations.owner).await?.is_empty(),
-        lost_outbox: mended.iter().any(|made| made == "table cache_invalidations"),
+        is_new: applied.iter().any(|name| name == m0002_outbox::NAME) && !migration.had_triggers(),
+        lost_outbox: made_outbox(&mended),
     };
-    let repaired = repair::triggers_and_copies(&transaction, declarations, found).await?;
-    database::commit(transaction).await?;
-    let Repaired { triggers, faults, cleared, filled } = repaired;
+    // A broken trigger must not prevent the copies from being filled.
+    migration.remove_wrong_triggers().await?;
+    let filled = copies::fill(&*migration).await?;
+    let Repaired { triggers, faults, cleared } = migration.finish(found, filled).await?;
     Ok(MigrationReport { applied, mended, triggers, faults, cleared, filled, columns })
 }
 
-async fn refuse_newer(
-    database: &Database,
-    transaction: &DatabaseTransaction,
-    owner: &Owner,
-) -> Result<(), DatabaseError> {
-    match newer_than_this_build(owner, &installed_triggers(transaction, owner).await?) {
-        None => Ok(()),
-        Some(found) => {
-            Err(DatabaseError::NewerTriggers { database: database.describe().to_owned(), found, known: owner.version })
-        }
-    }
+/// Creates all that is missing of the platform's tables and of our additions. Returns the names.
+async fn mend(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
+    let backend = transaction.get_database_backend();
+    let mut made = make_missing(transaction, &m0001_platform_tables::tables(backend)).await?;
+    made.extend(make_missing(transaction, &m0002_outbox::additions(backend)).await?);
+    Ok(made)
 }
 
 /// Returns the columns of other types, or an error if a column is missing.
@@ -137,20 +123,6 @@ async fn refuse_missing_columns(
         return Ok(faults);
     }
     Err(DatabaseError::MissingColumns { database: database.describe().to_owned(), missing })
-}
-
-/// SQLite needs no lock of its own: the transaction already holds the write lock.
-async fn lock(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-    if transaction.get_database_backend() == DbBackend::Sqlite {
-        return Ok(());
-    }
-    let sql = format!(
-        "SET LOCAL statement_timeout = 0; \
-         SELECT pg_advisory_xact_lock({ADVISORY_LOCK}); \
-         SET LOCAL lock_timeout = '10s'"
-    );
-    transaction.execute_unprepared(&sql).await?;
-    Ok(())
 }
 
 async fn pending(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {

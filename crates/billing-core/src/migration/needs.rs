@@ -6,10 +6,11 @@
 //!
 //! Used by [`super::migrate`] and `cache-admin doctor`.
 
+use billing_outbox::database::{FoundColumn, columns_of};
+use billing_outbox::migration::lost_outbox_columns;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use super::m0001_platform_tables::TABLES;
-use crate::database::{FoundColumn, columns_of};
 
 /// A column that is missing, or not of the contract's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,21 +78,13 @@ pub async fn check_columns<C: ConnectionTrait>(connection: &C) -> Result<Vec<Col
     Ok(faults)
 }
 
-/// The columns that cannot be added again; the others are NULL in a new row.
-const OUTBOX: [(&str, Kind); 4] =
-    [("id", Kind::Integer), ("cache_type", Kind::Text), ("table_name", Kind::Text), ("created_at", Kind::Time)];
-
-/// The missing columns of an existing outbox; a missing table is created.
 async fn missing_of_outbox<C: ConnectionTrait>(connection: &C) -> Result<Vec<ColumnFault>, DbErr> {
-    let found = columns_of(connection, "cache_invalidations").await?;
-    let is_missing = |column: &str| !found.is_empty() && !found.iter().any(|found| found.is_called(column));
-    let missing = OUTBOX.into_iter().filter(|(column, _)| is_missing(column));
-    let fault = |(column, kind): (&str, Kind)| ColumnFault {
+    let fault = |(column, needed)| ColumnFault {
         column: format!("cache_invalidations.{column}"),
-        needed: kind.name(),
+        needed,
         kind: ColumnFaultKind::Missing,
     };
-    Ok(missing.map(fault).collect())
+    Ok(lost_outbox_columns(connection).await?.into_iter().map(fault).collect())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,12 +8,12 @@ use super::error::cut;
 use super::invoices::require_user;
 use super::locked::{LockedCreditNote, LockedInvoice};
 use super::{BillingError, BillingService, Entity, NewCreditNote, Refusal};
-use crate::database::{insert, rows};
 use crate::dict;
 use crate::entities::{CreditNoteStatus, credit_note, credit_note_application};
 use crate::money::Money;
-use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
+use billing_outbox::database::{insert, rows};
+use billing_outbox::outbox::{WriteTxn, Written};
 
 impl BillingService {
     /// Creates a credit note. The notes that refer to an invoice must not exceed its total together; a note without a

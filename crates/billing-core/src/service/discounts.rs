@@ -4,12 +4,12 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, Query
 
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, DiscountInput, Entity, Refusal};
-use crate::database::{insert, raw_row, row, update};
 use crate::dict;
 use crate::entities::{discount, invoice_discount};
 use crate::money::{Money, Percent};
-use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
+use billing_outbox::database::{insert, raw_row, row, update};
+use billing_outbox::outbox::{WriteTxn, Written};
 
 impl BillingService {
     /// Creates a discount.

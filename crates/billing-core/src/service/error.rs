@@ -8,10 +8,10 @@ use billing_cache::ReadError;
 use sea_orm::DbErr;
 
 use crate::country::PlaceError;
-use crate::database::{DatabaseError, UnreadableRow};
 use crate::entities::InvoiceStatus;
 use crate::money::{Money, Percent};
-use crate::outbox::CommitError;
+use billing_outbox::database::{DatabaseError, UnreadableRow};
+use billing_outbox::outbox::CommitError;
 
 use super::PendingPayments;
 

@@ -10,11 +10,11 @@ use sea_orm::{
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, Entity, NewInvoice, TaxingRates};
 use crate::country::Region;
-use crate::database::{insert, raw_row};
 use crate::dict;
 use crate::entities::{InvoiceStatus, invoice, user};
-use crate::outbox::{Pending, WriteTxn, Written};
 use crate::time::now;
+use billing_outbox::database::{insert, raw_row};
+use billing_outbox::outbox::{Pending, WriteTxn, Written};
 
 /// Invoices marked in one transaction, which holds the lock of each row until the end.
 const OVERDUE_BATCH: u64 = 500;

@@ -12,12 +12,12 @@ use super::error::cut;
 use super::pending::require_amounts;
 use super::{BillingError, Entity, PendingPayments, Refusal};
 use crate::cached::read_details;
-use crate::database::row;
 use crate::dict;
 use crate::entities::{CreditNoteStatus, InvoiceStatus, credit_note, invoice};
 use crate::money::Money;
-use crate::outbox::WriteTxn;
 use crate::time::now;
+use billing_outbox::database::row;
+use billing_outbox::outbox::WriteTxn;
 
 /// An invoice that no other writer can change until the transaction ends. Decisions about money are made on it.
 ///

@@ -33,9 +33,9 @@ pub use locked::{LockedCreditNote, LockedInvoice};
 pub use pending::PendingPayments;
 
 use crate::cached::{APPLICATION, BillingCache};
-use crate::database::Database;
-use crate::outbox::{Relay, WriteTxn, Writer};
 use crate::settings::Settings;
+use billing_outbox::database::Database;
+use billing_outbox::outbox::{Relay, WriteTxn, Writer};
 use tracing::warn;
 
 /// The billing operations over one database and one Redis. Cheap to clone.

@@ -6,7 +6,7 @@
 //! Used by every write of the service.
 
 use super::{BillingError, BillingService};
-use crate::database::{DatabaseError, is_transient};
+use billing_outbox::database::{DatabaseError, is_transient};
 
 impl BillingService {
     /// Runs a write. Runs it once more if another transaction was in the way, the connection broke before the commit,

@@ -12,10 +12,10 @@ use super::error::cut;
 use super::locked::LockedInvoice;
 use super::{BillingError, BillingService, NewPayment};
 use crate::cached::{InvoiceId, Invoices};
-use crate::database::{DatabaseError, insert, row};
 use crate::entities::{PaymentStatus, payment};
-use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
+use billing_outbox::database::{DatabaseError, insert, row};
+use billing_outbox::outbox::{WriteTxn, Written};
 
 impl BillingService {
     /// Takes a payment. The same transaction id with the same content returns the payment that was taken before.

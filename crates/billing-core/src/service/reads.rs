@@ -5,8 +5,8 @@ use billing_cache::{Cached, ReadError};
 use super::commands::place;
 use super::{BillingError, BillingService, ReadResult};
 use crate::cached::{ActiveDiscounts, InvoiceId, Invoices, TaxRateKey, TaxRates, UserCreditNotes, UserId};
-use crate::database::DatabaseError;
 use crate::dict;
+use billing_outbox::database::DatabaseError;
 
 impl BillingService {
     /// An invoice with its lines and totals; no value if there is no such invoice.

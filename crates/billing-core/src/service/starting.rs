@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
-use crate::database::Database;
 use crate::examination::{Coverage, Depth, Finding, examine};
+use billing_outbox::database::Database;
 
 const LIMIT: Duration = Duration::from_secs(10);
 

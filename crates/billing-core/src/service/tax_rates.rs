@@ -8,10 +8,10 @@ use sea_orm::{
 
 use super::{BillingError, BillingService, Entity, Refusal, TaxRateInput};
 use crate::country::{Country, Region};
-use crate::database::{insert, raw_row, rows, update};
 use crate::entities::{invoice_tax, tax_rate};
-use crate::outbox::{WriteTxn, Written};
 use crate::time::now;
+use billing_outbox::database::{insert, raw_row, rows, update};
+use billing_outbox::outbox::{WriteTxn, Written};
 
 impl BillingService {
     /// Creates a tax rate.

@@ -10,10 +10,10 @@ use super::locked::LockedInvoice;
 use super::{BillingError, Entity, Refusal, TaxingRates};
 use crate::cached::{TaxRateKey, applicable};
 use crate::country::{Country, Region};
-use crate::database::{RawRow, insert, row, rows};
 use crate::entities::{invoice_tax, tax_rate};
-use crate::outbox::WriteTxn;
 use crate::time::now;
+use billing_outbox::database::{RawRow, insert, row, rows};
+use billing_outbox::outbox::WriteTxn;
 
 impl LockedInvoice<'_> {
     /// Recomputes the taxes on the invoice by the rates copied onto it, after its discounts have changed.

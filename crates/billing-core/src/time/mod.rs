@@ -7,8 +7,11 @@
 //! Used by entities, cached shapes, request types and the service.
 
 mod column;
+mod database;
 mod json;
 mod text;
+
+pub(crate) use database::now_of;
 
 use std::fmt;
 use std::ops::{Add, Deref, Sub};

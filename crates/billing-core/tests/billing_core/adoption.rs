@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use billing_core::cached::declarations;
-use billing_core::database::Database;
 use billing_core::migration::migrate;
+use billing_outbox::database::Database;
 use sea_orm::DbBackend;
 use test_support::TestDatabase;
 use test_support::platform::{self, Origin};
@@ -122,7 +122,7 @@ async fn every_write_of_python_processes_reaches_the_outbox() {
     for_each_platform(async |database, _| {
         migrate(database, &declarations()).await.unwrap();
         for (table, insert) in platform::INSERTS {
-            let watched = |cached: &&billing_core::declaration::TypeDependencies| {
+            let watched = |cached: &&billing_outbox::declaration::TypeDependencies| {
                 cached.tables.iter().any(|dependency| dependency.table == table)
             };
             let types: BTreeSet<String> =

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use billing_cache::{AnyKey, Pace};
-use billing_core::audit::{Audit, Differences, Extent, Judged, Outcome, judge};
 use billing_core::cached::CACHED_TYPES;
 use billing_core::service::BillingService;
+use billing_outbox::audit::{Audit, Differences, Extent, Judged, Outcome, judge};
 use chrono::TimeDelta;
 use sea_orm::DbBackend;
 use serde_json::json;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use billing_core::audit::{Audit, Extent, Finding, Outcome, Tally};
 use billing_core::cached::{self, CACHED_TYPES};
-use billing_core::database::Database;
 use billing_core::service::{BillingError, BillingService};
+use billing_outbox::audit::{Audit, Extent, Finding, Outcome, Tally};
+use billing_outbox::database::Database;
 use sea_orm::ConnectionTrait;
 use tokio::task::JoinSet;
 

@@ -1,8 +1,9 @@
 //! One test, every backend: a database of its own for each.
 
-use billing_core::database::{Database, DatabaseSettings};
-use billing_core::declaration::{Declarations, TableDependency, TypeDependencies};
 use billing_core::migration::{OWNER, migrate};
+use billing_core::settings::Settings;
+use billing_outbox::database::Database;
+use billing_outbox::declaration::{Declarations, TableDependency, TypeDependencies};
 use sea_orm::{ConnectionTrait, Statement};
 use test_support::TestDatabase;
 
@@ -56,7 +57,7 @@ pub(crate) async fn for_each_migrated(test: impl AsyncFn(&Database)) {
 }
 
 pub(crate) async fn connect(owned: &TestDatabase) -> Database {
-    Database::connect(&DatabaseSettings::new(owned.url())).await.unwrap()
+    Database::connect(&Settings::database_at(owned.url())).await.unwrap()
 }
 
 /// Run statements that must succeed.

@@ -3,8 +3,8 @@
 use billing_cache::Tier;
 use billing_core::cached::{TaxRateKey, TaxRates, declarations};
 use billing_core::migration::migrate;
-use billing_core::outbox;
 use billing_core::service::BillingService;
+use billing_outbox::outbox;
 
 use crate::backends::execute;
 use crate::commands::{done, payment};

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use billing_core::database::Database;
+use billing_outbox::database::Database;
 use sea_orm::DbBackend;
 use test_support::eventually;
 

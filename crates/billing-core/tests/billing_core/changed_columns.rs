@@ -1,8 +1,9 @@
 //! Columns whose types are changed under open connections of PostgreSQL: our triggers fail no write of anybody, keep no
 //! column from being changed, and still write down what became wrong.
 
-use billing_core::database::{Database, DatabaseSettings};
 use billing_core::migration::migrate;
+use billing_core::settings::Settings;
+use billing_outbox::database::{Database, DatabaseSettings};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, TransactionTrait};
 use test_support::TestDatabase;
 
@@ -15,7 +16,7 @@ async fn with_one_connection(test: impl AsyncFn(&Database, &Database)) {
     let database = connect(&owned).await;
     migrate(&database, DECLARATIONS).await.unwrap();
     execute(&database, ROWS).await;
-    let settings = DatabaseSettings { max_connections: 1, ..DatabaseSettings::new(owned.url()) };
+    let settings = DatabaseSettings { max_connections: 1, ..Settings::database_at(owned.url()) };
     let one = Database::connect(&settings).await.unwrap();
     test(&database, &one).await;
     one.close().await.unwrap();

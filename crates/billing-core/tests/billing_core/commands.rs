@@ -3,11 +3,11 @@
 use std::fmt::Debug;
 
 use billing_core::money::{Money, Percent};
-use billing_core::outbox::{Pending, Written};
 use billing_core::service::{
     BillingError, DiscountInput, NewCreditNote, NewInvoice, NewPayment, Refusal, TaxRateInput,
 };
 use billing_core::time::from_isoformat;
+use billing_outbox::outbox::{Pending, Written};
 
 pub(crate) type Wrote<T> = Result<Written<T>, BillingError>;
 

@@ -1,8 +1,8 @@
 //! Commits that the database refuses, and commits whose answer is lost.
 
-use billing_core::database::DatabaseSettings;
-use billing_core::outbox::CommitError;
 use billing_core::service::BillingError;
+use billing_core::settings::Settings;
+use billing_outbox::outbox::CommitError;
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::backends::execute;
@@ -44,7 +44,7 @@ async fn a_commit_whose_answer_is_lost_counts_as_written_for_the_cache() {
         }
         let proxy = PostgresProxy::before(&world.url).await;
         let mut settings = world.settings();
-        settings.database = DatabaseSettings::new(proxy.url_of(&world.url));
+        settings.database = Settings::database_at(proxy.url_of(&world.url));
         let (writer, reader) = (world.process_with(settings).await, world.process().await);
         for (cut, transaction_id, due) in [(Cut::AfterServer, "a", "70"), (Cut::BeforeServer, "b", "70")] {
             reader.invoice_details(1).await.unwrap();

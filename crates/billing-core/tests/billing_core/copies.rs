@@ -1,7 +1,7 @@
 //! Copies of names and rates on invoice lines, made by triggers, and by `migrate` where triggers were missing.
 
-use billing_core::database::Database;
 use billing_core::migration::{MissingCopies, migrate, missing_copies};
+use billing_outbox::database::Database;
 use sea_orm::DbBackend;
 
 use crate::backends::{DECLARATIONS, execute, for_each_migrated, texts};

@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::net::TcpListener;
 
-use billing_core::database::{Database, DatabaseError, DatabaseSettings, MissingFile};
-use billing_core::migration::migrate;
+use billing_core::migration::{check_schema, migrate};
+use billing_core::settings::Settings;
+use billing_outbox::database::{Database, DatabaseError, MissingFile};
 use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 use test_support::TestDatabase;
@@ -25,7 +26,7 @@ fn everything_said(error: &DatabaseError) -> String {
 async fn a_missing_sqlite_file_is_named_and_not_created() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("billing.db");
-    let settings = DatabaseSettings::new(format!("sqlite:///{}", path.display()));
+    let settings = Settings::database_at(format!("sqlite:///{}", path.display()));
 
     let error = Database::connect(&settings).await.unwrap_err();
     assert!(matches!(&error, DatabaseError::MissingFile { path: named } if named == &path), "{error}");
@@ -42,7 +43,7 @@ async fn a_missing_sqlite_file_is_named_and_not_created() {
 async fn a_refused_login_says_where_and_not_the_password() {
     let owned = TestDatabase::postgres().await.unwrap();
     let (_, address) = owned.url().rsplit_once('@').unwrap();
-    let settings = DatabaseSettings::new(format!("postgres://nobody_of_that_name:hunter2@{address}"));
+    let settings = Settings::database_at(format!("postgres://nobody_of_that_name:hunter2@{address}"));
     let error = Database::connect(&settings).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Connect { .. }) && error.is_unreachable());
     let said = everything_said(&error);
@@ -55,7 +56,7 @@ async fn a_refused_login_says_where_and_not_the_password() {
 async fn a_server_that_is_gone_or_silent_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let mut settings = DatabaseSettings::new(format!("postgres://ann:hunter2@{address}/billing"));
+    let mut settings = Settings::database_at(format!("postgres://ann:hunter2@{address}/billing"));
     settings.connect_timeout_ms = 100;
 
     let silent = Database::connect(&settings).await.unwrap_err();
@@ -91,17 +92,17 @@ async fn a_snapshot_does_not_see_what_is_written_meanwhile() {
 #[tokio::test]
 async fn a_database_without_tables_or_with_old_ones_says_what_to_run() {
     for_each_backend(async |database| {
-        let error = database.check_schema().await.unwrap_err();
+        let error = check_schema(database).await.unwrap_err();
         assert!(matches!(error, DatabaseError::NoSchema { table: "invoices", .. }), "{error}");
         migrate(database, DECLARATIONS).await.unwrap();
-        database.check_schema().await.unwrap();
+        check_schema(database).await.unwrap();
 
         execute(database, "DELETE FROM billing_cache_migrations WHERE version = 'm0002_outbox'").await;
-        let error = database.check_schema().await.unwrap_err();
+        let error = check_schema(database).await.unwrap_err();
         assert!(matches!(&error, DatabaseError::PendingMigrations { pending, .. } if pending == &["m0002_outbox"]));
         assert!(error.to_string().contains("cache-admin migrate"));
         migrate(database, DECLARATIONS).await.unwrap();
-        database.check_schema().await.unwrap();
+        check_schema(database).await.unwrap();
     })
     .await;
 }

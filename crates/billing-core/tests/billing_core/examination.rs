@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use billing_core::database::Database;
 use billing_core::examination::{Check, Coverage, Depth, Finding, examine};
+use billing_outbox::database::Database;
 use sea_orm::DbBackend;
 use test_support::eventually;
 

@@ -9,9 +9,9 @@ use std::env;
 use std::io::{BufRead, BufReader, Read, stdin};
 use std::process::{Child, Command, Stdio};
 
-use billing_core::database::{Database, DatabaseSettings};
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
+use billing_outbox::database::{Database, DatabaseSettings};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sea_orm::{ConnectionTrait, Statement};
 use test_support::TestDatabase;
@@ -101,7 +101,7 @@ async fn everything_acknowledged_is_stored(step: &str) {
 
 /// As another program, which does not wait long for a lock that nobody should hold.
 async fn connect_briefly(url: &str) -> Database {
-    let mut settings = DatabaseSettings::new(url);
+    let mut settings = Settings::database_at(url);
     settings.busy_timeout_ms = 2_000;
     Database::connect(&settings).await.unwrap()
 }
@@ -163,7 +163,7 @@ impl Drop for Payer {
 #[ignore = "is started by the tests of this file, in a process of its own"]
 async fn the_process_whose_disk_fills_up() {
     let step = env::var(STEP).expect("started by another test");
-    let database = DatabaseSettings::new(env::var(DATABASE).unwrap());
+    let database = Settings::database_at(env::var(DATABASE).unwrap());
     let service = service(database.clone()).await;
     if step == "begin" {
         at_begin(&service).await;

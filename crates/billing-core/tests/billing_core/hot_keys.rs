@@ -2,7 +2,7 @@
 
 use billing_cache::CachedType;
 use billing_core::cached::{ActiveDiscounts, Invoices, TaxRates, UserCreditNotes};
-use billing_core::database::Database;
+use billing_outbox::database::Database;
 
 use crate::backends::execute;
 use crate::world::for_each_empty_world;

@@ -70,7 +70,7 @@ impl<'w> Processes<'w> {
 
     async fn load<T>(&self, keys: &[T::Key], values: &mut BTreeMap<String, String>)
     where
-        T: CachedType<Source = billing_core::database::Database>,
+        T: CachedType<Source = billing_outbox::database::Database>,
     {
         let loaded = T::load(&self.world.database, keys).await.unwrap();
         for key in keys {

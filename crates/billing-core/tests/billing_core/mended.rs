@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use billing_core::database::Database;
-use billing_core::migration::migrate;
-use billing_core::triggers::{TriggerChange, TriggerFault, check_triggers};
+use billing_core::migration::{check_schema, migrate};
+use billing_outbox::database::Database;
+use billing_outbox::triggers::{TriggerChange, TriggerFault, check_triggers};
 use sea_orm::DbBackend;
 
 use crate::backends::{DECLARATIONS, execute, for_each_backend, for_each_migrated, texts};
@@ -31,7 +31,7 @@ async fn an_outbox_that_was_dropped_is_made_again_and_every_type_is_cleared() {
         let all = set(&["active_discounts", "invoices", "tax_rates", "user_credit_notes"]);
         assert_eq!(report.cleared.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), all);
         assert!(clears(database).await.contains("invoices payments"));
-        database.check_schema().await.unwrap();
+        check_schema(database).await.unwrap();
 
         execute(database, ROWS).await;
         execute(database, "UPDATE invoices SET status = 'paid' WHERE id = 1").await;

@@ -1,8 +1,8 @@
 //! Migrating: fresh, again, at the same time; and the triggers following their declarations.
 
-use billing_core::declaration::{Declarations, TableDependency, TypeDependencies};
 use billing_core::migration::{OWNER, migrate};
-use billing_core::triggers::{TriggerChange, expected_triggers, installed_triggers};
+use billing_outbox::declaration::{Declarations, TableDependency, TypeDependencies};
+use billing_outbox::triggers::{TriggerChange, expected_triggers, installed_triggers};
 use sea_orm::DbBackend;
 use test_support::TestDatabase;
 

@@ -1,9 +1,9 @@
 //! Amounts through real columns: what is read is what was written.
 
-use billing_core::database::Database;
 use billing_core::entities::{invoice, tax_rate, user};
 use billing_core::money::{Money, Percent};
 use billing_core::time::now;
+use billing_outbox::database::Database;
 use sea_orm::{ActiveValue::Set, DbBackend, EntityTrait, QueryOrder};
 
 use crate::backends::{execute, for_each_migrated};

@@ -1,8 +1,8 @@
 //! Tables of other columns or types than those of the contract: what would fail is refused before anything is changed.
 
-use billing_core::database::{Database, DatabaseError};
 use billing_core::migration::{ColumnFaultKind, OWNER, check_columns, migrate};
-use billing_core::triggers::installed_triggers;
+use billing_outbox::database::{Database, DatabaseError};
+use billing_outbox::triggers::installed_triggers;
 use sea_orm::DbBackend;
 
 use crate::backends::{DECLARATIONS, execute, for_each_backend, for_each_migrated, texts};

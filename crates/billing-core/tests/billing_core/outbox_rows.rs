@@ -1,7 +1,7 @@
 //! What the rows of the outbox come down to, whoever wrote them.
 
 use billing_core::cached::{self, BillingCache};
-use billing_core::outbox::{OutboxRow, Target};
+use billing_outbox::outbox::{OutboxRow, Target};
 
 use crate::backends::{DECLARATIONS, execute, texts};
 use crate::world::{World, for_each_empty_world, for_each_world};

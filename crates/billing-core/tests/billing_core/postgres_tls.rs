@@ -1,7 +1,8 @@
 //! TLS to PostgreSQL: `verify-full` speaks only to the server of the URL, and says so when it is another.
 
-use billing_core::database::{Database, DatabaseError, DatabaseSettings};
 use billing_core::migration::migrate;
+use billing_core::settings::Settings;
+use billing_outbox::database::{Database, DatabaseError};
 use sea_orm::{ConnectionTrait, Statement};
 use test_support::{
     Authority, ClientCertificates, Identity, Lifetime, PostgresServer, TestDatabase, postgres_with_tls,
@@ -16,7 +17,7 @@ async fn connect(scheme: &str, server: &PostgresServer, parameters: &str) -> Res
 }
 
 async fn connect_to(url: &str) -> Result<Database, DatabaseError> {
-    let mut settings = DatabaseSettings::new(url);
+    let mut settings = Settings::database_at(url);
     settings.connect_timeout_ms = PATIENCE_MS;
     Database::connect(&settings).await
 }

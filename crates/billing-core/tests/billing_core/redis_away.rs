@@ -1,8 +1,8 @@
 //! Writes while Redis does not answer: the writer says so, reads its own write, and never sees the old value again.
 
 use billing_cache::Tier;
-use billing_core::outbox::Pending;
 use billing_core::service::{BillingService, TaxingRates};
+use billing_outbox::outbox::Pending;
 use test_support::{FaultProxy, Wire, eventually};
 
 use crate::commands::{amount_off, credit_note, done, money, payment, rate};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use billing_cache::SingleKey;
 use billing_core::cached::ActiveDiscounts;
-use billing_core::outbox;
 use billing_core::time::now;
+use billing_outbox::outbox;
 use chrono::TimeDelta;
 
 use crate::backends::execute;
@@ -314,7 +314,7 @@ async fn a_closed_service_leaves_no_task_and_no_connection() {
         let mut settings = world.relay_settings();
         settings.cache.types.get_mut("active_discounts").unwrap().l1 = Some(true);
         settings.cache.counters_flush_ms = 1_000;
-        let database = billing_core::database::Database::connect(&settings.database).await.unwrap();
+        let database = billing_outbox::database::Database::connect(&settings.database).await.unwrap();
         // The pool has tasks of its own.
         execute(&database, "SELECT 1").await;
         let before = tasks();

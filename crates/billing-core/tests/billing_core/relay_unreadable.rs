@@ -1,8 +1,8 @@
 //! Rows of the outbox that do not decode, and rows with times of their own: other programs write here too, and SQLite
 //! keeps any bytes in any column. None of them stops a relay, a write, a replay or a tool.
 
-use billing_core::outbox::{self, Unreadable};
 use billing_core::service::BillingService;
+use billing_outbox::outbox::{self, Unreadable};
 
 use crate::backends::execute;
 use crate::commands::{done, payment};

@@ -1,9 +1,9 @@
 //! Processes that relay, what they read, and what goes on around them.
 
 use billing_cache::Tier;
-use billing_core::database::Database;
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
+use billing_outbox::database::Database;
 use test_support::{FaultProxy, eventually};
 
 use crate::backends::execute;

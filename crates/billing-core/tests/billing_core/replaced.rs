@@ -1,8 +1,8 @@
 //! SQLite: rows that `OR REPLACE` deletes, for which no DELETE trigger fires, are invalidated too.
 
-use billing_core::database::Database;
 use billing_core::migration::migrate;
-use billing_core::triggers::{TriggerFault, check_triggers};
+use billing_outbox::database::Database;
+use billing_outbox::triggers::{TriggerFault, check_triggers};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 
 use crate::backends::{DECLARATIONS, execute, for_each_migrated};

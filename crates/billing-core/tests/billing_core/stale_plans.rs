@@ -1,8 +1,8 @@
 //! Columns whose types are changed under running processes: prepared statements of PostgreSQL fail then, on each
 //! connection from before, and nobody is to notice.
 
-use billing_core::outbox;
 use billing_core::service::BillingService;
+use billing_outbox::outbox;
 
 use crate::backends::execute;
 use crate::commands::{done, invoice, payment};

@@ -1,8 +1,8 @@
 //! Triggers that are not as declared are named, and `migrate` makes them so again.
 
-use billing_core::database::{Database, DatabaseError};
 use billing_core::migration::{OWNER, migrate};
-use billing_core::triggers::{TriggerChange, TriggerFault, check_triggers, installed_triggers};
+use billing_outbox::database::{Database, DatabaseError};
+use billing_outbox::triggers::{TriggerChange, TriggerFault, check_triggers, installed_triggers};
 use sea_orm::DbBackend;
 
 use crate::backends::{DECLARATIONS, execute, for_each_migrated, texts};

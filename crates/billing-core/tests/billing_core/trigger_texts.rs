@@ -7,7 +7,7 @@ use std::path::Path;
 
 use billing_core::cached;
 use billing_core::migration::{OWNER, migrate};
-use billing_core::triggers::installed_triggers;
+use billing_outbox::triggers::installed_triggers;
 
 use crate::backends::for_each_backend;
 

@@ -1,8 +1,8 @@
 //! The outbox rows of every table and event, whoever writes.
 
-use billing_core::database::Database;
-use billing_core::entities::cache_invalidation;
 use billing_core::time::now;
+use billing_outbox::database::Database;
+use billing_outbox::outbox::entity as cache_invalidation;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, TransactionTrait};
 
 use crate::backends::{execute, for_each_migrated, texts};

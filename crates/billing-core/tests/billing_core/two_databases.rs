@@ -1,8 +1,9 @@
 //! Two databases on one Redis, by a mistake of the settings: neither answers with the other's invoices.
 
 use billing_cache::Tier;
-use billing_core::database::{Database, DatabaseSettings};
 use billing_core::service::BillingService;
+use billing_core::settings::Settings;
+use billing_outbox::database::Database;
 use test_support::{TestDatabase, eventually};
 
 use crate::backends::{connect, execute};
@@ -13,7 +14,7 @@ use crate::world::{DEADLINE, ROWS, World, for_each_world};
 /// A service of this database on the Redis of the world.
 async fn service_of(world: &World, url: &str) -> BillingService {
     let mut settings = world.settings();
-    settings.database = DatabaseSettings::new(url);
+    settings.database = Settings::database_at(url);
     let database = Database::connect(&settings.database).await.unwrap();
     BillingService::open(database, &settings).await.unwrap()
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use billing_core::cached::{self, open_cache};
-use billing_core::database::{Database, DatabaseSettings};
 use billing_core::migration::migrate;
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
+use billing_outbox::database::Database;
 use test_support::{RedisServer, TestDatabase, eventually};
 
 use crate::backends::{connect, execute, texts};
@@ -57,7 +57,7 @@ impl World {
         settings.redis.port = self.redis.port();
         settings.redis.command_timeout_ms = 2_000;
         settings.redis.batch_timeout_ms = 5_000;
-        settings.database = DatabaseSettings::new(&self.url);
+        settings.database = Settings::database_at(&self.url);
         settings.database.acquire_timeout_ms = 30_000;
         settings.database.busy_timeout_ms = 30_000;
         settings.cache.load_deadline_ms = 20_000;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use billing_core::cached::CACHED_TYPES;
-use billing_core::registry::Which;
+use billing_outbox::registry::Which;
 
 use crate::LIMIT;
 use crate::site::Site;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use billing_cache::Tier;
 use billing_core::cached::{BillingCache, CACHED_TYPES};
-use billing_core::registry::Probe;
+use billing_outbox::registry::Probe;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use test_support::measurement::Measurement;
 

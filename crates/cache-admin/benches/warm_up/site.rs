@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use billing_cache::{ClearMode, TypeInfo};
 use billing_core::cached::{BillingCache, CACHED_TYPES, open_cache};
-use billing_core::database::Database;
 use billing_core::settings::{Overrides, Settings};
+use billing_outbox::database::Database;
 
 use crate::clock::{COMPRESSION, real};
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use billing_cache::{AnyKey, KeyState, Pace, Standing, TypeInfo};
-use billing_core::audit::judge;
 use billing_core::cached::{self, BillingCache};
-use billing_core::outbox::last_of;
 use billing_core::settings::Settings;
+use billing_outbox::audit::judge;
+use billing_outbox::outbox::last_of;
 use clap::Args;
 use cli_support::{Code, CommonArgs, TypeChoice, exit, open, render, usage};
 

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use billing_core::cached::declarations;
-use billing_core::database::{self, Database, MissingFile};
 use billing_core::migration;
+use billing_outbox::database::{self, Database, MissingFile};
 use cli_support::{Code, CommonArgs, render};
 
 use crate::reports::migrate::MigrateReport;

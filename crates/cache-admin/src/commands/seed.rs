@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use billing_core::outbox::Pending;
 use billing_core::service::BillingService;
 use billing_core::time::{self, UtcTime};
+use billing_outbox::outbox::Pending;
 use chrono::{TimeDelta, Timelike};
 use clap::Args;
 use cli_support::{Code, CommonArgs, open, render};

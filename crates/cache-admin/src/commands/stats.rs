@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use billing_cache::{Event, Measure, Numbers, Survey, Surveying};
-use billing_core::database::Database;
+use billing_outbox::database::Database;
 use clap::Args;
 use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, exit, open, render, watch};
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use billing_cache::AnyKey;
-use billing_core::audit::{Audit, Extent, Judged};
 use billing_core::cached::BillingCache;
-use billing_core::registry::RegisteredType;
+use billing_outbox::audit::{Audit, Extent, Judged};
+use billing_outbox::registry::RegisteredType;
 use clap::Args;
 use cli_support::{Code, CommonArgs, Ending, Progress, RateArgs, TypeChoice, exit, open, render};
 

@@ -1,6 +1,6 @@
 //! The differing fields, formatted for people; used by `inspect` and `verify`.
 
-use billing_core::audit::Difference;
+use billing_outbox::audit::Difference;
 use cli_support::render::NONE;
 use serde_json::Value;
 

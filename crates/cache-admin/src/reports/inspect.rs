@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use billing_cache::{AnyKey, KeyState, Standing};
-use billing_core::audit::{Difference, Differences, Outcome};
-use billing_core::outbox::Trace;
 use billing_core::time::{now, to_isoformat};
 use billing_core::{printable, printable_lines};
+use billing_outbox::audit::{Difference, Differences, Outcome};
+use billing_outbox::outbox::Trace;
 use chrono::TimeDelta;
 use cli_support::render::{NONE, bytes, duration, facts, labelled_table};
 use cli_support::{Code, Report, exit};

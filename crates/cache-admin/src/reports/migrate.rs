@@ -1,7 +1,7 @@
 //! The report of `migrate`.
 
 use billing_core::migration::{ColumnFault, MigrationReport};
-use billing_core::triggers::{TriggerChange, TriggerFault};
+use billing_outbox::triggers::{TriggerChange, TriggerFault};
 use cli_support::Report;
 use cli_support::render::count;
 use serde::Serialize;

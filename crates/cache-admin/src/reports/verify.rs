@@ -1,6 +1,6 @@
 //! The report of `verify`.
 
-use billing_core::audit::{Confidence, Difference, Differences, Judged, Outcome, Tally};
+use billing_outbox::audit::{Confidence, Difference, Differences, Judged, Outcome, Tally};
 use cli_support::Report;
 use cli_support::render::{NONE, count, labelled_table, marked_if_partial, table};
 use serde::Serialize;

@@ -5,12 +5,12 @@
 //! after them.
 
 use anyhow::{Context, Result};
-use billing_core::database::Database;
 use billing_core::entities::{
     credit_note, credit_note_application, discount, invoice, invoice_discount, invoice_tax, payment, tax_rate, user,
 };
-use billing_core::outbox::Written;
 use billing_core::service::BillingService;
+use billing_outbox::database::Database;
+use billing_outbox::outbox::Written;
 use cli_support::{Progress, usage};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, PaginatorTrait,

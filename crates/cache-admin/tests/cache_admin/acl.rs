@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use billing_cache::{Purpose, RedisSettings, Tier};
 use billing_core::cached::open_cache;
-use billing_core::outbox::Pending;
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
+use billing_outbox::outbox::Pending;
 use test_support::{RedisCluster, RedisServer, eventually};
 
 use crate::harness::{Stage, finding};

@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
-use billing_core::database::{Database, DatabaseSettings};
-use billing_core::outbox::Written;
 use billing_core::service::{BillingError, BillingService, TaxingRates};
 use billing_core::settings::Settings;
+use billing_outbox::database::Database;
+use billing_outbox::outbox::Written;
 use sea_orm::ConnectionTrait;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ async fn a_service_works_with_the_rights_of_the_document() {
     assert_eq!(finding(&report, "database", "writes")["level"], "ok", "{report:#}");
 
     let settings = Settings { redis: stage.redis_settings(), ..Settings::defaults() };
-    let database = Database::connect(&DatabaseSettings::new(&url)).await.unwrap();
+    let database = Database::connect(&Settings::database_at(&url)).await.unwrap();
     let service = BillingService::open(database, &settings).await.unwrap();
     do_everything(&service).await;
     service.close().await;

@@ -5,8 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use billing_cache::RedisSettings;
 use billing_core::cached::{BillingCache, open_cache};
-use billing_core::database::{Database, DatabaseSettings};
 use billing_core::settings::Settings;
+use billing_outbox::database::Database;
 use serde_json::Value;
 use tempfile::TempDir;
 use test_support::{Authority, ClientCertificates, Identity, Lifetime, RedisOptions, RedisServer, TestDatabase};
@@ -127,7 +127,7 @@ impl Stage {
     }
 
     pub(crate) async fn open_database(&self) -> Database {
-        Database::connect(&DatabaseSettings::new(self.database.url())).await.unwrap()
+        Database::connect(&Settings::database_at(self.database.url())).await.unwrap()
     }
 
     /// A cache as a service has it.

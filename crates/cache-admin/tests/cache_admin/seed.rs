@@ -2,12 +2,12 @@
 
 use billing_cache::CachedType;
 use billing_core::cached::{InvoiceId, Invoices};
-use billing_core::database::Database;
 use billing_core::entities::{
     InvoiceStatus, credit_note, credit_note_application, discount, invoice, invoice_discount, invoice_tax, payment,
     tax_rate, user,
 };
 use billing_core::money::Money;
+use billing_outbox::database::Database;
 use sea_orm::{ActiveValue::Set, EntityTrait, PaginatorTrait};
 use test_support::TestDatabase;
 
@@ -108,7 +108,7 @@ async fn what_was_cached_as_absent_is_invalidated() {
 }
 
 async fn connect(database: &TestDatabase) -> Database {
-    let settings = billing_core::database::DatabaseSettings::new(database.url());
+    let settings = billing_core::settings::Settings::database_at(database.url());
     Database::connect(&settings).await.unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! `warmup`: the values worth having are loaded, once, type by type.
 
-use billing_core::database::Database;
+use billing_outbox::database::Database;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 

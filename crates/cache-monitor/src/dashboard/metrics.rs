@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use billing_cache::{BreakerState, MemoryUse};
-use billing_core::outbox::{self, Waiting};
+use billing_outbox::outbox::{self, Waiting};
 use billing_telemetry::{
     AuditState, Exposition, Installation, Outbox, Processes, RedisMemory, Surveyed, TypeKeys, installation_metrics,
 };

@@ -9,7 +9,7 @@ mod trace;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use billing_core::registry::Probe;
+use billing_outbox::registry::Probe;
 
 pub(crate) use key_sequence::{Draw, KeySequence};
 pub(crate) use request::Request;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use billing_core::registry::Probe;
+use billing_outbox::registry::Probe;
 
 /// One request for a key.
 #[derive(Clone)]

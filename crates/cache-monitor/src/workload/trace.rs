@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result};
 use billing_cache::KeySpace;
 use billing_core::cached::{BillingCache, CACHED_TYPES};
-use billing_core::registry::{Probe, RegisteredType};
+use billing_outbox::registry::{Probe, RegisteredType};
 use cli_support::usage;
 use tokio::sync::mpsc;
 

@@ -1,6 +1,7 @@
 //! The platform's own database is measured as any other.
 
-use billing_core::database::{Database, DatabaseSettings};
+use billing_core::settings::Settings;
+use billing_outbox::database::Database;
 use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::Value;
 use test_support::platform::{self, Origin};
@@ -10,7 +11,7 @@ use crate::fixture::Stage;
 
 async fn adopted(database: TestDatabase, origin: Origin) -> Stage {
     let stage = Stage { redis: RedisServer::start().unwrap(), database };
-    let database = Database::connect(&DatabaseSettings::new(stage.database.url())).await.unwrap();
+    let database = Database::connect(&Settings::database_at(stage.database.url())).await.unwrap();
     for sql in [&platform::tables(database.backend(), origin), platform::ROWS] {
         database.connection().execute_unprepared(sql).await.unwrap();
     }

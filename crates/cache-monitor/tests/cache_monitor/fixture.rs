@@ -5,8 +5,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use billing_core::cached::declarations;
-use billing_core::database::{Database, DatabaseSettings};
 use billing_core::migration::migrate;
+use billing_core::settings::Settings;
+use billing_outbox::database::Database;
 use rustix::process::{Pid, Signal, kill_process};
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
@@ -52,7 +53,7 @@ impl Stage {
 
     /// Makes the tables and runs statements; `{1..3: ({n})}` becomes `(1), (2), (3)`.
     pub(crate) async fn migrate_and_run(&self, statements: &[&str]) {
-        let database = Database::connect(&DatabaseSettings::new(self.database.url())).await.unwrap();
+        let database = Database::connect(&Settings::database_at(self.database.url())).await.unwrap();
         migrate(&database, &declarations()).await.unwrap();
         for statement in statements {
             let sql = expanded(statement);

@@ -1,8 +1,9 @@
 //! The rights of the database user, and whether the database can be written at all. Each is tried without changing
 //! anything.
 
-use billing_core::database::{Database, DatabaseError};
 use billing_core::rights::{self, Rights};
+use billing_outbox::database::{Database, DatabaseError};
+use billing_outbox::outbox;
 use cli_support::exit;
 use sea_orm::DbBackend;
 
@@ -36,7 +37,7 @@ fn judge(Rights { user, missing, untold }: &Rights) -> Finding {
 }
 
 pub(super) async fn writes(database: &Database) -> Finding {
-    match rights::try_to_write(database).await {
+    match outbox::try_to_write(database).await {
         Ok(()) => SUBJECT.ok("writes", "a write was begun, and taken back"),
         Err(error) if error.is_transient() => untried("writes", error),
         Err(error) => {

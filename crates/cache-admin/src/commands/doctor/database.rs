@@ -4,11 +4,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use billing_cache::ClockOffset;
 use billing_core::cached::{BillingCache, declarations};
-use billing_core::database::{Database, DatabaseError};
-use billing_core::migration::{ColumnFault, MissingCopies, check_columns, missing_copies};
-use billing_core::outbox::{self, Backlog, Elsewhere, RelayError, Unreadable};
+use billing_core::migration::{ColumnFault, MissingCopies, check_columns, check_schema, missing_copies};
 use billing_core::settings::Settings;
-use billing_core::triggers::{TriggerDifference, TriggerFault, check_triggers};
+use billing_outbox::database::{Database, DatabaseError};
+use billing_outbox::outbox::{self, Backlog, Elsewhere, RelayError, Unreadable};
+use billing_outbox::triggers::{TriggerDifference, TriggerFault, check_triggers};
 use cli_support::exit;
 use cli_support::render::{count, duration};
 
@@ -49,7 +49,7 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
     let connection = SUBJECT.ok("connection", format!("{} answers", database.describe()));
     let mut of_server = vec![durability(database).await, clock(database, settings).await];
     of_server.extend(encoding(database).await);
-    if let Err(error) = database.check_schema().await {
+    if let Err(error) = check_schema(&database).await {
         let Checked { findings, code } = away("schema", &[&OF_SCHEMA[..], rows::names().as_slice()].concat(), error);
         return Checked { findings: [connection].into_iter().chain(findings).chain(of_server).collect(), code };
     }

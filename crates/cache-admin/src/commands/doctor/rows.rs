@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use billing_core::database::Database;
 use billing_core::examination::{self, Check, Coverage, Depth, examine};
+use billing_outbox::database::Database;
 use cli_support::exit;
 use cli_support::render::count;
 

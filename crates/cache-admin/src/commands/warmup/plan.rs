@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use anyhow::{Context, Result};
 use billing_cache::{Event, Numbers};
 use billing_core::cached::BillingCache;
-use billing_core::registry::RegisteredType;
+use billing_outbox::registry::RegisteredType;
 use cli_support::{TypeChoice, render};
 
 use super::memory::Memory;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use billing_cache::{Pace, WarmedUp};
 use billing_core::cached::BillingCache;
-use billing_core::registry::Which;
+use billing_outbox::registry::Which;
 use cli_support::{Progress, render};
 
 use super::plan::{Plan, PlannedType, Wanted};

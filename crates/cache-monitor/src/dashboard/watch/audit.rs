@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use billing_cache::Event;
-use billing_core::audit::{Audit, Confidence, Extent, Outcome, Tally};
 use billing_core::cached::{BillingCache, CACHED_TYPES};
+use billing_outbox::audit::{Audit, Confidence, Extent, Outcome, Tally};
 use cli_support::exit;
 use tracing::{info, warn};
 

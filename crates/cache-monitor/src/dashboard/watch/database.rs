@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use billing_core::cached::BillingCache;
-use billing_core::database::Database;
-use billing_core::outbox;
 use billing_core::settings::Settings;
+use billing_outbox::database::Database;
+use billing_outbox::outbox;
 use cli_support::{exit, open};
 
 use super::audience::Audience;

@@ -5,9 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use billing_cache::{Distribution, Event, Numbers};
 use billing_core::cached::{BillingCache, CACHED_TYPES, InvoiceId, Invoices, UserCreditNotes, UserId, open_cache};
-use billing_core::database::{Database, DatabaseSettings};
 use billing_core::service::BillingService;
 use billing_core::settings::Settings;
+use billing_outbox::database::Database;
 use serde_json::{Value, json};
 use test_support::json_schema;
 
@@ -29,7 +29,7 @@ fn settings(stage: &Stage) -> Settings {
 /// The cache of a service.
 async fn service(stage: &Stage) -> BillingCache {
     let settings = settings(stage);
-    let database = Database::connect(&DatabaseSettings::new(stage.database.url())).await.unwrap();
+    let database = Database::connect(&Settings::database_at(stage.database.url())).await.unwrap();
     open_cache(database, &settings.redis, settings.cache).await.unwrap()
 }
 
@@ -204,7 +204,7 @@ async fn two_viewers_get_the_same_snapshots() {
 async fn services_that_live_their_breakers_and_the_memory_are_shown() {
     let stage = Stage::filled().await.remove(0);
     let settings = settings(&stage);
-    let database = Database::connect(&DatabaseSettings::new(stage.database.url())).await.unwrap();
+    let database = Database::connect(&Settings::database_at(stage.database.url())).await.unwrap();
     let service = BillingService::open(database, &settings).await.unwrap();
     service.cache().flush_counters().await;
     stage.redis.command::<()>(&["CONFIG", "SET", "maxmemory", "64mb"]).unwrap();
@@ -241,7 +241,7 @@ async fn what_a_service_that_was_cut_off_adds_late_is_shown() {
         shown.map(|point| point["total"]["requests"].as_u64().unwrap()).sum()
     };
     assert_eq!(requests(), 0);
-    let database = Database::connect(&DatabaseSettings::new(stage.database.url())).await.unwrap();
+    let database = Database::connect(&Settings::database_at(stage.database.url())).await.unwrap();
     let service = BillingService::open(database, &settings(&stage)).await.unwrap();
     traffic(service.cache()).await;
     // As if it had counted that ten minutes ago.

@@ -10,13 +10,13 @@ use chrono::TimeDelta;
 use sea_orm::sea_query::{Func, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
+use super::entity::{Column, Entity};
 use super::relay::{RETIRE_PAUSE, RelaySettings, retention};
 use super::row::{self, Target};
 use super::rows::{self, Needed};
 use crate::application::{Application, DatabaseCache};
 use crate::database::DatabaseError;
-use crate::entities::cache_invalidation::{Column, Entity};
-use crate::time::now;
+use crate::database::now;
 
 /// After this number of looks for rows to retire, an applied row that is still there counts as left behind.
 const PATIENCE_IN_LOOKS: u32 = 10;

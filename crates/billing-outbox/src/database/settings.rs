@@ -10,8 +10,6 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::settings::Settings;
-
 /// Where the database is and how long to wait for it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,12 +30,6 @@ pub struct DatabaseSettings {
 }
 
 impl DatabaseSettings {
-    /// The defaults, with this URL.
-    #[must_use]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self { url: SecretString::from(url.into()), ..Settings::defaults().database }
-    }
-
     pub(super) fn connect_timeout(&self) -> Duration {
         Duration::from_millis(self.connect_timeout_ms)
     }

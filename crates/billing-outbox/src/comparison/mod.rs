@@ -2,11 +2,14 @@
 //!
 //! Used by the audit, by way of the registry.
 
+mod difference;
+
 use std::sync::Arc;
 
 use billing_cache::{AnyKey, Cache, Standing};
 
-use super::difference::Differences;
+pub use difference::{Difference, Differences};
+
 use crate::database::{Database, DatabaseError};
 use crate::declaration::Watched;
 

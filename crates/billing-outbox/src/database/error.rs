@@ -14,6 +14,9 @@ use thiserror::Error;
 
 use super::{UnreadableRow, advice};
 
+/// PostgreSQL's state for a missing right.
+const DENIED: &str = "42501";
+
 /// An error of the database layer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -105,6 +108,15 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// The error as one of a migration of the database with this description.
+    #[must_use]
+    pub fn of_migration(self, database: &str) -> Self {
+        match self {
+            Self::Statement(source) => Self::Migrate { database: database.to_owned(), source },
+            refused => refused,
+        }
+    }
+
     /// Whether the same call may succeed a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -171,8 +183,14 @@ fn is_connection_error(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether PostgreSQL refused a statement because the user lacks a right.
+#[must_use]
+pub fn is_denied(error: &DbErr) -> bool {
+    sql_state(error).is_some_and(|state| state == DENIED)
+}
+
 /// The standard SQLSTATE of the error; on SQLite a number.
-pub(crate) fn sql_state(error: &DbErr) -> Option<String> {
+fn sql_state(error: &DbErr) -> Option<String> {
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
             error.as_database_error()?.code().map(std::borrow::Cow::into_owned)

@@ -44,13 +44,12 @@ use std::time::{Duration, Instant};
 use billing_cache::{AnyKey, Primaries, Standing};
 use chrono::NaiveDateTime;
 
-use super::comparison::Finding;
-use super::difference::Differences;
 use super::{AuditError, Judged, Outcome, Seen, look_at};
 use crate::application::DatabaseCache;
+use crate::comparison::{Differences, Finding};
+use crate::database::now;
 use crate::outbox::Histories;
 use crate::outbox::trail::{self, Moment, Since};
-use crate::time::now;
 
 /// The most by which the clocks of Redis, of services and of this process may differ before a value that changes by
 /// time is called stale.
@@ -172,7 +171,7 @@ impl Before {
 
     async fn excuses(self, cache: &DatabaseCache, keys: &BTreeSet<AnyKey>) -> Result<Excuses, AuditError> {
         let after = trail::after(cache, &self.moment, keys).await?;
-        let other_history = (cache.primaries().await? != self.primaries).then(|| now().naive());
+        let other_history = (cache.primaries().await? != self.primaries).then(|| now());
         Ok(Excuses { unapplied: self.unapplied, after, other_history })
     }
 }

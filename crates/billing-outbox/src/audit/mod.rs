@@ -6,8 +6,6 @@
 //! The caller of an [`Audit`] may pause between its steps. It repairs what the audit finds with
 //! [`Cache::invalidate`](billing_cache::Cache::invalidate).
 
-mod comparison;
-mod difference;
 mod sample;
 mod settle;
 mod tally;
@@ -19,9 +17,7 @@ use std::time::Duration;
 use billing_cache::{AnyKey, KeyWalk, L2Error, Pace, RedisUnreachable, Standing, WalkStep};
 use sea_orm::DbErr;
 
-pub use comparison::{Compared, Finding};
-pub(crate) use comparison::{compare, undecodable};
-pub use difference::{Difference, Differences};
+pub use crate::comparison::{Compared, Difference, Differences, Finding};
 use sample::Sample;
 pub use tally::{Confidence, Tally};
 

@@ -14,9 +14,9 @@ use sea_orm::{
     QuerySelect, Select, UpdateMany,
 };
 
+use super::entity::{Column, Entity};
 use super::row::{self, OutboxRow};
 use crate::application::Application;
-use crate::entities::cache_invalidation::{Column, Entity};
 
 /// Rows marked by one statement; below the limit on bound values of both databases.
 const MARK_CHUNK: usize = 1_000;

@@ -4,21 +4,17 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{NaiveDateTime, SubsecRound, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Database, DatabaseError};
-use crate::time::{self, UtcTime};
+
+/// The time of this process, in UTC, as the columns of the outbox hold it.
+pub(crate) fn now() -> NaiveDateTime {
+    Utc::now().naive_utc().trunc_subsecs(6)
+}
 
 impl Database {
-    /// The time in UTC, by the clock of the server; on SQLite, by the clock of this machine.
-    pub(crate) async fn now(&self) -> Result<UtcTime, DatabaseError> {
-        let Some(passed) = self.clock().await? else { return Ok(time::now()) };
-        let moment = passed.as_millis().try_into().ok().and_then(DateTime::<Utc>::from_timestamp_millis);
-        let moment = moment.and_then(|moment| UtcTime::new(moment.naive_utc()).ok());
-        moment.ok_or_else(|| DbErr::Type("the time of the database is none of the calendar".to_owned()).into())
-    }
-
     /// The time since 1970 by the clock of the server; `None` on SQLite, which uses the clock of this machine.
     pub async fn clock(&self) -> Result<Option<Duration>, DatabaseError> {
         if self.backend() == DbBackend::Sqlite {

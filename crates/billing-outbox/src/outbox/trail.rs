@@ -16,11 +16,11 @@ use sea_orm::{
     QuerySelect, Select, Statement,
 };
 
+use super::entity::{Column, Entity};
 use super::row::{self, OutboxRow, Target};
 use super::rows::{self, Histories, Needed, PAGE};
 use crate::application::DatabaseCache;
-use crate::entities::cache_invalidation::{Column, Entity};
-use crate::time::now;
+use crate::database::now;
 
 /// A point in the history of the database: every row is either visible by then or comes after it.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ async fn concerning(cache: &DatabaseCache, condition: &Condition, keys: &BTreeSe
         let Some(last) = page.last() else { return Ok(since) };
         above = last.row.id;
         for found in page {
-            note(&mut since, found.row.target(cache), found.created_at.unwrap_or_else(|| now().naive()), keys);
+            note(&mut since, found.row.target(cache), found.created_at.unwrap_or_else(now), keys);
         }
     }
 }
@@ -193,21 +193,10 @@ mod tests {
     use test_support::{RedisServer, TestDatabase};
 
     use super::*;
-    use crate::cached::{declarations, open_cache};
-    use crate::database::{Database, DatabaseSettings};
-    use crate::migration::migrate;
-    use crate::settings::Settings;
-
-    async fn cache_over(database: &TestDatabase, redis: &RedisServer) -> DatabaseCache {
-        let database = Database::connect(&DatabaseSettings::new(database.url())).await.unwrap();
-        migrate(&database, &declarations()).await.unwrap();
-        let mut settings = Settings::defaults();
-        (settings.redis.host, settings.redis.port) = ("127.0.0.1".to_owned(), redis.port());
-        open_cache(database, &settings.redis, settings.cache).await.unwrap()
-    }
+    use crate::subscriptions::{migrated, open};
 
     async fn add_row<C: ConnectionTrait>(connection: &C, key_parts: &str) {
-        let row = format!("('invoices', '{key_parts}', 'test')");
+        let row = format!("('subscriptions', '{key_parts}', 'test')");
         let sql = format!("INSERT INTO cache_invalidations (cache_type, key_parts, table_name) VALUES {row}");
         connection.execute_unprepared(&sql).await.unwrap();
     }
@@ -223,10 +212,10 @@ mod tests {
     async fn after_a_moment_comes_what_was_committed_after_it_and_not_what_was_written_after_it() {
         for owned in [TestDatabase::sqlite().unwrap(), TestDatabase::postgres().await.unwrap()] {
             let redis = RedisServer::start().unwrap();
-            let cache = cache_over(&owned, &redis).await;
+            let cache = open(&migrated(&owned).await, &redis).await;
             let connection = cache.source().connection();
             let keys: BTreeSet<AnyKey> =
-                (1..=4).map(|id| cache.key_of_text(&format!("invoice:{id}")).unwrap()).collect();
+                (1..=4).map(|id| cache.key_of_text(&format!("subscriptions:{id}")).unwrap()).collect();
             add_row(connection, "[1]").await;
             // When it commits, its id is lower than those of rows that are already there.
             let slow = connection.begin().await.unwrap();
@@ -239,7 +228,7 @@ mod tests {
             slow.commit().await.unwrap();
             add_row(connection, "[4]").await;
             add_row(connection, "[5]").await;
-            assert_eq!(texts(&after(&cache, &moment, &keys).await.unwrap()), ["invoice:2", "invoice:4"]);
+            assert_eq!(texts(&after(&cache, &moment, &keys).await.unwrap()), ["subscriptions:2", "subscriptions:4"]);
             cache.source().close().await.unwrap();
             owned.drop_database().await.unwrap();
         }

@@ -16,9 +16,9 @@ use serde_json::value::RawValue;
 
 use billing_cache::AnyKey;
 
+use super::entity::{Column, Entity};
 use crate::application::DatabaseCache;
 use crate::declaration::KeyOfColumns;
-use crate::entities::cache_invalidation::{Column, Entity};
 
 /// The most bytes of key columns that are read. No key is this long; a longer one cannot be read.
 const KEY_PARTS_LIMIT: usize = 16_384;

@@ -1,57 +1,66 @@
-//! Repairs triggers and copies, and invalidates what may have been cached wrong meanwhile.
+//! Repairs triggers, and invalidates what may have been cached wrong meanwhile.
 //!
 //! Invariant: in a database that was in use, each type whose changes a trigger may have missed gets an outbox row that
 //! clears it, in the same transaction in which the trigger is made.
 //!
-//! Used by [`super::migrate`].
+//! Used by the parent.
 
 use std::collections::BTreeSet;
 
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
-use super::copies;
 use crate::declaration::{Declarations, Owner, TypeDependencies};
 use crate::triggers::{
     TriggerChange, TriggerDifference, TriggerFault, check_triggers, create_triggers, remove_triggers,
 };
 
-/// The state of the database before the repair.
-#[derive(Clone, Copy)]
-pub(super) struct Found {
+/// The state of the database before a migration.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
     /// It had no trigger and no outbox, so nothing was cached from it.
-    pub(super) is_new: bool,
+    pub is_new: bool,
     /// The outbox was missing, and with it the pending rows.
-    pub(super) lost_outbox: bool,
+    pub lost_outbox: bool,
 }
 
-/// The result of the repair.
-pub(super) struct Repaired {
-    pub(super) triggers: TriggerChange,
-    pub(super) faults: Vec<TriggerDifference>,
-    pub(super) cleared: BTreeSet<&'static str>,
-    pub(super) filled: u64,
+/// What a migration did to the triggers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repaired {
+    /// Whether the triggers were replaced.
+    pub triggers: TriggerChange,
+    /// Triggers that were missing or different in a database that had been migrated before.
+    pub faults: Vec<TriggerDifference>,
+    /// Cached types whose changes may have gone unnoticed: relays clear them.
+    pub cleared: BTreeSet<&'static str>,
 }
 
-pub(super) async fn triggers_and_copies<C: ConnectionTrait>(
+/// Checks the triggers, and removes all if one is wrong, so that it cannot prevent what is done next. Returns what was
+/// wrong.
+pub(super) async fn remove_if_wrong<C: ConnectionTrait>(
+    connection: &C,
+    declarations: &Declarations,
+) -> Result<Vec<TriggerDifference>, DbErr> {
+    let faults = check_triggers(connection, declarations).await?;
+    if !faults.is_empty() {
+        remove_triggers(connection, &declarations.owner).await?;
+    }
+    Ok(faults)
+}
+
+/// Creates the triggers if they were removed. `filled` is the number of copies that were filled since.
+pub(super) async fn finish<C: ConnectionTrait>(
     connection: &C,
     declarations: &Declarations,
     found: Found,
+    faults: Vec<TriggerDifference>,
+    filled: u64,
 ) -> Result<Repaired, DbErr> {
-    let mut faults = check_triggers(connection, declarations).await?;
-    if faults.is_empty() {
-        let filled = copies::fill(connection).await?;
-        let cleared = clear(connection, &unseen(declarations, &faults, 0, found)).await?;
-        return Ok(Repaired { triggers: TriggerChange::Unchanged, faults, cleared, filled });
-    }
-    // A broken trigger must not prevent the copies from being filled.
-    remove_triggers(connection, &declarations.owner).await?;
-    let filled = copies::fill(connection).await?;
-    let triggers = create_triggers(connection, declarations).await?;
-    let cleared = clear(connection, &unseen(declarations, &faults, filled, found)).await?;
-    if found.is_new {
-        faults.clear();
-    }
-    Ok(Repaired { triggers, faults, cleared, filled })
+    let (triggers, filled_unseen) = match faults.is_empty() {
+        true => (TriggerChange::Unchanged, 0),
+        false => (create_triggers(connection, declarations).await?, filled),
+    };
+    let cleared = clear(connection, &unseen(declarations, &faults, filled_unseen, found)).await?;
+    Ok(Repaired { triggers, faults: if found.is_new { Vec::new() } else { faults }, cleared })
 }
 
 /// The types, each with the tables whose changes may have gone unnoticed.

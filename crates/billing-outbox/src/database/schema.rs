@@ -2,39 +2,12 @@
 //!
 //! Invariant: the check needs no right to change anything.
 //!
-//! Used by services and tools before they start, and by the migrations.
+//! Used by the migrations, and before a service starts.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
-use sea_orm_migration::MigratorTrait;
-
-use super::{Database, DatabaseError};
-use crate::migration::Migrator;
-
-/// One table of the platform and one of ours; the migrations account for the others.
-const PROBED: [&str; 2] = ["invoices", "cache_invalidations"];
-
-impl Database {
-    /// Fails with [`DatabaseError::NoSchema`] or [`DatabaseError::PendingMigrations`] if `cache-admin migrate` has to
-    /// run first.
-    pub async fn check_schema(&self) -> Result<(), DatabaseError> {
-        for table in PROBED {
-            if !table_exists(self.connection(), table).await? {
-                return Err(DatabaseError::NoSchema { database: self.describe().to_owned(), table });
-            }
-        }
-        let pending = Migrator::get_pending_migrations_read_only(self.connection()).await?;
-        if pending.is_empty() {
-            return Ok(());
-        }
-        Err(DatabaseError::PendingMigrations {
-            database: self.describe().to_owned(),
-            pending: pending.iter().map(|migration| migration.name().to_owned()).collect(),
-        })
-    }
-}
 
 /// Whether an unqualified name finds a table, in any schema of PostgreSQL's search path.
-pub(crate) async fn table_exists<C: ConnectionTrait>(connection: &C, table: &str) -> Result<bool, DbErr> {
+pub async fn table_exists<C: ConnectionTrait>(connection: &C, table: &str) -> Result<bool, DbErr> {
     let backend = connection.get_database_backend();
     let sql = match backend {
         DbBackend::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
@@ -46,16 +19,16 @@ pub(crate) async fn table_exists<C: ConnectionTrait>(connection: &C, table: &str
 
 /// A column of a table.
 #[derive(Clone, Debug)]
-pub(crate) struct FoundColumn {
+pub struct FoundColumn {
     name: String,
     /// Its type, as the database writes it.
-    pub(crate) kind: String,
+    pub kind: String,
     backend: DbBackend,
 }
 
 impl FoundColumn {
     /// Whether this is its name; SQLite ignores the case.
-    pub(crate) fn is_called(&self, name: &str) -> bool {
+    pub fn is_called(&self, name: &str) -> bool {
         match self.backend {
             DbBackend::Sqlite => self.name.eq_ignore_ascii_case(name),
             _ => self.name == name,
@@ -64,7 +37,7 @@ impl FoundColumn {
 }
 
 /// The columns of the table that an unqualified name finds; empty if it finds none.
-pub(crate) async fn columns_of<C: ConnectionTrait>(connection: &C, table: &str) -> Result<Vec<FoundColumn>, DbErr> {
+pub async fn columns_of<C: ConnectionTrait>(connection: &C, table: &str) -> Result<Vec<FoundColumn>, DbErr> {
     let backend = connection.get_database_backend();
     let sql = match backend {
         // Joins sqlite_master, because otherwise the connection answers from its remembered schema.

@@ -13,7 +13,7 @@ use billing_cache::{
     AnyKey, Cache, CacheBuilder, CacheKey, KeySpace, ReadError, Standing, Tier, TypeInfo, WarmUpError, WarmedUp,
 };
 
-use crate::audit::{self, Compared};
+use crate::comparison::{self, Compared};
 use crate::database::{Database, DatabaseError, has_rows};
 use crate::declaration::{KeyOfColumns, TableDependency, TypeDependencies, Watched};
 
@@ -195,11 +195,11 @@ impl<T: Watched> RegisteredType for Registered<T> {
         cache: &'a Cache<Database>,
         cached: Arc<Vec<(AnyKey, Standing)>>,
     ) -> BoxFuture<'a, Result<Vec<Compared>, DatabaseError>> {
-        Box::pin(audit::compare::<T>(cache, cached))
+        Box::pin(comparison::compare::<T>(cache, cached))
     }
 
     fn undecodable(&self, standing: &Standing) -> Option<String> {
-        audit::undecodable::<T>(standing)
+        comparison::undecodable::<T>(standing)
     }
 
     fn probe<'a>(

@@ -138,7 +138,7 @@ impl Writer {
 
     /// Invalidates the keys of an earlier committed write whose writer may have died before it invalidated them. Runs
     /// to the end when the caller is dropped.
-    pub(crate) async fn invalidate_again(&self, keys: BTreeSet<AnyKey>) -> Pending {
+    pub async fn invalidate_again(&self, keys: BTreeSet<AnyKey>) -> Pending {
         let (cache, ends) = (self.cache.clone(), Instant::now() + self.strict_wait);
         to_the_end(async move {
             loop {

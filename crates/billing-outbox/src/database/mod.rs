@@ -40,12 +40,12 @@ use sea_orm::{
 
 pub use advice::of_statement as advice;
 use at_rest::{is_at_rest, seems_at_rest};
-pub(crate) use error::sql_state;
-pub use error::{DatabaseError, is_transient, is_unreachable};
+pub(crate) use clock::now;
+pub use error::{DatabaseError, is_denied, is_transient, is_unreachable};
 pub use journal::turns_to_wal;
-pub use rows::UnreadableRow;
-pub(crate) use rows::{RawRow, insert, raw_row, row, rows, update};
-pub(crate) use schema::{FoundColumn, columns_of, has_rows, table_exists};
+pub use rows::{RawRow, UnreadableRow, insert, raw_row, row, rows, update};
+pub(crate) use schema::has_rows;
+pub use schema::{FoundColumn, columns_of, table_exists};
 pub use settings::DatabaseSettings;
 use stale_plans::StalePlans;
 pub(crate) use to_the_end::{commit, to_the_end};
@@ -179,7 +179,7 @@ impl Database {
 
     /// Whether a statement failed because the columns of its table were changed under its prepared plan. It can then be
     /// tried once more, from the beginning of its transaction: no connection from before the error is used any more.
-    pub(crate) fn renews_plans_after(&self, error: &DbErr) -> bool {
+    pub fn renews_plans_after(&self, error: &DbErr) -> bool {
         self.stale_plans.note(error)
     }
 

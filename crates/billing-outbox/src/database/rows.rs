@@ -35,7 +35,7 @@ pub struct UnreadableRow {
 
 impl UnreadableRow {
     /// A row that can be read, but lacks a value without which nothing can be computed.
-    pub(crate) fn lacks<E: EntityTrait>(id: i32, column: E::Column) -> Self {
+    pub fn lacks<E: EntityTrait>(id: i32, column: E::Column) -> Self {
         let reason = format!("column {} is NULL", column.as_str());
         Self { table: table_of::<E>(), id: id.to_string(), reason }
     }
@@ -43,24 +43,24 @@ impl UnreadableRow {
 
 /// A row as the database sent it.
 #[derive(Debug)]
-pub(crate) struct RawRow<E> {
+pub struct RawRow<E> {
     row: QueryResult,
     entity: PhantomData<fn() -> E>,
 }
 
 impl<E: EntityTrait> RawRow<E> {
     /// The row with all its columns.
-    pub(crate) fn model(&self) -> Result<E::Model, UnreadableRow> {
+    pub fn model(&self) -> Result<E::Model, UnreadableRow> {
         E::Model::from_query_result(&self.row, "").map_err(|error| self.unreadable(&error))
     }
 
     /// One column of a row, whatever the other columns hold.
-    pub(crate) fn column<T: TryGetable>(&self, column: E::Column) -> Result<Option<T>, UnreadableRow> {
+    pub fn column<T: TryGetable>(&self, column: E::Column) -> Result<Option<T>, UnreadableRow> {
         self.row.try_get_by::<Option<T>, _>(column.as_str()).map_err(|error| self.unreadable(&error))
     }
 
     /// An id by which the query selects, and which so cannot be NULL; the column may have any integer width.
-    pub(crate) fn key(&self, column: E::Column) -> Result<i32, UnreadableRow> {
+    pub fn key(&self, column: E::Column) -> Result<i32, UnreadableRow> {
         let key = integer(&self.row, column.as_str()).and_then(|key| i32::try_from(key).ok());
         key.ok_or_else(|| self.unreadable(&DbErr::Type(format!("column {} is not an id", column.as_str()))))
     }
@@ -112,13 +112,13 @@ fn table_of<E: EntityTrait>() -> &'static str {
 }
 
 /// An integer of any width.
-pub(crate) fn integer<I: ColIdx>(row: &QueryResult, index: I) -> Option<i64> {
+pub(super) fn integer<I: ColIdx>(row: &QueryResult, index: I) -> Option<i64> {
     let narrow = |_| row.try_get_by::<i32, _>(index).map(i64::from);
     row.try_get_by::<i64, _>(index).or_else(narrow).ok()
 }
 
 /// The rows of a query, not converted yet.
-pub(crate) async fn rows<E: EntityTrait, C: ConnectionTrait>(
+pub async fn rows<E: EntityTrait, C: ConnectionTrait>(
     connection: &C,
     query: Select<E>,
 ) -> Result<Vec<RawRow<E>>, DbErr> {
@@ -127,7 +127,7 @@ pub(crate) async fn rows<E: EntityTrait, C: ConnectionTrait>(
 }
 
 /// The only row of a query, not converted yet.
-pub(crate) async fn raw_row<E: EntityTrait, C: ConnectionTrait>(
+pub async fn raw_row<E: EntityTrait, C: ConnectionTrait>(
     connection: &C,
     query: Select<E>,
 ) -> Result<Option<RawRow<E>>, DbErr> {
@@ -136,7 +136,7 @@ pub(crate) async fn raw_row<E: EntityTrait, C: ConnectionTrait>(
 }
 
 /// The only row of a query.
-pub(crate) async fn row<E: EntityTrait, C: ConnectionTrait>(
+pub async fn row<E: EntityTrait, C: ConnectionTrait>(
     connection: &C,
     query: Select<E>,
 ) -> Result<Option<E::Model>, DatabaseError> {
@@ -146,7 +146,7 @@ pub(crate) async fn row<E: EntityTrait, C: ConnectionTrait>(
 
 /// Inserts a new row and returns it as it was stored. The database assigns its id. If existing ids are already beyond
 /// our range, the new row is unreadable, and its transaction must not commit.
-pub(crate) async fn insert<A: ActiveModelTrait, C: ConnectionTrait>(
+pub async fn insert<A: ActiveModelTrait, C: ConnectionTrait>(
     connection: &C,
     new: A,
 ) -> Result<<A::Entity as EntityTrait>::Model, DatabaseError> {
@@ -157,7 +157,7 @@ pub(crate) async fn insert<A: ActiveModelTrait, C: ConnectionTrait>(
 }
 
 /// Changes an existing row and returns it as it is now; the columns that were not set may be unreadable.
-pub(crate) async fn update<A: ActiveModelTrait, C: ConnectionTrait>(
+pub async fn update<A: ActiveModelTrait, C: ConnectionTrait>(
     connection: &C,
     changed: A,
 ) -> Result<<A::Entity as EntityTrait>::Model, DatabaseError> {

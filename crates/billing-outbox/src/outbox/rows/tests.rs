@@ -4,14 +4,12 @@ use sea_orm::{QueryTrait, Statement};
 use test_support::TestDatabase;
 
 use super::*;
-use crate::cached::{APPLICATION, declarations};
-use crate::database::{Database, DatabaseSettings};
-use crate::migration::migrate;
+use crate::database::Database;
+use crate::subscriptions::{APPLICATION, migrated};
 
 /// A database with many applied rows, whose statistics know of no pending row although some were added since.
 async fn surprised(owned: &TestDatabase, pending: u32) -> Database {
-    let database = Database::connect(&DatabaseSettings::new(owned.url())).await.unwrap();
-    migrate(&database, &declarations()).await.unwrap();
+    let database = migrated(owned).await;
     let execute = async |sql: &str| {
         let _ = database.connection().execute_unprepared(sql).await.unwrap();
     };
@@ -19,7 +17,7 @@ async fn surprised(owned: &TestDatabase, pending: u32) -> Database {
         format!(
             "INSERT INTO cache_invalidations (cache_type, key_parts, table_name, relayed_at) \
              WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < {number}) \
-             SELECT 'invoices', '[' || id || ']', 'test', {relayed_at} FROM n"
+             SELECT 'subscriptions', '[' || id || ']', 'test', {relayed_at} FROM n"
         )
     };
     execute(&rows(20, "'2026-01-01 00:00:00.000000'")).await;
@@ -79,11 +77,11 @@ async fn a_look_of_the_relay_goes_through_no_row_that_was_applied_before_the_las
         let backend = database.backend();
         let pending = Needed::Pending { older_than: Duration::from_millis(50), seen: Some(1) };
         let than = Histories { known: BTreeSet::new(), some_hide: false };
-        let elsewhere = Needed::AppliedElsewhere { than, since: crate::time::now().naive() };
+        let elsewhere = Needed::AppliedElsewhere { than, since: crate::database::now() };
         for (statement, index) in [
             (counts(backend, &APPLICATION, &pending), "ix_cache_invalidations_pending"),
             (
-                taken(backend, &APPLICATION, &pending, Wanted::newest("invoices", i64::MAX)),
+                taken(backend, &APPLICATION, &pending, Wanted::newest("subscriptions", i64::MAX)),
                 "ix_cache_invalidations_pending",
             ),
             (selected(backend, &APPLICATION, &elsewhere), "ix_cache_invalidations_relayed"),

@@ -2,16 +2,15 @@
 //!
 //! Invariant: what exists is left alone and not locked, so that a second run costs a few queries.
 //!
-//! Used by the migrations, and by each [`super::migrate`] for what was dropped since.
+//! Used by the migrations, also for what was dropped since.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::m0001_platform_tables::tables;
-use super::m0002_outbox::additions;
 use crate::database::{columns_of, table_exists};
 
 /// A required table, column or index.
-pub(super) struct Object {
+#[derive(Clone, Debug)]
+pub struct Object {
     kind: Kind,
     /// For a column, as `table.column`.
     name: String,
@@ -19,7 +18,7 @@ pub(super) struct Object {
     sql: String,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Kind {
     Table,
     Column(&'static str, &'static str),
@@ -27,16 +26,22 @@ enum Kind {
 }
 
 impl Object {
-    pub(super) fn table(name: &str, sql: String) -> Self {
+    /// A table, and the statement that creates it.
+    #[must_use]
+    pub fn table(name: &str, sql: String) -> Self {
         Self { kind: Kind::Table, name: name.to_owned(), sql }
     }
 
-    pub(super) fn column(table: &'static str, column: &'static str, kind: &str) -> Self {
+    /// A column of this type.
+    #[must_use]
+    pub fn column(table: &'static str, column: &'static str, kind: &str) -> Self {
         let sql = format!("ALTER TABLE {table} ADD COLUMN {column} {kind}");
         Self { kind: Kind::Column(table, column), name: format!("{table}.{column}"), sql }
     }
 
-    pub(super) fn index(name: &str, sql: String) -> Self {
+    /// An index, and the statement that creates it.
+    #[must_use]
+    pub fn index(name: &str, sql: String) -> Self {
         Self { kind: Kind::Index, name: name.to_owned(), sql }
     }
 
@@ -62,7 +67,7 @@ impl Object {
 }
 
 /// Creates the missing ones, in their order. Returns their names.
-pub(super) async fn make_missing<C: ConnectionTrait>(connection: &C, objects: &[Object]) -> Result<Vec<String>, DbErr> {
+pub async fn make_missing<C: ConnectionTrait>(connection: &C, objects: &[Object]) -> Result<Vec<String>, DbErr> {
     let mut made = Vec::new();
     for object in objects {
         if !object.exists(connection).await? {
@@ -70,14 +75,6 @@ pub(super) async fn make_missing<C: ConnectionTrait>(connection: &C, objects: &[
             made.push(object.describe());
         }
     }
-    Ok(made)
-}
-
-/// Creates all that is missing of the platform's tables and of our additions. Returns the names.
-pub(super) async fn mend<C: ConnectionTrait>(connection: &C) -> Result<Vec<String>, DbErr> {
-    let backend = connection.get_database_backend();
-    let mut made = make_missing(connection, &tables(backend)).await?;
-    made.extend(make_missing(connection, &additions(backend)).await?);
     Ok(made)
 }
 
