@@ -6,91 +6,28 @@
 //! The caller of an [`Audit`] may pause between its steps. It repairs what the audit finds with
 //! [`Cache::invalidate`](billing_cache::Cache::invalidate).
 
+mod look;
 mod sample;
 mod settle;
 mod tally;
+mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
 
-use billing_cache::{AnyKey, KeyWalk, L2Error, Pace, RedisUnreachable, Standing, WalkStep};
-use sea_orm::DbErr;
+use billing_cache::{AnyKey, KeyWalk, Pace, WalkStep};
 
 pub use crate::comparison::{Compared, Difference, Differences, Finding};
+use look::{BATCH, Seen, look_at};
 use sample::Sample;
 pub use tally::{Confidence, Tally};
+pub use verdict::{AuditError, Judged, Outcome};
 
 use crate::application::DatabaseCache;
-use crate::database::DatabaseError;
 use crate::registry::RegisteredType;
 
 /// Up to this number of values that differ are judged together: each is called stale only after a pause, and there may
 /// be millions.
 const SUSPECTS: usize = 2_000;
-/// Values compared with one load.
-const BATCH: usize = 500;
-
-/// The verdict on one value.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// It equals the database.
-    Right,
-    /// It differs, and no invalidation of it is pending.
-    Stale {
-        /// The fields that differ.
-        differences: Differences,
-    },
-    /// It differs for now: at every look an invalidation of it was pending.
-    Pending {
-        /// How long the invalidation has been pending.
-        age: Duration,
-        /// The fields that differ.
-        differences: Differences,
-    },
-    /// It is no value of its type.
-    Undecodable {
-        /// The reason.
-        reason: String,
-    },
-    /// The database has a row for it that cannot be read, so the value cannot be judged.
-    Unreadable {
-        /// Which row, and why.
-        reason: String,
-    },
-    /// The scan found it, but it was gone when its value was looked up.
-    Gone,
-}
-
-impl Outcome {
-    /// The name in reports.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Right => "right",
-            Self::Stale { .. } => "stale",
-            Self::Pending { .. } => "pending",
-            Self::Undecodable { .. } => "undecodable",
-            Self::Unreadable { .. } => "unreadable",
-            Self::Gone => "gone",
-        }
-    }
-
-    /// Whether it must be repaired: nothing else is about to repair it.
-    #[must_use]
-    pub fn is_wrong(&self) -> bool {
-        matches!(self, Self::Stale { .. } | Self::Undecodable { .. })
-    }
-}
-
-/// A value and its verdict.
-#[derive(Clone, Debug)]
-pub struct Judged {
-    /// Which value.
-    pub key: AnyKey,
-    /// The verdict.
-    pub outcome: Outcome,
-}
 
 /// Which cached values are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,24 +36,6 @@ pub enum Extent {
     All,
     /// This number of each type, picked at random with equal probability; all if there are fewer.
     Sample(usize),
-}
-
-/// Why the audit could not continue.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AuditError {
-    /// Redis cannot be used.
-    #[error("look up cached values")]
-    Redis(#[from] RedisUnreachable),
-    /// Redis did not report its history.
-    #[error("ask Redis for its history")]
-    History(#[from] L2Error),
-    /// The database values could not be loaded.
-    #[error("load the values to compare with")]
-    Load(#[from] DatabaseError),
-    /// The outbox could not be read.
-    #[error("read the outbox")]
-    Outbox(#[from] DbErr),
 }
 
 /// A scan of cached values that judges each. Dropping it ends it, at any await.
@@ -246,31 +165,4 @@ impl Audit {
 pub async fn judge(cache: &DatabaseCache, key: &AnyKey) -> Result<Outcome, AuditError> {
     let judged = settle::settle(cache, BTreeSet::from([key.clone()])).await?;
     Ok(judged.into_iter().next().map_or(Outcome::Gone, |judged| judged.outcome))
-}
-
-/// A key with the result of looking at it.
-struct Seen {
-    key: AnyKey,
-    standing: Standing,
-    compared: Compared,
-}
-
-/// Looks the keys up, and then compares what is cached with the database, with one load for each type and [`BATCH`].
-async fn look_at(cache: &DatabaseCache, keys: Vec<AnyKey>) -> Result<Vec<Seen>, AuditError> {
-    let mut seen = Vec::with_capacity(keys.len());
-    for keys in keys.chunks(BATCH) {
-        let standing = cache.standing(keys).await?;
-        let mut by_type: BTreeMap<&'static str, Vec<(AnyKey, Standing)>> = BTreeMap::new();
-        for (key, standing) in keys.iter().cloned().zip(standing) {
-            by_type.entry(key.cache_type()).or_default().push((key, standing));
-        }
-        for (name, cached) in by_type {
-            let registered = cache.application().find(name).expect("a key of the cache has a registered type");
-            let cached = Arc::new(cached);
-            let compared = registered.compare(cache, Arc::clone(&cached)).await?;
-            let both = Arc::unwrap_or_clone(cached).into_iter().zip(compared);
-            seen.extend(both.map(|((key, standing), compared)| Seen { key, standing, compared }));
-        }
-    }
-    Ok(seen)
 }

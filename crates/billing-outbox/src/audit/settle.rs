@@ -44,7 +44,8 @@ use std::time::{Duration, Instant};
 use billing_cache::{AnyKey, Primaries, Standing};
 use chrono::NaiveDateTime;
 
-use super::{AuditError, Judged, Outcome, Seen, look_at};
+use super::look::{Seen, look_at};
+use super::verdict::{AuditError, Judged, Outcome};
 use crate::application::DatabaseCache;
 use crate::comparison::{Differences, Finding};
 use crate::database::now;

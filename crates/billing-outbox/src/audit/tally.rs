@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::Outcome;
+use super::verdict::Outcome;
 
 /// Number of values with each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

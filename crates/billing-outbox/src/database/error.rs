@@ -12,7 +12,8 @@ use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr};
 use thiserror::Error;
 
-use super::{UnreadableRow, advice};
+use super::advice;
+use super::unreadable_row::UnreadableRow;
 
 /// PostgreSQL's state for a missing right.
 const DENIED: &str = "42501";

@@ -16,30 +16,11 @@ use sea_orm::{
     QueryTrait, RuntimeErr, Select, TryGetable, Update,
 };
 
-use super::DatabaseError;
+use super::error::DatabaseError;
+use super::unreadable_row::{UnreadableRow, table_of};
 
 /// Longer reasons are cut: a message must not grow with what was stored.
 const REASON_MAX_CHARS: usize = 160;
-
-/// A row that exists and cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("row {id} of {table} cannot be read: {reason}; correct it in the database")]
-pub struct UnreadableRow {
-    /// The table.
-    pub table: &'static str,
-    /// The id, as far as it can be read.
-    pub id: String,
-    /// The column and what is wrong with it; short, without control characters.
-    pub reason: String,
-}
-
-impl UnreadableRow {
-    /// A row that can be read, but lacks a value without which nothing can be computed.
-    pub fn lacks<E: EntityTrait>(id: i32, column: E::Column) -> Self {
-        let reason = format!("column {} is NULL", column.as_str());
-        Self { table: table_of::<E>(), id: id.to_string(), reason }
-    }
-}
 
 /// A row as the database sent it.
 #[derive(Debug)]
@@ -105,10 +86,6 @@ fn printable(character: char) -> impl Iterator<Item = char> {
     let escaped = character.is_control().then(|| character.escape_default());
     let plain = escaped.is_none().then_some(character);
     escaped.into_iter().flatten().chain(plain)
-}
-
-fn table_of<E: EntityTrait>() -> &'static str {
-    E::default().table_name()
 }
 
 /// An integer of any width.

@@ -180,7 +180,7 @@ mod tests {
             let Ok(DatabaseUrl::Postgres(options)) = parse(&url.into()) else {
                 panic!("{url} was refused");
             };
-            assert_eq!(super::super::describe_postgres(&options), "PostgreSQL db.example:5433/billing");
+            assert_eq!(super::super::pool::describe_postgres(&options), "PostgreSQL db.example:5433/billing");
             assert_eq!(options.get_username(), "ann");
         }
     }

@@ -11,7 +11,7 @@ use sea_orm::sea_query::{Func, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
 use super::entity::{Column, Entity};
-use super::relay::{RETIRE_PAUSE, RelaySettings, retention};
+use super::relay_settings::{RETIRE_PAUSE, RelaySettings, retention};
 use super::row::{self, Target};
 use super::rows::{self, Needed};
 use crate::application::{Application, DatabaseCache};

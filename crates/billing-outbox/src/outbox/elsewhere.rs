@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use billing_cache::{History, L2Error, Primaries};
 
-use super::relay::{RETIRE_PAUSE, RelayError, RelaySettings};
+use super::relay_error::RelayError;
+use super::relay_settings::{RETIRE_PAUSE, RelaySettings};
 use super::row::{OutboxRow, Target};
 use super::rows::{self, Histories, Needed};
 use crate::application::DatabaseCache;

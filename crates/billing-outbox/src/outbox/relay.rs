@@ -14,17 +14,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use billing_cache::{L2Error, LayoutNumber, Primary, TypeInfo};
+use billing_cache::{L2Error, LayoutNumber, Primary};
 use chrono::NaiveDateTime;
+use sea_orm::DbBackend;
 use sea_orm::sqlx::{self, postgres::PgListener};
-use sea_orm::{DbBackend, DbErr};
-use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, info};
 
 use super::delay;
 use super::pass::Pass;
+use super::relay_error::RelayError;
+use super::relay_settings::{RETIRE_PAUSE, RelaySettings, retention};
 use super::rows::{self, Histories, Needed};
 use super::seen::Seen;
 use super::trigger_check;
@@ -32,47 +33,17 @@ use super::whole_type::Clears;
 use crate::application::DatabaseCache;
 use crate::triggers::NOTIFY_CHANNEL;
 
-/// Pause between two looks for rows to retire.
-pub(super) const RETIRE_PAUSE: Duration = Duration::from_secs(60);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Lower limit of the pause between looks, in case the settings ask for none.
 const POLL_MIN: Duration = Duration::from_millis(10);
 /// Pause between two attempts to listen.
 const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 
-/// Settings of the relay.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RelaySettings {
-    /// Longest pause between two looks for pending rows.
-    pub poll_interval_ms: u64,
-    /// A row younger than this is left to the writer who made it.
-    pub grace_ms: u64,
-    /// Above this number of pending rows of one type, the whole type is cleared instead.
-    pub clear_type_above: u64,
-    /// How much longer than the TTL of their type relayed rows are kept for a replay.
-    pub retention_margin_seconds: u64,
-    /// How long a write whose invalidation failed waits until a relay has applied it; 0 turns this off.
-    pub strict_wait_ms: u64,
-}
-
 /// The running relay. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Relay {
     tasks: JoinSet<()>,
     caught_up: watch::Receiver<bool>,
-}
-
-/// Why a pass stopped. What it had done before stays done.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RelayError {
-    /// The outbox could not be read or marked.
-    #[error("read the outbox")]
-    Database(#[from] DbErr),
-    /// Redis could not be reached, or did not acknowledge.
-    #[error("tell redis")]
-    Redis(#[from] L2Error),
 }
 
 impl Relay {
@@ -279,11 +250,4 @@ pub async fn retire(cache: &DatabaseCache, settings: &RelaySettings) -> Result<u
         retired += rows::retire(connection, info.name, &histories, retention(cache, info, settings)).await?;
     }
     Ok(retired)
-}
-
-/// How long applied rows of a type are kept.
-pub(super) fn retention(cache: &DatabaseCache, info: &TypeInfo, settings: &RelaySettings) -> Duration {
-    // Values of the Python processes have the declared TTL, whatever is set here.
-    let declared = cache.application().find(info.name).map_or(info.ttl, |cached| cached.info().ttl);
-    info.ttl.max(declared) + Duration::from_secs(settings.retention_margin_seconds)
 }

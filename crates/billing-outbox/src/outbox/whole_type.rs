@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::delay;
-use super::relay::RelayError;
+use super::relay_error::RelayError;
 use super::row::OutboxRow;
 use super::rows::{self, Ages};
 use crate::application::DatabaseCache;

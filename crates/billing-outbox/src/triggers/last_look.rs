@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sea_orm::DbBackend;
 use tracing::warn;
 
-use super::TriggerDifference;
+use super::installed::TriggerDifference;
 
 /// Pause between two checks of PostgreSQL while no type is read past the cache.
 const PAUSE: Duration = Duration::from_secs(60);

@@ -8,72 +8,25 @@
 //! Used by the migration; `cache-admin doctor` calls [`check_triggers`].
 
 mod blind;
+mod installed;
 mod last_look;
 mod postgres;
 mod sqlite;
 mod unique;
 mod version;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 pub(crate) use blind::blind_types;
+pub use installed::{InstalledTrigger, TriggerChange, TriggerDifference, TriggerFault};
 pub(crate) use last_look::LastLook;
 pub use version::newer_than_this_build;
+pub use watched::NOTIFY_CHANNEL;
 
 use crate::declaration::{Declarations, Owner};
-
-/// The channel on which PostgreSQL announces new outbox rows.
-pub const NOTIFY_CHANNEL: &str = "cache_invalidations";
-
-/// A trigger of ours, as it is installed or as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct InstalledTrigger {
-    /// Its name.
-    pub name: String,
-    /// The table it watches.
-    pub table: String,
-    /// Its definition in the database's own text: the statement on SQLite; on PostgreSQL its definition, a line end,
-    /// and the body of its function. A disabled trigger differs from every expected one.
-    pub sql: String,
-}
-
-/// The result of installing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TriggerChange {
-    /// They were already right.
-    Unchanged,
-    /// All were dropped and made again.
-    Replaced {
-        /// How many there are now.
-        count: usize,
-    },
-}
-
-/// A trigger that differs from the declarations.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TriggerDifference {
-    /// Its name.
-    pub name: String,
-    /// The table it watches.
-    pub table: String,
-    /// What is wrong with it.
-    pub fault: TriggerFault,
-}
-
-/// What is wrong with a trigger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TriggerFault {
-    /// It is missing: changes of its table go unnoticed.
-    Missing,
-    /// Its definition differs from this version's, or it is disabled.
-    Differs,
-    /// It has a name of ours, and no declaration asks for it.
-    Unexpected,
-    /// A newer version of this crate made it.
-    Newer,
-}
 
 /// How the installed triggers differ from those of the declarations, by name; empty if `migrate` would change nothing.
 pub async fn check_triggers<C: ConnectionTrait>(
@@ -167,30 +120,4 @@ pub async fn expected_triggers<C: ConnectionTrait>(
     };
     triggers.sort();
     Ok(triggers)
-}
-
-/// A table and the keys its rows belong to.
-struct WatchedTable {
-    name: &'static str,
-    keys: Vec<WatchedKey>,
-}
-
-struct WatchedKey {
-    cache_type: &'static str,
-    columns: &'static [&'static str],
-}
-
-/// The declarations grouped by table, in the order of their first mention.
-fn by_table(declarations: &Declarations) -> Vec<WatchedTable> {
-    let mut tables: Vec<WatchedTable> = Vec::new();
-    for declaration in declarations.types.iter() {
-        for dependency in declaration.tables {
-            let key = WatchedKey { cache_type: declaration.cache_type, columns: dependency.key_columns };
-            match tables.iter_mut().find(|table| table.name == dependency.table) {
-                Some(table) => table.keys.push(key),
-                None => tables.push(WatchedTable { name: dependency.table, keys: vec![key] }),
-            }
-        }
-    }
-    tables
 }

@@ -10,7 +10,9 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use super::{InstalledTrigger, NOTIFY_CHANNEL, WatchedKey, WatchedTable, by_table, version};
+use super::installed::InstalledTrigger;
+use super::version;
+use super::watched::{NOTIFY_CHANNEL, WatchedKey, WatchedTable, by_table};
 use crate::declaration::{Copied, Declarations, Owner};
 
 /// A trigger and the function of the same name.

@@ -8,8 +8,10 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
+use super::installed::InstalledTrigger;
 use super::unique::{self, Replacement};
-use super::{InstalledTrigger, WatchedKey, WatchedTable, by_table, version};
+use super::version;
+use super::watched::{WatchedKey, WatchedTable, by_table};
 use crate::declaration::{Copied, Declarations, Owner};
 
 /// The triggers of the current tables; their indexes decide which rows can be replaced.

@@ -5,7 +5,7 @@
 //!
 //! Used by [`super::check_triggers`] and the migration.
 
-use super::InstalledTrigger;
+use super::installed::InstalledTrigger;
 use crate::declaration::Owner;
 
 /// The version of triggers that have none in their texts.
