@@ -80,7 +80,7 @@ pub async fn check_database(database: &Database, settings: &Settings) -> Result<
     if database.backend() == DbBackend::Postgres {
         Database::connect(&settings.database).await?.close().await?;
     }
-    match check_schema(&database).await {
+    match check_schema(database).await {
         Err(error) if error.is_unreachable() || matches!(error, DatabaseError::Statement(_)) => {
             let next = error.advice().unwrap_or("check DATABASE_URL, or run `cache-admin migrate`");
             let said = format!("cannot use the {}; {next}", database.describe());

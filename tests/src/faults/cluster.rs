@@ -177,7 +177,7 @@ fn another_owner<'r>(scene: &mut Scene<'r>, slot: u16) -> &'r RedisServer {
     let owner = done(scene.cluster().owner_of_slot(slot));
     let mut others = done(scene.cluster().masters());
     others.retain(|master| master.port() != owner.port());
-    *scene.any_of(&others)
+    scene.any_of::<&RedisServer>(&others)
 }
 
 /// The slots of the round's keys, each once.

@@ -172,7 +172,7 @@ impl Before {
 
     async fn excuses(self, cache: &DatabaseCache, keys: &BTreeSet<AnyKey>) -> Result<Excuses, AuditError> {
         let after = trail::after(cache, &self.moment, keys).await?;
-        let other_history = (cache.primaries().await? != self.primaries).then(|| now());
+        let other_history = (cache.primaries().await? != self.primaries).then(now);
         Ok(Excuses { unapplied: self.unapplied, after, other_history })
     }
 }

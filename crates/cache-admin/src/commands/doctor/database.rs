@@ -49,7 +49,7 @@ pub(super) async fn check(cache: &BillingCache, settings: &Settings) -> Checked 
     let connection = SUBJECT.ok("connection", format!("{} answers", database.describe()));
     let mut of_server = vec![durability(database).await, clock(database, settings).await];
     of_server.extend(encoding(database).await);
-    if let Err(error) = check_schema(&database).await {
+    if let Err(error) = check_schema(database).await {
         let Checked { findings, code } = away("schema", &[&OF_SCHEMA[..], rows::names().as_slice()].concat(), error);
         return Checked { findings: [connection].into_iter().chain(findings).chain(of_server).collect(), code };
     }
