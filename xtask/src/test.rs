@@ -134,8 +134,10 @@ pub(crate) fn programs() -> Command {
 /// Lints the crates that have optional features, with these features.
 fn clippy_of_features() -> Command {
     let mut command = cargo();
-    command.args(["clippy", "-p", "billing-core", "-p", "billing-telemetry", "--all-targets"]);
-    command.args(["--features", "billing-core/failpoints,billing-core/otel", "--", "-D", "warnings"]);
+    command.args(["clippy", "-p", "billing-cache", "-p", "billing-outbox", "-p", "billing-core"]);
+    command.args(["-p", "billing-telemetry", "--all-targets"]);
+    command.args(["--features", "billing-cache/mutations,billing-core/failpoints,billing-core/otel"]);
+    command.args(["--", "-D", "warnings"]);
     command
 }
 
