@@ -14,7 +14,7 @@ Examples:
   cache-admin migrate --database-url sqlite://billing.sqlite
   cache-admin migrate --format json | jq .applied
 
-You can run it again at any time: it creates what is missing, and leaves the columns of the platform as they are.
+You can run it again at any time: it creates what is missing, and leaves other columns as they are.
 It refuses (exit 2) tables that lack columns, and triggers of a newer version.";
 
 pub(crate) async fn run(common: &CommonArgs) -> Result<Code> {
