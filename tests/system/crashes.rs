@@ -54,7 +54,7 @@ fn pending(site: &Site) -> i64 {
     site.number("SELECT count(*) FROM cache_invalidations WHERE relayed_at IS NULL")
 }
 
-fn wait_until_relayed(site: &Site) {
+pub(crate) fn wait_until_relayed(site: &Site) {
     site.eventually(|| match pending(site) {
         0 => Ok(()),
         rows => Err(format!("{rows} invalidations are pending")),
