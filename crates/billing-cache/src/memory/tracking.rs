@@ -32,8 +32,9 @@ const RECONNECT_MIN: Duration = Duration::from_millis(50);
 const RECONNECT_MAX: Duration = Duration::from_secs(2);
 /// Heartbeats within one bound, so that some may be late or lost before L1 stops counting.
 const BEATS_PER_BOUND: u32 = 4;
-/// A heartbeat key is removed at once. This time to live is for a removal that does not arrive.
-const HEARTBEAT_TTL_MS: u64 = 10_000;
+/// A heartbeat key is removed after one round trip. This time to live is for a removal that is not sent: the answer to
+/// the first command came too late, or the process ended.
+const HEARTBEAT_TTL_MS: u64 = 1_000;
 
 /// A tracking connection to one primary.
 struct Ear {

@@ -13,7 +13,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use test_support::{RedisServer, TestDatabase, eventually};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// So many requests that no run ends by itself while a test waits for its middle.
 pub(crate) const ENDLESS: &str = "100000000";

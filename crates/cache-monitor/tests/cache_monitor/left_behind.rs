@@ -1,8 +1,9 @@
 //! Production keys are left alone, and nothing of a run stays in Redis, however it ends.
 
 use rustix::process::Signal;
+use test_support::eventually;
 
-use crate::fixture::{ENDLESS, Run, Stage};
+use crate::fixture::{DEADLINE, ENDLESS, Run, Stage};
 
 /// What other programs have there: some under names that the billing module uses too.
 const PRODUCTION: [(&str, &str); 5] = [
@@ -19,8 +20,10 @@ fn set_production_keys(stage: &Stage) {
     }
 }
 
-fn assert_only_production_keys(stage: &Stage) {
+/// A heartbeat of L1 may live on for a second after the process has ended.
+async fn assert_only_production_keys(stage: &Stage) {
     let expected = PRODUCTION.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    eventually(DEADLINE, async || stage.keys_like("*:heartbeat:*").is_empty()).await.unwrap();
     assert_eq!(stage.contents(), expected.into_iter().collect());
     assert_eq!(stage.redis.command::<usize>(&["DBSIZE"]).unwrap(), PRODUCTION.len());
     assert_eq!(stage.keys_like("*cache-monitor*"), [""; 0], "neither values nor leases");
@@ -33,7 +36,7 @@ async fn a_run_leaves_production_keys_alone_and_nothing_behind() {
         stage.redis.reset_command_stats().unwrap();
         stage.report(&["--iterations", "100"]);
         assert!(stage.redis.calls("evalsha").unwrap() > 0, "it did measure a cache");
-        assert_only_production_keys(&stage);
+        assert_only_production_keys(&stage).await;
     }
 }
 
@@ -48,7 +51,7 @@ async fn so_does_a_run_that_is_interrupted() {
             assert_eq!(run.code, Some(130), "{}", run.stderr);
             assert!(run.stderr.contains("interrupted: shown is what was measured"), "{}", run.stderr);
             assert!(run.stdout.contains("these are the requests that were made until then"), "{}", run.stdout);
-            assert_only_production_keys(&stage);
+            assert_only_production_keys(&stage).await;
         }
     }
 }
@@ -61,7 +64,7 @@ async fn so_does_a_run_whose_database_fails() {
         // The first type is being measured, and would be for hours.
         stage.migrate_and_run(&["ALTER TABLE tax_rates RENAME TO gone"]).await;
         running.end().await.assert_refused(1, &["the measurement was stopped", "tax_rates"]);
-        assert_only_production_keys(&stage);
+        assert_only_production_keys(&stage).await;
     }
 }
 
@@ -74,10 +77,11 @@ async fn a_killed_run_leaves_only_what_expires_soon() {
     let Run { code, .. } = running.end().await;
     assert_eq!(code, None, "ended by a signal");
     let left = stage.keys_like("*cache-monitor*");
-    assert_eq!(stage.redis.command::<usize>(&["DBSIZE"]).unwrap(), PRODUCTION.len() + left.len());
+    assert!(stage.redis.command::<usize>(&["DBSIZE"]).unwrap() <= PRODUCTION.len() + left.len());
     for key in left {
         let ttl: i64 = stage.redis.command(&["TTL", &key]).unwrap();
-        assert!((0..=120).contains(&ttl), "{key}: {ttl} s");
+        // -2: it has expired meanwhile.
+        assert!(ttl == -2 || (0..=120).contains(&ttl), "{key}: {ttl} s");
     }
 }
 
@@ -95,7 +99,7 @@ async fn so_does_a_run_that_could_not_use_redis_for_a_while_and_it_says_so() {
     assert!(report["total"]["bypassed"].as_u64().unwrap() > 0, "{report:#}");
     let mut notes = report["notes"].as_array().unwrap().iter().filter_map(serde_json::Value::as_str);
     assert!(notes.any(|note| note.contains("went past Redis")), "{report:#}");
-    assert_only_production_keys(&stage);
+    assert_only_production_keys(&stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,5 +111,5 @@ async fn a_run_keeps_to_the_key_space_of_the_configuration() {
     running.signal(Signal::INT);
     assert!(keys.iter().all(|key| key.contains("ours:cache-monitor:")), "{keys:?}");
     assert_eq!(running.end().await.code, Some(130));
-    assert_eq!(stage.contents().len(), 0);
+    eventually(DEADLINE, async || stage.contents().is_empty()).await.unwrap();
 }
