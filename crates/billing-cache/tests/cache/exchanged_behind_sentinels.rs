@@ -16,6 +16,20 @@ async fn replaying(world: &World, group: &RedisGroup) -> Cache<Ledger> {
     open_replaying(&world.ledger, &options).await
 }
 
+fn world_behind_sentinels() -> (World, RedisGroup) {
+    let (world, group) = (World::new(), RedisGroup::start(&RedisOptions::default()).unwrap());
+    world.ledger.put(1, 1);
+    (world, group)
+}
+
+/// A process that reads from the primary, and what it looked at.
+async fn reading(world: &World, group: &RedisGroup) -> (Cache<Ledger>, Primary) {
+    let cache = replaying(world, group).await;
+    let primary = look(&cache).await;
+    waits_for_the_replay(&cache, &primary).await;
+    (cache, primary)
+}
+
 /// The id of the data in a history, which ends with it.
 fn data(primary: &Primary) -> String {
     let text = text(primary);
@@ -54,12 +68,9 @@ async fn waits_for_the_replay(cache: &Cache<Ledger>, now: &Primary) {
 
 #[tokio::test]
 async fn data_that_are_exchanged_or_gone_on_the_primary_of_the_sentinels_are_noticed() {
-    let (world, group) = (World::new(), RedisGroup::start(&RedisOptions::default()).unwrap());
+    let (world, group) = world_behind_sentinels();
+    let (cache, mut before) = reading(&world, &group).await;
     let (primary, _) = group.roles().unwrap();
-    world.ledger.put(1, 1);
-    let cache = replaying(&world, &group).await;
-    let mut before = look(&cache).await;
-    waits_for_the_replay(&cache, &before).await;
     for change in [&["SWAPDB", "0", "1"][..], &["FLUSHALL"], &["DEL", DATA]] {
         primary.command::<redis::Value>(change).unwrap();
         let now = look(&cache).await;
@@ -72,12 +83,9 @@ async fn data_that_are_exchanged_or_gone_on_the_primary_of_the_sentinels_are_not
 
 #[tokio::test]
 async fn a_successor_with_the_same_data_keeps_their_id_and_is_admitted_anew() {
-    let (world, group) = (World::new(), RedisGroup::start(&RedisOptions::default()).unwrap());
+    let (world, group) = world_behind_sentinels();
+    let (cache, before) = reading(&world, &group).await;
     let (_, successor) = group.roles().unwrap();
-    world.ledger.put(1, 1);
-    let cache = replaying(&world, &group).await;
-    let before = look(&cache).await;
-    waits_for_the_replay(&cache, &before).await;
     until(|| async { id_at(successor) == Some(data(&before)) }).await;
     group.fail_over().unwrap();
     group.wait_until_primary(successor).unwrap();
@@ -90,12 +98,9 @@ async fn a_successor_with_the_same_data_keeps_their_id_and_is_admitted_anew() {
 /// A replica that somebody made writable, and that lost what its primary has.
 #[tokio::test]
 async fn a_successor_with_other_data_gets_an_id_of_its_own_before_anything_is_read_from_it() {
-    let (world, group) = (World::new(), RedisGroup::start(&RedisOptions::default()).unwrap());
+    let (world, group) = world_behind_sentinels();
+    let (cache, before) = reading(&world, &group).await;
     let (_, successor) = group.roles().unwrap();
-    world.ledger.put(1, 1);
-    let cache = replaying(&world, &group).await;
-    let before = look(&cache).await;
-    waits_for_the_replay(&cache, &before).await;
     until(|| async { id_at(successor) == Some(data(&before)) }).await;
     successor.command::<()>(&["CONFIG", "SET", "replica-read-only", "no"]).unwrap();
     successor.command::<()>(&["FLUSHALL"]).unwrap();
