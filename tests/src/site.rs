@@ -208,8 +208,9 @@ impl Site {
         self.program(CACHE_MONITOR).run(arguments)
     }
 
-    /// Starts a service, and waits until it uses Redis. It does so after recent invalidations were replayed. It does not
-    /// count what is read, so that no warm-up loads what it was waited for with.
+    /// Starts a service, and waits until it uses Redis. It does so after recent invalidations were replayed.
+    ///
+    /// It does not count what is read, so that no warm-up loads the key that is read here.
     #[track_caller]
     #[must_use]
     pub fn serve(&self) -> Service {
